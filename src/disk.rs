@@ -1,44 +1,44 @@
-//! Opens files by names that anybody may have put there: a named pipe called `genti.toml` must not make anyone wait.
+//! Opens files without blocking, even if somebody placed a named pipe at the path of a file such as `genti.toml`.
 //!
-//! Only regular files and directories are opened; reading a directory fails as the system has it. Everything else is an
-//! error that says what it is. The caller adds the path. Does not know what the files are for.
+//! Only regular files and directories are opened, and reading a directory fails as usual. Anything else is an
+//! error that names its kind. The caller adds the path. Does not know the purpose of the files.
 
 #![expect(clippy::disallowed_methods, reason = "this is where files are opened")]
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
-/// Opens the file at `path` for reading, without waiting for anybody.
+/// Opens the file at `path` for reading, without blocking.
 ///
 /// # Errors
 ///
-/// If there is none, it can't be opened, or it is neither a file nor a directory.
+/// If it doesn't exist, can't be opened, or is neither a file nor a directory.
 pub fn open(path: &Path) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path)
 }
 
-/// Opens the file at `path` in another way.
+/// Opens the file at `path` with the given options, without blocking.
 ///
 /// # Errors
 ///
 /// As [`open()`], or if it can't be created.
 pub fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    let file = match without_waiting(options).open(path) {
+    let file = match set_nonblocking(options).open(path) {
         Ok(file) => file,
-        // Another process holds a lease on it, and is now asked to give it up.
+        // Another process holds a lease on the file and has now been asked to release it.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             refuse_special(path)?;
-            return with_waiting(options).open(path);
+            return set_blocking(options).open(path);
         }
-        // A socket can't be opened at all, and the system's word for it is of no help.
+        // A socket can't be opened, and the error of the system doesn't explain why.
         Err(error) => return refuse_special(path).and(Err(error)),
     };
     check(&file.metadata()?)?;
     Ok(file)
 }
 
-/// The content of the file at `path`.
+/// Reads the file at `path`.
 ///
 /// # Errors
 ///
@@ -51,32 +51,46 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The content of the file at `path`, which is text.
+/// Reads the text file at `path`.
 ///
 /// # Errors
 ///
-/// As [`read`], or if it is not UTF-8.
+/// As [`read`], or if it is not valid UTF-8.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
-    let not_utf8 = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8");
+    let not_utf8 = |_| io::Error::new(io::ErrorKind::InvalidData, "not valid UTF-8");
     String::from_utf8(read(path)?).map_err(not_utf8)
 }
 
-/// Looks at what is at `path` without opening it, for programs that will open it by themselves and would wait.
+/// Checks `path` without opening it, for programs that open it themselves and would block.
 ///
 /// # Errors
 ///
-/// If something is there that is neither a file nor a directory. Nothing there is no error.
+/// If it is neither a file nor a directory. A missing file is not an error.
 pub fn refuse_special(path: &Path) -> io::Result<()> {
     std::fs::metadata(path).map_or(Ok(()), |meta| check(&meta))
 }
 
-/// An error if this is neither a file nor a directory, by what it is called.
+/// Returns `path` without `.`, and without each `..` that follows a directory name. A `..` after a symbolic link
+/// stays, because the system resolves it relative to the target of the link.
+pub fn without_dots(path: &Path) -> PathBuf {
+    let mut result = PathBuf::new();
+    for part in path.components() {
+        match (part, result.components().next_back()) {
+            (Component::CurDir, _) => {}
+            (Component::ParentDir, Some(Component::Normal(_))) if !result.is_symlink() => drop(result.pop()),
+            (part, _) => result.push(part),
+        }
+    }
+    result
+}
+
+/// Returns an error that names the kind of file, unless it is a regular file or a directory.
 fn check(meta: &Metadata) -> io::Result<()> {
     if meta.is_file() || meta.is_dir() {
         return Ok(());
     }
-    let what = kind(meta);
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, not a regular file")))
+    let kind_name = kind(meta);
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("expected a regular file, found {kind_name}")))
 }
 
 #[cfg(unix)]
@@ -95,27 +109,28 @@ fn kind(_: &Metadata) -> &'static str {
     "something else"
 }
 
-/// Neither waits for the other end of a pipe, nor makes a terminal the one of this process.
+/// Sets flags so that opening doesn't wait for the other end of a pipe and a terminal doesn't become the
+/// controlling one.
 #[cfg(unix)]
-fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+fn set_nonblocking(options: &mut OpenOptions) -> &mut OpenOptions {
     use rustix::fs::OFlags;
     use std::os::unix::fs::OpenOptionsExt;
     options.custom_flags((OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed())
 }
 
 #[cfg(unix)]
-fn with_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+fn set_blocking(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
     options.custom_flags(0)
 }
 
 #[cfg(not(unix))]
-fn with_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+fn set_blocking(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
 #[cfg(not(unix))]
-fn without_waiting(options: &mut OpenOptions) -> &mut OpenOptions {
+fn set_nonblocking(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
@@ -124,8 +139,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn refused(path: &Path, what: &str) {
-        let expected = format!("it is {what}, not a regular file");
+    fn check_refused(path: &Path, kind_name: &str) {
+        let expected = format!("expected a regular file, found {kind_name}");
         assert_eq!(open(path).unwrap_err().to_string(), expected);
         let for_both = open_with(OpenOptions::new().read(true).write(true), path);
         assert_eq!(for_both.unwrap_err().to_string(), expected);
@@ -133,21 +148,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once_and_by_its_name() {
+    fn special_files_are_refused_immediately_with_their_kind() {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        refused(&pipe, "a named pipe");
+        check_refused(&pipe, "a named pipe");
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(&pipe, &link).unwrap();
-        refused(&link, "a named pipe");
+        check_refused(&link, "a named pipe");
         let _listener = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
-        refused(&dir.path().join("socket"), "a socket");
-        refused(Path::new("/dev/zero"), "a device");
+        check_refused(&dir.path().join("socket"), "a socket");
+        check_refused(Path::new("/dev/zero"), "a device");
     }
 
     #[test]
-    fn a_regular_file_is_read_and_a_directory_says_that_it_is_one() {
+    fn dots_after_a_directory_are_removed_and_those_after_a_link_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        std::fs::create_dir(root.join("a")).unwrap();
+        std::os::unix::fs::symlink("a", root.join("link")).unwrap();
+        for (path, expected) in [
+            ("a/../x", "x"),
+            ("a/./b/../../x", "x"),
+            ("gone/../x", "x"),
+            ("link/../x", "link/../x"),
+            ("a/../link/../../x", "link/../../x"),
+        ] {
+            assert_eq!(without_dots(&root.join(path)), root.join(expected), "{path}");
+        }
+        assert_eq!(without_dots(Path::new("../x")), Path::new("../x"));
+    }
+
+    #[test]
+    fn a_regular_file_is_read_and_a_directory_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("file");
         assert_eq!(read(&file).unwrap_err().kind(), io::ErrorKind::NotFound);

@@ -1,13 +1,13 @@
-//! The one use case: load → plan → scan → normalize → compare → report.
+//! Combines the layers into a run: load → plan → scan → normalize → compare → report.
 //!
-//! Puts the layers together and knows no more of each than its interface. What happens on the way is told as
-//! [`Event`]s; nothing is printed here.
+//! Uses only the interface of each layer. Progress is reported as [`Event`]s; nothing is printed here.
 
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
 mod around;
 mod as_of;
 mod blind_spots;
+mod cap;
 mod compiled;
 mod conditions;
 mod empty;
@@ -18,7 +18,6 @@ mod ledger;
 mod lock;
 mod lockfile;
 mod numbers;
-mod recall;
 mod unseen;
 mod untested;
 mod verify;
@@ -31,9 +30,9 @@ use std::time::Instant;
 
 use self::conditions::Conditions;
 use self::judge::Undecided;
-use self::recall::{Fate, Outside, Recall};
 use self::unseen::Unseen;
 use self::watch::Watch;
+use crate::cache::{self, CacheData, LastRun, Lookup, ResultCache, ResultLog};
 use crate::compare::suppressions::Suppressions;
 use crate::model::digest::Digest;
 use crate::model::error::Problems;
@@ -50,7 +49,7 @@ use crate::model::workspace::Workspace;
 use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, Lock, PolicyConfig};
 use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
-use crate::store::{BaselineError, OutputDir, Results, State};
+use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, Listing, LoadError};
 use crate::{disk, scan, store, workspace};
 use jiff::civil::Date;
@@ -61,83 +60,94 @@ pub use self::conditions::builds_like_baseline;
 pub use self::finished::{Difference, Judged, NotJudged, judge_finished};
 pub use self::lock::{lock, lock_drift};
 pub use self::lockfile::Lockfile;
-#[cfg(all(feature = "cli", any(test, fuzzing)))]
-pub(crate) use self::recall::fuzz;
 pub use self::verify::{Varies, Witness, varies};
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) use crate::cache::fuzz;
 
-/// What the user asked for.
+/// Reads source files with findings.
+type ReadSources<'a> =
+    dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
+
+/// Options of the user that select and configure a workspace.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// Where the command was called.
+    /// Directory in which the command was called.
     pub cwd: PathBuf,
-    /// `--manifest-path`.
+    /// Value of `--manifest-path`.
     pub manifest_path: Option<PathBuf>,
-    /// `--config-file`.
+    /// Value of `--config-file`.
     pub config_file: Option<PathBuf>,
-    /// `--profile`.
+    /// Value of `--profile`.
     pub profile: Option<String>,
-    /// What flags and environment say of the policy; it outranks the configuration.
+    /// Policy from flags and environment variables, which overrides the configuration.
     pub policy: PolicyConfig,
-    /// What to look at.
+    /// Packages, tools and features to check.
     pub selection: Selection,
-    /// `--locked`, `--offline` and `--frozen`, as given.
+    /// Those of `--locked`, `--offline` and `--frozen` that were passed.
     pub cargo_flags: Vec<String>,
-    /// What is wanted of `Cargo.lock`.
+    /// How to treat a missing or outdated `Cargo.lock`.
     pub lockfile: Lockfile,
-    /// The day by which suppressions expire; without one, none does.
+    /// Date for checking whether suppressions have expired; without one, none expires.
     pub as_of: Option<Date>,
-    /// In which order files and packages are met.
+    /// Order in which files and packages are listed.
     pub listing: Listing,
 }
 
-/// A workspace with its configuration and its plan.
+/// A workspace with its configuration and plan.
 #[derive(Debug)]
 pub struct Project {
     /// The workspace.
     pub workspace: Workspace,
     /// The plan.
     pub plan: Arc<Plan>,
-    /// Where it is not the one that is configured.
+    /// Differences between the plan and the configuration.
     pub drift: Vec<Drift>,
-    /// The file that the configuration is from; `None` if all of it is built in.
+    /// Name of the configuration file; `None` for the built-in configuration.
     pub config: Option<Arc<str>>,
-    /// How many processes may run at once.
+    /// Number of processes to run in parallel.
     pub parallel: Parallel,
-    /// Where cargo builds.
+    /// Build directory of cargo.
     pub build_dir: BuildDir,
-    /// Where programs are found.
+    /// Maximum number of new findings to keep per tool.
+    pub max_findings: usize,
+    /// Finds programs.
     pub programs: Programs,
-    /// How the baseline was taken.
+    /// Conditions under which the baseline was recorded.
     pub baseline: BaselineConfig,
-    /// The locked versions of the tools, if some are.
+    /// Locked versions of tools, if there is a lock file.
     pub lock: Option<Lock>,
-    /// Where they are, or would be, as the user would name it from the workspace root.
+    /// Path of the lock file relative to the workspace root, whether or not it exists.
     pub lock_name: String,
-    /// Whether a gate passes with these alone.
+    /// Whether a gate requires the locked versions.
     pub locked: bool,
-    /// What is not to count.
+    /// Suppressions from the configuration.
     pub suppressions: Vec<Suppression>,
-    /// What the last run here saw.
-    state: State,
-    /// The digest under which `Cargo.lock` is known to be up to date.
+    /// State of the last run in this workspace.
+    last_run: LastRun,
+    /// Digest of the inputs for which `Cargo.lock` was verified to be up to date.
     lockfile: Option<Digest>,
-    /// The day by which that expires.
+    /// Date for checking whether suppressions have expired.
     as_of: Option<Date>,
-    /// The tools that are configured and turned off.
+    /// Names of the tools that are disabled in the configuration.
     disabled: Vec<String>,
-    /// What was asked of cargo.
+    /// Flags to pass to cargo.
     cargo_flags: Vec<String>,
-    /// What the plan was made of, beside the workspace and what the plan holds itself.
+    /// Inputs of the plan, kept for planning again with another seed.
     tools: Vec<Tool>,
     facts: Facts,
 }
 
 impl Project {
-    /// Plans again with another seed, from what was read already.
+    fn cache_context(&self) -> cache::Context<'_> {
+        let Self { workspace, plan, programs, last_run, lockfile, .. } = self;
+        cache::Context { workspace, plan, programs, last_run, lockfile: *lockfile }
+    }
+
+    /// Plans again with another seed, without reading anything again.
     ///
     /// # Errors
     ///
-    /// None that there was not for the first seed.
+    /// The same as for the first seed, so none in practice.
     pub fn reseed(&mut self, seed: u64) -> Result<(), PlanError> {
         let policy = Policy { seed, ..self.plan.policy.clone() };
         let selection = self.plan.selection.clone();
@@ -147,21 +157,21 @@ impl Project {
     }
 }
 
-/// Why there is no plan.
+/// Error from loading a project.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The workspace could not be read.
     #[error(transparent)]
     Workspace(#[from] LoadError),
-    /// The configuration holds mistakes.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] Problems),
     /// A configuration file could not be read.
     #[error("could not read `{path}`: {error}")]
     ConfigFile {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         error: std::io::Error,
     },
     /// The selection does not fit the workspace.
@@ -170,40 +180,39 @@ pub enum Error {
     /// The baseline could not be read.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
-    /// Git could not tell what changed.
+    /// Git could not list the changed files.
     #[error(transparent)]
     Git(#[from] GitError),
-    /// There is no cargo.
+    /// Cargo is not installed.
     #[error(transparent)]
     NoCargo(#[from] Missing),
-    /// There is no `Cargo.lock` and none may be made.
+    /// `Cargo.lock` is missing and may not be created.
     #[error("`{0}` is missing; create it with `cargo generate-lockfile` and commit it")]
     NoLockfile(PathBuf),
-    /// `Cargo.lock` is not what the manifests want, and may not be written.
+    /// `Cargo.lock` is out of date and may not be updated.
     #[error("`{0}` is out of date; update it with `cargo update --workspace` and commit it")]
     OldLockfile(PathBuf),
-    /// Cargo could not make a `Cargo.lock`.
+    /// Cargo could not create `Cargo.lock`.
     #[error("could not create `{path}`: {message}")]
     Lockfile {
-        /// Where.
+        /// Path of `Cargo.lock`.
         path: PathBuf,
-        /// What cargo said.
+        /// Error message of cargo.
         message: String,
     },
 }
 
-/// Where cargo builds in the workspace that `request` names, and what runs leave lies below: without reading anything else
-/// of it.
+/// Returns the target directory of the workspace, below which runs store their files. Reads nothing else of the workspace.
 ///
 /// # Errors
 ///
-/// If there is no such workspace.
+/// If there is no workspace.
 pub fn target_dir(request: &Request, env: &Env) -> Result<PathBuf, Error> {
     let (_, of_workspace) = find(request, env)?;
     Ok(workspace::target_dir(&of_workspace)?)
 }
 
-/// Where programs are, seen from where the workspace is looked for; and what is asked of cargo.
+/// Locates programs from the directory in which the search for the workspace begins, and creates the request for cargo.
 fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), Error> {
     let manifest = request.manifest_path.as_ref().map(|path| request.cwd.join(path));
     let start = manifest.as_deref().and_then(Path::parent).unwrap_or(&request.cwd);
@@ -222,29 +231,29 @@ fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::Request), 
     Ok((programs, of_workspace))
 }
 
-/// Reads the workspace and its configuration, and plans.
+/// Reads the workspace and its configuration, and plans the run.
 ///
 /// # Errors
 ///
-/// If the workspace, the configuration or the selection has mistakes.
+/// If the workspace, the configuration or the selection is invalid.
 pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
     let (programs, of_workspace) = find(request, env)?;
-    let mut state = State::default();
+    let mut last_run = LastRun::default();
     let mut unknown = None;
     let known = |target_dir: &Path| {
-        match State::load(target_dir) {
-            Ok(loaded) => state = loaded,
+        match LastRun::load(target_dir) {
+            Ok(loaded) => last_run = loaded,
             Err(error) => unknown = Some(error),
         }
-        state.files.clone()
+        last_run.files.clone()
     };
     let mut loaded = workspace::load(&of_workspace, known)?;
-    let known = |_: &Path| state.files.clone();
+    let known = |_: &Path| last_run.files.clone();
     if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
         lockfile::make(request, &programs, &loaded.workspace.root, events)?;
         loaded = workspace::load(&of_workspace, known)?;
     }
-    let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, state.lockfile, env)?;
+    let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, last_run.lockfile, env)?;
     if lockfile.is_updated {
         events(Event::Notice(
             "Cargo.lock was out of date, and cargo has updated it; commit it, since `check` does not update it",
@@ -271,6 +280,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         drift,
         parallel: effective.parallel.unwrap_or_default(),
         build_dir: effective.build_dir.unwrap_or_default(),
+        max_findings: effective.max_findings.map_or(cap::MOST, |most| most.get() as usize),
         config: config.source,
         programs,
         baseline: config.baseline,
@@ -279,7 +289,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
         locked: config.locked,
         suppressions: config.suppressions,
         lockfile: lockfile.digest,
-        state,
+        last_run,
         as_of: request.as_of,
         disabled: config.disabled,
         cargo_flags: request.cargo_flags.clone(),
@@ -288,40 +298,40 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     })
 }
 
-/// What a run works with beside the project.
+/// Context of a run.
 pub struct Session<'a> {
-    /// What children may see.
+    /// Environment for child processes.
     pub env: &'a Env,
-    /// The tokens.
+    /// Jobserver tokens.
     pub pool: &'a Pool,
-    /// The switch that ends the run.
+    /// Cancellation of the run.
     pub stop: &'a Stop,
-    /// How many processes run at once.
+    /// Number of processes to run in parallel.
     pub parallel: usize,
-    /// Whether nothing starts any more once a required tool has failed.
+    /// Whether to start nothing more once a required tool failed.
     pub fail_fast: bool,
-    /// When the run began.
+    /// Start of the run.
     pub started: Instant,
-    /// Whether what differs from golden files is accepted, to be written after the run.
+    /// Whether to accept output that differs from golden files. It is written after the run.
     pub bless: bool,
-    /// What fails the run beside new findings.
+    /// Reasons to fail the run other than new findings.
     pub strict: Strict,
-    /// Where output goes that is too long for memory, or is to be kept.
+    /// Directory for output that is too long for memory or should be kept.
     pub outputs: Option<&'a OutputDir>,
-    /// This program, if its `main` calls [`crate::scan::wrap_rustc`] first.
+    /// Path of the running program, if its `main` begins with a call to [`crate::scan::wrap_rustc`].
     pub own_program: Option<&'a Path>,
 }
 
-/// Why a run came to no outcome. Nobody made a mistake, and nothing was written.
+/// Error from a run that is not caused by the project. No artifacts were written.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The system has no threads left.
+    /// Threads or other resources could not be created.
     #[error(
         "could not set up the run: {0}; raise the limits on open files and processes (`ulimit -n`, `ulimit -u`)"
     )]
     System(#[from] std::io::Error),
-    /// What was found could not be looked up.
-    #[error("{0}; no artifact was written, those of the last run are untouched")]
+    /// A source file with findings could not be read.
+    #[error("{0}; no artifacts were written, and those of the last run are unchanged")]
     Source(#[from] LoadError),
 }
 
@@ -334,26 +344,27 @@ impl From<Undecided> for RunError {
     }
 }
 
-/// Runs the plan of `project` and compares with `baseline`. What is in `results` and still right is not run again; without
-/// any, everything is run, and nothing kept.
+/// Runs the plan of `project` and compares the findings with `baseline`. Tasks with valid results in `results` are not run
+/// again. Without `results`, the cache is disabled.
 ///
 /// # Errors
 ///
-/// If the system fails us.
+/// If a source file can't be read, or resources of the system are exhausted.
 pub fn run(
     project: &Project,
     session: &Session<'_>,
-    results: Option<Results>,
+    results: Option<ResultLog>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
     let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
-    let outside = Outside::new(project).map_err(std::io::Error::other)?;
-    let recall =
-        Recall::new(project, &outside, session.env, results, &build_dirs, session.bless, session.stop);
-    let versions = recall.versions();
+    let context = project.cache_context();
+    let data = CacheData::new(context).map_err(std::io::Error::other)?;
+    let cache =
+        ResultCache::new(context, &data, session.env, results, &build_dirs, session.bless, session.stop);
+    let versions = cache.versions();
     let conditions = Conditions::new(project, &versions, session.env);
     if !baseline.is_empty() {
         conditions.tell(events);
@@ -366,19 +377,19 @@ pub fn run(
         judge::is_new(tool, diagnostics, suppressions, baseline, &read, session.stop)
     };
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
-    let fates = recall.look_up();
-    for link in fates.iter().filter_map(Fate::unbounded).collect::<BTreeSet<_>>() {
+    let lookups = cache.look_up();
+    for link in lookups.iter().filter_map(Lookup::unbounded).collect::<BTreeSet<_>>() {
         events(Event::Notice(&format!(
             "not caching results that depend on {link}: this link leads to more than 10,000 files, or to one that can't be read"
         )));
     }
-    let due: Vec<_> = fates.iter().map(Fate::is_due).collect();
+    let due: Vec<_> = lookups.iter().map(Lookup::is_miss).collect();
     let builds = |id: ToolId| plan.graph.tool(id).lane.is_some();
     let runs = |id: &ToolId| plan.graph.tasks.iter().zip(&due).any(|(task, due)| *due && task.tool == *id);
     let lanes = plan.graph.tools().filter(|(id, _)| builds(*id) && runs(id)).map(|(_, tool)| tool);
     if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
         events(Event::Notice(
-            "builds go to target/genti/build, so that no run waits for the cargo of your editor or shell; dependencies are built once more there",
+            "building in target/genti/build so that genti and your editor don't block each other (dependencies are built a second time, once)",
         ));
     }
     let executor = Executor {
@@ -391,7 +402,7 @@ pub fn run(
         parallel: session.parallel,
         fail_fast: session.fail_fast,
         absent_fails: session.strict.absent,
-        has_failed: is_new.is_some_and(|is_new| judge::has_failed(plan, &fates, is_new)),
+        has_failed: is_new.is_some_and(|is_new| judge::has_failed(plan, &lookups, is_new)),
         due: &due,
         outputs: &Outputs::new(session.outputs),
         build_dirs,
@@ -404,30 +415,33 @@ pub fn run(
     let normalize = judge::normalizer(judge::Reader {
         workspace,
         plan,
-        scrub,
+        scrub: &scrub,
         read: &read,
         goldens: &goldens,
         is_new,
-        recall: &recall,
+        cache: &cache,
         stop: session.stop,
     });
     let client = Client {
         judge: &normalize,
-        recall: &|task, program| recall.of_program(task, program).map(Ok),
-        admit: &|step| watch.admit(step).or_else(|| recall.prepare(plan.step(step).tool, session.stop)),
+        sift: &judge::Sifter { plan, scrub: &scrub, stop: session.stop },
+        recall: &|task, program| cache.of_program(task, program).map(Ok),
+        admit: &|step| {
+            watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))
+        },
         record: &|run| match watch.ended(run) {
-            true => recall.forget(plan.step(run.step).tool),
-            false => recall.record(run),
+            true => cache.skip(plan.step(run.step).tool),
+            false => cache.record(run),
         },
     };
     let Runs { steps: runs, failed_fast } = executor.run(&client, events)?;
     drop(normalize);
     events(Event::Comparing);
-    let changed = recall.finish(&fates, events);
+    let changed = cache.finish(&lookups, events);
     let moved = watch.finish();
     if moved.is_empty() && workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
         events(Event::Notice(
-            "cargo updated Cargo.lock during the run: the ids in the artifacts are those of the old one; run again",
+            "cargo updated Cargo.lock during the run, so the ids in the artifacts are outdated; run again",
         ));
     }
     let asked_for = || plan.selection.target.clone();
@@ -453,11 +467,12 @@ pub fn run(
         stopped: &stopped,
         strict: session.strict,
         parallel: session.parallel,
+        max_findings: project.max_findings,
         halt,
     };
     let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
     let beyond = || workspace::manifests_beyond(&workspace.root);
-    let ran = judge::Ran { runs, fates, changed, moved, failed_fast };
+    let ran = judge::Ran { runs, lookups, changed, moved, failed_fast };
     let outcome = judge::outcome(case(session.stop), ran, alike.clone(), &exists, &target, &beyond);
     let mut outcome = match outcome {
         Err(Undecided::Halted(_)) => judge::give_up(case(&Never), alike, &exists)?,
@@ -467,13 +482,13 @@ pub fn run(
     Ok(outcome)
 }
 
-/// Whether there is something at `path`, as far as the system tells.
+/// Whether `path` exists. Errors other than "not found" count as existing.
 fn exists(path: &Path) -> bool {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     !std::fs::symlink_metadata(path).is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))
 }
 
-/// How many processes run at once: what was asked for, or one a core.
+/// Number of processes to run in parallel: the requested number, or one per core.
 pub fn parallelism(asked: Parallel) -> usize {
     match asked {
         Parallel::Count(count) => count.get() as usize,
@@ -484,19 +499,19 @@ pub fn parallelism(asked: Parallel) -> usize {
     }
 }
 
-/// What selection and risk depend on, read only where somebody asks for it.
+/// Reads facts that selection and risk depend on, if they are needed.
 fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Facts, Error> {
     let since = request.selection.since.as_deref();
     let changed = since.map(|since| workspace::changed_since(&workspace.root, since)).transpose()?;
     let changed = changed.map(|mut files: BTreeSet<RelPath>| {
-        // Where only the user's own excludes name it, git lists what was built.
+        // Git lists build output if only the global excludes of the user ignore it.
         let built = [&workspace.target_dir, &workspace.build_dir];
         let built = built.into_iter().filter_map(|dir| RelPath::between(&workspace.root, dir));
         let built: Vec<_> = built.filter(|dir| !dir.is_root()).collect();
         files.retain(|path| !built.iter().any(|dir| path.is_within(dir)));
         files
     });
-    // Another configuration is one that changed: then anything may.
+    // If the configuration file itself changed, everything may have changed.
     let config = request.config_file.as_ref().and_then(|path| request.cwd.join(path).canonicalize().ok());
     let config = config.zip(workspace.root.canonicalize().ok());
     let config = config.and_then(|(path, root)| RelPath::between(&root, &path));
@@ -508,7 +523,7 @@ fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Fa
     Ok(Facts { changed, accepted })
 }
 
-/// The text at `path`; `None` if there is none.
+/// Reads the file at `path`. `None` if it does not exist.
 fn read(path: &Path) -> Result<Option<String>, Error> {
     match disk::read_to_string(path) {
         Ok(text) => Ok(Some(text)),

@@ -1,9 +1,8 @@
-//! How many batches of `--batch auto` change when a file is added: the median is at most 2, the 99th percentile
-//! at most 4.
+//! Checks how many batches of `--batch auto` change when a file is added: at most 2 in the median, and at most 4 in the 99th
+//! percentile.
 //!
-//! `GENTI_TEST=full cargo test --release --test boundaries -- --nocapture` adds 10,000 files and prints the
-//! distribution, for the list made here and for those in the files named by `FILE_LISTS` (separated by `:`,
-//! each as from `git ls-files`).
+//! `GENTI_TEST=full cargo test --release --test boundaries -- --nocapture` adds 10,000 files and prints the distribution, for
+//! a synthetic list and for the lists in `FILE_LISTS` (paths separated by `:`, each with the output of `git ls-files`).
 
 use std::collections::BTreeSet;
 
@@ -20,13 +19,13 @@ fn an_added_file_changes_few_batches() {
     let changed = insertions(&synthetic(), &tools("max-tasks = 16"), 150);
     let (median, late) = (percentile(&changed, 50), percentile(&changed, 99));
     assert!(median <= 2 && late <= 4, "median {median}, 99th percentile {late}");
-    assert!(changed[0] >= 1, "a batch that got a file is another one");
+    assert!(changed[0] >= 1, "the batch with the added file must change");
 }
 
 #[test]
 #[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "it reads its lists and prints a table")]
 fn ten_thousand_insertions() {
-    // 10,000 plans for each list and cap: for the figures, not for every run.
+    // This makes 10,000 plans for each list and cap, which is too slow for every run.
     if std::env::var("GENTI_TEST").as_deref() != Ok("full") {
         return;
     }
@@ -53,7 +52,7 @@ fn ten_thousand_insertions() {
     }
 }
 
-/// For each of `count` files, added on its own, how many batches there are that were not there before; sorted.
+/// Adds each of `count` files separately and returns the sorted numbers of new batches.
 fn insertions(files: &[String], tools: &[Tool], count: u64) -> Vec<usize> {
     let before = batches(files, tools);
     let mut changed: Vec<_> = (0..count)
@@ -102,7 +101,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
     plan.batches.iter().map(|batch| batch.id).collect()
 }
 
-/// One tool that looks at every file.
+/// Returns one tool that checks every file.
 fn tools(caps: &str) -> Vec<Tool> {
     let text =
         format!("[tools.each]\nrun = [\"each\", \"{{files}}\"]\nper = \"file\"\nparse = \"sarif\"\n{caps}\n");
@@ -111,7 +110,7 @@ fn tools(caps: &str) -> Vec<Tool> {
     tools.into_iter().filter(|tool| tool.name == "each").collect()
 }
 
-/// 800 files in directories of very different sizes, named with common words.
+/// Generates 800 paths in directories of very different sizes, named with common words.
 fn synthetic() -> Vec<String> {
     const WORDS: [&str; 16] = [
         "mod", "lib", "error", "io", "sync", "task", "time", "net", "util", "fs", "queue", "park", "driver",
@@ -120,7 +119,7 @@ fn synthetic() -> Vec<String> {
     let word = |at: u64, salt: &str| WORDS[random(at, salt) as usize % WORDS.len()];
     let files: BTreeSet<_> = (0..800)
         .map(|at| {
-            // The smaller of two random numbers: the first directories hold most.
+            // The smaller of two random numbers, so the first directories have the most files.
             let package = (random(at, "package") % 12).min(random(at, "package again") % 12);
             let dir = word(at % 40, "dir");
             format!(
@@ -138,7 +137,7 @@ fn percentile(sorted: &[usize], percent: usize) -> usize {
     sorted[((sorted.len() - 1) * percent).div_ceil(100)]
 }
 
-/// The same on every machine.
+/// Returns a deterministic random number.
 fn random(at: u64, salt: &str) -> u64 {
     Digest::of_bytes(format!("{salt} {at}").as_bytes()).low_u64()
 }

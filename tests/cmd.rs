@@ -1,11 +1,11 @@
-//! The command line as users see it: every `$` line of the cases in `tests/cmd`, of the README and of the guide is run,
-//! and its output and exit code compared.
+//! Tests of the command line. Runs every `$` line of the cases in `tests/cmd`, of the README and of the book, and compares
+//! output and exit code.
 //!
-//! After a change of words that is meant: `TRYCMD=overwrite cargo test --test cmd`, then read the diff. Some cases only:
+//! After an intended change, run `TRYCMD=overwrite cargo test --test cmd` and read the diff. To run only some cases:
 //! `cargo test --test cmd -- cases trycmd=mistakes`.
 #![cfg(all(unix, feature = "cli"))]
-#![expect(clippy::disallowed_methods, reason = "tests make their own sandboxes")]
-#![expect(clippy::print_stderr, reason = "a test that is left out must say so")]
+#![expect(clippy::disallowed_methods, reason = "tests create sandboxes")]
+#![expect(clippy::print_stderr, reason = "skipped tests must say so")]
 
 use std::env;
 use std::fs;
@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// Set where the environment is the tests' own.
+/// Set in the process that runs with a clean environment.
 const SCRUBBED: &str = "GENTI_TESTS_SCRUBBED";
-/// What a case may see of the environment: what finds the toolchain, and what `TRYCMD=overwrite` needs.
+/// Variables that are kept: those that locate the toolchain, and `TRYCMD`.
 const KEPT: [&str; 7] = ["PATH", "HOME", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TRYCMD"];
 
 #[test]
-fn the_command_line_answers_as_its_cases_say() {
+fn the_command_line_matches_its_cases() {
     if env::var_os(SCRUBBED).is_none() {
         return run_again_scrubbed();
     }
@@ -35,7 +35,7 @@ fn the_command_line_answers_as_its_cases_say() {
         .case(page("docs/goldens.md", "tests/cmd/goldens", ""))
         .case(page("docs/playbook.md", "tests/cmd/playbook", ""))
         .case(page("docs/reports.md", "tests/cmd/reports", ""));
-    // What rustc, clippy and rustfmt say differs from version to version.
+    // The output of rustc, clippy and rustfmt depends on their version.
     let (here, pinned) = (rustc_version(), pinned_version());
     let is_pinned = here == pinned;
     if is_pinned {
@@ -45,9 +45,9 @@ fn the_command_line_answers_as_its_cases_say() {
             .case(page("docs/first-run.md", "tests/cmd/first-run", ""))
             .case(page("docs/adopting.md", "tests/cmd/adopting", ""));
     } else {
-        eprintln!("left out: cases with findings of real tools hold for Rust {pinned}, here is {here}");
+        eprintln!("skipped: cases with findings of real tools require Rust {pinned}, but this is {here}");
     }
-    // Cases run when they are dropped, and two sets must not fail at once.
+    // Cases run when they are dropped, and a second panic while dropping would abort.
     drop(cases);
     let cases = with_real_cargo();
     cases.case(page("docs/gates.md", "tests/cmd/gates", ""));
@@ -56,7 +56,7 @@ fn the_command_line_answers_as_its_cases_say() {
     }
 }
 
-/// Cases in which `cargo` is cargo, and finds us on the `PATH` as it finds any subcommand.
+/// Creates cases in which `cargo` is the real cargo, which finds genti on the `PATH` like any subcommand.
 fn with_real_cargo() -> trycmd::TestCases {
     let ours = Path::new(env!("CARGO_BIN_EXE_cargo-genti")).parent().unwrap().to_path_buf();
     let path = env::var_os("PATH").unwrap_or_default();
@@ -67,7 +67,7 @@ fn with_real_cargo() -> trycmd::TestCases {
     cases
 }
 
-/// A page of the documentation as a case: a link to it, beside a copy of `dir` at `place` of its sandbox.
+/// Creates a case from a page of the documentation: a link to the page, with a copy of `dir` at `place` in its sandbox.
 fn page(page: &str, dir: &str, place: &str) -> PathBuf {
     let page = Path::new(ROOT).join(page);
     let dir_of_case = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cmd").join(page.file_stem().unwrap());
@@ -80,8 +80,8 @@ fn page(page: &str, dir: &str, place: &str) -> PathBuf {
     case
 }
 
-/// Who tries the README's example leaves a target directory in a fixture; in a sandbox it would make a first run a
-/// second one.
+/// Removes target directories from fixtures. Trying the example of the README leaves one, and then the first run in a
+/// sandbox would use cached results.
 fn forget_runs_in_fixtures() {
     for fixture in fs::read_dir(Path::new(ROOT).join("fixtures")).unwrap() {
         remove_dir(&fixture.unwrap().path().join("target"));
@@ -95,16 +95,16 @@ fn remove_dir(dir: &Path) {
     }
 }
 
-/// Runs this test again in a process without what the caller's environment says to cargo, rustc or us.
+/// Runs this test again in a process whose environment has no variables for cargo, rustc or genti.
 fn run_again_scrubbed() {
     let kept = KEPT.iter().filter_map(|name| Some((name, env::var_os(name)?)));
     let status = Command::new(env::current_exe().unwrap())
-        .args(["the_command_line_answers_as_its_cases_say", "--nocapture"])
+        .args(["the_command_line_matches_its_cases", "--nocapture"])
         .args(env::args().filter(|arg| arg.starts_with("trycmd=")))
         .env_clear()
         .envs(kept)
         .env(SCRUBBED, "1")
-        // No line that says that a run goes on or that a step is slow: a slow machine prints what a fast one does.
+        // Without progress and notes about slow steps, the output does not depend on the speed of the machine.
         .env("CARGO_TERM_PROGRESS_WHEN", "never")
         .status()
         .unwrap();

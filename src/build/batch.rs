@@ -1,11 +1,11 @@
-//! Which inputs go together, for generators that take many at once.
+//! Groups inputs into batches, for generators that take many at once.
 
 use std::ops::Range;
 
 use crate::model::path::RelPath;
 
-/// Cuts `paths`, which are sorted, into runs of at most `cap`. What is too long is cut where the hash of a path is
-/// least: so a file that comes or goes moves few of the boundaries, and few of the batches are generated again.
+/// Splits the sorted `paths` into runs of at most `cap`. A run that is too long is split before the path with the
+/// smallest hash. An added or removed file therefore moves few boundaries, and few batches are generated again.
 pub(super) fn cut(paths: &[RelPath], cap: usize) -> Vec<Range<usize>> {
     let mut batches = Vec::new();
     let mut open = vec![(0, paths.len())];
@@ -25,7 +25,7 @@ pub(super) fn cut(paths: &[RelPath], cap: usize) -> Vec<Range<usize>> {
     batches
 }
 
-/// FNV-1a, mixed once more: the boundaries are part of what is generated, so that they must never change.
+/// FNV-1a with an extra mixing step. Boundaries affect what is generated, so this function must never change.
 fn hash(bytes: &[u8]) -> u64 {
     let start = 0xcbf2_9ce4_8422_2325_u64;
     let fnv = bytes.iter().fold(start, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn batches_cover_every_input_once_and_hold_at_most_the_cap() {
+    fn batches_cover_every_input_once_and_respect_the_cap() {
         for (count, cap) in [(0, 3), (1, 3), (3, 3), (4, 3), (200, 7), (200, 1), (200, usize::MAX)] {
             let batches = cut(&paths(count), cap);
             assert!(batches.iter().all(|batch| batch.len() <= cap && !batch.is_empty()));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_boundaries_are_what_they_always_were() {
+    fn the_boundaries_never_change() {
         let sizes: Vec<usize> = cut(&paths(40), 10).into_iter().map(|range| range.len()).collect();
         assert_eq!(sizes, [9, 3, 2, 9, 6, 7, 4]);
     }

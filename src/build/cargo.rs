@@ -1,4 +1,4 @@
-//! What is said to cargo: lines on standard output.
+//! Messages to cargo, as lines on standard output.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -7,10 +7,11 @@ use std::process::{Command, Stdio};
 
 use super::Error;
 
-/// More than these are counted, not shown.
+/// Maximum number of errors to show. The rest is counted.
 const SHOWN: usize = 50;
 
-/// When to run the script again. The names that every cargo understands, in sorted order.
+/// Returns the lines that tell cargo when to run the script again, sorted. Uses the syntax that every cargo
+/// understands.
 pub(super) fn reruns(files: &BTreeSet<String>, env: &BTreeSet<String>) -> String {
     let mut text = String::new();
     for file in files {
@@ -22,15 +23,15 @@ pub(super) fn reruns(files: &BTreeSet<String>, env: &BTreeSet<String>) -> String
     text
 }
 
-/// A warning of this library itself, which says so: it is none of the script's. Cargo labels each line: those below the first
-/// are indented.
+/// Returns a warning from this library, marked with `genti:` to distinguish it from the script's own. Cargo labels each
+/// line, so continuation lines are indented.
 pub(super) fn warning(message: &str) -> String {
     let message = format!("genti: {message}");
     let indents = std::iter::once("").chain(std::iter::repeat("  "));
     message.lines().zip(indents).map(|(line, indent)| format!("cargo:warning={indent}{line}\n")).collect()
 }
 
-/// Errors as lines for cargo, or as plain text for one that knows no `cargo::error`.
+/// Errors as lines for cargo, or as plain text for a cargo without `cargo::error`.
 pub(super) enum Shown {
     /// For standard output.
     Cargo(String),
@@ -38,11 +39,11 @@ pub(super) enum Shown {
     Plain(String),
 }
 
-/// How to show `errors`.
+/// Returns the output that shows `errors`.
 pub(super) fn errors(errors: &[Error], env: &BTreeMap<OsString, OsString>) -> Shown {
     let mut lines = Vec::new();
     for error in errors.iter().take(SHOWN) {
-        // Cargo labels each line: what belongs to the one above is indented.
+        // Cargo labels each line, so continuation lines are indented.
         let (error, indents) = (error.to_string(), std::iter::once("").chain(std::iter::repeat("  ")));
         lines.extend(error.lines().zip(indents).map(|(line, indent)| format!("{indent}{line}")));
     }
@@ -56,21 +57,21 @@ pub(super) fn errors(errors: &[Error], env: &BTreeMap<OsString, OsString>) -> Sh
     }
 }
 
-/// Whether `cargo::error` can be said: from cargo 1.84 on, and in no package that states a Rust before 1.77, for which
-/// cargo refuses the two colons.
+/// Returns whether `cargo::error` is supported. It needs cargo 1.84. A package with a `rust-version` before 1.77 cannot
+/// use it, because cargo rejects the two colons then.
 fn knows_errors(env: &BTreeMap<OsString, OsString>) -> bool {
     let stated = env.get(OsStr::new("CARGO_PKG_RUST_VERSION")).and_then(|version| version.to_str());
     if stated.and_then(version).is_some_and(|stated| stated < (1, 77)) {
         return false;
     }
     let Some(cargo) = env.get(OsStr::new("CARGO")) else { return false };
-    #[expect(clippy::disallowed_methods, reason = "cargo alone knows which it is")]
+    #[expect(clippy::disallowed_methods, reason = "only cargo knows its version")]
     let output = Command::new(cargo).arg("--version").stdin(Stdio::null()).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
     text.split_whitespace().nth(1).and_then(version).is_some_and(|version| version >= (1, 84))
 }
 
-/// The first two numbers of a version.
+/// Returns the first two numbers of a version.
 fn version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.split(['.', '-', '+']);
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
@@ -99,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_cargo_that_is_known_to_understand_it_an_error_is_plain_text() {
+    fn an_error_is_plain_text_unless_cargo_is_known_to_support_it() {
         let two_lines = [Error::new("first\nsecond")];
         let Shown::Plain(text) = errors(&two_lines, &BTreeMap::new()) else { panic!("not plain") };
         assert_eq!(text, "error: first\nerror:   second\n");

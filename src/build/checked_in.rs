@@ -1,5 +1,5 @@
-//! Generated files that are kept in the repository: compared with what would be generated, written only when a person
-//! asks for it by name.
+//! Checked-in generated files. They are compared with the generated output, and updated only if the user names the
+//! package.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -9,18 +9,18 @@ use std::path::Path;
 use super::Error;
 use crate::model::path::RelPath;
 
-/// Names the packages whose files are to be written, with commas between.
+/// Environment variable with the names of the packages to update, separated by commas.
 pub(super) const ACCEPT: &str = "GENTI_BUILD_ACCEPT";
 
-/// Whether the package that is being built is named in `GENTI_BUILD_ACCEPT`. A name, not a mere yes: a dependency that
-/// happens to check files as well is never written.
+/// Returns whether `GENTI_BUILD_ACCEPT` names the current package. It takes a name and not just `1`, because otherwise
+/// a dependency that also checks files would be updated too.
 pub(super) fn is_accepted(env: &BTreeMap<OsString, OsString>) -> bool {
     let text = |name: &str| env.get(OsStr::new(name)).and_then(|value| value.to_str()).unwrap_or_default();
     let package = text("CARGO_PKG_NAME");
     !package.is_empty() && text(ACCEPT).split(',').any(|name| name.trim() == package)
 }
 
-/// Compares the files in `dir`, seen from `root`, with the outputs of the same names below `out`.
+/// Compares the files in `dir`, relative to `root`, with the outputs of the same names below `out`.
 pub(super) fn verify(
     root: &Path,
     out: &Path,
@@ -36,24 +36,23 @@ pub(super) fn verify(
             Ok(old) if is_same(&old, &new) => {}
             Ok(old) => {
                 errors.push(
-                    Error::new("this is not what the generator makes")
+                    Error::new("this differs from the generated file")
                         .at(shown, first_difference(&old, &new)),
                 );
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                errors.push(Error::new("this file is generated, and missing").in_file(shown));
+                errors.push(Error::new("this generated file is missing").in_file(shown));
             }
             Err(error) => errors.push(Error::from(error).in_file(shown)),
         }
     }
     if !errors.is_empty() {
-        errors.push(Error::new(format!(
-            "to write what the generator makes to `{dir}`: {ACCEPT}={package} cargo build -p {package}"
-        )));
+        errors
+            .push(Error::new(format!("to update `{dir}`, run {ACCEPT}={package} cargo build -p {package}")));
     }
-    match strangers(root, dir, outputs) {
-        Ok(strangers) => errors.extend(strangers.into_iter().map(|path| {
-            Error::new("nothing generates this file: delete it, or keep it elsewhere")
+    match extra_files(root, dir, outputs) {
+        Ok(extra_files) => errors.extend(extra_files.into_iter().map(|path| {
+            Error::new("no generator writes this file; delete it or move it elsewhere")
                 .in_file(format!("{dir}/{path}"))
         })),
         Err(error) => errors.push(Error::from(error).in_file(dir)),
@@ -61,8 +60,8 @@ pub(super) fn verify(
     errors
 }
 
-/// Writes what differs: each file whole or not at all.
-#[expect(clippy::disallowed_methods, reason = "a person asked for it")]
+/// Writes the files that differ, each one atomically.
+#[expect(clippy::disallowed_methods, reason = "the user asked for it")]
 pub(super) fn accept(
     root: &Path,
     out: &Path,
@@ -93,10 +92,10 @@ pub(super) fn accept(
     Ok(written)
 }
 
-/// What is in the directory and no output, and not hidden.
-fn strangers(root: &Path, dir: &str, outputs: &BTreeSet<RelPath>) -> std::io::Result<BTreeSet<RelPath>> {
+/// Returns the files in the directory that are neither outputs nor hidden.
+fn extra_files(root: &Path, dir: &str, outputs: &BTreeSet<RelPath>) -> std::io::Result<BTreeSet<RelPath>> {
     let top = root.join(dir);
-    let mut strangers = BTreeSet::new();
+    let mut extra = BTreeSet::new();
     let mut open = vec![top.clone()];
     while let Some(dir) = open.pop() {
         for entry in list(&dir)? {
@@ -108,14 +107,14 @@ fn strangers(root: &Path, dir: &str, outputs: &BTreeSet<RelPath>) -> std::io::Re
             if entry.file_type()?.is_dir() {
                 open.push(path);
             } else {
-                strangers.extend(RelPath::between(&top, &path).filter(|path| !outputs.contains(path)));
+                extra.extend(RelPath::between(&top, &path).filter(|path| !outputs.contains(path)));
             }
         }
     }
-    Ok(strangers)
+    Ok(extra)
 }
 
-/// The files in `dir` and its directories that cargo should watch: those that are there.
+/// Returns the existing files and directories in `dir` that cargo should watch.
 pub(super) fn watched(root: &Path, dir: &str, outputs: &BTreeSet<RelPath>) -> BTreeSet<String> {
     let mut watched = BTreeSet::new();
     for path in std::iter::once(RelPath::default()).chain(outputs.iter().cloned()) {
@@ -131,12 +130,12 @@ pub(super) fn watched(root: &Path, dir: &str, outputs: &BTreeSet<RelPath>) -> BT
     watched
 }
 
-/// A checkout may have turned `\n` into `\r\n`: that is no difference.
+/// Ignores `\r\n` instead of `\n`, because a checkout may convert line endings.
 fn is_same(old: &[u8], new: &[u8]) -> bool {
     old == new || (!new.contains(&b'\r') && lines(old).eq(lines(new)))
 }
 
-/// The first line, from 1, in which the two differ.
+/// Returns the first line, from 1, that differs.
 fn first_difference(old: &[u8], new: &[u8]) -> u32 {
     let same = lines(old).zip(lines(new)).take_while(|(old, new)| old == new).count();
     u32::try_from(same + 1).unwrap_or(u32::MAX)
@@ -170,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_ends_of_a_checkout_are_no_difference() {
+    fn line_endings_of_a_checkout_do_not_matter() {
         assert!(is_same(b"a\r\nb\r\n", b"a\nb\n"));
         assert!(!is_same(b"a\nb\n", b"a\r\nb\r\n"));
         assert!(!is_same(b"a\nb", b"a\nb\n"));
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_package_that_is_named_is_written() {
+    fn only_a_named_package_is_updated() {
         let check = |accept: &str| {
             let env = [("CARGO_PKG_NAME", "mine"), (ACCEPT, accept)];
             is_accepted(&env.into_iter().map(|(name, value)| (name.into(), value.into())).collect())

@@ -1,4 +1,5 @@
-//! What would make the result depend on who comes first: judged when all are done, so that the same is said each time.
+//! Detects conflicts between units that would make the result depend on their order. Checked after all units finished,
+//! so the errors are always the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -9,10 +10,10 @@ use super::record::Record;
 use super::{Plan, walk};
 use crate::model::path::RelPath;
 
-/// Who wants to write what: by the number of the unit.
+/// Units that write each output, by index.
 pub(super) type Claims = BTreeMap<RelPath, BTreeSet<usize>>;
 
-/// Outputs that can't be told apart: an error each.
+/// Returns an error for each conflict between outputs.
 pub(super) fn find(claims: &Claims, units: &[Unit<'_>]) -> Vec<Error> {
     let names = |claimants: &BTreeSet<usize>| {
         let names: Vec<String> = claimants.iter().map(|&at| units[at].shown()).collect();
@@ -20,9 +21,9 @@ pub(super) fn find(claims: &Claims, units: &[Unit<'_>]) -> Vec<Error> {
     };
     let mut errors = Vec::new();
     for (path, claimants) in claims.iter().filter(|(_, claimants)| claimants.len() > 1) {
-        errors.push(Error::new(format!("the output `{path}` is made twice: from {}", names(claimants))));
+        errors.push(Error::new(format!("the output `{path}` is written twice: from {}", names(claimants))));
     }
-    // Directories are part of this: `A/x` and `a/y` are in one or in two.
+    // Directories count too: `A/x` and `a/y` may be in one directory or in two.
     let mut spellings = BTreeMap::new();
     for path in claims.keys() {
         let mut at = Some(path.clone());
@@ -30,11 +31,11 @@ pub(super) fn find(claims: &Claims, units: &[Unit<'_>]) -> Vec<Error> {
             let folded = part.as_bytes().to_ascii_lowercase();
             let other = spellings.entry(folded).or_insert_with(|| part.clone());
             if *other != part {
-                let why = "are one file on some systems, and two on others";
+                let why = "are the same file on some systems";
                 errors.push(Error::new(format!("the outputs `{other}` and `{part}` {why}")));
             }
             if part != *path && claims.contains_key(&part) {
-                let why = "would have to be a file and a directory";
+                let why = "cannot be both a file and a directory";
                 errors.push(Error::new(format!("the output `{part}` {why}: there is `{path}`")));
             }
             at = part.parent();
@@ -43,7 +44,8 @@ pub(super) fn find(claims: &Claims, units: &[Unit<'_>]) -> Vec<Error> {
     errors
 }
 
-/// Files that are both input and output: what is read would depend on what ran before.
+/// Returns an error for each file that is both input and output, because its content would depend on the order of
+/// units.
 pub(super) fn read_and_written(
     plan: &Plan<'_>,
     records: &[Record],
@@ -63,7 +65,7 @@ pub(super) fn read_and_written(
         let discovered = record.discovered.iter().map(|seen| &seen.path);
         for path in record.inputs.iter().map(|(path, _)| path).chain(discovered) {
             if walk::canonical(&place.root.join(path)).is_some_and(|path| written.contains(&path)) {
-                errors.insert(path.clone(), Error::new("this input is an output, too").in_file(path.clone()));
+                errors.insert(path.clone(), Error::new("this input is also an output").in_file(path.clone()));
             }
         }
     }

@@ -1,18 +1,18 @@
-//! The dependency files that compilers write for make: `target: file file …`.
+//! Parses makefile-style dependency files of compilers: `target: file file …`.
 
 use std::path::PathBuf;
 
 use super::Error;
 use crate::model::path::RelPath;
 
-/// The files that the rules in `text` depend on, in their order, each once.
+/// Returns the dependencies of the rules in `text`, in order and without duplicates.
 ///
-/// Understands what GCC, Clang, protoc, rustc and glslc write: lines that go on behind a `\`, escaped blanks, `\#`,
-/// `$$`, drive letters, comments, several rules, and the rules without dependencies of `-MP`.
+/// Supports the output of GCC, Clang, protoc, rustc and glslc: line continuations, escaped spaces, `\#`, `$$`, drive
+/// letters, comments, several rules, and the empty rules of `-MP`.
 ///
 /// # Errors
 ///
-/// If a line is no rule.
+/// Returns an error if a line is not a rule.
 ///
 /// ```
 /// let files = genti::build::parse_depfile(br"a.o: a.c include/a\ b.h \
@@ -52,12 +52,12 @@ fn without_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Whether the line goes on: an odd number of `\` at its end.
+/// Returns whether the line continues: it ends in an odd number of backslashes.
 fn ends_in_escape(line: &[u8]) -> bool {
     line.iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1
 }
 
-/// The words behind the colon; `None` without a colon.
+/// Returns the words after the colon, or `None` without a colon.
 fn rule_words(rule: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut word = Vec::new();
@@ -73,7 +73,7 @@ fn rule_words(rule: &[u8]) -> Option<Vec<Vec<u8>>> {
                 let behind = rule.get(at + slashes - 1).copied();
                 at += slashes - 1;
                 match behind {
-                    // As GCC writes it: of 2n + 1 backslashes before a blank, n stand for themselves.
+                    // As GCC writes it: 2n + 1 backslashes before a space stand for n backslashes and a space.
                     Some(b' ' | b'\t') if slashes % 2 == 1 => {
                         word.resize(word.len() + slashes / 2, b'\\');
                         word.push(rule[at]);
@@ -90,7 +90,7 @@ fn rule_words(rule: &[u8]) -> Option<Vec<Vec<u8>>> {
                 word.push(b'$');
                 at += 1;
             }
-            // Not the colon of `C:\`.
+            // Skip the colon of `C:\`.
             b':' if !is_behind_colon && !is_drive_of(&word, next) => {
                 is_behind_colon = true;
                 word.clear();
@@ -110,7 +110,7 @@ fn rule_words(rule: &[u8]) -> Option<Vec<Vec<u8>>> {
     is_behind_colon.then_some(words)
 }
 
-/// Whether a colon behind `word` and before `next` is that of a drive.
+/// Returns whether a colon after `word` and before `next` belongs to a drive letter.
 fn is_drive_of(word: &[u8], next: Option<u8>) -> bool {
     matches!(word, [letter] if letter.is_ascii_alphabetic()) && matches!(next, Some(b'\\' | b'/'))
 }
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_compilers_write_is_read() {
+    fn output_of_compilers_is_read() {
         check("a.o: a.c b.h\n", &["a.c", "b.h"]);
         check("a.o: a.c \\\n b.h \\\r\n\tc.h\n", &["a.c", "b.h", "c.h"]);
         check("a.o b.o : x y x", &["x", "y"]);
@@ -141,13 +141,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rule_is_an_error_with_its_line() {
+    fn an_invalid_rule_is_an_error_with_its_line() {
         let error = parse_depfile(b"a: b\nwhat is this\n").unwrap_err();
         assert_eq!(error.to_string(), "depfile:2: not a rule of make");
     }
 
     #[test]
-    fn a_depfile_cut_anywhere_does_not_panic() {
+    fn a_truncated_depfile_does_not_panic() {
         let text = b"C:\\a.o: a\\ b.c $$d \\\n e\\#f \\\\\\ g\n# x\n";
         for end in 0..=text.len() {
             let _ = parse_depfile(&text[..end]);

@@ -1,11 +1,11 @@
-//! What goes wrong in a generator, with the file and the line that it is about.
+//! Errors of generators, with the file and line that they concern.
 
 use std::fmt;
 
-/// Why something could not be generated.
+/// Reason why something could not be generated.
 ///
-/// Anything that is a [`std::error::Error`] becomes one by `?`, with its sources. An error that names no file is shown
-/// with the input that was being read.
+/// The `?` operator converts any [`std::error::Error`], including its sources. An error without a file is shown with
+/// the input that was being processed.
 ///
 /// ```
 /// use genti::build::Error;
@@ -25,12 +25,12 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error that says `message`.
+    /// Creates an error with this message.
     pub fn new(message: impl fmt::Display) -> Self {
         Self { path: None, line: None, column: None, message: message.to_string() }
     }
 
-    /// The same, in line `line` (from 1) of the file `path`.
+    /// Sets the place to line `line` (from 1) of the file `path`.
     #[must_use]
     pub fn at(mut self, path: impl Into<String>, line: u32) -> Self {
         self.path = Some(path.into());
@@ -38,14 +38,14 @@ impl Error {
         self
     }
 
-    /// The same, in the file `path` as a whole.
+    /// Sets the place to the file `path`.
     #[must_use]
     pub fn in_file(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// The same, in column `column` (in characters, from 1).
+    /// Sets the column (in characters, from 1).
     #[must_use]
     pub fn column(mut self, column: u32) -> Self {
         self.column = Some(column);
@@ -53,7 +53,7 @@ impl Error {
     }
 }
 
-/// `path:line:column: message`, less what is not known.
+/// Shows `path:line:column: message` without the parts that are unknown.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {
@@ -82,7 +82,7 @@ impl<E: std::error::Error> From<E> for Error {
         let mut source = error.source();
         while let Some(cause) = source {
             let cause_text = cause.to_string();
-            // Some errors repeat their source in their own text.
+            // Some errors repeat their source in their message.
             if !message.ends_with(&cause_text) {
                 message = format!("{message}: {cause_text}");
             }
@@ -92,12 +92,12 @@ impl<E: std::error::Error> From<E> for Error {
     }
 }
 
-/// All that went wrong in a run, in the order of the inputs.
+/// All errors of a run, in the order of the inputs.
 #[derive(Debug)]
 pub struct Errors(pub(super) Vec<Error>);
 
 impl Errors {
-    /// Each of them.
+    /// Returns an iterator over the errors.
     pub fn iter(&self) -> impl Iterator<Item = &Error> {
         self.0.iter()
     }
@@ -109,7 +109,7 @@ impl From<Error> for Errors {
     }
 }
 
-/// One a line.
+/// Shows one error per line.
 impl fmt::Display for Errors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, error) in self.0.iter().enumerate() {

@@ -1,26 +1,26 @@
-//! Whether something is still what it was, in 8 bytes. Private to one build of one build script.
+//! Fingerprints of 8 bytes to detect changes. Private to one build of one build script.
 //!
-//! The standard library's hasher may change from one Rust to the next. Then the program changes as well, which every
-//! record holds the fingerprint of: no record is believed that another hasher wrote.
+//! The hasher of the standard library may change between Rust versions. The build script's program changes then too,
+//! and its fingerprint is part of every record, so records written with another hasher are never used.
 
 use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
 use std::io::Read;
 use std::path::Path;
 
-/// What was hashed.
+/// Hash of some content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fingerprint(pub(super) [u8; 8]);
 
 impl Fingerprint {
-    /// Of these bytes.
+    /// Returns the fingerprint of `bytes`.
     pub(super) fn of(bytes: &[u8]) -> Self {
         let mut hash = Fingerprinter::new();
         hash.bytes(bytes);
         hash.finish()
     }
 
-    /// The same, of what is in the file `path`.
+    /// Returns the fingerprint of the file `path`, the same as for its bytes.
     #[expect(clippy::disallowed_methods, reason = "build scripts read files")]
     pub(super) fn of_file(path: &Path) -> std::io::Result<Self> {
         let mut file = File::open(path)?;
@@ -29,14 +29,14 @@ impl Fingerprint {
         loop {
             match file.read(&mut buffer)? {
                 0 => return Ok(hash.finish()),
-                // What is read at once depends on the system, but the hasher joins what it is given.
+                // The size of a read depends on the system, but the hash only depends on the bytes.
                 len => hash.bytes(&buffer[..len]),
             }
         }
     }
 }
 
-/// Hashes field after field.
+/// Hashes a sequence of fields.
 pub(super) struct Fingerprinter(DefaultHasher);
 
 impl Fingerprinter {
@@ -44,7 +44,7 @@ impl Fingerprinter {
         Self(DefaultHasher::new())
     }
 
-    /// A field of its own: `ab`, `c` is something else than `a`, `bc`.
+    /// Adds a field with its length, so `ab`, `c` differs from `a`, `bc`.
     pub(super) fn field(&mut self, bytes: &[u8]) {
         self.bytes(&(bytes.len() as u64).to_le_bytes());
         self.bytes(bytes);
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_what_its_bytes_are_however_it_is_read() {
+    fn a_file_has_the_fingerprint_of_its_bytes() {
         let bytes: Vec<u8> = (0..700_001_u32).map(|n| n.to_le_bytes()[0]).collect();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::io::Write::write_all(&mut file.as_file(), &bytes).unwrap();

@@ -1,4 +1,4 @@
-//! The file that takes in the others: `mod.rs`, with a module for each generated `.rs` file.
+//! Generates `mod.rs`, which declares a module for each generated `.rs` file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,14 +6,15 @@ use std::fmt::Write as _;
 use super::Error;
 use crate::model::path::RelPath;
 
-/// Modules by name: a file, a directory, or both.
+/// Module tree node: a file, a directory, or both.
 #[derive(Default)]
 struct Module {
     file: Option<String>,
     below: BTreeMap<String, Module>,
 }
 
-/// The text of the file `include` for these outputs. Directories become modules around those of their files.
+/// Returns the text of the file `include` for these outputs. Directories become modules that contain those of their
+/// files.
 pub(super) fn text<'a>(
     include: &RelPath,
     outputs: impl Iterator<Item = &'a RelPath>,
@@ -28,7 +29,8 @@ pub(super) fn text<'a>(
         }
         let leaf = module.below.entry(name(&file, &shown)?).or_default();
         if let Some(other) = leaf.file.replace(file) {
-            let message = format!("`{include}` would have two modules of one name: `{shown}` and `{other}`");
+            let message =
+                format!("`{include}` would have two modules with the same name: `{shown}` and `{other}`");
             return Err(Error::new(message));
         }
     }
@@ -37,7 +39,7 @@ pub(super) fn text<'a>(
     Ok(text)
 }
 
-/// The directories and the stem of `path`.
+/// Splits `path` into its directories and file stem.
 fn split(path: &RelPath) -> Option<(Vec<String>, String)> {
     let text = std::str::from_utf8(path.as_bytes()).ok()?.strip_suffix(".rs")?;
     let mut names: Vec<String> = text.split('/').map(str::to_owned).collect();
@@ -51,7 +53,7 @@ fn write(module: &Module, depth: usize, text: &mut String, include: &RelPath) ->
         if let Some(file) = &module.file {
             if !module.below.is_empty() {
                 let message =
-                    format!("`{include}` can't have both a file and a directory for the module `{name}`");
+                    format!("`{include}` cannot have both a file and a directory for the module `{name}`");
                 return Err(Error::new(message));
             }
             if name.trim_start_matches("r#") != file {
@@ -67,7 +69,7 @@ fn write(module: &Module, depth: usize, text: &mut String, include: &RelPath) ->
     Ok(())
 }
 
-/// The name of the module for the file or directory `stem` of the output `shown`.
+/// Returns the module name for the file or directory `stem` of the output `shown`.
 fn name(stem: &str, shown: &str) -> Result<String, Error> {
     let mut name: String = stem.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
     if name.starts_with(|c: char| c.is_numeric()) {
@@ -75,14 +77,14 @@ fn name(stem: &str, shown: &str) -> Result<String, Error> {
     }
     match name.as_str() {
         "" | "_" | "self" | "Self" | "super" | "crate" => {
-            Err(Error::new(format!("the output `{shown}` can't be a module: give it another name")))
+            Err(Error::new(format!("the output `{shown}` cannot be a module; give it another name")))
         }
         keyword if KEYWORDS.contains(&keyword) => Ok(format!("r#{name}")),
         _ => Ok(name),
     }
 }
 
-/// Those that may be written raw, of every edition.
+/// Keywords of all editions that can be raw identifiers.
 const KEYWORDS: [&str; 49] = [
     "abstract",
     "as",
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn each_file_is_a_module_within_those_of_its_directories() {
+    fn each_file_is_a_module_inside_those_of_its_directories() {
         let text = check(&["a.rs", "data.bin", "v1/my-file.rs", "v1/type.rs", "1st.rs"]).unwrap();
         let expected = "// Generated: a module for each file.\n\
             #[path = \"1st.rs\"]\npub mod _1st;\n\
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_can_not_be_modules_are_errors() {
+    fn names_that_cannot_be_modules_are_errors() {
         assert!(check(&["self.rs"]).unwrap_err().contains("another name"));
         assert!(check(&["a-b.rs", "a_b.rs"]).unwrap_err().contains("two modules"));
         assert!(check(&["a.rs", "a/b.rs"]).unwrap_err().contains("both a file and a directory"));

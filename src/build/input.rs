@@ -1,64 +1,64 @@
-//! What a generator reads.
+//! Input of a generator.
 
 use std::path::Path;
 
 use super::Error;
 
-/// A file that a generator reads: its name, and its bytes as they were when the generator was started.
+/// Input file: its name, and its bytes when the generator was started.
 #[derive(Debug)]
 pub struct Input {
     pub(super) path: String,
-    /// How much of `path` the fixed part of the pattern takes, with its `/`.
+    /// Length of the fixed part of the pattern in `path`, including its `/`.
     pub(super) base: usize,
     pub(super) bytes: Vec<u8>,
 }
 
 impl Input {
-    /// Its path from the package's directory, with `/`: the same on every machine, so that it may stand in what is
-    /// generated. Build scripts run in that directory, so that it can be opened, too.
+    /// Returns the path relative to the package directory, with `/` as the separator. It is the same on every machine,
+    /// so it can be part of the output. Build scripts run in that directory, so the file can also be opened by this
+    /// path.
     pub fn path(&self) -> &Path {
         Path::new(&self.path)
     }
 
-    /// The last part of its path, without the extension: `b` of `proto/a/b.proto`.
+    /// Returns the file name without its extension: `b` for `proto/a/b.proto`.
     pub fn stem(&self) -> String {
         let stem = self.path().file_stem().unwrap_or_default();
-        // All of the path is UTF-8, see `walk`.
+        // The whole path is UTF-8, see `walk`.
         stem.to_string_lossy().into_owned()
     }
 
-    /// Its path below the fixed part of the pattern, with another extension: `a/b.rs` for `proto/a/b.proto`, found by
-    /// `proto/**/*.proto`, and `rs`. Good as the name of an output: no two inputs share it that don't differ in the
-    /// extension alone.
+    /// Returns the path below the fixed part of the pattern, with another extension: `a/b.rs` for `proto/a/b.proto`,
+    /// found by `proto/**/*.proto`, and `rs`. This is a good name for an output. Two inputs share it only if they
+    /// differ in nothing but the extension.
     pub fn with_extension(&self, extension: &str) -> String {
         let below = &self.path[self.base..];
         let name = below.rfind('/').map_or(0, |at| at + 1);
-        // The dot of `.hidden` begins no extension.
+        // The dot of `.hidden` does not begin an extension.
         let end = below[name..].rfind('.').filter(|&at| at > 0).map_or(below.len(), |at| name + at);
         format!("{}.{extension}", &below[..end])
     }
 
-    /// Its bytes.
+    /// Returns the bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Its text.
+    /// Returns the text.
     ///
     /// # Errors
     ///
-    /// If it is not UTF-8; the error names the line.
+    /// Returns an error with the line if the file is not UTF-8.
     pub fn text(&self) -> Result<&str, Error> {
-        std::str::from_utf8(&self.bytes)
-            .map_err(|error| self.error_at(error.valid_up_to(), "this is not UTF-8"))
+        std::str::from_utf8(&self.bytes).map_err(|error| self.error_at(error.valid_up_to(), "not UTF-8"))
     }
 
-    /// An error in line `line` (from 1) of this file.
+    /// Returns an error in line `line` (from 1) of this file.
     pub fn error(&self, line: u32, message: impl std::fmt::Display) -> Error {
         Error::new(message).at(self.path.clone(), line)
     }
 
-    /// An error at the byte `offset` (from 0) of this file: shown with its line and column.
+    /// Returns an error at the byte `offset` (from 0) of this file, shown with line and column.
     pub fn error_at(&self, offset: usize, message: impl std::fmt::Display) -> Error {
         let before = &self.bytes[..offset.min(self.bytes.len())];
         let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_outputs_come_from_below_the_pattern() {
+    fn output_names_come_from_the_path_below_the_pattern() {
         let check = |path: &str, base, expected: &str| {
             assert_eq!(input(path, base, "").with_extension("rs"), expected, "{path}");
         };

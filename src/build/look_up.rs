@@ -1,5 +1,4 @@
-//! What is settled before anything runs: where the plan runs, what it reads, which units there are, and what all of them
-//! depend on.
+//! Determines everything needed before units run: the directories, the inputs, the units, and the shared dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -12,25 +11,25 @@ use super::record::look;
 use super::{Kind, Plan, batch, checked_in, walk};
 use crate::model::path::RelPath;
 
-/// Where a plan runs.
+/// Directories and environment of a plan.
 pub(super) struct Place {
-    /// The package's directory.
+    /// Package directory.
     pub(super) root: PathBuf,
     /// `OUT_DIR`.
     pub(super) out: PathBuf,
     pub(super) env: BTreeMap<OsString, OsString>,
-    /// The running program. If that can't be read, nothing is known to be unchanged.
+    /// Fingerprint of the running program. If it cannot be read, nothing counts as unchanged.
     pub(super) program: Option<Fingerprint>,
 }
 
 impl Place {
-    /// What cargo tells a build script.
-    #[expect(clippy::disallowed_methods, reason = "build scripts are told by the environment")]
+    /// Reads the environment that cargo sets for a build script.
+    #[expect(clippy::disallowed_methods, reason = "build scripts get their input from the environment")]
     pub(super) fn from_env() -> Result<Self, Error> {
         let env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let path = |name: &str| env.get(OsStr::new(name)).map(PathBuf::from);
-        let out =
-            path("OUT_DIR").ok_or_else(|| Error::new("OUT_DIR is not set: a plan runs in a build script"))?;
+        let out = path("OUT_DIR")
+            .ok_or_else(|| Error::new("OUT_DIR is not set; a plan must run in a build script"))?;
         let root = match path("CARGO_MANIFEST_DIR") {
             Some(root) => root,
             None => std::env::current_dir()?,
@@ -40,17 +39,17 @@ impl Place {
     }
 }
 
-/// One call of a generator.
+/// Call of a generator.
 pub(super) struct Unit<'a> {
     pub(super) kind: &'a Kind<'a>,
-    /// The paths of its inputs, each with the length of its pattern's fixed part.
+    /// Input paths, each with the length of its pattern's fixed part.
     pub(super) inputs: Vec<(String, usize)>,
-    /// What its record is called.
+    /// Name of its record.
     pub(super) name: String,
 }
 
 impl Unit<'_> {
-    /// For people.
+    /// Returns a description for messages.
     pub(super) fn shown(&self) -> String {
         match &self.inputs[..] {
             [] => "nothing".to_owned(),
@@ -60,21 +59,20 @@ impl Unit<'_> {
     }
 }
 
-/// What is looked up before anything runs.
+/// Result of the lookup.
 pub(super) struct Found<'a> {
     pub(super) units: Vec<Unit<'a>>,
     pub(super) tools: BTreeMap<String, PathBuf>,
     pub(super) shared: Vec<String>,
-    /// What cargo should watch.
+    /// Files and directories that cargo should watch.
     pub(super) watched: BTreeSet<String>,
     pub(super) env: BTreeSet<String>,
     pub(super) conditions: Option<Fingerprint>,
-    /// A tool for want of which nothing can be generated, where the files that are checked in do instead; and where it was
-    /// looked for.
+    /// Missing optional tool, with the error of the search. The checked-in files are used instead.
     pub(super) missing: Option<(String, Error)>,
 }
 
-/// Finds inputs and tools. Every mistake is told, not the first.
+/// Finds inputs and tools. Reports all mistakes, not just the first one.
 pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>, Errors> {
     let mut errors = Vec::new();
     let mut watched = BTreeSet::new();
@@ -92,7 +90,7 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>
         }
     }
     for name in env.iter().filter(|name| name.is_empty() || name.contains(['=', '\0', '\n', '\r'])) {
-        errors.push(Error::new(format!("{name:?} can't be the name of a variable")));
+        errors.push(Error::new(format!("invalid name of an environment variable: {name:?}")));
     }
     let mut find = |patterns: &[String]| match walk::find(&place.root, &place.out, patterns) {
         Ok(mut found) => {
@@ -128,7 +126,7 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>
         }
     };
     for path in tools.values().filter_map(|path| path.to_str()) {
-        // Cargo looks at its time of change; a path that it can't be told of is still a part of the conditions.
+        // Cargo checks its modification time. A path that cargo cannot watch still counts for the conditions.
         if walk::check_name(path).is_ok() {
             watched.insert(path.to_owned());
         }
@@ -140,7 +138,8 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &Place) -> Result<Found<'a>
     }
 }
 
-/// All that every unit depends on, in one fingerprint. `None` if this program can't be read: then nothing is skipped.
+/// Returns the fingerprint of everything that all units depend on. `None` if this program cannot be read; then no unit
+/// is skipped.
 fn conditions(
     plan: &Plan<'_>,
     place: &Place,
@@ -168,11 +167,11 @@ fn conditions(
     hash.field(b"keys");
     plan.keys.iter().for_each(|key| hash.field(key));
     hash.field(b"env");
-    let told = place.env.keys().filter(|name| is_told_by_cargo(name)).map(OsString::as_os_str);
-    let names: BTreeSet<&OsStr> = env.iter().map(OsStr::new).chain(told).collect();
+    let set_by_cargo = place.env.keys().filter(|name| is_set_by_cargo(name)).map(OsString::as_os_str);
+    let names: BTreeSet<&OsStr> = env.iter().map(OsStr::new).chain(set_by_cargo).collect();
     for name in names {
         hash.field(name.as_encoded_bytes());
-        // A variable that is not set is another than one that is empty.
+        // An unset variable differs from an empty one.
         match place.env.get(name) {
             Some(value) => hash.field(value.as_encoded_bytes()),
             None => hash.field(b"\0unset"),
@@ -181,8 +180,8 @@ fn conditions(
     Ok(Some(hash.finish()))
 }
 
-/// The variables with which cargo describes what is built. Cargo runs the script again when they change.
-fn is_told_by_cargo(name: &OsStr) -> bool {
+/// Returns whether cargo describes the build with this variable. Cargo runs the script again when it changes.
+fn is_set_by_cargo(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
     const NAMES: [&str; 7] =
         ["TARGET", "HOST", "PROFILE", "OPT_LEVEL", "DEBUG", "RUSTC", "CARGO_ENCODED_RUSTFLAGS"];

@@ -1,31 +1,31 @@
-//! `.genti/manifest.json`: what was generated, from what. The same bytes wherever the same is generated.
+//! Writes `.genti/manifest.json`, which lists what was generated from which inputs. Its bytes are reproducible.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::record::Record;
 
-/// The name and version of the format. Fields are added, never changed.
+/// Version of the format. Fields are added but never changed.
 pub(super) const SCHEMA: u32 = 1;
 
-/// What is in a manifest.
+/// Content of a manifest.
 pub(super) struct Manifest<'a> {
-    /// The tool for want of which nothing was generated, and the files that are checked in were not compared.
+    /// Missing tool because of which nothing was generated and the checked-in files were not compared.
     pub(super) missing_tool: Option<&'a str>,
-    /// The directory of the files that are only checked, from the package's directory.
+    /// Directory of the checked-in files, relative to the package directory.
     pub(super) checked_in: Option<&'a str>,
-    /// The variables that it depends on.
+    /// Environment variables that the plan depends on.
     pub(super) env: &'a BTreeSet<String>,
-    /// The tools that it calls.
+    /// Tools that generators call.
     pub(super) tools: Vec<&'a str>,
-    /// What every unit depends on.
+    /// Files that every unit depends on.
     pub(super) shared: Vec<&'a str>,
-    /// The units, in the order of the plan.
+    /// Units in the order of the plan.
     pub(super) units: Vec<&'a Record>,
 }
 
 impl Manifest<'_> {
-    /// Canonical JSON: sorted keys, no blanks, a newline at the end.
+    /// Returns canonical JSON: sorted keys, no whitespace, a newline at the end.
     pub(super) fn encode(&self) -> Vec<u8> {
         let optional = |text: &mut String, value: Option<&str>| match value {
             Some(value) => string(text, value),

@@ -1,6 +1,7 @@
-//! Build scripts that generate code from many files: in parallel, reproducibly, and no more often than needed.
+//! Library for build scripts that generate code from many files: in parallel, reproducibly, and only when something
+//! changed.
 //!
-//! A plan names the inputs and what is made of each. Everything else is taken care of:
+//! A plan states the inputs and how to generate code from each. The plan takes care of everything else:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -15,12 +16,12 @@
 //!         .run()
 //! }
 //!
-//! /// A `const` of all words in a file.
+//! Returns a `const` with all words of a file.
 //! fn table(input: &Input) -> Result<String, Error> {
 //!     let mut words = Vec::new();
 //!     for (line, word) in (1..).zip(input.text()?.lines()) {
 //!         if word.contains(' ') {
-//!             return Err(input.error(line, "there must be one word on a line"));
+//!             return Err(input.error(line, "expected one word per line"));
 //!         }
 //!         words.push(word);
 //!     }
@@ -28,34 +29,34 @@
 //! }
 //! ```
 //!
-//! The crate takes in what was generated with
-//! `mod words { include!(concat!(env!("OUT_DIR"), "/mod.rs")); }`, and its `Cargo.toml` has
+//! Include the generated code in the crate with `mod words { include!(concat!(env!("OUT_DIR"), "/mod.rs")); }`, and add
+//! this to its `Cargo.toml`:
 //!
 //! ```text
 //! [build-dependencies]
 //! genti = { version = "0.9", default-features = false }
 //! ```
 //!
-//! Without features, `genti` depends on `jobserver` alone.
+//! Without features, `genti` depends only on `jobserver`.
 //!
-//! # What a plan sees to
+//! # Guarantees
 //!
-//! - Inputs come in one order, whatever the file system says, and are done in parallel: with as many workers as cargo's
-//!   jobserver has tokens to spare, so that a build with `-j2` never runs more than two things at once.
-//! - Outputs are below `OUT_DIR` alone, each written whole or not at all, and only if it changed. Those of inputs that
-//!   are gone are removed.
-//! - An input that did not change is skipped: its bytes are compared with a copy below `OUT_DIR`. Everything is done
-//!   again when the build script itself, a declared variable or tool, or a file of [`Plan::depends_on`] changed. A build
-//!   that was killed leaves nothing that passes for done.
-//! - Cargo is told to run the script again when an input changes, comes or goes.
-//! - The same inputs give the same bytes, at any job count and in any directory. Two inputs for one output, one input
-//!   read twice, and an output that is an input are errors.
-//! - Errors are shown by cargo with file and line, all at once.
+//! - Inputs are sorted, whatever the order in the file system, and processed in parallel. The number of workers is
+//!   limited by the tokens of cargo's jobserver, so a build with `-j2` never runs more than two things at once.
+//! - Outputs are written only below `OUT_DIR`, atomically, and only if they changed. Outputs of removed inputs are
+//!   removed.
+//! - Unchanged inputs are skipped, by comparing their bytes with a copy below `OUT_DIR`. Everything is generated
+//!   again if the build script, a declared variable or tool, or a file of [`Plan::depends_on`] changed. A killed build
+//!   leaves nothing that a later build could mistake for a finished output.
+//! - Cargo runs the script again if an input is changed, added or removed.
+//! - The same inputs give the same bytes, with any number of jobs and in any directory. It is an error if two inputs
+//!   write the same output, if an input is read twice, or if an output is also an input.
+//! - Cargo shows all errors at once, with file and line.
 //!
-//! What a generator must see to: it reads nothing but its inputs and what the plan declares, and its output holds no
-//! time, no absolute path and nothing in the order of a hash map.
+//! Generators must do their part: read nothing except the inputs and what the plan declares, and write no times, no
+//! absolute paths and nothing in hash map order.
 
-/// The example of the page is compiled with those of this documentation.
+/// Compiles the example in the book page together with those of this documentation.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/build-scripts.md")]
 struct Page;
@@ -96,7 +97,7 @@ pub use tool::Tool;
 use look_up::Place;
 use workers::Announced;
 
-/// A new plan. Make it first thing in `main`: this is where the jobserver is picked up that cargo hands down.
+/// Creates a plan. Call this first in `main`, because it takes over the jobserver that cargo passes on.
 pub fn plan<'a>() -> Plan<'a> {
     Plan {
         announced: Announced::take(),
@@ -111,17 +112,17 @@ pub fn plan<'a>() -> Plan<'a> {
     }
 }
 
-/// Whether a plan has run in this process.
+/// Set once a plan has run in this process.
 static RAN: AtomicBool = AtomicBool::new(false);
 
-/// What is generated from what.
+/// Inputs and the generators that process them.
 ///
-/// A build script runs one plan: what another one wrote, it would take for stale. Several generators go into one plan, one
-/// after the other, each with its own [inputs](Plan::inputs).
+/// A build script runs one plan, because a second one would remove the outputs of the first as stale. Add several
+/// generators to one plan, in sequence, each with its own [inputs](Plan::inputs).
 #[must_use = "a plan does nothing before `run`"]
 pub struct Plan<'a> {
     announced: Announced,
-    /// Those that no generator has taken yet.
+    /// Patterns that no generator uses yet.
     patterns: Vec<String>,
     groups: Vec<Group<'a>>,
     shared: Vec<String>,
@@ -132,7 +133,7 @@ pub struct Plan<'a> {
     checked_in: Option<String>,
 }
 
-/// A generator and what it is for.
+/// Generator with its input patterns.
 struct Group<'a> {
     patterns: Vec<String>,
     kind: Kind<'a>,
@@ -147,7 +148,7 @@ enum Kind<'a> {
 }
 
 impl Kind<'_> {
-    /// The most inputs of one call.
+    /// Returns the maximum number of inputs per call.
     fn cap(&self) -> usize {
         match self {
             Self::Each(_) => 1,
@@ -164,18 +165,19 @@ impl Kind<'_> {
 }
 
 impl<'a> Plan<'a> {
-    /// Adds files to the inputs of the next generator: a path from the package's directory, with `/` on every system, in
-    /// which `*` stands for any text in a name, `?` for a character, and `**` for any number of directories. As in a
-    /// shell, they match no dot at the beginning of a name; nor does `**` go through links or into a target directory.
+    /// Adds files to the inputs of the next generator. The pattern is a path relative to the package directory, with
+    /// `/` on every system. In it, `*` matches any text in a name, `?` matches one character, and `**` matches any
+    /// number of directories. As in a shell, wildcards don't match a dot at the beginning of a name. `**` does not
+    /// follow links or enter target directories.
     ///
-    /// That nothing matches is an error, and so is a file that two patterns of a generator match. Cargo can watch a
-    /// directory only with all that is below it: so there can be no wildcard in the package's own directory.
+    /// It is an error if nothing matches, or if two patterns of one generator match the same file. Cargo can only watch
+    /// directories with everything below them, so patterns cannot have wildcards in the package directory itself.
     pub fn inputs(mut self, pattern: impl Into<String>) -> Self {
         self.patterns.push(pattern.into());
         self
     }
 
-    /// Calls `generate` for each of the inputs.
+    /// Calls `generate` for each input.
     pub fn each<F>(mut self, generate: F) -> Self
     where
         F: Fn(&Input, &mut Output<'_>) -> Result<(), Error> + Send + Sync + 'a,
@@ -184,9 +186,9 @@ impl<'a> Plan<'a> {
         self
     }
 
-    /// Calls `generate` for several inputs at once, at most `cap` of them; `usize::MAX` takes all in one call. Where the
-    /// batches end depends on the names of the inputs alone, so that an added file changes few of them. If one of its
-    /// inputs changes, the whole batch is generated again.
+    /// Calls `generate` for several inputs at once, at most `cap` of them. `usize::MAX` passes all of them in one call.
+    /// Batch boundaries depend only on the names of the inputs, so an added file changes few batches. If an input
+    /// changes, its whole batch is generated again.
     pub fn batch<F>(mut self, cap: usize, generate: F) -> Self
     where
         F: Fn(&[Input], &mut Output<'_>) -> Result<(), Error> + Send + Sync + 'a,
@@ -195,63 +197,64 @@ impl<'a> Plan<'a> {
         self
     }
 
-    /// Files that all of the plan depends on, such as templates that are read while it runs. If one changes, everything
-    /// is generated again. A pattern as for [`Plan::inputs`].
+    /// Adds files that everything depends on, such as templates that are read by generators. If one changes, everything
+    /// is generated again. The pattern has the same syntax as in [`Plan::inputs`].
     pub fn depends_on(mut self, pattern: impl Into<String>) -> Self {
         self.shared.push(pattern.into());
         self
     }
 
-    /// An environment variable that all of the plan depends on. Those with which cargo describes the build (`TARGET`,
-    /// `CARGO_CFG_…`, `CARGO_FEATURE_…`, `CARGO_PKG_…`, `DEP_…`) need not be named.
+    /// Adds an environment variable that everything depends on. Variables with which cargo describes the build
+    /// (`TARGET`, `CARGO_CFG_…`, `CARGO_FEATURE_…`, `CARGO_PKG_…`, `DEP_…`) are always included.
     pub fn env(mut self, name: impl Into<String>) -> Self {
         self.env.insert(name.into());
         self
     }
 
-    /// Anything else that all of the plan depends on and that this script finds out while it runs: if it is other than
-    /// last time, everything is generated again.
+    /// Adds any other value that everything depends on and that the script computes at run time. If it changes,
+    /// everything is generated again.
     pub fn key(mut self, value: impl AsRef<[u8]>) -> Self {
         self.keys.push(value.as_ref().to_vec());
         self
     }
 
-    /// A program that generators call by [`Output::command`]. It is looked for before anything runs, and is an error if
-    /// it is missing. If it is another one than last time, everything is generated again.
+    /// Adds a program that generators call with [`Output::command`]. It is located before anything runs, and it is an
+    /// error if it is missing. If the program changes, everything is generated again.
     pub fn tool(mut self, tool: Tool) -> Self {
         self.tools.push(tool);
         self
     }
 
-    /// Makes one more output, a module for each `.rs` file among the others: `a/b.rs` is in `pub mod a { pub mod b; }`.
+    /// Adds an output that declares a module for each generated `.rs` file: `a/b.rs` becomes
+    /// `pub mod a { pub mod b; }`.
     pub fn include(mut self, path: impl Into<String>) -> Self {
         self.include = Some(path.into());
         self
     }
 
-    /// Keeps what is generated in the repository as well, in the directory `dir` of the package, which holds nothing
-    /// else. A build compares and never writes there: what differs, is missing or is too much is an error. To write
-    /// what the generator makes, name the package: `GENTI_BUILD_ACCEPT=my-package cargo build`.
+    /// Also keeps the generated files in the repository, in the directory `dir` of the package, which must not contain
+    /// anything else. A build only compares these files: it is an error if one differs, is missing, or should not
+    /// exist. To update them, name the package: `GENTI_BUILD_ACCEPT=my-package cargo build`.
     pub fn checked_in(mut self, dir: impl Into<String>) -> Self {
         self.checked_in = Some(dir.into());
         self
     }
 
-    /// Runs it, tells cargo what came of it, and returns what `main` should return.
+    /// Runs the plan, reports the result to cargo, and returns the exit code for `main`.
     pub fn run(self) -> ExitCode {
         self.try_run().map_or_else(|errors| errors.report(), |_| ExitCode::SUCCESS)
     }
 
-    /// Runs it, for scripts that go on afterwards. Cargo is told when to run the script again; errors are left to the
-    /// caller, for example to [`Errors::report`].
+    /// Runs the plan, for scripts that continue afterwards. Tells cargo when to run the script again. Errors are left
+    /// to the caller, for example for [`Errors::report`].
     ///
     /// # Errors
     ///
-    /// All that went wrong, in the order of the inputs; or that a plan has run before. What could be generated nevertheless is in place, and will not
-    /// be generated again; what could not is as it was before.
+    /// Returns all errors in the order of the inputs, or an error if a plan has already run. Outputs that could be
+    /// generated are in place and will not be generated again. All other outputs are unchanged.
     pub fn try_run(self) -> Result<Summary, Errors> {
         if RAN.swap(true, Ordering::Relaxed) {
-            let message = "this build script has run a plan before, and what that wrote would be taken for stale: put \
+            let message = "this build script already ran a plan, whose outputs this one would remove as stale; put \
                            all generators into one plan, each with its own `inputs`";
             return Err(Error::new(message).into());
         }
@@ -266,29 +269,29 @@ impl<'a> Plan<'a> {
         self.groups.push(Group { patterns, kind });
     }
 
-    /// What can't be meant, whatever is on the disk.
+    /// Returns mistakes that do not depend on files.
     fn mistakes(&self) -> Vec<Error> {
         let mut mistakes = Vec::new();
         if let Some(pattern) = self.patterns.first() {
-            let message = format!("nothing is made of `{pattern}`: `each` or `batch` comes behind `inputs`");
+            let message = format!("no generator uses `{pattern}`; call `each` or `batch` after `inputs`");
             mistakes.push(Error::new(message));
         }
         if self.groups.is_empty() && self.patterns.is_empty() {
-            mistakes.push(Error::new("the plan is empty: say `inputs` and `each`"));
+            mistakes.push(Error::new("the plan is empty; call `inputs` and `each`"));
         }
         if self.groups.iter().any(|group| group.patterns.is_empty()) {
-            mistakes.push(Error::new("a generator has no inputs: `inputs` comes before `each` and `batch`"));
+            mistakes.push(Error::new("a generator has no inputs; call `inputs` before `each` or `batch`"));
         }
         if self.groups.iter().any(|group| matches!(group.kind, Kind::Batch(0, _))) {
-            mistakes.push(Error::new("a batch of at most 0 inputs is none: `usize::MAX` takes all at once"));
+            mistakes.push(Error::new("the batch size must not be 0; pass `usize::MAX` for a single batch"));
         }
         for tool in self.tools.iter().filter(|tool| tool.is_optional && self.checked_in.is_none()) {
-            let message = format!("the tool `{}` can be optional only beside `checked_in`", tool.name);
+            let message = format!("the tool `{}` cannot be optional without `checked_in`", tool.name);
             mistakes.push(Error::new(message));
         }
         let mut names = BTreeSet::new();
         for tool in self.tools.iter().filter(|tool| !names.insert(&tool.name)) {
-            mistakes.push(Error::new(format!("the tool `{}` is named twice", tool.name)));
+            mistakes.push(Error::new(format!("the tool `{}` is added twice", tool.name)));
         }
         if let Some(dir) = &self.checked_in {
             if let Err(error) = output::output_path(dir) {
@@ -296,8 +299,7 @@ impl<'a> Plan<'a> {
                     .push(Error::new(format!("`checked_in` must be a directory of the package: {error}")));
             }
             if self.include.as_ref().is_some_and(|path| path != "mod.rs") {
-                let message =
-                    "beside `checked_in`, `include` must be `mod.rs`: modules are looked for beside that";
+                let message = "with `checked_in`, `include` must be `mod.rs`, because rustc looks for modules next to it";
                 mistakes.push(Error::new(message));
             }
         }
@@ -306,12 +308,12 @@ impl<'a> Plan<'a> {
 }
 
 impl Errors {
-    /// Tells them to cargo, which shows them as errors of the build (before cargo 1.84: on standard error), and returns
-    /// what `main` should return.
+    /// Reports the errors to cargo, which shows them as errors of the build, and returns the exit code for `main`.
+    /// Before cargo 1.84 they are printed to standard error.
     pub fn report(&self) -> ExitCode {
-        #[expect(clippy::disallowed_methods, reason = "build scripts are told by the environment")]
+        #[expect(clippy::disallowed_methods, reason = "build scripts get their input from the environment")]
         let env = std::env::vars_os().collect();
-        // If even that can't be written, the exit code has to tell.
+        // If this fails too, only the exit code reports the failure.
         let _ = match cargo::errors(&self.0, &env) {
             cargo::Shown::Cargo(text) => print(&text),
             cargo::Shown::Plain(text) => std::io::stderr().lock().write_all(text.as_bytes()),
@@ -320,15 +322,15 @@ impl Errors {
     }
 }
 
-/// What a plan did.
+/// Result of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
-    /// How many times a generator was called.
+    /// Number of generator calls.
     pub generated: usize,
-    /// How many calls were left out, because nothing had changed.
+    /// Number of calls skipped because nothing had changed.
     pub unchanged: usize,
-    /// How many files of earlier builds were removed.
+    /// Number of outputs of earlier builds that were removed.
     pub removed: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What a generator writes: kept aside until it is done.
+//! Output of a generator, kept aside until the generator has finished.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,11 +9,11 @@ use super::state::DIR;
 use super::{Error, parse_depfile};
 use crate::model::path::RelPath;
 
-/// The most lines of what a program says that are shown.
+/// Maximum number of lines of a program's output to show.
 const SHOWN: usize = 50;
 
-/// Where a generator writes to. Nothing of it is seen in `OUT_DIR` before the generator returns `Ok`, and what has not
-/// changed is not written again.
+/// Collects the output of a generator. Nothing appears in `OUT_DIR` before the generator returns `Ok`, and unchanged
+/// files are not written again.
 #[derive(Debug)]
 pub struct Output<'a> {
     pub(super) root: &'a Path,
@@ -23,7 +23,7 @@ pub struct Output<'a> {
     pub(super) discovered: BTreeSet<String>,
 }
 
-/// What an output is made of.
+/// Content of an output.
 #[derive(Debug)]
 pub(super) enum Content {
     Bytes(Vec<u8>),
@@ -32,45 +32,45 @@ pub(super) enum Content {
 
 #[expect(clippy::disallowed_methods, reason = "build scripts run programs and read what they write")]
 impl Output<'_> {
-    /// Makes the file `path` below `OUT_DIR`. Directories come of themselves.
+    /// Writes the file `path` below `OUT_DIR`. Directories are created as needed.
     ///
     /// # Errors
     ///
-    /// If `path` is absolute, leaves `OUT_DIR`, or was written by this generator already.
+    /// Returns an error if `path` is absolute, leaves `OUT_DIR`, or was already written by this generator.
     pub fn write(&mut self, path: impl AsRef<str>, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
         let path = output_path(path.as_ref())?;
         self.add(path, Content::Bytes(bytes.as_ref().to_vec()))
     }
 
-    /// An empty directory for programs that write files themselves. What is in it when the generator returns becomes
-    /// output, under the same names.
+    /// Returns an empty directory for programs that write files themselves. When the generator returns, its files
+    /// become outputs under the same names.
     ///
     /// # Errors
     ///
-    /// If it can't be made.
+    /// Returns an error if the directory cannot be created.
     pub fn dir(&self) -> Result<&Path, Error> {
         fs::create_dir_all(&self.scratch)?;
         Ok(&self.scratch)
     }
 
-    /// A command for the tool `name` of the plan. It starts in the package's directory and has no standard input.
+    /// Returns a command for the tool `name` of the plan. It runs in the package directory, without standard input.
     ///
     /// # Errors
     ///
-    /// If the plan has no such tool.
+    /// Returns an error if the plan has no such tool.
     pub fn command(&self, name: &str) -> Result<Command, Error> {
         let unknown =
-            || Error::new(format!("the plan has no tool `{name}`: add `.tool(Tool::find({name:?}))`"));
+            || Error::new(format!("the plan has no tool `{name}`; add `.tool(Tool::find({name:?}))`"));
         let mut command = Command::new(self.tools.get(name).ok_or_else(unknown)?);
         command.current_dir(self.root).stdin(Stdio::null());
         Ok(command)
     }
 
-    /// Runs `command` to its end, and returns what it wrote to standard output.
+    /// Runs `command` and returns its standard output.
     ///
     /// # Errors
     ///
-    /// If it can't be started, or ends otherwise than with exit code 0: then with what it wrote to standard error.
+    /// Returns an error if the command cannot be started, or with its standard error if it fails.
     pub fn run(&self, command: &mut Command) -> Result<Vec<u8>, Error> {
         let name =
             Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -79,22 +79,22 @@ impl Output<'_> {
         if output.status.success() {
             return Ok(output.stdout);
         }
-        let said = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
-        let said = String::from_utf8_lossy(said);
-        let mut lines: Vec<&str> = said.trim_end().lines().collect();
+        let text = if output.stderr.is_empty() { &output.stdout } else { &output.stderr };
+        let text = String::from_utf8_lossy(text);
+        let mut lines: Vec<&str> = text.trim_end().lines().collect();
         let more = lines.len().saturating_sub(SHOWN);
         lines.truncate(SHOWN);
         let rest = if more > 0 { format!("\n(and {more} more lines)") } else { String::new() };
-        let said = if lines.is_empty() { "(it printed nothing)".to_owned() } else { lines.join("\n") };
-        Err(Error::new(format!("`{name}` failed ({}):\n{said}{rest}", output.status)))
+        let text = if lines.is_empty() { "(no output)".to_owned() } else { lines.join("\n") };
+        Err(Error::new(format!("`{name}` failed ({}):\n{text}{rest}", output.status)))
     }
 
-    /// Says that what is generated depends on the file `path` as well, as an `import` does that was found on the way. If
-    /// it changes, the generator runs again. Seen from the package's directory.
+    /// Declares that the output also depends on the file `path`, for example on an imported file found while
+    /// generating. If it changes, the generator runs again. Relative paths start in the package directory.
     ///
     /// # Errors
     ///
-    /// If cargo can't be told of a file with such a name.
+    /// Returns an error if cargo cannot watch a file with this name.
     pub fn depends_on(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = path.as_ref();
         let absolute = RelPath::without_dots(&self.root.join(path));
@@ -112,13 +112,13 @@ impl Output<'_> {
         Ok(())
     }
 
-    /// Reads a dependency file in the format of make, as `protoc --dependency_out` or `glslc -MD` write it, and
-    /// [depends on](Output::depends_on) each file in it. A relative `path` is one in [`Output::dir`]; there it does not
-    /// become output.
+    /// Reads a makefile-style dependency file, as written by `protoc --dependency_out` or `glslc -MD`, and [depends
+    /// on](Output::depends_on) each file in it. A relative `path` lies in [`Output::dir`] and does not become an
+    /// output.
     ///
     /// # Errors
     ///
-    /// If it can't be read, or is none.
+    /// Returns an error if the file cannot be read or parsed.
     pub fn depfile(&mut self, path: impl AsRef<Path>) -> Result<(), Error> {
         let path = self.scratch.join(path);
         let shown = || path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -132,7 +132,7 @@ impl Output<'_> {
         Ok(())
     }
 
-    /// Takes over what is in the directory for programs.
+    /// Adds the files in the directory for programs.
     pub(super) fn collect(&mut self) -> Result<(), Error> {
         let mut open = vec![self.scratch.clone()];
         while let Some(dir) = open.pop() {
@@ -164,17 +164,17 @@ impl Output<'_> {
     }
 }
 
-/// The name of an output, if it can be one on every system.
+/// Checks that `path` can be the name of an output on every system.
 pub(super) fn output_path(path: &str) -> Result<RelPath, Error> {
-    let wrong = |why: &str| Error::new(format!("`{path}` can't be the name of an output: {why}"));
+    let wrong = |why: &str| Error::new(format!("invalid output name `{path}`: {why}"));
     if path.contains(['\\', ':', '\0', '\n', '\r']) {
-        return Err(wrong("no system-wide names, backslashes or control characters"));
+        return Err(wrong("it must not contain backslashes, colons or control characters"));
     }
     if path.split('/').any(|name| matches!(name, "" | "." | "..")) {
-        return Err(wrong("it must be relative and stay below OUT_DIR"));
+        return Err(wrong("it must be a relative path below OUT_DIR"));
     }
     if path.split('/').next().is_some_and(|name| name.eq_ignore_ascii_case(DIR)) {
-        return Err(wrong("what is in this directory is not generated"));
+        return Err(wrong("this directory is reserved"));
     }
     Ok(RelPath::new(path))
 }

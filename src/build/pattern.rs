@@ -1,34 +1,34 @@
-//! Patterns of file names: `*`, `?` and `**`. What they match on the disk is found by `walk`.
+//! Parses file name patterns with `*`, `?` and `**`. The `walk` module finds their matches.
 
 use super::Error;
 
-/// A pattern, cut at `/`.
+/// Pattern, split at `/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pattern {
-    /// As it was written.
+    /// Pattern as written.
     pub(super) text: String,
-    /// What stands before the first part with a wildcard, or the directory of a plain file name.
+    /// Part before the first component with a wildcard, or the directory of a plain file name.
     pub(super) base: String,
-    /// The rest.
+    /// Remaining components.
     pub(super) parts: Vec<Part>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// A name as it stands.
+    /// Literal name.
     Name(String),
-    /// A name with wildcards.
+    /// Name with wildcards.
     Wild(String),
-    /// `**`: any number of directories; at the end, every file below.
+    /// `**`: any number of directories. At the end, every file below.
     AnyDirs,
 }
 
 impl Pattern {
-    /// Reads `text`, in which `/` stands between names on every system.
+    /// Parses `text`, with `/` as the separator on every system.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::new(format!("`{text}` can't be a pattern: {why}"));
+        let wrong = |why: &str| Error::new(format!("invalid pattern `{text}`: {why}"));
         if cfg!(windows) && text.contains('\\') {
-            return Err(wrong("write `/` between names, on every system"));
+            return Err(wrong("use `/` as the separator on every system"));
         }
         let relative = text.strip_prefix("./").unwrap_or(text);
         let (root, rest) = match relative.strip_prefix('/') {
@@ -40,13 +40,13 @@ impl Pattern {
         let mut is_above = true;
         for name in rest.split('/') {
             match name {
-                "" => return Err(wrong("a name in it is empty")),
-                "." => return Err(wrong("drop the `.`")),
+                "" => return Err(wrong("it has an empty component")),
+                "." => return Err(wrong("remove the `.` component")),
                 ".." if is_above && root.is_empty() => {}
-                ".." => return Err(wrong("`..` may only stand at its beginning")),
+                ".." => return Err(wrong("`..` is allowed only at the beginning")),
                 "**" => parts.push(Part::AnyDirs),
                 _ if name.contains("**") => {
-                    return Err(wrong("`**` must be a name of its own, as in `a/**/b`"));
+                    return Err(wrong("`**` must be a whole component, as in `a/**/b`"));
                 }
                 _ if name.contains(['*', '?']) => parts.push(Part::Wild(name.to_owned())),
                 _ => parts.push(Part::Name(name.to_owned())),
@@ -57,7 +57,7 @@ impl Pattern {
                 is_above = false;
             }
         }
-        // The fixed part: every name before the first wildcard, but never the name of the file itself.
+        // The fixed part has every name before the first wildcard, but never the file name itself.
         let fixed = parts.iter().take_while(|part| matches!(part, Part::Name(_))).count();
         for part in parts.drain(..fixed.min(parts.len().saturating_sub(1))) {
             if let Part::Name(name) = part {
@@ -66,14 +66,14 @@ impl Pattern {
             }
         }
         match parts.is_empty() {
-            true => Err(wrong("it names no file")),
+            true => Err(wrong("it does not name a file")),
             false => Ok(Self { text: text.to_owned(), base, parts }),
         }
     }
 }
 
-/// Whether `name` is matched by `pattern`. A wildcard at the beginning matches no dot, as in a shell: what editors
-/// leave beside a file (`.a.txt.swp`, `.#a.txt`) is no input.
+/// Returns whether `pattern` matches `name`. As in a shell, a wildcard at the beginning does not match a dot, so files
+/// that editors leave behind (`.a.txt.swp`, `.#a.txt`) are not inputs.
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     (!name.starts_with('.') || pattern.starts_with('.')) && matches_rest(pattern, name)
 }
@@ -81,7 +81,7 @@ pub(super) fn matches(pattern: &str, name: &str) -> bool {
 fn matches_rest(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
-    // Behind the last `*`, and up to where it reaches: the only place to go back to.
+    // Position after the last `*`, and the end of its current match. Backtracking only ever returns there.
     let mut star = None;
     while n < name.len() {
         match pattern.get(p) {
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wildcards_stop_at_nothing_but_the_ends_of_a_name() {
+    fn wildcards_match_within_a_name() {
         let yes = [
             ("*.txt", "a.txt"),
             ("*.txt", "a.b.txt"),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_meant_is_an_error() {
+    fn invalid_patterns_are_errors() {
         for text in ["", "/", "a//b", "a/./b", "a/../b", "a/", "..", "a**/b", "/../a"] {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }

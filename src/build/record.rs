@@ -1,7 +1,7 @@
-//! What is remembered of a unit whose outputs are in place: enough to know that it need not be done again.
+//! Record of a finished unit, used to decide whether the unit must run again.
 //!
-//! A record is written after the outputs, whole or not at all, and holds all that it speaks of. So nothing that
-//! happens in between (a kill, a full disk, a power cut) leaves one that speaks of what is not there.
+//! A record is written atomically after the outputs and is self-contained. An interruption (a kill, a full disk, a
+//! power failure) therefore never leaves a record about missing outputs.
 
 use std::fs;
 use std::path::Path;
@@ -11,28 +11,28 @@ use crate::model::path::RelPath;
 
 const MAGIC: &[u8] = b"genti-unit-1\n";
 
-/// A unit that was done.
+/// Record of a finished unit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// All that it depends on beside its own inputs.
+    /// Fingerprint of everything that the unit depends on except for its inputs.
     pub(super) conditions: Fingerprint,
-    /// Each input with a copy of its bytes.
+    /// Inputs with a copy of their bytes.
     pub(super) inputs: Vec<(String, Vec<u8>)>,
-    /// What it was found to depend on while it ran, with what was there.
+    /// Dependencies discovered while the unit ran, with their content.
     pub(super) discovered: Vec<Seen>,
-    /// What it wrote.
+    /// Outputs of the unit.
     pub(super) outputs: Vec<Made>,
 }
 
-/// A file that a unit depends on.
+/// Discovered dependency.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) path: String,
-    /// `None` if it is not there.
+    /// `None` if the file does not exist.
     pub(super) content: Option<Fingerprint>,
 }
 
-/// A file that a unit wrote.
+/// Output file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Made {
     pub(super) path: RelPath,
@@ -41,7 +41,7 @@ pub(super) struct Made {
 }
 
 impl Record {
-    /// Its bytes, with a checksum at the end.
+    /// Encodes the record, with a checksum at the end.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut to = MAGIC.to_vec();
         to.extend_from_slice(&self.conditions.0);
@@ -66,7 +66,7 @@ impl Record {
         to
     }
 
-    /// Reads what [`Record::encode`] wrote; `None` for anything else.
+    /// Decodes the output of [`Record::encode`]. Returns `None` for anything else.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (body, sum) = bytes.split_at_checked(bytes.len().checked_sub(8)?)?;
         if Fingerprint::of(body).0 != sum {
@@ -90,13 +90,13 @@ impl Record {
         from.0.is_empty().then_some(Self { conditions, inputs, discovered, outputs })
     }
 
-    /// Drops the copies of the inputs, which only the file needs.
+    /// Drops the copies of the inputs, which are needed only in the stored record.
     pub(super) fn forget_bytes(&mut self) {
         self.inputs.iter_mut().for_each(|(_, bytes)| *bytes = Vec::new());
     }
 
-    /// Whether all of it still holds, with the package at `root` and the outputs below `out`. What it depends on is read
-    /// before what it wrote, so that the usual case of a change is cheap.
+    /// Returns whether the record is up to date, with the package at `root` and the outputs below `out`. Dependencies
+    /// are checked before outputs, because a changed dependency is the most common reason.
     pub(super) fn holds(&self, conditions: Fingerprint, inputs: &[String], root: &Path, out: &Path) -> bool {
         self.conditions == conditions
             && self.inputs.iter().map(|(path, _)| path).eq(inputs)
@@ -106,14 +106,14 @@ impl Record {
     }
 }
 
-/// Whether the file `path` still has these bytes.
+/// Returns whether the file `path` contains exactly `bytes`.
 #[expect(clippy::disallowed_methods, reason = "build scripts read their inputs")]
 pub(super) fn is_still(path: &Path, bytes: &[u8]) -> bool {
     let has_len = || fs::metadata(path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64);
     has_len() && fs::read(path).is_ok_and(|now| now == bytes)
 }
 
-/// What is in the file `path`; `None` if it can't be read.
+/// Returns the fingerprint of the file `path`, or `None` if it cannot be read.
 pub(super) fn look(path: &Path) -> Option<Fingerprint> {
     Fingerprint::of_file(path).ok()
 }
@@ -177,12 +177,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_again() {
+    fn an_encoded_record_can_be_decoded() {
         assert_eq!(Record::decode(&record().encode()), Some(record()));
     }
 
     #[test]
-    fn a_record_that_is_cut_or_damaged_anywhere_is_none() {
+    fn a_truncated_or_damaged_record_is_rejected() {
         let bytes = record().encode();
         for end in 0..bytes.len() {
             assert_eq!(Record::decode(&bytes[..end]), None, "cut at {end}");

@@ -1,14 +1,14 @@
-//! From a plan to files in `OUT_DIR`.
+//! Runs a plan.
 //!
-//! 1. What everything depends on (this program, variables, tools, shared files) becomes one fingerprint.
-//! 2. Patterns become inputs, inputs become units.
-//! 3. A unit whose [`Record`] holds is left as it is.
-//! 4. The others run in parallel. Each keeps its outputs aside; when it is done, they are put in place, and after that
-//!    its record. A unit that fails leaves what was there before.
-//! 5. If all went well, what no unit made any more is removed, and the manifest is written.
+//! 1. The shared dependencies (this program, variables, tools, shared files) become one fingerprint.
+//! 2. Patterns become inputs, and inputs become units.
+//! 3. Units with an up-to-date [`Record`] are skipped.
+//! 4. The other units run in parallel. Each keeps its outputs aside until it is done. Then the outputs are put in
+//!    place, followed by the record. A failed unit leaves the previous outputs.
+//! 5. If everything succeeded, stale outputs are removed and the manifest is written.
 //!
-//! Whatever depends on the order in which units end is decided afterwards, in the order of the plan: which errors are
-//! shown, and which units are blamed for outputs of the same name.
+//! Results that depend on the order in which units finish are evaluated afterwards, in the order of the plan: the
+//! errors to show, and the units to blame for conflicting outputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -29,7 +29,7 @@ use super::workers::{self, Slots};
 use super::{Plan, Summary, cargo, checked_in, include};
 use crate::model::path::RelPath;
 
-/// What came of it, and what cargo is to be told.
+/// Summary of the run, and the lines for cargo.
 pub(super) struct Done {
     pub(super) summary: Summary,
     pub(super) lines: String,
@@ -39,7 +39,7 @@ pub(super) fn run(plan: &Plan<'_>, place: &Place, slots: &Slots) -> Result<Done,
     let mut found = look_up(plan, place)?;
     let state = State::open(&place.out).map_err(|error| out_dir(place, &error))?;
     if let (Some((tool, why)), Some(dir)) = (found.missing.take(), &plan.checked_in) {
-        return take_checked_in(dir, &tool, &why, found, place, &state);
+        return use_checked_in(dir, &tool, &why, found, place, &state);
     }
     let (mut records, claims, generated) = do_units(&found, place, slots, &state)?;
 
@@ -61,7 +61,7 @@ pub(super) fn run(plan: &Plan<'_>, place: &Place, slots: &Slots) -> Result<Done,
         return Err(Errors(errors));
     }
     for record in &mut records {
-        // Where OUT_DIR lies is nobody's business, and what is in it we write.
+        // Don't expose the location of OUT_DIR. Its content is our own output.
         record.discovered.retain(|seen| !place.root.join(&seen.path).starts_with(&place.out));
     }
 
@@ -113,9 +113,9 @@ pub(super) fn run(plan: &Plan<'_>, place: &Place, slots: &Slots) -> Result<Done,
     Ok(Done { summary: Summary { generated: generated.len(), unchanged, removed }, lines })
 }
 
-/// Leaves it at what is checked in, for want of a tool. What an earlier build has generated is left as it is, for the day when
-/// the tool is there again; the manifest says that nothing is known of it.
-fn take_checked_in(
+/// Uses the checked-in files as they are because a tool is missing. Outputs of earlier builds are kept for when the
+/// tool is available again. The manifest states that nothing was generated.
+fn use_checked_in(
     dir: &str,
     tool: &str,
     why: &Error,
@@ -124,7 +124,7 @@ fn take_checked_in(
     state: &State,
 ) -> Result<Done, Errors> {
     if !checked_in::is_there(&place.root.join(dir)) {
-        return Err(Error::new(format!("it is not there, and can't be generated: {why}"))
+        return Err(Error::new(format!("this directory is missing and cannot be generated: {why}"))
             .in_file(dir)
             .into());
     }
@@ -139,12 +139,13 @@ fn take_checked_in(
     state.put_manifest(&manifest.encode()).map_err(|error| out_dir(place, &error))?;
     found.env.insert(checked_in::ACCEPT.to_owned());
     found.watched.insert(dir.to_owned());
-    let warning = cargo::warning(&format!("`{dir}` is taken as it is, and was not compared: {why}"));
+    let warning = cargo::warning(&format!("using `{dir}` without checking it: {why}"));
     let lines = warning + &cargo::reruns(&found.watched, &found.env);
     Ok(Done { summary: Summary { generated: 0, unchanged: 0, removed: 0 }, lines })
 }
 
-/// Runs the units that must. Returns a record of each, what each wrote, and the numbers of those that ran.
+/// Runs the units that are not up to date. Returns the records of all units, their output claims, and the indices of
+/// the units that ran.
 fn do_units(
     found: &Found<'_>,
     place: &Place,
@@ -152,7 +153,7 @@ fn do_units(
     state: &State,
 ) -> Result<(Vec<Record>, Claims, Vec<usize>), Errors> {
     let units = &found.units;
-    let mut kept = BTreeMap::new();
+    let mut done = BTreeMap::new();
     let mut claims = Claims::new();
     for (at, unit) in units.iter().enumerate() {
         let inputs: Vec<String> = unit.inputs.iter().map(|(path, _)| path.clone()).collect();
@@ -166,10 +167,10 @@ fn do_units(
             for made in &record.outputs {
                 claims.entry(made.path.clone()).or_default().insert(at);
             }
-            kept.insert(at, record);
+            done.insert(at, record);
         }
     }
-    let open: Vec<usize> = (0..units.len()).filter(|at| !kept.contains_key(at)).collect();
+    let open: Vec<usize> = (0..units.len()).filter(|at| !done.contains_key(at)).collect();
     let claims = Mutex::new(claims);
     let results = Mutex::new(BTreeMap::new());
     workers::run(slots, open.len(), &|number| {
@@ -180,19 +181,19 @@ fn do_units(
     let mut errors = Vec::new();
     for (at, result) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
         match result {
-            Ok(record) => drop(kept.insert(at, record)),
+            Ok(record) => drop(done.insert(at, record)),
             Err(error) => errors.push(error),
         }
     }
     let claims = claims.into_inner().unwrap_or_else(PoisonError::into_inner);
     if errors.is_empty() {
-        return Ok((kept.into_values().collect(), claims, open));
+        return Ok((done.into_values().collect(), claims, open));
     }
     errors.extend(clashes::find(&claims, units));
     Err(Errors(errors))
 }
 
-/// Runs the unit `at` and puts its outputs in place.
+/// Runs unit `at` and puts its outputs in place.
 fn do_unit(
     at: usize,
     found: &Found<'_>,
@@ -240,7 +241,7 @@ fn do_unit(
             Content::File(file) => &read(file).map_err(|error| out_dir(place, &error))?,
         };
         let put = match &content {
-            // Somebody else writes this file, which is told when all are done.
+            // Another unit writes the same file, which is reported after all units finished.
             _ if !is_mine => Ok(()),
             Content::Bytes(bytes) => state.write(&path, bytes),
             Content::File(file) => state.adopt(&path, file, bytes),
@@ -255,7 +256,8 @@ fn do_unit(
         .filter(|path| !own(path))
         .map(|path| Seen { content: look(&place.root.join(&path)), path })
         .collect();
-    // What changed under the generator's hands was perhaps not what it saw: then cargo runs us again, and we run it.
+    // If a file changed while the generator ran, the generator may have seen the old content. Without a record the unit
+    // runs again in the next build, which cargo starts because the file changed.
     let is_settled = inputs.iter().all(|input| is_still(&place.root.join(&input.path), &input.bytes))
         && discovered.iter().all(|seen| is_older(&place.root.join(&seen.path), started));
     let inputs = inputs.into_iter().map(|input| (input.path, input.bytes)).collect();
@@ -268,7 +270,7 @@ fn do_unit(
     Ok(record)
 }
 
-/// Writes the file that takes in the others.
+/// Writes the file that declares the modules.
 fn put_include(
     name: &str,
     outputs: &BTreeSet<RelPath>,
@@ -279,7 +281,7 @@ fn put_include(
     let path = output_path(name)?;
     if outputs.contains(&path) {
         return Err(Error::new(format!(
-            "the output `{path}` is made twice: by a generator and by `include`"
+            "the output `{path}` is written twice: by a generator and by `include`"
         )));
     }
     let text = include::text(&path, outputs.iter())?;
@@ -304,13 +306,13 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-#[expect(clippy::disallowed_methods, reason = "to tell what changed in the meantime")]
+#[expect(clippy::disallowed_methods, reason = "detects changes during the run")]
 fn now() -> SystemTime {
     SystemTime::now()
 }
 
-/// Whether `path` was last changed before `moment`, with room for the coarse clock of a file system.
-#[expect(clippy::disallowed_methods, reason = "to tell what changed in the meantime")]
+/// Returns whether `path` was last changed before `moment`, allowing for the coarse clock of file systems.
+#[expect(clippy::disallowed_methods, reason = "detects changes during the run")]
 fn is_older(path: &Path, moment: SystemTime) -> bool {
     let Ok(changed) = std::fs::metadata(path).and_then(|metadata| metadata.modified()) else { return true };
     changed + Duration::from_millis(10) < moment

@@ -1,10 +1,10 @@
-//! What a plan keeps below `OUT_DIR` between two builds, in `.genti/`, and how it writes there.
+//! State of a plan between builds, in `.genti/` below `OUT_DIR`, and the functions that write to `OUT_DIR`.
 //!
-//! - `units/`: a [`Record`] of each unit that was done;
-//! - `owned`: the name of every file that was ever written and may still be there, each ended by a NUL. A name is added
-//!   before its file is made, so that whatever a killed build leaves is known to the next;
-//! - `tmp/`: what is not finished; emptied by the next build;
-//! - `manifest.json`: what was generated, for others to read.
+//! - `units/`: a [`Record`] of each finished unit.
+//! - `owned`: names of all files that were ever written and may still exist, each terminated by a NUL. A name is
+//!   added before its file is created, so the next build knows what a killed build left behind.
+//! - `tmp/`: unfinished files, emptied by the next build.
+//! - `manifest.json`: what was generated, for other programs to read.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -16,10 +16,10 @@ use std::sync::{Mutex, PoisonError};
 use super::record::{Record, is_still};
 use crate::model::path::RelPath;
 
-/// The one name in `OUT_DIR` that no output may have.
+/// The only name in `OUT_DIR` that outputs cannot use.
 pub(super) const DIR: &str = ".genti";
 
-/// The directory of a plan.
+/// Open state directory of a plan.
 pub(super) struct State {
     out: PathBuf,
     dir: PathBuf,
@@ -34,7 +34,7 @@ struct Owned {
 
 #[expect(clippy::disallowed_methods, reason = "build scripts write below OUT_DIR")]
 impl State {
-    /// Opens what is kept in `out`, or begins anew. What an earlier build left unfinished is removed.
+    /// Opens or creates the state in `out` and removes unfinished files of an earlier build.
     pub(super) fn open(out: &Path) -> io::Result<Self> {
         let dir = out.join(DIR);
         remove_dir(&dir.join("tmp"))?;
@@ -45,7 +45,7 @@ impl State {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             bytes => bytes.unwrap_or_default(),
         };
-        // Behind the last NUL is a name that was being added, whose file was not made.
+        // Drop a name without its NUL: it was being added, and its file was not created.
         let whole = bytes.iter().rposition(|&byte| byte == 0).map_or(0, |end| end + 1);
         let names =
             bytes[..whole].split(|&byte| byte == 0).filter(|name| is_ours(name)).map(RelPath::new).collect();
@@ -55,25 +55,25 @@ impl State {
         Ok(Self { out: out.to_path_buf(), dir, owned, temporary: AtomicUsize::new(0) })
     }
 
-    /// A name below `tmp/` that nobody else uses.
+    /// Returns a new unique path below `tmp/`.
     pub(super) fn temporary(&self) -> PathBuf {
         let number = self.temporary.fetch_add(1, Ordering::Relaxed);
         self.dir.join("tmp").join(number.to_string())
     }
 
-    /// The record called `name`, if there is a whole one.
+    /// Returns the record `name` if it is valid.
     pub(super) fn record(&self, name: &str) -> Option<Record> {
         Record::decode(&fs::read(self.dir.join("units").join(name)).ok()?)
     }
 
-    /// Keeps `record` as `name`.
+    /// Stores `record` as `name`.
     pub(super) fn put_record(&self, name: &str, record: &Record) -> io::Result<()> {
         let temporary = self.temporary();
         fs::write(&temporary, record.encode())?;
         fs::rename(temporary, self.dir.join("units").join(name))
     }
 
-    /// Writes the output `path`, unless it has these bytes already.
+    /// Writes the output `path` unless it already has these bytes.
     pub(super) fn write(&self, path: &RelPath, bytes: &[u8]) -> io::Result<()> {
         self.own(path)?;
         if is_still(&path.to_path(&self.out), bytes) {
@@ -84,13 +84,13 @@ impl State {
         self.put(&temporary, path)
     }
 
-    /// Moves `file`, which has these bytes, to the output `path`, unless that has them already.
+    /// Moves `file`, which contains `bytes`, to the output `path` unless that already has these bytes.
     pub(super) fn adopt(&self, path: &RelPath, file: &Path, bytes: &[u8]) -> io::Result<()> {
         self.own(path)?;
         if is_still(&path.to_path(&self.out), bytes) { Ok(()) } else { self.put(file, path) }
     }
 
-    /// Writes `.genti/manifest.json`, unless it has these bytes already.
+    /// Writes `.genti/manifest.json` unless it already has these bytes.
     pub(super) fn put_manifest(&self, bytes: &[u8]) -> io::Result<()> {
         let place = self.dir.join("manifest.json");
         if is_still(&place, bytes) {
@@ -101,8 +101,8 @@ impl State {
         fs::rename(temporary, place)
     }
 
-    /// Removes what earlier builds wrote and this one did not: outputs other than `outputs`, records other than
-    /// `records`. Returns how many outputs were removed. Only for a build that did all that it should.
+    /// Removes outputs and records of earlier builds that are not in `outputs` and `records`. Returns the number of
+    /// removed outputs. Call this only after a complete build.
     pub(super) fn finish(
         &self,
         outputs: &BTreeSet<RelPath>,
@@ -121,7 +121,7 @@ impl State {
             bytes.push(0);
         }
         let place = self.dir.join("owned");
-        // Sorted: names were added as units ended.
+        // Write the names sorted. They were added in the order in which units finished.
         if !is_still(&place, &bytes) {
             let temporary = self.temporary();
             fs::write(&temporary, bytes)?;
@@ -138,7 +138,7 @@ impl State {
         Ok(removed)
     }
 
-    /// Adds `path` to what is ours, before it is made.
+    /// Adds `path` to the owned names, before the file is created.
     fn own(&self, path: &RelPath) -> io::Result<()> {
         let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
         if owned.names.insert(path.clone()) {
@@ -158,7 +158,7 @@ impl State {
         attempt().or_else(|error| if self.clear_way(path)? { attempt() } else { Err(error) })
     }
 
-    /// Removes what is ours where a file is to become a directory, or the other way round. Whether anything was.
+    /// Removes our files where a file must become a directory or vice versa. Returns whether anything was removed.
     fn clear_way(&self, path: &RelPath) -> io::Result<bool> {
         let owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
         let in_way = |other: &&RelPath| *other != path && (other.is_within(path) || path.is_within(other));
@@ -170,19 +170,19 @@ impl State {
     }
 }
 
-/// Whether this can be the name of an output: what else is found among them is not believed.
+/// Returns whether this can be the name of an output. Other names in the file are ignored.
 fn is_ours(name: &[u8]) -> bool {
     let is_plain = |part: &[u8]| !matches!(part, b"" | b"." | b"..");
     name.split(|&byte| byte == b'/').all(is_plain)
 }
 
-/// Removes the output `path` and the directories that it leaves empty. Whether it was there.
+/// Removes the output `path` and the directories that become empty. Returns whether it existed.
 #[expect(clippy::disallowed_methods, reason = "build scripts write below OUT_DIR")]
 fn remove(out: &Path, path: &RelPath) -> io::Result<bool> {
     let place = path.to_path(out);
     match fs::symlink_metadata(&place) {
         Ok(metadata) if !metadata.is_dir() => fs::remove_file(&place)?,
-        // Not there, or by now the directory of other outputs.
+        // Missing, or meanwhile a directory of other outputs.
         _ => return Ok(false),
     }
     let mut dir = path.parent();

@@ -1,4 +1,4 @@
-//! Programs that generators call: found once, before anything runs.
+//! Programs that generators call, located once before anything runs.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 
-/// A program that a generator calls.
+/// Program that generators call.
 ///
 /// ```
 /// use genti::build::Tool;
@@ -23,34 +23,35 @@ pub struct Tool {
 }
 
 impl Tool {
-    /// The program `name`, which is looked for in the directories of `PATH`.
+    /// Creates a tool for the program `name`, which is searched in `PATH`.
     pub fn find(name: impl Into<String>) -> Self {
         Self { name: name.into(), env: None, hint: None, is_optional: false }
     }
 
-    /// An environment variable that says where it is instead: a path, or another name.
+    /// Sets an environment variable that can override the program with a path or another name.
     #[must_use]
     pub fn env(mut self, name: impl Into<String>) -> Self {
         self.env = Some(name.into());
         self
     }
 
-    /// How to get it, for the message when it is missing.
+    /// Sets an installation hint, shown if the program is missing.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Beside [`Plan::checked_in`](super::Plan::checked_in): where it is missing, the files that are checked in are taken as
-    /// they are, with a warning, and nothing is generated. For crates that others build, who need not have the tool.
+    /// Makes the tool optional, for use with [`Plan::checked_in`](super::Plan::checked_in). If it is missing, the
+    /// checked-in files are used as they are, with a warning, and nothing is generated. Use this for crates that others
+    /// build without having the tool.
     #[must_use]
     pub fn optional(mut self) -> Self {
         self.is_optional = true;
         self
     }
 
-    /// Where it is. Relative paths are seen from `root`.
+    /// Locates the program. Relative paths start at `root`.
     pub(super) fn locate(&self, root: &Path, env: &BTreeMap<OsString, OsString>) -> Result<PathBuf, Error> {
         let named =
             self.env.as_ref().and_then(|name| env.get(OsStr::new(name))).filter(|value| !value.is_empty());
@@ -61,20 +62,20 @@ impl Tool {
         }
         let mut message = match (named, &self.env) {
             (Some(value), Some(env)) => {
-                format!("`{}` was not found: {env} names {}", self.name, Path::new(value).display())
+                format!("`{}` was not found: {env} is set to {}", self.name, Path::new(value).display())
             }
             (_, Some(env)) => format!("`{}` was not found in PATH, and {env} is not set", self.name),
             _ => format!("`{}` was not found in PATH", self.name),
         };
         if let Some(hint) = &self.hint {
-            message = format!("{message}\nto get it: {hint}");
+            message = format!("{message}\nto install it: {hint}");
         }
         Err(Error::new(message))
     }
 }
 
-/// The program `wanted`: in the directories of `search` if it is a bare name. Directories that are not absolute are
-/// passed over: what is found in them would depend on where a build is started.
+/// Finds the program `wanted`. A bare name is searched in the directories of `search`. Relative directories are
+/// skipped, because the result would depend on where the build is started.
 fn find(wanted: &Path, root: &Path, search: &OsStr) -> Option<PathBuf> {
     let is_name = wanted.components().count() == 1 && wanted.file_name() == Some(wanted.as_os_str());
     if !is_name {

@@ -1,4 +1,4 @@
-//! Which files a pattern matches, and the directories in which one more would be matched.
+//! Finds the files that a pattern matches, and the directories to watch for new matches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,16 +7,17 @@ use super::Error;
 use super::pattern::{Part, Pattern, matches};
 use crate::model::path::RelPath;
 
-/// What the patterns of one generator match.
+/// Matches of the patterns of one generator.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Each file with the length of its pattern's fixed part, in the one order of paths.
+    /// Files, each with the length of its pattern's fixed part, in path order.
     pub(super) files: BTreeMap<RelPath, (String, usize)>,
-    /// The directories whose listing decides what is matched.
+    /// Directories whose entries affect the matches.
     pub(super) dirs: BTreeSet<String>,
 }
 
-/// Matches `patterns`, seen from `root`. A directory that holds `out`, where we write, can't be watched for new files.
+/// Finds the matches of `patterns` relative to `root`. Directories that contain `out`, where we write, cannot be
+/// watched for new files.
 pub(super) fn find(root: &Path, out: &Path, patterns: &[String]) -> Result<Found, Error> {
     let mut found = Found::default();
     let mut by = BTreeMap::new();
@@ -35,7 +36,7 @@ pub(super) fn find(root: &Path, out: &Path, patterns: &[String]) -> Result<Found
             check_name(&file)?;
             let key = RelPath::new(&file);
             if let Some(other) = by.insert(key.clone(), text) {
-                let message = format!("it is read twice: `{other}` and `{text}` both match it");
+                let message = format!("this file is read twice: both `{other}` and `{text}` match it");
                 return Err(Error::new(message).in_file(file));
             }
             found.files.insert(key, (file, pattern.base.len()));
@@ -44,40 +45,42 @@ pub(super) fn find(root: &Path, out: &Path, patterns: &[String]) -> Result<Found
     Ok(found)
 }
 
-/// An empty result is a misspelt pattern more often than not.
+/// Returns the error for a pattern without matches, which is usually misspelt.
 fn nothing(root: &Path, pattern: &Pattern) -> Error {
     let text = &pattern.text;
     let mut message = format!("no file matches `{text}`");
     if text.contains(['[', '{']) {
-        message += ": of wildcards, there are `*`, `?` and `**` alone";
+        message += ": the only wildcards are `*`, `?` and `**`";
     } else if !is_dir(&root.join(&pattern.base)) {
-        message = format!("{message}: there is no directory `{}`", pattern.base.trim_end_matches('/'));
+        message = format!("{message}: the directory `{}` does not exist", pattern.base.trim_end_matches('/'));
     } else if pattern.parts.len() == 1 && is_dir(&root.join(text)) {
-        message = format!("{message}: it is a directory; `{text}/**` is what is in it");
+        message = format!("{message}: it is a directory; use `{text}/**` for its files");
     }
     Error::new(message)
 }
 
-/// Cargo watches a directory with all that is below it: if that is where we write, it would never be done.
+/// Checks that cargo can watch `dir`. Cargo watches everything below it, so if it contained our output, the script
+/// would run in every build.
 fn check_dir(root: &Path, out: &Path, dir: &str, pattern: &str) -> Result<(), Error> {
     let path = root.join(dir);
     let holds_out = || Some(canonical(out)?.starts_with(canonical(&path)?));
     if dir == "." || holds_out().unwrap_or(false) {
-        let what = if dir == "." { "the package's directory" } else { "where the build writes" };
+        let what = if dir == "." { "the package directory" } else { "a directory that contains OUT_DIR" };
         return Err(Error::new(format!(
-            "`{pattern}` looks for files in {what}, and cargo can watch a directory only with all that is below it: \
-             keep the inputs in a directory of their own"
+            "`{pattern}` matches files in {what}, but cargo always watches a directory with everything below it; \
+             move the inputs to a separate directory"
         )));
     }
     Ok(())
 }
 
-/// What cargo can't be told to watch, in a line of text, is no input.
+/// Checks that cargo's line-based protocol can name the file.
 pub(super) fn check_name(path: &str) -> Result<(), Error> {
     if path.contains(['\n', '\r']) || path.trim() != path {
-        return Err(
-            Error::new("cargo can't watch a file with such blanks in its name").in_file(format!("{path:?}"))
-        );
+        return Err(Error::new(
+            "cargo can't watch a file with line breaks or surrounding whitespace in its name",
+        )
+        .in_file(format!("{path:?}")));
     }
     Ok(())
 }
@@ -105,7 +108,7 @@ impl Walk<'_> {
             Part::AnyDirs => {
                 for entry in self.list(dir)?.into_iter().filter(|entry| !entry.name.starts_with('.')) {
                     let path = format!("{dir}{}", entry.name);
-                    // Not through links, which may go round in circles, nor into what is built.
+                    // Skip links, which may form cycles, and build output.
                     if entry.is_real_dir && !entry.is_cache {
                         self.descend(&format!("{path}/"), parts)?;
                     } else if rest.is_empty() {
@@ -117,7 +120,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Takes the file `path`, or goes on in the directory.
+    /// Adds the file `path`, or descends into the directory.
     fn take(&mut self, path: String, rest: &[Part]) -> Result<(), Error> {
         let place = self.root.join(&path);
         match metadata(&place) {
@@ -127,15 +130,16 @@ impl Walk<'_> {
             }
             Ok(_) => {}
             Err(_) if symlink_metadata(&place).is_err() => {}
-            Err(error) => return Err(Error::new(format!("a link that leads nowhere: {error}")).in_file(path)),
+            Err(error) => return Err(Error::new(format!("broken symbolic link: {error}")).in_file(path)),
         }
         Ok(())
     }
 
-    /// What is in `dir`, sorted; nothing if it is not there.
+    /// Returns the entries of `dir`, sorted. Empty if it does not exist.
     fn list(&mut self, dir: &str) -> Result<Vec<Entry>, Error> {
         let place = if dir.is_empty() { self.root.to_path_buf() } else { self.root.join(dir) };
-        let failed = |error: std::io::Error| Error::new(format!("failed to list it: {error}")).in_file(dir);
+        let failed =
+            |error: std::io::Error| Error::new(format!("failed to list the directory: {error}")).in_file(dir);
         if !is_dir(&place) {
             return Ok(Vec::new());
         }
@@ -162,9 +166,9 @@ impl Walk<'_> {
 
 struct Entry {
     name: String,
-    /// A directory, and no link to one.
+    /// Set for a directory that is not a link.
     is_real_dir: bool,
-    /// Such as cargo's target directory.
+    /// Set for cache directories, such as cargo's target directory.
     is_cache: bool,
 }
 
@@ -187,7 +191,7 @@ fn is_dir(path: &Path) -> bool {
     metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
-/// The one name of what is there.
+/// Returns the canonical path of an existing file.
 #[expect(clippy::disallowed_methods, reason = "build scripts look for their inputs")]
 pub(super) fn canonical(path: &Path) -> Option<PathBuf> {
     std::fs::canonicalize(path).ok()

@@ -1,25 +1,24 @@
-//! Parallel work with no more workers than there are tokens.
+//! Runs work in parallel with at most as many workers as there are jobserver tokens.
 //!
-//! Cargo gives a build script one token when it starts it, the *implicit slot*: that is the thread that asks for the
-//! work. Every other worker holds a token of cargo's jobserver (or make's, if cargo runs below make), from before it
-//! starts a unit until nothing is left to start. A token is asked for only while work waits, one at a time, so that
-//! none lies idle here that a compiler could use.
+//! Cargo starts a build script with one token, the *implicit slot*, which belongs to the calling thread. Every other
+//! worker holds a token of cargo's jobserver (or of make's, if cargo runs under make) while it works. A token is
+//! requested only while work is waiting, and only one at a time, so no token sits idle here that a compiler could use.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 
 use jobserver::{Acquired, Client, FromEnvErrorKind};
 
-/// How many workers there may be.
+/// Limit on the number of workers.
 #[derive(Clone, Debug)]
 pub(super) enum Slots {
-    /// One, and as many as there are tokens.
+    /// One worker plus one per token.
     Jobserver(Client),
-    /// So many.
+    /// A fixed number of workers.
     Fixed(usize),
 }
 
-/// What was found in the environment, and what is wrong with it.
+/// Slots found in the environment, and a warning if they are not usable.
 #[derive(Clone, Debug)]
 pub(super) struct Announced {
     pub(super) slots: Slots,
@@ -27,14 +26,15 @@ pub(super) struct Announced {
 }
 
 impl Announced {
-    /// The jobserver of the environment, else `NUM_JOBS`, else one worker. It is looked for once in a process, when the
-    /// first plan is made: the sooner, the less likely that a file has taken the number of an inherited descriptor.
-    #[expect(unsafe_code, reason = "descriptors that the environment names can only be taken on trust")]
-    #[expect(clippy::disallowed_methods, reason = "build scripts are told by the environment")]
+    /// Takes the jobserver from the environment, else `NUM_JOBS`, else one worker. This happens once per process, when
+    /// the first plan is created. The earlier, the less likely it is that a file has reused the number of an inherited
+    /// descriptor.
+    #[expect(unsafe_code, reason = "inherited descriptors cannot be verified")]
+    #[expect(clippy::disallowed_methods, reason = "build scripts get their input from the environment")]
     pub(super) fn take() -> Self {
         static FOUND: OnceLock<Announced> = OnceLock::new();
         let look = || {
-            // SAFETY: the descriptors are checked to be pipes; cargo hands them to its build scripts for this.
+            // SAFETY: the descriptors are checked to be pipes, and cargo passes them to build scripts for this purpose.
             let error = match unsafe { Client::from_env_ext(true) }.client {
                 Ok(client) => return Self { slots: Slots::Jobserver(client), warning: None },
                 Err(error) => error,
@@ -47,8 +47,8 @@ impl Announced {
                     | FromEnvErrorKind::Unsupported
             );
             if !is_none {
-                // There is a pool that others draw on: without a way to it, we have our own slot alone.
-                let warning = format!("the jobserver can't be used, so nothing runs in parallel: {error}");
+                // There is a shared pool that we cannot reach, so only our own slot is left.
+                let warning = format!("cannot use the jobserver, so nothing runs in parallel: {error}");
                 return Self { slots: Slots::Fixed(1), warning: Some(warning) };
             }
             let jobs = std::env::var("NUM_JOBS").ok().and_then(|jobs| jobs.parse().ok());
@@ -58,7 +58,7 @@ impl Announced {
     }
 }
 
-/// Calls `work` once for each number below `count`, on the calling thread and on as many more as `slots` allows.
+/// Calls `work` once for each number below `count`, on the calling thread and as many others as `slots` allows.
 pub(super) fn run(slots: &Slots, count: usize, work: &(dyn Fn(usize) + Sync)) {
     let queue = Queue { next: AtomicUsize::new(0), count };
     match slots {
@@ -73,7 +73,7 @@ pub(super) fn run(slots: &Slots, count: usize, work: &(dyn Fn(usize) + Sync)) {
     }
 }
 
-/// The numbers that nobody has taken yet.
+/// Numbers that no worker has taken yet.
 struct Queue {
     next: AtomicUsize,
     count: usize,
@@ -84,7 +84,7 @@ impl Queue {
         loop {
             let at = self.next.fetch_add(1, Ordering::Relaxed);
             if at >= self.count {
-                // Stay here, however often the queue is asked.
+                // Stay at the end, so that the counter cannot overflow.
                 self.next.store(self.count, Ordering::Relaxed);
                 return;
             }
@@ -105,14 +105,15 @@ enum Message {
 fn with_tokens(client: &Client, queue: &Queue, work: &(dyn Fn(usize) + Sync)) {
     let (sender, messages) = mpsc::channel();
     let tokens = sender.clone();
-    let hand_on = move |token: std::io::Result<Acquired>| {
-        // An error means that the pool is gone: then our own slot is all there is. Nobody listening: given back.
+    let forward = move |token: std::io::Result<Acquired>| {
+        // An error means that the pool is gone, which leaves only our own slot. If nobody is listening, the token is
+        // returned.
         if let Ok(token) = token {
             let _ = tokens.send(Message::Token(token));
         }
     };
-    // Without a thread to wait for tokens there are none, and the work is done nevertheless.
-    let Ok(helper) = client.clone().into_helper_thread(hand_on) else { return queue.drain(work) };
+    // Without a helper thread there are no tokens, but the work is still done.
+    let Ok(helper) = client.clone().into_helper_thread(forward) else { return queue.drain(work) };
     let helper = &Mutex::new(Some(helper));
     let request = move || {
         if let Some(helper) = &*helper.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -123,7 +124,7 @@ fn with_tokens(client: &Client, queue: &Queue, work: &(dyn Fn(usize) + Sync)) {
         scope.spawn(move || {
             while let Ok(Message::Token(token)) = messages.recv() {
                 if queue.is_empty() {
-                    // Dropped at once: it is somebody else's turn.
+                    // Dropping returns the token for others to use.
                     continue;
                 }
                 let worker = std::thread::Builder::new().spawn_scoped(scope, move || {
@@ -137,7 +138,7 @@ fn with_tokens(client: &Client, queue: &Queue, work: &(dyn Fn(usize) + Sync)) {
         });
         request();
         queue.drain(work);
-        // Stops the waiting first. A token that came too late lies before the end that is told here, and goes back.
+        // Stop waiting first. A token that arrives late is queued before the final message, so it is returned.
         let waiting = helper.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(waiting);
         let _ = sender.send(Message::Done);
@@ -151,7 +152,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs `count` units, each of which waits until `expected` of them run at once.
+    /// Runs `count` units. Each waits until `expected` of them are running at once.
     fn check(slots: &Slots, count: usize, expected: usize) {
         let (state, changed) = (Mutex::new((0, 0)), Condvar::new());
         let done = Mutex::new(Vec::new());
@@ -164,7 +165,7 @@ mod tests {
             let (running, late) = changed.wait_timeout_while(running, wait, |now| now.1 < expected).unwrap();
             assert!(!late.timed_out(), "only {} at once", running.1);
             drop(running);
-            // Time for one too many to show up.
+            // Leave time for an extra worker to appear.
             std::thread::sleep(Duration::from_millis(2));
             state.lock().unwrap().0 -= 1;
             done.lock().unwrap().push(at);
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_as_many_workers_as_tokens_and_one_and_every_token_comes_back() {
+    fn workers_match_the_tokens_plus_one_and_every_token_is_returned() {
         for tokens in 0..4 {
             let client = Client::new(tokens).unwrap();
             let slots = Slots::Jobserver(client.clone());
@@ -189,20 +190,20 @@ mod tests {
     }
 
     #[test]
-    fn without_a_jobserver_there_are_as_many_workers_as_jobs() {
+    fn without_a_jobserver_workers_match_the_jobs() {
         for (jobs, expected) in [(0, 1), (1, 1), (3, 3), (100, 20)] {
             check(&Slots::Fixed(jobs), 20, expected);
         }
     }
 
     #[test]
-    fn a_token_that_is_freed_during_a_long_unit_is_used_at_once() {
+    fn a_token_freed_during_a_long_unit_is_used_immediately() {
         let client = Client::new(1).unwrap();
         let taken = client.acquire().unwrap();
         let (sender, receiver) = mpsc::channel();
         let receiver = Mutex::new(receiver);
         let taken = Mutex::new(Some(taken));
-        // The first unit gives the token back and ends only after the second has run, which needs that token.
+        // The first unit returns the token and waits for the second unit, which needs it.
         run(&Slots::Jobserver(client), 2, &|at| match at {
             0 => {
                 drop(taken.lock().unwrap().take());

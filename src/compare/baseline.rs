@@ -1,12 +1,11 @@
-//! The text of a baseline file: a header, then one line for each accepted occurrence.
+//! Format of a baseline file: a header, then one line for each accepted occurrence of a finding.
 //!
-//! One file holds one namespace. Its text is canonical, so that [`render`] after [`parse`] gives the same bytes,
-//! and it is made to be merged: sorted, no line numbers, no counts, no times, no versions. Identical occurrences
-//! are told apart by `nth`, written from the second on. So two lines that are wholly equal can only come from a
-//! merge that kept both sides, and are read as one. What `nth` says beyond that does not matter: a merge may
-//! leave gaps, and every line counts once.
+//! One file covers one namespace. Its text is canonical, so parsing and rendering it gives the same bytes. It is made to be
+//! merged: sorted, without line numbers, counts, times or versions. Identical occurrences are distinguished by `nth`, which is
+//! written from the second one on. Two equal lines can therefore only come from a merge that kept both sides, and are read as one.
+//! The value of `nth` has no other meaning: a merge may leave gaps, and every line counts once.
 //!
-//! Does not know where the files lie, nor what is found today.
+//! Does not know where the files are or what the current findings are.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,16 +18,17 @@ use crate::model::error::{Problem, Problems};
 use crate::model::finding::{Entry, Finding, Site, State};
 use crate::model::outcome::{Compared, Gone};
 use crate::model::path::RelPath;
+use crate::model::text::Text;
 
-/// The format that is written, and the only one that is read.
+/// The only format that is written and read.
 const VERSION: u32 = 1;
 const HEADER: &str = r#"{"genti_baseline":1}"#;
 
-/// The entries that accept all of `findings`, by namespace, sorted. Fatal findings can't be accepted.
+/// Returns the entries that accept all of `findings`, by namespace, sorted. Fatal findings can't be accepted.
 pub fn entries_of(findings: &[Finding]) -> BTreeMap<String, Vec<Entry>> {
     let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| !finding.diagnostic.fatal) {
-        entries.entry(finding.diagnostic.ns.clone()).or_default().push(Entry::of(finding));
+        entries.entry(finding.diagnostic.ns.to_string()).or_default().push(Entry::of(finding));
     }
     for entries in entries.values_mut() {
         entries.sort();
@@ -36,26 +36,26 @@ pub fn entries_of(findings: &[Finding]) -> BTreeMap<String, Vec<Entry>> {
     entries
 }
 
-/// The baseline that is left of one: what is found still, as it is now, and what nobody looked at. It never has more
-/// entries than the one that was compared with.
+/// Returns the baseline without its stale entries: accepted findings in their present form, and entries that were not checked.
+/// It never has more entries than the baseline that was compared with.
 pub fn shrunk(findings: &[Compared], gone: &[Gone]) -> BTreeMap<String, Vec<Entry>> {
     let found = findings.iter().filter_map(|compared| {
         let reason = compared.accepted.as_ref()?.entry.reason.clone();
         let entry = Entry { reason, ..Entry::of(&compared.finding) };
-        Some((compared.finding.diagnostic.ns.clone(), entry))
+        Some((&compared.finding.diagnostic.ns, entry))
     });
     let kept = gone.iter().filter(|gone| gone.state == State::Unknown);
-    let kept = kept.map(|gone| (gone.ns.clone(), gone.entry.clone()));
+    let kept = kept.map(|gone| (&gone.ns, gone.entry.clone()));
     let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for (ns, entry) in found.chain(kept) {
-        entries.entry(ns).or_default().push(entry);
+        entries.entry(ns.to_string()).or_default().push(entry);
     }
     entries.values_mut().for_each(|entries| entries.sort());
     entries
 }
 
-/// What two sides made of `base`, an entry counted as often as it stands there: what one side changed is taken from
-/// it, what both changed in different ways is taken from both. Of a number that both changed, the stricter value is taken.
+/// Merges the changes that two sides made to `base`, by the number of occurrences of each entry. If both sides changed an entry in
+/// different ways, both changes are applied. If both changed a number, the stricter value is taken.
 pub fn merge(base: &[Entry], ours: &[Entry], theirs: &[Entry]) -> Vec<Entry> {
     let [mut base, mut ours, mut theirs] = [base, ours, theirs].map(<[Entry]>::to_vec);
     let numbers = ratchet::merge([&mut base, &mut ours, &mut theirs]);
@@ -87,8 +87,8 @@ pub fn merge(base: &[Entry], ours: &[Entry], theirs: &[Entry]) -> Vec<Entry> {
     merged
 }
 
-/// The three texts that a text with the markers of a merge conflict was made of: base, ours and theirs. Where the
-/// markers don't tell the base, it is what both sides have; `None` without markers, or if they are torn.
+/// Splits a text with merge conflict markers into base, ours and theirs. If the markers don't include the base, it consists of the
+/// common lines. `None` if there are no markers or they are incomplete.
 pub fn sides(text: &str) -> Option<[String; 3]> {
     #[derive(PartialEq, Clone, Copy)]
     enum Part {
@@ -126,7 +126,7 @@ pub fn sides(text: &str) -> Option<[String; 3]> {
     (is_conflicted && part == Part::Common).then_some([base, ours, theirs])
 }
 
-/// The text of a baseline file with these entries, in whatever order they come.
+/// Returns the text of a baseline file with these entries, which may be in any order.
 pub fn render(entries: &[Entry]) -> String {
     let mut entries: Vec<&Entry> = entries.iter().collect();
     entries.sort();
@@ -141,13 +141,13 @@ pub fn render(entries: &[Entry]) -> String {
     text
 }
 
-/// Whether two entries accept the same, whatever the reason.
+/// Whether two entries are equal except for their reasons.
 fn is_identical(one: &Entry, other: &Entry) -> bool {
     (&one.site, &one.rule, &one.scope, &one.code, &one.msg)
         == (&other.site, &other.rule, &other.scope, &other.code, &other.msg)
 }
 
-/// What a merge has doubled is one entry, even where the two sides gave different reasons.
+/// Removes entries that a merge has duplicated, even if the two sides gave different reasons.
 fn each_once(mut entries: Vec<(Entry, u32)>) -> Vec<Entry> {
     entries.sort();
     let mut kept: Vec<(Entry, u32)> = Vec::with_capacity(entries.len());
@@ -160,12 +160,12 @@ fn each_once(mut entries: Vec<(Entry, u32)>) -> Vec<Entry> {
     kept.into_iter().map(|(entry, _)| entry).collect()
 }
 
-/// The entries of a baseline file, sorted. `file` names it in messages; every bad line is reported.
+/// Parses a baseline file and returns its entries, sorted. `file` is its name in messages. Every invalid line is reported.
 pub fn parse(file: &str, text: &[u8]) -> Result<Vec<Entry>, Problems> {
     Parser::new(file, text).parse()
 }
 
-/// One line, its keys in the order of the file.
+/// A line of the file, with its keys in canonical order.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line {
@@ -173,11 +173,11 @@ struct Line {
     path: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
-    rule: String,
+    rule: Text,
     #[serde(rename = "in")]
-    scope: String,
-    code: String,
-    msg: String,
+    scope: Text,
+    code: Text,
+    msg: Text,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nth: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -202,16 +202,16 @@ impl Line {
         }
     }
 
-    /// The entry, and which of its identical occurrences it is.
+    /// Returns the entry and its number among identical occurrences.
     fn into_entry(self) -> Result<(Entry, u32), &'static str> {
         let site = match (self.path, self.subject) {
             (Some(path), None) => Site::Path(RelPath::unescape(&path)),
             (None, Some(subject)) => Site::Subject(subject),
-            _ => return Err("one of `path` and `subject` is needed"),
+            _ => return Err("expected either `path` or `subject`"),
         };
         let nth = match self.nth {
             None => 1,
-            Some(0 | 1) => return Err("`nth` counts from 2"),
+            Some(0 | 1) => return Err("`nth` must be at least 2"),
             Some(nth) => nth,
         };
         let Self { rule, scope, code, msg, reason, .. } = self;
@@ -238,10 +238,10 @@ impl<'a> Parser<'a> {
 
     fn parse(mut self) -> Result<Vec<Entry>, Problems> {
         if let Err(error) = std::str::from_utf8(self.bytes) {
-            // Up to here the lossy text is the same.
+            // Up to this offset, the lossy text is identical.
             let at = error.valid_up_to();
             let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
-            self.problem(at..end, "is not UTF-8", Some("restore the file from version control"));
+            self.problem(at..end, "invalid UTF-8", Some("restore the file from version control"));
             return Err(Problems(self.problems));
         }
         let text = Arc::clone(&self.text);
@@ -255,8 +255,8 @@ impl<'a> Parser<'a> {
             let span = offset..offset + line.len();
             if is_conflict_marker(line) {
                 if !std::mem::replace(&mut conflicted, true) {
-                    let help = "settle it with `cargo genti baseline resolve`";
-                    self.problem(span, "holds the markers of a merge conflict", Some(help));
+                    let help = "run `cargo genti baseline resolve`";
+                    self.problem(span, "contains merge conflict markers", Some(help));
                 }
             } else if !begun && !conflicted {
                 begun = true;
@@ -273,7 +273,7 @@ impl<'a> Parser<'a> {
         if self.problems.is_empty() { Ok(each_once(entries)) } else { Err(Problems(self.problems)) }
     }
 
-    /// Whether this is the header of a file that can be read.
+    /// Checks the header. Returns whether the rest of the file can be read.
     fn header(&mut self, line: &str, span: Range<usize>) -> bool {
         if line == HEADER {
             return true;
@@ -281,12 +281,12 @@ impl<'a> Parser<'a> {
         match serde_json::from_str(line) {
             Ok(Header { genti_baseline: newer }) if newer > VERSION => self.problem(
                 span,
-                &format!("is of format {newer}, and this version of genti reads format {VERSION}"),
+                &format!("baseline format {newer} is newer than this version supports ({VERSION})"),
                 Some("update genti"),
             ),
             _ => self.problem(
                 span,
-                &format!("is no baseline: its first line is not `{HEADER}`"),
+                &format!("not a baseline file: the first line is not `{HEADER}`"),
                 Some("restore the file from version control"),
             ),
         }
@@ -294,15 +294,15 @@ impl<'a> Parser<'a> {
     }
 
     fn entry(&mut self, line: &str, span: Range<usize>) -> Option<(Entry, u32)> {
-        // A struct would also be read from an array.
+        // Serde would also accept an array for a struct.
         if !line.starts_with('{') {
-            self.problem(span, "is no baseline entry: it does not begin with `{`", None);
+            self.problem(span, "invalid baseline entry: expected a JSON object", None);
             return None;
         }
         match serde_json::from_str::<Line>(line) {
             Ok(line) => match line.into_entry() {
                 Ok(entry) => return Some(entry),
-                Err(why) => self.problem(span, &format!("is no baseline entry: {why}"), None),
+                Err(why) => self.problem(span, &format!("invalid baseline entry: {why}"), None),
             },
             Err(error) => {
                 let why = error.to_string();
@@ -311,7 +311,7 @@ impl<'a> Parser<'a> {
                 while !self.text.is_char_boundary(at) {
                     at -= 1;
                 }
-                self.problem(at..span.end, &format!("is no baseline entry: {why}"), None);
+                self.problem(at..span.end, &format!("invalid baseline entry: {why}"), None);
             }
         }
         None
@@ -328,12 +328,12 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// Whether a text holds the markers of a merge conflict.
+/// Whether `text` contains merge conflict markers.
 pub fn is_conflicted(text: &str) -> bool {
     text.lines().any(is_conflict_marker)
 }
 
-/// As git writes them, also with `merge.conflictStyle = diff3`.
+/// Whether git writes such a line as a conflict marker, including `merge.conflictStyle = diff3`.
 fn is_conflict_marker(line: &str) -> bool {
     ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker))
 }
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_canonical_file_is_written_as_it_was_read() {
+    fn a_canonical_file_survives_parsing_and_rendering() {
         let entries = parse("b.jsonl", TEXT.as_bytes()).unwrap();
         assert_eq!(entries.len(), 5);
         assert_eq!(entries[1], entries[2]);
@@ -370,30 +370,30 @@ mod tests {
     }
 
     #[test]
-    fn what_a_union_merge_doubles_is_read_once() {
+    fn lines_duplicated_by_a_union_merge_are_read_once() {
         let lines: Vec<&str> = TEXT.lines().collect();
         let doubled = [lines.clone(), lines].concat().join("\r\n");
         assert_eq!(render(&parse("b.jsonl", doubled.as_bytes()).unwrap()), TEXT);
     }
 
     #[test]
-    fn the_third_of_three_counts_though_the_second_was_dropped() {
+    fn a_gap_in_the_numbering_does_not_matter() {
         let merged = TEXT.replace("\"nth\":2", "\"nth\":3");
         assert_eq!(render(&parse("b.jsonl", merged.as_bytes()).unwrap()), TEXT);
     }
 
     #[test]
-    fn every_bad_line_is_reported() {
+    fn every_invalid_line_is_reported() {
         check_error(
             "{\"genti_baseline\":1}\n{\"path\":\"é\",rule}\n\n[]\n{\"rule\":\"r\",\"in\":\"\",\"code\":\"\",\"msg\":\"\"}\n\
              {\"path\":\"a\",\"rule\":\"r\",\"in\":\"\",\"code\":\"\",\"msg\":\"\",\"nth\":1}\n\
              {\"path\":\"a\",\"line\":1}\n",
             &[
-                "b.jsonl:2:13: is no baseline entry: key must be a string",
-                "b.jsonl:4:1: is no baseline entry: it does not begin with `{`",
-                "b.jsonl:5:1: is no baseline entry: one of `path` and `subject` is needed",
-                "b.jsonl:6:1: is no baseline entry: `nth` counts from 2",
-                "b.jsonl:7:18: is no baseline entry: unknown field `line`, expected one of `path`, `subject`, `rule`, `in`, `code`, `msg`, `nth`, `reason`",
+                "b.jsonl:2:13: invalid baseline entry: key must be a string",
+                "b.jsonl:4:1: invalid baseline entry: expected a JSON object",
+                "b.jsonl:5:1: invalid baseline entry: expected either `path` or `subject`",
+                "b.jsonl:6:1: invalid baseline entry: `nth` must be at least 2",
+                "b.jsonl:7:18: invalid baseline entry: unknown field `line`, expected one of `path`, `subject`, `rule`, `in`, `code`, `msg`, `nth`, `reason`",
             ],
         );
     }
@@ -403,28 +403,25 @@ mod tests {
         let conflict = |text: &str| {
             text.replace("{\"path\":\"odd", "<<<<<<< ours\n=======\n>>>>>>> theirs\n{\"path\":\"odd")
         };
-        let help = "settle it with `cargo genti baseline resolve`";
-        check_error(
-            &conflict(TEXT),
-            &[&format!("b.jsonl:5:1: holds the markers of a merge conflict ({help})")],
-        );
+        let help = "run `cargo genti baseline resolve`";
+        check_error(&conflict(TEXT), &[&format!("b.jsonl:5:1: contains merge conflict markers ({help})")]);
         check_error(
             &format!("<<<<<<< ours\n{TEXT}"),
-            &[&format!("b.jsonl:1:1: holds the markers of a merge conflict ({help})")],
+            &[&format!("b.jsonl:1:1: contains merge conflict markers ({help})")],
         );
     }
 
     #[test]
-    fn other_formats_are_refused() {
+    fn other_formats_are_rejected() {
         check_error(
             "{\"genti_baseline\":2,\"x\":[]}\nanything\n",
-            &["b.jsonl:1:1: is of format 2, and this version of genti reads format 1 (update genti)"],
+            &["b.jsonl:1:1: baseline format 2 is newer than this version supports (1) (update genti)"],
         );
         for text in ["", "\n", "{\"genti_baseline\":0}", "{\"path\":\"a\"}\n", "{\"genti"] {
             check_error(
                 text,
                 &[
-                    "b.jsonl:1:1: is no baseline: its first line is not `{\"genti_baseline\":1}` (restore the file from version control)",
+                    "b.jsonl:1:1: not a baseline file: the first line is not `{\"genti_baseline\":1}` (restore the file from version control)",
                 ],
             );
         }

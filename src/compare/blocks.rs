@@ -1,8 +1,8 @@
-//! Code blocks of documentation: what makes a doc test the same one tomorrow.
+//! Finds the code blocks of doc tests, which identify them across runs.
 //!
-//! rustdoc names a doc test by its item and a line, which is where the block begins, but for block comments and attributes
-//! between the lines of a comment, where it is a few lines too small, and for text from other files and macros. What does
-//! not look like a block of that item has no code here, and is told from others by its number alone.
+//! rustdoc names a doc test by its item and the line at which its block begins. The line is a few lines too small for block
+//! comments and for attributes between the lines of a comment, and wrong for text from other files and macros. If no block near
+//! the line fits the item, the doc test has no code and is identified by its number alone.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,25 @@ use crate::model::finding::{Place, Position, Range};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 
-/// How many lines a block may lie behind the line that rustdoc names.
+/// Maximum distance in lines from the line that rustdoc names to the block.
 const BEHIND: u32 = 4;
 
-/// The blocks of all files that have been asked for.
+/// Code blocks of files, which are read on first use.
 pub(super) struct Blocks<'a> {
     sources: &'a Sources,
     files: BTreeMap<RelPath, Option<(Source, Vec<Block>)>>,
 }
 
-/// A block.
+/// A code block.
 #[derive(Debug, PartialEq, Eq)]
 struct Block {
-    /// The line of its fence, or its first one if it is indented.
+    /// Line of its fence, or its first line if it is indented.
     line: u32,
     marker: Marker,
     text: String,
 }
 
-/// What makes a line a part of documentation.
+/// Syntax that makes a line documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Marker {
     /// `///`
@@ -40,17 +40,16 @@ enum Marker {
     Attribute,
     /// `/** … */` or `/*! … */`
     Comment,
-    /// A file that is no Rust.
+    /// No marker: the file is not Rust.
     None,
 }
 
 impl<'a> Blocks<'a> {
-    /// Nothing is read yet.
     pub(super) fn new(sources: &'a Sources) -> Self {
         Self { sources, files: BTreeMap::new() }
     }
 
-    /// The code of the block of `item` at `place`, spelled as that of any finding; empty if there is none.
+    /// Returns the normalized code of the block of `item` at `place`; empty if there is none.
     pub(super) fn code(&mut self, place: &Place, item: &str) -> String {
         let Some((path, line)) = place.path().zip(place.range().map(|range| range.start.line)) else {
             return String::new();
@@ -68,15 +67,15 @@ impl<'a> Blocks<'a> {
 }
 
 impl Block {
-    /// Whether this is a block of `item` that rustdoc finds at `line`.
+    /// Whether this is the block of `item` that rustdoc reports at `line`.
     fn is_of(&self, item: &str, line: u32, source: &Source) -> bool {
         let start = Position { line: self.line, column: 1 };
         let scope = source.scope(Range { start, end: start });
         match (item.is_empty(), self.line == line) {
-            // That of the whole file.
+            // The block documents the whole file.
             (true, _) => scope.is_empty() && self.marker != Marker::Outer,
             (false, true) => true,
-            // The item that is documented, or the one around it.
+            // The block must be in the scope of the documented item or of the one around it.
             (false, false) => scope.rsplit(" > ").next().is_some_and(|inner| {
                 let names: Vec<&str> = item.split("::").collect();
                 inner
@@ -87,7 +86,7 @@ impl Block {
     }
 }
 
-/// Every block of the documentation in `text`.
+/// Returns every code block of the documentation in `text`.
 fn blocks(path: &RelPath, text: &str) -> Vec<Block> {
     let is_rust = path.file_name().ends_with(b".rs");
     let mut blocks: Vec<Block> = Vec::new();
@@ -135,7 +134,7 @@ fn blocks(path: &RelPath, text: &str) -> Vec<Block> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     Nothing,
-    /// So many of this character begin it, and end it.
+    /// Fence character and count.
     Fence(char, usize),
     Indented,
 }
@@ -147,7 +146,7 @@ fn push(blocks: &mut [Block], line: &str) {
     }
 }
 
-/// The character of a fence, how many there are, and what stands behind them. It may be in an item of a list.
+/// Parses a fence, possibly in a list item: its character, their count, and the text after them.
 fn fence(text: &str) -> Option<(char, usize, &str)> {
     let text = text.trim().trim_start_matches(['-', '*', '+', '>']).trim_start();
     let char = text.chars().next().filter(|char| matches!(char, '`' | '~'))?;
@@ -155,7 +154,7 @@ fn fence(text: &str) -> Option<(char, usize, &str)> {
     (count >= 3).then(|| (char, count, text[count..].trim()))
 }
 
-/// The documentation in a line of Rust, without what marks it as such.
+/// Returns the documentation in a line of Rust, without its marker.
 fn marked(line: &str, is_in_comment: &mut bool) -> Option<(Marker, String)> {
     let trimmed = line.trim();
     let text = |text: &str| text.strip_prefix(' ').unwrap_or(text).to_owned();
@@ -195,9 +194,9 @@ mod tests {
         assert_eq!(Blocks::new(&sources("src/lib.rs", TEXT)).code(&place, item), code, "{item} {line}");
     }
 
-    /// The lines are those that rustdoc 1.95 names for this file.
+    /// The lines are those that rustdoc 1.95 reports for this file.
     #[test]
-    fn a_block_is_found_where_rustdoc_says_or_a_little_later() {
+    fn a_block_is_found_at_the_reported_line_or_shortly_after_it() {
         check("star", 5, "assert_eq!(2,3);");
         check("plain", 14, "assert_eq!(3,4);");
         check("attr", 22, "assert_eq!(4,5);");
@@ -211,8 +210,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_block_of_the_item_has_no_code() {
-        // In the README that is included, and where a macro is called.
+    fn a_line_without_a_block_of_the_item_has_no_code() {
+        // Lines of an included README and of a macro call.
         check("", 5, "");
         check("a", 46, "");
         check("b", 47, "");
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_file_is_documented_by_inner_comments_alone() {
+    fn only_inner_comments_document_the_whole_file() {
         let code = |text: &str| {
             let place = diagnostic("a.rs", at(1, 1), "").place;
             Blocks::new(&sources("a.rs", text)).code(&place, "")
@@ -231,14 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn the_text_of_a_file_that_is_no_rust_is_documentation() {
+    fn the_whole_text_of_a_markdown_file_is_documentation() {
         let place = diagnostic("README.md", at(3, 1), "").place;
         let code = Blocks::new(&sources("README.md", "# A\n\n```rust\na( 1 );\n```\n")).code(&place, "");
         assert_eq!(code, "a(1);");
     }
 
     #[test]
-    fn nothing_in_a_file_is_too_strange() {
+    fn strange_files_do_not_panic() {
         for text in
             ["/// ```", "/**", "#[doc = \"", "///", "/// ```\n\n/// ```", "```````", "\u{feff}//! ~~~"]
         {
@@ -249,17 +248,17 @@ mod tests {
         }
     }
 
-    /// What was found of failed doc tests of `f` at these lines of `text`, each with its number.
+    /// Returns the findings for failed doc tests of `f` at these lines of `text`, each with its number.
     fn found(text: &str, failed: &[(u32, usize)]) -> Vec<Finding> {
         let one = |&(line, number): &(u32, usize)| {
             let number = if number > 1 { format!(" #{number}") } else { String::new() };
             let test =
                 FailedTest { at: Some(diagnostic("a.rs", at(line, 1), "").place), item: Some("f".into()) };
             let place = Place::Subject(format!("a.rs - f{number}"));
-            Diagnostic { place, test: Some(test), ..diagnostic("a.rs", at(line, 1), "boom") }
+            Diagnostic { place, test: Some(Box::new(test)), ..diagnostic("a.rs", at(line, 1), "boom") }
         };
         identify(
-            failed.iter().map(|failed| ("doctest".to_owned(), one(failed))).collect(),
+            failed.iter().map(|failed| ("doctest".into(), one(failed))).collect(),
             &sources("a.rs", text),
             &crate::model::halt::Never,
         )
@@ -267,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doc_test_is_known_by_its_code_and_not_by_its_number() {
+    fn a_doc_test_is_identified_by_its_code_and_not_by_its_number() {
         let before = found("/// ```\n/// a();\n/// ```\n/// ```\n/// b();\n/// ```\nfn f() {}\n", &[(4, 2)]);
         let after = found(
             "/// ```\n/// new();\n/// ```\n/// ```\n/// a();\n/// ```\n///\n/// ```\n///   b( ); // b\n/// ```\nfn f() {}\n",
@@ -275,15 +274,15 @@ mod tests {
         );
         assert_eq!((before[0].code.as_str(), before[0].msg.as_str()), ("b();", "test failed"));
         assert_eq!(before[0].id, after[0].id);
-        // Another one at its number is another one.
+        // Another doc test with the same number is a different finding.
         let other = found("/// ```\n/// a();\n/// ```\n/// ```\n/// c();\n/// ```\nfn f() {}\n", &[(4, 2)]);
         assert_ne!(before[0].id, other[0].id);
     }
 
     #[test]
-    fn two_that_say_the_same_are_two_findings() {
+    fn identical_doc_tests_are_two_findings() {
         let text = "/// ```\n/// a();\n/// ```\n/// ```\n/// a();\n/// ```\nfn f() {}\n";
-        // Without the names of those that passed, neither has a number.
+        // If the names of the passed ones are unknown, neither has a number.
         let both = found(text, &[(1, 1), (4, 1)]);
         assert_eq!(both.len(), 2);
         assert_eq!(both[0].id, both[1].id);

@@ -1,8 +1,8 @@
-//! What a process printed, compared with its golden file.
+//! Compares the output of a process with its golden file.
 //!
-//! A golden is the text as it is printed. In it, `[..]` stands for anything within a line, a line `...` for any number
-//! of lines, `[EXE]` for the ending of programs. An exit code other than 0 stands before it, on a line `? 1` of its own,
-//! as in trycmd. Does not know where the file lies.
+//! A golden file contains the output verbatim. In it, `[..]` matches anything within a line, a line `...` any number of lines, and
+//! `[EXE]` the suffix of executables. A nonzero exit code is given on a first line such as `? 1`, as in trycmd. Does not know where
+//! the file is.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -14,45 +14,49 @@ use snapbox::filter::{NormalizeToExpected, Redactions, normalize_lines};
 
 use crate::model::golden::Printed;
 
-/// How a process does not agree with its golden.
+/// Difference between the output of a process and its golden file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// What differs.
-    pub what: What,
-    /// The first line of the golden that would be another, counted from 1.
+    /// Kind of the difference.
+    pub what: Mismatch,
+    /// First line of the golden file that would change, counted from 1.
     pub line: u32,
-    /// From the golden to [`accepted`](Self::accepted), as a unified diff; of a long one, the beginning.
+    /// Unified diff from the golden file to [`accepted`](Self::accepted), truncated if it is long.
     pub diff: String,
-    /// The golden that agrees: what was printed, with the redactions of lines that still match.
+    /// The golden file that would match: the output, with the redactions of lines that still match.
     pub accepted: String,
 }
 
-/// What differs from a golden.
+/// Kind of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// All: there is no golden.
+pub enum Mismatch {
+    /// There is no golden file.
     Missing,
-    /// The exit code, and perhaps the text; the golden has this one.
+    /// The exit code differs from this expected one; the text may differ as well.
     Exit(i32),
-    /// The text.
+    /// Only the text differs.
     Text,
 }
 
-/// Compares what was printed with the text of the golden file, if there is one.
+/// Compares the output with the text of the golden file, if there is one. `None` if they match.
 pub fn compare(golden: Option<&str>, printed: &Printed) -> Option<Difference> {
     let text = normalize_lines(&printed.text);
     let Some(golden) = golden.map(whole_lines) else {
-        return Some(difference(What::Missing, "", with_code(printed.code, &text)));
+        return Some(difference(Mismatch::Missing, "", with_code(printed.code, &text)));
     };
     let (code, pattern) = split_code(&golden);
     if code != printed.code {
-        return Some(difference(What::Exit(code), &golden, with_code(printed.code, &kept(pattern, &text))));
+        return Some(difference(
+            Mismatch::Exit(code),
+            &golden,
+            with_code(printed.code, &kept(pattern, &text)),
+        ));
     }
     (!matches(pattern, &text))
-        .then(|| difference(What::Text, &golden, with_code(code, &kept(pattern, &text))))
+        .then(|| difference(Mismatch::Text, &golden, with_code(code, &kept(pattern, &text))))
 }
 
-fn difference(what: What, golden: &str, accepted: String) -> Difference {
+fn difference(what: Mismatch, golden: &str, accepted: String) -> Difference {
     const AROUND: usize = 3;
     const LINES: usize = 50;
     const CHARS: usize = 200;
@@ -60,16 +64,16 @@ fn difference(what: What, golden: &str, accepted: String) -> Difference {
     let first = diff.ops().iter().find(|op| !matches!(op, DiffOp::Equal { .. }));
     let line = first.map_or(1, |op| op.old_range().start as u32 + 1);
     let diff = diff.unified_diff().context_radius(AROUND).to_string();
-    // An empty line around the change is one, too, without a space at its end.
+    // Empty context lines don't get a trailing space.
     let cut = |line: &str| if line == " " { String::new() } else { line.chars().take(CHARS).collect() };
     let mut lines: Vec<_> = diff.lines().take(LINES).map(cut).collect();
     if let Some(more @ 1..) = diff.lines().count().checked_sub(LINES) {
-        lines.push(format!("[{more} lines more]"));
+        lines.push(format!("[{more} more lines]"));
     }
     Difference { what, line, diff: lines.join("\n"), accepted }
 }
 
-/// The same however an editor or git ends its lines.
+/// Normalizes line endings, including a missing one at the end.
 fn whole_lines(text: &str) -> String {
     let mut text = normalize_lines(text);
     if !text.is_empty() && !text.ends_with('\n') {
@@ -78,23 +82,23 @@ fn whole_lines(text: &str) -> String {
     text
 }
 
-/// The exit code that a golden asks for, and the text behind it.
+/// Splits a golden file into the expected exit code and the text.
 fn split_code(golden: &str) -> (i32, &str) {
     let code = |line: &str| line.strip_prefix("? ")?.parse().ok();
     let first = golden.split_once('\n').and_then(|(first, rest)| Some((code(first)?, rest)));
     first.unwrap_or((0, golden))
 }
 
-/// The golden with this exit code and text.
+/// Returns the golden file with this exit code and text.
 fn with_code(code: i32, text: &str) -> String {
-    // Text that would be taken for a code needs one before it.
+    // If the text itself begins like a code, code 0 is written as well.
     let is_needed = code != 0 || split_code(text).1.len() < text.len();
     if is_needed { format!("? {code}\n{text}") } else { text.to_owned() }
 }
 
 const ELIDED: &str = "...\n";
 
-/// Whether `text` is what `pattern` says.
+/// Whether `text` matches `pattern`.
 fn matches(pattern: &str, text: &str) -> bool {
     static REDACTIONS: LazyLock<Redactions> = LazyLock::new(|| {
         let mut redactions = Redactions::new();
@@ -108,7 +112,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     NormalizeToExpected::new().redact_with(&REDACTIONS).normalize(Data::text(text), &pattern) == pattern
 }
 
-/// `text` as a pattern that it matches, with the lines of the old one that still hold.
+/// Returns a pattern that `text` matches, keeping the lines of the old one that still match.
 fn kept(pattern: &str, text: &str) -> String {
     let old: Vec<_> = pattern.split_inclusive('\n').map(Pattern).collect();
     let new: Vec<_> = text.split_inclusive('\n').map(Line).collect();
@@ -120,11 +124,11 @@ fn kept(pattern: &str, text: &str) -> String {
         kept.extend(old[old_start..old_at].iter().map(|line| line.0));
     }
     keep_between(&mut kept, &old[old_at..], &new[new_at..]);
-    // Which lines a `...` takes is for the comparison to say, not for what was found here.
+    // The comparison may assign other lines to a `...`, so the result is verified.
     if matches(&kept, text) { kept } else { text.to_owned() }
 }
 
-/// Where no line matches: a `...` stays, with as many lines before and behind it as before.
+/// Handles a stretch without matching lines: a `...` is kept, with as many lines before and after it as in the old pattern.
 fn keep_between(kept: &mut String, old: &[Pattern<'_>], new: &[Line<'_>]) {
     let is_elided = |line: &Pattern<'_>| line.0 == ELIDED;
     let first = old.iter().position(is_elided);
@@ -138,9 +142,9 @@ fn keep_between(kept: &mut String, old: &[Pattern<'_>], new: &[Line<'_>]) {
     kept.extend(new[new.len() - behind..].iter().map(|line| line.0));
 }
 
-/// The stretches of lines that match: where each begins in both, and how long it is.
+/// Returns the stretches of matching lines: their starts in `old` and `new`, and their lengths.
 fn common(old: &[Pattern<'_>], new: &[Line<'_>]) -> Vec<(usize, usize, usize)> {
-    /// Above it, only what is the same at both ends is found: the time grows with it.
+    /// Maximum product of the lengths. Above it, only common lines at both ends are found, since the time grows with the product.
     const MOST: usize = 1 << 20;
     let is_same = |(old, new): &(&Pattern<'_>, &Line<'_>)| new == old;
     let start = old.iter().zip(new).take_while(is_same).count();
@@ -162,10 +166,10 @@ fn common(old: &[Pattern<'_>], new: &[Line<'_>]) -> Vec<(usize, usize, usize)> {
     common
 }
 
-/// A line of a golden.
+/// A line of a golden file.
 struct Pattern<'a>(&'a str);
 
-/// A line of what was printed.
+/// A line of the output.
 struct Line<'a>(&'a str);
 
 impl PartialEq<Pattern<'_>> for Line<'_> {
@@ -193,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn redactions_stand_for_what_varies() {
+    fn redactions_match_varying_text() {
         check_matches("a\nb\n", 0, "a\nb\n", true);
         check_matches("a\nb\n", 0, "a\nc\n", false);
         check_matches("took [..] ms, [..]\n", 0, "took 12 ms, fine\n", true);
@@ -208,41 +212,41 @@ mod tests {
     }
 
     #[test]
-    fn how_lines_end_is_not_compared() {
+    fn line_endings_are_not_compared() {
         check_matches("a\r\nb", 0, "a\nb\n", true);
         check_matches("a\nb\n", 0, "a\r\nb\r\n", true);
         check_matches("a\nb\n\n", 0, "a\nb\n", false);
     }
 
     #[test]
-    fn an_exit_code_stands_before_the_text() {
+    fn an_exit_code_is_given_before_the_text() {
         check_matches("? 1\na\n", 1, "a\n", true);
         check_matches("? 1\na\n", 0, "a\n", false);
         check_matches("a\n", 1, "a\n", false);
-        // No redaction takes in the code.
+        // Redactions don't match the exit code.
         check_matches("...\n", 1, "a\n", false);
         check_matches("? [..]\na\n", 1, "a\n", false);
         check_matches("? 101\n", 101, "", true);
         check_matches("? 1", 1, "", true);
-        // What is printed may look like a code.
+        // Output may look like an exit code.
         check_matches("? 0\n? 1\n", 0, "? 1\n", true);
         check_matches("? x\n", 0, "? x\n", true);
         let what = |golden: &str, code| compare(Some(golden), &printed(code, "a\n")).map(|found| found.what);
-        assert_eq!(what("? 2\na\n", 3), Some(What::Exit(2)));
-        assert_eq!(what("b\n", 0), Some(What::Text));
-        assert_eq!(compare(None, &printed(0, "")).map(|found| found.what), Some(What::Missing));
+        assert_eq!(what("? 2\na\n", 3), Some(Mismatch::Exit(2)));
+        assert_eq!(what("b\n", 0), Some(Mismatch::Text));
+        assert_eq!(compare(None, &printed(0, "")).map(|found| found.what), Some(Mismatch::Missing));
     }
 
     #[track_caller]
     fn check_accepted(golden: &str, code: i32, text: &str, expected: &str) {
         let found = compare(Some(golden), &printed(code, text)).unwrap();
         assert_eq!(found.accepted, expected);
-        assert_eq!(compare(Some(&found.accepted), &printed(code, text)), None, "what is accepted agrees");
+        assert_eq!(compare(Some(&found.accepted), &printed(code, text)), None, "the accepted file matches");
     }
 
     #[test]
     fn redactions_in_lines_that_still_match_are_kept() {
-        // A line above, a line changed, a line gone.
+        // A line added above, a line changed, a line removed.
         check_accepted("[..] a\nb\n[..] c\n", 0, "new\n1 a\nb\n2 c\n", "new\n[..] a\nb\n[..] c\n");
         check_accepted("[..] a\nb\n[..] c\n", 0, "1 a\nB\n2 c\n", "[..] a\nB\n[..] c\n");
         check_accepted("[..] a\nb\n[..] c\n", 0, "1 a\n2 c\n", "[..] a\n[..] c\n");
@@ -259,7 +263,7 @@ mod tests {
         check_accepted("a\n...\nz\n", 0, "a\n1\n2\ny\n", "a\n...\ny\n");
         check_accepted("a\n...\nm\n...\nz\n", 0, "a\n1\nm\n2\ny\n", "a\n...\nm\n...\ny\n");
         check_accepted("a\n...\n", 0, "b\n1\n2\n", "b\n...\n");
-        // A line that is both before it and behind it: what was printed is written as it is.
+        // The same line occurs before and after the `...`, so the output is written verbatim.
         check_accepted("a\n...\nz\ny\n", 0, "a\nz\nx\nz\ny\n", "a\nz\nx\nz\ny\n");
     }
 
@@ -270,13 +274,13 @@ mod tests {
         let long: String = (0..200).map(|line| format!("{line}\n")).collect();
         let found = compare(None, &printed(0, &long)).unwrap();
         assert_eq!(found.diff.lines().count(), 51);
-        assert!(found.diff.ends_with("\n+48\n[151 lines more]"), "{}", found.diff);
+        assert!(found.diff.ends_with("\n+48\n[151 more lines]"), "{}", found.diff);
         let wide = format!("{}\n", "x".repeat(10_000));
         assert_eq!(compare(None, &printed(0, &wide)).unwrap().diff.len(), "@@ -0,0 +1 @@\n".len() + 200);
     }
 
     #[test]
-    fn long_texts_without_a_line_in_common_take_no_time() {
+    fn long_texts_without_a_common_line_are_compared_fast() {
         let lines = |word: &str| (0..50_000).map(|line| format!("{word} {line} [..]\n")).collect::<String>();
         let found = compare(Some(&lines("a")), &printed(0, &lines("b"))).unwrap();
         assert_eq!(found.accepted, lines("b"));
@@ -284,7 +288,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_accepted_agrees_whatever_the_golden_was(
+        fn the_accepted_file_always_matches_the_output(
             golden in "(a|b|\\.\\.\\.|\\[\\.\\.\\]|\\? 1|\r|\n){0,24}", text in "(a|b|\\.\\.\\.|\\[\\.\\.\\]|\\? 1|\n){0,24}", code in 0..2,
         ) {
             let text = whole_lines(&text);

@@ -1,11 +1,12 @@
-//! What makes a finding the same finding tomorrow.
+//! Gives findings stable ids.
 //!
-//! The id covers namespace, rule, path or subject, the message without what varies ([`Finding::msg`]) and the
-//! flagged code ([`Finding::code`]). Line, column, level and toolchain stay out, so lines added above, a `-D
-//! warnings` or a run of rustfmt change no id. Does not know the baseline.
+//! An id covers the namespace, the rule, the path or subject, the message without its variable parts ([`Finding::msg`]) and the
+//! flagged code ([`Finding::code`]). It does not cover line, column, level and toolchain, so adding lines above, `-D warnings` or
+//! rustfmt do not change ids. Does not know the baseline.
 
+use std::borrow::Cow;
 use std::cell::LazyCell;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
@@ -15,27 +16,29 @@ use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::finding::{Diagnostic, Entry, FailedTest, Finding, Place, Site};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::sources::Sources;
+use crate::model::text::{Interner, Text};
 
-/// Names the fields of an id and their version.
+/// Domain of the hash. Its version changes whenever the fields of an id change.
 const DOMAIN: &str = "genti-finding-1";
 
 /// Gives each diagnostic its identity.
 ///
-/// Each comes with the tool that reported it. Diagnostics that agree on place, namespace, rule and message are
-/// one finding, whoever reported them: it keeps the worst level and everything said beside the message. The
-/// result is sorted by place (path or subject, line, column, end), namespace, rule, level, message; no two
-/// findings agree on all of these, so the order of `diagnostics` does not matter.
+/// Each diagnostic comes with the tool that reported it. Diagnostics with the same place, namespace, rule and message become one
+/// finding, even if different tools reported them. It keeps the worst level and all additional information. The result is sorted
+/// by place (path or subject, line, column, end), namespace, rule, level and message. No two findings agree on all of these, so the
+/// order of `diagnostics` does not matter.
 ///
 /// # Errors
 ///
-/// If `halt` is due before it is done.
+/// If `halt` stops it.
 pub fn identify(
-    diagnostics: Vec<(String, Diagnostic)>,
+    diagnostics: Vec<(Text, Diagnostic)>,
     sources: &Sources,
     halt: &dyn Halt,
 ) -> Result<Vec<Finding>, Halted> {
     let mut pace = Pace::new(halt);
-    let mut findings = merge(diagnostics, &mut pace)?;
+    let mut texts = Interner::default();
+    let mut findings = merge(diagnostics, &mut texts, &mut pace)?;
     sort(&mut findings);
     let mut blocks = Blocks::new(sources);
     for in_file in findings.chunk_by_mut(|a, b| a.diagnostic.place.path() == b.diagnostic.place.path()) {
@@ -43,32 +46,32 @@ pub fn identify(
         let source = LazyCell::new(|| path.and_then(|path| Some(Source::new(&path, sources.get(&path)?))));
         for finding in in_file {
             pace.spend(PER_FINDING)?;
-            if let Some(FailedTest { at: Some(at), item: Some(item) }) = &finding.diagnostic.test {
-                finding.code = blocks.code(at, item);
+            if let Some(FailedTest { at: Some(at), item: Some(item) }) = finding.diagnostic.test.as_deref() {
+                finding.code = blocks.code(at, item).into();
             }
             if let Some(range) = finding.diagnostic.place.range()
                 && let Some(source) = &*source
             {
-                finding.code = source.code(range);
-                finding.scope = source.scope(range);
+                finding.code = texts.get(&source.code(range));
+                finding.scope = texts.get(&source.scope(range));
             }
-            finding.id = id_of(&finding.diagnostic.ns, &Entry::of(finding));
+            finding.id = id_of(&finding.diagnostic.ns, &Entry::of(finding)).into();
         }
     }
     Ok(findings)
 }
 
-/// Puts findings into the one order that they are matched and reported in.
+/// Sorts findings into the order in which they are matched and reported.
 pub(super) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| a.diagnostic.cmp(&b.diagnostic));
 }
 
-/// The id of the finding that `entry` of namespace `ns` accepts: the same as [`Finding::id`].
+/// Returns the id of the finding that `entry` of namespace `ns` accepts, equal to [`Finding::id`].
 pub fn id_of(ns: &str, entry: &Entry) -> String {
     Digest::of(DOMAIN, &Identity { ns, entry }).short(16)
 }
 
-/// What an id covers.
+/// The data that an id covers.
 struct Identity<'a> {
     ns: &'a str,
     entry: &'a Entry,
@@ -88,30 +91,40 @@ impl ContentHash for Identity<'_> {
     }
 }
 
-/// One finding, not yet identified, for all diagnostics that say the same of the same place.
-fn merge(mut diagnostics: Vec<(String, Diagnostic)>, pace: &mut Pace<'_>) -> Result<Vec<Finding>, Halted> {
+/// Merges equal diagnostics into one finding each, without ids yet.
+fn merge(
+    mut diagnostics: Vec<(Text, Diagnostic)>,
+    texts: &mut Interner,
+    pace: &mut Pace<'_>,
+) -> Result<Vec<Finding>, Halted> {
     fn key(d: &Diagnostic) -> (&Place, &str, &str, &str, Option<&FailedTest>) {
-        (&d.place, &d.ns, &d.rule, &d.message, d.test.as_ref())
+        (&d.place, &d.ns, &d.rule, &d.message, d.test.as_deref())
     }
-    // Equal keys are ordered down to the last field: what is kept must not depend on who spoke first. The worst
+    // Diagnostics with equal keys are ordered by all fields, so the result does not depend on which tool came first. The worst
     // level comes first.
     diagnostics.sort_by(|(tool_a, a), (tool_b, b)| {
         key(a).cmp(&key(b)).then_with(|| a.cmp(b)).then_with(|| tool_a.cmp(tool_b))
     });
     let mut findings: Vec<Finding> = Vec::with_capacity(diagnostics.len());
-    for (tool, diagnostic) in diagnostics {
+    for (tool, mut diagnostic) in diagnostics {
+        [&mut diagnostic.ns, &mut diagnostic.rule, &mut diagnostic.message]
+            .into_iter()
+            .for_each(|text| texts.share(text));
         pace.spend(PER_FINDING + diagnostic.message.len())?;
         match findings.last_mut() {
             Some(last) if key(&last.diagnostic) == key(&diagnostic) => absorb(last, tool, diagnostic),
             _ => findings.push(Finding {
-                id: String::new(),
+                id: Text::default(),
                 msg: match diagnostic.test {
-                    Some(_) => FailedTest::MESSAGE.to_owned(),
-                    None => stable_message(&diagnostic.message),
+                    Some(_) => texts.get(FailedTest::MESSAGE),
+                    None => stable_message(&diagnostic.message, texts),
                 },
-                code: String::new(),
-                scope: String::new(),
-                tools: vec![tool],
+                code: Text::default(),
+                scope: Text::default(),
+                tools: match findings.last() {
+                    Some(Finding { tools, .. }) if **tools == [tool.clone()] => Arc::clone(tools),
+                    _ => [tool].into(),
+                },
                 diagnostic,
             }),
         }
@@ -119,9 +132,10 @@ fn merge(mut diagnostics: Vec<(String, Diagnostic)>, pace: &mut Pace<'_>) -> Res
     Ok(findings)
 }
 
-fn absorb(finding: &mut Finding, tool: String, other: Diagnostic) {
+fn absorb(finding: &mut Finding, tool: Text, other: Diagnostic) {
     if let Err(at) = finding.tools.binary_search(&tool) {
-        finding.tools.insert(at, tool);
+        let (before, after) = finding.tools.split_at(at);
+        finding.tools = [before, &[tool], after].concat().into();
     }
     let kept = &mut finding.diagnostic;
     kept.fatal |= other.fatal;
@@ -134,10 +148,17 @@ fn absorb(finding: &mut Finding, tool: String, other: Diagnostic) {
     }
 }
 
-/// A message without what changes while the finding stays the same: `:line:column` (also the
-/// `:line:column: line:column` of closure types), and numbers. A run of digits outside backticks becomes one
-/// `#`, so that going from 9 to 10 is no change; inside backticks it belongs to a name or a value.
-fn stable_message(message: &str) -> String {
+/// Removes the variable parts of a message: positions `:line:column` (and `:line:column: line:column` of closure types) and
+/// numbers. A run of digits outside backticks becomes `#`, so a change from 9 to 10 does not matter. Digits inside backticks belong
+/// to a name or value and are kept.
+fn stable_message(message: &Text, texts: &mut Interner) -> Text {
+    match without_numbers(message) {
+        Cow::Borrowed(_) => message.clone(),
+        Cow::Owned(text) => texts.get(&text),
+    }
+}
+
+fn without_numbers(message: &str) -> Cow<'_, str> {
     static POSITIONS: LazyLock<Regex> = LazyLock::new(|| regex(r":[0-9]+:[0-9]+(?:: [0-9]+:[0-9]+)?\b"));
     static NUMBERS: LazyLock<Regex> = LazyLock::new(|| regex("`[^`]*`|[0-9]+"));
 
@@ -145,7 +166,7 @@ fn stable_message(message: &str) -> String {
     let numberless = NUMBERS.replace_all(&placeless, |found: &regex::Captures<'_>| {
         if found[0].starts_with('`') { found[0].to_owned() } else { "#".to_owned() }
     });
-    numberless.into_owned()
+    if numberless == message { Cow::Borrowed(message) } else { Cow::Owned(numberless.into_owned()) }
 }
 
 fn regex(pattern: &'static str) -> Regex {
@@ -162,7 +183,7 @@ mod tests {
 
     #[test]
     fn the_id_of_a_known_finding_never_changes() {
-        // A change here orphans every baseline entry and every alert that users have: raise the version instead.
+        // A different id orphans every baseline entry and alert of the users. If it must change, raise the version.
         let findings =
             identified("src/a.rs", "fn b() { return x; }", vec![diagnostic("src/a.rs", at(1, 10), "m")]);
         assert_eq!(findings[0].id, "4b074861bec2976e");
@@ -170,8 +191,8 @@ mod tests {
     }
 
     #[test]
-    fn the_message_loses_what_varies() {
-        let check = |message: &str, stable: &str| assert_eq!(stable_message(message), stable);
+    fn variable_parts_of_a_message_are_removed() {
+        let check = |message: &str, stable: &str| assert_eq!(without_numbers(message), stable);
         check("see src/a.rs:12:5", "see src/a.rs");
         check("`{closure@src/main.rs:4:13: 4:15}` is no `A`", "`{closure@src/main.rs}` is no `A`");
         check("too many lines (101/100)", "too many lines (#/#)");
@@ -180,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn level_and_position_stay_out_of_the_id_and_the_rest_is_in_it() {
+    fn the_id_covers_everything_except_level_and_position() {
         let text = "return x;\nreturn y;\n\nreturn x;\n";
         let id = |change: &dyn Fn(&mut Diagnostic)| {
             let mut one = diagnostic("a.rs", at(1, 1), "m");
@@ -204,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_tools_report_is_one_finding() {
+    fn a_diagnostic_of_two_tools_is_one_finding() {
         let related = |message: &str| Related { message: message.into(), place: None };
         let mut worse = diagnostic("a.rs", at(1, 1), "m");
         worse.related = vec![related("one"), related("two")];
@@ -217,19 +238,19 @@ mod tests {
         let mut said = [("doc", milder), ("clippy", worse.clone()), ("doc", worse), ("clippy", elsewhere)];
         for _ in 0..said.len() {
             said.rotate_left(1);
-            let said = said.iter().cloned().map(|(tool, diagnostic)| (tool.to_owned(), diagnostic)).collect();
+            let said = said.iter().cloned().map(|(tool, diagnostic)| (tool.into(), diagnostic)).collect();
             let findings = identify(said, &Sources::default(), &Never).unwrap();
             let [one, other] = findings.as_slice() else { panic!("{findings:?}") };
-            assert_eq!(one.tools, ["clippy", "doc"]);
+            assert_eq!(*one.tools, ["clippy", "doc"]);
             assert_eq!(one.diagnostic.level, Level::Warning);
             assert_eq!(one.diagnostic.related, [related("one"), related("two"), related("three")]);
             assert!(one.diagnostic.fatal);
-            assert_eq!(other.tools, ["clippy"]);
+            assert_eq!(*other.tools, ["clippy"]);
         }
     }
 
     #[test]
-    fn findings_are_sorted_by_path_then_position_then_what_they_say() {
+    fn findings_are_sorted_by_path_then_position_then_content() {
         let place = |path: &str, line, column| diagnostic(path, at(line, column), "m");
         let mut ruled = place("a/b.rs", 2, 1);
         ruled.rule = "z".into();
@@ -243,16 +264,43 @@ mod tests {
             place("a/b.rs", 10, 1),
             subject,
         ];
-        let shuffled = order.iter().rev().map(|d| (String::new(), d.clone())).collect();
+        let shuffled = order.iter().rev().map(|d| (Text::default(), d.clone())).collect();
         let sorted = identify(shuffled, &sources("a.rs", ""), &Never).unwrap();
         assert_eq!(sorted.into_iter().map(|f| f.diagnostic).collect::<Vec<_>>(), order);
     }
 
     #[test]
-    fn giving_identities_ends_within_bounded_work_after_it_is_to_end() {
+    fn findings_are_small_and_share_their_texts() {
+        use std::mem::size_of;
+
+        use crate::model::outcome::Compared;
+        // There may be hundreds of thousands of them.
+        assert!(size_of::<Diagnostic>() <= 152, "{}", size_of::<Diagnostic>());
+        assert!(size_of::<Compared>() <= 288, "{}", size_of::<Compared>());
+
+        let said = (1..=2).map(|line| {
+            let one = diagnostic("a.rs", at(line, 1), &format!("{line} of 2"));
+            (Text::from("clippy"), one)
+        });
+        let sources = sources("a.rs", "fn f() {}\nfn f() {}\n");
+        let findings = identify(said.collect(), &sources, &Never).unwrap();
+        let [one, other] = findings.as_slice() else { panic!("{findings:?}") };
+        assert!(Arc::ptr_eq(&one.tools, &other.tools));
+        let texts = |finding: &Finding| {
+            let Finding { diagnostic, msg, code, scope, .. } = finding.clone();
+            [diagnostic.ns, diagnostic.rule, msg, code, scope]
+        };
+        for (one, other) in texts(one).iter().zip(&texts(other)) {
+            assert_eq!(one.as_ptr(), other.as_ptr(), "{one:?} and {other:?}");
+        }
+        assert_eq!(one.msg, "# of #");
+    }
+
+    #[test]
+    fn identifying_stops_within_bounded_work_when_halted() {
         const COUNT: usize = 2_000;
         let said: Vec<_> =
-            (1..=COUNT as u32).map(|line| (String::new(), diagnostic("a.rs", at(line, 1), "m"))).collect();
+            (1..=COUNT as u32).map(|line| (Text::default(), diagnostic("a.rs", at(line, 1), "m"))).collect();
         let all = After::new(usize::MAX);
         let sources = sources("a.rs", "return x;\n".repeat(COUNT));
         assert_eq!(identify(said.clone(), &sources, &all).unwrap().len(), COUNT);

@@ -1,16 +1,15 @@
-//! Takes out of a list of tokens what rustfmt adds or removes when code gets wider or narrower:
+//! Removes the tokens that rustfmt adds or removes when code gets wider or narrower:
 //!
-//! - a separator that nothing follows: `f(a, b,)`, `{ return x; }`, `where T: X, {`;
-//! - the braces around the one expression of a match arm or a closure: `A => { x }` is `A => x,`, and
-//!   `|x| { x }` is `|x| x`;
-//! - the comma behind the closing brace of a match arm.
+//! - trailing separators: `f(a, b,)`, `{ return x; }`, `where T: X, {`;
+//! - braces around the only expression of a match arm or a closure: `A => { x }` becomes `A => x,`, and `|x| { x }` becomes
+//!   `|x| x`;
+//! - the comma after the closing brace of a match arm.
 //!
-//! The result need not mean the same program, nor be one. What counts is that all layouts of a program give the
-//! same tokens.
+//! The result need not be a valid program. It only has to be the same for all layouts of a program.
 
 use ra_ap_rustc_lexer::TokenKind;
 
-use super::tokens::{Group, Token};
+use super::token::{Group, Token};
 
 /// An open delimiter.
 struct Open {
@@ -18,11 +17,11 @@ struct Open {
     /// Its index in the result.
     at: usize,
     body: Body,
-    /// Whether a statement has ended inside, and something follows it.
+    /// Whether it contains a statement that is followed by something.
     statements: bool,
 }
 
-/// What braces are the body of.
+/// The construct whose body braces are.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Body {
     Arm,
@@ -30,11 +29,11 @@ enum Body {
     Other,
 }
 
-/// The tokens that do not depend on the layout, of all that are neither whitespace nor comments.
+/// Returns the tokens that do not depend on the layout. `tokens` contains no whitespace and no comments.
 pub(super) fn without_layout(tokens: impl Iterator<Item = Token>) -> Vec<Token> {
     let mut kept: Vec<Token> = Vec::new();
     let mut open: Vec<Open> = Vec::new();
-    // Braces to take out, from the inside out.
+    // Braces to remove, from the inside out.
     let mut optional = Vec::new();
     for token in tokens {
         let last = kept.last().map(|token| token.kind);
@@ -54,7 +53,7 @@ pub(super) fn without_layout(tokens: impl Iterator<Item = Token>) -> Vec<Token> 
                 optional.push(closed.at);
                 let braced = kept.last().is_some_and(|last| last.kind == TokenKind::CloseBrace);
                 if closed.body == Body::Arm && !braced {
-                    // Behind the arm, where the comma would be.
+                    // The comma that follows an arm without braces.
                     kept.push(Token { start: token.end, kind: TokenKind::Comma, ..token });
                 }
                 continue;
@@ -73,7 +72,7 @@ pub(super) fn without_layout(tokens: impl Iterator<Item = Token>) -> Vec<Token> 
     kept
 }
 
-/// Whether `last` is a separator and `kind` shows that no further element follows it.
+/// Whether `last` is a trailing separator before a token of this `kind`.
 fn follows_no_element(kind: TokenKind, last: Option<TokenKind>) -> bool {
     match last {
         Some(TokenKind::Comma) => matches!(
@@ -90,7 +89,7 @@ fn follows_no_element(kind: TokenKind, last: Option<TokenKind>) -> bool {
     }
 }
 
-/// What a brace behind `tokens` would be the body of.
+/// Returns the construct whose body a brace after `tokens` would open.
 fn body_behind(tokens: &[Token]) -> Body {
     match tokens {
         [.., eq, gt] if gt.kind == TokenKind::Gt && eq.kind == TokenKind::Eq && eq.end == gt.start => {
@@ -107,7 +106,7 @@ mod tests {
     use super::super::tokens::Source;
     use crate::model::path::RelPath;
 
-    /// All of `layouts` are the same code.
+    /// Checks that all of `layouts` give the same code.
     #[track_caller]
     fn check(code: &str, layouts: &[&str]) {
         for text in layouts {

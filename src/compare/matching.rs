@@ -1,41 +1,24 @@
-//! Which of today's findings are in the baseline, and what became of the rest of it.
+//! Matches the current findings with the baseline, and determines the state of the remaining entries.
 //!
-//! Matching is one to one, within a namespace, in passes (`passes.rs`): each pairs what the ones before it have
-//! left, and each match records the pass that made it. Both sides are sorted first, so the result does not depend
-//! on the order they came in. Does not know which tool covers what: that is asked of a [`Reach`].
+//! Matching is one to one within a namespace, in several passes (`passes.rs`). Each pass pairs findings and entries that the
+//! previous ones left over, and each match records its pass. Both sides are sorted first, so their order does not matter. Does not
+//! know which tool covers which files: a [`Reach`] answers that.
 //!
-//! What is suppressed is matched with the rest, after it in each pass. It takes no entry from a finding that counts and
-//! agrees with it as well; and an entry that is its own is left to nothing that resembles it less. Such an entry accepts
-//! nothing, and was not fixed: it is suppressed too.
+//! Suppressed findings take part in each pass, after all others. So a suppressed finding never takes an entry that another finding
+//! matches equally well, but its own entry is not left to a finding that merely resembles it. An entry matched by a suppressed
+//! finding accepts nothing and is not fixed either: its state is suppressed.
 
 use std::collections::BTreeMap;
 
 use super::identity::sort;
 use super::passes::{self, Passes};
+use super::reach::Reach;
 use super::suppressions::Suppressions;
 use crate::model::finding::{Entry, Finding, Site, State};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::outcome::{Accepted, Compared, Gone, Identical};
-use crate::model::path::RelPath;
 
-/// What the run looked at: decides whether an entry that nothing matches is fixed.
-pub trait Reach {
-    /// Whether there is a file at `path`.
-    fn exists(&self, path: &RelPath) -> bool;
-
-    /// Whether every tool that speaks for namespace `ns` came to a verdict on what covers `entry`, in the way
-    /// that the baseline was taken.
-    fn looked_at(&self, ns: &str, entry: &Entry) -> bool;
-
-    /// For each place where the code of `entry` still stands although none of these tools looked at it, why: no target
-    /// compiles the file, or a condition is off. Empty if there is none, or it is not known.
-    fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {
-        let _ = (ns, entry);
-        Vec::new()
-    }
-}
-
-/// Today's findings and the baseline, compared.
+/// Result of comparing the current findings with the baseline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matched {
     /// Every finding, in the order of [`identify`](super::identity::identify).
@@ -44,11 +27,11 @@ pub struct Matched {
     pub gone: Vec<Gone>,
 }
 
-/// Compares today's findings with the baseline, given by namespace. A fatal finding is always new.
+/// Compares the current findings with the baseline, given by namespace. A fatal finding is always new.
 ///
 /// # Errors
 ///
-/// If `halt` is due before it is done.
+/// If `halt` stops it.
 pub fn compare(
     mut findings: Vec<Finding>,
     suppressions: &Suppressions<'_>,
@@ -58,12 +41,12 @@ pub fn compare(
 ) -> Result<Matched, Halted> {
     let mut pace = Pace::new(halt);
     sort(&mut findings);
-    let entries: Vec<Entry> = findings.iter().map(Entry::of).collect();
     let mut suppressed_by = Vec::with_capacity(findings.len());
     for finding in &findings {
         pace.spend(PER_FINDING * (1 + suppressions.count()))?;
         suppressed_by.push(suppressions.of(finding));
     }
+    let entries: Vec<Entry> = findings.iter().map(Entry::of).collect();
     let mut by_ns: BTreeMap<&str, (Vec<usize>, Vec<&Entry>)> = BTreeMap::new();
     let mut order: Vec<usize> = (0..findings.len()).collect();
     order.sort_by_key(|at| suppressed_by[*at].is_some());
@@ -80,22 +63,23 @@ pub fn compare(
         let current = current.into_iter().map(|at| (at, &entries[at])).collect();
         let (matched, left) = Passes::new(ns, reach, current, known.into_iter(), halt).run()?;
         let mut lose = |entry: &Entry, (state, unseen)| {
-            gone.push(Gone { ns: ns.to_owned(), entry: entry.clone(), state, unseen });
+            gone.push(Gone { ns: ns.into(), entry: entry.clone(), state, unseen });
         };
         for (at, pass, entry) in matched {
             match suppressed_by[at] {
                 Some(_) => lose(entry, (State::Suppressed, None)),
-                None => accepted[at] = Some(Accepted { pass, entry: entry.clone() }),
+                None => accepted[at] = Some(Box::new(Accepted { pass, entry: entry.clone() })),
             }
         }
         let mut judge = Left { ns, reach, unseen: BTreeMap::new() };
         left.into_iter().for_each(|entry| lose(entry, judge.state_of(entry)));
     }
     gone.sort_by(|a, b| (&a.ns, &a.entry, a.state, &a.unseen).cmp(&(&b.ns, &b.entry, b.state, &b.unseen)));
+    drop(entries);
     Ok(Matched { findings: judge(findings, accepted, suppressed_by), gone })
 }
 
-/// Whether one of `findings` is new whatever else is found today.
+/// Whether one of `findings` is certainly new, whatever else the run will find.
 pub fn has_surely_new(findings: &[Finding], baseline: &BTreeMap<String, Vec<Entry>>) -> bool {
     let mut by_ns: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
     for finding in findings {
@@ -107,19 +91,19 @@ pub fn has_surely_new(findings: &[Finding], baseline: &BTreeMap<String, Vec<Entr
         })
 }
 
-/// The passes that match what was edited and is still the same finding.
+/// The passes that match a finding whose code was edited.
 const EDITED: [u8; 2] = [5, 7];
 
-/// Judges what is left of the baseline.
+/// Determines the states of unmatched entries.
 struct Left<'a> {
     ns: &'a str,
     reach: &'a dyn Reach,
-    /// The places of identical entries that nobody looked at: each is that of one of them.
+    /// Reasons for unchecked places, by entry. Each place stands for one of the identical entries.
     unseen: BTreeMap<Entry, Vec<String>>,
 }
 
 impl Left<'_> {
-    /// What became of `entry`, and why nobody has seen it if it still stands.
+    /// Returns the state of `entry` and, if its code still exists unchecked, the reason.
     fn state_of(&mut self, entry: &Entry) -> (State, Option<String>) {
         let Self { ns, reach, unseen } = self;
         if matches!(&entry.site, Site::Path(path) if !reach.exists(path)) {
@@ -139,27 +123,32 @@ impl Left<'_> {
 
 fn judge(
     findings: Vec<Finding>,
-    accepted: Vec<Option<Accepted>>,
+    accepted: Vec<Option<Box<Accepted>>>,
     suppressed_by: Vec<Option<usize>>,
 ) -> Vec<Compared> {
-    let state = |accepted: &Option<Accepted>, suppressed_by: Option<usize>| match (accepted, suppressed_by) {
+    let state = |accepted: Option<&Accepted>, suppressed_by: Option<usize>| match (accepted, suppressed_by) {
         (_, Some(_)) => State::Suppressed,
         (None, None) => State::New,
         (Some(Accepted { pass, .. }), None) if EDITED.contains(pass) => State::Updated,
         (Some(_), None) => State::Unchanged,
     };
     let mut judged = Vec::with_capacity(findings.len());
-    let mut counts: BTreeMap<String, Identical> = BTreeMap::new();
     for ((finding, accepted), suppressed_by) in findings.into_iter().zip(accepted).zip(suppressed_by) {
-        let state = state(&accepted, suppressed_by);
-        let count = counts.entry(finding.id.clone()).or_insert(Identical { new: 0, total: 0 });
-        count.total += 1;
-        count.new += usize::from(state == State::New);
+        let state = state(accepted.as_deref(), suppressed_by);
         judged.push(Compared { finding, state, accepted, suppressed_by, identical: None });
     }
-    for new in judged.iter_mut().filter(|compared| compared.state == State::New) {
-        new.identical = counts.get(&new.finding.id).copied().filter(|count| count.total > 1);
+    let mut counts: BTreeMap<&str, Identical> = BTreeMap::new();
+    for Compared { finding, state, .. } in &judged {
+        let count = counts.entry(&finding.id).or_insert(Identical { new: 0, total: 0 });
+        count.total += 1;
+        count.new += usize::from(*state == State::New);
     }
+    let identical = |compared: &Compared| {
+        let count = counts.get(compared.finding.id.as_str()).copied().filter(|count| count.total > 1);
+        count.filter(|_| compared.state == State::New)
+    };
+    let identical: Vec<_> = judged.iter().map(identical).collect();
+    judged.iter_mut().zip(identical).for_each(|(compared, identical)| compared.identical = identical);
     judged
 }
 
@@ -170,8 +159,9 @@ mod tests {
     use super::*;
     use crate::model::halt::testing::After;
     use crate::model::halt::{Never, STRIDE};
+    use crate::model::path::RelPath;
 
-    /// Findings of one message at the start of each of `lines` of `text`.
+    /// Returns findings with one message at the start of each of `lines` of `text`.
     fn found(text: &str, lines: &[u32]) -> Vec<Finding> {
         identified("a.rs", text, lines.iter().map(|&line| diagnostic("a.rs", at(line, 1), "m")).collect())
     }
@@ -196,7 +186,7 @@ mod tests {
     const NEW: (State, Option<u8>) = (State::New, None);
 
     #[test]
-    fn what_is_in_the_baseline_is_unchanged() {
+    fn a_finding_in_the_baseline_is_unchanged() {
         let baseline = entries_of(&found("return x;\nreturn y;", &[1, 2]));
         let matched = compare(found("\n\nreturn x;\n\nreturn y;", &[3, 5]), &baseline, &Everything);
         assert_eq!(states(&matched), [UNCHANGED, UNCHANGED]);
@@ -204,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn one_swapped_for_another_is_one_new_and_one_fixed() {
+    fn a_replaced_finding_is_one_new_and_one_fixed() {
         let baseline = entries_of(&found("return x;\nreturn y;", &[1, 2]));
         let matched = compare(found("return x;\nreturn z;", &[1, 2]), &baseline, &Everything);
         assert_eq!(states(&matched), [UNCHANGED, NEW]);
@@ -213,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn of_identical_ones_the_last_are_new() {
+    fn of_identical_findings_the_last_are_new() {
         let text = "return x;\nreturn x;\nreturn x;";
         let baseline = entries_of(&found(text, &[1, 2]));
         let matched = compare(found(text, &[1, 2, 3]), &baseline, &Everything);
@@ -227,19 +217,19 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_new_finding_has_no_identical_ones() {
+    fn a_single_new_finding_has_no_identical_ones() {
         let matched = compare(found("return x;", &[1]), &BTreeMap::new(), &Everything);
         assert_eq!(matched.findings[0].identical, None);
     }
 
     #[test]
-    fn scope_settles_ties_and_a_renamed_scope_is_no_change() {
+    fn the_scope_breaks_ties_and_may_be_renamed() {
         let baseline = entries_of(&found("fn a() {\nreturn x; }\nfn b() {\nreturn x; }", &[2, 4]));
         let renamed = "fn c() {\nreturn x; }\nfn b() {\nreturn x; }";
         let matched = compare(found(renamed, &[2, 4]), &baseline, &Everything);
         assert_eq!(states(&matched), [(State::Unchanged, Some(2)), UNCHANGED]);
 
-        // With one of them accepted, it is the one in the same scope that is known.
+        // If only one is accepted, it is the one in the same scope.
         let baseline = entries_of(&found("fn a() {}\n\nfn b() {\nreturn x; }", &[4]));
         let matched = compare(found(renamed, &[2, 4]), &baseline, &Everything);
         assert_eq!(states(&matched), [NEW, UNCHANGED]);
@@ -265,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn of_identical_entries_as_many_are_unseen_as_still_stand_unseen() {
+    fn of_identical_entries_one_is_unknown_for_each_unchecked_place() {
         struct Standing;
         impl Reach for Standing {
             fn exists(&self, _: &RelPath) -> bool {
@@ -286,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_looked_at_is_unknown_unless_its_file_is_gone() {
+    fn an_unchecked_entry_is_unknown_unless_its_file_is_gone() {
         struct Nothing {
             exists: bool,
         }
@@ -305,12 +295,12 @@ mod tests {
     }
 
     #[test]
-    fn comparing_ends_within_bounded_work_after_it_is_to_end() {
+    fn comparing_stops_within_bounded_work_when_halted() {
         const COUNT: usize = 5_000;
         let text: String = (0..COUNT).map(|at| format!("return x{at};\n")).collect();
         let findings = found(&text, &(1..=COUNT as u32).collect::<Vec<_>>());
         let mut baseline = entries_of(&findings);
-        baseline.values_mut().flatten().for_each(|entry| entry.rule.push('x'));
+        baseline.values_mut().flatten().for_each(|entry| entry.rule = format!("{}x", entry.rule).into());
         let compare = |halt: &After| {
             super::compare(findings.clone(), &Suppressions::default(), &baseline, &Everything, halt)
         };

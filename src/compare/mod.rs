@@ -1,10 +1,11 @@
-//! What is new, what is known, what is gone: identity of findings, and matching them with the baseline.
+//! Identifies findings and compares them with the baseline: which are new, accepted or gone.
 //!
-//! [`identity`] turns diagnostics into findings that keep their id when code moves or is reformatted,
-//! [`baseline`] is the text of the committed file, [`matching`] compares the two, [`suppressions`] is what the
-//! configuration takes out, [`standing`] finds where accepted code still is; [`golden`] compares what a tool printed with
-//! what it is to print. Pure: source text is handed in as [`Sources`](crate::model::sources::Sources), and what the tools
-//! reached as [`matching::Reach`]. Does not know how a tool is run, where files lie, or how results are shown.
+//! [`identity`] turns diagnostics into findings whose ids survive moved and reformatted code, [`baseline`] reads and writes the
+//! committed file, [`matching`] compares findings with it, [`suppressions`] applies the suppressions of the configuration, and
+//! [`standing`] finds accepted code that still exists. [`golden`] compares the output of a tool with a golden file.
+//!
+//! Pure: source text is passed as [`Sources`](crate::model::sources::Sources), and the coverage of the tools as
+//! [`reach::Reach`]. Does not know how a tool is run, where files are, or how results are shown.
 
 pub mod baseline;
 mod blocks;
@@ -14,6 +15,7 @@ mod layout;
 pub mod matching;
 mod passes;
 pub mod ratchet;
+pub mod reach;
 mod scope;
 pub mod similar;
 mod spelling;
@@ -21,4 +23,5 @@ pub mod standing;
 pub mod suppressions;
 #[cfg(test)]
 mod tests;
+mod token;
 mod tokens;

@@ -1,43 +1,43 @@
-//! The passes that pair today's findings with the entries of a baseline, each over what the ones before it left.
+//! The passes that pair current findings with entries of a baseline. Each works on what the previous passes left over.
 //!
-//! | pass | what must agree | what it is for |
+//! | pass | fields that must be equal | handles |
 //! | --- | --- | --- |
-//! | 1 | rule, site, message, code, scope | nothing but lines moved |
+//! | 1 | rule, site, message, code, scope | lines moved |
 //! | 2 | the same without scope | an item was renamed, or code moved within its file |
-//! | 2 | rule, subject, message, scope, where the entry has no code | a doc test that was known by its number |
-//! | 3 | 1 and 2 with the path of a file that is gone put right | a file was renamed |
-//! | 4 | rule, site, code, scope; as many on either side | a lint was reworded |
-//! | 5 | rule, site, message, scope; one on either side | code was edited, and what is found is about an item |
-//! | 6 | rule, message, code, scope but for modules | an item moved to another file, a module became one |
-//! | 7 | rule, site, message, scope, nearly all of the code | code was edited a little, and is what was found before |
+//! | 2 | rule, subject, message, scope, if the entry has no code | a doc test that was identified by its number |
+//! | 3 | as 1 and 2, with the new path of a renamed file | a file was renamed |
+//! | 4 | rule, site, code, scope; equally many on both sides | a lint was reworded |
+//! | 5 | rule, site, message, scope; exactly one on each side | code was edited, and the finding is about an item |
+//! | 6 | rule, message, code, scope except modules | an item moved to another file, or a module became a file |
+//! | 7 | rule, site, message, scope, nearly all of the code | code was edited slightly |
 //!
-//! Positions are never looked at, nor is git: the result is the same in a shallow clone. Knows nothing of states.
+//! Positions and git are not used, so the result is the same in a shallow clone. Does not know the states of findings.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::matching::Reach;
+use super::reach::Reach;
 use super::similar::{edits, is_near};
 use crate::model::finding::{Entry, Site};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
 
-/// What is left on either side, within one namespace.
+/// The findings and entries of one namespace that are not yet paired.
 pub(super) struct Passes<'a> {
     ns: &'a str,
     reach: &'a dyn Reach,
     pace: Pace<'a>,
-    /// Each with its number among today's findings, sorted.
+    /// Current findings as entries, each with its index, sorted.
     current: Vec<(usize, &'a Entry)>,
     known: Vec<Known<'a>>,
-    /// Today's findings that have an entry, with the pass that found it.
+    /// Index of each paired finding, with the pass and the entry.
     matched: Vec<(usize, u8, &'a Entry)>,
 }
 
 /// An entry of the baseline.
 struct Known<'a> {
     entry: &'a Entry,
-    /// The same with the path that its file has now.
+    /// The entry with the present path of its file.
     now: Cow<'a, Entry>,
 }
 
@@ -54,7 +54,7 @@ impl<'a> Passes<'a> {
         Self { ns, reach, pace: Pace::new(halt), current, known, matched: Vec::new() }
     }
 
-    /// Which of today's findings have an entry, by which pass; and the entries that are left.
+    /// Runs all passes. Returns the paired findings with pass and entry, and the entries that are left over.
     #[expect(clippy::type_complexity, reason = "taken apart where it is called")]
     pub(super) fn run(mut self) -> Result<(Vec<(usize, u8, &'a Entry)>, Vec<&'a Entry>), Halted> {
         fn anywhere(_: &Known<'_>) -> bool {
@@ -69,7 +69,7 @@ impl<'a> Passes<'a> {
         }
         self.pair(4, anywhere, reworded)?;
         self.pair(5, anywhere, edited)?;
-        // What nobody looked at may still be where it was.
+        // Unchecked code may still be where it was.
         let (ns, reach) = (self.ns, self.reach);
         let is_settled =
             |known: &Known<'_>| reach.looked_at(ns, known.entry) && reach.unseen(ns, known.entry).is_empty();
@@ -78,7 +78,7 @@ impl<'a> Passes<'a> {
         Ok((self.matched, self.known.into_iter().map(|known| known.entry).collect()))
     }
 
-    /// Takes out what `pass` pairs; it is given the entries that `may` be paired.
+    /// Runs one pass over the entries that `may` be paired, and removes the pairs from both sides.
     fn pair(
         &mut self,
         number: u8,
@@ -103,8 +103,8 @@ impl<'a> Passes<'a> {
         Ok(())
     }
 
-    /// A path that is gone becomes that of the one file which holds at least half of what was there; a tie is no
-    /// answer. Whether there was any.
+    /// Detects renamed files: a missing path is replaced by the file that has the most of its findings, if that is at least half of
+    /// them and there is no tie. Returns whether any file was renamed.
     fn follow_renamed_files(&mut self) -> Result<bool, Halted> {
         let mut here: BTreeMap<_, BTreeMap<&RelPath, usize>> = BTreeMap::new();
         for (_, entry) in &self.current {
@@ -134,7 +134,7 @@ impl<'a> Passes<'a> {
                 }
                 let total: usize = wanted.values().sum();
                 shared.retain(|_, count| 2 * *count >= total);
-                // Where a directory was renamed, its files keep their names, and a copy has another one.
+                // If a directory was renamed, its files keep their names, while copies have other names.
                 if shared.keys().any(|to| to.file_name() == path.file_name()) {
                     shared.retain(|to, _| to.file_name() == path.file_name());
                 }
@@ -156,8 +156,8 @@ impl<'a> Passes<'a> {
     }
 }
 
-/// Whether one of these findings is new whatever the others turn out to be: more of them can't give it an entry,
-/// by any pass. Both sides are of one namespace.
+/// Whether one of these findings is certainly new: no pass can pair it with an entry, whatever other findings there will be. Both
+/// sides are of one namespace.
 pub(super) fn has_surely_new(current: &[Entry], known: &[Entry]) -> bool {
     let count = |entries: &'_ [Entry]| {
         let (mut codes, mut scopes) = (BTreeMap::new(), BTreeMap::new());
@@ -179,7 +179,7 @@ pub(super) fn has_surely_new(current: &[Entry], known: &[Entry]) -> bool {
     })
 }
 
-/// What an entry is about, without the number of a doc test that is known by its code.
+/// Returns the site of an entry, without the number of a doc test that is identified by its code.
 fn about(entry: &Entry) -> (bool, Cow<'_, str>) {
     (matches!(entry.site, Site::Path(_)), entry.site_name())
 }
@@ -192,8 +192,8 @@ fn scopeless(entry: &Entry) -> ((bool, Cow<'_, str>), &str, &str, &str) {
     (about(entry), &entry.rule, &entry.msg, &entry.code)
 }
 
-/// Whether this is the entry of a subject without code: of a doc test it was written when only its number told it from
-/// others of its item.
+/// Whether this entry is about a subject without code. Older baselines contain such entries for doc tests, which were identified
+/// by their numbers.
 fn is_numbered(known: &Known<'_>) -> bool {
     matches!(known.entry.site, Site::Subject(_)) && known.entry.code.is_empty()
 }
@@ -210,7 +210,7 @@ fn wherever(entry: &Entry) -> (&str, &str, &str) {
     (&entry.rule, &entry.msg, &entry.code)
 }
 
-/// Without code there is nothing that holds the two together.
+/// Pairs findings whose message changed. Findings without code are not paired, since nothing else connects them.
 fn reworded(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
     pair_groups(pace, current, known, |entry| {
         (!entry.code.is_empty()).then_some((&entry.site, &entry.rule, &entry.code, &entry.scope))
@@ -223,14 +223,14 @@ fn edited(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
     for (one, _) in &pairs {
         *counts.entry(codeless(current[*one])).or_insert(0) += 1;
     }
-    // Of several it can't be told which is which: one to one only.
+    // If there are several, it is unknown which is which.
     let is_alone = |one: usize| counts.get(&codeless(current[one])) == Some(&1);
     let is_edited =
         |&(one, other): &(usize, usize)| is_alone(one) && is_about_one_item(current[one], known[other]);
     Ok(pairs.into_iter().filter(is_edited).collect())
 }
 
-/// Pairs what is most alike first.
+/// Pairs findings with nearly the same code, the most similar ones first.
 fn near(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
     let groups = groups(pace, current, known, |entry| (!entry.code.is_empty()).then(|| codeless(entry)))?;
     let mut pairs = Vec::new();
@@ -259,22 +259,23 @@ fn near(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
     Ok(pairs)
 }
 
-/// Groups with more pairs than this are not compared piece by piece: a tool has changed its mind about a whole item.
+/// Maximum number of pairs in a group. Larger groups are not compared, since the tool then reports something different about a
+/// whole item.
 const MOST: usize = 10_000;
 
-/// Parts of edited tokens are compared as so many of the whole.
+/// Scale of the share of edited tokens, which is compared as an integer.
 const SCALE: usize = 100_000;
 
 fn moved(pace: &mut Pace<'_>, current: &[&Entry], known: &[&Entry]) -> Pairs {
-    // What is no code has nothing that moved with it.
+    // Findings without code can't be followed.
     pair_by(pace, current, known, |entry| match &entry.site {
         Site::Path(path) if !entry.code.is_empty() => Ok((wherever(entry), home(path, &entry.scope))),
         _ => Err(entry),
     })
 }
 
-/// What a finding moves with: the item that it is in, whatever the module, as an inline module may become a file;
-/// outside of items, the module itself, which is the same inline and as a file.
+/// Returns the item that contains a finding, without its modules, because an inline module may become a file. Outside of items,
+/// returns the module path, which is the same for inline modules and files.
 fn home(path: &RelPath, scope: &str) -> String {
     let mut modules = path.to_string();
     let file = modules.trim_end_matches(".rs");
@@ -290,9 +291,9 @@ fn home(path: &RelPath, scope: &str) -> String {
     if scope.is_empty() { modules } else { scope.to_owned() }
 }
 
-/// Whether both are about one item, given that message and scope agree: the code of both is the head of the item
-/// that is the scope, or the message names in backticks that item, or one that the code of both has to do with.
-/// `return`, `Copy` or what is called say nothing of which of several is meant.
+/// Whether both entries are about the same item, given that message and scope agree. This is so if the code of both is the head of
+/// the item in the scope, or if the message names in backticks that item or one that the code of both defines. Names such as
+/// `return`, `Copy` or a called function do not identify an item.
 fn is_about_one_item(one: &Entry, other: &Entry) -> bool {
     let (kind, around) =
         one.scope.rsplit(" > ").next().and_then(|item| item.split_once(' ')).unwrap_or(("", ""));
@@ -300,15 +301,15 @@ fn is_about_one_item(one: &Entry, other: &Entry) -> bool {
         has_item(&one.code, name, is_variable) && has_item(&other.code, name, is_variable)
     };
     let mut quoted = one.msg.split('`').skip(1).step_by(2);
-    // An `impl` may be one of many, and what a `const` is set to is code like any other.
+    // There may be many `impl`s of one name, and the value of a `const` is ordinary code.
     let is_head =
         ["enum", "fn", "mod", "struct", "trait", "union"].contains(&kind) && is_in_both(around, false);
     let is_named = |name| kind != "impl" && name == around || is_in_both(name, is_variable(name));
     is_head || quoted.any(|name| !name.is_empty() && is_named(name))
 }
 
-/// Whether `code` defines what is called `name`; a variable need only be there, but not as a method, a function, a
-/// macro or a part of a path.
+/// Whether `code` defines an item called `name`. A variable only has to occur, but not as a method, function, macro or path
+/// segment.
 fn has_item(code: &str, name: &str, is_variable: bool) -> bool {
     let in_word = |c: char| c.is_alphanumeric() || c == '_';
     let name = name.strip_prefix("r#").unwrap_or(name);
@@ -325,16 +326,16 @@ fn has_item(code: &str, name: &str, is_variable: bool) -> bool {
     })
 }
 
-/// Whether this may be the name of a variable.
+/// Whether `name` can be the name of a variable.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_lowercase() || c == '_') && !NO_VARIABLES.contains(&name)
 }
 
-/// What a name of an item follows.
+/// Keywords that precede the name of an item.
 const DEFINING: [&str; 10] =
     ["const", "enum", "fn", "macro_rules", "mod", "static", "struct", "trait", "type", "union"];
 
-/// What stands in code like the name of a variable, and is none.
+/// Keywords and primitive types, which look like names of variables.
 const NO_VARIABLES: [&str; 53] = [
     "_", "as", "async", "await", "bool", "break", "char", "const", "continue", "crate", "dyn", "else",
     "enum", "extern", "f32", "f64", "false", "fn", "for", "i128", "i16", "i32", "i64", "i8", "if", "impl",
@@ -343,10 +344,10 @@ const NO_VARIABLES: [&str; 53] = [
     "usize",
 ];
 
-/// What belongs together, by the places on either side.
+/// Paired indices of current findings and known entries.
 type Pairs = Result<Vec<(usize, usize)>, Halted>;
 
-/// Pairs the first of each kind with the first: of identical ones, the last stay alone.
+/// Pairs findings and entries with the same key in order. Of identical ones, the last remain unpaired.
 fn pair_by<'a, K: Ord>(
     pace: &mut Pace<'_>,
     current: &[&'a Entry],
@@ -373,7 +374,7 @@ fn pair_by<'a, K: Ord>(
     Ok(pairs)
 }
 
-/// Pairs the kinds of which there are as many on either side, in order.
+/// Pairs findings and entries with the same key in order, for keys with equally many on both sides.
 fn pair_groups<'a, K: Ord>(
     pace: &mut Pace<'_>,
     current: &[&'a Entry],
@@ -385,7 +386,7 @@ fn pair_groups<'a, K: Ord>(
     Ok(equal.flat_map(|(ours, theirs)| ours.into_iter().zip(theirs)).collect())
 }
 
-/// The places on either side, by kind: those of a kind come in order.
+/// Groups the indices of both sides by key, in order.
 #[expect(clippy::type_complexity, reason = "taken apart where it is called")]
 fn groups<'a, K: Ord>(
     pace: &mut Pace<'_>,

@@ -1,7 +1,7 @@
-//! Numbers and the lines of the baseline that accept them.
+//! Compares numbers, such as coverage, with the baseline entries that accept them.
 //!
-//! A line names the number as its subject, the value as its code and, as its message, which way is better: so that a merge
-//! can tell the stricter of two values without knowing the configuration.
+//! An entry stores the name of the number as its subject, the value as its code, and the direction that is better as its message.
+//! With the direction, a merge can choose the stricter of two values without knowing the configuration.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -10,18 +10,19 @@ use crate::compare::identity::id_of;
 use crate::model::finding::{Diagnostic, Entry, Finding, Level, Place, Site, State};
 use crate::model::outcome::{Compared, Gone};
 use crate::model::ratchet::{Better, Decimal, Number, NumberState};
+use crate::model::text::Text;
 
-/// The rule of a line that accepts a number, and of a finding about one.
+/// Rule of entries and findings about numbers.
 pub const RULE: &str = "number";
 
-/// The line that accepts `value` of `number`.
+/// Returns the entry that accepts `value` for the number called `name`.
 fn entry(name: &str, better: Better, value: &Decimal, reason: Option<String>) -> Entry {
     Entry {
         site: Site::Subject(name.to_owned()),
-        rule: RULE.to_owned(),
-        scope: String::new(),
-        code: value.to_string(),
-        msg: message(better).to_owned(),
+        rule: RULE.into(),
+        scope: Text::default(),
+        code: value.to_string().into(),
+        msg: message(better).into(),
         reason,
     }
 }
@@ -33,7 +34,7 @@ fn message(better: Better) -> &'static str {
     }
 }
 
-/// The number that `entry` accepts, by its name: which way is better, and the value. `None` if it accepts a finding.
+/// Returns name, better direction and value of the number that `entry` accepts. `None` if it accepts a finding.
 pub fn accepted(entry: &Entry) -> Option<(&str, Better, Decimal)> {
     let Site::Subject(name) = &entry.site else { return None };
     let better = Better::ALL.into_iter().find(|better| message(*better) == entry.msg)?;
@@ -41,18 +42,19 @@ pub fn accepted(entry: &Entry) -> Option<(&str, Better, Decimal)> {
     Some((name, better, value))
 }
 
-/// What comes of the numbers of a run.
+/// Result of comparing the numbers of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judged {
-    /// The numbers, each with its accepted value and its state.
+    /// The numbers, each with its accepted value and state.
     pub numbers: Vec<Number>,
-    /// Those that are worse than accepted, or not accepted yet.
+    /// Findings for numbers that are worse than accepted, or not accepted yet.
     pub findings: Vec<Compared>,
-    /// Lines that are stale, and those that were not judged.
+    /// Entries that are stale or were not checked.
     pub gone: Vec<Gone>,
 }
 
-/// Takes the lines about numbers of the tools that state some (`speaks_for`, by namespace) out of `baseline`.
+/// Removes the entries about numbers from `baseline` and returns them, for the namespaces of tools that report numbers
+/// (`speaks_for`).
 pub fn take(
     baseline: &mut BTreeMap<String, Vec<Entry>>,
     speaks_for: impl Fn(&str) -> bool,
@@ -70,18 +72,18 @@ pub fn take(
     taken
 }
 
-/// How far the numbers of a namespace can be held against its lines.
+/// How far the numbers of a namespace are comparable with its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Not at all: they are about something else. Lines stay as they are, and nothing is new.
+    /// Not comparable, since they measure something else. Entries are kept, and nothing is new.
     Nothing,
-    /// As far as they are worse: another version of the tool may be why they are better.
+    /// Only worse numbers count. Better ones may be due to another version of the tool.
     Worse,
-    /// Wholly.
+    /// Fully comparable.
     Whole,
 }
 
-/// Judges `numbers` by `lines`, as far as `extent` says of their namespace.
+/// Compares `numbers` with the entries in `lines`, within the `extent` of their namespace.
 pub fn judge(
     mut numbers: Vec<Number>,
     lines: Vec<(String, Entry)>,
@@ -95,13 +97,13 @@ pub fn judge(
             line.0 == number.ns && accepted(&line.1).is_some_and(|(name, ..)| name == number.name)
         };
         let own: Vec<_> = left.iter_mut().filter_map(|line| line.take_if(|line| is_own(line))).collect();
-        // A merge may have kept the lines of both sides.
+        // A merge may have kept the entries of both sides.
         let values = own.iter().filter_map(|(_, entry)| Some(accepted(entry)?.2));
         let strictest = values.reduce(|one, other| number.better.stricter(one, other));
         number.accepted = strictest;
         let lose = |state| {
             let gone = |(ns, entry): &(String, Entry)| Gone {
-                ns: ns.clone(),
+                ns: ns.into(),
                 entry: entry.clone(),
                 state,
                 unseen: None,
@@ -129,15 +131,15 @@ pub fn judge(
         }
     }
     for (ns, entry) in left.into_iter().flatten() {
-        // The tool looked, and does not state it any more.
+        // The tool no longer reports this number.
         let state = if extent(&ns) == Extent::Whole { State::Fixed } else { State::Unknown };
-        judged.gone.push(Gone { ns, entry, state, unseen: None });
+        judged.gone.push(Gone { ns: ns.into(), entry, state, unseen: None });
     }
     judged.numbers = numbers;
     judged
 }
 
-/// A new finding that shows both values.
+/// Returns a new finding that shows both values.
 fn finding(number: &Number) -> Compared {
     let Number { tool, ns, name, value, accepted, better, .. } = number;
     let shown = |value: &Decimal| format!("`{}`", number.with_unit(value));
@@ -147,14 +149,14 @@ fn finding(number: &Number) -> Compared {
     };
     let entry = entry(name, *better, value, None);
     let finding = Finding {
-        id: id_of(ns, &entry),
+        id: id_of(ns, &entry).into(),
         diagnostic: Diagnostic {
             test: None,
             place: Place::Subject(name.clone()),
-            ns: ns.clone(),
-            rule: RULE.to_owned(),
+            ns: ns.into(),
+            rule: RULE.into(),
             level: Level::Error,
-            message,
+            message: message.into(),
             fatal: false,
             package: None,
             related: Vec::new(),
@@ -162,17 +164,17 @@ fn finding(number: &Number) -> Compared {
         },
         msg: entry.msg,
         code: entry.code,
-        scope: String::new(),
-        tools: vec![tool.clone()],
+        scope: Text::default(),
+        tools: [tool.into()].into(),
     };
     Compared { finding, state: State::New, accepted: None, suppressed_by: None, identical: None }
 }
 
-/// The lines that accept `numbers` from now on, by namespace: an accepted value is tightened, and never loosened.
+/// Returns the updated entries for `numbers`, with their namespaces. Accepted values are tightened, never loosened.
 pub fn tightened(numbers: &[Number], before: &BTreeMap<String, Vec<Entry>>) -> Vec<(String, Entry)> {
     let lines = numbers.iter().filter_map(|number| {
         let accepted = number.accepted.as_ref()?;
-        // What was not judged is among those that are gone, and stays.
+        // Entries of numbers without a state are kept by way of `Judged::gone`.
         let value = match number.state? {
             NumberState::Better => &number.value,
             NumberState::New | NumberState::Unchanged => accepted,
@@ -183,7 +185,7 @@ pub fn tightened(numbers: &[Number], before: &BTreeMap<String, Vec<Entry>>) -> V
     lines.collect()
 }
 
-/// Why the value of `number` was accepted, where somebody said so.
+/// Returns the reason for which the value of `number` was accepted, if one is given.
 fn reason_of(number: &Number, baseline: &BTreeMap<String, Vec<Entry>>) -> Option<String> {
     let entries = baseline.get(&number.ns)?;
     let mut own = entries.iter().filter(|entry| {
@@ -193,10 +195,10 @@ fn reason_of(number: &Number, baseline: &BTreeMap<String, Vec<Entry>>) -> Option
     own.find_map(|entry| entry.reason.clone())
 }
 
-/// What two sides made of the numbers that `base` accepts, taken out of all three: what one side changed is taken from it;
-/// of what both changed, the stricter.
+/// Merges the entries about numbers of base, ours and theirs, and removes them from all three. The change of one side wins over
+/// none; if both changed a number, the stricter value is taken.
 pub(super) fn merge(sides: [&mut Vec<Entry>; 3]) -> Vec<Entry> {
-    let mut values: BTreeMap<(String, String), [Option<Entry>; 3]> = BTreeMap::new();
+    let mut values: BTreeMap<(String, Text), [Option<Entry>; 3]> = BTreeMap::new();
     for (side, entries) in sides.into_iter().enumerate() {
         entries.retain(|entry| {
             let Some((name, better, value)) = accepted(entry) else { return true };
@@ -211,7 +213,7 @@ pub(super) fn merge(sides: [&mut Vec<Entry>; 3]) -> Vec<Entry> {
             false
         });
     }
-    let one = |[base, ours, theirs]: [Option<Entry>; 3]| match () {
+    let merge_one = |[base, ours, theirs]: [Option<Entry>; 3]| match () {
         () if ours == theirs || theirs == base => ours,
         () if ours == base => theirs,
         () => match (ours, theirs) {
@@ -220,11 +222,11 @@ pub(super) fn merge(sides: [&mut Vec<Entry>; 3]) -> Vec<Entry> {
                 let (_, _, right) = accepted(&theirs)?;
                 Some(if better.stricter(left.clone(), right) == left { ours } else { theirs })
             }
-            // One side took it out, the other changed it: a value is stricter than none.
+            // One side removed it and the other changed it. Any value is stricter than none.
             (ours, theirs) => ours.or(theirs),
         },
     };
-    values.into_values().filter_map(one).collect()
+    values.into_values().filter_map(merge_one).collect()
 }
 
 #[cfg(test)]
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn worse_is_new_better_is_stale_and_the_rest_is_unchanged() {
+    fn a_worse_number_is_new_and_a_better_one_makes_its_entry_stale() {
         assert_eq!(
             states(&judge_one("81.1", &["81.2"], Extent::Whole)),
             (Some(NumberState::Unchanged), 0, vec![])
@@ -279,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_lines_the_stricter_holds() {
+    fn the_stricter_of_two_entries_counts() {
         assert_eq!(
             judge_one("81.2", &["81.2", "85"], Extent::Whole).numbers[0].accepted,
             Some("85".parse().unwrap())
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn another_version_of_a_tool_does_not_hide_what_is_worse() {
+    fn another_version_of_a_tool_does_not_hide_a_worse_number() {
         let check = |value: &str| states(&judge_one(value, &["81.2"], Extent::Worse));
         assert_eq!(check("10"), (Some(NumberState::New), 1, vec![]));
         assert_eq!(check("81.2"), (Some(NumberState::Unchanged), 0, vec![]));
@@ -297,10 +299,10 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_not_judged_keeps_its_line() {
+    fn an_incomparable_number_keeps_its_entry() {
         assert_eq!(states(&judge_one("10", &["81.2"], Extent::Nothing)), (None, 0, vec![State::Unknown]));
         let gone = judge(Vec::new(), vec![("cov".into(), line("1"))], |_| Extent::Whole).gone;
-        assert_eq!(gone[0].state, State::Fixed, "it is stated no more");
+        assert_eq!(gone[0].state, State::Fixed, "it is no longer reported");
     }
 
     #[test]
@@ -314,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_merge_takes_what_one_side_changed_and_else_the_stricter() {
+    fn a_merge_takes_the_only_change_or_the_stricter_value() {
         let check = |base: &str, ours: &str, theirs: &str, expected: &str| {
             let [mut base, mut ours, mut theirs] = [base, ours, theirs].map(|value| vec![line(value)]);
             assert_eq!(merge([&mut base, &mut ours, &mut theirs]), [line(expected)]);

@@ -1,53 +1,52 @@
-//! Which item a token belongs to: `mod a > impl B > fn c`.
+//! Determines the item that contains a token, as a path such as `mod a > impl B > fn c`.
 //!
-//! One walk over the tokens with a stack of open delimiters, and no grammar: an item is a keyword, its name and
-//! the braces or the semicolon that ends it, found where a statement may begin. It includes its attributes and
-//! modifiers. Code that does not parse gets some answer, always the same, and never a panic. Scopes are for
-//! display and for telling identical findings apart; they enter no id.
+//! One walk over the tokens keeps a stack of open delimiters, without a grammar. An item begins where a statement may begin, with
+//! attributes and modifiers, a keyword and a name, and ends with its braces or semicolon. Code that does not parse gives some
+//! deterministic result and never a panic. Scopes are displayed and distinguish identical findings, but are not part of ids.
 
 use ra_ap_rustc_lexer::TokenKind;
 
-use super::tokens::{Group, Token, spell_tokens};
+use super::token::{Group, Token, spell_tokens};
 
-/// An `impl` is named by so many tokens at most.
+/// Maximum number of tokens in the name of an `impl`.
 const MAX_HEADER: usize = 256;
 
 /// An item of a file.
 pub(super) struct Item {
-    /// Its kind and name.
+    /// Kind and name, such as `fn c`.
     pub(super) label: String,
-    /// The item around it, an index into the items of the file.
+    /// Index of the enclosing item in the items of the file.
     pub(super) parent: Option<usize>,
 }
 
-/// An open delimiter, or the file itself, and what goes on inside it.
+/// An open delimiter or the file itself, with the state of the walk inside it.
 struct Frame {
     group: Group,
-    /// The item around what is inside.
+    /// The item that encloses the delimiter.
     item: Option<usize>,
-    /// Where the current statement began.
+    /// Index of the first token of the current statement.
     statement: usize,
     head: Head,
 }
 
-/// How far into a statement we are.
+/// Position within the current statement.
 #[derive(Clone, Copy)]
 enum Head {
-    /// Nothing but attributes and modifiers so far: an item may follow.
+    /// Only attributes and modifiers so far, so an item may follow.
     Open,
-    /// In an item, behind its keyword.
+    /// In an item, after its keyword.
     Item {
         id: usize,
-        /// Whether its braces end it (`fn`), rather than a semicolon (`const`).
+        /// Whether it ends with its braces (`fn`) rather than with a semicolon (`const`).
         braced: bool,
-        /// How many `<` are open: braces between them are arguments.
+        /// Number of open `<`. Braces within them belong to generic arguments.
         angles: u32,
     },
-    /// In a statement that is no item.
+    /// In a statement that is not an item.
     Other,
 }
 
-/// Finds the items of a file, and tells each token its group and its item.
+/// Finds the items of a file, and sets the group and item of each token.
 pub(super) fn find_items(text: &str, tokens: &mut [Token]) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     let mut outer: Vec<Frame> = Vec::new();
@@ -56,7 +55,7 @@ pub(super) fn find_items(text: &str, tokens: &mut [Token]) -> Vec<Item> {
         let kind = tokens[at].kind;
         if let Some(group) = tokens[at].closes() {
             while group == Group::Braces && frame.group != Group::Braces {
-                // What is left open inside braces ends with them.
+                // Delimiters left open inside braces end with them.
                 let Some(enclosing) = outer.pop() else { break };
                 frame = enclosing;
             }
@@ -113,7 +112,7 @@ impl Frame {
         }
     }
 
-    /// Whether a token of this kind, directly inside, is the last of the statement.
+    /// Whether a token of this kind, directly inside, ends the statement.
     fn ends_with(&self, kind: TokenKind) -> bool {
         match kind {
             TokenKind::Semi => true,
@@ -126,7 +125,7 @@ impl Frame {
     }
 }
 
-/// What a token means where an item may begin.
+/// Meaning of a token where an item may begin.
 enum Opening {
     /// An item may still follow.
     Modifier,
@@ -137,7 +136,7 @@ enum Opening {
 }
 
 impl Opening {
-    /// Reads the first of `tokens`, looking ahead as far as needed.
+    /// Classifies the first of `tokens`, looking ahead as far as needed.
     fn read(text: &str, tokens: &[Token]) -> Self {
         let word = |at: usize| tokens.get(at).map_or("", |token| token.text(text));
         let named = |at: usize, braced| match tokens.get(at).map(|token| token.kind) {
@@ -162,7 +161,7 @@ impl Opening {
     }
 }
 
-/// `impl Trait<A> for Type`: without the list of parameters and the `where` clause.
+/// Returns the label of an `impl`, such as `impl Trait<A> for Type`, without its parameters and `where` clause.
 fn impl_label(text: &str, tokens: &[Token]) -> String {
     let tokens = &tokens[..tokens.len().min(MAX_HEADER)];
     let mut angles = 0u32;
@@ -192,7 +191,7 @@ fn impl_label(text: &str, tokens: &[Token]) -> String {
     format!("impl {}", spell_tokens(text, &tokens[first.min(end)..end]))
 }
 
-/// Whether a `>` belongs to `->` or `=>` and closes nothing.
+/// Whether a `>` belongs to `->` or `=>`, so that it closes nothing.
 fn is_arrow(previous: &Token, token: &Token) -> bool {
     token.kind == TokenKind::Gt
         && matches!(previous.kind, TokenKind::Minus | TokenKind::Eq)
@@ -205,7 +204,7 @@ mod tests {
     use super::super::tokens::Source;
     use crate::model::path::RelPath;
 
-    /// The scope of the first `HERE` in `text`.
+    /// Checks the scope of the first `HERE` in `text`.
     #[track_caller]
     fn check(text: &str, scope: &str) {
         let source = Source::new(&RelPath::new("a.rs"), text.as_bytes());
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn an_impl_is_named_by_what_it_is_for() {
+    fn an_impl_is_named_by_its_trait_and_type() {
         check(
             "impl<T: Clone, const N: usize> From<T> for B<T> where T: X { fn c() { HERE } }",
             "impl From<T> for B<T> > fn c",
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn keywords_elsewhere_begin_no_item() {
+    fn keywords_in_other_places_do_not_begin_items() {
         check("fn a(x: impl B, f: fn(u8)) -> impl C { HERE }", "fn a");
         check("fn a() { let f: fn(u8) = b; HERE }", "fn a");
         check("fn a() { const { HERE } }", "fn a");
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inner_comment_belongs_to_the_item_that_it_is_in() {
+    fn an_inner_comment_belongs_to_its_enclosing_item() {
         check("//! HERE\n\nmod tests {}\n", "");
         check("#![allow(a)]\n//! HERE\nmod tests {}\n", "");
         check("mod a {\n    //! HERE\n    fn b() { c(); }\n}\n", "mod a");
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_the_last_token_there_is_no_scope() {
+    fn there_is_no_scope_after_the_last_token() {
         let source = Source::new(&RelPath::new("a.rs"), b"fn a() {}\n\n");
         assert_eq!(source.scope(at(2, 1)), "");
         assert_eq!(source.scope(at(9, 9)), "");

@@ -1,11 +1,11 @@
-//! How much of a piece of code was edited.
+//! Measures how much a piece of code was edited.
 
 use super::tokens::words_of;
 
-/// Edits between two pieces of code, both spelled as identities have them: how many tokens were put in, taken out or
-/// replaced, and how many the longer of both has.
+/// Returns the number of inserted, removed or replaced tokens between two pieces of normalized code, and the number of tokens of
+/// the longer one.
 ///
-/// Of what is cut off behind the first 64 tokens, only the length counts.
+/// Only the length counts of code that is cut off after 64 tokens.
 pub fn edits(one: &str, other: &str) -> (usize, usize) {
     let (ours, our_rest) = words_of(one);
     let (theirs, their_rest) = words_of(other);
@@ -13,17 +13,17 @@ pub fn edits(one: &str, other: &str) -> (usize, usize) {
     (distance(&ours, &theirs).max(our_rest.abs_diff(their_rest)), most)
 }
 
-/// Pieces of code are nearly the same if at most this part of their tokens differs: one in so many.
+/// Pieces of code are nearly the same if at most one token in this many differs.
 ///
-/// Measured: see docs/performance.md.
+/// Chosen by measurement, see docs/performance.md.
 const ONE_IN: usize = 10;
 
-/// Whether these edits leave a piece of code nearly the same.
+/// Whether so few edits leave a piece of code nearly the same.
 pub fn is_near((edits, tokens): (usize, usize)) -> bool {
     edits * ONE_IN <= tokens
 }
 
-/// The least number of insertions, removals and replacements that make `theirs` of `ours`.
+/// Returns the edit distance: the smallest number of insertions, removals and replacements that turn `ours` into `theirs`.
 fn distance<T: PartialEq>(ours: &[T], theirs: &[T]) -> usize {
     let mut row: Vec<usize> = (0..=theirs.len()).collect();
     for (at, one) in ours.iter().enumerate() {

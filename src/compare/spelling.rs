@@ -1,19 +1,18 @@
-//! How pieces of code are spelled beside one another, however the source is laid out, and how such text is found again.
+//! Normalized spelling of code, independent of the layout of the source, and search for code in that spelling.
 //!
-//! Does not know what a piece is: see [`tokens`](super::tokens).
+//! Works on pieces of text; [`tokens`](super::tokens) splits code into them.
 
 use std::fmt::Write as _;
 use std::ops::Range;
 
-/// Tokens beyond so many are only counted.
+/// Maximum number of tokens to spell. Further ones are only counted.
 pub(super) const MAX_TOKENS: usize = 64;
-/// Characters of one token beyond so many are only counted: a literal may hold a whole document.
+/// Maximum number of characters of one token to spell. Further ones are only counted, since a literal may contain a whole document.
 const MAX_CHARS: usize = 64;
-/// Stands before the number of what is only counted.
+/// Prefix of the count of omitted tokens or characters.
 const REST: &str = "… +";
 
-/// How a piece of code stands beside others: there is a space before a word that follows a word or a closing
-/// delimiter, and nowhere else.
+/// Spacing class of a piece of code. A space is put only before a word that follows a word or a closing delimiter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Joint {
     /// A word.
@@ -25,13 +24,13 @@ pub(super) enum Joint {
 }
 
 impl Joint {
-    /// What stands between a piece and the `previous` one.
+    /// Returns the separator between a piece and the `previous` one.
     fn gap(self, previous: Self) -> &'static str {
         if self == Self::Word && previous != Self::Tight { " " } else { "" }
     }
 }
 
-/// Text that pieces of code are added to.
+/// Spelled text under construction.
 struct Line {
     text: String,
     previous: Joint,
@@ -42,7 +41,7 @@ impl Line {
         Self { text: String::new(), previous: Joint::Tight }
     }
 
-    /// Adds a piece. Where it stands now.
+    /// Adds a piece and returns its range in the text.
     fn push(&mut self, piece: &str, joint: Joint) -> Range<usize> {
         self.text.push_str(joint.gap(self.previous));
         self.previous = joint;
@@ -63,7 +62,7 @@ impl Line {
     }
 }
 
-/// The first of these pieces, and how many more there are.
+/// Spells the first [`MAX_TOKENS`] of `pieces`, followed by the number of the rest.
 pub(super) fn spell(mut pieces: impl Iterator<Item = (impl AsRef<str>, Joint)>) -> String {
     let mut line = Line::new();
     for (piece, joint) in pieces.by_ref().take(MAX_TOKENS) {
@@ -76,21 +75,21 @@ pub(super) fn spell(mut pieces: impl Iterator<Item = (impl AsRef<str>, Joint)>) 
     line.text
 }
 
-/// Code of which the rest was only counted: what is there, and how many more tokens there are.
+/// Splits spelled code whose rest was only counted into the spelled part and the count.
 pub(super) fn cut_off(code: &str) -> Option<(&str, usize)> {
     let (head, rest) = code.rsplit_once(REST)?;
     Some((head, rest.parse().ok()?))
 }
 
-/// Text without what depends on the layout, to be searched for code that is spelled in the same way.
+/// Normalized text of a file, to be searched for code in the same spelling.
 pub(super) struct Spelled {
     text: String,
-    /// Of each piece, where it begins and ends in the text, and where it begins in the source.
+    /// For each piece, its start and end in the text and its start in the source.
     pieces: Vec<(usize, usize, usize)>,
 }
 
 impl Spelled {
-    /// Of these pieces, each with where it begins in the source.
+    /// Spells `pieces`, each given with its start in the source.
     pub(super) fn of<T: AsRef<str>>(pieces: impl Iterator<Item = (T, Joint, usize)>) -> Self {
         let mut line = Line::new();
         let place = |(piece, joint, start): (T, Joint, usize)| {
@@ -101,12 +100,12 @@ impl Spelled {
         Self { text: line.text, pieces }
     }
 
-    /// Where the piece at `at` begins in the source.
+    /// Returns the start of piece `at` in the source.
     pub(super) fn start(&self, at: usize) -> usize {
         self.pieces[at].2
     }
 
-    /// Where `code` stands: the pieces that it is made of.
+    /// Returns all occurrences of `code`, as ranges of pieces.
     pub(super) fn find(&self, code: &str) -> Vec<Range<usize>> {
         let whole: Vec<_> = self.occurrences(code).collect();
         match cut_off(code) {

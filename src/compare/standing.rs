@@ -1,20 +1,21 @@
-//! Where accepted code still stands in a file, and under which `#[cfg(…)]`s.
+//! Finds accepted code that still exists in a file, and the `#[cfg(…)]` conditions around it.
 //!
-//! The file is searched for the tokens that an entry of the baseline has, in the item that it names. Conditions are found
-//! without a grammar: an attribute holds for what follows it up to the end of the item, statement, field or arm. Where that
-//! is not clear, the stretch ends too early rather than too late, because what is outside of it counts as compiled. What a
-//! macro makes of its arguments is not known, but for `cfg_if!`, whose branches look like attributes.
+//! The file is searched for the tokens of a baseline entry, in the item that the entry names. Conditions are found without a
+//! grammar: an attribute applies to the following item, statement, field or match arm. In doubt, its range ends too early rather
+//! than too late, because code outside of it counts as compiled. Arguments of macros are opaque, except for `cfg_if!`, whose
+//! branches look like attributes.
 
 use std::ops::Range;
 
 use ra_ap_rustc_lexer::TokenKind;
 
 use super::spelling::Spelled;
-use super::tokens::{Group, Source, Token};
+use super::token::{Group, Token};
+use super::tokens::Source;
 use crate::model::cfg::Cfg;
 use crate::model::path::RelPath;
 
-/// A file, ready to be searched.
+/// A file prepared for searching.
 pub struct Standing {
     source: Source,
     code: Spelled,
@@ -37,20 +38,20 @@ impl Standing {
         Self { source, code, prose, regions }
     }
 
-    /// Whether anything in the file depends on a condition.
+    /// Whether any code in the file is conditional.
     pub fn has_conditions(&self) -> bool {
         !self.regions.is_empty()
     }
 
-    /// Each place at which `code` stands in the item `scope`, as its conditions. If the file has no such item any more, it
-    /// may have been renamed, and every place counts.
+    /// Returns the conditions of each occurrence of `code` in the item `scope`. If there is no such item, it may have been renamed,
+    /// so every occurrence in the file counts.
     pub fn places(&self, scope: &str, code: &str) -> Vec<Vec<Cfg>> {
         if code.is_empty() {
             return vec![self.conditions(None)];
         }
         let mut found = self.code.find(code);
         if found.is_empty() {
-            // In a comment, the lines count. What follows it is what it is about.
+            // Code in a comment is compared by words. The comment has the conditions of the token that follows it.
             let found_in_prose = self.prose.find(code);
             found = found_in_prose
                 .into_iter()
@@ -70,14 +71,14 @@ impl Standing {
         found.into_iter().map(|tokens| self.conditions(Some(tokens.start))).collect()
     }
 
-    /// Each function of this name, as its conditions.
+    /// Returns the conditions of each function called `name`.
     pub fn functions(&self, name: &str) -> Vec<Vec<Cfg>> {
         let label = format!("fn {name}");
         let starts: Vec<_> = self.source.items_of(&label).collect();
         starts.into_iter().map(|at| self.conditions(Some(at))).collect()
     }
 
-    /// The conditions of the token at `at`, or of the whole file.
+    /// Returns the conditions of the token at `at`, or those of the whole file.
     fn conditions(&self, at: Option<usize>) -> Vec<Cfg> {
         let all = self.source.tokens().len();
         let holds = |region: &&Region| match at {
@@ -101,7 +102,7 @@ impl Finder<'_> {
 
     fn regions(&self) -> Vec<Region> {
         let mut regions = Vec::new();
-        // The outer attributes of one item, as far as they are read.
+        // The outer attributes of the current item.
         let mut attributes = 0..0;
         for at in 0..self.tokens.len() {
             if self.word(at) != "#" {
@@ -128,7 +129,7 @@ impl Finder<'_> {
         regions
     }
 
-    /// The condition that an attribute of these tokens sets.
+    /// Returns the condition that the attribute with these tokens sets.
     fn condition(&self, tokens: Range<usize>) -> Option<Cfg> {
         let words: Vec<&str> = tokens.map(|at| self.word(at)).collect();
         match words.as_slice() {
@@ -147,11 +148,11 @@ impl Finder<'_> {
         }
     }
 
-    /// The first branch of a `cfg_if!` that begins at `at`, with its braces at `open`; adds the last one, if there is one
-    /// without a condition, to `regions`. Those between have attributes of their own.
+    /// Returns the range of the `cfg_if!` branch that begins at `at`, with its braces at `open`. For the first branch, also adds the
+    /// final `else` branch, if any, to `regions`. The branches between have their own attributes.
     fn branches(&self, at: usize, open: usize, cfg: &Cfg, regions: &mut Vec<Region>) -> Range<usize> {
         let end = self.close_of(open) + 1;
-        // Of a chain, only the first branch adds the last one.
+        // Only the first branch of a chain adds the final one.
         let is_first = !(at > 1 && self.word(at - 2) == "else");
         let (mut next, mut before) = (end, vec![cfg.clone()]);
         while is_first && self.word(next) == "else" {
@@ -173,7 +174,7 @@ impl Finder<'_> {
         at..end
     }
 
-    /// What is inside the braces around `at`, or the whole file.
+    /// Returns the tokens inside the delimiters around `at`, or the whole file.
     fn around(&self, at: usize) -> Range<usize> {
         let mut depth = 0_usize;
         for before in (0..at).rev() {
@@ -187,7 +188,7 @@ impl Finder<'_> {
         0..self.tokens.len()
     }
 
-    /// Where the group that opens at `open` is closed; the end of the file if it is not.
+    /// Returns the index of the delimiter that closes the group at `open`; the end of the file if there is none.
     fn close_of(&self, open: usize) -> usize {
         let mut depth = 0_usize;
         for at in open..self.tokens.len() {
@@ -202,13 +203,13 @@ impl Finder<'_> {
         self.tokens.len()
     }
 
-    /// Behind the end of what begins at `start`, further attributes included.
+    /// Returns the index after the construct that begins at `start`, possibly with further attributes.
     fn end_of(&self, mut start: usize) -> usize {
         while self.word(start) == "#" && self.word(start + 1) == "[" {
             start = self.close_of(start + 1) + 1;
         }
         let kind = self.kind_at(start);
-        // Of a match arm, as far as that can be told.
+        // Whether this looks like a match arm.
         let is_pattern = !STATEMENTS.contains(&self.word(start)) && self.word(start + 1) != "!";
         let mut at = start;
         while at < self.tokens.len() {
@@ -250,17 +251,17 @@ impl Finder<'_> {
     }
 }
 
-/// What begins a statement with braces.
+/// Tokens that begin a statement with braces.
 const STATEMENTS: [&str; 8] = ["{", "if", "match", "for", "while", "loop", "unsafe", "async"];
 
-/// What ends a piece of code.
+/// Kind of a construct, by the way in which it ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Its first braces, or a semicolon.
+    /// Ends with its first braces or a semicolon.
     Item,
-    /// A semicolon.
+    /// Ends with a semicolon.
     Statement,
-    /// Its first braces, a semicolon or a comma.
+    /// Ends with its first braces, a semicolon or a comma.
     Other,
 }
 
@@ -268,7 +269,7 @@ enum Kind {
 mod tests {
     use super::*;
 
-    /// The conditions of each place at which `code` stands in the item `scope` of `text`.
+    /// Returns the conditions of each occurrence of `code` in the item `scope` of `text`.
     fn places(text: &str, scope: &str, code: &str) -> Vec<String> {
         let standing = Standing::new(&RelPath::new("a.rs"), text.as_bytes());
         let shown = |cfgs: Vec<Cfg>| cfgs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" & ");
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_condition_holds_to_the_end_of_what_it_is_on() {
+    fn a_condition_applies_to_the_end_of_its_construct() {
         check("here(1);", "");
         check("#![cfg(unix)] here(1);", "unix");
         check("#[cfg(unix)] here(1); other();", "unix");
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_of_items_add_up() {
+    fn conditions_of_nested_items_are_combined() {
         let text = "#![cfg(a)] #[cfg(b)] pub(crate) mod m { #![cfg(c)] #[cfg(d)] pub fn f<A, B>(x: A) where A: X, { here(1) } fn g() { here(1) } }";
         assert_eq!(places(text, "mod m > fn f", "here(1)"), ["a & b & c & d"]);
         assert_eq!(places(text, "mod m > fn g", "here(1)"), ["a & b & c"]);
@@ -342,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_file_is_too_strange() {
+    fn strange_files_do_not_panic() {
         for text in [
             "#",
             "#[",

@@ -1,6 +1,6 @@
-//! Which findings the configuration suppresses.
+//! Applies the suppressions of the configuration to findings.
 //!
-//! Does not know what the baseline says of them, nor what was looked at.
+//! Does not know the baseline or the coverage of the run.
 
 use globset::GlobMatcher;
 use jiff::civil::Date;
@@ -9,7 +9,7 @@ use crate::model::finding::{Finding, Place};
 use crate::model::outcome::{Compared, Effect, Suppressing};
 use crate::model::suppression::Suppression;
 
-/// The suppressions of a configuration on a certain day.
+/// The suppressions of a configuration, evaluated on a given day.
 #[derive(Default)]
 pub struct Suppressions<'a> {
     all: Vec<(&'a Suppression, Option<GlobMatcher>)>,
@@ -17,24 +17,28 @@ pub struct Suppressions<'a> {
 }
 
 impl<'a> Suppressions<'a> {
-    /// `all` of them, on the day `today`; without a day none expires.
+    /// Creates them for the day `today`. Without a day, none expires.
     pub fn new(all: &'a [Suppression], today: Option<Date>) -> Self {
         let matcher = |one: &Suppression| one.path.as_ref().map(globset::Glob::compile_matcher);
         Self { all: all.iter().map(|one| (one, matcher(one))).collect(), today }
     }
 
-    /// How many there are.
+    /// Returns the number of suppressions.
     pub fn count(&self) -> usize {
         self.all.len()
     }
 
-    /// The first that suppresses `finding`. A compile error can't be suppressed.
+    /// Returns the index of the first suppression that applies to `finding`. Fatal findings can't be suppressed.
     pub fn of(&self, finding: &Finding) -> Option<usize> {
         self.matching(finding).find(|at| !self.all[*at].0.is_expired(self.today))
     }
 
-    /// What came of each; `looked` tells whether everything was looked at that one could be about.
-    pub fn judge(&self, findings: &[Compared], looked: impl Fn(&Suppression) -> bool) -> Vec<Suppressing> {
+    /// Returns the effect of each suppression. `is_covered` says whether the run checked everything that a suppression can match.
+    pub fn judge(
+        &self,
+        findings: &[Compared],
+        is_covered: impl Fn(&Suppression) -> bool,
+    ) -> Vec<Suppressing> {
         let mut matched = vec![0; self.all.len()];
         for compared in findings {
             self.matching(&compared.finding).for_each(|at| matched[at] += 1);
@@ -44,7 +48,7 @@ impl<'a> Suppressions<'a> {
             matched,
             effect: if suppression.is_expired(self.today) {
                 Effect::Expired
-            } else if matched == 0 && looked(suppression) {
+            } else if matched == 0 && is_covered(suppression) {
                 Effect::Unused
             } else {
                 Effect::Active
@@ -53,19 +57,19 @@ impl<'a> Suppressions<'a> {
         self.all.iter().zip(matched).map(judged).collect()
     }
 
-    /// The day by which they were judged, if that makes a difference to one of them.
+    /// Returns the day of the evaluation, if any suppression has an expiry date.
     pub fn as_of(&self) -> Option<Date> {
         self.today.filter(|_| self.all.iter().any(|(suppression, _)| suppression.expires.is_some()))
     }
 
     fn matching(&self, finding: &Finding) -> impl Iterator<Item = usize> {
-        let is_meant = |(one, path): &(&Suppression, Option<GlobMatcher>)| {
+        let applies = |(one, path): &(&Suppression, Option<GlobMatcher>)| {
             let diagnostic = &finding.diagnostic;
             !diagnostic.fatal
                 && one.rule.as_ref().is_none_or(|rule| *rule == diagnostic.rule)
-                && one.tool.as_ref().is_none_or(|tool| finding.tools.contains(tool))
+                && one.tool.as_ref().is_none_or(|tool| finding.is_of(tool))
                 && one.message.as_ref().is_none_or(|part| {
-                    // That of a failed test is what it says; in the identity it is the same for all.
+                    // `finding.msg` is the same for all failed tests, so the original message is searched as well.
                     diagnostic.message.contains(part) || finding.msg.contains(part)
                 })
                 && one
@@ -76,7 +80,7 @@ impl<'a> Suppressions<'a> {
                     diagnostic.place.path().is_some_and(|path| glob.is_match(path.as_os_path()))
                 })
         };
-        (0..self.all.len()).filter(move |at| is_meant(&self.all[*at]))
+        (0..self.all.len()).filter(move |at| applies(&self.all[*at]))
     }
 }
 
@@ -93,7 +97,7 @@ mod tests {
     use crate::model::finding::{Diagnostic, State};
     use crate::model::halt::Never;
 
-    /// What suppresses findings of this rule.
+    /// Returns a suppression of this rule.
     fn suppression(rule: &str) -> Suppression {
         Suppression {
             rule: Some(rule.into()),
@@ -113,9 +117,10 @@ mod tests {
         Suppression { message: Some(message.into()), ..suppression("clippy::rule") }
     }
 
-    /// A finding of tool and namespace `clippy`, with this message at the start of each line of `a/b.rs`.
+    /// Returns findings of tool and namespace `clippy` with these messages, one for each line of `a/b.rs`.
     fn found(text: &str, messages: &[&str]) -> Vec<Finding> {
-        let diagnostics = (1..).zip(messages).map(|(line, said)| diagnostic("a/b.rs", at(line, 1), said));
+        let diagnostics =
+            (1..).zip(messages).map(|(line, message)| diagnostic("a/b.rs", at(line, 1), message));
         identified("a/b.rs", text, diagnostics.collect())
     }
 
@@ -127,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_must_match_everything_that_is_stated() {
+    fn a_finding_must_match_every_given_field() {
         let found = diagnostic("a/b.rs", at(1, 1), "unneeded `return`");
         let base = || suppression("clippy::rule");
         check(base(), &found, true);
@@ -155,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_has_not_expired_suppresses() {
+    fn the_first_suppression_that_has_not_expired_applies() {
         let until = |day| Suppression { expires: Some(day), ..suppression("clippy::rule") };
         let all = [until(Date::constant(2027, 1, 31)), until(Date::constant(2027, 2, 28))];
         let finding = found("return x;", &["m"]).remove(0);
@@ -167,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_judged_by_all_that_it_matches() {
+    fn each_suppression_counts_all_of_its_matches() {
         let expired = Suppression { expires: Some(Date::MIN), ..suppression("clippy::rule") };
         let all = [suppression("clippy::rule"), with_message("two"), with_message("three"), expired];
         let suppressions = Suppressions::new(&all, Some(Date::constant(2027, 1, 31)));
@@ -182,8 +187,8 @@ mod tests {
         assert_eq!(judge(false), [two, one, (0, Effect::Active), two_expired]);
     }
 
-    /// The states of the findings and of the entries that accept nothing, with `one` or `two` in the message for a
-    /// baseline of `known`; what is left of that after an update.
+    /// Returns the states of the findings, the states of the entries that accept nothing, and the number of entries left after an
+    /// update, for a baseline that accepts `known`.
     fn states(
         known: Vec<Finding>,
         current: Vec<Finding>,
@@ -201,8 +206,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_suppressed_leaves_its_entry_to_one_that_counts() {
-        // Digits make no difference to what an entry accepts, but to what a suppression matches.
+    fn a_suppressed_finding_leaves_its_entry_to_another_finding() {
+        // Digits matter for suppressions, but not for entries.
         let text = "return x;\nreturn x;";
         let known = found(text, &["2 lines"]);
         let current = || found(text, &["1 lines", "2 lines"]);
@@ -212,8 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn the_entry_of_what_is_suppressed_accepts_nothing_that_resembles_it() {
-        // The fourth pass would take the new one for the old one reworded, if that had gone.
+    fn the_entry_of_a_suppressed_finding_does_not_accept_a_similar_one() {
+        // Without the old finding, pass 4 would pair the new one with the entry.
         let known = found("return x;", &["old words"]);
         let current = found("return x;\nreturn x;", &["old words", "new words"]);
         let (findings, gone, left) = states(known, current, &[with_message("old words")]);
@@ -222,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_suppressed_is_none_of_the_identical_new_ones() {
+    fn a_suppressed_finding_is_not_counted_among_identical_new_ones() {
         let text = "return x;\nreturn x;\nreturn x;";
         let current = found(text, &["1 lines", "2 lines", "3 lines"]);
         let all = [with_message("1 lines")];

@@ -1,4 +1,4 @@
-//! What holds for all inputs, and what the tests of this layer share.
+//! Property tests of the comparison, and helpers that its tests share.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,22 @@ use proptest::sample::{Index, select};
 
 use super::baseline::{entries_of, parse, render};
 use super::identity::identify;
-use super::matching::{Reach, compare};
+use super::matching::compare;
+use super::reach::Reach;
 use super::suppressions::Suppressions;
 use crate::model::finding::{Diagnostic, Finding, Level, Place, Position, Range, State};
 use crate::model::finding::{Entry, Site};
 use crate::model::halt::Never;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
+use crate::model::text::Text;
 
 pub(super) fn at(line: u32, column: u32) -> Range {
     let start = Position { line, column };
     Range { start, end: start }
 }
 
-/// The place of the first `flagged` in `text`.
+/// Returns the range of the first `flagged` in `text`.
 pub(super) fn range_of(text: &str, flagged: &str) -> Range {
     let start = text.find(flagged).unwrap_or(text.len());
     Range { start: position(text, start), end: position(text, start + flagged.len()) }
@@ -56,11 +58,11 @@ pub(super) fn sources(path: &str, text: impl AsRef<[u8]>) -> Sources {
 }
 
 pub(super) fn identified(path: &str, text: impl AsRef<[u8]>, diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
-    let said = diagnostics.into_iter().map(|diagnostic| ("clippy".to_owned(), diagnostic)).collect();
-    identify(said, &sources(path, text), &Never).unwrap()
+    let reported = diagnostics.into_iter().map(|diagnostic| ("clippy".into(), diagnostic)).collect();
+    identify(reported, &sources(path, text), &Never).unwrap()
 }
 
-/// Every file exists and was looked at.
+/// A run in which every file exists and was checked.
 pub(super) struct Everything;
 
 impl Reach for Everything {
@@ -72,14 +74,14 @@ impl Reach for Everything {
     }
 }
 
-/// The tokens of a program; `␣` stands for whitespace that can't be left out, and `·` for where there may be some.
+/// The tokens of a program. `␣` stands for mandatory whitespace, `·` for optional whitespace.
 const PROGRAM: &str = "#[derive(·Debug·)]·pub␣struct␣A·{·x·:·u8·,·y·:·Vec<·u8·>·,·}·\
     impl<·T·:·Clone·>·From<·T·>␣for␣A␣where␣T·:·Copy·{·\
     fn␣from(·t·:·T·,·u·:·&'a␣str·,·)␣->␣A·{·let␣x␣=␣foo(·t·,·1·,·)·.·bar(·)·;·\
     if␣x␣==␣1.5␣{·return␣x·;·}·match␣x·{·1␣=>␣\"a  b\"·,·_␣=>␣'c'·,·}·;·A·{·x·,·y·:·vec![·1·;·2·]·,·}·}·}·\
     mod␣m·{·const␣N·:·usize␣=␣1␣+␣2·;·}·";
 
-/// The program with this trivia in its gaps, and where each token begins and ends.
+/// Returns the program with `trivia` in its gaps, and the start and end of each token.
 fn lay_out(trivia: &[&str]) -> (String, Vec<(usize, usize)>) {
     let mut gaps = trivia.iter().cycle();
     let (mut text, mut tokens) = (String::new(), Vec::new());
@@ -105,15 +107,15 @@ fn entry() -> impl Strategy<Value = Entry> {
     ];
     (site, text(), text(), text(), text()).prop_map(|(site, rule, scope, code, msg)| Entry {
         site,
-        rule,
-        scope,
-        code,
-        msg,
+        rule: rule.into(),
+        scope: scope.into(),
+        code: code.into(),
+        msg: msg.into(),
         reason: None,
     })
 }
 
-/// Findings of few kinds on many lines, so that there are identical ones.
+/// Generates findings of few kinds on many lines, so some are identical.
 fn findings() -> impl Strategy<Value = Vec<(u32, &'static str, bool)>> {
     vec((1..12u32, select(vec!["m", "n"]), prop::bool::weighted(0.1)), 0..24)
 }
@@ -148,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn identity_takes_any_bytes_and_any_range(
+    fn any_bytes_and_any_range_can_be_identified(
         text in prop_oneof![
             vec(any::<u8>(), 0..200),
             vec(select(vec![
@@ -173,7 +175,7 @@ proptest! {
     }
 
     #[test]
-    fn entries_are_read_as_they_were_written(
+    fn written_entries_are_read_back(
         (mut entries, shuffled) in vec(entry(), 0..12)
             .prop_flat_map(|entries| (Just(entries.clone()), Just(entries).prop_shuffle())),
     ) {
@@ -185,7 +187,7 @@ proptest! {
     }
 
     #[test]
-    fn a_baseline_may_hold_any_bytes(head: bool, bytes in vec(any::<u8>(), 0..100), words in vec(select(vec![
+    fn a_baseline_may_contain_any_bytes(head: bool, bytes in vec(any::<u8>(), 0..100), words in vec(select(vec![
         "{", "}", "\"path\"", ":", ",", "\"\"", "1", "\n", "<<<<<<< ", "[", "é", "\"nth\"", "\u{feff}",
     ]), 0..40)) {
         let head = if head { "{\"genti_baseline\":1}\n" } else { "" };
@@ -216,14 +218,14 @@ proptest! {
         let matched = compare(identify_lines(&current), &Suppressions::default(), &baseline, &Everything, &Never).unwrap();
         prop_assert_eq!(&matched, &compare(mixed, &Suppressions::default(), &rotated, &Everything, &Never).unwrap());
 
-        // Each finding once, each entry once, and as many matched on either side.
+        // Each finding and each entry occurs once, and equally many are matched on both sides.
         let findings: Vec<Finding> = matched.findings.iter().map(|judged| judged.finding.clone()).collect();
         prop_assert_eq!(findings, identify_lines(&current));
         let unchanged = matched.findings.iter().filter(|judged| judged.accepted.is_some()).count();
         prop_assert_eq!(unchanged + matched.gone.len(), baseline.values().map(Vec::len).sum::<usize>());
-        // Nothing is left on both sides that could be matched.
+        // Nothing that could be matched is left over on both sides.
         for judged in matched.findings.iter().filter(|j| j.state == State::New && !j.finding.diagnostic.fatal) {
-            let scopeless = |entry: &Entry| Entry { scope: String::new(), ..entry.clone() };
+            let scopeless = |entry: &Entry| Entry { scope: Text::default(), ..entry.clone() };
             let new = scopeless(&Entry::of(&judged.finding));
             let left_out = matched.gone.iter().any(|gone| scopeless(&gone.entry) == new);
             prop_assert!(!left_out);
@@ -232,7 +234,7 @@ proptest! {
 }
 
 #[test]
-fn a_truncated_file_is_no_panic() {
+fn truncated_files_do_not_panic() {
     let (source, _) = lay_out(&[" ", "\n", " /* é */ "]);
     for end in 0..source.len() {
         identified("a.rs", &source.as_bytes()[..end], vec![diagnostic("a.rs", at(3, 2), "m")]);
@@ -240,7 +242,7 @@ fn a_truncated_file_is_no_panic() {
     let baseline = render(&entries_of(&identify_lines(&[(2, "m é", false), (3, "m é", false)]))["clippy"]);
     let baseline = baseline.as_bytes();
     for end in 0..baseline.len() {
-        // What is cut off in the middle of a line is noticed.
+        // A cut in the middle of a line is an error.
         let cut = parse("b.jsonl", &baseline[..end]);
         let at_line_end = baseline[..end].ends_with(b"\n") || baseline[end..].starts_with(b"\n");
         assert_eq!(cut.is_ok(), at_line_end && end > 0, "{end}");
@@ -248,8 +250,8 @@ fn a_truncated_file_is_no_panic() {
 }
 
 #[test]
-fn many_findings_in_a_big_file_take_no_time() {
-    // Lexing the file again for each of them would take minutes.
+fn many_findings_in_a_big_file_are_identified_fast() {
+    // Lexing the file for each finding would take minutes.
     let text = "fn a() {\n    let x = foo(1, 2);\n    return x;\n}\n".repeat(2_500);
     let diagnostics = (0..2_500).map(|nth| diagnostic("a.rs", at(nth * 4 + 3, 5), "m")).collect();
     let findings = identified("a.rs", &text, diagnostics);

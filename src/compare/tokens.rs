@@ -1,34 +1,35 @@
-//! The flagged code of a finding, as far as it tells the finding from others and survives reformatting.
+//! Extracts the flagged code of a finding in a form that identifies the finding and survives reformatting.
 //!
-//! A [`Source`] is lexed once, with rustc's own lexer, and then asked for any number of ranges. The code of a
-//! range is its tokens, without whitespace, comments and what else depends on the layout. A range of under
-//! [`FEW`] tokens says too little, so the statement around it stands for it. A statement, and not a line, because
-//! lines are what reformatting changes: it reaches to the nearest `;`, `{` or `}`, and to the nearest comma
-//! outside parentheses, so that the elements of a list don't get into one another's identity. It leaves out the
-//! attributes of an item, and does not reach into or out of the body of a closure or a match arm: these may have
-//! braces or not, and a line added there or above is no change. A range in a comment, and one in a file that is
-//! not Rust, is told by its lines. A range of all that is in a file speaks of the file, and of no code in it.
+//! A [`Source`] is lexed once, with rustc's own lexer, and then asked for any number of ranges. The code of a range consists of
+//! its tokens, without whitespace, comments and other layout.
 //!
-//! Ranges come from tools and may lie anywhere: nothing here panics on them.
+//! - A range of fewer than [`FEW`] tokens is not specific enough, so the statement around it is used. Lines would not do, since
+//!   reformatting changes them. A statement extends to the nearest `;`, `{` or `}`, and to the nearest comma outside parentheses,
+//!   so elements of a list don't affect one another. It does not include attributes of an item. It does not extend into or out of
+//!   the body of a closure or match arm, which may have braces or not, so a line added there does not matter.
+//! - A range in a comment or in a file other than Rust is represented by its lines.
+//! - A range that covers a whole file is about the file and has no code.
+//!
+//! Ranges come from tools and may be invalid; this module never panics on them.
 
 use std::borrow::Cow;
 use std::ops;
-use std::sync::LazyLock;
 
-use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
-use regex::{Captures, Regex};
+use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, strip_shebang, tokenize};
 
 use super::layout::without_layout;
 use super::scope::{Item, find_items};
 use super::spelling::{Joint, MAX_TOKENS, Spelled, cut_off, spell};
+use super::token::{Group, Token, spell_tokens};
 use crate::model::finding::{Position, Range};
 use crate::model::path::RelPath;
 
-/// A range with fewer tokens is told by the statement around it.
+/// A range with fewer tokens is represented by the statement around it.
 const FEW: usize = 4;
-/// How far a statement reaches to either side.
+/// Maximum number of tokens that a statement extends to either side.
 const AROUND: usize = 30;
-/// One file.
+
+/// A lexed file.
 pub(super) struct Source {
     text: String,
     line_starts: Vec<usize>,
@@ -36,37 +37,14 @@ pub(super) struct Source {
     rust: Option<Rust>,
 }
 
-/// What only Rust files have.
+/// Tokens and items of a Rust file.
 struct Rust {
     tokens: Vec<Token>,
     items: Vec<Item>,
 }
 
-/// A token that counts.
-#[derive(Clone, Copy)]
-pub(super) struct Token {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    pub(super) kind: TokenKind,
-    /// The innermost delimiters around it.
-    pub(super) group: Group,
-    /// The innermost item around it, an index into the items of the file.
-    pub(super) item: Option<usize>,
-}
-
-/// A pair of delimiters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
-    /// `{}`, or the file as a whole.
-    Braces,
-    /// `()`.
-    Parens,
-    /// `[]`.
-    Brackets,
-}
-
 impl Source {
-    /// Reads the file at `path` as rustc does: without byte order mark, lines ending in LF only.
+    /// Reads the file at `path` like rustc: without byte order mark, and with `\n` as line ending.
     pub(super) fn new(path: &RelPath, bytes: &[u8]) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text).replace("\r\n", "\n");
@@ -75,7 +53,7 @@ impl Source {
         Self { text, line_starts, rust }
     }
 
-    /// The code of `range`; empty if it lies behind the end of the file.
+    /// Returns the code of `range`; empty if it is beyond the end of the file.
     pub(super) fn code(&self, range: Range) -> String {
         let Some(span) = self.span(range) else { return String::new() };
         match self.rust.as_ref().and_then(|rust| rust.code(&self.text, span.clone())) {
@@ -84,7 +62,7 @@ impl Source {
         }
     }
 
-    /// The path of the item around the start of `range`.
+    /// Returns the path of the item around the start of `range`.
     pub(super) fn scope(&self, range: Range) -> String {
         let Some((rust, span)) = self.rust.as_ref().zip(self.span(range)) else { return String::new() };
         if rust.is_all(&span) {
@@ -92,7 +70,7 @@ impl Source {
         }
         let first = rust.first_token(span.start);
         let item = match self.lines(span).trim_start() {
-            // An inner comment speaks of the item that it is in, and not of the one that follows.
+            // An inner comment documents the enclosing item, not the following one.
             line if line.starts_with("//!") => rust.around(first),
             _ => rust.tokens.get(first).and_then(|token| token.item),
         };
@@ -103,12 +81,12 @@ impl Source {
         &self.text
     }
 
-    /// None in a file that is not Rust.
+    /// Returns the tokens; empty for a file that is not Rust.
     pub(super) fn tokens(&self) -> &[Token] {
         self.rust.as_ref().map_or(&[], |rust| &rust.tokens)
     }
 
-    /// The path of the item around the token at `at`.
+    /// Returns the path of the item around the token at `at`.
     pub(super) fn scope_of_token(&self, at: usize) -> String {
         let Some(rust) = &self.rust else { return String::new() };
         rust.path_of(rust.tokens.get(at).and_then(|token| token.item))
@@ -120,25 +98,25 @@ impl Source {
         scope.is_empty() || (0..rust.items.len()).any(|at| rust.path_of(Some(at)) == scope)
     }
 
-    /// The first token of each item of this kind and name.
+    /// Returns the first token of each item with this kind and name.
     pub(super) fn items_of<'a>(&'a self, label: &'a str) -> impl Iterator<Item = usize> + 'a {
         let items = self.rust.iter().flat_map(|rust| (0..rust.items.len()).map(move |item| (rust, item)));
         let named = items.filter(move |(rust, item)| rust.items[*item].label == label);
         named.filter_map(|(rust, item)| rust.tokens.iter().position(|token| token.item == Some(item)))
     }
 
-    /// The first token that ends behind `offset`.
+    /// Returns the index of the first token that ends after `offset`.
     pub(super) fn token_from(&self, offset: usize) -> usize {
         self.rust.as_ref().map_or(0, |rust| rust.first_token(offset))
     }
 
-    /// All of its code, as [`Source::code`] spells it.
+    /// Returns the whole code of the file, spelled as by [`Source::code`].
     pub(super) fn spelled_code(&self) -> Spelled {
         let tokens = self.tokens().iter();
         Spelled::of(tokens.map(|token| (token.unfolded(&self.text), token.joint(), token.start)))
     }
 
-    /// All of its words, comments included.
+    /// Returns all words of the file, including comments.
     pub(super) fn spelled_prose(&self) -> Spelled {
         let start = |word: &str| word.as_ptr() as usize - self.text.as_ptr() as usize;
         let words = self.text.split_whitespace();
@@ -151,7 +129,7 @@ impl Source {
         Some(start..end.max(start))
     }
 
-    /// Columns behind the end of a line mean its end.
+    /// Converts a position to an offset. Columns beyond the end of a line are clamped to it.
     fn offset(&self, position: Position) -> Option<usize> {
         let line = (position.line as usize).checked_sub(1)?;
         let start = *self.line_starts.get(line)?;
@@ -161,7 +139,7 @@ impl Source {
         Some(start + text.char_indices().nth(column).map_or(text.len(), |(at, _)| at))
     }
 
-    /// All lines that `span` touches.
+    /// Returns all lines that `span` touches.
     fn lines(&self, span: ops::Range<usize>) -> &str {
         let last = span.start.max(span.end.saturating_sub(1));
         let line_of = |offset| self.line_starts.partition_point(|&start| start <= offset) - 1;
@@ -177,7 +155,7 @@ impl Rust {
         Self { tokens, items }
     }
 
-    /// The path of `item`; empty for none.
+    /// Returns the path of `item`; empty for none.
     fn path_of(&self, mut item: Option<usize>) -> String {
         let mut labels = Vec::new();
         while let Some(at) = item {
@@ -188,7 +166,7 @@ impl Rust {
         labels.join(" > ")
     }
 
-    /// The item whose braces are open before the token at `at`.
+    /// Returns the item whose braces are open before the token at `at`.
     fn around(&self, at: usize) -> Option<usize> {
         let mut closed = 0_u32;
         for token in self.tokens[..at.min(self.tokens.len())].iter().rev() {
@@ -202,14 +180,14 @@ impl Rust {
         None
     }
 
-    /// `None` if `span` lies in a comment.
+    /// Returns the code of `span`; `None` if it is in a comment.
     fn code(&self, text: &str, span: ops::Range<usize>) -> Option<String> {
         if self.is_all(&span) {
             return Some(String::new());
         }
         let first = self.first_token(span.start);
         let mut end = first + self.tokens[first..].partition_point(|token| token.start < span.end);
-        // What follows in a list comes and goes, and the comma with it.
+        // A trailing comma depends on whether another element follows.
         if end - first > FEW && self.tokens[end - 1].kind == TokenKind::Comma {
             end -= 1;
         }
@@ -229,19 +207,19 @@ impl Rust {
         first.zip(last).is_some_and(|(first, last)| span.start <= first.start && last.end <= span.end)
     }
 
-    /// The first token that ends behind `offset`.
+    /// Returns the index of the first token that ends after `offset`.
     fn first_token(&self, offset: usize) -> usize {
         self.tokens.partition_point(|token| token.end <= offset)
     }
 
-    /// `tokens` and what stands around them in the same statement.
+    /// Extends `tokens` to the statement around them.
     fn statement(&self, tokens: ops::Range<usize>) -> ops::Range<usize> {
         let least = tokens.start.saturating_sub(AROUND);
         let start = (least..tokens.start).rev().find(|&at| self.separates(at)).map_or(least, |at| at + 1);
         if tokens.end > tokens.start && self.separates(tokens.end - 1) {
             return start..tokens.end;
         }
-        // Without braces, the body of a closure ends with the argument that it is.
+        // The body of a closure without braces ends with the closure's argument position.
         let in_closure = start > 0 && self.tokens[start - 1].kind == TokenKind::Or;
         let mut depth = 0_i32;
         let most = self.tokens.len().min(tokens.end + AROUND);
@@ -254,7 +232,7 @@ impl Rust {
         start..(tokens.end..most).find(ends).unwrap_or(most)
     }
 
-    /// Whether one statement, or what is like one, ends here and the next begins.
+    /// Whether the token at `at` separates two statements, list elements or bodies.
     fn separates(&self, at: usize) -> bool {
         let is_fat_arrow = |eq: usize| match self.tokens.get(eq..eq + 2) {
             Some([eq, gt]) => eq.kind == TokenKind::Eq && gt.kind == TokenKind::Gt && eq.end == gt.start,
@@ -272,7 +250,7 @@ impl Rust {
         }
     }
 
-    /// Whether the `]` at `at` is that of `#[...]` or `#![...]`.
+    /// Whether the `]` at `at` closes an attribute, `#[...]` or `#![...]`.
     fn ends_attribute(&self, at: usize) -> bool {
         let mut closed = 0_u32;
         for open in (0..at).rev() {
@@ -290,77 +268,12 @@ impl Rust {
     }
 }
 
-impl Token {
-    pub(super) fn text<'a>(&self, text: &'a str) -> &'a str {
-        // A comma may be one that is not written.
-        if self.kind == TokenKind::Comma { "," } else { &text[self.start..self.end] }
-    }
-
-    /// The same without what a string leaves out: behind a `\\` at the end of a line, how the next one is indented.
-    fn unfolded<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        static ESCAPE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)\\(?:\n\s*|.)").expect("valid"));
-        let text = self.text(text);
-        match self.kind {
-            TokenKind::Literal {
-                kind: LiteralKind::Str { .. } | LiteralKind::ByteStr { .. } | LiteralKind::CStr { .. },
-                ..
-            } => ESCAPE.replace_all(text, |escape: &Captures<'_>| match &escape[0] {
-                fold if fold.starts_with("\\\n") => String::new(),
-                other => other.to_owned(),
-            }),
-            _ => Cow::Borrowed(text),
-        }
-    }
-
-    /// The group that this delimiter opens.
-    pub(super) fn opens(&self) -> Option<Group> {
-        match self.kind {
-            TokenKind::OpenBrace => Some(Group::Braces),
-            TokenKind::OpenParen => Some(Group::Parens),
-            TokenKind::OpenBracket => Some(Group::Brackets),
-            _ => None,
-        }
-    }
-
-    /// The group that this delimiter closes.
-    pub(super) fn closes(&self) -> Option<Group> {
-        match self.kind {
-            TokenKind::CloseBrace => Some(Group::Braces),
-            TokenKind::CloseParen => Some(Group::Parens),
-            TokenKind::CloseBracket => Some(Group::Brackets),
-            _ => None,
-        }
-    }
-
-    fn joint(&self) -> Joint {
-        use TokenKind::*;
-        match self.kind {
-            Ident
-            | InvalidIdent
-            | RawIdent
-            | ForcedKeywordIdent
-            | UnknownPrefix
-            | UnknownPrefixLifetime
-            | RawLifetime
-            | Lifetime { .. }
-            | Literal { .. } => Joint::Word,
-            CloseParen | CloseBracket | CloseBrace | Gt => Joint::Closing,
-            _ => Joint::Tight,
-        }
-    }
-}
-
-/// The text of `tokens`, spaced in the same way however the source is.
-pub(super) fn spell_tokens(text: &str, tokens: &[Token]) -> String {
-    spell(tokens.iter().map(|token| (token.unfolded(text), token.joint())))
-}
-
-/// The tokens of `text`, which is code wherever it stands, as [`Source::code`] spells them.
+/// Spells the Rust code `text` as by [`Source::code`].
 pub(super) fn spelled(text: &str) -> String {
     spell_tokens(text, &without_layout(lex(text)))
 }
 
-/// The tokens of `code`, which is spelled, and how many more were only counted.
+/// Returns the tokens of spelled `code`, and the number of further ones that were only counted.
 pub(super) fn words_of(code: &str) -> (Vec<String>, usize) {
     let words = |code: &str| lex(code).map(|token| token.text(code).to_owned()).collect::<Vec<_>>();
     if let Some((head, rest)) = cut_off(code) {
@@ -372,7 +285,7 @@ pub(super) fn words_of(code: &str) -> (Vec<String>, usize) {
     (words(code), 0)
 }
 
-/// All tokens but whitespace and comments.
+/// Returns all tokens except whitespace and comments.
 fn lex(text: &str) -> impl Iterator<Item = Token> {
     let mut end = strip_shebang(text).unwrap_or(0);
     tokenize(&text[end..], FrontmatterAllowed::Yes).filter_map(move |token| {
@@ -393,7 +306,7 @@ mod tests {
     use super::super::tests::{at, range_of};
     use super::*;
 
-    /// The code of the first `flagged` in `text`.
+    /// Checks the code of the first `flagged` in `text`.
     #[track_caller]
     fn check(text: &str, flagged: &str, code: &str) {
         let source = Source::new(&RelPath::new("src/a.rs"), text.as_bytes());
@@ -401,20 +314,20 @@ mod tests {
     }
 
     #[test]
-    fn code_is_the_tokens_of_the_range() {
+    fn code_consists_of_the_tokens_of_the_range() {
         check("let x = foo( a , /* b */ c );", "foo( a , /* b */ c )", "foo(a,c)");
         check("let x: Vec<u8> = y as u8 -> z;", "x: Vec<u8> = y as u8 -> z", "x:Vec<u8>=y as u8-> z");
     }
 
     #[test]
-    fn the_comma_behind_the_range_does_not_count() {
+    fn a_comma_at_the_end_of_the_range_does_not_count() {
         for text in ["match a { B => f(c, d), _ => e }", "match a { B => f(c, d), }"] {
             check(text, "B => f(c, d),", "B=> f(c,d)");
         }
     }
 
     #[test]
-    fn a_string_may_be_folded_anywhere() {
+    fn line_continuations_in_strings_do_not_count() {
         for text in [r#"f("a b\n", x, 1)"#, "f(\"a \\\n    b\\n\", x, 1)", "f(\"a \\\r\n\t b\\n\", x, 1)"] {
             check(&format!("g(); {text}"), text, r#"f("a b\n",x,1)"#);
         }
@@ -423,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_range_is_told_by_its_statement() {
+    fn a_short_range_is_represented_by_its_statement() {
         check("fn b() {\n    return x;\n}", "return x", "return x");
         check("a();\nlet y = foo(x)\n  .bar();\nb();", "foo", "let y=foo(x).bar()");
         check("if a == b { c }", "==", "if a==b");
@@ -434,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_leaves_out_attributes() {
+    fn a_statement_does_not_include_attributes() {
         check("#[inline]\n#[cfg(a)]\npub fn go(b: u8) {}", "go", "pub fn go(b:u8)");
         check("#![allow(x)]\nuse a::b;", "b", "use a::b");
         check("#[derive(A, B)] struct S;", "B", "#[derive(A,B)");
@@ -442,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_more_in_the_body_of_an_arm_or_a_closure_is_no_other_statement() {
+    fn a_line_added_to_the_body_of_an_arm_or_closure_does_not_matter() {
         for arm in ["A => return x,", "A => { return x }", "A => { return x; }", "A => { y(); return x; }"] {
             check(&format!("match a {{ {arm} _ => {{}} }}"), "return x", "return x");
         }
@@ -460,19 +373,19 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_reaches_only_so_far() {
+    fn a_statement_has_limited_length() {
         let long = format!("f({} HERE {})", "a,".repeat(50), ",b".repeat(50));
         let code = Source::new(&RelPath::new("a.rs"), long.as_bytes()).code(range_of(&long, "HERE"));
         assert_eq!(code, format!("{}HERE{}", "a,".repeat(15), ",b".repeat(15)));
     }
 
     #[test]
-    fn a_comment_stands_for_itself() {
+    fn a_range_in_a_comment_is_represented_by_its_lines() {
         check("/// see   [`Foo`]\nfn a() {}", "[`Foo`]", "/// see [`Foo`]");
     }
 
     #[test]
-    fn a_range_of_what_the_layout_added_is_told_by_its_statement() {
+    fn a_range_of_layout_tokens_is_represented_by_its_statement() {
         check("foo(a, b, c,);", ",)", "foo(a,b,c)");
         check("match a { B => { c } }", "}", "c");
     }
@@ -486,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_of_the_whole_file_is_no_code() {
+    fn a_range_of_the_whole_file_has_no_code() {
         let text = "// A comment.\n#![allow(a)]\nfn b() {}\nfn c() {}\n";
         check(text, "#![allow(a)]\nfn b() {}\nfn c() {}", "");
         check(text, text, "");
@@ -501,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn line_ends_and_byte_order_mark_are_no_code() {
+    fn line_endings_and_byte_order_mark_do_not_count() {
         let check = |bytes: &[u8], line| {
             let source = Source::new(&RelPath::new("a.rs"), bytes);
             let range =
@@ -516,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_give_their_lines() {
+    fn a_range_in_another_file_is_represented_by_its_lines() {
         let text = "[a]\n  b   =\t1\nc = 2\n";
         let source = Source::new(&RelPath::new("Cargo.toml"), text.as_bytes());
         assert_eq!(source.code(range_of(text, "=\t1\n")), "b = 1");
@@ -525,7 +438,7 @@ mod tests {
     }
 
     #[test]
-    fn places_outside_the_text_give_no_code() {
+    fn positions_outside_the_text_have_no_code() {
         for (path, text) in [("a.rs", "fn a() {}"), ("a.md", "text"), ("a.rs", ""), ("a.md", "")] {
             let source = Source::new(&RelPath::new(path), text.as_bytes());
             assert_eq!(source.code(at(0, 0)), "");

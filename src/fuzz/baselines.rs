@@ -1,4 +1,4 @@
-//! Baseline files, and those that a merge has left in conflict.
+//! Fuzz targets for baseline files, including files with merge conflicts.
 
 use super::files::render_all;
 use super::random::Dice;
@@ -26,7 +26,7 @@ fn mutate(dice: &mut Dice, input: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
     text::mutate(dice, input, others, &WORDS)
 }
 
-/// What is read is written again as the same bytes, and what is refused is shown.
+/// Accepted files are written back with the same bytes, and errors can be shown.
 pub(super) const BASELINE: Target = Target {
     name: "baseline",
     seeds: || (0..6).map(|seed| baseline::render(&entries(&mut Dice::new(seed), 4)).into_bytes()).collect(),
@@ -48,7 +48,7 @@ pub(super) const BASELINE: Target = Target {
     },
 };
 
-/// Three sides of a conflict, put together.
+/// Merges the three sides of a conflict.
 pub(super) const MERGE: Target = Target {
     name: "baseline_merge",
     seeds: || (0..6).map(|seed| conflict(&mut Dice::new(seed))).collect(),
@@ -59,7 +59,7 @@ pub(super) const MERGE: Target = Target {
     check: merge,
 };
 
-/// Base, ours and theirs, if all three can be read.
+/// Returns base, ours and theirs if all three can be parsed.
 fn sides(input: &[u8]) -> Option<[Vec<Entry>; 3]> {
     let text = String::from_utf8_lossy(input);
     let sides = baseline::sides(&text)?;
@@ -70,7 +70,7 @@ fn sides(input: &[u8]) -> Option<[Vec<Entry>; 3]> {
     }
 }
 
-/// Whether there is something to merge.
+/// Returns whether both sides contain changes.
 #[cfg(test)]
 pub(super) fn has_changes_on_both_sides(input: &[u8]) -> bool {
     sides(input).is_some_and(|[base, ours, theirs]| ours != base && theirs != base && ours != theirs)
@@ -82,12 +82,20 @@ fn merge(input: &[u8]) -> bool {
         entries.into_iter().map(|entry| Entry { reason: None, ..entry }).collect()
     };
     let merged = baseline::merge(base, ours, theirs);
-    assert_eq!(bare(merged.clone()), bare(baseline::merge(base, theirs, ours)), "neither side comes first");
-    assert_eq!(bare(baseline::merge(base, ours, base)), bare(ours.clone()), "what one side changed is taken");
+    assert_eq!(
+        bare(merged.clone()),
+        bare(baseline::merge(base, theirs, ours)),
+        "the order of the sides does not matter"
+    );
+    assert_eq!(
+        bare(baseline::merge(base, ours, base)),
+        bare(ours.clone()),
+        "a change of one side is applied"
+    );
     assert_eq!(
         bare(baseline::merge(base, ours, ours)),
         bare(ours.clone()),
-        "what both changed alike is taken once"
+        "an equal change of both sides is applied once"
     );
     let text = baseline::render(&merged);
     let again = baseline::parse("t.jsonl", text.as_bytes());
@@ -95,7 +103,7 @@ fn merge(input: &[u8]) -> bool {
     true
 }
 
-/// A text as a merge leaves it, of three lists that have much in common.
+/// Generates a file with merge conflict markers from three similar lists.
 fn conflict(dice: &mut Dice) -> Vec<u8> {
     let base = entries(dice, 5);
     let [ours, theirs] = [(), ()].map(|()| {
@@ -110,7 +118,7 @@ fn conflict(dice: &mut Dice) -> Vec<u8> {
         baseline::render(entries).split_inclusive('\n').map(str::to_owned).collect()
     };
     let [base, ours, theirs] = [lines(&base), lines(&ours), lines(&theirs)];
-    // What comes before all differences is told once; the header at least.
+    // Lines before the first difference are shared. At least the header is.
     let alike = (0..ours.len().min(theirs.len()).min(base.len()))
         .take_while(|&at| ours[at] == theirs[at] && ours[at] == base[at])
         .count();
@@ -127,7 +135,7 @@ fn conflict(dice: &mut Dice) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// Up to so many entries of few kinds, so that some are identical.
+/// Returns up to `most` entries of few kinds, so some of them are identical.
 fn entries(dice: &mut Dice, most: usize) -> Vec<Entry> {
     let entry = |dice: &mut Dice| Entry {
         site: match dice.one_in(3) {
@@ -140,10 +148,10 @@ fn entries(dice: &mut Dice, most: usize) -> Vec<Entry> {
                 b"new\nline",
             ]))),
         },
-        rule: (*dice.pick(&["r", "clippy::s"])).to_owned(),
-        scope: (*dice.pick(&["", "m::f"])).to_owned(),
-        code: (*dice.pick(&["", "0123456789abcdef"])).to_owned(),
-        msg: (*dice.pick(&["bad", "`x` is \"bad\"\u{2028}"])).to_owned(),
+        rule: (*dice.pick(&["r", "clippy::s"])).into(),
+        scope: (*dice.pick(&["", "m::f"])).into(),
+        code: (*dice.pick(&["", "0123456789abcdef"])).into(),
+        msg: (*dice.pick(&["bad", "`x` is \"bad\"\u{2028}"])).into(),
         reason: dice.one_in(4).then(|| (*dice.pick(&["because", ""])).to_owned()),
     };
     let mut all: Vec<_> = (0..=dice.below(most)).map(|_| entry(dice)).collect();

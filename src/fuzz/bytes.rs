@@ -1,4 +1,4 @@
-//! Mutations of bytes without any structure.
+//! Mutations of unstructured bytes.
 
 use super::random::Dice;
 
@@ -36,7 +36,7 @@ fn step(dice: &mut Dice, out: &mut Vec<u8>, others: &[Vec<u8>]) {
     }
 }
 
-/// A number of four or eight bytes, as formats have it where they count or measure.
+/// Overwrites a number of four or eight bytes, as used for counts and sizes.
 fn number(dice: &mut Dice, at: &mut [u8]) {
     let number = *dice.pick(&[0, 1, 2, 0x7f, 0xff, 0x7fff_ffff, 0xffff_ffff, u64::MAX, i64::MAX as u64]);
     let len = at.len().min(*dice.pick(&[4, 8]));

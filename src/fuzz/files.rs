@@ -1,4 +1,4 @@
-//! Files that users write, and what they are told of the mistakes in them.
+//! Fuzz targets for files that users write, and for the error messages about them.
 
 use super::random::Dice;
 use super::{Target, fixture, problem, text};
@@ -46,7 +46,7 @@ fn mutate(dice: &mut Dice, input: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
     text::mutate(dice, input, others, &WORDS)
 }
 
-/// The configuration, in a file of its own and in a manifest. What is accepted can be planned with.
+/// Configuration in its own file and in a manifest. Accepted configuration can be planned with.
 pub(super) const CONFIG: Target = Target {
     name: "config",
     seeds: || {
@@ -69,7 +69,7 @@ pub(super) const CONFIG: Target = Target {
     check: config,
 };
 
-/// Something of every kind.
+/// Example with every kind of setting.
 const EVERYTHING: &str = r#"
 [policy]
 order = "risk-first"
@@ -103,7 +103,7 @@ expires = "2030-01-31"
 fn config(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input).into_owned();
     let file = |name: &str, place| ConfigFile { name: name.into(), text: text.as_str().into(), place };
-    // For some of them, chosen by the input: reading TOML takes most of the time.
+    // Try only some of them, chosen by the input, because parsing TOML takes most of the time.
     if input.len().is_multiple_of(4) {
         let in_manifest = config::load(&[file("Cargo.toml", Place::Metadata)], None);
         in_manifest.err().iter().for_each(render_all);
@@ -112,7 +112,7 @@ fn config(input: &[u8]) -> bool {
         Ok(loaded) => loaded,
         Err(problems) => {
             render_all(&problems);
-            // Without the profile, which may be all that is missing.
+            // Try without the profile, which may be the only thing missing.
             match config::load(&[file("genti.toml", Place::File)], None) {
                 Ok(loaded) => loaded,
                 Err(problems) => {
@@ -132,12 +132,12 @@ fn config(input: &[u8]) -> bool {
     if let (Ok(one), Ok(other)) = (&planned, make()) {
         assert_eq!(one.batch_id, other.batch_id);
         let tasks = one.steps().map(|step| one.step(step).tasks.len()).sum::<usize>();
-        assert_eq!(tasks, one.graph.tasks.len(), "each task is in one step");
+        assert_eq!(tasks, one.graph.tasks.len(), "each task is in exactly one step");
     }
     planned.is_ok()
 }
 
-/// The versions that a team has agreed on.
+/// Lock file with the versions that a team agreed on.
 pub(super) const LOCK: Target = Target {
     name: "lock",
     seeds: || {
@@ -156,7 +156,7 @@ pub(super) const LOCK: Target = Target {
                 assert_eq!(
                     again.as_ref().map(config::Lock::render),
                     Ok(lock.render()),
-                    "it is written as it is read"
+                    "a lock file is written as it was read"
                 );
                 true
             }
@@ -168,7 +168,7 @@ pub(super) const LOCK: Target = Target {
     },
 };
 
-/// A mistake anywhere in any text: the first line of the input is where, and the second is what is said of it.
+/// Mistake anywhere in any text. The first line of the input is the place, the second one the message.
 pub(super) const MISTAKE: Target = Target {
     name: "mistake",
     seeds: || {
@@ -202,9 +202,9 @@ pub(super) const MISTAKE: Target = Target {
     },
 };
 
-/// Shows each mistake as a user would see it.
+/// Renders each mistake as a user would see it.
 pub(super) fn render_all(problems: &Problems) {
-    assert!(!problems.0.is_empty(), "a file is refused, and nothing is said");
+    assert!(!problems.0.is_empty(), "a file was rejected without a message");
     for each in &problems.0 {
         assert!(!problem::render(each).is_empty() && !each.to_string().is_empty());
     }

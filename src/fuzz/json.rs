@@ -1,10 +1,10 @@
-//! Mutations of JSON that give JSON.
+//! Mutations of JSON values that result in valid JSON.
 
 use serde_json::{Map, Value, json};
 
 use super::random::Dice;
 
-/// Changes a value in one of the lines that are JSON, or in all of it if that is.
+/// Changes a value in one of the lines that are JSON, or in the whole input if that is JSON.
 pub(super) fn mutate_line(dice: &mut Dice, input: &[u8]) -> Vec<u8> {
     let mut lines: Vec<Vec<u8>> = input.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     let is_json = |line: &Vec<u8>| line.first().is_some_and(|byte| b"{[".contains(byte)) && line.len() > 2;
@@ -22,7 +22,7 @@ pub(super) fn mutate_line(dice: &mut Dice, input: &[u8]) -> Vec<u8> {
     lines.join(&b'\n')
 }
 
-/// Changes a value somewhere within it.
+/// Changes a value somewhere within `root`.
 pub(super) fn mutate(dice: &mut Dice, root: &mut Value) {
     let donor = somewhere(dice, &mut root.clone()).clone();
     let found = somewhere(dice, root);
@@ -35,7 +35,7 @@ pub(super) fn mutate(dice: &mut Dice, root: &mut Value) {
     }
 }
 
-/// A value at a random place.
+/// Returns a value at a random position.
 fn somewhere<'a>(dice: &mut Dice, value: &'a mut Value) -> &'a mut Value {
     let len = match value {
         Value::Object(map) => map.len(),
@@ -51,7 +51,7 @@ fn somewhere<'a>(dice: &mut Dice, value: &'a mut Value) -> &'a mut Value {
         Value::Array(list) => list.get_mut(at),
         _ => None,
     };
-    somewhere(dice, next.expect("it has so many"))
+    somewhere(dice, next.expect("the index is in range"))
 }
 
 fn of_map(dice: &mut Dice, map: &mut Map<String, Value>, donor: Value) {

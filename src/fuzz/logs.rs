@@ -1,34 +1,34 @@
-//! What runs have left for later runs, in formats of our own: damaged, cut, or written by somebody else.
+//! Fuzz targets for files that genti wrote in an earlier run: damaged, truncated, or written by another program.
 
 use std::path::Path;
 
 use super::{Target, bytes};
+use crate::cache::{LastRun, ResultLog};
 use crate::model::digest::Digest;
 use crate::model::stamp::FileTable;
 use crate::pipeline;
-use crate::store::{Results, State};
 
-/// The log of the result cache. What is found under a key is what was put there, or nothing.
+/// Log of the result cache. A lookup returns the stored value or nothing.
 pub(super) const RESULTS: Target = Target {
     name: "results_log",
-    seeds: || vec![Results::log_of(&records()[..1]), Results::log_of(&records())],
+    seeds: || vec![ResultLog::log_of(&records()[..1]), ResultLog::log_of(&records())],
     mutate: |dice, input, others| match dice.one_in(3) {
-        // Whole again, with other entries.
+        // A valid log with other entries.
         true => {
             let records = records();
             let some: Vec<_> = (0..dice.below(6)).map(|_| dice.pick(&records).clone()).collect();
-            let mut log = Results::log_of(&some);
+            let mut log = ResultLog::log_of(&some);
             log.extend_from_slice(&input[dice.range(input.len())]);
             log
         }
         false => bytes::mutate(dice, input, others),
     },
     check: |input| {
-        let mut results = Results::read(Path::new("/nowhere"), 20_000, input.to_vec());
+        let mut results = ResultLog::read(Path::new("/nowhere"), 20_000, input.to_vec());
         let mut found = 0;
         for (key, value) in records() {
             if let Some(stored) = results.get(&key) {
-                assert!(stored == value, "something else is found under a key");
+                assert!(stored == value, "a key returns another value");
                 found += 1;
             }
             assert!(results.get(&key).is_none() || !results.is_damaged(&key));
@@ -40,7 +40,7 @@ pub(super) const RESULTS: Target = Target {
     },
 };
 
-/// Keys, and what is stored under them.
+/// Returns keys and their values.
 fn records() -> Vec<(Digest, Vec<u8>)> {
     let key = |at: u8| Digest::of_bytes(&[at]);
     let mut all: Vec<_> =
@@ -49,7 +49,7 @@ fn records() -> Vec<(Digest, Vec<u8>)> {
     all
 }
 
-/// A result in the cache. Its checksum is right, so that whoever wrote it is believed; it makes nobody panic.
+/// Cached result with a valid checksum. It is trusted, but must not cause a panic.
 pub(super) const RECORD: Target = Target {
     name: "cached_result",
     seeds: pipeline::fuzz::records,
@@ -57,17 +57,17 @@ pub(super) const RECORD: Target = Target {
     check: pipeline::fuzz::check_record,
 };
 
-/// What the last run saw. Damaged, it is as good as none.
+/// State of the last run. If damaged, it is ignored.
 pub(super) const STATE: Target = Target {
     name: "state",
-    seeds: || vec![State::sample().to_bytes(), State::default().to_bytes()],
+    seeds: || vec![LastRun::sample().to_bytes(), LastRun::default().to_bytes()],
     mutate: |dice, input, others| {
         let out = bytes::mutate(dice, input, others);
-        if dice.one_in(4) { out } else { State::with_check(out) }
+        if dice.one_in(4) { out } else { LastRun::with_check(out) }
     },
     check: |input| {
-        let Some(state) = State::read(input.to_vec()) else { return false };
-        for table in [&state.files, &state.elsewhere] {
+        let Some(state) = LastRun::read(input.to_vec()) else { return false };
+        for table in [&state.files, &state.outside] {
             let known: Vec<_> = table.iter().collect();
             let again: FileTable = known.iter().copied().collect();
             assert_eq!(again.iter().count(), known.len());

@@ -1,11 +1,12 @@
-//! Fuzz targets: everything that reads text or bytes which others have written, each with what must hold whatever comes.
+//! Fuzz targets for everything that reads text or bytes written by others, each with the properties that must hold for
+//! any input.
 //!
-//! `cargo test` tries a fixed number of mutations of each ([`tests`]); `cargo fuzz` looks for more, guided by coverage, through
-//! the wrappers in `tests/fuzz`. Both start from the same inputs, made of the fixtures, and mutate them in the same way. Nothing of
-//! this is in a build for users.
+//! `cargo test` tries a fixed number of mutations per target ([`tests`]). `cargo fuzz` searches for more inputs, guided
+//! by coverage, through the wrappers in `tests/fuzz`. Both start from the same seeds, derived from the fixtures, and
+//! use the same mutations. None of this is part of a build for users.
 
-#![expect(clippy::disallowed_methods, reason = "inputs are made of the fixtures, and logs need a directory")]
-#![cfg_attr(fuzzing, allow(missing_docs, dead_code, reason = "nobody but the wrappers uses it there"))]
+#![expect(clippy::disallowed_methods, reason = "seeds are read from the fixtures, and logs need a directory")]
+#![cfg_attr(fuzzing, allow(missing_docs, dead_code, reason = "only the wrappers use it there"))]
 
 mod baselines;
 mod bytes;
@@ -27,26 +28,26 @@ pub use self::random::Dice;
 use self::parsers::parser;
 use crate::model::tool::Parse;
 
-/// Something that reads what others have written.
+/// Fuzz target: a reader of input written by others.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// The name of the wrapper.
+    /// Name of the wrapper.
     pub name: &'static str,
-    /// Inputs that are accepted, to start from.
+    /// Accepted inputs to start from.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// Makes another input of one that is there; the others are there to take parts from.
+    /// Mutates an input, possibly with parts of other inputs.
     pub mutate: Mutate,
-    /// Reads the input, and panics if something does not hold. Whether it was accepted.
+    /// Reads the input and panics if a property does not hold. Returns whether the input was accepted.
     pub check: fn(&[u8]) -> bool,
 }
 
-/// Makes an input of another one, with parts of the rest.
+/// Function that mutates an input, possibly with parts of other inputs.
 pub type Mutate = fn(&mut Dice, &[u8], &[Vec<u8>]) -> Vec<u8>;
 
-/// The most bytes of an input.
+/// Maximum size of an input, in bytes.
 pub const LONGEST: usize = 64 << 10;
 
-/// All of them.
+/// All fuzz targets.
 pub const TARGETS: [Target; 31] = [
     parser!("rustc_json", Parse::RustcJson),
     parser!("cargo_build", Parse::CargoBuild),
@@ -81,21 +82,21 @@ pub const TARGETS: [Target; 31] = [
     reports::ARTIFACTS,
 ];
 
-/// The target with this name.
+/// Returns the target with this name.
 ///
 /// # Panics
 ///
-/// If there is none.
+/// Panics if there is no such target.
 pub fn target(name: &str) -> Target {
     let found = TARGETS.into_iter().find(|target| target.name == name);
-    found.unwrap_or_else(|| panic!("there is no target `{name}`"))
+    found.unwrap_or_else(|| panic!("unknown fuzz target `{name}`"))
 }
 
-/// Writes the inputs that `target` starts from to `dir`, for a corpus.
+/// Writes the seeds of `target` to `dir`, as a corpus.
 ///
 /// # Errors
 ///
-/// If the disk says no.
+/// Returns an error if a file cannot be written.
 pub fn write_seeds(target: Target, dir: &std::path::Path) -> std::io::Result<usize> {
     std::fs::create_dir_all(dir)?;
     let seeds = (target.seeds)();
@@ -105,7 +106,7 @@ pub fn write_seeds(target: Target, dir: &std::path::Path) -> std::io::Result<usi
     Ok(seeds.len())
 }
 
-/// The text of a file of the repository.
+/// Returns the text of a file in the repository.
 fn fixture(path: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     crate::disk::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))

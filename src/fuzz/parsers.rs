@@ -1,4 +1,4 @@
-//! Output of tools, through every parser.
+//! Fuzz targets that feed output of tools to every parser.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::model::workspace::{FileId, PackageId};
 use crate::normalize::testing::{run, tool, with_captured};
 use crate::normalize::{Parsed, Unparsable};
 
-/// The target of one parser.
+/// Defines the target of one parser.
 macro_rules! parser {
     ($name:literal, $parse:expr) => {
         $crate::fuzz::Target {
@@ -41,8 +41,8 @@ pub(super) fn number() -> Parse {
     }))
 }
 
-/// The end of a process: a line with exit code and unit, the standard output, a line, the standard error.
-struct Said {
+/// Result of a process: a line with exit code and unit, standard output, a separator line, and standard error.
+struct Process {
     code: i32,
     unit: usize,
     stdout: Vec<u8>,
@@ -51,14 +51,14 @@ struct Said {
 
 const BETWEEN: &[u8] = b"\n--- stderr\n";
 
-/// What processes exit with, where that means something.
+/// Exit codes that have a meaning.
 const CODES: [i32; 14] = [0, 1, 2, 3, 4, 5, 7, 15, 100, 101, 126, 127, 137, 255];
 
 const UNITS: [Unit; 4] =
     [Unit::Workspace, Unit::File(FileId(1)), Unit::TargetRoot(PackageId(1), 0), Unit::Package(PackageId(1))];
 
-impl Said {
-    /// Of any bytes.
+impl Process {
+    /// Decodes any bytes.
     fn decode(input: &[u8]) -> Self {
         let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
         let head = String::from_utf8_lossy(&input[..end]);
@@ -89,17 +89,18 @@ impl Said {
     }
 }
 
-/// No output makes a parser panic. It takes no crash for a clean result, names no directory of the machine, and what it finds
-/// is in order, each once.
+/// Checks that no output makes a parser panic, that a crash is not taken for a clean result, that no directory of the
+/// machine is revealed, and that findings are sorted and unique.
 pub(super) fn check(parse: &Parse, input: &[u8]) -> bool {
-    let said = Said::decode(input);
-    let Ok(parsed) = said.parse(parse) else { return false };
+    let process = Process::decode(input);
+    let Ok(parsed) = process.parse(parse) else { return false };
     let is_clean = parsed == Parsed { unsettled: parsed.unsettled.clone(), ..Parsed::default() };
-    // Cargo exits with 101 for any error. Of a build for build scripts, those of other targets do not count.
-    let is_crash = said.code >= 126 || said.code == 101 && *parse != Parse::BuildScripts;
-    assert!(!is_clean || !is_crash, "a crash is taken for a clean result");
+    // Cargo exits with 101 for any error. A build that only runs build scripts ignores errors of other targets.
+    let is_crash = process.code >= 126 || process.code == 101 && *parse != Parse::BuildScripts;
+    assert!(!is_clean || !is_crash, "a crash was taken for a clean result");
     for found in &parsed.diagnostics {
-        let texts = found.related.iter().map(|related| &related.message).chain([&found.message]);
+        let texts =
+            found.related.iter().map(|related| related.message.as_str()).chain([found.message.as_str()]);
         texts.for_each(|text| assert!(!names_the_machine(text), "{text}"));
         if let Some(range) = found.place.range() {
             assert!(range.start.line > 0 && range.start.column > 0 && range.start <= range.end, "{range:?}");
@@ -110,12 +111,12 @@ pub(super) fn check(parse: &Parse, input: &[u8]) -> bool {
     true
 }
 
-/// Whether a path of the machine stands there as such, and not as the end of another word.
+/// Returns whether `text` contains a path of the machine, not just the end of another word.
 fn names_the_machine(text: &str) -> bool {
     text.split(|c: char| c.is_whitespace() || "\"'`(<[=".contains(c)).any(|word| word.starts_with("/w/ws/"))
 }
 
-/// Changes one of the streams, or the exit code.
+/// Mutates one of the streams, or the exit code.
 pub(super) fn mutate(dice: &mut Dice, input: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
     const WORDS: [&str; 20] = [
         "error: ",
@@ -139,100 +140,100 @@ pub(super) fn mutate(dice: &mut Dice, input: &[u8], others: &[Vec<u8>]) -> Vec<u
         "FAIL [",
         "\n",
     ];
-    let mut said = Said::decode(input);
-    let is_stderr = said.stdout.is_empty() || dice.one_in(4);
-    // One of the others is enough, and decoding all of them takes longer than anything else here.
-    let donor = (!others.is_empty()).then(|| Said::decode(dice.pick::<Vec<u8>>(others)));
+    let mut process = Process::decode(input);
+    let is_stderr = process.stdout.is_empty() || dice.one_in(4);
+    // Decode only one of the others, since decoding all of them would take most of the time.
+    let donor = (!others.is_empty()).then(|| Process::decode(dice.pick::<Vec<u8>>(others)));
     let donor: Vec<_> =
         donor.into_iter().map(|donor| if is_stderr { donor.stderr } else { donor.stdout }).collect();
-    let stream = if is_stderr { &mut said.stderr } else { &mut said.stdout };
+    let stream = if is_stderr { &mut process.stderr } else { &mut process.stdout };
     *stream = text::mutate(dice, stream, &donor, &WORDS);
     if dice.one_in(6) {
-        said.code = *dice.pick(&CODES);
+        process.code = *dice.pick(&CODES);
     }
     if dice.one_in(12) {
-        said.unit = dice.below(UNITS.len());
+        process.unit = dice.below(UNITS.len());
     }
-    said.encode()
+    process.encode()
 }
 
-/// The same for cargo-deny, whose exit code and summary must agree with what it has told: for the most part they do.
+/// Mutates output of cargo-deny. Keeps its exit code and summary consistent with its messages most of the time.
 pub(super) fn deny(dice: &mut Dice, input: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
-    let mut said = Said::decode(input);
+    let mut process = Process::decode(input);
     if dice.one_in(4) {
         return mutate(dice, input, others);
     }
-    let theirs = Said::decode(dice.pick::<Vec<u8>>(others)).stderr;
+    let theirs = Process::decode(dice.pick::<Vec<u8>>(others)).stderr;
     let lines = |bytes: &[u8]| -> Vec<Value> {
         bytes.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
     };
-    let mut told = lines(&said.stderr);
-    told.retain(|line| line["type"] != "summary");
+    let mut messages = lines(&process.stderr);
+    messages.retain(|line| line["type"] != "summary");
     let of_others: Vec<_> = lines(&theirs).into_iter().filter(|line| line["type"] == "diagnostic").collect();
     for _ in 0..dice.below(3) {
         if !of_others.is_empty() {
-            told.insert(dice.below(told.len() + 1), dice.pick(&of_others).clone());
+            messages.insert(dice.below(messages.len() + 1), dice.pick(&of_others).clone());
         }
     }
     for _ in 0..dice.below(3) {
-        if !told.is_empty() {
-            let at = dice.below(told.len());
-            // A mutation before this one may have left something else than a message there.
-            told[at].get_mut("fields").into_iter().for_each(|fields| json::mutate(dice, fields));
+        if !messages.is_empty() {
+            let at = dice.below(messages.len());
+            // An earlier mutation may have left something other than a message here.
+            messages[at].get_mut("fields").into_iter().for_each(|fields| json::mutate(dice, fields));
         }
     }
-    if !told.is_empty() && dice.one_in(2) {
-        told.remove(dice.below(told.len()));
+    if !messages.is_empty() && dice.one_in(2) {
+        messages.remove(dice.below(messages.len()));
     }
-    let errors = told
+    let errors = messages
         .iter()
         .filter(|line| line["type"] == "diagnostic" && line["fields"]["severity"] == "error")
         .count();
-    said.code = summarize(dice, errors, &mut told);
-    let lines: Vec<_> = told.iter().map(Value::to_string).collect();
-    said.stderr = (lines.join("\n") + "\n").into_bytes();
-    said.stdout.clear();
-    said.encode()
+    process.code = summarize(dice, errors, &mut messages);
+    let lines: Vec<_> = messages.iter().map(Value::to_string).collect();
+    process.stderr = (lines.join("\n") + "\n").into_bytes();
+    process.stdout.clear();
+    process.encode()
 }
 
-/// Whether something is found in it, and all of it is a verdict.
+/// Returns whether the output has findings and no gaps.
 #[cfg(test)]
 pub(super) fn deny_has_findings(input: &[u8]) -> bool {
-    let parsed = Said::decode(input).parse(&Parse::DenyJson);
+    let parsed = Process::decode(input).parse(&Parse::DenyJson);
     parsed.is_ok_and(|parsed| parsed.gaps.is_empty() && !parsed.diagnostics.is_empty())
 }
 
-/// Spreads so many errors over the checks. What cargo-deny exits with then.
-fn summarize(dice: &mut Dice, mut errors: usize, told: &mut Vec<Value>) -> i32 {
+/// Distributes `errors` over the checks and adds a summary. Returns the matching exit code.
+fn summarize(dice: &mut Dice, mut errors: usize, messages: &mut Vec<Value>) -> i32 {
     let mut code = 0;
     let mut fields = json!({});
     for (check, bit) in [("advisories", 1), ("bans", 2), ("licenses", 4), ("sources", 8)] {
         let mut here = if bit == 8 { errors } else { dice.below(errors + 1) };
         errors -= here;
-        // Seldom, it counts what nobody can have counted.
+        // Rarely, use an impossible count.
         if dice.one_in(40) {
             here = *dice.pick(&[usize::MAX, usize::MAX / 2 + 1, 1 << 32]);
         }
         code |= if here > 0 { bit } else { 0 };
         fields[check] = json!({ "errors": here, "warnings": dice.below(3), "notes": 0, "helps": 0 });
     }
-    told.push(json!({ "type": "summary", "fields": fields }));
+    messages.push(json!({ "type": "summary", "fields": fields }));
     code
 }
 
-/// Captured output that `parse` reads and finds nothing wrong with, whole and in parts.
+/// Returns captured output that `parse` accepts, whole and in parts.
 pub(super) fn seeds(parse: &Parse) -> Vec<Vec<u8>> {
     let file = |name: &str| match name {
         "" => Vec::new(),
         name => super::fixture(&format!("src/normalize/testdata/{name}")).into_bytes(),
     };
-    let said = |code, unit, stdout: &str, stderr: &str| Said {
+    let process = |code, unit, stdout: &str, stderr: &str| Process {
         code,
         unit,
         stdout: file(stdout),
         stderr: file(stderr),
     };
-    let text = |code, unit, stdout: &str, stderr: &str| Said {
+    let text = |code, unit, stdout: &str, stderr: &str| Process {
         code,
         unit,
         stdout: stdout.into(),
@@ -242,21 +243,21 @@ pub(super) fn seeds(parse: &Parse) -> Vec<Vec<u8>> {
     let built = format!("{artifact}\n{{\"reason\":\"build-finished\",\"success\":true}}\n");
     let all = match parse {
         Parse::RustcJson | Parse::CargoBuild => vec![
-            said(101, 0, "clippy.jsonl", "clippy.stderr"),
-            said(101, 0, "doc.jsonl", "doc.stderr"),
-            said(0, 0, "cargo-lints.jsonl", ""),
-            Said { stdout: built.clone().into_bytes(), ..said(0, 0, "", "cargo-warnings.stderr") },
+            process(101, 0, "clippy.jsonl", "clippy.stderr"),
+            process(101, 0, "doc.jsonl", "doc.stderr"),
+            process(0, 0, "cargo-lints.jsonl", ""),
+            Process { stdout: built.clone().into_bytes(), ..process(0, 0, "", "cargo-warnings.stderr") },
             text(0, 0, &built, ""),
         ],
-        Parse::BuildScripts => vec![said(101, 0, "build-scripts.jsonl", "build-scripts.stderr")],
+        Parse::BuildScripts => vec![process(101, 0, "build-scripts.jsonl", "build-scripts.stderr")],
         Parse::Libtest => vec![
-            said(101, 2, "libtest.stdout", ""),
-            said(101, 0, "doctest.stdout", "doctest.stderr"),
-            said(101, 0, "cargo-test.stdout", "cargo-test.stderr"),
-            said(101, 0, "cargo-test-quiet.stdout", "cargo-test-quiet.stderr"),
-            said(101, 2, "trycmd.stdout", "trycmd.stderr"),
-            said(101, 2, "snapshots.stdout", ""),
-            said(1, 2, "wasm.stdout", ""),
+            process(101, 2, "libtest.stdout", ""),
+            process(101, 0, "doctest.stdout", "doctest.stderr"),
+            process(101, 0, "cargo-test.stdout", "cargo-test.stderr"),
+            process(101, 0, "cargo-test-quiet.stdout", "cargo-test-quiet.stderr"),
+            process(101, 2, "trycmd.stdout", "trycmd.stderr"),
+            process(101, 2, "snapshots.stdout", ""),
+            process(1, 2, "wasm.stdout", ""),
             text(
                 0,
                 2,
@@ -265,21 +266,21 @@ pub(super) fn seeds(parse: &Parse) -> Vec<Vec<u8>> {
             ),
         ],
         Parse::Nextest => vec![
-            said(100, 0, "", "nextest.stderr"),
-            said(100, 0, "", "nextest-retries.stderr"),
-            said(100, 0, "", "nextest-cases.stderr"),
+            process(100, 0, "", "nextest.stderr"),
+            process(100, 0, "", "nextest-retries.stderr"),
+            process(100, 0, "", "nextest-cases.stderr"),
         ],
         Parse::Rustfmt => vec![
-            said(1, 2, "rustfmt.diff", ""),
-            said(1, 2, "rustfmt.diff", "rustfmt.stderr"),
-            said(1, 2, "rustfmt-newlines.diff", ""),
-            said(1, 2, "", "rustfmt-reports.stderr"),
-            said(0, 2, "", "rustfmt-config.stderr"),
+            process(1, 2, "rustfmt.diff", ""),
+            process(1, 2, "rustfmt.diff", "rustfmt.stderr"),
+            process(1, 2, "rustfmt-newlines.diff", ""),
+            process(1, 2, "", "rustfmt-reports.stderr"),
+            process(0, 2, "", "rustfmt-config.stderr"),
         ],
-        Parse::DenyJson => vec![said(7, 0, "", "deny.stderr")],
-        Parse::AuditJson => vec![said(1, 0, "audit.json", "")],
-        Parse::TyposJson => vec![said(2, 0, "typos.jsonl", "")],
-        Parse::Machete => vec![said(1, 0, "machete.stdout", "machete.stderr")],
+        Parse::DenyJson => vec![process(7, 0, "", "deny.stderr")],
+        Parse::AuditJson => vec![process(1, 0, "audit.json", "")],
+        Parse::TyposJson => vec![process(2, 0, "typos.jsonl", "")],
+        Parse::Machete => vec![process(1, 0, "machete.stdout", "machete.stderr")],
         Parse::Sarif => vec![text(
             0,
             1,
@@ -287,10 +288,10 @@ pub(super) fn seeds(parse: &Parse) -> Vec<Vec<u8>> {
             "",
         )],
         Parse::Diff => vec![
-            said(1, 0, "shfmt.diff", ""),
-            said(1, 0, "git.diff", ""),
-            said(1, 0, "black.diff", "black.stderr"),
-            said(1, 0, "taplo.diff", "taplo.stderr"),
+            process(1, 0, "shfmt.diff", ""),
+            process(1, 0, "git.diff", ""),
+            process(1, 0, "black.diff", "black.stderr"),
+            process(1, 0, "taplo.diff", "taplo.stderr"),
         ],
         Parse::Regex(_) => vec![text(
             1,
@@ -303,5 +304,5 @@ pub(super) fn seeds(parse: &Parse) -> Vec<Vec<u8>> {
         Parse::ExitCode => vec![text(1, 1, "bad\n", "worse\n"), text(0, 1, "", "")],
         Parse::Golden(_) => vec![text(0, 1, "Usage: x\nbuilt in /w/ws/target/debug in 3 ms\n", "")],
     };
-    all.iter().map(Said::encode).collect()
+    all.iter().map(Process::encode).collect()
 }

@@ -1,11 +1,11 @@
-//! Random choices that are the same on every machine.
+//! Random choices that are reproducible on every machine.
 
-/// SplitMix64.
+/// SplitMix64 generator.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// The same choices for the same seed.
+    /// Creates a generator. Equal seeds make equal choices.
     pub fn new(seed: u64) -> Self {
         let mut dice = Self(seed);
         dice.number();
@@ -20,25 +20,25 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// Less than `count`; 0 if that is 0.
+    /// Returns a number below `count`, or 0 if that is 0.
     pub(super) fn below(&mut self, count: usize) -> usize {
         (self.number() % count.max(1) as u64) as usize
     }
 
-    /// Once in so many times.
+    /// Returns true once in `times` calls on average.
     pub(super) fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
-    /// One of `choices`, which is not empty.
+    /// Returns one of `choices`, which must not be empty.
     pub(super) fn pick<'a, T>(&mut self, choices: &'a [T]) -> &'a T {
         &choices[self.below(choices.len())]
     }
 
-    /// A range of a list that is so long.
+    /// Returns a range within a list of this length.
     pub(super) fn range(&mut self, len: usize) -> std::ops::Range<usize> {
         let start = self.below(len + 1);
-        // Mostly short ones.
+        // Prefer short ranges.
         let most = if self.one_in(4) { len - start } else { (len - start).min(16) };
         start..start + self.below(most + 1)
     }

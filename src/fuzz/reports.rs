@@ -1,15 +1,16 @@
-//! The artifacts of a run that somebody else has left, and every report made of them.
+//! Fuzz target for run artifacts of another program, and all report formats.
 
 use serde_json::{Value, json};
 
 use super::json::mutate_line;
 use super::random::Dice;
 use super::{Target, fixture, text};
+use crate::model::halt::Never;
 use crate::report::{self, Around, Artifacts, Format};
 
 const BETWEEN: &str = "\n=== next file\n";
 
-/// What is read can be shown in every format.
+/// Every accepted artifact can be shown in every format.
 pub(super) const ARTIFACTS: Target = Target {
     name: "artifacts",
     seeds: || {
@@ -22,7 +23,7 @@ pub(super) const ARTIFACTS: Target = Target {
     check,
 };
 
-/// The tasks with times, which the committed ones are without.
+/// Adds times to the tasks, because the committed ones have none.
 fn timed(tasks: &str) -> String {
     let lines = (0..).zip(tasks.lines()).map(|(at, line)| {
         let mut line: Value = serde_json::from_str(line).unwrap_or_default();
@@ -66,18 +67,16 @@ fn check(input: &[u8]) -> bool {
     let mut files = split(input).into_iter().map(String::into_bytes);
     let mut next = || files.next().unwrap_or_default();
     let artifacts = Artifacts { run: next(), report: next(), tasks: next() };
-    // One that is not canonical is told with its place.
+    // Non-canonical artifacts are rejected with a place.
     assert!(artifacts.violations().iter().all(|violation| !violation.to_string().is_empty()));
     let Ok((finished, tasks)) = artifacts.read() else { return false };
-    // One of the formats, chosen by the input: all of them for each would take long.
+    // Try one format, chosen by the input, because all of them would take too long.
     let format = Format::ALL[input.iter().map(|byte| usize::from(*byte)).sum::<usize>() % Format::ALL.len()];
     let around = Around::default();
-    let rendered = report::render(format, &artifacts.report, &finished, &|| Ok(&tasks), &around);
-    assert!(
-        !rendered.is_ok_and(|rendered| rendered.bytes.is_empty()) || format == Format::Github,
-        "{}",
-        format.as_str()
-    );
+    let mut bytes = Vec::new();
+    let rendered = report::render(format, &finished, &|| Ok(&tasks), &around);
+    let is_written = rendered.is_ok_and(|rendered| rendered.write(&mut bytes, &Never).is_ok());
+    assert!(!is_written || !bytes.is_empty() || format == Format::Github, "{}", format.as_str());
     let _ = finished.task_count();
     true
 }

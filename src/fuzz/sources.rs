@@ -1,4 +1,4 @@
-//! What compilers, build scripts, shells and people have written, read by small readers of our own.
+//! Fuzz targets for text written by compilers, build scripts, shells and people.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::model::sources::Sources;
 use crate::normalize::{self, reads};
 use crate::{build, scan};
 
-/// The lints that a tool knows, as it lists them.
+/// List of lints printed by a tool.
 pub(super) const RULES: Target = Target {
     name: "rules",
     seeds: || {
@@ -27,7 +27,7 @@ pub(super) const RULES: Target = Target {
     },
 };
 
-/// What rustc lists of what it read, what a build script prints, and what a source names.
+/// rustc's dep-info, the output of a build script, and a source file.
 pub(super) const READS: Target = Target {
     name: "reads",
     seeds: || {
@@ -59,13 +59,13 @@ pub(super) const READS: Target = Target {
         let (file, dir) = (RelPath::new("a/src/lib.rs"), RelPath::new("a"));
         let text = String::from_utf8_lossy(input);
         let named = reads::named(&text, &file, &dir, true);
-        // The same again, for none of it may depend on anything else.
+        // Read again, because the result must not depend on anything else.
         assert_eq!(named, reads::named(&text, &file, &dir, true));
         dep_info.is_some() || script != reads::Reads::default()
     },
 };
 
-/// The dependency files that compilers write for make.
+/// Makefile-style dependency files of compilers.
 pub(super) const DEPFILE: Target = Target {
     name: "depfile",
     seeds: || {
@@ -82,12 +82,12 @@ pub(super) const DEPFILE: Target = Target {
     check: |input| {
         let Ok(files) = build::parse_depfile(input) else { return false };
         let once: std::collections::BTreeSet<_> = files.iter().collect();
-        assert_eq!(once.len(), files.len(), "each once");
+        assert_eq!(once.len(), files.len(), "no duplicates");
         !files.is_empty()
     },
 };
 
-/// The flags by which make names the descriptors of its jobserver.
+/// Flags that name the descriptors of make's jobserver.
 pub(super) const MAKEFLAGS: Target = Target {
     name: "makeflags",
     seeds: || {
@@ -109,7 +109,7 @@ pub(super) const MAKEFLAGS: Target = Target {
     check: |input| {
         let text = String::from_utf8_lossy(input);
         let found: Vec<_> = scan::descriptors(&text).collect();
-        // Compared as numbers: `+3` and `003` are 3, too.
+        // Compare as numbers, because `+3` and `003` are also 3.
         let is_there = |number: i32| {
             text.split(|c: char| ",=".contains(c) || c.is_whitespace()).any(|word| word.parse() == Ok(number))
         };
@@ -120,7 +120,7 @@ pub(super) const MAKEFLAGS: Target = Target {
     },
 };
 
-/// The identity of findings in a source that may hold anything. The first line of the input says where they are.
+/// Identity of findings in an arbitrary source. The first line of the input has their places.
 pub(super) const IDENTITY: Target = Target {
     name: "identity",
     seeds: || {
@@ -162,7 +162,7 @@ pub(super) const IDENTITY: Target = Target {
     check: identify,
 };
 
-/// Any source and any ranges give every finding an id, whatever the order in which they come.
+/// Checks that every finding gets an id for any source and ranges, independent of the order.
 fn identify(input: &[u8]) -> bool {
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     let head = String::from_utf8_lossy(&input[..end]);
@@ -177,20 +177,20 @@ fn identify(input: &[u8]) -> bool {
         let place = Place::File { path: path.clone(), range: Some(range) };
         let diagnostic = Diagnostic {
             place,
-            ns: "lint".to_owned(),
-            rule: "r".to_owned(),
+            ns: "lint".into(),
+            rule: "r".into(),
             level: Level::Warning,
-            message: "`x` is bad".to_owned(),
+            message: "`x` is bad".into(),
             fatal: false,
             package: None,
             related: Vec::new(),
             fix: None,
             test: None,
         };
-        ("lint".to_owned(), diagnostic)
+        ("lint".into(), diagnostic)
     };
     let mut all: Vec<_> = numbers.chunks_exact(4).map(found).collect();
-    let identify = |all| identity::identify(all, &sources, &Never).expect("nobody halts it");
+    let identify = |all| identity::identify(all, &sources, &Never).expect("never halted");
     let findings = identify(all.clone());
     assert!(findings.iter().all(|finding| finding.id.len() == 16));
     all.reverse();

@@ -1,16 +1,16 @@
-//! The targets without coverage: a fixed number of mutations of each, the same ones each time.
+//! Runs the fuzz targets without coverage: a fixed number of mutations of each, always the same ones.
 //!
-//! `GENTI_TEST=full` goes on without end, with other mutations in each round, or for as many rounds as `FUZZ_ROUNDS` says. What it
-//! fails with says how to repeat it.
+//! `GENTI_TEST=full` continues without end, with other mutations in each round, or for `FUZZ_ROUNDS` rounds. A failure
+//! says how to reproduce it.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
 
-/// How many inputs a round tries.
+/// Number of inputs per round.
 const ROUND: u64 = 2_000;
-/// The most inputs that are kept to make others of.
+/// Maximum number of inputs to keep for further mutations.
 const POOL: usize = 100;
 
 macro_rules! tests {
@@ -70,7 +70,7 @@ fn number(name: &str) -> Option<u64> {
 fn hold(target: Target) {
     let is_full = std::env::var("GENTI_TEST").is_ok_and(|test| test == "full");
     let seed = number("FUZZ_SEED");
-    // Repeated with its seed, a round is all there is.
+    // With a seed, only one round is repeated.
     let rounds = number("FUZZ_ROUNDS").or((!is_full || seed.is_some()).then_some(1));
     let first = seed.unwrap_or(if is_full { u64::from(std::process::id()) << 32 } else { 0 });
     for at in (0..).take_while(|at| rounds.is_none_or(|rounds| *at < rounds)) {
@@ -78,12 +78,13 @@ fn hold(target: Target) {
     }
 }
 
-/// Tries [`ROUND`] inputs. A target that accepts none of them has only looked at the first lines of what it reads.
+/// Tries [`ROUND`] inputs. Fails if the target accepts almost none, because it then only tests the beginning of its
+/// input format.
 fn round(target: Target, seed: u64) {
     let Target { name, seeds, mutate, check } = target;
     let mut pool = seeds();
     for (at, input) in pool.iter().enumerate() {
-        assert!(check(input), "{name} refuses its seed {at}: {}", String::from_utf8_lossy(input));
+        assert!(check(input), "{name} rejects its seed {at}: {}", String::from_utf8_lossy(input));
     }
     let mut accepted = 0;
     for nth in 0..ROUND {
@@ -100,7 +101,7 @@ fn round(target: Target, seed: u64) {
         if is_accepted && dice.one_in(8) {
             match pool.len() < POOL {
                 true => pool.push(input),
-                // The seeds stay.
+                // Keep the seeds.
                 false => {
                     let at = seeds().len().min(POOL - 1);
                     let at = at + dice.below(POOL - at);
@@ -109,10 +110,13 @@ fn round(target: Target, seed: u64) {
             }
         }
     }
-    assert!(accepted >= ROUND / 20, "{name} accepts {accepted} of {ROUND} inputs: they do not reach far");
+    assert!(
+        accepted >= ROUND / 20,
+        "{name} accepts {accepted} of {ROUND} inputs: mutations are too destructive"
+    );
 }
 
-/// How many of 500 mutations of `target`'s seeds hold in `is_deep`, in percent.
+/// Returns the share of 500 mutations of `target`'s seeds for which `is_deep` holds, in percent.
 fn share(target: Target, is_deep: fn(&[u8]) -> bool) -> usize {
     const TRIES: usize = 500;
     let seeds = (target.seeds)();
@@ -125,13 +129,13 @@ fn share(target: Target, is_deep: fn(&[u8]) -> bool) -> usize {
 }
 
 #[test]
-fn most_mutations_of_a_conflict_are_merged_with_changes_from_both_sides() {
+fn most_mutated_conflicts_are_merged_with_changes_from_both_sides() {
     let share = share(baselines::MERGE, baselines::has_changes_on_both_sides);
     assert!(share >= 35, "{share} %");
 }
 
 #[test]
-fn most_mutations_of_denys_output_are_accepted_with_findings() {
+fn most_mutated_outputs_of_deny_are_accepted_with_findings() {
     let share = share(target("deny_json"), parsers::deny_has_findings);
     assert!(share >= 40, "{share} %");
 }
@@ -162,9 +166,9 @@ fn every_target_has_a_wrapper_for_cargo_fuzz() {
 
 #[test]
 fn the_seeds_are_a_corpus() {
-    let kept = std::env::var_os("FUZZ_CORPUS").map(std::path::PathBuf::from);
+    let corpus = std::env::var_os("FUZZ_CORPUS").map(std::path::PathBuf::from);
     let temporary = tempfile::tempdir().unwrap();
-    let dir = kept.unwrap_or_else(|| temporary.path().to_path_buf());
+    let dir = corpus.unwrap_or_else(|| temporary.path().to_path_buf());
     for target in TARGETS {
         let count = write_seeds(target, &dir.join(target.name)).unwrap();
         assert!(count > 0, "{}", target.name);

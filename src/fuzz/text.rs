@@ -1,9 +1,9 @@
-//! Mutations of text that consists of lines.
+//! Mutations of line-based text.
 
 use super::random::Dice;
 use super::{bytes, json};
 
-/// What has gone wrong in texts before, or may.
+/// Characters that often cause errors in text processing.
 const ODD: [&str; 26] = [
     "\0",
     "\r",
@@ -33,7 +33,7 @@ const ODD: [&str; 26] = [
     " ",
 ];
 
-/// What numbers overflow at, and what is hardly one.
+/// Numbers at the limits of integer types, and near misses.
 const NUMBERS: [&str; 16] = [
     "0",
     "1",
@@ -53,7 +53,7 @@ const NUMBERS: [&str; 16] = [
     "",
 ];
 
-/// Changes text, line by line for the most part. `words` are those that mean something in it.
+/// Mutates text, mostly line by line. `words` are meaningful in the format.
 pub(super) fn mutate(dice: &mut Dice, input: &[u8], others: &[Vec<u8>], words: &[&str]) -> Vec<u8> {
     let mut out = input.to_vec();
     for _ in 0..1 + dice.below(3) {
@@ -68,7 +68,7 @@ pub(super) fn mutate(dice: &mut Dice, input: &[u8], others: &[Vec<u8>], words: &
     out
 }
 
-/// Puts something odd, or a word, somewhere into it.
+/// Inserts something odd, or a word, at a random position.
 fn within(dice: &mut Dice, mut out: Vec<u8>, words: &[&str]) -> Vec<u8> {
     let insert = match dice.one_in(2) && !words.is_empty() {
         true => *dice.pick(words),
@@ -80,7 +80,7 @@ fn within(dice: &mut Dice, mut out: Vec<u8>, words: &[&str]) -> Vec<u8> {
     out
 }
 
-/// Makes another number of one of those that are there.
+/// Replaces one of the numbers in the text.
 fn numbers(dice: &mut Dice, input: &[u8]) -> Vec<u8> {
     let is_digit = |at: usize| input.get(at).is_some_and(u8::is_ascii_digit);
     let starts: Vec<_> =

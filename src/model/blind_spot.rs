@@ -1,33 +1,33 @@
-//! What nobody looked at: no finding of a tool, but a place where none can come from.
+//! Blind spots: files, packages and features that no tool checked, so no finding can come from there.
 
 use serde::{Deserialize, Serialize};
 
 use super::path::RelPath;
 
-/// Something that no tool of a run looks at.
+/// Something that no tool of a run checks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlindSpot {
-    /// What it is.
+    /// Kind of the blind spot.
     pub kind: BlindSpotKind,
-    /// The file that it is, or that says so.
+    /// The file that is not checked, or that declares the unchecked thing.
     pub path: RelPath,
-    /// Why nobody looks there.
+    /// Reason why no tool checks it.
     pub reason: String,
 }
 
-/// What a blind spot is. The order is that of reports.
+/// Kind of a blind spot, in the order of reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BlindSpotKind {
     /// A source file of a member that no tool compiled or formatted.
     UnseenFile,
-    /// A source file that a tool compiled and none formatted.
+    /// A source file that was compiled but not formatted.
     UnformattedFile,
-    /// Something that counts as no file, or a link that no tool is given in place of a file.
+    /// An entry that is not a regular file, or a link that no tool is run on.
     LeftOut,
     /// A target whose tests, unit tests or doc tests are not run.
     UntestedTarget,
-    /// A feature of a member that no tool turned on.
+    /// A feature of a member that no tool enabled.
     UnusedFeature,
     /// A member that is not selected, or that no tool compiled.
     UnseenPackage,
@@ -36,7 +36,7 @@ pub enum BlindSpotKind {
 }
 
 impl BlindSpotKind {
-    /// All of them, in order.
+    /// All kinds, in order.
     pub const ALL: [Self; 7] = [
         Self::UnseenFile,
         Self::UnformattedFile,
@@ -47,7 +47,7 @@ impl BlindSpotKind {
         Self::OtherWorkspace,
     ];
 
-    /// As written in artifacts; also the rule of a finding about it.
+    /// Returns the name in artifacts, which is also the rule of findings about it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UnseenFile => "unseen-file",

@@ -1,9 +1,11 @@
-//! What a tool looked at, in numbers that its parser has read. A number that a tool does not state is absent.
+//! The census of a tool: how many tests, files and targets it checked, as its parser reads from the output.
+//! Numbers that a tool does not state are absent.
 //!
-//! A [`Census`] belongs to one process, or to one task of the result cache: it holds names, so that the same file or
-//! target is counted once for several tasks. [`Totals`] is the sum over a tool, as artifacts have it.
+//! A [`Census`] belongs to one process, or to one task in the result cache. It contains names, so that a file
+//! or target which several tasks share is counted once. [`Totals`] is the sum over a tool, as written in
+//! artifacts.
 //!
-//! Does not know how the numbers are shown, nor what follows from them.
+//! Does not know how the numbers are shown or judged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,96 +14,98 @@ use serde::{Deserialize, Serialize};
 use super::path::RelPath;
 use super::ratchet::{Better, Decimal};
 
-/// What one process looked at.
+/// The items that one process checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Census {
-    /// Tests by the group that the harness reported them for; `None` for a harness that states no count.
+    /// Test counts by the group that the harness reports; `None` for a harness that states no count.
     pub tests: BTreeMap<Group, Option<Tests>>,
     /// Cargo targets that were compiled or replayed.
     pub targets: BTreeSet<CompiledTarget>,
-    /// Files that were formatted.
+    /// Files whose format was checked.
     pub files: BTreeSet<RelPath>,
-    /// Compilations of members, each with the files it covers. In no artifact.
+    /// Compilations of members, with the files of each. Not part of any artifact.
     pub units: BTreeSet<CompiledUnit>,
-    /// Packages of which not every compilation is known: some ended in errors that are lints. In no artifact.
+    /// Packages that may have further compilations, because errors of lints ended some of them. Not part of
+    /// any artifact.
     pub undecided: BTreeSet<String>,
     /// Source files that were compiled or documented.
     pub compiled: BTreeSet<RelPath>,
-    /// By package, the features that were on.
+    /// Enabled features by package.
     pub features: BTreeMap<String, BTreeSet<String>>,
-    /// How many crates of the dependency graph were checked.
+    /// Number of checked crates in the dependency graph.
     pub crates: Option<u64>,
-    /// The day of the advisory database: `2026-11-01`.
+    /// Date of the advisory database, such as `2026-11-01`.
     pub database_date: Option<String>,
-    /// Numbers that may only get better, by name.
+    /// Ratcheted numbers by name.
     pub numbers: BTreeMap<String, Decimal>,
 }
 
-/// A cargo target that was compiled or replayed, in whichever mode.
+/// A cargo target that was compiled or replayed, in any mode.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CompiledTarget {
-    /// The name of its package.
+    /// Name of its package.
     pub package: String,
-    /// Its kind in cargo's words, such as `lib`.
+    /// Kind as cargo calls it, such as `lib`.
     pub kind: String,
-    /// Its name.
+    /// Name of the target.
     pub name: String,
 }
 
-/// A compilation of a member: what decides which of its code is there.
+/// A compilation of a member, with everything that determines which of its code is active.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CompiledUnit {
-    /// The name of its package.
+    /// Name of its package.
     pub package: String,
-    /// The root source file.
+    /// Root source file.
     pub root: RelPath,
-    /// Whether it is built for tests: `cfg(test)`.
+    /// True if it is built for tests, with `cfg(test)`.
     pub is_test: bool,
-    /// Whether it is documented: `cfg(doc)`.
+    /// True if it is documented, with `cfg(doc)`.
     pub is_doc: bool,
-    /// Whether it is a procedural macro.
+    /// True if it is a procedural macro.
     pub is_macro: bool,
-    /// Whether it runs on the machine that builds, whatever the target: a build script, a procedural macro.
+    /// True if it runs on the build machine, whatever the target: a build script or a procedural macro.
     pub is_for_host: bool,
-    /// Whether `cfg(debug_assertions)` holds; `None` if that is not stated.
+    /// Value of `cfg(debug_assertions)`; `None` if it is not stated.
     pub debug_assertions: Option<bool>,
-    /// The features that were on.
+    /// Enabled features.
     pub features: BTreeSet<String>,
-    /// Conditions that its build script turned on: `name`, or `key="value"`.
+    /// Conditions set by its build script: `name`, or `key="value"`.
     pub cfgs: BTreeSet<String>,
-    /// The files it was compiled from; `None` if that is not stated, as of documentation.
+    /// Files it was compiled from; `None` if they are not stated, as for documentation.
     pub files: Option<BTreeSet<RelPath>>,
 }
 
-/// What tests are counted by.
+/// The group that tests are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Group {
-    /// A test target, by the name that cargo-nextest gives it: `alpha::it`.
+    /// A test target, by its cargo-nextest name, such as `alpha::it`.
     Target(String),
-    /// The documentation of a package.
+    /// The doc tests of a package.
     Package(String),
-    /// Not known to which target or package the tests belong.
+    /// Tests whose target or package is unknown.
     Unknown,
 }
 
-/// How many tests there were, and what became of them.
+/// Number of tests by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tests {
-    /// Tests that ran to their end.
+    /// Tests that ran to completion.
     pub run: u64,
-    /// Those of them that passed.
+    /// Tests that passed.
     pub passed: u64,
-    /// Those of them that failed.
+    /// Tests that failed.
     pub failed: u64,
     /// Tests marked `#[ignore]`.
     pub ignored: Option<u64>,
-    /// Tests that a filter left out.
+    /// Tests that a filter excluded.
     pub filtered_out: Option<u64>,
-    /// Tests that are ignored or were left out by a filter, of a runner that does not tell one from the other.
+    /// Tests that were ignored or filtered out, from a runner that does not distinguish these.
     pub skipped: Option<u64>,
 }
 
-/// The same as artifacts have it: what is not stated is absent. The result cache can't leave fields out.
+/// [`Tests`] as written in artifacts, without values that are not stated. A separate type, because the result
+/// cache has a format that can't omit fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// See [`Tests::run`].
@@ -129,7 +133,7 @@ impl From<Tests> for Counts {
 }
 
 impl Tests {
-    /// The sum of both.
+    /// Returns the sum of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let both = |one: Option<u64>, other: Option<u64>| match (one, other) {
@@ -148,12 +152,12 @@ impl Tests {
 }
 
 impl Census {
-    /// Whether nothing was stated.
+    /// Returns true if nothing was stated.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Adds what another process looked at: tests are summed up, all else is counted once.
+    /// Adds the census of another process. Tests are summed up; files and targets are counted once.
     pub fn add(&mut self, other: Self) {
         for (group, tests) in other.tests {
             let entry = self.tests.entry(group).or_insert(None);
@@ -175,8 +179,8 @@ impl Census {
         self.database_date = self.database_date.take().max(other.database_date);
     }
 
-    /// Splits it over `count` tasks of one process; `task_of` says to which of them a file belongs. What belongs to none,
-    /// or is not counted by file, goes to the first.
+    /// Splits the census over `count` tasks of one process. `task_of` returns the task of a file. Files
+    /// without a task, and everything that is not counted by file, go to the first task.
     pub fn split(self, count: usize, task_of: impl Fn(&RelPath) -> Option<usize>) -> Vec<Self> {
         let mut split = vec![Self::default(); count];
         for file in &self.files {
@@ -192,7 +196,7 @@ impl Census {
         split
     }
 
-    /// The numbers of it.
+    /// Returns the numbers of this census.
     pub fn totals(&self) -> Totals {
         let count = |count: usize| (count > 0).then_some(count as u64);
         let packages: BTreeSet<_> = self.targets.iter().map(|target| &target.package).collect();
@@ -207,67 +211,67 @@ impl Census {
     }
 }
 
-/// What a tool looked at.
+/// The numbers of items that a tool checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
-    /// How many crates of the dependency graph were checked.
+    /// Number of checked crates in the dependency graph.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crates: Option<u64>,
-    /// The day of the advisory database.
+    /// Date of the advisory database.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_date: Option<String>,
-    /// How many files were read.
+    /// Number of files that were read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<u64>,
-    /// How many packages were compiled or replayed.
+    /// Number of packages that were compiled or replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<u64>,
-    /// How many of their targets.
+    /// Number of targets that were compiled or replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub targets: Option<u64>,
-    /// The tests.
+    /// Test counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tests: Option<TestTotals>,
 }
 
-/// The tests that a tool ran.
+/// Counts of the tests that a tool ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestTotals {
-    /// All of them.
+    /// Sum over all tests.
     #[serde(flatten)]
     pub all: Counts,
-    /// By package, sorted by name.
+    /// Counts by package, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_package: Vec<OfPackage>,
-    /// By test target, sorted by name.
+    /// Counts by test target, sorted by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_target: Vec<OfTarget>,
 }
 
-/// The doc tests of a package.
+/// Counts of the doc tests of a package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfPackage {
-    /// Its name.
+    /// Name of the package.
     pub package: String,
-    /// The tests; `None` if the harness states no count.
+    /// The counts; `None` if the harness states none.
     #[serde(flatten)]
     pub tests: Option<Counts>,
 }
 
-/// The tests of a target.
+/// Counts of the tests of a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfTarget {
-    /// Its name, as cargo-nextest calls it.
+    /// Name of the target as in cargo-nextest.
     pub target: String,
-    /// Its root, where that is known.
+    /// Root source file, if known.
     #[serde(default)]
     pub path: Option<String>,
-    /// The tests; `None` if the harness states no count.
+    /// The counts; `None` if the harness states none.
     #[serde(flatten)]
     pub tests: Option<Counts>,
 }
 
-/// A number of a census that may only get better.
+/// A number of a census that can be ratcheted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CensusNumber {
     /// Tests that ran.
@@ -276,22 +280,22 @@ pub enum CensusNumber {
     Passed,
     /// Tests that are ignored.
     Ignored,
-    /// Tests that a filter left out.
+    /// Tests that a filter excluded.
     FilteredOut,
-    /// Tests that are ignored or left out.
+    /// Tests that are ignored or filtered out.
     Skipped,
-    /// Files.
+    /// Files that were checked.
     Files,
-    /// Packages.
+    /// Packages that were compiled or replayed.
     Packages,
-    /// Targets, of tests or compiled ones.
+    /// Targets that were compiled, or whose tests ran.
     Targets,
-    /// Crates.
+    /// Crates of the dependency graph.
     Crates,
 }
 
 impl CensusNumber {
-    /// All of them.
+    /// All numbers.
     pub const ALL: [Self; 9] = [
         Self::Run,
         Self::Passed,
@@ -304,7 +308,7 @@ impl CensusNumber {
         Self::Crates,
     ];
 
-    /// As written in the configuration.
+    /// Returns the name in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Run => "run",
@@ -319,7 +323,7 @@ impl CensusNumber {
         }
     }
 
-    /// What it is called in reports and in the baseline.
+    /// Returns the name in reports and in the baseline.
     pub fn name(self) -> &'static str {
         match self {
             Self::Run => "tests run",
@@ -331,7 +335,7 @@ impl CensusNumber {
         }
     }
 
-    /// Which way it is better.
+    /// Returns the direction of improvement.
     pub fn better(self) -> Better {
         match self {
             Self::Ignored | Self::FilteredOut | Self::Skipped | Self::Crates => Better::Lower,
@@ -339,7 +343,7 @@ impl CensusNumber {
         }
     }
 
-    /// Its value in `totals`, if that is stated.
+    /// Returns the value in `totals`, if it is stated.
     pub fn of(self, totals: &Totals) -> Option<u64> {
         let tests = totals.tests.as_ref();
         match self {
@@ -410,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn a_split_census_is_the_same_again_when_it_is_added_up() {
+    fn the_parts_of_a_split_census_add_up_to_it() {
         let files = ["a/x.rs", "b/y.rs"].map(RelPath::new).into_iter().collect();
         let census = Census { files, crates: Some(3), ..Census::default() };
         let split = census.clone().split(2, |file| Some(usize::from(file.as_bytes()[0] == b'b')));

@@ -1,32 +1,33 @@
-//! Conditions as in `#[cfg(…)]`: read from tokens, and judged with three values, because not all of a build is known.
+//! Conditions in `#[cfg(…)]`, parsed from tokens and evaluated in three-valued logic, because not all of a
+//! build is known.
 
 use std::fmt;
 
-/// A condition.
+/// A `cfg` predicate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cfg {
-    /// `all(…)`; also of several attributes on one item.
+    /// `all(…)`, or several attributes on one item.
     All(Vec<Self>),
     /// `any(…)`.
     Any(Vec<Self>),
     /// `not(…)`.
     Not(Box<Self>),
-    /// `windows`, `test`, `loom`.
+    /// A flag such as `windows`, `test` or `loom`.
     Flag(String),
-    /// `feature = "x"`.
+    /// A key with a value, such as `feature = "x"`.
     Value(String, String),
-    /// What is no condition.
+    /// Tokens that are not a valid condition.
     Unreadable,
 }
 
-/// Whether a condition holds.
+/// Truth value of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Truth {
-    /// It does not.
+    /// The condition is false.
     No,
-    /// It depends on something that is not known.
+    /// The condition depends on something unknown.
     Maybe,
-    /// It does.
+    /// The condition is true.
     Yes,
 }
 
@@ -47,7 +48,7 @@ impl From<bool> for Truth {
 }
 
 impl Cfg {
-    /// Whether it holds, where `leaf` judges flags, and keys with their values.
+    /// Evaluates the condition. `leaf` evaluates flags, and keys with their values.
     pub fn truth(&self, leaf: &dyn Fn(&str, Option<&str>) -> Truth) -> Truth {
         match self {
             Self::All(all) => all.iter().map(|one| one.truth(leaf)).min().unwrap_or(Truth::Yes),
@@ -59,9 +60,9 @@ impl Cfg {
         }
     }
 
-    /// Reads the condition at the start of `tokens`; the rest behind it.
+    /// Parses the condition at the start of `tokens` and returns it with the remaining tokens.
     pub(crate) fn read<'a, 't>(tokens: &'a [&'t str]) -> (Self, &'a [&'t str]) {
-        // As deep as anybody writes, and not as deep as the stack.
+        // Deeper than real code nests conditions, but not deep enough to overflow the stack.
         Self::read_at(tokens, 32)
     }
 
@@ -99,7 +100,7 @@ impl Cfg {
     }
 }
 
-/// As it stands in a source.
+/// Formats the condition as in source code.
 impl fmt::Display for Cfg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, name: &str, list: &[Self]| {
@@ -127,7 +128,7 @@ pub(crate) fn is_word(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// The text of a string literal, without escapes.
+/// Returns the content of a string literal. Escapes are not resolved.
 pub(crate) fn unquoted(text: &str) -> String {
     text.trim_start_matches(['r', '#']).trim_end_matches('#').trim_matches('"').to_owned()
 }
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_judged_as_far_as_they_are_known() {
+    fn conditions_are_evaluated_as_far_as_possible() {
         check(&["unix"], "unix", Truth::Yes);
         check(&["not", "(", "unix", ")"], "not(unix)", Truth::No);
         check(&["feature", "=", "\"a\""], "feature = \"a\"", Truth::Maybe);

@@ -1,43 +1,43 @@
-//! What is hashed, and how: named fields, length-prefixed, under a domain.
+//! Content hashing: digests over named, length-prefixed fields under a domain.
 //!
-//! A value that takes part in an id implements [`ContentHash`] by telling a [`Sink`] its fields. Hashing and
-//! explaining are two sinks over the same walk, so that an explanation can't drift from what was hashed. No
-//! serializer is involved: its formatting would become part of the contract.
+//! A value that is part of an id implements [`ContentHash`] by passing its fields to a [`Sink`]. Hashing and
+//! explaining are two sinks over the same walk, so an explanation always matches what was hashed. Serializers
+//! are not used, because their formatting would become part of the contract.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A BLAKE3 digest, written as 64 lower-case hex digits.
+/// A BLAKE3 digest. Its text form is 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// The digest of raw bytes, for file contents.
+    /// Returns the digest of raw bytes, such as the content of a file.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of `value` under `domain`, which names the kind of id and its version.
+    /// Returns the digest of `value` under `domain`, which names the kind of id and its version.
     pub fn of<T: ContentHash + ?Sized>(domain: &'static str, value: &T) -> Self {
         let mut hasher = Hasher::new(domain);
         value.feed(&mut hasher);
         hasher.finish()
     }
 
-    /// The digest of another one under this one as the key: one round of hashing, where there may be a million of them. Of a
-    /// digest under no domain, this tells it apart as a domain does.
+    /// Returns the digest of another digest with this one as the key. The key separates ids like a domain
+    /// does, and this takes a single round of hashing, since there may be a million ids.
     pub fn keyed(&self, of: &Self) -> Self {
         Self(*blake3::keyed_hash(&self.0, &of.0).as_bytes())
     }
 
-    /// The first 8 bytes, little-endian: a uniform number for shuffles and boundaries.
+    /// Returns the first 8 bytes, little-endian, as a uniform number for shuffles and boundaries.
     pub fn low_u64(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// The first `digits` hex digits (at most 64).
+    /// Returns the first `digits` hex digits (at most 64).
     pub fn short(&self, digits: usize) -> String {
         let mut hex = self.to_string();
         hex.truncate(digits);
@@ -57,23 +57,23 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// A value that takes part in an id.
+/// A value that is part of an id.
 pub trait ContentHash {
-    /// Tells `sink` every field that counts, always in the same order.
+    /// Passes every relevant field to `sink`, always in the same order.
     fn feed(&self, sink: &mut dyn Sink);
 }
 
-/// Where [`ContentHash`] values go: a [`Hasher`], or an [`Explanation`].
+/// Receiver of the fields of [`ContentHash`] values: a [`Hasher`] or an [`Explanation`].
 pub trait Sink {
-    /// One named field.
+    /// Adds a named field.
     fn field(&mut self, name: &'static str, value: &[u8]);
 
-    /// The number of the entries that follow, so that two lists can't run into one another.
+    /// Adds the number of entries of a list, so that adjacent lists can't be confused.
     fn count(&mut self, name: &'static str, entries: usize) {
         self.field(name, &(entries as u64).to_le_bytes());
     }
 
-    /// A list of texts.
+    /// Adds a list of texts.
     fn texts(&mut self, name: &'static str, values: &[String]) {
         self.count(name, values.len());
         for value in values {
@@ -82,28 +82,29 @@ pub trait Sink {
     }
 }
 
-/// The sink that makes a [`Digest`]: each name and value is preceded by its length (8 bytes, little-endian).
+/// The sink that computes a [`Digest`]. Each name and value is preceded by its length (8 bytes,
+/// little-endian).
 ///
-/// What is told is collected and hashed in one go: most ids are made of a few hundred bytes in a dozen pieces, and there may
-/// be a million of them.
+/// Fields are buffered and hashed at once, since most ids consist of a few hundred bytes in a dozen fields,
+/// and there may be a million ids.
 pub struct Hasher {
-    /// What was too much to be collected.
+    /// Hash state once the buffer has overflowed.
     begun: Option<blake3::Hasher>,
     bytes: Vec<u8>,
 }
 
-/// The bytes that are collected.
+/// Size of the buffer in bytes.
 const COLLECTED: usize = 16 << 10;
 
 impl Hasher {
-    /// Starts under `domain`.
+    /// Starts a digest under `domain`.
     pub fn new(domain: &'static str) -> Self {
         let mut hasher = Self { begun: None, bytes: Vec::with_capacity(512) };
         hasher.prefixed(domain.as_bytes());
         hasher
     }
 
-    /// The digest of all that was told.
+    /// Returns the digest of all fields.
     pub fn finish(&self) -> Digest {
         let hash = match &self.begun {
             None => blake3::hash(&self.bytes),
@@ -129,7 +130,7 @@ impl Sink for Hasher {
     }
 }
 
-/// The sink that keeps the fields as they were told, to show what a digest is made of.
+/// The sink that collects the fields unchanged, to show what a digest covers.
 #[derive(Debug, Default)]
 pub struct Explanation(pub Vec<(&'static str, Vec<u8>)>);
 
@@ -152,17 +153,17 @@ mod tests {
     }
 
     #[test]
-    fn fields_do_not_run_into_one_another() {
+    fn adjacent_fields_are_not_confused() {
         assert_ne!(Digest::of("t", &Pair("ab", "c")), Digest::of("t", &Pair("a", "bc")));
     }
 
     #[test]
-    fn domains_keep_ids_apart() {
+    fn different_domains_give_different_digests() {
         assert_ne!(Digest::of("a", &Pair("x", "y")), Digest::of("b", &Pair("x", "y")));
     }
 
     #[test]
-    fn what_is_too_much_to_be_collected_is_hashed_all_the_same() {
+    fn fields_beyond_the_buffer_are_hashed() {
         let mut hasher = Hasher::new("t");
         let mut whole = blake3::Hasher::new();
         let mut feed = |bytes: &[u8]| {
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn an_explanation_shows_what_was_hashed() {
+    fn an_explanation_contains_the_hashed_fields() {
         let mut explanation = Explanation::default();
         Pair("x", "y").feed(&mut explanation);
         assert_eq!(explanation.0, [("left", b"x".to_vec()), ("right", b"y".to_vec())]);
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_digest_of_known_fields_never_changes() {
-        // A change here changes every id that users have stored: raise the version in the domain instead.
+        // A change here changes every stored id of users. Raise the version in the domain instead.
         assert_eq!(
             Digest::of("genti.test.1", &Pair("left", "right")).to_string(),
             "64dd4670dff5d0c7abfe5fd1033dadc2f79c5a34713c0ac90cb699d1b3a6f764"

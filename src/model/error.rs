@@ -1,27 +1,27 @@
-//! Errors in files that users write: every one with its place, its cause and the way out.
+//! Errors in files that users write, each with its place, cause and suggested fix.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One mistake in a file.
+/// A mistake in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, as the user would name it.
+    /// Path of the file as the user would write it.
     pub file: Arc<str>,
-    /// Its whole text.
+    /// Content of the file.
     pub text: Arc<str>,
-    /// The bytes of it that are wrong; the whole file if `None`.
+    /// Byte range of the mistake; `None` if it concerns the whole file.
     pub span: Option<Range<usize>>,
-    /// What is wrong.
+    /// Description of the mistake.
     pub message: String,
-    /// The way out.
+    /// Suggested fix, shown as `help:`.
     pub help: Option<String>,
 }
 
 impl Problem {
-    /// The bytes of the text that are wrong, as far as there are any: whole characters, at least one unless it is the end of
-    /// the text. Who found the mistake may have counted otherwise.
+    /// Returns the byte range, widened to whole characters and limited to the text. It is empty only at the
+    /// end of the text. The parser that reported the span may have counted differently.
     pub fn clamped(&self) -> Option<Range<usize>> {
         let Range { start, end } = self.span.clone()?;
         let is_boundary = |at: &usize| self.text.is_char_boundary(*at);
@@ -31,7 +31,7 @@ impl Problem {
         Some(start..end)
     }
 
-    /// The line and column where it begins, both from 1, columns in characters.
+    /// Returns the line and column where the mistake begins, both from 1, with columns in characters.
     pub fn position(&self) -> Option<(usize, usize)> {
         let before = &self.text[..self.clamped()?.start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -39,7 +39,7 @@ impl Problem {
     }
 }
 
-/// `file:line:column: message (help)`.
+/// Formats the problem as `file:line:column: message (help)`.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;
@@ -54,7 +54,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Every mistake that was found, in the order of files and lines.
+/// All mistakes, in the order of files and lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_means_whole_characters_of_the_text() {
+    fn a_span_is_widened_to_whole_characters() {
         let problem = |span| Problem {
             file: "f".into(),
             text: "a é\n”".into(),

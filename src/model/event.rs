@@ -1,50 +1,50 @@
-//! What the core tells while it works. Only the binary renders it.
+//! Events that the core emits while it works. Only the binary renders them.
 
 use std::time::Duration;
 
 use super::task::StepId;
 
-/// Something that happened.
+/// An event of a run.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// Something that the user should know and that changes no verdict.
+    /// A message for the user that affects no verdict.
     Notice(&'a str),
     /// The steps are about to run.
     Planned,
     /// A step has started.
     Started(StepId),
-    /// The process of a step has ended, and its output is read, which is long.
+    /// The process of a step has ended, and its long output is being parsed.
     Reading(StepId),
-    /// A step has ended.
+    /// A step has finished.
     Finished(StepId),
-    /// Nothing happened for a while.
+    /// Nothing has happened for a while.
     Tick,
-    /// What keeps more steps from starting has changed.
+    /// The reason why no more steps can start has changed.
     Waiting(Option<Waiting>),
-    /// A step has run for longer than most do, for the first time or once more.
+    /// A step has been running unusually long. Sent repeatedly while it runs.
     Slow(StepId, Duration),
-    /// All steps are done; findings are compared.
+    /// All steps have finished, and findings are being compared.
     Comparing,
 }
 
-/// What keeps steps from starting, though fewer run than may.
+/// Reason why no step starts, although fewer than the limit are running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
-    /// A token of the jobserver.
+    /// No free jobserver token.
     Token {
-        /// How many there are, if the pool is our own. All are with what runs; those of an inherited pool may be
-        /// anywhere.
+        /// Number of tokens, if the pool is our own. Running steps hold all of them; those of an inherited
+        /// pool may be held by other processes.
         of: Option<usize>,
     },
-    /// The end of another run in this workspace.
+    /// Another run in this workspace has not finished.
     Run,
-    /// The end of what runs: nothing starts any more.
+    /// The run is ending, so no further steps start.
     End,
-    /// A lane: the first step that could start but for its lane, and the step that is in there.
+    /// The lane of the next step is occupied.
     Lane {
-        /// Which waits.
+        /// The step that waits.
         step: StepId,
-        /// For which.
+        /// The step in the lane.
         holder: StepId,
     },
 }

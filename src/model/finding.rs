@@ -1,29 +1,31 @@
-//! What tools report: a [`Diagnostic`] as parsed, a [`Finding`] once it has an identity.
+//! Findings of tools: a [`Diagnostic`] as parsed, and a [`Finding`] once it has an identity.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::path::RelPath;
+use super::text::Text;
 use super::workspace::PackageId;
 
-/// The namespace of findings that this program makes itself.
+/// The namespace of genti's own findings.
 pub const OWN_NAMESPACE: &str = "genti";
 
-/// How bad a tool says something is.
+/// Severity of a finding according to the tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// The tool refuses.
+    /// An error.
     Error,
-    /// The tool warns.
+    /// A warning.
     Warning,
-    /// The tool remarks.
+    /// A remark.
     Note,
 }
 
 impl Level {
-    /// As written in artifacts.
+    /// Returns the name in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -33,40 +35,40 @@ impl Level {
     }
 }
 
-/// A place in a text: line and column count from 1, columns in characters.
+/// A position in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Position {
-    /// The line.
+    /// Line, from 1.
     pub line: u32,
-    /// The column, in characters.
+    /// Column in characters, from 1.
     pub column: u32,
 }
 
-/// A stretch of text; `end` is the first position behind it.
+/// A range of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Range {
     /// The first position.
     pub start: Position,
-    /// The first position behind it.
+    /// The first position after the range.
     pub end: Position,
 }
 
-/// What a finding is about.
+/// The location of a finding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Place {
-    /// A file, or a stretch of it.
+    /// A file, or a range in it.
     File {
-        /// Which file.
+        /// Path of the file.
         path: RelPath,
-        /// Where in it; the whole file if `None`.
+        /// Range in the file; `None` for the whole file.
         range: Option<Range>,
     },
-    /// Something that is no file: a test, an advisory and its crate.
+    /// Something that is not a file, such as a test, or an advisory and its crate.
     Subject(String),
 }
 
 impl Place {
-    /// The path, if this is about a file.
+    /// Returns the path, if the location is a file.
     pub fn path(&self) -> Option<&RelPath> {
         match self {
             Self::File { path, .. } => Some(path),
@@ -74,7 +76,7 @@ impl Place {
         }
     }
 
-    /// The stretch of text, if known.
+    /// Returns the range, if it is known.
     pub fn range(&self) -> Option<Range> {
         match self {
             Self::File { range, .. } => *range,
@@ -82,7 +84,7 @@ impl Place {
         }
     }
 
-    /// The path or the subject, as written in artifacts.
+    /// Returns the path or the subject, as written in artifacts.
     pub fn name(&self) -> String {
         match self {
             Self::File { path, .. } => path.to_string(),
@@ -91,67 +93,68 @@ impl Place {
     }
 }
 
-/// Something that a tool says beside its primary message: a note, a help, another location.
+/// Additional information beside the primary message: a note, a help or another location.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Related {
-    /// What it says.
+    /// Text of the message.
     pub message: String,
-    /// What it is about, where it says so.
+    /// The location it refers to, if there is one.
     pub place: Option<Place>,
 }
 
-/// A change that a tool proposes and that can be applied without a human.
+/// A proposed change that can be applied automatically.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fix {
-    /// What it does, in the tool's words.
+    /// Description by the tool.
     pub message: String,
-    /// Each stretch of text to replace, with what to put there; sorted.
+    /// Ranges of text with their replacements, sorted.
     pub edits: Vec<(RelPath, Range, String)>,
 }
 
-/// What is known of a failed test beside the subject of the finding, which names it.
+/// Information about a failed test beyond the subject of the finding, which names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FailedTest {
-    /// Where it failed, else where it stands: in a file of the workspace.
+    /// Location in a file of the workspace where the test failed, or else where it is defined.
     pub at: Option<Place>,
-    /// For a doc test, the item that its code block documents; empty for that of a whole file. The block is at `at`, and
-    /// its code is part of the identity.
+    /// For a doc test, the documented item; empty for a whole file. The code block is at `at`, and its code
+    /// is part of the identity.
     pub item: Option<String>,
 }
 
 impl FailedTest {
-    /// What stands for the message of each failed test in the identity of the finding: only its name is in it.
+    /// Replacement for the message of a failed test in the identity of the finding, so that only the name of
+    /// the test counts.
     pub const MESSAGE: &str = "test failed";
 }
 
-/// One normalized message of a tool, not yet identified.
+/// A normalized message of a tool, without an identity.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Diagnostic {
-    /// What it is about.
+    /// The location.
     pub place: Place,
-    /// The namespace: `clippy`, `rustc`, `rustdoc`, `rustfmt`, or the name of a tool.
-    pub ns: String,
-    /// The rule: a lint, an error code; unique within the namespace.
-    pub rule: String,
-    /// How bad it is.
+    /// Namespace of the rule: `clippy`, `rustc`, `rustdoc`, `rustfmt`, or the name of a tool.
+    pub ns: Text,
+    /// The rule, such as a lint or an error code; unique within the namespace.
+    pub rule: Text,
+    /// Severity.
     pub level: Level,
-    /// The primary message, without what varies by machine.
-    pub message: String,
-    /// Whether it can't be baselined: the unit could not be judged because of it (a compile error, a file that does
-    /// not parse), or it is settled in another way (what differs from a golden file).
+    /// The primary message, without parts that vary between machines.
+    pub message: Text,
+    /// True if it can't be baselined: it prevented the unit from being checked (a compile error, a syntax
+    /// error), or it is resolved in another way (a difference from a golden file).
     pub fatal: bool,
-    /// The package, where the tool says so.
+    /// The package, if the tool states it.
     pub package: Option<PackageId>,
-    /// Beside the primary message.
+    /// Notes, helps and other locations.
     pub related: Vec<Related>,
-    /// What would mend it.
-    pub fix: Option<Fix>,
-    /// For a test that failed, what is known of it.
-    pub test: Option<FailedTest>,
+    /// The proposed fix.
+    pub fix: Option<Box<Fix>>,
+    /// Details of a failed test.
+    pub test: Option<Box<FailedTest>>,
 }
 
 impl Diagnostic {
-    /// Where it is shown: a failed test, which is about no file, may have failed in one.
+    /// Returns the location to show: for a failed test, the place in a file where it failed, if known.
     pub fn shown_at(&self) -> &Place {
         self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)
     }
@@ -160,49 +163,56 @@ impl Diagnostic {
 /// A diagnostic with its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The identity: 16 hex digits over namespace, rule, path or subject, `msg` and `code`. Two findings may
-    /// share it (identical occurrences).
-    pub id: String,
-    /// What the tool said.
+    /// The identity: 16 hex digits over namespace, rule, path or subject, `msg` and `code`. Identical
+    /// occurrences share it.
+    pub id: Text,
+    /// The diagnostic of the tool.
     pub diagnostic: Diagnostic,
-    /// The message as it enters the identity.
-    pub msg: String,
-    /// The flagged code as it enters the identity.
-    pub code: String,
-    /// The path of the enclosing item: `mod a > impl B > fn c`; empty where there is none.
-    pub scope: String,
-    /// The tools that reported it, sorted.
-    pub tools: Vec<String>,
+    /// The message as part of the identity.
+    pub msg: Text,
+    /// The flagged code as part of the identity.
+    pub code: Text,
+    /// Path of the enclosing item, such as `mod a > impl B > fn c`; empty if there is none.
+    pub scope: Text,
+    /// Names of the tools that reported it, sorted.
+    pub tools: Arc<[Text]>,
 }
 
-/// What an entry is about: a [`Place`] without its stretch of text.
+impl Finding {
+    /// Whether the tool called `tool` reported it.
+    pub fn is_of(&self, tool: &str) -> bool {
+        self.tools.iter().any(|one| one == tool)
+    }
+}
+
+/// The location of a baseline entry: a [`Place`] without a range.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Site {
     /// A file.
     Path(RelPath),
-    /// Something that is no file.
+    /// Something that is not a file.
     Subject(String),
 }
 
-/// One accepted occurrence of a finding, as the baseline keeps it. Ordered as in its file.
+/// A baseline entry: one accepted occurrence of a finding. Ordered as in the baseline file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Entry {
-    /// Where it is.
+    /// The location.
     pub site: Site,
     /// The rule.
-    pub rule: String,
-    /// The path of the enclosing item.
-    pub scope: String,
+    pub rule: Text,
+    /// Path of the enclosing item.
+    pub scope: Text,
     /// The flagged code, as in [`Finding::code`].
-    pub code: String,
+    pub code: Text,
     /// The message, as in [`Finding::msg`].
-    pub msg: String,
-    /// Why it was accepted, where somebody said so; says nothing of what was found.
+    pub msg: Text,
+    /// Reason why it was accepted, if there is one. Not part of the identity.
     pub reason: Option<String>,
 }
 
 impl Site {
-    /// The path or the subject, as written in artifacts.
+    /// Returns the path or the subject, as written in artifacts.
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => path.to_string(),
@@ -212,8 +222,8 @@ impl Site {
 }
 
 impl Entry {
-    /// What it is about, as far as that makes its identity: one of several doc tests of an item is told from the others by
-    /// its code, and not by its number.
+    /// Returns the location as part of the identity. Several doc tests of one item are distinguished by their
+    /// code, not by their number.
     pub fn site_name(&self) -> Cow<'_, str> {
         match &self.site {
             Site::Path(path) => path.to_string().into(),
@@ -222,7 +232,7 @@ impl Entry {
         }
     }
 
-    /// The entry that accepts `finding`.
+    /// Returns the entry that accepts `finding`.
     pub fn of(finding: &Finding) -> Self {
         let Finding { diagnostic, msg, code, scope, .. } = finding;
         Self {
@@ -239,26 +249,26 @@ impl Entry {
     }
 }
 
-/// How a finding relates to the baseline.
+/// The state of a finding relative to the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Not in the baseline: fails the gate.
+    /// Not in the baseline, so the gate fails.
     New,
     /// In the baseline.
     Unchanged,
-    /// In the baseline, with flagged code that was edited since.
+    /// In the baseline, and the flagged code was edited since.
     Updated,
-    /// In the baseline and gone, and the tool looked.
+    /// In the baseline but gone, and the tool checked its location.
     Fixed,
-    /// In the baseline and not seen, but the tool did not look.
+    /// In the baseline but not found, and the tool did not check its location.
     Unknown,
-    /// Not to count, says the configuration.
+    /// Suppressed by the configuration.
     Suppressed,
 }
 
 impl State {
-    /// As written in artifacts.
+    /// Returns the name in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",

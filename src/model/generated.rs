@@ -1,18 +1,20 @@
-//! What build scripts have generated: a part of the report, so that two runs that generate other files can't pass for alike.
+//! Files that build scripts generate. They are part of the report, so that runs which generate different
+//! files have different reports.
 
 use super::digest::Digest;
 use super::path::RelPath;
 
-/// Stands for the directory that cargo gives a build script: a path below it is written `PACKAGE/OUT_DIR/file`.
+/// Stands for the output directory of a build script. A path in it is written `PACKAGE/OUT_DIR/file`.
 const OUT_DIR: &str = "OUT_DIR";
 
-/// The name of the file `below` the `OUT_DIR` of the package in `dir`: the same on every machine. No such file lies in the
-/// workspace.
+/// Returns the name of the file `below` the `OUT_DIR` of the package in `dir`. It is the same on every
+/// machine, and no file in the workspace has it.
 pub fn path_in_out_dir(dir: &RelPath, below: &RelPath) -> RelPath {
     dir.join(OUT_DIR).join(below.as_bytes())
 }
 
-/// The directory of the package in whose `OUT_DIR` the file at `path` lies, and its path there; `None` for any other file.
+/// Splits a path in an `OUT_DIR` into the directory of its package and the path below `OUT_DIR`. Returns
+/// `None` for any other path.
 pub fn split_out_dir(path: &RelPath) -> Option<(RelPath, RelPath)> {
     let bytes = path.as_bytes();
     let name = OUT_DIR.as_bytes();
@@ -23,34 +25,34 @@ pub fn split_out_dir(path: &RelPath) -> Option<(RelPath, RelPath)> {
     })
 }
 
-/// What the build script of one package has generated, as far as it says so.
+/// Files that the build script of a package generated, according to its manifest.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generated {
-    /// The name of the package.
+    /// Name of the package.
     pub package: String,
-    /// The directory of the workspace that holds the same files, checked in.
+    /// Directory of the workspace with checked-in copies of the files.
     pub checked_in: Option<RelPath>,
-    /// What was generated together.
+    /// Groups of files that were generated together.
     pub units: Vec<GeneratedUnit>,
 }
 
-/// Files and what they were made from.
+/// Generated files with their inputs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GeneratedUnit {
-    /// The inputs that lie in the workspace.
+    /// Inputs in the workspace.
     pub inputs: Vec<RelPath>,
-    /// The outputs.
+    /// Outputs.
     pub files: Vec<GeneratedFile>,
 }
 
 /// A generated file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GeneratedFile {
-    /// Where it lies below `OUT_DIR`.
+    /// Path below `OUT_DIR`.
     pub path: RelPath,
-    /// Its size in bytes.
+    /// Size in bytes.
     pub len: u64,
-    /// The digest of its content.
+    /// Digest of its content.
     pub digest: Digest,
 }
 
@@ -59,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_of_a_generated_file_tells_its_package() {
+    fn the_name_of_a_generated_file_contains_its_package() {
         for (dir, below) in [("", "gen.rs"), ("crates/a", "x/y.rs"), ("../out", "gen.rs")] {
             let (dir, below) = (RelPath::new(dir), RelPath::new(below));
             assert_eq!(split_out_dir(&path_in_out_dir(&dir, &below)), Some((dir, below)));

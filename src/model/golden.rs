@@ -1,23 +1,24 @@
-//! Golden files: what a tool printed when somebody looked at it and found it right. Where each lies, and what is
-//! compared with it; not how.
+//! Golden files: reviewed outputs of tools. Knows their paths and the text that is compared with them, but
+//! not the comparison.
 
 use super::path::RelPath;
 
-/// Where they are, relative to the workspace root.
+/// Directory of the golden files, relative to the workspace root.
 pub const DIR: &str = ".config/genti/golden";
 
-/// What every one of them ends with.
+/// Suffix of golden files.
 const EXTENSION: &str = ".out";
 
-/// The golden of `tool` on the unit that is named by `unit`: `TOOL.out` for the workspace and the package at its
-/// root, else `TOOL/UNIT.out`, with the directories of the unit. No two units have the same one, nor is one where
-/// another needs a directory.
+/// Returns the path of the golden file of `tool` for a unit: `TOOL.out` for the workspace and the package at
+/// its root, else `TOOL/UNIT.out` with the directories of the unit. No two units have the same path, and no
+/// path is a directory that another one needs.
 pub fn path(tool: &str, unit: &RelPath) -> RelPath {
     let dir = RelPath::new(DIR);
     if unit.is_root() {
         return dir.join(format!("{tool}{EXTENSION}"));
     }
-    // What leads out of the workspace must not lead out of the directory, and `a.out/b` not meet the golden of `a`.
+    // A unit outside the workspace must not lead out of the directory, and `a.out/b` must not conflict with
+    // the file for `a`.
     let escaped = |part: &str| match (part, part.strip_suffix(EXTENSION)) {
         ("..", _) => "%2E%2E".to_owned(),
         (_, Some(stem)) => format!("{stem}%2Eout"),
@@ -27,21 +28,21 @@ pub fn path(tool: &str, unit: &RelPath) -> RelPath {
     dir.join(format!("{tool}/{}{EXTENSION}", unit.join("/")))
 }
 
-/// The name of the tool that `path` would be a golden of; `None` if it can't be one.
+/// Returns the name of the tool whose golden file could be at `path`, or `None` if it can't be one.
 pub fn tool_of(path: &RelPath) -> Option<&str> {
     let below = path.as_bytes().strip_prefix(DIR.as_bytes())?.strip_prefix(b"/")?;
     let below = std::str::from_utf8(below.strip_suffix(EXTENSION.as_bytes())?).ok()?;
     below.split('/').next()
 }
 
-/// What a process printed, without what belongs to one machine, and how it ended.
+/// Output of a process without machine-specific parts, and its exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Printed {
     /// The exit code.
     pub code: i32,
-    /// What is compared with the golden.
+    /// The text that is compared with the golden file.
     pub text: String,
-    /// The ends of what it said beside, on the stream that is not compared.
+    /// The beginning and end of the stream that is not compared.
     pub aside: Option<String>,
 }
 
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_unit_has_a_golden_of_its_own_below_the_directory() {
+    fn each_unit_has_its_own_golden_file_in_the_directory() {
         let units: [(&[u8], &str); 9] = [
             (b"", "t.out"),
             (b"a", "t/a.out"),
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_no_goldens() {
+    fn other_files_are_not_golden_files() {
         for other in [".config/genti/golden/README.md", ".config/genti/golden.out", "t.out", "golden/t/a.out"]
         {
             assert_eq!(tool_of(&RelPath::new(other)), None, "{other}");

@@ -1,25 +1,25 @@
-//! How long work ends early, in layers that know no clock and no signals: whoever starts the work passes in a [`Halt`], and
-//! loops ask it each time that they have done so much.
+//! Early termination of work in layers that know neither clock nor signals: the caller passes a [`Halt`], and
+//! loops query it at regular intervals.
 //!
-//! The result of work that was halted is of a part of its input. It must not be used, so every function that takes a
-//! [`Halt`] returns [`Halted`] instead of it.
+//! Halted work has seen only part of its input. Its result must not be used, so every function that takes a
+//! [`Halt`] returns [`Halted`] instead of a result.
 
 use std::fmt;
 use std::iter::FusedIterator;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Says whether work is to end now. Once it does, it should go on to: see [`Latch`].
+/// Tells when work must stop. Once due, an implementation should stay due: see [`Latch`].
 pub trait Halt: fmt::Debug + Sync {
-    /// Whether work is to end now.
+    /// Returns true if work must stop now.
     fn is_due(&self) -> bool;
 }
 
-/// The work was ended before it was done.
+/// The error of work that stopped early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stopped before it was done")]
 pub struct Halted;
 
-/// Work that is short, or must be done.
+/// A [`Halt`] for work that is short or must be completed.
 #[derive(Clone, Copy, Debug)]
 pub struct Never;
 
@@ -29,7 +29,7 @@ impl Halt for Never {
     }
 }
 
-/// A [`Halt`] that stays due: so that whoever started the work can tell that some part of it was left out.
+/// A [`Halt`] that stays due, so that the caller can detect that some work was skipped.
 #[derive(Debug)]
 pub struct Latch<'a> {
     halt: &'a dyn Halt,
@@ -37,16 +37,16 @@ pub struct Latch<'a> {
 }
 
 impl<'a> Latch<'a> {
-    /// Trips when `halt` is due and somebody asks.
+    /// Creates a latch that trips once it is queried while `halt` is due.
     pub fn new(halt: &'a dyn Halt) -> Self {
         Self { halt, is_tripped: AtomicBool::new(false) }
     }
 
-    /// An error if somebody was told to end.
+    /// Checks that the latch has not tripped.
     ///
     /// # Errors
     ///
-    /// See above.
+    /// If some work was told to stop.
     pub fn check(&self) -> Result<(), Halted> {
         if self.is_tripped.load(Ordering::Relaxed) { Err(Halted) } else { Ok(()) }
     }
@@ -61,14 +61,14 @@ impl Halt for Latch<'_> {
     }
 }
 
-/// How much work is done between two questions: bytes that are read or written, or what takes about as long. A few
-/// milliseconds, even where all of them become findings.
+/// Amount of work between two queries: bytes that are read or written, or work that takes about as long. This
+/// takes a few milliseconds, even if all of the bytes become findings.
 pub const STRIDE: usize = 64 << 10;
 
-/// The work to count for a finding that is compared, sorted or rendered.
+/// Amount of work that a finding counts for when it is compared, sorted or rendered.
 pub const PER_FINDING: usize = 256;
 
-/// Counts work, and asks a [`Halt`] after each [`STRIDE`].
+/// Counts work, and queries a [`Halt`] after each [`STRIDE`].
 #[derive(Clone, Debug)]
 pub struct Pace<'a> {
     halt: &'a dyn Halt,
@@ -76,16 +76,16 @@ pub struct Pace<'a> {
 }
 
 impl<'a> Pace<'a> {
-    /// Asks for the first time with the first work.
+    /// Creates a counter that queries `halt` on the first call of [`Self::spend`].
     pub fn new(halt: &'a dyn Halt) -> Self {
         Self { halt, left: 0 }
     }
 
-    /// Counts `work` that is about to be done.
+    /// Counts `work` that is about to start.
     ///
     /// # Errors
     ///
-    /// If it is to end now.
+    /// If work must stop now.
     pub fn spend(&mut self, work: usize) -> Result<(), Halted> {
         match self.left.checked_sub(work) {
             Some(left) => self.left = left,
@@ -96,7 +96,7 @@ impl<'a> Pace<'a> {
     }
 }
 
-/// The items of an iterator, until work is to end.
+/// An iterator that ends early when work must stop.
 #[derive(Clone, Debug)]
 pub struct Until<'a, I, W> {
     items: I,
@@ -105,7 +105,7 @@ pub struct Until<'a, I, W> {
     is_over: bool,
 }
 
-/// The items of `items` until `halt` is due; `work_of` says how much work there is in each.
+/// Iterates over `items` until `halt` is due. `work_of` returns the amount of work per item.
 pub fn until<'a, I: IntoIterator, W: Fn(&I::Item) -> usize>(
     halt: &'a dyn Halt,
     items: I,
@@ -136,7 +136,7 @@ pub(crate) mod testing {
 
     use super::*;
 
-    /// Is due after it was asked so many times, and counts the questions.
+    /// A [`Halt`] that becomes due after a number of queries, and counts them.
     #[derive(Debug)]
     pub(crate) struct After {
         left: AtomicUsize,
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn work_ends_within_a_stride_after_it_is_due() {
+    fn work_stops_within_a_stride_after_it_is_due() {
         let halt = After::new(3);
         let mut pace = Pace::new(&halt);
         let done = (0..).take_while(|_| pace.spend(1000).is_ok()).count();
@@ -178,26 +178,26 @@ mod tests {
     }
 
     #[test]
-    fn a_single_large_piece_of_work_is_asked_for_as_well() {
+    fn a_single_large_amount_of_work_queries_the_halt() {
         let halt = After::new(2);
         let mut pace = Pace::new(&halt);
         assert_eq!((0..).take_while(|_| pace.spend(10 * STRIDE).is_ok()).count(), 2);
     }
 
     #[test]
-    fn items_end_when_it_is_due_and_not_before() {
+    fn items_end_when_the_halt_is_due() {
         let all: Vec<_> = until(&Never, 0..10, |_| STRIDE).collect();
         assert_eq!(all, (0..10).collect::<Vec<_>>());
         let halt = After::new(4);
         let latch = Latch::new(&halt);
         assert_eq!(until(&latch, 0..10, |_| 2 * STRIDE).count(), 4);
         assert_eq!(latch.check(), Err(Halted));
-        assert_eq!(until(&latch, 0..10, |_| 1).count(), 0, "it stays due");
-        assert_eq!(halt.asked(), 5, "and nobody is asked again");
+        assert_eq!(until(&latch, 0..10, |_| 1).count(), 0, "the latch stays due");
+        assert_eq!(halt.asked(), 5, "and the halt is not queried again");
     }
 
     #[test]
-    fn a_latch_that_nobody_tripped_is_clean() {
+    fn a_latch_that_has_not_tripped_is_ok() {
         let latch = Latch::new(&Never);
         assert_eq!(until(&latch, 0..10, |_| STRIDE).count(), 10);
         assert_eq!(latch.check(), Ok(()));

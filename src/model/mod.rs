@@ -1,4 +1,4 @@
-//! The values that every layer shares. Knows nothing of how they are made or shown.
+//! Values that all layers share. Does not know how they are computed or shown.
 
 #[cfg(feature = "engine")]
 pub mod blind_spot;
@@ -13,7 +13,6 @@ pub mod error;
 #[cfg(feature = "engine")]
 pub mod event;
 #[cfg(feature = "engine")]
-pub mod explain;
 #[cfg(feature = "engine")]
 pub mod finding;
 #[cfg(feature = "engine")]
@@ -23,7 +22,6 @@ pub mod golden;
 #[cfg(feature = "engine")]
 pub mod halt;
 #[cfg(feature = "engine")]
-pub mod key;
 #[cfg(feature = "engine")]
 pub mod outcome;
 pub mod path;
@@ -43,6 +41,8 @@ pub mod suppression;
 pub mod task;
 #[cfg(all(any(test, fuzzing), feature = "engine"))]
 pub(crate) mod testing;
+#[cfg(feature = "engine")]
+pub mod text;
 #[cfg(feature = "engine")]
 pub mod tool;
 #[cfg(feature = "engine")]

@@ -1,4 +1,4 @@
-//! What came of a run: statuses, states, verdicts, and the one number that the shell sees.
+//! The outcome of a run: statuses, states of findings, verdicts of tools, and the exit code.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,89 +17,90 @@ use super::ratchet::Number;
 use super::style::Migration;
 use super::suppression::Suppression;
 use super::task::{Plan, Status};
+use super::text::Text;
 
-/// Everything that a run found out, in the order of its plan.
+/// The complete outcome of a run, in the order of its plan.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What was run.
+    /// The plan that was run.
     pub plan: Arc<Plan>,
-    /// One entry a task of the graph.
+    /// One entry per task of the graph.
     pub tasks: Vec<TaskOutcome>,
-    /// One entry a batch, by rank.
+    /// One entry per batch, by rank.
     pub batches: Vec<Timing>,
-    /// One entry a tool of the graph.
+    /// One entry per tool of the graph.
     pub tools: Vec<ToolOutcome>,
     /// Every finding with its state, sorted.
     pub findings: Vec<Compared>,
-    /// What build scripts have generated, sorted.
+    /// Files that build scripts generated, sorted.
     pub generated: Vec<Generated>,
-    /// What the baseline has and the run has not, sorted.
+    /// Baseline entries that match no finding, sorted.
     pub gone: Vec<Gone>,
-    /// Every suppression of the configuration with what came of it, in order.
+    /// Every suppression of the configuration with its effect, in order.
     pub suppressions: Vec<Suppressing>,
-    /// The day by which it was judged which of them have expired; `None` where none ever does.
+    /// The date by which suppressions expire; `None` if none has an expiry date.
     pub as_of: Option<Date>,
-    /// What there is to say of golden files beside the findings.
+    /// Golden files to write or remove.
     pub goldens: Goldens,
-    /// The numbers that may only get better, sorted by tool, then name.
+    /// Ratcheted numbers, sorted by tool, then name.
     pub numbers: Vec<Number>,
-    /// What no tool looks at, sorted; `None` if nobody looked for it.
+    /// Blind spots, sorted; `None` if the run did not look for them.
     pub blind_spots: Option<Vec<BlindSpot>>,
-    /// How it ended.
+    /// The end of the run.
     pub end: End,
-    /// How many processes ran at once at the most.
+    /// Maximum number of processes that ran in parallel.
     pub parallel: usize,
 }
 
-/// Golden files that are to be written, and those that are of no use.
+/// Golden files to write, and orphaned ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Goldens {
-    /// The texts that are accepted, under `--bless`, where they are not those on disk.
+    /// Accepted texts that differ from the files, under `--bless`.
     pub accepted: BTreeMap<RelPath, String>,
-    /// Those that nothing prints any more, sorted; none unless the run left nothing out.
+    /// Golden files without a task that would compare them, sorted. Empty if the run left anything out.
     pub orphans: Vec<RelPath>,
 }
 
-/// What became of a task.
+/// The outcome of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskOutcome {
-    /// Its own normalized verdict.
+    /// The status of this task.
     pub status: Status,
-    /// Whether it left something running that held its output open, which was complete all the same.
+    /// True if it left a process running that held its output open, although the output was complete.
     pub is_leaky: bool,
-    /// When and how it ran: the same for all tasks of a process.
+    /// The timing of its process, shared by all tasks of that process.
     pub timing: Arc<Timing>,
 }
 
-/// When and how something ran: the part in which identical runs may differ.
+/// Timing and other facts of an execution that may differ between identical runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
-    /// Since the run began.
+    /// Time from the start of the run.
     pub start: Duration,
-    /// How long it took.
+    /// Time that it took.
     pub duration: Duration,
-    /// Which of the parallel slots ran it.
+    /// Index of the parallel slot that ran it.
     pub slot: u32,
-    /// How many processes it took.
+    /// Number of processes that were started.
     pub attempts: u32,
-    /// The exit code of the process or, negative, the signal that ended it.
+    /// The exit code of the process or, if negative, the signal that ended it.
     pub raw_exit: Option<i32>,
-    /// Whether the result was known.
+    /// Cache status of the result.
     pub cache: Cache,
 }
 
-/// Whether a result was known.
+/// Cache status of a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cache {
-    /// It was: nothing had to be run.
+    /// The result was cached, so nothing was run.
     Hit,
-    /// It was not.
+    /// The result was not cached.
     #[default]
     Miss,
 }
 
 impl Cache {
-    /// As written in artifacts.
+    /// Returns the name in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Hit => "hit",
@@ -108,7 +109,7 @@ impl Cache {
     }
 }
 
-/// A finding and how it relates to the baseline.
+/// A finding compared with the baseline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compared {
     /// The finding.
@@ -116,69 +117,70 @@ pub struct Compared {
     /// [`State::New`], [`State::Unchanged`], [`State::Updated`] or [`State::Suppressed`].
     pub state: State,
     /// The entry that accepts it; `None` if it is new or suppressed.
-    pub accepted: Option<Accepted>,
-    /// The suppression that it is suppressed by, as an index into those of the configuration.
+    pub accepted: Option<Box<Accepted>>,
+    /// Index of the suppression in the configuration, if it is suppressed.
     pub suppressed_by: Option<usize>,
-    /// On a new finding that has identical ones beside it: how many there are.
+    /// For a new finding with identical ones: their number.
     pub identical: Option<Identical>,
 }
 
-/// The entry of the baseline that a finding was matched with.
+/// The baseline entry that a finding was matched with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// The number of the pass that matched them, counted from 1 as in the documentation.
+    /// The matching pass that found it, numbered from 1 as in the documentation.
     pub pass: u8,
-    /// As the baseline has it.
+    /// The entry in the baseline.
     pub entry: Entry,
 }
 
-/// "1 of 3 identical is new".
+/// Numbers of identical findings, as in "1 of 3 identical is new".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identical {
-    /// How many of them are new.
+    /// Number of new ones.
     pub new: usize,
-    /// All with this id.
+    /// Number of all findings with this id.
     pub total: usize,
 }
 
-/// A baseline entry that accepts nothing.
+/// A baseline entry that matches no finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gone {
-    /// Its namespace.
-    pub ns: String,
+    /// Namespace of the entry.
+    pub ns: Text,
     /// The entry.
     pub entry: Entry,
-    /// [`State::Fixed`], [`State::Unknown`], or [`State::Suppressed`] if what it would accept is suppressed.
+    /// [`State::Fixed`], [`State::Unknown`], or [`State::Suppressed`] if the findings it would accept are
+    /// suppressed.
     pub state: State,
-    /// If its code still stands and this run did not look at it, why.
+    /// If its code still exists and this run did not check it, the reason.
     pub unseen: Option<String>,
 }
 
-/// A suppression and what came of it.
+/// A suppression with its effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suppressing {
-    /// As configured.
+    /// The suppression as configured.
     pub suppression: Suppression,
-    /// How many findings it matches.
+    /// Number of findings it matches.
     pub matched: usize,
-    /// Whether it holds.
+    /// The effect.
     pub effect: Effect,
 }
 
-/// Whether a suppression holds.
+/// Effect of a suppression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
-    /// It does.
+    /// It suppresses findings, or may do so.
     Active,
-    /// It did, until its last day.
+    /// Its expiry date has passed.
     Expired,
-    /// It matches nothing, though all was looked at that it could be about.
+    /// It matches nothing, although everything it could apply to was checked.
     Unused,
 }
 
 impl Effect {
-    /// As written in artifacts.
+    /// Returns the name in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -188,79 +190,81 @@ impl Effect {
     }
 }
 
-/// What a tool came to.
+/// The outcome of a tool.
 #[derive(Clone, Debug, Default)]
 pub struct ToolOutcome {
-    /// The first line that it prints of its version, if it was asked and answered.
+    /// First line of the output of its version command, if that succeeded.
     pub version: Option<String>,
-    /// The revision of the database that it looked things up in, if it told.
+    /// Revision of the advisory database, if it states one.
     pub database: Option<String>,
-    /// What it looked at, in numbers that it states.
+    /// Numbers of items that it checked.
     pub census: Totals,
-    /// The command that applies the fixes which it proposes, if it is known.
+    /// The command that applies the proposed fixes, if it is known.
     pub fix: Option<Vec<String>>,
-    /// How it ended.
+    /// The verdict.
     pub verdict: Verdict,
-    /// Findings that are not in the baseline.
+    /// Number of findings that are not in the baseline.
     pub new: usize,
-    /// Those of them that are there because the style edition changed.
+    /// New findings that a changed style edition causes.
     pub migration: Option<Migration>,
-    /// Findings that are.
+    /// Number of findings in the baseline.
     pub unchanged: usize,
-    /// Findings that are, with code that was edited since.
+    /// Number of findings in the baseline whose code was edited since.
     pub updated: usize,
-    /// Findings that are suppressed.
+    /// Number of suppressed findings.
     pub suppressed: usize,
-    /// Baseline entries of its namespaces that are gone.
+    /// Number of baseline entries of its namespaces that are gone.
     pub fixed: usize,
-    /// Baseline entries of its namespaces that could not be judged.
+    /// Number of baseline entries of its namespaces that could not be checked.
     pub unknown: usize,
-    /// Tasks with nothing to judge.
+    /// Number of tasks with nothing to check.
     pub skipped: usize,
-    /// What got no verdict and why: a unit or a package, and the reason; sorted.
+    /// Units and packages without a result, with the reason; sorted.
     pub incomplete: Vec<(String, String)>,
-    /// Messages of the tool that are no findings and change no verdict, sorted.
+    /// Messages of the tool that are not findings and don't affect the verdict, sorted.
     pub notices: Vec<String>,
-    /// What passed and left something running that held its output open: units, or tests where the runner names them;
-    /// sorted.
+    /// Units (or tests, if the runner names them) that passed but left a process running that held their
+    /// output open; sorted.
     pub leaky: Vec<String>,
-    /// Where that is kept which its processes printed, if they left something without a verdict. No part of any artifact.
+    /// Files with the output of processes that left something without a result. Not part of any artifact.
     pub kept: Vec<PathBuf>,
-    /// Why not all of that could be kept.
+    /// Reason why some of that output could not be stored.
     pub not_kept: Option<String>,
-    /// If `genti.lock` has another version. No part of any artifact.
+    /// Set if `genti.lock` has another version. Not part of any artifact.
     pub other_version: Option<OtherVersion>,
 }
 
-/// What it means that a tool is at another version than the locked one.
+/// A tool whose version differs from the locked one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OtherVersion {
-    /// The locked version, as the tool told it.
+    /// The locked version, as the tool printed it.
     pub locked: String,
-    /// How many of its new findings are of rules that the locked version did not have; `None` if it is not known which
-    /// those are.
+    /// Number of new findings from rules that the locked version did not have; `None` if these rules are
+    /// unknown.
     pub by_new_rules: Option<usize>,
 }
 
-/// How a tool ended.
+/// Verdict on a tool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Nothing new was found, and everything was looked at.
+    /// Everything was checked, and there are no new findings.
     #[default]
     Passed,
-    /// Something new was found.
+    /// There are new findings.
     Failed,
-    /// Not everything was looked at.
+    /// Not everything was checked.
     Incomplete,
-    /// Nothing was looked at: the tool is not installed, nor did anybody ask for it. A gate is incomplete then.
+    /// Nothing was checked, because the tool is not installed. It is not required either; in a gate this is
+    /// incomplete.
     Missing,
-    /// Nothing was looked at: no file of the whole workspace is one of the tool's. A gate is incomplete then.
+    /// Nothing was checked, because no file in the whole workspace is relevant for the tool. In a gate this
+    /// is incomplete.
     Empty,
 }
 
 impl Verdict {
-    /// As written in artifacts.
+    /// Returns the name in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -272,40 +276,42 @@ impl Verdict {
     }
 }
 
-/// What fails a run beside new findings. The default is that of `run`; a gate wants more.
+/// Further conditions that fail a run besides new findings. The default is that of `run`; `check` is
+/// stricter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Strict {
-    /// A stale baseline entry or an orphaned golden file fails it.
+    /// Stale baseline entries and orphaned golden files fail the run.
     pub stale: bool,
-    /// A required tool that is not installed, or has nothing to look at, makes it incomplete.
+    /// A required tool that is not installed, or has nothing to check, makes the run incomplete.
     pub absent: bool,
 }
 
-/// How a run ended: the process's exit code is a public interface. Where several hold, the first in the order
-/// signal, bug, usage, artifacts, drift, incomplete, failed, passed wins.
+/// The end of a run, which determines the exit code of the process. Exit codes are a public interface. If
+/// several apply, the first one wins in the order signal, bug, usage, artifacts, drift, incomplete, failed,
+/// passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// 0: every required tool looked at everything and found nothing new.
+    /// 0: every required tool checked everything and found nothing new.
     Passed,
-    /// 1: a required tool found something new, `check` a stale baseline entry or an orphaned golden file, or `verify`
-    /// something that varies.
+    /// 1: new findings of a required tool, a stale baseline entry or orphaned golden file in `check`, or a
+    /// difference in `verify`.
     Failed,
     /// 2: a mistake in the command line or the configuration.
     Usage,
-    /// 3: a required tool has no verdict on something.
+    /// 3: something has no result of a required tool.
     Incomplete,
     /// 4: the artifacts could not be written.
     NotWritten,
-    /// 5: what was run, or is to be, is not what is configured.
+    /// 5: the run differs from the configuration.
     Drift,
-    /// 101: a bug in this program.
+    /// 101: a bug in genti.
     Bug,
-    /// 128 + n: signal n ended the run.
+    /// 128 + n: signal n stopped the run.
     Signal(i32),
 }
 
 impl End {
-    /// The exit code.
+    /// Returns the exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Passed => 0,
@@ -319,7 +325,7 @@ impl End {
         }
     }
 
-    /// As written in artifacts.
+    /// Returns the name in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Passed => "passed",

@@ -1,18 +1,19 @@
-//! The one path type of this program, and its one order.
+//! The only path type of genti, and its order.
 //!
 //! A [`RelPath`] is relative to the workspace root: bytes, joined by `/`, ordered bytewise as a whole. It
-//! does not know whether anything is found at it, nor where the workspace lies.
+//! does not know whether a file exists there, or where the workspace is.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// A path relative to the workspace root: bytes, `/`-joined, ordered bytewise.
 ///
-/// The root itself is the empty path, shown as `.`. Paths outside the root begin with `..`.
+/// The root itself is the empty path, shown as `.`. Paths outside the root start with `..`.
 ///
-/// The order is that of the whole byte string, so `a.txt` comes before `a/b` (`.` is less than `/`). Sorting
-/// directory by directory gives another order; there is no second one in this program.
+/// The order compares the whole byte string, so `a.txt` comes before `a/b` (`.` is less than `/`). Sorting
+/// directory by directory would give another order, which genti never uses.
 ///
 /// ```
 /// use genti::path::RelPath;
@@ -22,10 +23,24 @@ use std::path::{Component, Path, PathBuf};
 /// assert_eq!(paths[0], RelPath::new("a.txt"));
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "engine", derive(serde::Serialize, serde::Deserialize))]
-pub struct RelPath(Box<[u8]>);
+#[cfg_attr(feature = "engine", derive(serde::Deserialize), serde(from = "Box<[u8]>"))]
+pub struct RelPath(Arc<[u8]>);
 
-/// The same bytes as a [`Path`].
+#[cfg(feature = "engine")]
+impl serde::Serialize for RelPath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.as_ref().serialize(serializer)
+    }
+}
+
+#[cfg(feature = "engine")]
+impl From<Box<[u8]>> for RelPath {
+    fn from(bytes: Box<[u8]>) -> Self {
+        Self(bytes.into())
+    }
+}
+
+/// Returns the same bytes as a [`Path`].
 pub(crate) fn os_path(bytes: &[u8]) -> Cow<'_, Path> {
     #[cfg(unix)]
     {
@@ -37,22 +52,22 @@ pub(crate) fn os_path(bytes: &[u8]) -> Cow<'_, Path> {
 }
 
 impl RelPath {
-    /// Takes `bytes` as they are; `.` and the empty string both mean the root.
+    /// Creates a path from `bytes` without changes, except that `.` becomes the empty path.
     pub fn new(bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         if bytes == b"." { Self::default() } else { Self(bytes.into()) }
     }
 
-    /// The same without a copy: `bytes` are no `.`.
+    /// Creates a path without copying `bytes`, which must not be `.`.
     #[cfg(feature = "engine")]
     pub(crate) fn of(bytes: Vec<u8>) -> Self {
         debug_assert_ne!(bytes, b".");
         Self(bytes.into())
     }
 
-    /// The path from `root` to `path`; both must be absolute. Where `path` is not below `root`, the result
-    /// begins with as many `..` as needed. `None` if `path` can't be expressed (a relative path, or another
-    /// drive).
+    /// Returns the path from `root` to `path`, both of which must be absolute. If `path` is not below `root`,
+    /// the result starts with as many `..` as needed. Returns `None` if `path` can't be expressed (a relative
+    /// path, or another drive).
     pub fn between(root: &Path, path: &Path) -> Option<Self> {
         if !path.is_absolute() {
             return None;
@@ -85,7 +100,8 @@ impl RelPath {
         Some(Self(bytes.into()))
     }
 
-    /// `path` without `.` and `..`, by its text alone: as cargo reads the paths in manifests, and compilers name files.
+    /// Removes `.` and `..` from `path` lexically, like cargo does in manifests and compilers do in file
+    /// names.
     pub(crate) fn without_dots(path: &Path) -> PathBuf {
         let mut clean = PathBuf::new();
         for part in path.components() {
@@ -98,22 +114,23 @@ impl RelPath {
         clean
     }
 
-    /// The bytes, without escapes.
+    /// Returns the bytes, without escapes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether this is the workspace root itself.
+    /// Returns true if this is the workspace root itself.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether this path leaves the workspace root.
+    /// Returns true if this path is outside the workspace root.
     pub fn is_outside(&self) -> bool {
         &*self.0 == b".." || self.0.starts_with(b"../")
     }
 
-    /// The directory that holds this path; the root for a path without `/`, `None` for the root.
+    /// Returns the directory that contains this path: the root for a path without `/`, and `None` for the
+    /// root.
     pub fn parent(&self) -> Option<Self> {
         if self.is_root() {
             return None;
@@ -126,18 +143,18 @@ impl RelPath {
         )
     }
 
-    /// The bytes of the directory that holds this path: none for a path without `/`.
+    /// Returns the bytes of the directory that contains this path, which are empty for a path without `/`.
     pub fn dir(&self) -> &[u8] {
         &self.0[..self.0.iter().rposition(|&b| b == b'/').unwrap_or(0)]
     }
 
-    /// The last part of this path; empty for the root.
+    /// Returns the last component of this path, which is empty for the root.
     pub fn file_name(&self) -> &[u8] {
         let start = self.0.iter().rposition(|&b| b == b'/').map_or(0, |at| at + 1);
         &self.0[start..]
     }
 
-    /// This path with `part` below it.
+    /// Appends `part` to this path.
     pub fn join(&self, part: impl AsRef<[u8]>) -> Self {
         let part = part.as_ref();
         if self.is_root() {
@@ -149,7 +166,8 @@ impl RelPath {
         Self([&self.0, b"/".as_slice(), part].concat().into())
     }
 
-    /// Where `path`, as seen from this directory, lies as seen from where this one does. `None` if it leads out.
+    /// Resolves `path` relative to this directory, including its `..`. Returns `None` if it leads out of the
+    /// root.
     pub fn resolve(&self, path: &Self) -> Option<Self> {
         let mut parts: Vec<&[u8]> = Vec::new();
         for part in [self, path].into_iter().flat_map(|path| path.0.split(|&byte| byte == b'/')) {
@@ -164,7 +182,7 @@ impl RelPath {
         Some(Self(parts.join(&b'/').into()))
     }
 
-    /// Whether this path is `dir` or lies below it. Everything that is not outside lies below the root.
+    /// Returns true if this path is `dir` or below it. All paths that are not outside are below the root.
     pub fn is_within(&self, dir: &Self) -> bool {
         if dir.is_root() {
             return !self.is_outside();
@@ -172,25 +190,25 @@ impl RelPath {
         self.0.strip_prefix(&*dir.0).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
     }
 
-    /// The place on disk, below `root`.
+    /// Returns the path on disk, below `root`.
     pub fn to_path(&self, root: &Path) -> PathBuf {
         if self.is_root() { root.to_path_buf() } else { root.join(self.as_os_path()) }
     }
 
-    /// The same bytes as a relative [`Path`].
+    /// Returns the same bytes as a relative [`Path`].
     pub fn as_os_path(&self) -> Cow<'_, Path> {
         os_path(&self.0)
     }
 
-    /// The same as a text, where nothing of it has to be escaped to be written.
+    /// Returns the path as text if no escapes are needed.
     pub(crate) fn plain(&self) -> Option<&str> {
-        // Most are: one look at each byte, and none at characters.
+        // Most paths are plain ASCII, which needs no look at characters.
         let is_plain = self.0.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'%');
         let text = std::str::from_utf8(&self.0).ok()?;
         (!self.is_root() && (is_plain || !text.contains(is_escaped))).then_some(text)
     }
 
-    /// Reads what [`Display`](fmt::Display) wrote.
+    /// Parses the output of [`Display`](fmt::Display).
     pub fn unescape(text: &str) -> Self {
         let bytes = text.as_bytes();
         let mut out = Vec::with_capacity(bytes.len());
@@ -207,8 +225,9 @@ impl RelPath {
     }
 }
 
-/// UTF-8, with `%XX` for every byte that is not part of valid UTF-8, for those of characters that would end a line, steer a
-/// terminal or hide in a text, and for `%` itself: no two paths are written alike, and each can be read back.
+/// Writes the path as UTF-8. `%XX` stands for bytes that are not valid UTF-8, for characters that would end a
+/// line, control a terminal or be invisible, and for `%` itself. Different paths have different texts, and
+/// each text can be parsed again.
 impl fmt::Display for RelPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_root() {
@@ -237,8 +256,9 @@ fn is_escaped(c: char) -> bool {
     c == '%' || c.is_control() || steers(c)
 }
 
-/// Whether `c` steers what shows it, hides in it, or turns it around: control and bidirectional characters, ends of lines
-/// of other alphabets, and what takes no room. Newlines and tabs don't.
+/// Returns true if `c` controls the terminal, is invisible, or changes the text direction: control and
+/// bidirectional characters, Unicode line separators, and zero-width characters. Newlines and tabs are
+/// allowed.
 pub(crate) fn steers(c: char) -> bool {
     (c.is_control() && c != '\n' && c != '\t')
         || matches!(
@@ -266,14 +286,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_is_that_of_the_whole_byte_string() {
+    fn the_order_compares_whole_byte_strings() {
         let mut paths = ["b", "a/b", "a", "a.txt", "a/a"].map(RelPath::new);
         paths.sort();
         assert_eq!(paths, ["a", "a.txt", "a/a", "a/b", "b"].map(RelPath::new));
     }
 
     #[test]
-    fn no_name_is_lost_when_written() {
+    fn every_written_path_can_be_parsed() {
         for bytes in
             [&b"plain"[..], b"100%", b"%41", b"\xff\xfe/x", b"new\nline", b"\xe2\x82", "\u{fc}".as_bytes()]
         {
@@ -284,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_would_steer_what_shows_it_is_written_in_escapes() {
+    fn a_name_with_control_characters_is_escaped() {
         for (name, written) in [
             ("a\nb\r\t", "a%0Ab%0D%09"),
             ("\u{1b}[31mred", "%1B[31mred"),
@@ -298,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn between_climbs_out_of_the_root() {
+    fn between_may_lead_out_of_the_root() {
         let between =
             |path: &str| RelPath::between(Path::new("/w/root"), Path::new(path)).unwrap().to_string();
         assert_eq!(between("/w/root/src/lib.rs"), "src/lib.rs");
@@ -308,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_resolved_below_the_start_and_not_above() {
+    fn a_path_is_resolved_below_the_root_only() {
         let resolve = |base: &str, path: &str| RelPath::new(base).resolve(&RelPath::new(path));
         assert_eq!(resolve(".", "src/lib.rs"), Some(RelPath::new("src/lib.rs")));
         assert_eq!(resolve("a/b", "../c"), Some(RelPath::new("a/c")));
@@ -318,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn within_respects_the_ends_of_names() {
+    fn is_within_compares_whole_components() {
         let dir = RelPath::new("a/b");
         assert!(RelPath::new("a/b/c").is_within(&dir));
         assert!(RelPath::new("a/b").is_within(&dir));

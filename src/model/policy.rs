@@ -1,4 +1,5 @@
-//! Order, batch, seed and time caps: what decides how a graph is run, never what it finds.
+//! Policy and selection. The policy (order, batch, seed, time limits) affects how a graph is run, but never
+//! the findings.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -6,17 +7,17 @@ use std::time::Duration;
 
 use super::digest::{ContentHash, Sink};
 
-/// How the tasks of a graph are ordered. Every order ends with: shuffle key (0 for seed 0), path, hash, index.
+/// Order of the tasks of a graph. Ties are broken by shuffle key (0 for seed 0), path, hash and index.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
-    /// By nothing else.
+    /// No further criterion.
     #[default]
     Deterministic,
-    /// Packages after the members that they depend on.
+    /// Packages after the members they depend on.
     Topo,
     /// Required tools before optional ones.
     RequiredFirst,
-    /// What is most likely to fail first.
+    /// Tasks with the highest risk first.
     RiskFirst,
 }
 
@@ -39,17 +40,17 @@ impl fmt::Display for Order {
     }
 }
 
-/// How the ordered tasks are cut into batches.
+/// Policy that cuts the ordered tasks into batches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Batch {
-    /// By each tool's caps, at boundaries that an added file moves as little as possible.
+    /// By the caps of each tool, at boundaries that move as little as possible when a file is added.
     #[default]
     Auto,
-    /// By count: at most so many tasks in a batch.
+    /// At most this number of tasks per batch.
     Count(NonZeroU32),
-    /// One batch a tool: never two steps of it at once.
+    /// One batch per tool, so its steps never run in parallel.
     ByTool,
-    /// One batch a package, with a step for each tool.
+    /// One batch per package, with a step per tool.
     ByPath,
 }
 
@@ -64,7 +65,7 @@ impl fmt::Display for Batch {
     }
 }
 
-/// A policy value that could not be read; the message names the choices.
+/// An invalid policy value. The message lists the choices.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PolicyError(pub String);
@@ -75,7 +76,7 @@ impl std::str::FromStr for Order {
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         Self::ALL.into_iter().find(|order| order.as_str() == text).ok_or_else(|| {
             PolicyError(format!(
-                "unknown order `{text}`; choose `deterministic`, `topo`, `required-first` or `risk-first`"
+                "unknown order `{text}`, expected `deterministic`, `topo`, `required-first` or `risk-first`"
             ))
         })
     }
@@ -91,7 +92,7 @@ impl std::str::FromStr for Batch {
             "by-path" => Ok(Self::ByPath),
             _ => text.parse().map(Self::Count).map_err(|_| {
                 PolicyError(format!(
-                    "unknown batch policy `{text}`; choose `auto`, `by-tool`, `by-path` or a number of tasks from 1 up"
+                    "unknown batch policy `{text}`, expected `auto`, `by-tool`, `by-path` or a number of tasks (at least 1)"
                 ))
             }),
         }
@@ -101,29 +102,29 @@ impl std::str::FromStr for Batch {
 /// The policy of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// How tasks are ordered.
+    /// Order of the tasks.
     pub order: Order,
-    /// How they are cut into batches.
+    /// Batch policy.
     pub batch: Batch,
-    /// Shuffles the order; 0 does not.
+    /// Seed that shuffles the order, or 0 for no shuffling.
     pub seed: u64,
-    /// The time that one task may take.
+    /// Time limit of each task.
     pub per_task_timeout: Option<Duration>,
-    /// The time that the whole run may take.
+    /// Time limit of the whole run.
     pub max_duration: Option<Duration>,
-    /// What becomes of blind spots.
+    /// Treatment of blind spots.
     pub blind_spots: BlindSpots,
 }
 
-/// What becomes of what no tool of a run looks at. Decides no id.
+/// Treatment of blind spots. Affects no id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BlindSpots {
-    /// Reports list them.
+    /// List them in reports.
     #[default]
     Report,
-    /// Each is a finding as well.
+    /// Also turn each into a finding.
     Deny,
-    /// Nobody looks for them.
+    /// Don't look for them.
     Ignore,
 }
 
@@ -147,24 +148,24 @@ impl std::str::FromStr for BlindSpots {
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         Self::ALL.into_iter().find(|one| one.to_string() == text).ok_or_else(|| {
             PolicyError(format!(
-                "unknown value `{text}` for blind spots; choose `report`, `deny` or `ignore`"
+                "unknown value `{text}` for blind spots, expected `report`, `deny` or `ignore`"
             ))
         })
     }
 }
 
-/// How many processes run at once. No part of the plan.
+/// Number of processes to run in parallel. Not part of the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Parallel {
-    /// As many as this machine has cores for us.
+    /// One per core that is available to us.
     #[default]
     Auto,
-    /// At most so many, up to [`Parallel::MOST`].
+    /// At most this number, up to [`Parallel::MOST`].
     Count(NonZeroU32),
 }
 
 impl Parallel {
-    /// More than any machine has cores, and fewer than a pipe holds tokens.
+    /// Upper limit: more cores than any machine has, but fewer tokens than a pipe can hold.
     pub const MOST: u32 = 1024;
 }
 
@@ -177,7 +178,7 @@ impl std::str::FromStr for Parallel {
             _ => match text.parse::<NonZeroU32>() {
                 Ok(count) if count.get() <= Self::MOST => Ok(Self::Count(count)),
                 _ => Err(PolicyError(format!(
-                    "`{text}` is no number of processes; choose `auto` or a number from 1 to {}",
+                    "invalid number of processes `{text}`, expected `auto` or a number from 1 to {}",
                     Self::MOST
                 ))),
             },
@@ -194,17 +195,17 @@ impl fmt::Display for Parallel {
     }
 }
 
-/// Where cargo builds during a run. No part of the plan, and nothing that is found depends on it.
+/// Build directory of cargo during a run. Not part of the plan, and does not affect findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BuildDir {
-    /// [`One`](Self::One) or [`Lanes`](Self::Lanes), by how many processes may run at once.
+    /// [`One`](Self::One) or [`Lanes`](Self::Lanes), depending on the number of parallel processes.
     #[default]
     Auto,
-    /// In one directory of our own: one cargo at a time.
+    /// A single directory, used by one cargo at a time.
     One,
-    /// In one directory for each of cargo's lanes.
+    /// One directory per cargo lane.
     Lanes,
-    /// In the user's own target directory.
+    /// The user's own target directory.
     Shared,
 }
 
@@ -228,43 +229,45 @@ impl std::str::FromStr for BuildDir {
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         Self::ALL.into_iter().find(|dir| dir.to_string() == text).ok_or_else(|| {
-            PolicyError(format!("`{text}` is no build directory; choose `auto`, `one`, `lanes` or `shared`"))
+            PolicyError(format!(
+                "unknown build directory `{text}`, expected `auto`, `one`, `lanes` or `shared`"
+            ))
         })
     }
 }
 
-/// What of the workspace a run looks at, in cargo's words.
+/// The selected part of the workspace, and the build flags, as in cargo's command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// The selected packages by name, sorted; empty means all of them.
+    /// Names of the selected packages, sorted; empty for all.
     pub packages: Vec<String>,
-    /// Packages left out, sorted.
+    /// Names of excluded packages, sorted.
     pub exclude: Vec<String>,
     /// Features, sorted.
     pub features: Vec<String>,
-    /// `--all-features`.
+    /// Value of `--all-features`.
     pub all_features: bool,
-    /// `--no-default-features`.
+    /// Value of `--no-default-features`.
     pub no_default_features: bool,
-    /// `--target`.
+    /// Value of `--target`.
     pub target: Option<String>,
-    /// `--cargo-profile`, cargo's `--profile`.
+    /// Value of `--cargo-profile`, which is cargo's `--profile`.
     pub cargo_profile: Option<String>,
-    /// Only these tools, sorted; empty means all of them.
+    /// Names of the selected tools, sorted; empty for all.
     pub tools: Vec<String>,
-    /// Not these tools, sorted.
+    /// Names of excluded tools, sorted.
     pub skip_tools: Vec<String>,
-    /// Only what changed since this commit, and what depends on it.
+    /// Revision of `--since`: select only what changed since then, and its dependents.
     pub since: Option<String>,
 }
 
 impl Selection {
-    /// Whether cargo builds for both in the same way, whatever the packages and tools.
+    /// Returns true if both have the same build flags. Ignores packages and tools.
     pub fn builds_like(&self, other: &Self) -> bool {
         self.build_flags() == other.build_flags()
     }
 
-    /// Cargo's flags for features, target and profile; empty for the default build.
+    /// Returns cargo's flags for features, target and profile, or an empty text for the default build.
     pub fn build_flags(&self) -> String {
         let mut flags = Vec::new();
         if self.all_features {
@@ -282,8 +285,8 @@ impl Selection {
     }
 }
 
-/// The part that reaches the command line of cargo's own tools. Which packages are meant is fed by the graph,
-/// as the list that it resolves to.
+/// Hashes the part that is passed to cargo's own tools. The graph hashes the packages, as the list that they
+/// resolve to.
 impl ContentHash for Selection {
     fn feed(&self, sink: &mut dyn Sink) {
         sink.texts("features", &self.features);
@@ -299,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_can_be_read_again() {
+    fn displayed_values_can_be_parsed() {
         for order in Order::ALL {
             assert_eq!(order.to_string().parse::<Order>().unwrap(), order);
         }
@@ -312,10 +315,10 @@ mod tests {
     }
 
     #[test]
-    fn bad_values_name_the_choices() {
-        assert!("x".parse::<Order>().unwrap_err().0.contains("choose `deterministic`"));
-        assert!("target".parse::<BuildDir>().unwrap_err().0.contains("choose `auto`, `one`"));
-        assert!("0".parse::<Batch>().unwrap_err().0.contains("from 1 up"));
+    fn errors_about_values_list_the_choices() {
+        assert!("x".parse::<Order>().unwrap_err().0.contains("expected `deterministic`"));
+        assert!("target".parse::<BuildDir>().unwrap_err().0.contains("expected `auto`, `one`"));
+        assert!("0".parse::<Batch>().unwrap_err().0.contains("at least 1"));
         for count in ["0", "1025", "99999999999999"] {
             assert!(count.parse::<Parallel>().unwrap_err().0.contains("from 1 to 1024"), "{count}");
         }

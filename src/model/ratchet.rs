@@ -1,7 +1,7 @@
-//! Numbers that may only get better: what a tool states, what is accepted, and which way is better.
+//! Ratcheted numbers: numbers that a tool states and that may only improve relative to the accepted values.
 //!
-//! Numbers are decimal text from end to end. They are compared as scaled integers, so no digit is lost and no artifact
-//! holds a float.
+//! Numbers are decimal text everywhere. They are compared as scaled integers, so no digit is lost and no
+//! artifact contains a float.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,25 +9,25 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A decimal number, as it was written: `81.20`.
+/// A decimal number that keeps its original text, such as `81.20`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Decimal {
     text: String,
-    /// The number times ten to the [`Decimal::SCALE`].
+    /// The number times ten to the power of [`Decimal::SCALE`].
     scaled: i128,
 }
 
-/// That a text is no [`Decimal`].
+/// The error for a text that is not a [`Decimal`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a decimal number of up to 18 digits before and 15 behind the point")]
+#[error("`{0}` is not a decimal number with up to 18 digits before and 15 after the point")]
 pub struct NotDecimal(String);
 
 impl Decimal {
     const SCALE: usize = 15;
     const MOST_DIGITS: usize = 18;
 
-    /// How much more this is than `other`; less if it is below zero.
+    /// Returns the scaled difference from `other`.
     fn minus(&self, other: &Self) -> i128 {
         self.scaled - other.scaled
     }
@@ -83,7 +83,7 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// By value: `81.2` is `81.20`.
+/// Compares by value, so `81.2` equals `81.20`.
 impl PartialEq for Decimal {
     fn eq(&self, other: &Self) -> bool {
         self.scaled == other.scaled
@@ -104,21 +104,21 @@ impl Ord for Decimal {
     }
 }
 
-/// Which way a number is better.
+/// The direction in which a number improves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Better {
-    /// The more, the better.
+    /// Higher values are better.
     Higher,
-    /// The less, the better.
+    /// Lower values are better.
     Lower,
 }
 
 impl Better {
-    /// Both.
+    /// Both directions.
     pub const ALL: [Self; 2] = [Self::Higher, Self::Lower];
 
-    /// As written in the configuration and in artifacts.
+    /// Returns the name in the configuration and in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Higher => "higher",
@@ -126,7 +126,7 @@ impl Better {
         }
     }
 
-    /// The stricter of two accepted values: the one that is better.
+    /// Returns the stricter of two accepted values, which is the better one.
     pub fn stricter(self, one: Decimal, other: Decimal) -> Decimal {
         match self {
             Self::Higher => one.max(other),
@@ -134,8 +134,8 @@ impl Better {
         }
     }
 
-    /// How `value` compares with the `accepted` one: `Less` if it is worse by more than `tolerance`, `Greater` if it is
-    /// better by more than that.
+    /// Compares `value` with the `accepted` one: `Less` if it is worse by more than `tolerance`, `Greater` if
+    /// it is better by more than `tolerance`.
     pub fn compare(self, value: &Decimal, accepted: &Decimal, tolerance: Option<&Decimal>) -> Ordering {
         let gain = match self {
             Self::Higher => value.minus(accepted),
@@ -152,46 +152,46 @@ impl Better {
     }
 }
 
-/// How the numbers in a tool's output are read and judged.
+/// A configured pattern for numbers in the output of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberPattern {
-    /// The regular expression, with a group `value` and perhaps one `name`.
+    /// Regular expression with a group `value`, and optionally a group `name`.
     pub regex: String,
-    /// What the number is called, where no group says so.
+    /// Name of the number, if no group captures it.
     pub name: Option<String>,
-    /// Which way is better.
+    /// The direction of improvement.
     pub better: Better,
-    /// By how much it may differ from the accepted value.
+    /// Allowed difference from the accepted value.
     pub tolerance: Option<Decimal>,
-    /// What it counts in, such as `%`.
+    /// Unit of the number, such as `%`.
     pub unit: Option<String>,
 }
 
-/// A number that a tool has stated, judged. Artifacts have it as it is.
+/// A number of a tool with its state, as written in artifacts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Number {
-    /// The tool.
+    /// Name of the tool.
     pub tool: String,
-    /// The namespace of its line in the baseline.
+    /// Namespace of its line in the baseline.
     pub ns: String,
-    /// What it is called.
+    /// Name of the number.
     pub name: String,
-    /// What it is today.
+    /// Value in this run.
     pub value: Decimal,
-    /// The value that is accepted, if one is.
+    /// Accepted value, if there is one.
     pub accepted: Option<Decimal>,
-    /// Which way is better.
+    /// The direction of improvement.
     pub better: Better,
-    /// By how much it may differ.
+    /// Allowed difference from the accepted value.
     pub tolerance: Option<Decimal>,
-    /// What it counts in.
+    /// Unit of the number.
     pub unit: Option<String>,
-    /// How it compares; `None` if it was not judged: the run looked at less than the baseline is about.
+    /// The state; `None` if it was not compared, because the run covers less than the baseline.
     pub state: Option<NumberState>,
 }
 
 impl Number {
-    /// `value`, one of its own, with what it counts in: `81.20 %`.
+    /// Formats `value` with the unit of this number, such as `81.20 %`.
     pub fn with_unit(&self, value: &Decimal) -> String {
         match &self.unit {
             Some(unit) => format!("{value} {unit}"),
@@ -200,23 +200,23 @@ impl Number {
     }
 }
 
-/// How a number compares with the accepted value.
+/// State of a number relative to the accepted value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NumberState {
-    /// It is worse by more than the tolerance, or none is accepted yet.
+    /// Worse by more than the tolerance, or without an accepted value.
     New,
-    /// It is the same, within the tolerance.
+    /// Equal within the tolerance.
     Unchanged,
-    /// It is better by more than the tolerance: the accepted value is stale.
+    /// Better by more than the tolerance, so the accepted value is stale.
     Better,
 }
 
 impl NumberState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 3] = [Self::New, Self::Unchanged, Self::Better];
 
-    /// As written in artifacts.
+    /// Returns the name in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::New => "new",

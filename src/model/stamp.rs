@@ -1,6 +1,6 @@
-//! What a system tells of a file without reading it, and what is known of files that were read before.
+//! File stamps: metadata that shows, without reading a file, whether it has changed since it was last read.
 //!
-//! Knows nothing of the disk: who looks at it makes [`Stamp`]s, and who keeps a [`FileTable`] keeps bytes.
+//! Does not access the disk: callers create [`Stamp`]s from metadata, and store the bytes of a [`FileTable`].
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,36 +8,36 @@ use std::sync::Arc;
 use super::digest::Digest;
 use super::path::RelPath;
 
-/// How long after a file was last changed its stamp tells it from its next change, in nanoseconds: 2 seconds, the
-/// coarsest clock of a file system in use.
+/// Time in nanoseconds after which a change of a file is certain to change its stamp: 2 seconds, the coarsest
+/// timestamp resolution of file systems in use.
 ///
-/// What was changed less than that before it was looked at may be changed once more without another stamp, so it is
-/// read again the next time: as git does, see <https://git-scm.com/docs/racy-git>.
+/// A file that was changed less than that before it was read could change again without a new stamp, so it is
+/// read again next time. Git does the same, see <https://git-scm.com/docs/racy-git>.
 const SETTLED_AFTER: i64 = 2_000_000_000;
 
-/// A file as the system sees it. Equal stamps mean equal contents, if the stamp is settled.
+/// Metadata of a file. Equal stamps imply equal content if the stamp is settled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stamp {
-    /// Its size in bytes.
+    /// Size in bytes.
     pub len: u64,
-    /// When its content was last changed, in nanoseconds since 1970.
+    /// Time of the last change of the content, in nanoseconds since 1970.
     pub modified: i64,
-    /// When anything of it was last changed, in nanoseconds since 1970: unlike `modified`, nobody can set it. The
-    /// same as `modified` where the system does not tell.
+    /// Time of the last change of content or metadata, in nanoseconds since 1970. Unlike `modified`, it can't
+    /// be set by programs. The same as `modified` on systems without it.
     pub changed: i64,
-    /// Its number in the file system; 0 where there is none.
+    /// Inode number; 0 on systems without one.
     pub inode: u64,
 }
 
 impl Stamp {
-    /// As Unix tells it, whichever call was asked: times in seconds and nanoseconds.
+    /// Creates a stamp from Unix metadata, with times in seconds and nanoseconds.
     pub fn of_unix(len: u64, modified: (i64, i64), changed: (i64, i64), inode: u64) -> Self {
         let nanos =
             |(seconds, nanos): (i64, i64)| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
         Self { len, modified: nanos(modified), changed: nanos(changed), inode }
     }
 
-    /// Whether a later change would show, if the file was looked at `now`, in nanoseconds since 1970.
+    /// Returns true if any change after `now`, in nanoseconds since 1970, would change the stamp.
     pub fn is_settled(&self, now: i64) -> bool {
         self.modified.max(self.changed).saturating_add(SETTLED_AFTER) <= now
     }
@@ -46,24 +46,24 @@ impl Stamp {
 /// A file that was read before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownFile<'a> {
-    /// Its path, as in [`RelPath::as_bytes`].
+    /// Path, as in [`RelPath::as_bytes`].
     pub path: &'a [u8],
-    /// How it was seen; `None` if that proves nothing.
+    /// Stamp when it was read; `None` if the stamp was not settled.
     pub stamp: Option<Stamp>,
-    /// What was in it.
+    /// Digest of the content.
     pub digest: Digest,
-    /// The run in which it was first seen with this content.
+    /// Number of the first run with this content.
     pub since: u32,
-    /// The beginning of the digest that it had before, zero if there was none.
+    /// First bytes of the previous digest; zero if there was none.
     pub before: [u8; 8],
 }
 
-/// Files that were read before, sorted by path: packed, for there may be a hundred thousand, and all are looked at. A clone
-/// shares them.
+/// Files that were read before, sorted by path. Packed, because there may be a hundred thousand and all of
+/// them are visited. Clones share the bytes.
 #[derive(Clone, Debug, Default)]
 pub struct FileTable {
     bytes: Arc<Vec<u8>>,
-    /// Where in them the table is.
+    /// Range of the table in `bytes`.
     range: Range<usize>,
 }
 
@@ -77,23 +77,23 @@ impl PartialEq for FileTable {
 impl Eq for FileTable {}
 
 impl FileTable {
-    /// Takes what [`as_bytes`](Self::as_bytes) gave, which is `range` of `bytes`.
+    /// Creates a table from the output of [`as_bytes`](Self::as_bytes), found at `range` of `bytes`.
     pub fn from_bytes(bytes: Arc<Vec<u8>>, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= bytes.len(), "{range:?} is in the bytes");
         Self { bytes, range }
     }
 
-    /// To be kept.
+    /// Returns the bytes to store.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[self.range.clone()]
     }
 
-    /// All of them, by path. Bytes that are no table end it early.
+    /// Iterates over the files, sorted by path. Invalid bytes end the iteration early.
     pub fn iter(&self) -> Files<'_> {
         Files(self.as_bytes())
     }
 
-    /// For each of `paths`, which are sorted, what is known of it.
+    /// Looks up each of `paths`, which must be sorted.
     pub fn find<'p>(&self, paths: impl Iterator<Item = &'p RelPath>) -> Vec<Option<KnownFile<'_>>> {
         let mut known = self.iter().peekable();
         let find = |path: &RelPath| {
@@ -105,7 +105,7 @@ impl FileTable {
 }
 
 impl<'a> FromIterator<KnownFile<'a>> for FileTable {
-    /// Packs `files`, which come sorted by path.
+    /// Packs `files`, which must be sorted by path.
     fn from_iter<I: IntoIterator<Item = KnownFile<'a>>>(files: I) -> Self {
         let mut bytes = Vec::new();
         for file in files {
@@ -125,10 +125,10 @@ impl<'a> FromIterator<KnownFile<'a>> for FileTable {
     }
 }
 
-/// A stamp that no file has.
+/// A stamp that no file has, which stands for a missing one.
 const NONE: Stamp = Stamp { len: u64::MAX, modified: i64::MAX, changed: i64::MAX, inode: u64::MAX };
 
-/// Iterates over a [`FileTable`].
+/// An iterator over a [`FileTable`].
 #[derive(Clone, Debug)]
 pub struct Files<'a>(&'a [u8]);
 
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_packed_is_found_again() {
+    fn packed_files_are_found() {
         let stamp = Stamp { len: 1, modified: -2, changed: 3, inode: u64::MAX };
         let files = [file("a", Some(stamp)), file("a.txt", None), file("a/b", Some(stamp))];
         let table: FileTable = files.into_iter().collect();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_cut_anywhere_ends_early() {
+    fn a_truncated_table_ends_early() {
         let table: FileTable = [file("a", None), file("b", None)].into_iter().collect();
         for len in 0..table.as_bytes().len() {
             let cut = FileTable::from_bytes(Arc::clone(&table.bytes), 0..len);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_proves_something_two_seconds_after_the_last_change() {
+    fn a_stamp_is_settled_two_seconds_after_the_last_change() {
         let second = 1_000_000_000;
         let stamp = Stamp { len: 0, modified: 5 * second, changed: 10 * second, inode: 1 };
         assert!(!stamp.is_settled(12 * second - 1));

@@ -1,37 +1,37 @@
-//! What the configuration says is not to count: which findings, why, and until when.
+//! Suppressions: configured findings that don't count, with the reason and an expiry date.
 
 use std::sync::Arc;
 
 use globset::Glob;
 use jiff::civil::Date;
 
-/// One `[[suppress]]` of the configuration. A finding that it matches does everything that it states.
+/// One `[[suppress]]` table. It matches a finding if all keys that are set match.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suppression {
-    /// Findings of this rule.
+    /// Rule of the findings.
     pub rule: Option<String>,
-    /// Findings that this tool reports.
+    /// Tool that reports the findings.
     pub tool: Option<String>,
-    /// Findings in files that this matches.
+    /// Glob for the files of the findings.
     pub path: Option<Glob>,
-    /// Findings about this, which is no file.
+    /// Subject of findings that are not about a file.
     pub subject: Option<String>,
-    /// Findings whose message holds this.
+    /// Text that the messages contain.
     pub message: Option<String>,
-    /// Why.
+    /// Reason for the suppression.
     pub reason: String,
-    /// Who answers for it.
+    /// Person or team responsible for it.
     pub owner: Option<String>,
-    /// The last day on which it holds.
+    /// Last day on which it applies.
     pub expires: Option<Date>,
-    /// The configuration that it stands in, as the user would name it.
+    /// Name of the configuration file, as the user would write it.
     pub file: Arc<str>,
-    /// The line where it begins, from 1.
+    /// Line where it begins, from 1.
     pub line: usize,
 }
 
 impl Suppression {
-    /// Whether it holds no more on the day `today`.
+    /// Returns true if it no longer applies on the day `today`.
     pub fn is_expired(&self, today: Option<Date>) -> bool {
         matches!((self.expires, today), (Some(last), Some(today)) if last < today)
     }

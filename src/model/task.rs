@@ -1,4 +1,4 @@
-//! Tasks, the graph of them, and the plan that runs it: dense vectors and indices into them.
+//! Tasks, their graph and the plan: dense vectors, with indices between them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,21 +10,21 @@ use super::policy::{Policy, Selection};
 use super::tool::{Tool, ToolId};
 use super::workspace::{FileId, PackageId, Target, Workspace};
 
-/// What one task covers.
+/// The part of the workspace that one task covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unit {
-    /// The run's whole selection.
+    /// The entire selection of the run.
     Workspace,
     /// A member.
     Package(PackageId),
     /// A target, named by its root source file: the package, and the index of the target in it.
     TargetRoot(PackageId, u32),
-    /// A file.
+    /// A single file.
     File(FileId),
 }
 
 impl Unit {
-    /// The path that names this unit.
+    /// Returns the path that names this unit.
     pub fn path(self, workspace: &Workspace) -> &RelPath {
         static ROOT: std::sync::LazyLock<RelPath> = std::sync::LazyLock::new(RelPath::default);
         match self {
@@ -35,7 +35,7 @@ impl Unit {
         }
     }
 
-    /// The target, if this is one.
+    /// Returns the target, if this unit is one.
     pub fn target(self, workspace: &Workspace) -> Option<&Target> {
         match self {
             Self::TargetRoot(package, at) => workspace.package(package).targets.get(at as usize),
@@ -43,7 +43,7 @@ impl Unit {
         }
     }
 
-    /// The package that this unit is or belongs to.
+    /// Returns the package that this unit is or belongs to.
     pub fn package(self, workspace: &Workspace) -> Option<PackageId> {
         match self {
             Self::Workspace => None,
@@ -73,16 +73,16 @@ impl fmt::Debug for TaskId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskIx(pub u32);
 
-/// A tool on a unit: scanned, then normalized.
+/// A task: a tool on a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Its id.
+    /// Content-addressed id.
     pub id: TaskId,
     /// The tool.
     pub tool: ToolId,
     /// The unit.
     pub unit: Unit,
-    /// The size in bytes of what the unit covers.
+    /// Size of the unit in bytes.
     pub bytes: u64,
 }
 
@@ -91,60 +91,60 @@ pub struct Task {
 pub struct Graph {
     /// The tools, sorted by name.
     pub tools: Vec<Tool>,
-    /// For each tool, the tools whose scans come first, directly or not, sorted.
+    /// For each tool, the tools it needs, directly or not, sorted.
     pub needs: Vec<Vec<ToolId>>,
-    /// Scan and normalize: sorted by tool, then path, then id.
+    /// The tasks, sorted by tool, then path, then id.
     pub tasks: Vec<Task>,
-    /// The compare task of each tool; it needs all tasks of that tool.
+    /// The comparison of each tool, which needs all tasks of that tool.
     pub compares: Vec<TaskId>,
-    /// The report task; it needs every compare task.
+    /// The report, which needs every comparison.
     pub report: TaskId,
-    /// Covers every task.
+    /// Digest of all task ids.
     pub hash: Digest,
 }
 
 impl Graph {
-    /// The task with this index.
+    /// Returns the task at this index.
     pub fn task(&self, at: TaskIx) -> &Task {
         &self.tasks[at.0 as usize]
     }
 
-    /// The tool with this id.
+    /// Returns the tool with this id.
     pub fn tool(&self, id: ToolId) -> &Tool {
         &self.tools[id.0 as usize]
     }
 
-    /// The tools, each after what it needs.
+    /// Returns the tools, each after the tools it needs.
     pub fn needs_first(&self) -> Vec<ToolId> {
         needs_first(&self.needs)
     }
 
-    /// Every tool with its id, in order.
+    /// Iterates over the tools with their ids, in order.
     pub fn tools(&self) -> impl Iterator<Item = (ToolId, &Tool)> {
         (0..).map(ToolId).zip(&self.tools)
     }
 }
 
-/// How likely a task is to fail: points by what they are given for.
+/// Risk of a task: how likely it is to fail, in points by criterion.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Risk {
-    /// The unit changed since `--since`.
+    /// Points because the unit changed since the revision of `--since`.
     pub changed: u32,
-    /// It has accepted findings.
+    /// Points for accepted findings.
     pub findings: u32,
-    /// Members depend on its package.
+    /// Points for members that depend on its package.
     pub dependents: u32,
-    /// The tool weighs more than one.
+    /// Points for the weight of the tool.
     pub weight: u32,
 }
 
 impl Risk {
-    /// The sum of the parts.
+    /// Returns the sum of the points.
     pub fn value(&self) -> u32 {
         self.changed + self.findings + self.dependents + self.weight
     }
 
-    /// 0 critical, 1 high, 2 medium, 3 low.
+    /// Returns the class: 0 critical, 1 high, 2 medium, 3 low.
     pub fn class(&self) -> u32 {
         match self.value() {
             100.. => 0,
@@ -155,8 +155,7 @@ impl Risk {
     }
 }
 
-/// Indices in an order in which each comes after what it needs. There are no circles: the configuration refuses
-/// them.
+/// Returns the tools in topological order. There are no cycles, because the configuration rejects them.
 pub(crate) fn needs_first(needs: &[Vec<ToolId>]) -> Vec<ToolId> {
     let mut done = vec![false; needs.len()];
     let mut order = Vec::with_capacity(needs.len());
@@ -166,90 +165,91 @@ pub(crate) fn needs_first(needs: &[Vec<ToolId>]) -> Vec<ToolId> {
         done[ready] = true;
         order.push(ToolId(ready as u32));
     }
-    debug_assert_eq!(order.len(), needs.len(), "the configuration refuses circles");
+    debug_assert_eq!(order.len(), needs.len(), "the configuration rejects cycles");
     order
 }
 
-/// One process: a tool over some of its units.
+/// A step: one process that runs a tool on some of its units.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The tool.
     pub tool: ToolId,
-    /// Its tasks, in the order of the plan.
+    /// Tasks, in the order of the plan.
     pub tasks: Vec<TaskIx>,
 }
 
-/// A step of a plan: the rank of its batch, and its place in it.
+/// Id of a step in a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StepId {
     /// The rank of the batch.
     pub rank: u32,
-    /// The place in the batch.
+    /// Position in the batch.
     pub at: u32,
 }
 
-/// Steps that run one after the other: the unit of admission.
+/// A batch: steps that run one after another. The scheduler admits batches as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedBatch {
-    /// Covers the list of steps.
+    /// Digest of the list of steps.
     pub id: Digest,
-    /// What the order policy puts strictly first (0) or later: that of its most urgent task.
+    /// Class of its most urgent task. All batches of a lower class rank first.
     pub class: u32,
-    /// The highest risk of its tasks, under `risk-first`.
+    /// Highest risk of its tasks, under `risk-first`.
     pub risk: Option<u32>,
     /// The steps.
     pub steps: Vec<Step>,
 }
 
-/// The ranked batches of a graph under a policy. The rank of a batch is its place in the list.
+/// A plan: the ranked batches of a graph under a policy. The rank of a batch is its index in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The tasks.
     pub graph: Graph,
-    /// The policy it was planned under.
+    /// The policy of the plan.
     pub policy: Policy,
-    /// What was asked for.
+    /// The selection.
     pub selection: Selection,
-    /// The packages that were asked for, sorted.
+    /// Selected packages, sorted.
     pub asked: Vec<PackageId>,
-    /// Those of them that are looked at, sorted: under `--since`, what changed and what depends on it.
+    /// Packages that are checked, sorted. Under `--since`, the selected packages that changed, and their
+    /// dependents.
     pub packages: Vec<PackageId>,
-    /// Whether `--since` may have left something out.
+    /// True if `--since` may have left something out.
     pub is_narrowed: bool,
-    /// The namespaces that tools speak for which are configured but no part of this run.
+    /// Namespaces of tools that are configured but not part of this run.
     pub unasked: BTreeSet<String>,
-    /// One entry a task under `risk-first`, else none.
+    /// One entry per task under `risk-first`, empty otherwise.
     pub risks: Vec<Risk>,
-    /// The batches by rank.
+    /// Batches by rank.
     pub batches: Vec<PlannedBatch>,
-    /// Covers all batches in rank order.
+    /// Digest of all batches in rank order.
     pub batch_id: Digest,
 }
 
 impl Plan {
-    /// The step with this id.
+    /// Returns the step with this id.
     pub fn step(&self, id: StepId) -> &Step {
         &self.batches[id.rank as usize].steps[id.at as usize]
     }
 
-    /// Every step, in rank order.
+    /// Iterates over the steps in rank order.
     pub fn steps(&self) -> impl Iterator<Item = StepId> {
         (0..)
             .zip(&self.batches)
             .flat_map(|(rank, batch)| (0..batch.steps.len() as u32).map(move |at| StepId { rank, at }))
     }
 
-    /// Whether every member of the workspace is selected.
+    /// Returns true if every member of the workspace is selected.
     pub fn is_whole(&self, workspace: &Workspace) -> bool {
         self.packages.len() == workspace.packages.len()
     }
 
-    /// Whether nothing of the workspace is left out: neither a member, nor what did not change.
+    /// Returns true if the run covers the whole workspace: every member, and unchanged files as well.
     pub fn looks_at_all(&self, workspace: &Workspace) -> bool {
         !self.is_narrowed && self.is_whole(workspace)
     }
 
-    /// Whether nothing is left out: no tool, either.
+    /// Returns true if the run covers the whole workspace with all tools.
     pub fn is_full(&self, workspace: &Workspace) -> bool {
         self.looks_at_all(workspace)
             && self.selection.tools.is_empty()
@@ -257,71 +257,71 @@ impl Plan {
     }
 }
 
-/// How a process ended.
+/// Exit status of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// By itself.
+    /// It exited with this code.
     Code(i32),
-    /// By a signal.
+    /// A signal ended it.
     Signal(i32),
 }
 
-/// What a process left.
+/// Output and exit status of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// Its standard output.
+    /// Standard output.
     pub stdout: Vec<u8>,
-    /// Its standard error.
+    /// Standard error.
     pub stderr: Vec<u8>,
-    /// How it ended.
+    /// Exit status.
     pub exit: Exit,
-    /// Whether something that it started still held its output open when it had ended.
+    /// True if a process that it started still held the output open after its exit.
     pub is_leaky: bool,
 }
 
-/// A test program that a build has made, and what cargo would let it see beside the variables of its package.
-/// Holds absolute paths: reaches no id and no artifact.
+/// A test binary made by a build, with the environment that cargo would give it in addition to the variables
+/// of its package. Contains absolute paths, so it is not part of any id or artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// The target: its package, and its index in it.
+    /// The target: its package, and its index there.
     pub target: (PackageId, u32),
-    /// Where the program is.
+    /// Absolute path of the binary.
     pub path: PathBuf,
-    /// Variables: what the package's build script said, and where its binaries are.
+    /// Environment variables: those set by the build script of the package, and paths of its binaries.
     pub vars: Vec<(String, String)>,
-    /// Where libraries were built, the first first.
+    /// Directories with libraries, in search order.
     pub lib_dirs: Vec<PathBuf>,
 }
 
-/// What became of a task.
+/// Status of a finished task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Judged: nothing found.
+    /// The unit was checked, without findings.
     Clean,
-    /// Judged: something found.
+    /// The unit was checked, with findings.
     Findings,
-    /// There was nothing to judge: cargo does not build it as the run is set up.
+    /// There was nothing to check, because cargo does not build the unit in this run.
     Skipped(String),
-    /// The tool ran, but could not judge all of the unit.
+    /// The tool ran, but could not check all of the unit.
     Incomplete(String),
     /// The tool is not installed.
     Missing(String),
-    /// The tool took too long.
+    /// The tool exceeded its time limit.
     TimedOut(String),
-    /// The tool died by a signal or could not be started.
+    /// A signal ended the tool, or it could not be started.
     Crashed(String),
-    /// Something that the tool started held its output open after it had ended.
+    /// A process that the tool started held its output open after it had ended.
     Leaky,
-    /// The output could not be read.
+    /// The output could not be parsed.
     Unparsable(String),
-    /// Something that decides the result has changed while the tool ran.
+    /// An input of the task changed while the tool ran.
     InputChanged(String),
-    /// The run ended before its turn.
+    /// The run ended before the task started.
     NotRun(String),
 }
 
 impl Status {
-    /// As written in artifacts.
+    /// Returns the name in artifacts.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Clean => "clean",
@@ -338,7 +338,7 @@ impl Status {
         }
     }
 
-    /// The status that is written as `word`, with this reason; `None` if there is none.
+    /// Returns the status with the name `word` and this reason, or `None` for an unknown name.
     pub fn read(word: &str, reason: Option<&str>) -> Option<Self> {
         let why = || reason.unwrap_or_default().to_owned();
         let all = [
@@ -357,12 +357,12 @@ impl Status {
         all.into_iter().find(|status| status.as_str() == word)
     }
 
-    /// Whether the tool came to a verdict on all of the unit. Where there was nothing to judge, it did not.
+    /// Returns true if the tool checked all of the unit. This is false if there was nothing to check.
     pub fn is_verdict(&self) -> bool {
         matches!(self, Self::Clean | Self::Findings)
     }
 
-    /// Of several, the one with the greatest severity counts.
+    /// Returns the severity. The status of several tasks is the one with the greatest severity.
     pub fn severity(&self) -> u8 {
         match self {
             Self::Skipped(_) => 0,
@@ -379,7 +379,7 @@ impl Status {
         }
     }
 
-    /// The exit status of the task: 0 clean or nothing to judge, 1 findings, 3 no verdict.
+    /// Returns the exit status of the task: 0 clean or nothing to check, 1 findings, 3 no result.
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Clean | Self::Skipped(_) => 0,
@@ -388,11 +388,13 @@ impl Status {
         }
     }
 
-    /// Why there is no verdict, in words.
+    /// Returns the reason why there is no result.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Clean | Self::Findings => None,
-            Self::Leaky => Some("left something running that held its output open: some of it may be lost"),
+            Self::Leaky => {
+                Some("left a process running that held its output open, so its output may be incomplete")
+            }
             Self::Skipped(why)
             | Self::Incomplete(why)
             | Self::Missing(why)

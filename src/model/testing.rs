@@ -1,4 +1,4 @@
-//! Small workspaces and tools as plain values, for the tests of the pure layers.
+//! Small workspaces and tools as plain values, for tests of the pure layers.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::model::tool::{
 };
 use crate::model::workspace::{File, Package, Seen, Target, TargetKind, Workspace};
 
-/// A workspace at `/w/ws`: packages by directory with the kinds and roots of their targets, and files; both
-/// sorted.
+/// Creates a workspace at `/w/ws` with packages (directories, and kinds and roots of their targets) and
+/// files, both sorted.
 pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&str]) -> Workspace {
     let packages = packages
         .iter()
@@ -76,13 +76,13 @@ fn target(package: &str, kind: TargetKind, root: &str) -> Target {
     }
 }
 
-/// A graph of `tools` with what they need, and no tasks.
+/// Creates a graph of `tools` with their needs, without tasks.
 pub(crate) fn graph(tools: Vec<Tool>, needs: Vec<Vec<ToolId>>) -> Graph {
     let id = Digest::of_bytes(b"");
     Graph { tools, needs, tasks: Vec::new(), compares: Vec::new(), report: TaskId(id), hash: id }
 }
 
-/// A tool with this name, parser and command line.
+/// Creates a tool with this name, parser and command line.
 pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
     Tool {
         name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! What a tool is: a command, what it looks at, how its output is read. Knows nothing of TOML.
+//! Tools: a command, the files it checks, and the format of its output. Does not know TOML.
 
 mod parse;
 
@@ -15,85 +15,85 @@ use super::workspace::{Target, TargetKind, Workspace};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ToolId(pub u32);
 
-/// One check.
+/// A tool: a command that performs one kind of check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
-    /// Its name: lower-case letters, digits, `-` and `_`.
+    /// Name: lower-case letters, digits, `-` and `_`.
     pub name: String,
-    /// The command line, with its placeholders.
+    /// Command line with placeholders.
     pub run: Vec<Arg>,
-    /// What stands for `{args}`.
+    /// Arguments in place of `{args}`.
     pub args: Vec<String>,
-    /// What is added to `args` for a second process, where errors that are only lints kept the first one from
-    /// judging all that it should.
+    /// Additional arguments for a second process, used if errors of lints prevented the first one from
+    /// checking everything.
     pub second_pass: Vec<String>,
-    /// What one task covers.
+    /// Unit of its tasks.
     pub per: Per,
-    /// The cargo targets without which there is nothing to do.
+    /// Cargo targets that it applies to. Without any, the tool has nothing to do.
     pub targets: Option<Targets>,
-    /// Globs of the files that it looks at; all if empty.
+    /// Globs of the files that it checks; empty for all files.
     pub files: Vec<String>,
-    /// Globs of files that it never looks at.
+    /// Globs of files that it does not check.
     pub exclude: Vec<String>,
-    /// Globs of further files that decide its result (configuration files).
+    /// Globs of further files that affect its result, such as configuration files.
     pub inputs: Vec<String>,
-    /// How its output is read.
+    /// Format of its output.
     pub parse: Parse,
-    /// The files that it searches for. They decide what is cached, and no id.
+    /// Files that it searches for. They affect the cache, but no id.
     pub searches: Vec<Search>,
-    /// Whether its results are cached, to be used again when nothing has changed that decides them.
+    /// Conditions under which its results are cached.
     pub cache: Caching,
-    /// The numbers of its census that may only get better.
+    /// Ratcheted numbers of its census.
     pub ratchet: Vec<CensusNumber>,
-    /// The namespaces whose findings are fixed when this tool no longer reports them.
+    /// Namespaces that it owns: their findings are fixed once this tool no longer reports them.
     pub namespaces: Vec<String>,
-    /// Whether its verdict decides the exit code.
+    /// True if its verdict affects the exit code.
     pub required: bool,
-    /// Whether it is fine that there is nothing for it to look at.
+    /// True if it may have nothing to check.
     pub may_be_empty: bool,
-    /// Names of the tools whose tasks come first.
+    /// Names of the tools whose tasks run first.
     pub needs: Vec<String>,
-    /// Whether it takes part only where a tool that needs it does.
+    /// True if it only runs together with a tool that needs it.
     pub on_demand: bool,
-    /// What only one step may hold at a time.
+    /// Name of the lane, in which only one step runs at a time.
     pub lane: Option<String>,
-    /// Which environment it sees.
+    /// Environment of its processes.
     pub environment: Environment,
-    /// Whether it is a client of the jobserver, and gets the variables.
+    /// True if it is a jobserver client and gets the jobserver variables.
     pub jobserver: bool,
-    /// The variable that tells it how many threads it may have, if it takes tokens for them.
+    /// Environment variable for the number of threads, if it takes a token per thread.
     pub threads: Option<String>,
-    /// How to ask for its version.
+    /// Command that prints its version.
     pub version: Vec<String>,
-    /// How to ask for all the rules that it knows, if it tells them as `rustc -W help` does.
+    /// Command that lists its rules in the format of `rustc -W help`.
     pub rules: Vec<String>,
-    /// How to install it.
+    /// Command that installs it.
     pub install: Option<String>,
-    /// What shows that a workspace uses it; it takes part in every workspace if `None`.
+    /// Signs by which it is detected in a workspace; if `None`, it runs in every workspace.
     pub detect: Option<Signs>,
-    /// Its turns in a round, while the tools of a class take turns; counts for its risk too.
+    /// Number of batches per turn when the tools of a class take turns. Also part of the risk.
     pub weight: NonZeroU32,
-    /// The caps of one step under `--batch auto`.
+    /// Limits of a step under `--batch auto`.
     pub caps: StepCaps,
-    /// What it means if something is left running that holds the output open, which is complete by its own count.
+    /// Treatment of processes that hold the output open, although it is complete according to its own count.
     pub leaky: Leaky,
-    /// Whether the user's configuration names it.
+    /// True if the user's configuration names it.
     pub configured: bool,
 }
 
-/// What in a workspace shows that it uses a tool: any of these.
+/// Signs that a workspace uses a tool. Any one of them is enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signs {
-    /// Files, from the workspace root.
+    /// Files, relative to the workspace root.
     pub files: Vec<String>,
-    /// Tables in `[workspace.metadata]`, or in a member's `[package.metadata]`.
+    /// Tables in `[workspace.metadata]`, or in the `[package.metadata]` of a member.
     pub metadata: Vec<String>,
-    /// Packages that a member's build script depends on.
+    /// Packages that the build script of a member depends on.
     pub build_dependencies: Vec<String>,
 }
 
 impl Signs {
-    /// Whether one of them is in `workspace`.
+    /// Returns true if `workspace` has one of these signs.
     pub fn are_in(&self, workspace: &Workspace) -> bool {
         self.files.iter().any(|path| workspace.find(&RelPath::new(path)).is_some())
             || self.metadata.iter().any(|table| workspace.metadata.contains(table))
@@ -101,21 +101,21 @@ impl Signs {
     }
 }
 
-/// One argument of a command line.
+/// An argument of a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arg {
-    /// A literal text, or one with single-valued placeholders in it.
+    /// A text, which may contain single-valued placeholders.
     Text(Vec<Piece>),
-    /// `{files}`: the files of the step's units, an argument each.
+    /// `{files}`: the files of the units of the step, one argument each.
     Files,
-    /// `{args}`: the tool's `args`.
+    /// `{args}`: the `args` of the tool.
     Args,
-    /// `{selection}`: cargo's words for the packages, features and target of this run.
+    /// `{selection}`: cargo's flags for the packages, features and target of this run.
     Selection,
 }
 
 impl Arg {
-    /// The text, if it has no placeholder.
+    /// Returns the text if it has no placeholders.
     pub fn literal(&self) -> Option<&str> {
         match self {
             Self::Text(pieces) => match pieces.as_slice() {
@@ -130,9 +130,9 @@ impl Arg {
 /// A piece of a text argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// As it stands.
+    /// Literal text.
     Literal(String),
-    /// `{file}`: the one file of the unit.
+    /// `{file}`: the file of the unit.
     File,
     /// `{package}`: the name of the unit's package.
     Package,
@@ -140,28 +140,28 @@ pub enum Piece {
     Dir,
     /// `{edition}`: the edition of the unit's target.
     Edition,
-    /// `{executable}`: the test program of the unit's target, which a tool that it needs builds. Known only while
-    /// the plan runs.
+    /// `{executable}`: the test binary of the unit's target, built by a tool that this one needs. Known only
+    /// during the run.
     Executable,
 }
 
-/// What one task of a tool covers.
+/// Unit of the tasks of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Per {
-    /// The run's whole selection.
+    /// The entire selection of the run.
     Workspace,
     /// A member of the workspace.
     Package,
-    /// The root source file of a cargo target, and what it reaches through `mod`.
+    /// The root source file of a cargo target, with the modules it includes.
     TargetRoot,
     /// A cargo target that `cargo test` runs.
     TestTarget,
-    /// A file.
+    /// A single file.
     File,
 }
 
 impl Per {
-    /// As written in the configuration and in artifacts.
+    /// Returns the name in the configuration and in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Workspace => "workspace",
@@ -173,19 +173,19 @@ impl Per {
     }
 }
 
-/// Cargo targets that a tool is about.
+/// Cargo targets that a tool applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Targets {
-    /// Those that `cargo test` runs.
+    /// Targets that `cargo test` runs.
     Test,
-    /// Those whose documentation `cargo test` runs.
+    /// Targets whose doc tests `cargo test` runs.
     Doctest,
-    /// `build.rs`.
+    /// Build scripts.
     BuildScript,
 }
 
 impl Targets {
-    /// As written in the configuration.
+    /// Returns the name in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Test => "test",
@@ -194,7 +194,7 @@ impl Targets {
         }
     }
 
-    /// Whether `target` is one of them.
+    /// Returns true if `target` is one of them.
     pub fn include(self, target: &Target) -> bool {
         match self {
             Self::Test => target.test,
@@ -204,21 +204,21 @@ impl Targets {
     }
 }
 
-/// What it means if a process passes and leaves something running that holds its output open.
+/// Treatment of a process that passes but leaves another process running that holds its output open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Leaky {
     /// It passes, and is reported as leaky.
     #[default]
     Pass,
-    /// That is a finding.
+    /// It fails with a finding.
     Fail,
 }
 
 impl Leaky {
-    /// What is said of it, in both cases.
+    /// Message about it in both cases.
     pub const MESSAGE: &str = "left a process running that held its output open";
 
-    /// As written in the configuration.
+    /// Returns the name in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -227,66 +227,68 @@ impl Leaky {
     }
 }
 
-/// The environment of a tool's processes.
+/// Environment of the processes of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Environment {
-    /// Everything but what belongs to this program.
+    /// All variables except genti's own.
     Inherit(Counted),
     /// A fixed list of harmless variables, and these.
     Only(Vec<String>),
 }
 
-/// Which of the variables that a tool inherits decide its results.
+/// Inherited variables that affect the results of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counted {
-    /// All of them.
+    /// All variables.
     All,
-    /// These, beside the harmless ones and those that cargo and compilers read.
+    /// These, in addition to harmless ones and those that cargo and compilers read.
     Listed(Vec<String>),
-    /// Those that cargo and compilers read, and these. The other ones that a build reads are reported by the build.
+    /// These, in addition to those that cargo and compilers read. The build itself reports any others that it
+    /// reads.
     Build(Vec<String>),
 }
 
-/// Whether the results of a tool are cached.
+/// Conditions under which the results of a tool are cached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caching {
-    /// Never.
+    /// Results are never cached.
     Never,
-    /// If everything that decides them can be established.
+    /// Results are cached if everything that affects them can be determined.
     Established,
-    /// Also if its program can't be established: the configuration asks for it.
+    /// Results are cached even if the program of the tool can't be determined, because the configuration says
+    /// so.
     Always,
 }
 
-/// A file that a tool searches for: its name, and in which directories.
+/// A file that a tool searches for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
-    /// Where the search begins.
+    /// Directory where the search starts.
     pub start: Start,
-    /// Whether it goes on through all directories above.
+    /// True if it continues through all parent directories.
     pub upwards: bool,
-    /// The path of the file from there.
+    /// Path of the file, relative to each directory.
     pub name: String,
 }
 
-/// Where a tool begins to search for a file.
+/// Directory where a tool starts searching for a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// In the directory of each file that it looks at.
+    /// The directory of each file that it checks.
     Files,
-    /// In the directory where it is started: the workspace root.
+    /// Its working directory: the workspace root.
     Root,
-    /// In the user's home directory.
+    /// The user's home directory.
     Home,
-    /// In the directory that this variable names.
+    /// The directory in this environment variable.
     Variable(String),
-    /// Nowhere: the name is an absolute path.
+    /// None, because the name is an absolute path.
     Absolute,
 }
 
 impl Search {
-    /// Reads what the configuration says: `name`, `./name`, `~/name`, `$VARIABLE/name` or `/absolute/name`. A search for
-    /// the first goes upwards, and one for the next three does so with a `^` before them.
+    /// Parses a search in the configuration: `name`, `./name`, `~/name`, `$VARIABLE/name` or
+    /// `/absolute/name`. The first form searches upwards; the next three do so with a leading `^`.
     pub fn parse(text: &str) -> Self {
         let (upwards, place) = text.strip_prefix('^').map_or((false, text), |place| (true, place));
         let of = |start, upwards, name: &str| Self { start, upwards, name: name.to_owned() };
@@ -301,7 +303,7 @@ impl Search {
         }
     }
 
-    /// The variable without which the tool would search elsewhere.
+    /// Returns the environment variable that determines where the search starts.
     pub fn variable(&self) -> Option<&str> {
         match &self.start {
             Start::Variable(name) => Some(name),
@@ -310,12 +312,12 @@ impl Search {
     }
 }
 
-/// What one step may hold under `--batch auto`. Part of the policy, not of any task's id.
+/// Limits of a step under `--batch auto`. They are part of the policy, not of task ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepCaps {
-    /// Units.
+    /// Maximum number of units.
     pub tasks: u32,
-    /// Bytes of the units' files.
+    /// Maximum size of the units' files in bytes.
     pub bytes: u64,
 }
 
@@ -326,11 +328,11 @@ impl Default for StepCaps {
 }
 
 impl Tool {
-    /// The name of the tool that stands for this program where blind spots are denied.
+    /// Name of the tool that stands for genti itself where blind spots are denied.
     pub const BLIND_SPOTS: &'static str = "blind-spots";
 
-    /// Whether a process may cover several units: only where the command line has `{files}` and nothing that
-    /// stands for one unit, and the output tells the units apart.
+    /// Returns true if a process may cover several units. This requires `{files}` in the command line, no
+    /// placeholder for a single unit, and output that distinguishes the units.
     pub fn takes_many(&self) -> bool {
         let single = |piece: &Piece| matches!(piece, Piece::File | Piece::Package | Piece::Dir);
         let tells_apart = match &self.parse {
@@ -347,87 +349,101 @@ impl Tool {
             && !self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.iter().any(single)))
     }
 
-    /// Whether there is one process for all of its units, whatever the batch policy and however it ends: it is cargo that
-    /// goes over the packages, and what each of them is built like depends on what else is.
+    /// Returns true if a single process covers all units under every batch policy. Cargo iterates over the
+    /// packages in it, and the build of each depends on the others.
     pub fn takes_all(&self) -> bool {
         self.per == Per::Package && self.uses_selection()
     }
 
-    /// The tool as it is run for the second time, if it is.
+    /// Returns the tool with the command line of its second process.
     pub fn for_second_pass(&self) -> Self {
         if self.tells_style_apart() {
             let former = ["--style-edition", FORMER_STYLE].map(str::to_owned);
             return Self { args: self.args.iter().cloned().chain(former).collect(), ..self.clone() };
         }
         let is_behind = self.args.iter().any(|arg| arg == "--");
-        // What stands behind the first `--` is for the compiler already.
+        // The arguments already have a `--`, which the additional arguments must not repeat.
         let more = self.second_pass.iter().filter(|arg| !(is_behind && *arg == "--"));
         Self { args: self.args.iter().chain(more).cloned().collect(), ..self.clone() }
     }
 
-    /// Whether nobody asked for it: the workspace shows that it uses it, and no more.
+    /// Returns true if it only runs because it was detected, without being configured or selected.
     pub fn is_only_detected(&self) -> bool {
         self.detect.is_some() && !self.configured
     }
 
-    /// Whether it sees every variable.
+    /// Returns true if it inherits the environment.
     pub fn inherits(&self) -> bool {
         matches!(self.environment, Environment::Inherit(_))
     }
 
-    /// Lets only those of the variables that it inherits count that its builds read: it is known to run nothing else.
+    /// Counts only the inherited variables that builds read, for a tool that is known to run nothing but a
+    /// build.
     pub fn count_build_variables(&mut self) {
         if self.inherits() {
             self.environment = Environment::Inherit(Counted::Build(Vec::new()));
         }
     }
 
-    /// Whether its results may be cached.
+    /// Returns true if its results may be cached.
     pub fn is_cached(&self) -> bool {
         self.cache != Caching::Never
     }
 
-    /// Whether it states numbers that may only get better. Their lines in the baseline are in a namespace of its name.
+    /// Returns true if it states ratcheted numbers. Their baseline lines are in the namespace with its name.
     pub fn states_numbers(&self) -> bool {
         matches!(self.parse, Parse::Number(_)) || !self.ratchet.is_empty()
     }
 
-    /// Whether its command line names a program that another tool builds.
+    /// Returns true if its command line contains a program that another tool builds.
     pub fn uses_executable(&self) -> bool {
         self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.contains(&Piece::Executable)))
     }
 
-    /// Whether it is such a program itself that it runs.
+    /// Returns true if the program it runs is built by another tool.
     pub fn runs_executable(&self) -> bool {
         matches!(self.run.first(), Some(Arg::Text(pieces)) if *pieces == [Piece::Executable])
     }
 
-    /// Whether it runs tests: what these depend on, nobody knows.
+    /// Returns true if it runs tests, whose inputs can't be determined.
     pub fn runs_tests(&self) -> bool {
         self.targets.is_some() || self.uses_executable()
     }
 
-    /// Whether it builds members and judges no lints of them: then none may keep it from building.
+    /// Returns true if it builds members without judging their lints. Lints are capped then, so that none
+    /// fails the build.
     pub fn caps_lints(&self) -> bool {
         let judges_none =
             matches!(self.parse, Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest);
         judges_none && self.inherits() && !self.uses_executable()
     }
 
-    /// Whether what it prints is compared with golden files.
+    /// Returns true if its output is compared with golden files.
     pub fn has_goldens(&self) -> bool {
         matches!(self.parse, Parse::Golden(_))
     }
 
-    /// Whether the command line depends on which packages and features were selected.
+    /// Returns true if its command line depends on the selected packages and features.
     pub fn uses_selection(&self) -> bool {
         self.run.contains(&Arg::Selection)
     }
 
-    /// How it is found out what a process of this tool has read beyond its declared inputs.
+    /// Returns true if a second process can detect findings that the style edition causes, since the tool is
+    /// rustfmt itself.
+    pub fn tells_style_apart(&self) -> bool {
+        let is_rustfmt = |arg: &Arg| match arg {
+            Arg::Text(pieces) => *pieces == [Piece::Literal("rustfmt".to_owned())],
+            _ => false,
+        };
+        self.parse == Parse::Rustfmt
+            && self.run.first().is_some_and(is_rustfmt)
+            && self.run.contains(&Arg::Args)
+    }
+
+    /// Returns how undeclared inputs of its processes are discovered.
     pub fn discovers(&self) -> Discovers {
         match self.per {
-            // All files are inputs, or those that its globs name.
+            // The globs, or else all files, are declared inputs.
             Per::File | Per::TestTarget => Discovers::Nothing,
             Per::Workspace if !self.uses_selection() => Discovers::Nothing,
             Per::TargetRoot => Discovers::Modules,
@@ -436,19 +452,19 @@ impl Tool {
     }
 }
 
-/// How it is found out what a process has read beyond its declared inputs.
+/// Method to discover the undeclared inputs of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discovers {
-    /// It is not: what it reads is declared.
+    /// None, because all inputs are declared.
     Nothing,
     /// By the files that the tool says it formats, and by following the modules of its target roots.
     Modules,
-    /// By what cargo says it built, and what rustc and build scripts say they read; where they say nothing, by what the
-    /// sources name.
+    /// By the artifacts that cargo reports, and the files that rustc and build scripts report reading. Where
+    /// these report nothing, by the paths in the sources.
     Build,
 }
 
-/// What decides the result of a tool, and nothing of how it is scheduled.
+/// Hashes the fields that affect the result of a tool, but none that affect its scheduling.
 impl ContentHash for Tool {
     fn feed(&self, sink: &mut dyn Sink) {
         sink.field("tool", self.name.as_bytes());

@@ -1,4 +1,4 @@
-//! What a workspace is made of, as plain values. Knows nothing of cargo's JSON nor of the disk.
+//! Workspaces as plain values: packages, targets and files. Does not know cargo's JSON or the disk.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use super::digest::Digest;
 use super::path::RelPath;
 use super::stamp::Stamp;
 
-/// The files of the root that cargo itself reads: inputs of all its tools, also where they are ignored.
+/// Files in the workspace root that cargo reads. They are inputs of all its tools, even if they are ignored.
 pub const ROOT_INPUTS: [&str; 6] = [
     ".cargo/config",
     ".cargo/config.toml",
@@ -30,92 +30,93 @@ pub struct PackageId(pub u32);
 /// A workspace: its members and its files.
 #[derive(Clone, Debug)]
 pub struct Workspace {
-    /// The absolute path of the root. Reaches no id and no artifact.
+    /// Absolute path of the root. Not part of any id or artifact.
     pub root: PathBuf,
-    /// The absolute path of cargo's target directory. Reaches no id and no artifact.
+    /// Absolute path of cargo's target directory. Not part of any id or artifact.
     pub target_dir: PathBuf,
-    /// The absolute path of where cargo puts what only it needs: the target directory, unless it was told another.
-    /// Reaches no id and no artifact.
+    /// Absolute path of cargo's build directory for intermediate files, which is the target directory by
+    /// default. Not part of any id or artifact.
     pub build_dir: PathBuf,
-    /// The members, sorted by directory, then name.
+    /// Members, sorted by directory, then name.
     pub packages: Vec<Package>,
-    /// Every file that counts, sorted by path.
+    /// Files, sorted by path.
     pub files: Vec<File>,
-    /// The innermost member whose directory holds the file, one entry a file.
+    /// For each file, the innermost member whose directory contains it.
     pub owners: Vec<Option<PackageId>>,
     /// Path dependencies that are not members, sorted by name.
     pub outside: Vec<OutsidePackage>,
-    /// The names of the tables in `[workspace.metadata]`, and in `[package.metadata]` of the members: what other tools
-    /// keep in manifests.
+    /// Names of the tables in `[workspace.metadata]`, and in the `[package.metadata]` of members, where other
+    /// tools store their configuration.
     pub metadata: BTreeSet<String>,
-    /// The names of the packages that the members' build scripts depend on.
+    /// Names of the packages that build scripts of members depend on.
     pub build_dependencies: BTreeSet<String>,
-    /// The links with something behind them that their digests don't cover, sorted. Reaches no id and no artifact.
+    /// Links whose digests don't cover their targets, sorted. Not part of any id or artifact.
     pub beyond: Vec<(FileId, Beyond)>,
-    /// How the system saw the files. Reaches no id and no artifact.
+    /// Metadata of the files. Not part of any id or artifact.
     pub seen: Seen,
 }
 
-/// How the system saw the files of a workspace: to tell later whether they are still the same.
+/// Metadata of the files in a workspace, used to detect later changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// When the first of them was looked at, in nanoseconds since 1970.
+    /// Time when the first file was examined, in nanoseconds since 1970.
     pub at: i64,
-    /// One entry a file, as it was before it was read; none for a workspace that lies on no disk.
+    /// One stamp per file, taken before it was read. Empty for a workspace that is not on disk.
     pub stamps: Vec<Stamp>,
-    /// Whether all of them were known, and none is gone: nothing was read.
+    /// True if all files were unchanged and none was removed, so nothing was read.
     pub as_known: bool,
-    /// What lies in the workspace and counts as no file, beside what git ignores and cargo builds; sorted by path.
+    /// Entries of the workspace that are not listed as files, except those that git ignores or cargo builds;
+    /// sorted by path.
     pub left_out: Vec<LeftOut>,
 }
 
-/// Something in the workspace that nothing looks at.
+/// An entry of the workspace that is not listed as a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LeftOut {
-    /// Where it lies.
+    /// Path of the entry.
     pub path: RelPath,
-    /// Why.
+    /// Reason why it is not listed.
     pub why: WhyLeftOut,
 }
 
-/// Why something in the workspace counts as no file.
+/// Reason why an entry of the workspace is not listed as a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WhyLeftOut {
-    /// A directory that says with an untracked `CACHEDIR.TAG` that all in it can be made again.
+    /// A cache directory, marked by an untracked `CACHEDIR.TAG`.
     CacheDir,
-    /// It is ignored, and whether git tracks something there all the same can't be told: its index can't be read.
+    /// An ignored entry that git may still track, which can't be determined because its index can't be read.
     Untold,
     /// A pipe, a socket or a device.
     Special,
 }
 
 impl Workspace {
-    /// The file with this id.
+    /// Returns the file with this id.
     pub fn file(&self, id: FileId) -> &File {
         &self.files[id.0 as usize]
     }
 
-    /// The package with this id.
+    /// Returns the package with this id.
     pub fn package(&self, id: PackageId) -> &Package {
         &self.packages[id.0 as usize]
     }
 
-    /// Every file with its id, in order.
+    /// Iterates over the files with their ids, in order.
     pub fn files(&self) -> impl Iterator<Item = (FileId, &File)> {
         (0..).map(FileId).zip(&self.files)
     }
 
-    /// Every package with its id, in order.
+    /// Iterates over the packages with their ids, in order.
     pub fn packages(&self) -> impl Iterator<Item = (PackageId, &Package)> {
         (0..).map(PackageId).zip(&self.packages)
     }
 
-    /// The file at `path`, if it counts.
+    /// Returns the file at `path`, if it is listed.
     pub fn find(&self, path: &RelPath) -> Option<FileId> {
         self.files.binary_search_by(|file| file.path.cmp(path)).ok().map(|at| FileId(at as u32))
     }
 
-    /// The target whose test program cargo-nextest calls `name`, if there is exactly one.
+    /// Returns the target whose test binary cargo-nextest calls `name`, if there is exactly one.
     pub fn test_target(&self, name: &str) -> Option<&Target> {
         let fitting = |package: &'_ Package| name.split("::").next() == Some(&*package.name);
         let targets = self.packages.iter().filter(|package| fitting(package)).flat_map(|package| {
@@ -125,7 +126,8 @@ impl Workspace {
         targets.next().filter(|_| targets.next().is_none())
     }
 
-    /// The members that `package` depends on, directly or not; itself only if it is part of a circle.
+    /// Returns the members that `package` depends on, directly or not. Contains the package itself only if it
+    /// is part of a cycle.
     pub fn dependencies_of(&self, package: PackageId) -> BTreeSet<PackageId> {
         let mut found = BTreeSet::new();
         let mut queue = self.package(package).dependencies.clone();
@@ -137,13 +139,13 @@ impl Workspace {
         found
     }
 
-    /// The innermost member whose directory holds `path`, whether or not there is a file.
+    /// Returns the innermost member whose directory contains `path`, even if no such file exists.
     pub fn owner_of(&self, path: &RelPath) -> Option<PackageId> {
         let root = (!path.is_outside()).then_some(&b""[..]);
         let path = path.as_bytes();
         let ends = (0..path.len()).rev().filter(|&at| path[at] == b'/');
         let dirs = std::iter::once(path).chain(ends.map(|end| &path[..end])).chain(root);
-        // From the path outwards; packages are sorted by directory.
+        // From the path outwards. Packages are sorted by directory.
         dirs.into_iter().find_map(|dir| {
             let after = self.packages.partition_point(|package| package.dir.as_bytes() <= dir);
             let at = after.checked_sub(1).filter(|&at| self.packages[at].dir.as_bytes() == dir)?;
@@ -155,29 +157,28 @@ impl Workspace {
 /// A member of the workspace.
 #[derive(Clone, Debug)]
 pub struct Package {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its version.
+    /// Version.
     pub version: String,
-    /// What cargo tells the package's programs of it: the variables `CARGO_PKG_…`, sorted.
+    /// The `CARGO_PKG_…` variables that cargo sets for programs of the package, sorted.
     pub vars: Vec<(&'static str, String)>,
-    /// Cargo's id of it, as in cargo's JSON messages. Holds absolute paths: reaches no id and no artifact.
+    /// Id in cargo's JSON messages. Contains absolute paths, so it is not part of any id or artifact.
     pub cargo_id: String,
-    /// Its directory.
+    /// Directory.
     pub dir: RelPath,
-    /// Its features, sorted: those that optional dependencies make, too.
+    /// Features, sorted, including those that optional dependencies define.
     pub features: Vec<String>,
-    /// Its targets, sorted by root, then name.
+    /// Targets, sorted by root, then name.
     pub targets: Vec<Target>,
-    /// The members that it depends on in any way, sorted.
+    /// Members that it depends on in any way, sorted.
     pub dependencies: Vec<PackageId>,
-    /// The path dependencies outside the workspace that it needs, directly or not: indices into
-    /// [`Workspace::outside`], sorted.
+    /// Path dependencies outside the workspace, direct or not: indices into [`Workspace::outside`], sorted.
     pub outside: Vec<u32>,
 }
 
 impl Package {
-    /// What cargo-nextest calls the test program of `target`.
+    /// Returns the name of the test binary of `target` in cargo-nextest.
     pub fn test_name(&self, target: &Target) -> String {
         match target.kind {
             TargetKind::Lib => self.name.clone(),
@@ -190,28 +191,28 @@ impl Package {
 /// A cargo target.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// Its name.
+    /// Name of the target.
     pub name: String,
-    /// What it is.
+    /// Kind of the target.
     pub kind: TargetKind,
-    /// Its root source file.
+    /// Root source file.
     pub root: RelPath,
-    /// Its edition, as in the manifest: `2024`.
+    /// Edition as in the manifest, such as `2024`.
     pub edition: String,
-    /// Whether `cargo test` runs it as a test.
+    /// True if `cargo test` runs it as a test.
     pub test: bool,
-    /// Whether `cargo doc` documents it.
+    /// True if `cargo doc` documents it.
     pub doc: bool,
-    /// Whether `cargo test` runs the examples in its documentation.
+    /// True if `cargo test` runs its doc tests.
     pub doctest: bool,
-    /// Whether it is built only with features that may be off.
+    /// True if it has required features, which may be disabled.
     pub needs_features: bool,
 }
 
-/// What a target is. The order is the one in which a shared file is counted to a target.
+/// Kind of a target. A file that several targets share belongs to the first of them in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TargetKind {
-    /// A library of any kind, proc macros too.
+    /// A library of any kind, including procedural macros.
     Lib,
     /// A binary.
     Bin,
@@ -221,12 +222,12 @@ pub enum TargetKind {
     Test,
     /// A benchmark.
     Bench,
-    /// `build.rs`.
+    /// A build script.
     BuildScript,
 }
 
 impl TargetKind {
-    /// In cargo's words.
+    /// Returns the name that cargo uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Lib => "lib",
@@ -242,45 +243,44 @@ impl TargetKind {
 /// A file of the workspace.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// Where it lies.
+    /// Path of the file.
     pub path: RelPath,
-    /// The digest of its content; for a symbolic link, of its text and of the content of the file it leads to, if that is in
-    /// the repository.
+    /// Digest of the content. For a symbolic link, digest of its text and of the content of its target, if
+    /// that is in the repository.
     pub digest: Digest,
-    /// Its size in bytes; for a symbolic link, of its text.
+    /// Size in bytes. For a symbolic link, size of its text.
     pub len: u64,
-    /// Whether it is a symbolic link.
+    /// True if it is a symbolic link.
     pub is_link: bool,
-    /// Whether it is listed because a symbolic link leads to its directory.
+    /// True if it is listed because a symbolic link leads to its directory.
     pub is_behind_link: bool,
 }
 
 impl File {
-    /// Whether a tool that looks at files is given this one. Links and what is behind them count as inputs, but are no
-    /// units: the file they lead to is one, or lies outside.
+    /// Returns true if tools that check files are run on this one. Links and files behind them are inputs but
+    /// not units, because their targets are either listed themselves or outside.
     pub fn is_unit(&self) -> bool {
         !self.is_link && !self.is_behind_link
     }
 }
 
-/// Why the digest of a link does not cover what is behind it.
+/// Reason why the digest of a link does not cover its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beyond {
-    /// It lies outside of the repository: its content is part of cache keys, and not of ids, which are the same on every
-    /// machine.
+    /// The target is outside the repository. Its content is part of cache keys, but not of ids, which are the
+    /// same on every machine.
     Outside,
-    /// It is a directory with too many files: nothing that depends on it is cached.
+    /// The target is a directory with too many files. Nothing that depends on it is cached.
     TooMany,
 }
 
 /// A package outside the workspace that a member depends on by path.
 #[derive(Clone, Debug)]
 pub struct OutsidePackage {
-    /// Its name.
+    /// Name of the package.
     pub name: String,
-    /// The digest over its files: paths below its directory, and contents.
+    /// Digest of its files: paths below its directory, and contents.
     pub digest: Digest,
-    /// Its links with something behind them that the digest does not cover, as absolute paths. Reaches no id and no
-    /// artifact.
+    /// Links whose targets the digest does not cover, as absolute paths. Not part of any id or artifact.
     pub beyond: Vec<(PathBuf, Beyond)>,
 }

@@ -1,19 +1,19 @@
-//! Which unit of a tool a diagnostic belongs to. Knows nothing of how units were batched into processes, so
-//! that no batch policy changes the answer.
+//! Finds the unit of a tool that a diagnostic belongs to. Does not know how units were batched into processes, so
+//! batching cannot change the answer.
 
 use crate::model::finding::Place;
 use crate::model::path::RelPath;
 use crate::model::task::Unit;
 use crate::model::workspace::{PackageId, TargetKind, Workspace};
 
-/// The index of the unit that a diagnostic belongs to, among **all** units that its tool has in the plan, sorted
-/// as they are there; `None` if it is none of them.
+/// Returns the index of the unit that a diagnostic belongs to, among **all** units of its tool in the plan, in plan
+/// order. Returns `None` if it belongs to none of them.
 ///
-/// - a file: the path is that file;
-/// - a target root: the path is that root, else the root whose directory is the innermost around the path,
-///   looked for in the path's own package first;
-/// - a package: the one that the tool named, else the innermost around the path;
-/// - the workspace: it is the only unit.
+/// - File: the path is that file.
+/// - Target root: the path is that root, else the root with the innermost directory around the path, preferring roots
+///   of the path's own package.
+/// - Package: the one that the tool named, else the innermost one around the path.
+/// - Workspace: always, since it is the only unit.
 pub fn attribute(
     workspace: &Workspace,
     units: &[Unit],
@@ -63,7 +63,7 @@ fn first<'a>(roots: impl Iterator<Item = Root<'a>>) -> Option<usize> {
     roots.min_by_key(|root| (root.kind, root.path, root.package)).map(|root| root.at)
 }
 
-/// The root that is `path`, else the one whose directory is the innermost around it.
+/// Returns the root that is `path`, else the one with the innermost directory around it.
 fn closest<'a>(roots: impl Iterator<Item = Root<'a>>, path: &RelPath) -> Option<usize> {
     let depth = |root: &Root<'_>| {
         let dir = root.path.parent().unwrap_or_default();

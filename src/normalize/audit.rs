@@ -1,7 +1,8 @@
-//! The report of `cargo audit --json`. Checked with 0.22.2.
+//! Parses the report of `cargo audit --json`. Checked with 0.22.2.
 //!
-//! The rule is the advisory, and the subject the crate: its version is told beside the message, so that an update which
-//! does not mend it makes no other finding. If cargo-audit can't look up which crates are yanked, its JSON says nothing.
+//! The rule is the advisory and the subject is the crate. Its version is not part of the message, so an update that
+//! does not fix the problem makes no new finding. If cargo-audit cannot look up yanked crates, its JSON does not say
+//! so.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use super::{Input, Parsed, Unparsable};
 use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, Place, Related};
 
-/// Something was found that it was told to refuse; or it could not begin.
+/// Exit code for findings that are denied, and for failures to start.
 const REFUSED: i32 = 1;
 
 #[derive(Deserialize)]
@@ -26,7 +27,7 @@ struct Report {
 
 #[derive(Default, Deserialize)]
 struct Database {
-    /// None for a directory that is no checkout.
+    /// `None` if the database directory is not a git checkout.
     #[serde(rename = "last-commit")]
     last_commit: Option<String>,
     /// The time of its latest commit.
@@ -50,7 +51,7 @@ struct Vulnerabilities {
 #[derive(Deserialize)]
 struct Found {
     package: Package,
-    /// None for what was yanked.
+    /// `None` for yanked crates.
     advisory: Option<Advisory>,
     versions: Option<Versions>,
 }
@@ -73,24 +74,24 @@ struct Versions {
     patched: Vec<String>,
 }
 
-/// Reads the output of a cargo-audit that ended with `code`.
+/// Parses the output of cargo-audit, which exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     if !matches!(code, 0 | REFUSED) {
         return Err(input.crashed(code));
     }
     let report: Report = document::read(input.halt, &input.output.stdout).map_err(|error| match code {
-        0 => Unparsable(format!("no report of cargo audit: {error}")),
-        // It exits with the same code where it can't begin.
+        0 => Unparsable(format!("invalid report from cargo audit: {error}")),
+        // It exits with the same code if it cannot start.
         _ => input.crashed(code),
     })?;
     let Report { database, lockfile, vulnerabilities, warnings } = report;
     let Vulnerabilities { found, count, list } = vulnerabilities;
     if count != list.len() || found == list.is_empty() {
         let listed = list.len();
-        return Err(Unparsable(format!("{count} vulnerabilities are counted, {listed} are listed")));
+        return Err(Unparsable(format!("the report counts {count} vulnerabilities but lists {listed}")));
     }
     let explains = |is_failure: bool| is_failure == (code == REFUSED);
-    // Which warnings it was told to refuse is not in its report.
+    // The report does not say which warnings are denied.
     if !explains(found) && (found || warnings.values().all(Vec::is_empty)) {
         return Err(input.crashed(code));
     }
@@ -109,7 +110,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     Ok(Parsed { diagnostics, database, census, ..Parsed::default() })
 }
 
-/// The day of `2026-11-01T10:00:00Z`.
+/// Returns the day of a time such as `2026-11-01T10:00:00Z`.
 fn day(time: &str) -> Option<String> {
     let day: jiff::civil::Date = time.get(..10)?.parse().ok()?;
     Some(day.to_string())
@@ -124,8 +125,8 @@ fn diagnostic(input: &Input<'_>, found: &Found, level: Level, kind: &str) -> Dia
     };
     let mut related = vec![format!("{kind}: {} {}", package.name, package.version)];
     match versions.as_ref().map(|versions| versions.patched.as_slice()) {
-        Some([]) => related.push("there is no version without it".to_owned()),
-        Some(patched) => related.push(format!("mended in {}", patched.join(" or "))),
+        Some([]) => related.push("no patched version is available".to_owned()),
+        Some(patched) => related.push(format!("fixed in {}", patched.join(" or "))),
         None => {}
     }
     related.extend(advisory.as_ref().and_then(|advisory| advisory.url.clone()));
@@ -152,65 +153,69 @@ mod tests {
     }
 
     #[test]
-    fn each_advisory_is_told_of_its_crate() {
+    fn each_advisory_is_reported_for_its_crate() {
         assert_shown(
             &audit(CAPTURED, "", REFUSED).expect("readable"),
             str![[r#"
 error audit RUSTSEC-2099-0003 cfg-if: Made up: `cfg-if` decides wrongly
   vulnerability: cfg-if 1.0.5
-  mended in >=2.0.0
+  fixed in >=2.0.0
   https://example.org/cfg-if
 warning audit RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
   unmaintained: getrandom 0.2.17
-  there is no version without it
+  no patched version is available
 warning audit RUSTSEC-2099-0002 getrandom: Made up: `getrandom` is unmaintained
   unmaintained: getrandom 0.3.4
-  there is no version without it
+  no patched version is available
 
 "#]],
         );
     }
 
-    /// Whether it is a verdict with these vulnerabilities and warnings.
-    fn is_verdict(vulnerabilities: &str, warnings: &str, code: i32) -> bool {
+    /// Returns whether a report with these vulnerabilities and warnings is accepted.
+    fn is_accepted(vulnerabilities: &str, warnings: &str, code: i32) -> bool {
         let report = format!(r#"{{"vulnerabilities":{vulnerabilities},"warnings":{warnings}}}"#);
         audit(&report, "", code).is_ok()
     }
 
     #[test]
-    fn only_an_exit_code_that_fits_the_report_is_a_verdict() {
+    fn the_exit_code_must_match_the_report() {
         let none = r#"{"found":false,"count":0,"list":[]}"#;
         let one = r#"{"found":true,"count":1,"list":[{"package":{"name":"a","version":"1.0.0"},"advisory":{"id":"R-1","title":"t","url":null},"versions":{"patched":[]}}]}"#;
         let yanked = r#"{"yanked":[{"kind":"yanked","package":{"name":"a","version":"1.0.0"},"advisory":null,"versions":null}]}"#;
-        let verdicts = |code| {
-            [(none, "{}"), (none, yanked), (one, "{}"), (one, yanked)].map(|(a, b)| is_verdict(a, b, code))
+        let accepted = |code| {
+            [(none, "{}"), (none, yanked), (one, "{}"), (one, yanked)].map(|(a, b)| is_accepted(a, b, code))
         };
-        assert_eq!(verdicts(0), [true, true, false, false]);
-        assert_eq!(verdicts(REFUSED), [false, true, true, true], "which warnings are denied is not told");
-        assert_eq!(verdicts(2), [false; 4]);
-        assert!(!is_verdict(&one.replace(r#""count":1"#, r#""count":2"#), "{}", REFUSED));
-        assert!(!is_verdict(&none.replace("false", "true"), "{}", REFUSED));
+        assert_eq!(accepted(0), [true, true, false, false]);
+        assert_eq!(
+            accepted(REFUSED),
+            [false, true, true, true],
+            "the report does not say which warnings are denied"
+        );
+        assert_eq!(accepted(2), [false; 4]);
+        assert!(!is_accepted(&one.replace(r#""count":1"#, r#""count":2"#), "{}", REFUSED));
+        assert!(!is_accepted(&none.replace("false", "true"), "{}", REFUSED));
     }
 
     #[test]
-    fn the_revision_of_the_database_is_told() {
-        // Captured from a database that is a mere directory.
-        let said = CAPTURED.replace(r#""last-commit":null"#, r#""last-commit":"7fad63b""#);
-        assert_eq!(audit(&said, "", REFUSED).expect("readable").database.as_deref(), Some("7fad63b"));
+    fn the_revision_of_the_database_is_reported() {
+        // The captured database is a plain directory.
+        let report = CAPTURED.replace(r#""last-commit":null"#, r#""last-commit":"7fad63b""#);
+        assert_eq!(audit(&report, "", REFUSED).expect("readable").database.as_deref(), Some("7fad63b"));
         assert_eq!(audit(CAPTURED, "", REFUSED).expect("readable").database, None);
     }
 
     #[test]
     fn crates_and_the_day_of_the_database_are_counted() {
-        let said =
+        let report =
             CAPTURED.replace(r#""last-updated":null"#, r#""last-updated":"2026-11-01T10:20:30+01:00""#);
-        let census = audit(&said, "", REFUSED).expect("readable").census;
+        let census = audit(&report, "", REFUSED).expect("readable").census;
         assert_eq!((census.crates, census.database_date.as_deref()), (Some(10), Some("2026-11-01")));
         assert_eq!(audit(CAPTURED, "", REFUSED).expect("readable").census.database_date, None);
     }
 
     #[test]
-    fn what_was_yanked_is_told_of_its_crate() {
+    fn a_yanked_crate_is_reported() {
         let yanked = r#"{"vulnerabilities":{"found":false,"count":0,"list":[]},"warnings":{"yanked":[{"kind":"yanked","package":{"name":"a","version":"1.0.0"},"advisory":null,"versions":null}]}}"#;
         assert_shown(
             &audit(yanked, "", 0).expect("readable"),
@@ -223,7 +228,7 @@ warning audit yanked a: `a` is yanked
     }
 
     #[test]
-    fn why_it_could_not_begin_is_told() {
+    fn the_reason_for_not_starting_is_reported() {
         let stderr =
             "error: couldn't fetch advisory database: git operation failed\nCaused by:\n  -> no network\n";
         let expected = "exited with 1: couldn't fetch advisory database: git operation failed: no network";

@@ -1,4 +1,4 @@
-//! Columns that count bytes, made to count characters. Needs the sources; what can't be read keeps its line alone.
+//! Converts columns from bytes to characters. Needs the sources; places in unreadable files keep only the line.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::model::finding::{Diagnostic, Place, Position, Range};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
 
-/// Makes all columns of `diagnostics` count characters.
+/// Converts all columns of `diagnostics` to characters.
 pub(super) fn count_characters(
     diagnostics: &mut [Diagnostic],
     sources: &BTreeMap<RelPath, Vec<u8>>,
@@ -17,7 +17,7 @@ pub(super) fn count_characters(
         sources.iter().map(|(path, text)| (path, text.split(|&b| b == b'\n').collect())).collect();
     let mut pace = Pace::new(halt);
     for diagnostic in &mut *diagnostics {
-        // Each is counted from the beginning of its line, which may be a whole file.
+        // Counting starts at the beginning of the line, which may be a whole file.
         let columns = |range: Range| range.start.column.saturating_add(range.end.column) as usize;
         pace.spend(PER_FINDING.saturating_add(diagnostic.place.range().map_or(0, columns)))?;
         count(diagnostic, &lines);
@@ -50,7 +50,7 @@ fn count(diagnostic: &mut Diagnostic, lines: &BTreeMap<&RelPath, Vec<&[u8]>>) {
     }
 }
 
-/// The position whose column counts bytes, if there is a character that begins or ends there.
+/// Converts the column from bytes to characters. Returns `None` if it is not at a character boundary.
 fn character(lines: &[&[u8]], Position { line, column }: Position) -> Option<Position> {
     let line_of = lines.get(usize::try_from(line).ok()?.checked_sub(1)?)?;
     let before = line_of.get(..usize::try_from(column).ok()?.checked_sub(1)?)?;

@@ -1,8 +1,8 @@
-//! The JSON lines that `cargo deny --format json check` prints to stderr. Checked with 0.20.2.
+//! Parses the JSON lines that `cargo deny --format json check` prints to stderr. Checked with 0.20.2.
 //!
-//! The rule is the advisory, or the code of the lint where there is none, and the subject the crate: its versions are
-//! told beside the message, so that an update which does not mend it makes no other finding. Labels name no file, and
-//! count the lines of a lock file that cargo-deny makes up itself: nothing has a place.
+//! The rule is the advisory, or the code of the lint, and the subject is the crate. Its version is not part of the
+//! message, so an update that does not fix the problem makes no new finding. Labels name no file and refer to lines of
+//! a lock file that cargo-deny generates, so no finding has a place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use serde::de::IgnoredAny;
 use super::{Gap, Input, Parsed, Unparsable};
 use crate::model::finding::{Diagnostic, Level, Place, Related};
 
-/// What each check counts for in the exit code, where it found an error.
+/// Checks, each with the bit that its errors set in the exit code.
 const CHECKS: [(&str, i32); 4] = [("advisories", 1), ("bans", 2), ("licenses", 4), ("sources", 8)];
 
-/// What could not be looked up, though the checks went on without.
+/// Codes for failed lookups, after which cargo-deny continues.
 const NOT_LOOKED_UP: [&str; 2] = ["index-failure", "index-cache-load-failure"];
 
 #[derive(Deserialize)]
@@ -25,7 +25,7 @@ struct Line<'a> {
     fields: &'a serde_json::value::RawValue,
 }
 
-/// How much each check found.
+/// Error counts by check.
 type Summary = BTreeMap<String, Count>;
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ struct Log {
 struct Fields {
     severity: String,
     message: String,
-    /// None for what is wrong with the configuration.
+    /// `None` for errors in the configuration.
     code: Option<String>,
     #[serde(default)]
     labels: Vec<Label>,
@@ -66,7 +66,7 @@ struct Advisory {
     description: Option<String>,
 }
 
-/// A crate, and what needs it. How that comes to be needed goes as deep as the graph of all crates: it is not read.
+/// Crate and its direct dependents. Deeper levels are skipped, since they can be as deep as the whole crate graph.
 #[derive(Deserialize)]
 struct Node<P = Node<IgnoredAny>> {
     #[serde(rename = "Krate")]
@@ -81,16 +81,16 @@ struct Krate {
     version: String,
 }
 
-/// Reads the output of a cargo-deny that ended with `code`.
+/// Parses the output of cargo-deny, which exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     let stderr = std::str::from_utf8(&input.output.stderr)
-        .map_err(|error| Unparsable(format!("no JSON of cargo deny: {error}")))?;
+        .map_err(|error| Unparsable(format!("invalid JSON from cargo deny: {error}")))?;
     let mut parsed = Parsed::default();
     let mut summary = None;
     let (mut errors, mut complaints) = (0, Vec::new());
-    // Cargo and rustup may have said something before.
+    // Cargo and rustup may have printed something before.
     for (number, line) in (1..).zip(input.text_lines(stderr)).filter(|(_, line)| line.starts_with('{')) {
-        let broken = |error| Unparsable(format!("no JSON of cargo deny in line {number}: {error}"));
+        let broken = |error| Unparsable(format!("invalid JSON from cargo deny in line {number}: {error}"));
         let Line { r#type, fields } = serde_json::from_str(line).map_err(broken)?;
         match &*r#type {
             "diagnostic" => {
@@ -98,7 +98,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 let level = match &*fields.severity {
                     "error" | "bug" => Level::Error,
                     "warning" => Level::Warning,
-                    // What the configuration allows.
+                    // Allowed by the configuration.
                     _ => continue,
                 };
                 errors += usize::from(fields.severity == "error");
@@ -119,35 +119,37 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         }
     }
     let Some(summary) = summary else {
-        // What is wrong with the configuration is told before what came of it.
-        let said = parsed.diagnostics.first().map(|said| said.message.clone());
-        let said: Vec<_> = complaints.into_iter().chain(said).collect();
-        return Err(match said.is_empty() {
+        // Errors in the configuration are printed before the failure that they cause.
+        let first = parsed.diagnostics.first().map(|found| found.message.to_string());
+        let messages: Vec<_> = complaints.into_iter().chain(first).collect();
+        return Err(match messages.is_empty() {
             true => input.crashed(code),
-            false => Unparsable(said.join(": ")),
+            false => Unparsable(messages.join(": ")),
         });
     };
     check(&summary, code, errors)?;
     Ok(parsed)
 }
 
-/// How many crates it checks: `gathered 312 crates in 5ms`.
+/// Reads the number of checked crates from `gathered 312 crates in 5ms`.
 fn gathered(message: &str) -> Option<u64> {
     message.strip_prefix("gathered ")?.split_once(" crates")?.0.parse().ok()
 }
 
-/// Whether the summary, the exit code and what was told agree.
+/// Checks that the summary, the exit code and the reported errors agree.
 fn check(summary: &Summary, code: i32, errors: usize) -> Result<(), Unparsable> {
     let has_failed = |name: &str| summary.get(name).is_some_and(|count| count.errors > 0);
     let expected = CHECKS.iter().filter(|(name, _)| has_failed(name)).map(|(_, bit)| bit).sum::<i32>();
-    // More than fit a number have been told by nobody.
+    // The sum of the counts must not overflow.
     let counted = summary.values().try_fold(0, |sum: usize, count| sum.checked_add(count.errors));
     let counted =
-        counted.ok_or_else(|| Unparsable("its summary counts more errors than there can be".to_owned()))?;
+        counted.ok_or_else(|| Unparsable("the error counts in its summary are too large".to_owned()))?;
     if code == expected && errors == counted {
         return Ok(());
     }
-    Err(Unparsable(format!("exited with {code}: {counted} errors are counted, {errors} are told")))
+    Err(Unparsable(format!(
+        "exited with {code}: the summary counts {counted} errors, but {errors} are reported"
+    )))
 }
 
 fn gap(input: &Input<'_>, fields: &Fields) -> Gap {
@@ -164,7 +166,7 @@ fn diagnostic(input: &Input<'_>, fields: &Fields, level: Level) -> Diagnostic {
     let names: BTreeSet<&str> = crates().map(|(krate, _)| krate.name.as_str()).collect();
     let subject = match names.is_empty() {
         false => names.into_iter().collect::<Vec<_>>().join(", "),
-        // An exception that nothing needs, a licence: as it stands in the configuration.
+        // An unused exception or license, as written in the configuration.
         true => fields.labels.first().map_or_else(String::new, |label| one_line(&label.span)),
     };
     let place = match subject.is_empty() {
@@ -186,7 +188,7 @@ fn diagnostic(input: &Input<'_>, fields: &Fields, level: Level) -> Diagnostic {
         true => one_line(span),
         false => format!("{message}: {}", one_line(span)),
     });
-    // The rule once more, and whole pages of text behind a link that is told.
+    // Skip notes that repeat the rule, and the long description, which the linked page has.
     let is_known = |note: &str| match advisory {
         Some(Advisory { id, description }) => {
             note == format!("ID: {id}") || Some(note) == description.as_deref()
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn each_advisory_and_each_lint_is_told_of_its_crate() {
+    fn each_advisory_and_each_lint_is_reported_for_its_crate() {
         assert_shown(
             &deny(CAPTURED, 7).expect("readable"),
             str![[r#"
@@ -269,7 +271,7 @@ warning deny unmatched-skip serde@1: skipped crate 'serde = =1' was not encounte
     }
 
     #[test]
-    fn an_update_that_does_not_mend_it_is_no_other_finding() {
+    fn an_update_that_does_not_fix_the_problem_makes_no_new_finding() {
         let of = |stderr: &str| {
             let identity = |found: Diagnostic| (found.rule, found.place, found.message);
             deny(stderr, 7).expect("readable").diagnostics.into_iter().map(identity).collect::<Vec<_>>()
@@ -280,14 +282,14 @@ warning deny unmatched-skip serde@1: skipped crate 'serde = =1' was not encounte
     }
 
     #[test]
-    fn only_the_exit_code_that_the_summary_stands_for_is_a_verdict() {
+    fn the_exit_code_must_match_the_summary() {
         for code in 0..16 {
             assert_eq!(deny(CAPTURED, code).is_ok(), code == 7, "{code}");
         }
         let summary = CAPTURED.lines().last().expect("there is a summary");
         assert_eq!(
             deny(summary, 7),
-            Err(Unparsable("exited with 7: 5 errors are counted, 0 are told".to_owned()))
+            Err(Unparsable("exited with 7: the summary counts 5 errors, but 0 are reported".to_owned()))
         );
         let clean = r#"{"type":"summary","fields":{"bans":{"errors":0,"warnings":0,"notes":0,"helps":3}}}"#;
         assert_eq!(deny(&format!("info: syncing\n{clean}\n"), 0), Ok(Parsed::default()));
@@ -295,27 +297,27 @@ warning deny unmatched-skip serde@1: skipped crate 'serde = =1' was not encounte
     }
 
     #[test]
-    fn a_summary_that_counts_more_than_a_number_holds_is_no_verdict() {
+    fn a_summary_with_overflowing_counts_is_rejected() {
         let summary = format!(
             r#"{{"type":"summary","fields":{{"advisories":{{"errors":{0}}},"bans":{{"errors":{0}}}}}}}"#,
             usize::MAX
         );
-        check_no_verdict(&summary, 3, "its summary counts more errors than there can be");
+        check_no_result(&summary, 3, "the error counts in its summary are too large");
     }
 
     #[track_caller]
-    fn check_no_verdict(stderr: &str, code: i32, expected: &str) {
+    fn check_no_result(stderr: &str, code: i32, expected: &str) {
         assert_eq!(deny(stderr, code), Err(Unparsable(expected.to_owned())));
     }
 
     #[test]
-    fn why_it_could_not_begin_is_told() {
+    fn the_reason_for_not_starting_is_reported() {
         let log = |message: &str| {
             format!(
                 r#"{{"type":"log","fields":{{"level":"ERROR","message":"{message}","timestamp":"2026-11-22T21:14:29Z"}}}}"#
             )
         };
-        check_no_verdict(
+        check_no_result(
             &format!(
                 "{}\n{}\n",
                 r#"{"fields":{"labels":[],"message":"expected a string","severity":"error"},"type":"diagnostic"}"#,
@@ -324,12 +326,12 @@ warning deny unmatched-skip serde@1: skipped crate 'serde = =1' was not encounte
             1,
             "failed to validate configuration file deny.toml: expected a string",
         );
-        check_no_verdict(&log("failed to fetch advisory database"), 1, "failed to fetch advisory database");
-        check_no_verdict("error: no such option\n", 2, "exited with 2: no such option");
+        check_no_result(&log("failed to fetch advisory database"), 1, "failed to fetch advisory database");
+        check_no_result("error: no such option\n", 2, "exited with 2: no such option");
     }
 
     #[test]
-    fn the_crates_that_it_gathered_are_counted() {
+    fn the_checked_crates_are_counted() {
         let log = r#"{"type":"log","fields":{"level":"INFO","message":"gathered 312 crates in 5ms"}}"#;
         let summary = r#"{"type":"summary","fields":{"bans":{"errors":0,"warnings":0,"notes":0,"helps":0}}}"#;
         assert_eq!(deny(&format!("{log}\n{summary}\n"), 0).expect("readable").census.crates, Some(312));
@@ -337,7 +339,7 @@ warning deny unmatched-skip serde@1: skipped crate 'serde = =1' was not encounte
     }
 
     #[test]
-    fn what_could_not_be_looked_up_is_a_gap() {
+    fn a_failed_lookup_is_a_gap() {
         let failure = r#"{"type":"diagnostic","fields":{"severity":"warning","code":"index-failure","message":"unable to check for yanked crates","notes":["offline"],"graphs":[]}}
 {"type":"summary","fields":{"advisories":{"errors":0,"warnings":1,"notes":0,"helps":0}}}"#;
         assert_shown(
@@ -350,7 +352,7 @@ gap: unable to check for yanked crates: offline
     }
 
     #[test]
-    fn a_graph_may_be_as_deep_as_it_likes() {
+    fn a_deep_crate_graph_is_accepted() {
         let deep = 100_000;
         let open = r#"{"Krate":{"name":"a","version":"1.0.0"},"parents":["#.repeat(deep);
         let line = format!(

@@ -1,4 +1,4 @@
-//! Output that is one JSON document, however long.
+//! Reads output that is a single JSON document of any length.
 
 use std::io::{self, BufReader, Read};
 
@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 
 use crate::model::halt::{Halt, Pace};
 
-/// What is read in one go: a fifth of a second, at worst.
+/// Largest document that is read without checking for a halt. This takes a fifth of a second at worst.
 const SHORT: usize = 4 << 20;
 
-/// Reads a document until `halt` is due. Then it ends in an error, like one that is cut.
+/// Parses a document until `halt` is due. It then fails like a truncated document.
 pub(super) fn read<T: DeserializeOwned>(halt: &dyn Halt, document: &[u8]) -> serde_json::Result<T> {
     match document.len() {
         ..=SHORT => serde_json::from_slice(document),
@@ -17,7 +17,7 @@ pub(super) fn read<T: DeserializeOwned>(halt: &dyn Halt, document: &[u8]) -> ser
     }
 }
 
-/// Bytes that end when work is to end.
+/// Reader that fails once `halt` is due.
 struct Halting<'a> {
     document: &'a [u8],
     pace: Pace<'a>,
@@ -39,7 +39,7 @@ mod tests {
     use crate::model::halt::{Never, STRIDE};
 
     #[test]
-    fn a_long_document_is_read_until_it_is_to_end() {
+    fn reading_a_long_document_stops_when_halted() {
         let document = format!("[{}0]", "0,".repeat(SHORT));
         let value: Value = read(&Never, document.as_bytes()).unwrap();
         assert_eq!(value.as_array().unwrap().len(), SHORT + 1);

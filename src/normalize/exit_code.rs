@@ -1,11 +1,11 @@
-//! Tools of which only the exit code is known to mean something.
+//! Parser for tools where only the exit code has a known meaning.
 
 use super::scrub::Scrub;
 use super::{Input, Parsed, Unparsable, is_crash};
 use crate::model::finding::{Diagnostic, Level, Related};
 
-/// Any `code` but 0 is one diagnostic, with the ends of the output beside it. A panic is one too: cargo ends every
-/// failed test with the same code.
+/// Reports any `code` except 0 as one diagnostic with excerpts of the output. This includes code 101, which cargo uses
+/// for every failed test.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     if code == 0 {
         return Ok(Parsed::default());
@@ -13,7 +13,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     if is_crash(code) {
         return Err(input.crashed(code));
     }
-    // In backticks, a number belongs to the identity: another code is another finding.
+    // Numbers in backticks belong to the identity, so another code is another finding.
     let message = format!("exited with `{code}`");
     let rule = input.tool.name.clone();
     let output = [&input.output.stdout, &input.output.stderr];
@@ -26,7 +26,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     Ok(Parsed { diagnostics: vec![diagnostic], ..Parsed::default() })
 }
 
-/// The first and last lines of `text`; `None` if it is blank.
+/// Returns the first and last lines of `text`, or `None` if it is blank.
 pub(super) fn excerpt(scrub: &Scrub, text: &[u8]) -> Option<String> {
     const LINES: usize = 20;
     let text = text.trim_ascii_end();

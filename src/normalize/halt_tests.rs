@@ -1,5 +1,5 @@
-//! Reading long output ends soon after it is to end, whatever the format and whatever is in it. Nothing here looks at a clock:
-//! what counts is how often a parser asks.
+//! Checks that parsing long output stops soon after a halt, in every format. The tests don't use a clock; they count
+//! how often a parser checks for the halt.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use super::testing::{tool, with_cases};
 use super::*;
 use crate::model::halt::testing::After;
 
-/// More than anything that is read in one go, but for whole documents.
+/// Longer than anything that is read without a check, except for whole documents.
 const LEN: usize = 320 << 10;
 
 fn long(line: &str) -> Vec<u8> {
     line.as_bytes().iter().copied().cycle().take(LEN).collect()
 }
 
-/// Every format that is read line by line, with lines that its parser looks into.
+/// Returns every line-based format with lines that its parser looks into.
 fn formats() -> Vec<(Parse, &'static str)> {
     let pattern = Parse::Regex(r"^(?<path>[^:]+):(?<line>\d+): (?<message>.+)$".to_owned());
     vec![
@@ -49,18 +49,18 @@ fn parse_until(halt: &dyn Halt, parse: &Parse, output: &Output) -> Result<Parsed
 }
 
 #[test]
-fn whatever_is_read_ends_within_bounded_work_after_it_is_to_end() {
+fn parsing_stops_within_bounded_work_after_a_halt() {
     for (parse, line) in formats() {
         for (stdout, stderr) in [(long(line), Vec::new()), (Vec::new(), long(line))] {
             let output = Output { stdout, stderr, exit: Exit::Code(1), is_leaky: false };
             let all = After::new(usize::MAX);
             assert_ne!(parse_until(&all, &parse, &output), Err(NotParsed::Halted));
-            // A format that does not read this stream has nothing to end.
+            // Halting has no effect on a format that does not read this stream.
             for left in [all.asked() / 2, all.asked().saturating_sub(1)] {
                 if left < all.asked() {
                     let halt = After::new(left);
                     assert_eq!(parse_until(&halt, &parse, &output), Err(NotParsed::Halted), "{parse:?}");
-                    assert_eq!(halt.asked(), left + 1, "nobody asks once more");
+                    assert_eq!(halt.asked(), left + 1, "no more checks after the halt");
                 }
             }
         }
@@ -68,12 +68,12 @@ fn whatever_is_read_ends_within_bounded_work_after_it_is_to_end() {
 }
 
 #[test]
-fn the_streams_that_a_format_reads_are_asked_for_every_few_kilobytes() {
+fn parsers_check_for_a_halt_every_few_kilobytes() {
     for (parse, line) in formats() {
         let [stdout, stderr] = [long(line), long(line)];
         let output = Output { stdout, stderr, exit: Exit::Code(1), is_leaky: false };
         let halt = After::new(usize::MAX);
-        // Whether it makes sense is not asked here.
+        // The result does not matter here.
         let _ = parse_until(&halt, &parse, &output);
         let least = LEN / (128 << 10);
         assert!(halt.asked() >= least, "{parse:?}: {} of {least}", halt.asked());
@@ -81,7 +81,7 @@ fn the_streams_that_a_format_reads_are_asked_for_every_few_kilobytes() {
 }
 
 #[test]
-fn what_is_only_quoted_is_never_given_up() {
+fn output_that_is_only_quoted_is_never_abandoned() {
     let (stdout, stderr) = (long("x\n"), long("y\n"));
     let output = Output { stdout, stderr, exit: Exit::Code(1), is_leaky: false };
     assert_ne!(parse_until(&After::new(0), &Parse::ExitCode, &output), Err(NotParsed::Halted));
@@ -94,7 +94,7 @@ fn long_output_is_scrubbed_like_short_output() {
     let output = Output { stdout: Vec::new(), stderr: Vec::new(), exit: Exit::Code(0), is_leaky: false };
     let (units, packages, output, halt) = (&[Unit::Workspace], &[], &output, &crate::model::halt::Never);
     let input = Input { workspace: &workspace, tool: &tool, units, packages, output, scrub: &scrub, halt };
-    // A hash far from the target directory, directories and escapes wherever a piece may end, and what is not UTF-8.
+    // A hash far from the target directory, directories and escapes at any possible piece boundary, and invalid UTF-8.
     let mut text = b"made x-0123456789abcdef\n".to_vec();
     for line in 0..20_000 {
         text.extend_from_slice(format!("{line} \x1b[1m/home/me/.cargo\x1b[0m in /w/ws/src \n").as_bytes());

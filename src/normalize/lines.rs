@@ -1,4 +1,4 @@
-//! Output that is read line by line: each line a diagnostic, or each that matches a pattern.
+//! Parsers for line-based output: every line is a diagnostic, or every line that matches a pattern.
 
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hasher};
@@ -10,57 +10,58 @@ use super::scrub::strip_escapes;
 use super::{Input, PANIC, Parsed, Unparsable, is_crash, range, whole_line};
 use crate::model::finding::{Diagnostic, Level, Place};
 
-/// Each line of stdout that is not blank is a diagnostic.
+/// Reports each non-blank line of stdout as a diagnostic.
 pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     check(input, &input.output.stdout)?;
     let stdout = input.scrub.with_plain_names(&input.output.stdout);
     let mut seen = Seen::default();
     let mut diagnostics = BTreeSet::new();
-    let said = lines(input, &stdout).filter(|line| !line.trim_ascii().is_empty());
-    for line in said.filter(|line| seen.is_new(line)) {
-        // Many tools of this kind list the files that they object to. The name of one may begin or end with blanks.
+    let all = lines(input, &stdout).filter(|line| !line.trim_ascii().is_empty());
+    for line in all.filter(|line| seen.is_new(line)) {
+        // Many such tools list the files they object to. A file name may begin or end with whitespace.
         let text = as_text(line);
         let named = [&*text, text.trim_ascii()].into_iter().find_map(|name| {
             input.scrub.path(&revealed(name)).filter(|path| input.workspace.find(path).is_some())
         });
         let place = named.map_or_else(|| input.default_place(), |path| Place::File { path, range: None });
         let message = input.scrub.lossy(&shown(text.trim_ascii()));
-        diagnostics.insert(input.diagnostic(place, input.tool.name.clone(), Level::Warning, message));
+        diagnostics.insert(input.diagnostic(place, input.tool.name.as_str(), Level::Warning, message));
     }
     judge(input, code, diagnostics)
 }
 
-/// Each line of stdout and stderr that `pattern` matches is a diagnostic. The engine takes time in proportion to the length of a
-/// line, and refuses patterns that need more than 10 MB.
+/// Reports each line of stdout and stderr that matches `pattern` as a diagnostic. Matching takes time linear in the
+/// length of a line. Patterns that need more than 10 MB are rejected.
 pub(super) fn by_pattern(input: &Input<'_>, code: i32, pattern: &str) -> Result<Parsed, Unparsable> {
-    let pattern = Regex::new(pattern).map_err(|error| Unparsable(format!("the pattern: {error}")))?;
+    let pattern = Regex::new(pattern).map_err(|error| Unparsable(format!("invalid pattern: {error}")))?;
     check(input, &input.output.stdout)?;
     check(input, &input.output.stderr)?;
     let mut seen = Seen::default();
     let mut diagnostics = BTreeSet::new();
     let [stdout, stderr] =
         [&input.output.stdout, &input.output.stderr].map(|output| input.scrub.with_plain_names(output));
-    let said = lines(input, &stdout).chain(lines(input, &stderr));
-    for line in said.filter(|line| seen.is_new(line)) {
+    let all = lines(input, &stdout).chain(lines(input, &stderr));
+    for line in all.filter(|line| seen.is_new(line)) {
         let text = as_text(line);
         let line = strip_escapes(&text);
-        // To find out whether it matches is much faster than to find out how.
+        // Testing for a match is much faster than capturing groups.
         let found = pattern.is_match(&line).then(|| pattern.captures(&line)).flatten();
         diagnostics.extend(found.map(|found| matched(input, &line, &found)));
     }
     judge(input, code, diagnostics)
 }
 
-/// The lines that were seen of late, by their hashes: what is said a million times is read once. It may forget.
-#[derive(Default)]
-struct Seen(HashSet<[u64; 2]>);
+/// Hashes of recently seen lines. A line that repeats a million times is parsed once. May forget lines to bound its
+/// size.
+#[derive(Debug, Default)]
+pub(super) struct Seen(HashSet<[u64; 2]>);
 
 impl Seen {
-    /// How many lines are kept.
+    /// Maximum number of lines to remember.
     const MOST: usize = 1 << 16;
 
-    /// Whether `line` was not seen of late.
-    fn is_new(&mut self, line: &[u8]) -> bool {
+    /// Returns whether `line` was not seen recently.
+    pub(super) fn is_new(&mut self, line: &[u8]) -> bool {
         let hash = |seed: u8| {
             let mut hasher = DefaultHasher::new();
             hasher.write_u8(seed);
@@ -72,6 +73,11 @@ impl Seen {
         }
         self.0.insert([hash(0), hash(1)])
     }
+}
+
+/// Whether `pattern` matches `line` as [`by_pattern`] reads it.
+pub(super) fn matches(pattern: &Regex, line: &[u8]) -> bool {
+    pattern.is_match(&strip_escapes(&as_text(line)))
 }
 
 fn matched(input: &Input<'_>, line: &str, found: &Captures<'_>) -> Diagnostic {
@@ -102,7 +108,7 @@ fn level_of(word: &str) -> Level {
     }
 }
 
-/// A tool that fails and has nothing to show for it did not judge, nor did one that stopped half way.
+/// Rejects the output of a tool that crashed, or that failed without a diagnostic.
 fn judge(input: &Input<'_>, code: i32, diagnostics: BTreeSet<Diagnostic>) -> Result<Parsed, Unparsable> {
     if code == PANIC || is_crash(code) {
         return Err(input.crashed(code));
@@ -111,21 +117,23 @@ fn judge(input: &Input<'_>, code: i32, diagnostics: BTreeSet<Diagnostic>) -> Res
         let first = lines(input, &input.output.stdout)
             .map(|line| input.scrub.quote(line.trim_ascii()))
             .find(|line| !line.is_empty());
-        let reason = input.complaint().or(first).unwrap_or_else(|| "it said nothing".to_owned());
+        let reason = input.complaint().or(first).unwrap_or_else(|| "no output".to_owned());
         return Err(Unparsable(format!("exited with {code}: {reason}")));
     }
     Ok(Parsed { diagnostics: diagnostics.into_iter().collect(), ..Parsed::default() })
 }
 
-/// Whether `text` is lines at all. File names in it may hold any other byte.
+/// Longest line that is read, in bytes.
+pub(super) const LONGEST: usize = 1 << 20;
+
+/// Checks that `text` consists of lines of text. Other bytes are allowed, since file names may contain them.
 fn check(input: &Input<'_>, text: &[u8]) -> Result<(), Unparsable> {
-    const LONGEST: usize = 1 << 20;
     for (number, line) in (1..).zip(lines(input, text)) {
         if line.len() > LONGEST {
             return Err(Unparsable(format!("line {number} is longer than 1 MiB")));
         }
         if line.contains(&0) {
-            return Err(Unparsable(format!("line {number} holds a NUL: it is no text")));
+            return Err(Unparsable(format!("line {number} contains a NUL byte, so the output is not text")));
         }
     }
     Ok(())

@@ -1,26 +1,26 @@
-//! What `cargo machete` prints. Checked with 0.9.2.
+//! Parses the output of `cargo machete`. Checked with 0.9.2.
 
 use super::{Gap, Input, Parsed, Unparsable};
 use crate::model::finding::{Diagnostic, Level, Place};
 use crate::model::path::RelPath;
 
-/// Something was found; or it did not understand its arguments.
+/// Exit code for findings, and for invalid arguments.
 const FOUND: i32 = 1;
 
-/// Before what was found in one of the directories that it was given.
+/// Heading of the findings in one of the given directories.
 const HEADING: &str = "cargo-machete found the following unused dependencies in ";
-/// Where nothing was found in one.
+/// Printed for a directory without findings.
 const NOTHING: &str = "cargo-machete didn't find any unused dependencies in ";
-/// Behind all that was found.
+/// Printed after all findings.
 const ADVICE: &str = "If you believe cargo-machete has detected an unused dependency incorrectly";
 
-/// Reads the output of a cargo-machete that ended with `code`.
+/// Parses the output of cargo-machete, which exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     if !matches!(code, 0 | FOUND) {
         return Err(input.crashed(code));
     }
     let stdout = std::str::from_utf8(&input.output.stdout)
-        .map_err(|error| Unparsable(format!("no list of cargo machete: {error}")))?;
+        .map_err(|error| Unparsable(format!("invalid output of cargo machete: {error}")))?;
     let mut diagnostics = Vec::new();
     let mut manifest = None;
     let (mut is_searched, mut is_whole) = (false, false);
@@ -33,7 +33,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             is_searched = true;
             manifest = None;
         } else if let Some(dependency) = line.strip_prefix('\t') {
-            // That an exception is not needed is told only beside what is found.
+            // Notes about needless exceptions are printed only next to findings.
             if dependency.starts_with('⚠') {
                 continue;
             }
@@ -55,16 +55,19 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
 }
 
 fn out_of_place(input: &Input<'_>, line: &str) -> Unparsable {
-    Unparsable(format!("of no manifest: {:?}", input.scrub.quote(line.as_bytes())))
+    Unparsable(format!(
+        "unexpected line in the output of cargo machete: {:?}",
+        input.scrub.quote(line.as_bytes())
+    ))
 }
 
 fn diagnostic(input: &Input<'_>, manifest: &Place, dependency: &str) -> Diagnostic {
     let message = format!("unused dependency `{dependency}`");
-    input.diagnostic(manifest.clone(), "unused-dependency".to_owned(), Level::Warning, message)
+    input.diagnostic(manifest.clone(), "unused-dependency", Level::Warning, message)
 }
 
-/// Manifests that it could not read: it goes on without, and says so beside its list. Others than those of the workspace
-/// may be broken on purpose.
+/// Returns the manifests that cargo-machete could not read. It reports them on stderr and continues. Manifests outside
+/// the workspace may be broken on purpose.
 fn gaps(input: &Input<'_>) -> Vec<Gap> {
     let stderr = String::from_utf8_lossy(&input.output.stderr);
     let gap = |line: &str| {
@@ -98,8 +101,8 @@ mod tests {
     }
 
     #[test]
-    fn each_dependency_is_told_of_its_manifest() {
-        // A manifest that is nobody's can't be read: that takes nothing from the verdict.
+    fn each_dependency_is_reported_for_its_manifest() {
+        // An unreadable manifest outside the workspace does not matter.
         assert_shown(
             &machete(CAPTURED.0, CAPTURED.1, FOUND).expect("readable"),
             str![[r#"
@@ -112,7 +115,7 @@ warning machete unused-dependency beta/Cargo.toml: unused dependency `alpha`
     }
 
     #[test]
-    fn a_manifest_of_the_workspace_that_it_could_not_read_is_a_gap() {
+    fn an_unreadable_manifest_of_the_workspace_is_a_gap() {
         let stderr = CAPTURED.1.replace("./docs/Cargo.toml", "./alpha/Cargo.toml");
         let parsed = machete(
             "cargo-machete didn't find any unused dependencies in this directory. Good job!\n",
@@ -129,22 +132,22 @@ gap alpha/Cargo.toml: alpha/Cargo.toml: TOML parse error at line 3, column 10
     }
 
     #[test]
-    fn what_it_says_of_exceptions_is_no_finding() {
-        let said = CAPTURED
+    fn notes_about_exceptions_are_not_findings() {
+        let output = CAPTURED
             .0
             .replace("\talpha\n", "\talpha\n\t⚠️  log was marked as ignored, but is actually used!\n");
-        assert_ne!(said, CAPTURED.0);
-        assert_eq!(machete(&said, "", FOUND), machete(CAPTURED.0, "", FOUND));
+        assert_ne!(output, CAPTURED.0);
+        assert_eq!(machete(&output, "", FOUND), machete(CAPTURED.0, "", FOUND));
     }
 
     #[test]
-    fn only_a_list_that_fits_the_exit_code_is_a_verdict() {
+    fn a_list_must_match_the_exit_code() {
         let none = "cargo-machete didn't find any unused dependencies in this directory. Good job!\n";
-        let verdicts = |code| [none, CAPTURED.0, ""].map(|said| machete(said, "", code).is_ok());
+        let verdicts = |code| [none, CAPTURED.0, ""].map(|output| machete(output, "", code).is_ok());
         assert_eq!(verdicts(0), [true, false, false]);
         assert_eq!(verdicts(FOUND), [false, true, false]);
         assert_eq!(verdicts(2), [false; 3]);
-        // It exits with 1 for arguments that it does not know, too.
+        // It also exits with 1 for unknown arguments.
         let unknown = machete("", "Unrecognized argument: --json\n", FOUND);
         assert_eq!(unknown, Err(Unparsable("exited with 1: Unrecognized argument: --json".to_owned())));
     }

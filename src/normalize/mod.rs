@@ -1,11 +1,11 @@
-//! What the tools said, as diagnostics: a parser for each output format, behind [`parse`].
+//! Parses the output of tools into diagnostics. There is one parser per output format, behind [`parse`].
 //!
-//! A parser is handed the whole output of one process and the units it covered. It tells what was found, and
-//! which parts got no verdict: a compile error or a crash never looks like a clean result. Nothing that
-//! differs between two machines or two runs passes: order, absolute paths, notes that only come with the
+//! A parser gets the complete output of one process and the units that the process covered. It returns the diagnostics,
+//! and a gap for each part without a result: a compile error or a crash must never look like a clean result. Parsers
+//! drop everything that varies between machines or runs, such as order, absolute paths and notes attached only to the
 //! first of several findings.
 //!
-//! Does not know sources, identities or baselines, nor how the process was started.
+//! This module does not know sources, identities or baselines, nor how the process was started.
 
 mod attribute;
 mod audit;
@@ -30,6 +30,7 @@ mod said;
 mod sarif;
 mod scrub;
 mod settle;
+mod sieve;
 pub mod sources;
 mod stated;
 #[cfg(any(test, fuzzing))]
@@ -40,6 +41,7 @@ pub use attribute::attribute;
 pub use rules::rules;
 pub use scrub::Scrub;
 pub use settle::Unsettled;
+pub use sieve::Sieve;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -51,10 +53,11 @@ use crate::model::golden::Printed;
 use crate::model::halt::{Halt, Halted, Latch, until};
 use crate::model::path::RelPath;
 use crate::model::task::{Exit, Output, Program, Unit};
+use crate::model::text::{Interner, Text};
 use crate::model::tool::{Leaky, Parse, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
-/// The output of one process, and what is needed to read it.
+/// Output of one process, with the context needed to parse it.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// The workspace.
@@ -63,64 +66,65 @@ pub struct Input<'a> {
     pub tool: &'a Tool,
     /// The units that the process covered.
     pub units: &'a [Unit],
-    /// The packages selected for the run: what cargo's own tools must have reached.
+    /// Packages selected for the run. Cargo's own tools must have reached all of them.
     pub packages: &'a [PackageId],
-    /// What the process left.
+    /// Output and exit status of the process.
     pub output: &'a Output,
-    /// How text becomes independent of the machine.
+    /// Makes text independent of the machine.
     pub scrub: &'a Scrub,
-    /// Ends the reading of long output early.
+    /// Stops parsing of long output early.
     pub halt: &'a dyn Halt,
 }
 
-/// What one process said.
+/// Findings, gaps and side information parsed from the output of one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
-    /// What was found, sorted, each once.
+    /// Findings, sorted and without duplicates.
     pub diagnostics: Vec<Diagnostic>,
-    /// What got no verdict, sorted, each once.
+    /// Parts without a result, sorted and without duplicates.
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
-    /// The programs and libraries that a build put where others look for them. Absolute paths: reach no artifact.
+    /// Programs and libraries that a build put where others look for them. Absolute paths, never written to an
+    /// artifact.
     pub outputs: Vec<PathBuf>,
-    /// Where build scripts left what they generated. Absolute paths: reach no artifact.
+    /// `OUT_DIR`s of build scripts. Absolute paths, never written to an artifact.
     pub out_dirs: Vec<(PackageId, PathBuf)>,
-    /// The same for the packages in whose generated files something was found: there it stands what they were made from.
+    /// `OUT_DIR`s of the packages that have findings in generated files, used to find the sources of these files.
     pub made_in: Vec<(PackageId, PathBuf)>,
-    /// What is there, once somebody has looked.
+    /// Generated files found in these directories, filled in by a later step that reads the disk.
     pub generated: Vec<Generated>,
-    /// What tells what was read beyond the declared inputs.
+    /// Traces of what the process read beyond the declared inputs.
     pub traces: Traces,
-    /// Whether errors that are only lints may be why something got no verdict.
+    /// Set if gaps may be caused by errors that are only lints.
     pub hidden: bool,
-    /// Whether findings may be there because the style edition changed: a second process with the former one tells.
+    /// Set if findings may come from a change of the style edition. A second process with the former edition decides.
     pub is_restyled: bool,
-    /// The revision of the database that the tool looked things up in, if it told.
+    /// Revision of the database that the tool used, if reported.
     pub database: Option<String>,
-    /// Messages of the tool that are no findings: nobody has to fix them in the workspace.
+    /// Messages of the tool that are not findings, since there is nothing to fix in the workspace.
     pub notices: BTreeSet<String>,
-    /// What [`Parsed::settle`] still has to find out.
+    /// Work left for [`Parsed::settle`].
     pub unsettled: Unsettled,
-    /// What is to be compared with the golden file of the one unit.
+    /// Output to compare with the golden file of the unit.
     pub printed: Option<Printed>,
-    /// What the process looked at, in numbers that it states.
+    /// Counts that the process reported about its work.
     pub census: Census,
-    /// Whether the output shows by itself that it is complete: it ends with a count that all of it agrees with.
+    /// Set if the output proves that it is complete: it ends with a count that matches the rest.
     pub is_whole: bool,
-    /// Whether something was left running that held the output open.
+    /// Set if a process was left running and held the output open.
     pub is_leaky: bool,
-    /// The tests that did so, where the runner says which: sorted.
+    /// Names of the tests that left processes running, if the test runner reports them.
     pub leaks: BTreeSet<String>,
 }
 
 impl Parsed {
-    /// What is known when `second` was found by a process that took lints for warnings: how bad they are, the first one
-    /// has said; what got no verdict even so, the second.
+    /// Merges in the result of a second process that treated lints as warnings. The levels of findings come from the
+    /// first process, the gaps from the second.
     #[must_use]
     pub fn and(mut self, second: Self) -> Self {
         if self.is_restyled {
-            self.tell_style_apart(&second);
+            self.mark_former_style(&second);
             return self;
         }
         let mut seen: BTreeMap<_, usize> = BTreeMap::new();
@@ -130,22 +134,64 @@ impl Parsed {
         for found in &self.diagnostics {
             *seen.entry(key(found)).or_default() += 1;
         }
-        for found in second.diagnostics {
+        let (gaps, hidden) = (second.gaps.clone(), second.hidden);
+        let diagnostics = self.add(second);
+        for found in diagnostics {
             match seen.get_mut(&key(&found)) {
                 Some(count) if *count > 0 => *count -= 1,
                 _ => self.diagnostics.push(found),
             }
         }
         self.diagnostics.sort();
-        self.traces.extend(second.traces);
-        self.notices.extend(second.notices);
-        self.census.add(second.census);
-        Self { gaps: second.gaps, hidden: second.hidden, ..self }
+        Self { gaps, hidden, ..self }
     }
 
-    /// Marks the findings that `second`, which formatted in the former style edition, does not have: in files that differ in
-    /// more places now than they did then.
-    fn tell_style_apart(&mut self, second: &Self) {
+    /// Adds everything of `other` but its findings, which are returned.
+    fn add(&mut self, other: Self) -> Vec<Diagnostic> {
+        // Named one by one, so that a new field can't be forgotten.
+        let Self {
+            diagnostics,
+            gaps,
+            programs,
+            outputs,
+            out_dirs,
+            made_in,
+            generated,
+            traces,
+            hidden,
+            is_restyled,
+            database,
+            notices,
+            // Processes are settled one by one, before they are merged.
+            unsettled: _,
+            printed,
+            census,
+            is_whole,
+            is_leaky,
+            leaks,
+        } = other;
+        self.gaps.extend(gaps);
+        self.programs.extend(programs);
+        self.outputs.extend(outputs);
+        self.out_dirs.extend(out_dirs);
+        self.made_in.extend(made_in);
+        self.generated.extend(generated);
+        self.traces.extend(traces);
+        self.hidden |= hidden;
+        self.is_restyled |= is_restyled;
+        self.database = self.database.take().max(database);
+        self.notices.extend(notices);
+        self.printed = self.printed.take().or(printed);
+        self.census.add(census);
+        self.is_whole &= is_whole;
+        self.is_leaky |= is_leaky;
+        self.leaks.extend(leaks);
+        diagnostics
+    }
+
+    /// Marks the findings that are missing in `second`, which formatted with the former style edition. Only files with
+    /// more differences now than then are considered.
+    fn mark_former_style(&mut self, second: &Self) {
         if !second.gaps.is_empty() {
             return;
         }
@@ -160,11 +206,11 @@ impl Parsed {
                 files.entry(place.path().cloned()).or_default()[side] += 1;
             }
         }
-        let is_of_former = |found: &Diagnostic| {
+        let is_new_style = |found: &Diagnostic| {
             let [now, former] = files.get(&found.place.path().cloned()).copied().unwrap_or_default();
             now > former && rustfmt::is_unformatted(found) && !before.contains(&key(found))
         };
-        let marked: Vec<bool> = self.diagnostics.iter().map(is_of_former).collect();
+        let marked: Vec<bool> = self.diagnostics.iter().map(is_new_style).collect();
         for (found, is_marked) in self.diagnostics.iter_mut().zip(marked) {
             if is_marked {
                 found.related.push(Related::of_former_style());
@@ -173,23 +219,20 @@ impl Parsed {
         self.diagnostics.sort();
     }
 
-    /// What is known when `next` was found by another process, in other files of the same units.
+    /// Merges in the result of another process that checked other files of the same units.
     #[must_use]
     pub fn beside(mut self, next: Self) -> Self {
-        self.diagnostics.extend(next.diagnostics);
+        let diagnostics = self.add(next);
+        self.diagnostics.extend(diagnostics);
         self.diagnostics.sort();
         self.diagnostics.dedup();
-        self.gaps.extend(next.gaps);
-        self.traces.extend(next.traces);
-        self.notices.extend(next.notices);
-        self.census.add(next.census);
-        Self { database: self.database.take().max(next.database), ..self }
+        self
     }
 }
 
 impl Parsed {
-    /// The same, without a verdict if the tool counts more failures than can be told apart: else one that is accepted would
-    /// stand for another one.
+    /// Adds a gap if the tool counts more failures than can be distinguished. Otherwise an accepted failure could hide
+    /// a different one.
     fn of_counted(mut self, failures: usize) -> Self {
         let key = |found: &Diagnostic| {
             (
@@ -202,74 +245,78 @@ impl Parsed {
         };
         let distinct = self.diagnostics.iter().map(key).collect::<BTreeSet<_>>().len();
         if distinct < failures && self.gaps.is_empty() {
-            self.gaps
-                .push(Gap::all(format!("{failures} tests failed, and {distinct} of them can be told apart")));
+            self.gaps.push(Gap::all(format!(
+                "{failures} tests failed but only {distinct} of them can be distinguished"
+            )));
         }
         self
     }
 }
 
-/// What a process states, or leaves behind, of what it looked at beyond the declared inputs. Holds absolute paths: reaches no
-/// id and no artifact.
+/// Traces of what a process read beyond the declared inputs. Contains absolute paths and must not reach an id or an
+/// artifact.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Traces {
-    /// What cargo compiled or documented, of all packages.
+    /// Units that cargo compiled or documented, in all packages.
     pub units: BTreeSet<BuiltUnit>,
-    /// The build scripts that cargo ran.
+    /// Build scripts that cargo ran.
     pub scripts: BTreeSet<RanScript>,
-    /// The files that a formatter formatted, as it names them.
+    /// Files that a formatter formatted, under the names it prints.
     pub formatted: BTreeSet<PathBuf>,
-    /// Whether some of it is replayed from an earlier process, which may have had other inputs.
+    /// Set if some of the traces are replayed from an earlier process, which may have had other inputs.
     pub is_replayed: bool,
 }
 
-/// An artifact of cargo's.
+/// Compilation unit for which cargo reported an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BuiltUnit {
-    /// The member that it is of.
+    /// Workspace member that the unit belongs to.
     pub package: Option<PackageId>,
-    /// The name of its package.
+    /// Package name.
     pub name: String,
-    /// The manifest of its package.
+    /// Package manifest.
     pub manifest: PathBuf,
-    /// What cargo calls this kind of unit in the name of its fingerprint, with the name of the target: `test-lib-alpha`.
+    /// Kind and target name as in cargo's fingerprint directory, for example `test-lib-alpha`.
     pub fingerprint: String,
-    /// The root source file.
+    /// Root source file.
     pub source: PathBuf,
-    /// The first file that was made.
+    /// First file that was built.
     pub artifact: PathBuf,
-    /// Where rustc's list of what it read may be: the first of these files that exists. None for documentation.
+    /// Possible paths of rustc's dep-info file. The first one that exists counts. Empty for documentation.
     pub dep_infos: Vec<PathBuf>,
-    /// Whether it is a procedural macro.
+    /// For documentation, dep-info files of compilations of the same target with the current sources. Filled in when
+    /// replays are reviewed.
+    pub read_by_rustc: Vec<PathBuf>,
+    /// Set for procedural macros.
     pub is_macro: bool,
-    /// Whether it runs where it is built: a build script, a procedural macro.
+    /// Set for code that runs on the build machine: build scripts and procedural macros.
     pub is_for_host: bool,
-    /// Whether it is built for tests.
+    /// Set if built for tests.
     pub is_test: bool,
-    /// Whether it is documentation.
+    /// Set for documentation.
     pub is_doc: bool,
-    /// Whether debug assertions are on, if that is stated.
+    /// Debug assertions, if stated.
     pub debug_assertions: Option<bool>,
-    /// The features that are on.
+    /// Enabled features.
     pub features: BTreeSet<String>,
-    /// Whether cargo replayed it from an earlier build.
+    /// Set if cargo replayed it from an earlier build.
     pub fresh: bool,
 }
 
 /// A build script that cargo ran, or whose output it replayed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RanScript {
-    /// The member that it is of.
+    /// Workspace member that the script belongs to.
     pub package: Option<PackageId>,
-    /// The name of its package.
+    /// Package name.
     pub name: String,
-    /// The manifest of its package; `None` if its compilation was not mentioned.
+    /// Package manifest; `None` if the output does not mention the compilation of the script.
     pub manifest: Option<PathBuf>,
-    /// What cargo calls it in the name of its fingerprint.
+    /// Name of its fingerprint in cargo's fingerprint directory.
     pub fingerprint: String,
-    /// The file with what it printed.
+    /// File with the output of the script.
     pub output: PathBuf,
-    /// The conditions that it turned on: `name`, or `key="value"`.
+    /// Values of `cargo::rustc-cfg`: `name` or `key="value"`.
     pub cfgs: BTreeSet<String>,
 }
 
@@ -283,35 +330,38 @@ impl Traces {
     }
 }
 
-/// A part of what a process covered that got no verdict. With neither package nor path: all of it.
+/// Part of the work of a process that has no result. Covers all of it if there is neither a package nor a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Gap {
-    /// The package.
+    /// Affected package.
     pub package: Option<PackageId>,
-    /// The file.
+    /// Affected file.
     pub path: Option<RelPath>,
-    /// Why.
+    /// Reason, shown to the user.
     pub reason: String,
 }
 
 impl Gap {
-    /// All that the process covered.
+    /// Returns a gap for everything that the process covered.
     fn all(reason: impl Into<String>) -> Self {
         Self { package: None, path: None, reason: reason.into() }
     }
 }
 
-/// Why an output can't be read: nothing that it covers has a verdict.
+/// Reason why an output cannot be parsed. Nothing that the output covers has a result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unparsable(pub String);
 
-/// Why there is nothing parsed.
+/// Result of reading the output of one process.
+pub type Normalized = Result<Parsed, Unparsable>;
+
+/// Reason why there is no [`Parsed`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotParsed {
-    /// The output can't be read.
+    /// The output cannot be parsed.
     Unparsable(Unparsable),
-    /// Nobody wants to know any more.
+    /// The caller no longer needs the result.
     Halted,
 }
 
@@ -331,9 +381,9 @@ impl From<Halted> for NotParsed {
 ///
 /// # Errors
 ///
-/// If it is not in that format, or reading it was halted.
+/// Returns an error if the output is not in that format, or if parsing was halted.
 pub fn parse(input: &Input<'_>) -> Result<Parsed, NotParsed> {
-    // Parsers that are halted take what they have read for all that there is.
+    // A halted parser mistakes what it has read so far for the whole output.
     let halt = Latch::new(input.halt);
     let parsed = parse_all(&Input { halt: &halt, ..*input });
     halt.check()?;
@@ -343,7 +393,7 @@ pub fn parse(input: &Input<'_>) -> Result<Parsed, NotParsed> {
 fn parse_all(input: &Input<'_>) -> Result<Parsed, Unparsable> {
     let code = match input.output.exit {
         Exit::Code(code) => code,
-        Exit::Signal(signal) => return Err(Unparsable(format!("ended by signal {signal}"))),
+        Exit::Signal(signal) => return Err(Unparsable(format!("killed by signal {signal}"))),
     };
     let stated = stated::split(input)?;
     let output = stated.as_ref().map_or(input.output, |(_, output)| output);
@@ -372,24 +422,34 @@ fn parse_all(input: &Input<'_>) -> Result<Parsed, Unparsable> {
     }
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
+    share_texts(&mut parsed.diagnostics);
     parsed.gaps.sort();
     parsed.gaps.dedup();
     Ok(parsed)
 }
 
-/// What a Rust program that panics exits with, and cargo for any failure.
+/// Keeps each namespace, rule and message in memory once.
+fn share_texts(diagnostics: &mut Vec<Diagnostic>) {
+    let mut texts = Interner::default();
+    for Diagnostic { ns, rule, message, .. } in diagnostics.iter_mut() {
+        [ns, rule, message].into_iter().for_each(|text| texts.share(text));
+    }
+    diagnostics.shrink_to_fit();
+}
+
+/// Exit code of a Rust program that panics, and of cargo for any failure.
 const PANIC: i32 = 101;
 
-/// Whether a process that ended with `code` did not get to run, or to its end: what a shell says for a program
-/// that is missing or no program (126, 127) or was ended by a signal (128 and more), and systems in place of
-/// signals (below 0).
+/// Returns whether exit code `code` means that the process never ran or did not finish. Shells use 126 and 127 for a
+/// program that is missing or not executable and 128 or more for signals. Some systems use negative codes instead of
+/// signals.
 fn is_crash(code: i32) -> bool {
     !(0..126).contains(&code)
 }
 
 impl Input<'_> {
-    /// What a diagnostic is about that names no place itself. The same however many units the process was given:
-    /// the place is part of the identity, and no batch policy may show there.
+    /// Returns the place of a diagnostic that names none. The place is part of the identity, so it must not depend on
+    /// how many units the process was given.
     fn default_place(&self) -> Place {
         match self.units {
             [unit @ (Unit::File(_) | Unit::TargetRoot(..))] if !self.tool.takes_many() => {
@@ -400,7 +460,7 @@ impl Input<'_> {
         }
     }
 
-    /// The place that a tool names by a path: one outside the workspace is a mere subject.
+    /// Converts a path printed by a tool to a place. A path outside the workspace becomes a subject.
     fn place_at(&self, path: &[u8], range: Option<Range>) -> Place {
         match self.scrub.path(path) {
             Some(path) => Place::File { path, range },
@@ -408,16 +468,22 @@ impl Input<'_> {
         }
     }
 
-    /// A diagnostic of the tool's own namespace, with nothing beside the primary message.
-    fn diagnostic(&self, place: Place, rule: String, level: Level, message: String) -> Diagnostic {
+    /// Returns a diagnostic in the tool's own namespace with only the primary message.
+    fn diagnostic(
+        &self,
+        place: Place,
+        rule: impl Into<Text>,
+        level: Level,
+        message: impl Into<Text>,
+    ) -> Diagnostic {
         Diagnostic {
             place,
-            ns: self.tool.name.clone(),
-            rule,
+            ns: self.tool.name.as_str().into(),
+            rule: rule.into(),
             level,
-            message,
+            message: message.into(),
             fatal: false,
-            // A package is always a process of its own; files are not, and no batch policy may show here.
+            // Packages always get a process of their own. Files do not, and batching must not change the result.
             package: match self.units {
                 [Unit::Package(package)] => Some(*package),
                 _ => None,
@@ -428,7 +494,7 @@ impl Input<'_> {
         }
     }
 
-    /// That each of these tests, else the unit, left something running.
+    /// Returns a diagnostic for each test that left a process running, or for the unit if the tests are not known.
     fn leaks(&self, tests: &BTreeSet<String>) -> Vec<Diagnostic> {
         let of_unit = || match self.units {
             [unit @ Unit::TargetRoot(package, _)] => {
@@ -441,17 +507,16 @@ impl Input<'_> {
             true => vec![of_unit().unwrap_or_else(|| Place::Subject(self.tool.name.clone()))],
             false => tests.iter().cloned().map(Place::Subject).collect(),
         };
-        // As for failed tests: the same whoever runs them.
+        // Same namespace as for failed tests, whichever runner is used.
         let ns = if self.tool.parse == Parse::Nextest { "test" } else { &self.tool.name };
         let found = |place| {
-            let message = Leaky::MESSAGE.to_owned();
-            let found = self.diagnostic(place, "leaky".to_owned(), Level::Error, message);
-            Diagnostic { ns: ns.to_owned(), package: None, ..found }
+            let found = self.diagnostic(place, "leaky", Level::Error, Leaky::MESSAGE);
+            Diagnostic { ns: ns.into(), package: None, ..found }
         };
         places.into_iter().map(found).collect()
     }
 
-    /// That a process ended half way, or never began: whatever it printed until then is no verdict.
+    /// Returns the error for a process that did not start or did not finish. Its output so far is not a result.
     fn crashed(&self, code: i32) -> Unparsable {
         Unparsable(match self.complaint() {
             Some(reason) => format!("exited with {code}: {reason}"),
@@ -459,21 +524,23 @@ impl Input<'_> {
         })
     }
 
-    /// Whether a cargo failed because something does not compile. Which of several errors it got to is a matter of time.
+    /// Returns the reason if cargo failed because code does not compile. Does not quote the error: which one cargo
+    /// reports first depends on timing.
     fn build_failure(&self) -> Option<String> {
-        let is_it = |line: &[u8]| line.starts_with(b"error: could not compile `");
-        let is_there = self.lines(&self.output.stderr).any(is_it);
-        is_there.then(|| "not everything that it needs compiles".to_owned())
+        let is_compile_error = |line: &[u8]| line.starts_with(b"error: could not compile `");
+        let has_failed = self.lines(&self.output.stderr).any(is_compile_error);
+        has_failed.then(|| "build failed: not all code compiles".to_owned())
     }
 
-    /// The lines of `output`, without their ends, until reading is halted.
+    /// Returns the lines of `output` without line ends, until parsing is halted.
     fn lines<'o>(&self, output: &'o [u8]) -> impl Iterator<Item = &'o [u8]> {
         until(self.halt, output.split(|&byte| byte == b'\n'), |line| line.len())
     }
 
-    /// All of `output` as text, without this machine's directories, until reading is halted.
+    /// Returns `output` as text without directories of this machine, until parsing is halted.
     fn text(&self, output: &[u8]) -> String {
-        /// What is made into text at once. No escape sequence is longer than a line.
+        /// Size of the pieces that are converted at once. Pieces end at line ends, because no escape sequence spans
+        /// lines.
         const PIECE: usize = 64 << 10;
         let mut rest = output;
         let pieces = std::iter::from_fn(move || {
@@ -488,15 +555,15 @@ impl Input<'_> {
         scrub::without_hashes(text.into())
     }
 
-    /// The lines of a text, which may end with `\r\n`, until reading is halted.
+    /// Returns the lines of `output`, which may end in `\r\n`, until parsing is halted.
     fn text_lines<'o>(&self, output: &'o str) -> impl Iterator<Item = &'o str> {
         until(self.halt, output.lines(), |line| line.len())
     }
 
-    /// Why a process failed, in its own words: an error on stderr, else its first line that is no warning. Of several
-    /// errors the least, since which came first is a matter of time where several things fail at once.
+    /// Returns the tool's own reason for a failure: an error on stderr, else the first line that is not a warning. If
+    /// there are several errors, returns the smallest, since their order may depend on timing.
     fn complaint(&self) -> Option<String> {
-        // Looked for in the bytes first: there may be millions of lines.
+        // Search the bytes first, because there may be millions of lines.
         let is_error = |line: &[u8]| line.windows(5).any(|word| word.eq_ignore_ascii_case(b"error"));
         let errors = self.stderr_lines().filter(|(line, _)| is_error(line)).filter_map(|(line, rest)| {
             let plain = String::from_utf8_lossy(line.trim_ascii());
@@ -517,7 +584,7 @@ impl Input<'_> {
         errors.min().or_else(|| plain(is_no_warning)).or_else(|| plain(|_| true))
     }
 
-    /// The lines of stderr, each with what follows it.
+    /// Returns the lines of stderr, each with the rest of the output after it.
     fn stderr_lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let stderr = &*self.output.stderr;
         let mut end = 0;
@@ -528,19 +595,19 @@ impl Input<'_> {
     }
 }
 
-/// A package as the subject of a diagnostic.
+/// Returns a place with the package as its subject.
 fn package_place(workspace: &Workspace, package: PackageId) -> Place {
     Place::Subject(format!("package {}", workspace.package(package).name))
 }
 
-/// The stretch between two places, if they are any: lines and columns count from 1.
+/// Returns the range between two positions if they are valid: lines and columns start at 1.
 fn range(start: (u32, u32), end: (u32, u32)) -> Option<Range> {
     let valid = start.0 > 0 && start.1 > 0 && end.1 > 0 && start <= end;
     let position = |(line, column)| Position { line, column };
     valid.then(|| Range { start: position(start), end: position(end) })
 }
 
-/// All of a line, its end included.
+/// Returns the range of a whole line, including its line end.
 fn whole_line(line: u32) -> Option<Range> {
     range((line, 1), (line.saturating_add(1), 1))
 }

@@ -1,21 +1,21 @@
-//! File names that break the output that they are printed in: a newline in a name ends a line, an escape character is taken
-//! for the beginning of a sequence, and what is left is the name of no file.
+//! Protects odd file names in tool output. A newline in a name would end a line, an escape character would start an
+//! escape sequence, and the rest would not be the name of any file.
 //!
-//! The names are known before anything is printed, so their odd characters are put out of the way, byte by byte, and come
-//! back where the name is read.
+//! The names are known in advance. Their control characters are replaced byte by byte with private-use characters
+//! before parsing, and restored where a name is read.
 
 use std::borrow::Cow;
 
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
-/// Where bytes are put: at the end of the last plane for private use.
+/// First of the 256 private-use characters that stand for bytes, at the end of the last plane.
 const DISGUISE: u32 = 0x0010_FF00;
 
-/// The names of a workspace's files that hold control characters.
+/// Names of workspace files that contain control characters.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OddNames {
-    /// Each with what stands for it: the longest first, for one may begin as another one does.
+    /// Each name with its replacement. Longest first, because one name may be a prefix of another.
     names: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -27,29 +27,33 @@ impl OddNames {
         Self { names }
     }
 
-    /// `output` with what stands for them in the place of these names.
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Returns `output` with these names replaced.
     pub(super) fn disguise<'a>(&self, output: &'a [u8]) -> Cow<'a, [u8]> {
         let mut output = Cow::Borrowed(output);
         for (name, stand_in) in &self.names {
-            let mut made = Vec::new();
+            let mut replaced = Vec::new();
             let mut copied = 0;
             for at in find_all(&output, name) {
                 if at >= copied {
-                    made.extend_from_slice(&output[copied..at]);
-                    made.extend_from_slice(stand_in);
+                    replaced.extend_from_slice(&output[copied..at]);
+                    replaced.extend_from_slice(stand_in);
                     copied = at + name.len();
                 }
             }
             if copied > 0 {
-                made.extend_from_slice(&output[copied..]);
-                output = Cow::Owned(made);
+                replaced.extend_from_slice(&output[copied..]);
+                output = Cow::Owned(replaced);
             }
         }
         output
     }
 }
 
-/// Where `name` begins in `text`.
+/// Returns the offsets at which `name` occurs in `text`.
 fn find_all<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
     let first = name.first().copied();
     let starts = text.iter().enumerate().filter(move |(_, byte)| Some(**byte) == first);
@@ -75,8 +79,8 @@ fn disguised(byte: u8) -> Option<char> {
     char::from_u32(DISGUISE + u32::from(byte))
 }
 
-/// `line` as text in which every byte that is not UTF-8 is one character, so that a `.` matches it: a file name
-/// may hold any byte, and a pattern that passes over the line would lose a finding.
+/// Returns `line` as text in which each byte that is not UTF-8 is one character, so `.` in a pattern matches it. A file
+/// name may contain any byte, and a line that cannot match would lose a finding.
 pub(super) fn as_text(line: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(line) {
         return Cow::Borrowed(text);
@@ -89,12 +93,12 @@ pub(super) fn as_text(line: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The bytes that were disguised in `text`, and all others.
+/// Returns `text` as bytes, with the original bytes restored.
 pub(super) fn revealed(text: &str) -> Vec<u8> {
     reveal(text, |byte, bytes| bytes.push(byte))
 }
 
-/// The same for a text that is shown: a name in it is written as in all artifacts.
+/// Like [`revealed`], but escapes control characters in names, as in all artifacts.
 pub(super) fn shown(text: &str) -> Vec<u8> {
     reveal(text, |byte, bytes| match byte.is_ascii_control() {
         true => bytes.extend_from_slice(RelPath::new([byte]).to_string().as_bytes()),
@@ -119,7 +123,7 @@ mod tests {
     use crate::normalize::testing::workspace;
 
     #[test]
-    fn names_are_put_out_of_the_way_and_come_back() {
+    fn odd_names_are_disguised_and_restored() {
         let odd = OddNames::of(&workspace(&[], &["a\nb", "a\nb\u{1b}[1mc", "plain"]));
         let output = b"/w/a\nb\x1b[1mc:1: x\na\nb:2: y\nplain a\n";
         let disguised = odd.disguise(output);

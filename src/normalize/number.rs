@@ -1,4 +1,4 @@
-//! Output of which only numbers are read: each match of a pattern states one, or one for each of its groups.
+//! Reads numbers from output. Each match of a pattern states one number, or one for each of its groups.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,24 @@ use super::{Gap, Input, Parsed, Unparsable, is_crash};
 use crate::model::census::Census;
 use crate::model::ratchet::{Decimal, NumberPattern};
 
-/// The group of a pattern that is the number, and the one that is what it is called.
+/// Group for the number, and group for its name.
 const VALUE: &str = "value";
 const NAME: &str = "name";
 
-/// The numbers on stdout and stderr.
+/// Reads the numbers on stdout and stderr.
 pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Result<Parsed, Unparsable> {
     if is_crash(code) {
         return Err(input.crashed(code));
     }
     if code != 0 {
-        let reason = input.complaint().unwrap_or_else(|| "it says nothing about it".to_owned());
+        let reason = input.complaint().unwrap_or_else(|| "no error message".to_owned());
         return Ok(Parsed {
             gaps: vec![Gap::all(format!("exited with {code}: {reason}"))],
             ..Parsed::default()
         });
     }
-    let regex = Regex::new(&pattern.regex).map_err(|error| Unparsable(format!("the pattern: {error}")))?;
+    let regex =
+        Regex::new(&pattern.regex).map_err(|error| Unparsable(format!("invalid pattern: {error}")))?;
     let mut numbers: BTreeMap<String, Decimal> = BTreeMap::new();
     for stream in [&input.output.stdout, &input.output.stderr] {
         for line in stream.split(|&byte| byte == b'\n') {
@@ -34,11 +35,14 @@ pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Re
             for (name, value) in regex.captures_iter(&text).flat_map(|found| stated(&regex, pattern, &found))
             {
                 let name = input.scrub.lossy(name.as_bytes());
-                let value: Decimal =
-                    value.parse().map_err(|error| Unparsable(format!("the number {name}: {error}")))?;
+                let value: Decimal = value
+                    .parse()
+                    .map_err(|error| Unparsable(format!("invalid number for {name}: {error}")))?;
                 match numbers.get(&name) {
                     Some(before) if *before != value => {
-                        return Err(Unparsable(format!("{name} is stated twice: {before} and {value}")));
+                        return Err(Unparsable(format!(
+                            "two different numbers for {name}: {before} and {value}"
+                        )));
                     }
                     Some(_) => {}
                     None => drop(numbers.insert(name, value)),
@@ -47,12 +51,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Re
         }
     }
     if numbers.is_empty() {
-        return Err(Unparsable("no line of its output states a number".to_owned()));
+        return Err(Unparsable("no number found in the output".to_owned()));
     }
     Ok(Parsed { census: Census { numbers, ..Census::default() }, ..Parsed::default() })
 }
 
-/// The numbers in a match, each with its name.
+/// Returns the numbers in a match, each with its name.
 fn stated(regex: &Regex, pattern: &NumberPattern, found: &Captures<'_>) -> Vec<(String, String)> {
     let group = |name| found.name(name).map(|group| group.as_str().trim().to_owned());
     let mut groups = regex.capture_names().flatten();
@@ -113,16 +117,16 @@ mod tests {
     }
 
     #[test]
-    fn what_states_no_clear_number_has_no_verdict() {
+    fn missing_or_ambiguous_numbers_have_no_result() {
         let check = |stdout: &str, code: i32, expected: &str| {
             assert_eq!(numbers(r"^n=(?<value>.+)$", Some("n"), stdout, code), Err(expected.to_owned()));
         };
-        check("nothing\n", 0, "no line of its output states a number");
-        check("n=1\nn=2\n", 0, "n is stated twice: 1 and 2");
+        check("nothing\n", 0, "no number found in the output");
+        check("n=1\nn=2\n", 0, "two different numbers for n: 1 and 2");
         let twice = numbers(r"n=(?<value>\d)", Some("n"), "n=1 n=2\n", 0);
-        assert_eq!(twice, Err("n is stated twice: 1 and 2".to_owned()));
+        assert_eq!(twice, Err("two different numbers for n: 1 and 2".to_owned()));
         check("n=1\n", 1, "exited with 1: no");
         let error = numbers(r"^n=(?<value>.+)$", Some("n"), "n=1,5\n", 0).unwrap_err();
-        assert!(error.starts_with("the number n: `1,5` is not a decimal number"), "{error}");
+        assert!(error.starts_with("invalid number for n: `1,5` is not a decimal number"), "{error}");
     }
 }

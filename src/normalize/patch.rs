@@ -1,26 +1,26 @@
-//! Whole lines of a file and the lines that replace them, as formatters and diffs tell them.
+//! Replacements of whole lines, as printed by formatters and diff tools.
 
 use super::range;
 use crate::model::finding::{Fix, Range};
 use crate::model::path::RelPath;
 
-/// Lines to replace. Knows nothing of the rest of the file.
+/// Lines to replace, independent of the rest of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Patch {
-    /// Number of the first replaced line, from 1; where nothing is replaced, of the line to insert before.
+    /// Number of the first replaced line, from 1. For an insertion, number of the line to insert before.
     pub(super) first: u32,
     /// The replaced lines, without their ends.
     pub(super) old: Vec<String>,
     /// The new lines, without their ends.
     pub(super) new: Vec<String>,
-    /// Whether the last replaced line ends the file without a newline.
+    /// Set if the last replaced line ends the file without a newline.
     pub(super) old_is_open: bool,
-    /// Whether the last new line is to end the file without a newline.
+    /// Set if the last new line must end the file without a newline.
     pub(super) new_is_open: bool,
 }
 
 impl Patch {
-    /// The replaced text. Empty for an insertion.
+    /// Returns the range of the replaced text, which is empty for an insertion.
     pub(super) fn range(&self) -> Option<Range> {
         let count = u32::try_from(self.old.len()).ok()?;
         let end = match self.old.last().filter(|_| self.old_is_open) {
@@ -33,7 +33,7 @@ impl Patch {
         range((self.first, 1), end)
     }
 
-    /// What belongs there, with a newline at the end of each line.
+    /// Returns the new text with a newline at the end of each line.
     fn text(&self) -> String {
         let mut text = self.new.join("\n");
         if !self.new.is_empty() && !self.new_is_open {
@@ -42,7 +42,7 @@ impl Patch {
         text
     }
 
-    /// The replacement as a fix of the file at `path`.
+    /// Returns the replacement as a fix of the file at `path`.
     pub(super) fn fix(&self, path: &RelPath, message: &str) -> Option<Fix> {
         Some(Fix { message: message.to_owned(), edits: vec![(path.clone(), self.range()?, self.text())] })
     }

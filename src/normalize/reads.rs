@@ -1,21 +1,21 @@
-//! Inputs of a build as it states them: rustc in its dependency files, build scripts in what they print. For tools that
-//! state nothing, the files and variables that sources name.
+//! Inputs of a build as stated by rustc (dep-info files) and build scripts (`rerun-if-*`). For tools that state
+//! nothing, the files and variables that sources mention.
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
 use crate::model::path::RelPath;
 
-/// Files and variables.
+/// Files and environment variables that were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
-    /// Paths as they were written: absolute, or relative to a directory that depends on who wrote them.
+    /// Paths as written. They are absolute, or relative to a directory that depends on the writer.
     pub files: Vec<String>,
-    /// Names.
+    /// Names of environment variables.
     pub variables: Vec<String>,
 }
 
-/// What rustc wrote in the format of make: `target: file file`, a space in a name as `\ `, and variables behind
-/// `# env-dep:`. `None` if it is no such text.
+/// Parses rustc's dep-info, which is in makefile format: `target: file file`, with spaces in names as `\ `, and
+/// variables after `# env-dep:`. Returns `None` if the text is not in this format.
 pub fn dep_info(text: &[u8]) -> Option<Reads> {
     let text = std::str::from_utf8(text).ok()?;
     let mut reads = Reads::default();
@@ -26,7 +26,7 @@ pub fn dep_info(text: &[u8]) -> Option<Reads> {
         } else if !line.starts_with('#')
             && let Some((_, files)) = line.split_once(": ")
         {
-            // Each target has the same ones.
+            // All targets have the same files.
             if !std::mem::replace(&mut has_rule, true) {
                 reads.files = words(files);
             }
@@ -51,34 +51,40 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// What a build script told cargo.
+/// Reads the inputs that a build script reported to cargo.
 pub fn build_script(printed: &[u8]) -> Reads {
     let printed = String::from_utf8_lossy(printed);
-    let told = |key: &str| {
+    let values_of = |key: &str| {
         let values = printed.lines().filter_map(|line| {
             let line = line.strip_prefix("cargo:")?;
             line.strip_prefix(':').unwrap_or(line).strip_prefix(key)?.strip_prefix('=')
         });
         values.map(str::to_owned).collect()
     };
-    Reads { files: told("rerun-if-changed"), variables: told("rerun-if-env-changed") }
+    Reads { files: values_of("rerun-if-changed"), variables: values_of("rerun-if-env-changed") }
 }
 
-/// The files and variables that a source names.
+/// Files and variables that a source file mentions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Named {
-    /// Files that its `mod` declarations may lead to, from the workspace root: the one that is there, its alternatives, and
-    /// those of every `path` attribute, whether or not its condition holds.
+    /// Possible files of its `mod` declarations, from the workspace root. Includes every alternative and the file of
+    /// every `path` attribute, even if its condition does not hold.
     pub modules: Vec<RelPath>,
-    /// Files that `include!` and its like read, from the workspace root.
+    /// Files read by `include!` and similar macros, from the workspace root.
     pub included: Vec<RelPath>,
-    /// Variables that `env!` and `option_env!` read.
+    /// Included files of the build script's output directory, relative to that directory.
+    pub generated: Vec<RelPath>,
+    /// Strings that could be paths of files, from the workspace root. Another macro may include them.
+    pub mentioned: Vec<RelPath>,
+    /// Variables read by `env!` and `option_env!`.
     pub variables: Vec<String>,
-    /// Whether it reads a file that its text does not name: the argument of a macro, or an expression.
+    /// Set if it reads a file that its text does not name, such as an argument of a macro or an expression.
     pub is_open: bool,
+    /// Set if it tests `cfg(doc)`, because rustdoc may then read files that rustc does not.
+    pub tests_for_doc: bool,
 }
 
-/// Looks through `source`, the file `file` of the package in `dir`. `is_root` says whether it is the root of a crate.
+/// Scans `source`, the file `file` of the package in `dir`. `is_root` is set for the root of a crate.
 pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> Named {
     let tokens = tokens(source);
     let mut named = Named::default();
@@ -86,40 +92,46 @@ pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> Name
     for (at, token) in tokens.iter().enumerate() {
         let rest = &tokens[at + 1..];
         modules.step(*token, rest, &mut named.modules);
+        let beside = |text: &str| join(&file.parent().unwrap_or_default(), text);
+        if let Token::Text(text) = token {
+            named
+                .mentioned
+                .extend(Some(unquoted(text)).filter(|text| is_like_path(text)).map(|text| beside(&text)));
+        }
         match (token, rest) {
             (
                 Token::Other("include" | "include_str" | "include_bytes"),
                 [Token::Other("!"), Token::Other(_), rest @ ..],
             ) => match argument(rest) {
-                Argument::Path(text) => {
-                    let beside = file.parent().unwrap_or_default();
-                    named.included.push(join(&beside, &text));
-                }
+                Argument::Path(text) => named.included.push(beside(&text)),
                 Argument::InPackage(text) => named.included.push(join(dir, text.trim_start_matches('/'))),
-                Argument::Generated => {}
+                Argument::Generated(text) => {
+                    named.generated.push(RelPath::new(text.trim_start_matches('/')));
+                }
                 Argument::Open => named.is_open = true,
             },
             (
                 Token::Other("env" | "option_env"),
                 [Token::Other("!"), Token::Other(_), Token::Text(name), ..],
             ) => named.variables.push(unquoted(name)),
+            (Token::Other("doc"), [Token::Other(")" | ","), ..]) => named.tests_for_doc = true,
             _ => {}
         }
     }
     named
 }
 
-/// Follows `mod` declarations through a file: where the files of modules may lie, by the rules of rustc.
+/// Follows `mod` declarations through a file and lists possible module files by rustc's rules.
 struct Modules {
-    /// The directories in which a module of the file itself may have its file.
+    /// Directories that may contain the files of the file's own modules.
     bases: Vec<RelPath>,
-    /// The directory of the file: `path` attributes outside of inline modules start there.
+    /// Directory of the file. `path` attributes outside inline modules are relative to it.
     dir: RelPath,
-    /// The inline modules around the present token: the directories that each may stand for, and how deep its braces are.
+    /// Enclosing inline modules: possible directories of each, and its brace depth.
     inline: Vec<(Vec<String>, usize)>,
-    /// How deep the present token is in braces.
+    /// Current brace depth.
     depth: usize,
-    /// The values of the `path` attributes of the item that begins.
+    /// Values of the `path` attributes of the current item.
     paths: Vec<String>,
 }
 
@@ -128,7 +140,7 @@ impl Modules {
         let dir = file.parent().unwrap_or_default();
         let stem = file.file_name();
         let stem = stem.strip_suffix(b".rs").unwrap_or(stem);
-        // A file that a `path` attribute names has its modules beside it, like `mod.rs`.
+        // A file named by a `path` attribute has its modules next to it, like `mod.rs`.
         let mut bases = vec![dir.clone()];
         if !is_root && stem != b"mod" {
             bases.push(dir.join(stem));
@@ -161,7 +173,7 @@ impl Modules {
         }
     }
 
-    /// Adds the files that the module `name` may have.
+    /// Adds the possible files of module `name`.
     fn declare(&self, name: &str, found: &mut Vec<RelPath>) {
         let within = |bases: Vec<RelPath>| {
             self.inline.iter().fold(bases, |bases, (dirs, _)| {
@@ -179,12 +191,12 @@ impl Modules {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Token<'a> {
-    /// A string.
+    /// String literal.
     Text(&'a str),
     Other(&'a str),
 }
 
-/// The tokens of `source` that count, without blanks and comments.
+/// Returns the tokens of `source` without whitespace and comments.
 fn tokens(source: &str) -> Vec<Token<'_>> {
     let start = strip_shebang(source).unwrap_or(0);
     let mut at = start;
@@ -204,22 +216,22 @@ fn tokens(source: &str) -> Vec<Token<'_>> {
 }
 
 enum Argument {
-    /// Beside the file, or absolute.
+    /// Relative to the file, or absolute.
     Path(String),
-    /// Below the directory of the package.
+    /// Relative to the directory of the package.
     InPackage(String),
-    /// Below `OUT_DIR`: made by the build script.
-    Generated,
+    /// Relative to `OUT_DIR`, generated by the build script.
+    Generated(String),
     Open,
 }
 
-/// The argument of a macro that reads a file; `tokens` begin behind its opening delimiter.
+/// Reads the argument of a macro that reads a file. `tokens` start after the opening delimiter.
 fn argument(tokens: &[Token<'_>]) -> Argument {
     use Token::{Other, Text};
     if let [Text(text), Other(")" | "]" | "}" | ","), ..] = tokens {
         return Argument::Path(unquoted(text));
     }
-    // The tokens of `concat!(env!("…"), "…", "…")`.
+    // Match the tokens of `concat!(env!("…"), "…", "…")`.
     let [
         Other("concat"),
         Other("!"),
@@ -242,7 +254,7 @@ fn argument(tokens: &[Token<'_>]) -> Argument {
             Other(")" | "]" | "}") => {
                 return match unquoted(variable).as_str() {
                     "CARGO_MANIFEST_DIR" => Argument::InPackage(path),
-                    "OUT_DIR" => Argument::Generated,
+                    "OUT_DIR" => Argument::Generated(path),
                     _ => Argument::Open,
                 };
             }
@@ -252,12 +264,19 @@ fn argument(tokens: &[Token<'_>]) -> Argument {
     Argument::Open
 }
 
-/// What a string says, escapes aside: paths have none.
+/// Returns whether `text` could be a path with an extension or a directory.
+fn is_like_path(text: &str) -> bool {
+    text.len() < 512
+        && text.contains(['.', '/'])
+        && !text.contains(|c: char| c.is_control() || matches!(c, '{' | '}' | '"'))
+}
+
+/// Returns the content of a string literal. Escapes are not decoded, because paths don't contain any.
 fn unquoted(text: &str) -> String {
     text.trim_start_matches(['r', '#']).trim_end_matches('#').trim_matches('"').to_owned()
 }
 
-/// `path` seen from `dir`. A `..` stays: where it leads depends on whether what stands before it is a link.
+/// Joins `path` to `dir`. Keeps `..`, because its meaning depends on symbolic links before it.
 pub(super) fn join(dir: &RelPath, path: &str) -> RelPath {
     if path.starts_with('/') {
         return RelPath::new(path);
@@ -266,16 +285,16 @@ pub(super) fn join(dir: &RelPath, path: &str) -> RelPath {
     RelPath::new(parts.filter(|part| !part.is_empty() && *part != b".").collect::<Vec<_>>().join(&b'/'))
 }
 
-/// `path` without `..` where that can be told by its text alone, as if no directory on the way were a link.
+/// Resolves `..` in `path` by its text alone, as if no directory were a symbolic link.
 pub(super) fn without_dots(path: &RelPath) -> RelPath {
-    let mut kept: Vec<&[u8]> = Vec::new();
+    let mut resolved: Vec<&[u8]> = Vec::new();
     for part in path.as_bytes().split(|&byte| byte == b'/') {
         match part {
-            b".." if kept.last().is_some_and(|last| *last != b"..") => drop(kept.pop()),
-            part => kept.push(part),
+            b".." if resolved.last().is_some_and(|last| *last != b"..") => drop(resolved.pop()),
+            part => resolved.push(part),
         }
     }
-    RelPath::new(kept.join(&b'/'))
+    RelPath::new(resolved.join(&b'/'))
 }
 
 #[cfg(test)]
@@ -283,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dep_info_tells_files_with_spaces_and_variables() {
+    fn dep_info_lists_files_with_spaces_and_variables() {
         let text = "/t/a-1.d: a/src/lib.rs a/src/../../x\\ y.txt\n\n/t/liba.rmeta: a/src/lib.rs\n\na/src/lib.rs:\n\n\
                     # env-dep:FOO\n# env-dep:OUT_DIR=/t/out\n";
         let reads = dep_info(text.as_bytes()).unwrap();
@@ -292,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_dep_info_is_told_from_one_without_files() {
+    fn text_that_is_not_dep_info_is_rejected() {
         for text in ["", "\n", "\0\u{1}", "# env-dep:A"] {
             assert_eq!(dep_info(text.as_bytes()), None, "{text:?}");
         }
@@ -300,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_build_script_tells_in_old_words_and_new() {
+    fn build_scripts_may_use_the_old_and_the_new_syntax() {
         let reads = build_script(b"cargo:rerun-if-changed=a b\ncargo::rerun-if-changed=c\nhello\ncargo::rerun-if-env-changed=V\ncargo:rustc-cfg=x\n");
         assert_eq!(reads, Reads { files: vec!["a b".into(), "c".into()], variables: vec!["V".into()] });
     }
@@ -317,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_source_includes_is_found_where_it_is_spelt_out() {
+    fn literal_include_paths_are_found() {
         check(r#"#![doc = include_str!("../../README.md")]"#, &["a/src/../../README.md"], false);
         check(r##"const A: &[u8] = include_bytes!(r#"x y.bin"#,);"##, &["a/src/x y.bin"], false);
         check(
@@ -326,6 +345,10 @@ mod tests {
             false,
         );
         check(r#"include!(concat!(env!("OUT_DIR"), "/a.rs"));"#, &[], false);
+        assert_eq!(
+            of(r#"include!(concat!(env!("OUT_DIR"), "/x/a.rs"));"#).generated,
+            [RelPath::new("x/a.rs")]
+        );
         check(r#"macro_rules! m { ($f:expr) => { include_str!($f) } }"#, &[], true);
         check(r#"include_str!(concat!(env!("HOME"), "/a"))"#, &[], true);
         check(r#"// include_str!("a")"#, &[], false);
@@ -333,7 +356,25 @@ mod tests {
     }
 
     #[test]
-    fn what_a_source_reads_of_the_environment_is_found() {
+    fn strings_that_look_like_paths_are_mentioned() {
+        let source = r#"doctest!("../README.md"); let a = ("no path", "{}/x", "b/c", "");"#;
+        assert_eq!(of(source).mentioned, ["a/src/../README.md", "a/src/b/c"].map(RelPath::new));
+    }
+
+    #[test]
+    fn a_condition_on_documentation_is_found() {
+        for source in
+            ["#[cfg(doc)] mod a {}", "#![cfg_attr(doc, feature(x))]", "#[cfg(any(doc, test))] mod a {}"]
+        {
+            assert!(of(source).tests_for_doc, "{source}");
+        }
+        for source in ["#[doc(hidden)] mod a {}", "#[doc = \"x\"] mod a {}", "#[cfg(docsrs)] mod a {}"] {
+            assert!(!of(source).tests_for_doc, "{source}");
+        }
+    }
+
+    #[test]
+    fn environment_variables_in_sources_are_found() {
         let source = r#"const A: &str = env!("A", "say A"); const B: Option<&str> = option_env!["B"];"#;
         assert_eq!(of(source).variables, ["A", "B"]);
     }
@@ -345,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_that_a_module_may_have_is_named() {
+    fn every_possible_file_of_a_module_is_listed() {
         check_modules("a/src/lib.rs", true, "mod b;", &["a/src/b.rs", "a/src/b/mod.rs"]);
         check_modules("src/x/mod.rs", false, "pub mod r#b;", &["src/x/b.rs", "src/x/b/mod.rs"]);
         let both = ["src/b.rs", "src/b/mod.rs", "src/x/b.rs", "src/x/b/mod.rs"];
@@ -356,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_modules_count_whatever_their_condition() {
+    fn path_attributes_count_whatever_their_condition() {
         let unix = r#"#[cfg_attr(unix, path = "../../b/x.rs")] #[path = "y.rs"] mod x; mod z;"#;
         let expected = ["s/x.rs", "s/x/mod.rs", "s/../../b/x.rs", "s/y.rs", "s/z.rs", "s/z/mod.rs"];
         check_modules("s/lib.rs", true, unix, &expected);
@@ -367,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_source_is_too_strange() {
+    fn malformed_sources_do_not_panic() {
         for source in
             ["include_str!(", "include!", "path =", "include_str!(\"", "#!/bin/sh\ninclude!()", "r#\""]
         {

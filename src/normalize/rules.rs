@@ -1,8 +1,8 @@
-//! What `rustc -W help`, and what prints the same, says of the lints that there are.
+//! Reads the list of lints that `rustc -W help` and similar commands print.
 
 use std::collections::BTreeSet;
 
-/// The lints in `text` that belong to one of `namespaces`, by their names in findings. Groups of lints are none.
+/// Returns the lints in `text` that belong to one of `namespaces`, named as in findings. Skips lint groups.
 pub fn rules(text: &str, namespaces: &[String]) -> BTreeSet<String> {
     let lint = |line: &str| {
         let mut words = line.split_whitespace();
@@ -41,7 +41,7 @@ Lint checks loaded by this crate:
 ";
 
     #[test]
-    fn lints_are_read_under_the_names_that_findings_have() {
+    fn lints_are_named_as_in_findings() {
         let of = |namespaces: &[&str]| {
             let namespaces: Vec<_> = namespaces.iter().map(|ns| (*ns).to_owned()).collect();
             rules(HELP, &namespaces).into_iter().collect::<Vec<_>>()

@@ -1,25 +1,26 @@
-//! Messages on stderr in the form of cargo's: a label and a first line, then what belongs to it.
+//! Reads messages on stderr in cargo's format: a label and a first line, followed by details.
 //!
-//! Of a first line that ends with a colon the list below is the message.
+//! If the first line ends with a colon, the message is the list below it.
 
 use super::Scrub;
 
-/// Items of a list that are quoted.
+/// Maximum number of list items to quote.
 const MOST_ITEMS: usize = 10;
-/// Lines that one message may have.
+/// Maximum number of lines in one message.
 const MOST_LINES: usize = 60;
-/// Characters of a message that are quoted.
+/// Maximum number of characters to quote.
 const MOST_CHARS: usize = 1_000;
-/// Links of a chain of causes that are quoted.
+/// Maximum number of causes to quote.
 const MOST_CAUSES: usize = 4;
 
-/// The lines behind a first line that belong to its message: up to a blank one, or to the next message.
+/// Returns the lines after the first line of a message that belong to it. They end at a blank line or at the next
+/// message.
 pub(super) fn below(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = rest.split(|&byte| byte == b'\n').take(MOST_LINES);
     lines.take_while(|line| !line.trim_ascii().is_empty() && label(line).is_none() && !is_status(line))
 }
 
-/// The label of a line that begins a message, and the text behind it.
+/// Splits the first line of a message into its label and text.
 pub(super) fn label(line: &[u8]) -> Option<(&[u8], &[u8])> {
     const LABELS: [&[u8]; 5] = [b"error", b"warning", b"note", b"help", b"info"];
     let end = line.iter().take(40).position(|&byte| byte == b':')?;
@@ -29,7 +30,7 @@ pub(super) fn label(line: &[u8]) -> Option<(&[u8], &[u8])> {
     (is_label && (name.len() == end || line[end - 1] == b']')).then_some((name, text))
 }
 
-/// Whether cargo says in `line` what it does: a verb that ends in the 12th column.
+/// Returns whether `line` is a status line of cargo: a verb that ends in column 12.
 fn is_status(line: &[u8]) -> bool {
     let word = line.trim_ascii_start();
     let len = word.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
@@ -38,19 +39,19 @@ fn is_status(line: &[u8]) -> bool {
         && word.get(len) == Some(&b' ')
 }
 
-/// The message that begins with `first`, on one line: with its list, if it is about one, and with its causes.
+/// Returns the message that begins with `first` on one line, with its list and its causes.
 pub(super) fn quoted(scrub: &Scrub, first: &[u8], rest: &[u8]) -> String {
     let mut text = scrub.quote(first.trim_ascii());
     if text.ends_with(':') {
         let lines: Vec<_> = below(rest).collect();
-        // What is set off is the list; what follows it is advice.
+        // Indented lines are the list. Lines after it are advice.
         let is_set_off = |line: &&&[u8]| line.starts_with(b" ") || line.starts_with(b"\t");
         let count = lines.iter().take_while(is_set_off).count();
         let mut items: Vec<_> = lines[..if count == 0 { lines.len() } else { count }]
             .iter()
             .map(|line| scrub.quote(line.trim_ascii()))
             .collect();
-        // Cargo names a package once for each of its targets.
+        // Cargo names a package once per target.
         items.sort();
         items.dedup();
         let shown = &items[..items.len().min(MOST_ITEMS)];
@@ -67,7 +68,7 @@ pub(super) fn quoted(scrub: &Scrub, first: &[u8], rest: &[u8]) -> String {
     text.chars().take(MOST_CHARS).collect()
 }
 
-/// The causes that cargo tells below an error, outermost first, without how a process ended.
+/// Returns the causes that cargo prints below an error, outermost first. Skips exit statuses of processes.
 fn causes(rest: &[u8]) -> impl Iterator<Item = &[u8]> {
     let lines = rest.split(|&byte| byte == b'\n').take(MOST_LINES);
     let mut is_next = false;
@@ -91,9 +92,9 @@ mod tests {
     use crate::normalize::testing::workspace;
 
     #[track_caller]
-    fn check(said: &str, expected: &str) {
+    fn check(text: &str, expected: &str) {
         let scrub = Scrub::new(&workspace(&[], &[]), Some(Path::new("/home/me")), Path::new("/tmp"));
-        let (first, rest) = said.split_once('\n').expect("lines");
+        let (first, rest) = text.split_once('\n').expect("lines");
         let (_, first) = label(first.as_bytes()).expect("a message");
         assert_eq!(quoted(&scrub, first, rest.as_bytes()), expected);
     }
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_a_part_of_the_message() {
+    fn causes_are_part_of_the_message() {
         check(
             "error: failed to load manifest for workspace member `/w/ws/a`\n\nCaused by:\n  failed to parse manifest at \
              `/w/ws/a/Cargo.toml`\n\nCaused by:\n  no targets specified in the manifest\n  either src/lib.rs must be \

@@ -1,4 +1,4 @@
-//! Text and paths without what belongs to one machine. Knows directories by name only, not the disk.
+//! Removes machine-specific parts from text and paths. Works on names of directories only and does not read the disk.
 
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
@@ -10,30 +10,31 @@ use super::names::OddNames;
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
-/// How text and paths become independent of the machine: the workspace's root is cut off, a member outside of it
-/// is written `../member`, whatever cargo builds in `[TARGET]`, the user's home `[HOME]`, the temporary directory
-/// `[TMP]`.
+/// Makes text and paths independent of the machine. The workspace root is removed, a member outside of it becomes
+/// `../member`, cargo's build directories `[TARGET]`, the home directory `[HOME]` and the temporary directory `[TMP]`.
 #[derive(Clone, Debug)]
 pub struct Scrub {
     root: PathBuf,
-    /// The directories of the members that lie outside of the root.
+    /// Directories of members outside the root.
     outside: Vec<RelPath>,
-    /// The root and these members, under each of their absolute names.
+    /// Absolute names of the root and of these members.
     sources: Vec<(PathBuf, RelPath)>,
-    /// Where cargo builds.
+    /// Directories in which cargo builds.
     targets: Vec<PathBuf>,
-    /// What would break the output of tools.
+    /// File names that would break the output of tools.
     odd_names: OddNames,
-    /// Where the top of the repository lies, seen from the root; the root itself, if it is that.
+    /// Top of the repository, relative to the root. Empty if it is the root itself.
     top: RelPath,
-    /// Where cargo keeps what it has downloaded: below the repository, perhaps, and no part of it.
+    /// Cargo's download directories. They may lie in the repository but are not part of it.
     downloads: Vec<PathBuf>,
-    /// Directories with what stands for them, the longest first; an empty stand-in is the root's.
+    /// Directories and their replacements, longest first. An empty replacement stands for the root.
     prefixes: Vec<(String, String)>,
+    /// Symbolic links to directories in the workspace, with their targets. All paths are absolute.
+    links: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Scrub {
-    /// All directories are absolute.
+    /// Creates a scrubber. All directories must be absolute.
     pub fn new(workspace: &Workspace, home: Option<&Path>, temp: &Path) -> Self {
         let dirs = workspace.packages.iter().map(|package| &package.dir);
         let mut scrub = Self {
@@ -45,6 +46,7 @@ impl Scrub {
             top: RelPath::default(),
             downloads: Vec::new(),
             prefixes: Vec::new(),
+            links: Vec::new(),
         };
         scrub.add_prefix(temp, "[TMP]");
         if let Some(home) = home {
@@ -53,7 +55,7 @@ impl Scrub {
         scrub.with_target(&workspace.target_dir).with_target(&workspace.build_dir).with_root(&workspace.root)
     }
 
-    /// Cargo builds in this directory too: that it is another one shows nowhere.
+    /// Adds another directory that cargo builds in. Scrubbed text does not show which one was used.
     #[must_use]
     pub fn with_target(mut self, dir: &Path) -> Self {
         if !self.targets.iter().any(|known| known == dir) {
@@ -63,25 +65,25 @@ impl Scrub {
         self
     }
 
-    /// The root goes by this name too: some tools resolve symbolic links before they print a path. The members
-    /// outside go by what lies in the same direction from there.
+    /// Adds another name of the root, because some tools resolve symbolic links before they print a path. Members
+    /// outside are expected at the same relative paths from there.
     #[must_use]
     pub fn with_root(mut self, root: &Path) -> Self {
         self.add_prefix(root, "");
         self.sources.push((root.to_path_buf(), RelPath::default()));
         for dir in self.outside.clone() {
-            let place = plain(&dir.to_path(root));
+            let place = self.plain(&dir.to_path(root));
             self.add_prefix(&place, &dir.to_string());
             self.sources.push((place, dir));
         }
         self
     }
 
-    /// The root at `root` lies in a repository whose top is `up` from there. Its files keep their names; not those that cargo
-    /// has downloaded into it.
+    /// Adds the repository around `root`, whose top is at `up` relative to it. Files in the repository keep their
+    /// names, except those that cargo downloaded into it.
     #[must_use]
     pub fn with_repository(mut self, root: &Path, up: &RelPath, downloads: Option<&Path>) -> Self {
-        let top = plain(&up.to_path(root));
+        let top = self.plain(&up.to_path(root));
         self.add_prefix(&top, &up.to_string());
         self.sources.push((top, up.clone()));
         self.top = up.clone();
@@ -89,33 +91,64 @@ impl Scrub {
         self
     }
 
-    /// The path that `raw` is, seen from the top of the repository.
+    /// Sets the links to directories. `..` after a link continues from the target of the link. All paths are absolute.
+    #[must_use]
+    pub fn with_links(mut self, links: Vec<(PathBuf, PathBuf)>) -> Self {
+        self.links = links;
+        self
+    }
+
+    /// Removes `.` and `..` from `path`.
+    fn plain(&self, path: &Path) -> PathBuf {
+        let mut plain = PathBuf::new();
+        for part in path.components() {
+            match part {
+                Component::CurDir => {}
+                Component::ParentDir => {
+                    if let Some((_, real)) = self.links.iter().find(|(link, _)| *link == plain) {
+                        plain.clone_from(real);
+                    }
+                    // Has no effect at `/`.
+                    plain.pop();
+                }
+                part => plain.push(part),
+            }
+        }
+        plain
+    }
+
+    /// Resolves `raw` relative to the top of the repository.
     pub(super) fn seen_from_top(&self, raw: &[u8]) -> Option<RelPath> {
         self.path(self.top.join(raw).as_bytes())
     }
 
     fn add_prefix(&mut self, dir: &Path, stand_in: &str) {
-        // `/` as a home or root says nothing, and would be found everywhere.
+        // `/` as home or root says nothing and would match everywhere.
         if dir.components().any(|part| matches!(part, Component::Normal(_))) {
             let dir = dir.to_string_lossy();
             self.prefixes.push((dir.trim_end_matches(['/', '\\']).to_owned(), stand_in.to_owned()));
-            // Of two stand-ins for one directory, that of sources wins.
+            // If two replacements apply to one directory, the one for sources wins.
             self.prefixes
                 .sort_by_key(|(dir, stand_in)| (std::cmp::Reverse(dir.len()), stand_in.starts_with('[')));
         }
     }
 
-    /// `output` in which the names of files break no line and no sequence: to be read by [`names`](super::names) again.
+    /// Returns whether a file of the workspace has a name that breaks lines.
+    pub(super) fn has_odd_names(&self) -> bool {
+        !self.odd_names.is_empty()
+    }
+
+    /// Returns `output` with odd file names disguised. Read names back with [`names`](super::names).
     pub(super) fn with_plain_names<'a>(&self, output: &'a [u8]) -> Cow<'a, [u8]> {
         self.odd_names.disguise(output)
     }
 
-    /// `text` without escape sequences and without this machine's directories.
+    /// Removes escape sequences and directories of this machine from `text`.
     pub fn text(&self, text: &str) -> String {
         self.with_root_as("", text)
     }
 
-    /// The same as it stands in golden files: with `[CWD]` for the root, where tools run.
+    /// Like [`text`](Self::text), but with `[CWD]` for the root, as in golden files.
     pub(super) fn golden(&self, text: &str) -> String {
         self.with_root_as("[CWD]", text)
     }
@@ -124,7 +157,8 @@ impl Scrub {
         without_hashes(self.without_dirs(root, text))
     }
 
-    /// A part of an output, as far as it can be scrubbed without the others: [`without_hashes`] does the rest for all of them.
+    /// Scrubs a part of an output as far as possible without the rest. [`without_hashes`] completes the job for all
+    /// parts.
     pub(super) fn part(&self, bytes: &[u8]) -> String {
         self.without_dirs("", &String::from_utf8_lossy(bytes)).into_owned()
     }
@@ -140,30 +174,31 @@ impl Scrub {
         text
     }
 
-    /// Like [`text`](Self::text); what is not UTF-8 becomes `�`.
+    /// Like [`text`](Self::text), but replaces bytes that are not UTF-8 with `�`.
     pub fn lossy(&self, bytes: &[u8]) -> String {
         self.text(&String::from_utf8_lossy(bytes))
     }
 
-    /// A line as it is quoted in a reason: without what differs between runs, too, and no longer than a reader likes.
+    /// Returns a line for quoting in a reason: shortened, and without what differs between runs.
     pub(super) fn quote(&self, line: &[u8]) -> String {
         const CHARS: usize = 400;
-        // A line may be as long as a whole output. It is cut well behind what is quoted: half a directory stays.
+        // A line may be as long as the whole output. Truncate well after the quoted part, because a truncated directory
+        // would not be scrubbed.
         let line = &line[..line.len().min(CHARS * 4)];
         volatile(&self.lossy(line)).trim_end().chars().take(CHARS).collect()
     }
 
-    /// What a path that is none of the workspace's is called. In a directory that is not known, only its last part
-    /// is the same on every machine.
+    /// Returns the name to show for a path outside the workspace. In an unknown directory, only the file name is the
+    /// same on every machine.
     pub fn foreign(&self, raw: &[u8]) -> String {
-        // A path that leads through the workspace and out of it is named by where it ends.
+        // Name a path that leads through the workspace and out of it by its destination.
         let bytes = RelPath::new(raw);
         let path = bytes.as_os_path();
         let has_dots = path.components().any(|part| part == Component::ParentDir);
         let text = match (has_dots, path.is_absolute()) {
             (false, _) => self.lossy(raw),
-            (true, true) => self.text(&plain(&path).to_string_lossy()),
-            (true, false) => RelPath::between(&self.root, &plain(&self.root.join(&path)))
+            (true, true) => self.text(&self.plain(&path).to_string_lossy()),
+            (true, false) => RelPath::between(&self.root, &self.plain(&self.root.join(&path)))
                 .map_or_else(|| self.lossy(raw), |path| path.to_string()),
         };
         let path = Path::new(&text);
@@ -173,19 +208,20 @@ impl Scrub {
         }
     }
 
-    /// The path that a tool printed, absolute or relative to the root, without `.` and needless `..`. `None` if it
-    /// leads out of the workspace and its repository, or into the target directory: what was generated there is no source.
+    /// Converts a path that a tool printed, absolute or relative to the root, without `.` and needless `..`. Returns
+    /// `None` if it lies outside the workspace and its repository, or in a build directory, since generated files are
+    /// not sources.
     pub fn path(&self, raw: &[u8]) -> Option<RelPath> {
         let raw = RelPath::new(raw);
         let raw = raw.as_os_path();
         if raw.as_os_str().is_empty() {
             return None;
         }
-        let path = plain(&self.root.join(raw));
+        let path = self.plain(&self.root.join(raw));
         if self.targets.iter().any(|target| path.starts_with(target)) {
             return None;
         }
-        // The innermost: a member outside may lie around the root.
+        // Use the innermost one, because a member outside may contain the root.
         let around = self.sources.iter().filter(|(place, _)| path.starts_with(place));
         let (place, dir) = around.max_by_key(|(place, _)| place.as_os_str().len())?;
         let is_download = || self.downloads.iter().any(|dir| path.starts_with(dir));
@@ -196,7 +232,7 @@ impl Scrub {
     }
 }
 
-/// `text` without cargo's hashes in the names of artifacts, which cover absolute paths.
+/// Removes cargo's hashes from the names of artifacts. These hashes depend on absolute paths.
 pub(super) fn without_hashes(text: Cow<'_, str>) -> String {
     static HASH: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"-[0-9a-f]{16}\b").expect("valid"));
     if text.contains("[TARGET]") {
@@ -206,23 +242,7 @@ pub(super) fn without_hashes(text: Cow<'_, str>) -> String {
     }
 }
 
-/// `path` without `.` and `..`, by its text alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            // Does nothing at `/`.
-            Component::ParentDir => {
-                plain.pop();
-            }
-            part => plain.push(part),
-        }
-    }
-    plain
-}
-
-/// `text` without escape sequences; no escape character is left, also none of a broken sequence.
+/// Removes escape sequences from `text`. No escape character remains, not even one of a broken sequence.
 pub(super) fn strip_escapes(text: &str) -> Cow<'_, str> {
     static ESCAPE: LazyLock<Regex> = LazyLock::new(|| {
         let csi = r"\[[0-?]*[ -/]*[@-~]";
@@ -232,7 +252,7 @@ pub(super) fn strip_escapes(text: &str) -> Cow<'_, str> {
     ESCAPE.replace_all(text, "")
 }
 
-/// `text` without times and thread ids, which differ between any two runs.
+/// Removes times and thread ids from `text`, because they differ between runs.
 pub(super) fn volatile(text: &str) -> String {
     static VOLATILE: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
         let regex = |pattern| Regex::new(pattern).expect("valid");
@@ -248,7 +268,8 @@ pub(super) fn volatile(text: &str) -> String {
     VOLATILE.iter().fold(text.to_owned(), |text, (regex, with)| regex.replace_all(&text, *with).into_owned())
 }
 
-/// `text` with `stand_in` for `dir` wherever it is the beginning of a path; `None` if it nowhere is.
+/// Replaces `dir` with `stand_in` wherever it is the beginning of a path. Returns `None` if there is nothing to
+/// replace.
 fn replace_dir(text: &str, dir: &str, stand_in: &str) -> Option<String> {
     let mut out = String::new();
     let mut copied = 0;
@@ -274,7 +295,7 @@ fn is_path_char(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '-')
 }
 
-/// Whether a path may begin behind `before`: not in the middle of another one, but behind a flag (`-L/lib`).
+/// Returns whether a path may begin after `before`: not inside another path, but directly after a flag (`-L/lib`).
 fn may_begin_path(before: &str) -> bool {
     let mut back = before.chars().rev();
     match back.next() {
@@ -287,7 +308,7 @@ fn may_begin_path(before: &str) -> bool {
     }
 }
 
-/// Whether the last name of a path ends before `rest`, and does not go on: `ws` in `ws/a`, not in `ws2/a`.
+/// Returns whether the last name of a path ends before `rest`: `ws` in `ws/a`, but not in `ws2/a`.
 fn may_end_name(rest: &str) -> bool {
     let mut rest = rest.chars();
     match rest.next() {
@@ -302,7 +323,7 @@ mod tests {
     use super::*;
     use crate::normalize::testing::workspace;
 
-    /// Of a workspace with these members, in `/home/me/ws`.
+    /// Returns the scrubber of a workspace with these members in `/home/me/ws`.
     fn scrub_of(members: &[&str]) -> Scrub {
         let members: Vec<_> = members.iter().map(|dir| (*dir, &[][..])).collect();
         let workspace = Workspace {
@@ -324,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_of_the_machine_are_replaced_longest_first() {
+    fn machine_directories_are_replaced_longest_first() {
         check("see /home/me/ws/src/lib.rs:3", "see src/lib.rs:3");
         check("`f v0.1.0 (/home/me/ws/f)`", "`f v0.1.0 (f)`");
         check("in /home/me/ws", "in .");
@@ -337,14 +358,14 @@ mod tests {
     }
 
     #[test]
-    fn other_paths_stay() {
+    fn other_paths_are_unchanged() {
         check("/home/me/ws2/a", "[HOME]/ws2/a");
         check("/home/me2/a", "/home/me2/a");
         check("src/tmp/a ../tmp/b", "src/tmp/a ../tmp/b");
     }
 
     #[test]
-    fn it_does_not_show_in_which_directory_cargo_builds() {
+    fn the_build_directory_does_not_show() {
         let scrub =
             scrub().with_target(Path::new("/home/me/ws/target/genti/build")).with_target(Path::new("/b"));
         for text in ["/home/me/ws/target/debug/x", "/home/me/ws/target/genti/build/debug/x", "/b/debug/x"] {
@@ -354,13 +375,13 @@ mod tests {
     }
 
     #[test]
-    fn hashes_of_artifacts_are_dropped() {
+    fn artifact_hashes_are_dropped() {
         check("/home/me/ws/target/build/f-28e73eca5c9648dd/out", "[TARGET]/build/f-[HASH]/out");
         check("f-28e73eca5c9648dd", "f-28e73eca5c9648dd");
     }
 
     #[test]
-    fn no_escape_is_left() {
+    fn no_escape_character_remains() {
         check("\x1b[1;31merror\x1b[0m", "error");
         check("\x1b]8;;http://x\x1b\\link\x1b]8;;\x07", "link");
         check("\x1b\x1b[0m[31m", "[31m");
@@ -368,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_is_the_file_system_hides_nothing_else() {
+    fn a_root_directory_as_workspace_hides_nothing_else() {
         let workspace = Workspace {
             root: "/".into(),
             target_dir: "/target".into(),
@@ -381,7 +402,17 @@ mod tests {
     }
 
     #[test]
-    fn paths_become_relative_and_plain() {
+    fn dots_after_a_link_continue_from_its_target() {
+        let (link, real) = (PathBuf::from("/home/me/ws/a/link"), PathBuf::from("/home/me/ws/b/deep"));
+        let scrub = scrub().with_links(vec![(link, real)]);
+        let path = |raw: &str| scrub.path(raw.as_bytes()).unwrap();
+        assert_eq!(path("a/link/../x.rs"), RelPath::new("b/x.rs"));
+        assert_eq!(path("a/link/x.rs"), RelPath::new("a/link/x.rs"));
+        assert_eq!(path("a/other/../x.rs"), RelPath::new("a/x.rs"));
+    }
+
+    #[test]
+    fn paths_become_relative_and_normalized() {
         let path =
             |raw: &[u8]| scrub().with_root(Path::new("/real/ws")).path(raw).map(|path| path.to_string());
         assert_eq!(path(b"src/lib.rs").as_deref(), Some("src/lib.rs"));
@@ -409,7 +440,7 @@ mod tests {
             "../out/x:1 `../../far/m` ../out [HOME]/out2"
         );
 
-        // Around the root, and the user's home at once.
+        // A member that contains the root and is also the home directory.
         let scrub = scrub_of(&["", ".."]);
         let path = |raw: &[u8]| scrub.path(raw).map(|path| path.to_string());
         assert_eq!(path(b"/home/me/x").as_deref(), Some("../x"));
@@ -419,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_repository_around_keeps_its_path_and_a_download_in_it_does_not() {
+    fn files_of_the_repository_keep_their_paths_but_downloads_do_not() {
         let root = Path::new("/home/me/ws");
         let scrub = scrub().with_repository(root, &RelPath::new("../.."), Some(Path::new("/home/.cargo")));
         let path = |raw: &[u8]| scrub.path(raw).map(|path| path.to_string());
@@ -435,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_leads_out_by_detours_is_named_by_where_it_ends() {
+    fn a_path_with_detours_is_named_by_its_destination() {
         let foreign = |raw: &[u8]| scrub().foreign(raw);
         assert_eq!(foreign(b"f/src/../../../shared/s.rs"), "../shared/s.rs");
         assert_eq!(foreign(b"/home/me/ws/f/../../shared/s.rs"), "[HOME]/shared/s.rs");
@@ -444,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_between_runs_is_dropped() {
+    fn text_that_differs_between_runs_is_dropped() {
         assert_eq!(
             volatile("thread 'main' (8383) panicked at a.rs:1:2"),
             "thread 'main' panicked at a.rs:1:2"

@@ -1,4 +1,4 @@
-//! What a parser leaves to be settled with the sources, which no parser reads.
+//! Completes what parsers could not decide because they do not read sources.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,24 @@ use super::{Parsed, cargo_json, columns, diff, rustfmt};
 use crate::model::halt::{Halt, Halted};
 use crate::model::path::RelPath;
 
-/// What only the sources can settle.
+/// Open question that needs the sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Unsettled {
-    /// Nothing.
+    /// Nothing to settle.
     #[default]
     Nothing,
-    /// Columns count bytes and must count characters.
+    /// Columns count bytes and must be converted to characters.
     ByteColumns,
-    /// Which side of a diff a file is, and how it ends.
+    /// Which side of a diff a file matches, and how the file ends.
     Diff(Vec<diff::Open>),
     /// Lines of keys in manifests.
     Manifests,
-    /// Line ends, and places in configuration files.
+    /// Line endings, and places in configuration files.
     Rustfmt(rustfmt::Open),
 }
 
 impl Parsed {
-    /// The files that [`Parsed::settle`] needs.
+    /// Returns the files that [`Parsed::settle`] needs.
     pub fn unsettled(&self) -> impl Iterator<Item = &RelPath> {
         let paths: Vec<_> = match &self.unsettled {
             Unsettled::Nothing => Vec::new(),
@@ -37,11 +37,11 @@ impl Parsed {
         paths.into_iter()
     }
 
-    /// Settles the rest with the `sources`; what can't be read stays unknown.
+    /// Settles the open questions with the `sources`. Files that cannot be read stay unsettled.
     ///
     /// # Errors
     ///
-    /// If `halt` is due before it is done.
+    /// Returns an error if `halt` is due before it is done.
     pub fn settle(&mut self, sources: &BTreeMap<RelPath, Vec<u8>>, halt: &dyn Halt) -> Result<(), Halted> {
         match std::mem::take(&mut self.unsettled) {
             Unsettled::Nothing => {}

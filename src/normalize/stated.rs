@@ -1,5 +1,5 @@
-//! What a tool states of its own work beside what its parser reads: the messages of the cargo that builds what `cargo test`
-//! runs, which are taken out of the output, and the files that `rustfmt --verbose` names.
+//! Extracts what a tool states about its own work: cargo's build messages in the output of `cargo test`, which are
+//! removed from the output, and the files listed by `rustfmt --verbose`.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use crate::model::path::os_path;
 use crate::model::task::Output;
 use crate::model::tool::Parse;
 
-/// The traces that the output states, and the output without them; `None` if this tool states nothing in this way.
+/// Returns the stated traces and the remaining output, or `None` if this tool states nothing.
 pub(super) fn split(input: &Input<'_>) -> Result<Option<(Traces, Output)>, Unparsable> {
     let stdout = &input.output.stdout;
     let (traces, rest) = match input.tool.parse {
@@ -17,7 +17,7 @@ pub(super) fn split(input: &Input<'_>) -> Result<Option<(Traces, Output)>, Unpar
             let (build, rest) = cargo_json::split_build(stdout);
             (cargo_json::traces(input, build)?, rest.to_vec())
         }
-        // Its parser reads such lines too: in their presence a diff looks different.
+        // The parser needs these lines too, because they change the format of the diff.
         Parse::Rustfmt => {
             (Traces { formatted: formatted(input.lines(stdout)), ..Traces::default() }, stdout.clone())
         }
@@ -28,7 +28,8 @@ pub(super) fn split(input: &Input<'_>) -> Result<Option<(Traces, Output)>, Unpar
     Ok(Some((traces, rest)))
 }
 
-/// The files that rustfmt says it formats. Lines of a diff begin with a blank, a sign or `Diff in`.
+/// Returns the files that rustfmt says it formats. Lines of a diff cannot be confused with these: they begin with a
+/// space, a sign or `Diff in`.
 fn formatted<'a>(lines: impl Iterator<Item = &'a [u8]>) -> BTreeSet<PathBuf> {
     let paths = lines.filter_map(|line| line.strip_prefix(b"Formatting "));
     paths.map(|path| PathBuf::from(os_path(path))).collect()
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rustfmt_names_the_files_that_it_formats() {
+    fn the_files_that_rustfmt_formats_are_read() {
         let verbose = "Using rustfmt config file(s) /w/rustfmt.toml for /w/a.rs\nFormatting /w/b c.rs\nFormatting /w/a.rs\n\
                        Diff in /w/a.rs:1:\n-Formatting x\n \nSpent 0.001 secs in the parsing phase\n";
         let lines = verbose.as_bytes().split(|&byte| byte == b'\n');

@@ -1,4 +1,4 @@
-//! Running a parser and showing what it made of an output, for the tests of this layer.
+//! Test support for this module: runs a parser and shows its result.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ pub(crate) use crate::model::testing::{tool, workspace};
 use crate::model::tool::Tool;
 use crate::model::workspace::{PackageId, TargetKind, Workspace};
 
-/// A workspace with the member `cases`, whose tests have cases and snapshots in files.
+/// Returns a workspace with member `cases`, whose tests have cases and snapshots in files.
 pub(super) fn with_cases() -> Workspace {
     let targets = [(TargetKind::Test, "cases/tests/cli.rs"), (TargetKind::Test, "cases/tests/snaps.rs")];
     workspace(
@@ -28,7 +28,7 @@ pub(super) fn with_cases() -> Workspace {
     )
 }
 
-/// A workspace with the members that the captured outputs speak of.
+/// Returns a workspace with the members that occur in the captured outputs.
 pub(crate) fn with_captured() -> Workspace {
     use TargetKind::{BuildScript, Lib};
     workspace(
@@ -45,7 +45,7 @@ pub(crate) fn with_captured() -> Workspace {
     )
 }
 
-/// Parses the output of a process of `tool` over `units`; every package is selected.
+/// Parses the output of a process of `tool` over `units`. All packages are selected.
 pub(crate) fn run(
     workspace: &Workspace,
     tool: &Tool,
@@ -62,17 +62,17 @@ pub(crate) fn run(
         Input { workspace, tool, units, packages: &packages, output: &output, scrub: &scrub, halt: &Never };
     parse(&input).map_err(|why| match why {
         NotParsed::Unparsable(why) => why,
-        NotParsed::Halted => unreachable!("nobody halts it"),
+        NotParsed::Halted => unreachable!("never halted"),
     })
 }
 
-/// Compares what was [shown](show) to the byte.
+/// Compares the [shown](show) result exactly.
 #[track_caller]
 pub(super) fn assert_shown(parsed: &Parsed, expected: impl snapbox::IntoData) {
     snapbox::assert_data_eq!(show(parsed), expected.into_data().raw());
 }
 
-/// The diagnostics, a line each: `level ns rule place range: message`, then `fatal`, related and fix.
+/// Shows the diagnostics, one per line: `level ns rule place range: message`, then `fatal`, related notes and the fix.
 pub(crate) fn show(parsed: &Parsed) -> String {
     use std::fmt::Write as _;
     let place = |place: &crate::model::finding::Place| {

@@ -52,7 +52,7 @@ warning lint lint [HOME]/x: elsewhere
 }
 
 #[test]
-fn a_place_outside_tells_nothing_of_the_machine() {
+fn a_place_outside_does_not_reveal_the_machine() {
     let stdout = [
         "/home/me/a:1: w: m",
         "/tmp/b:1: w: m",
@@ -78,7 +78,7 @@ warning lint lint [TMP]/b: m
 }
 
 #[test]
-fn a_pattern_without_a_path_speaks_of_the_one_unit() {
+fn a_pattern_without_a_path_applies_to_the_single_unit() {
     let lines = || Parse::Regex(r"^line (?<line>\d+)".to_owned());
     check(
         lines(),
@@ -101,15 +101,15 @@ warning lint lint lint: line 3 is bad
 }
 
 #[test]
-fn what_names_no_place_is_about_the_same_in_every_batch() {
+fn the_default_place_is_the_same_in_every_batch() {
     let optional_path = Parse::Regex(r"^(?:(?<path>\w+\.rs): )?(?<message>bad)$".to_owned());
     let log = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{}},"results":[{"message":{"text":"bad"}}]}]}"#;
-    for (parse, said) in [(optional_path, "bad"), (Parse::Sarif, log)] {
+    for (parse, output) in [(optional_path, "bad"), (Parse::Sarif, log)] {
         let mut tool = tool("lint", parse, &["lint"]);
         let place = |tool: &Tool, units: &[Unit]| {
-            run(&sample(), tool, units, said, "", 0).expect("readable").diagnostics[0].place.name()
+            run(&sample(), tool, units, output, "", 0).expect("readable").diagnostics[0].place.name()
         };
-        assert_eq!(place(&tool, X), "x.wgsl", "a process a file");
+        assert_eq!(place(&tool, X), "x.wgsl", "one process per file");
         tool.run.push(Arg::Files);
         tool.per = Per::File;
         assert_eq!((&*place(&tool, X), &*place(&tool, BOTH)), ("lint", "lint"));
@@ -117,7 +117,7 @@ fn what_names_no_place_is_about_the_same_in_every_batch() {
 }
 
 #[test]
-fn a_failure_that_no_pattern_explains_is_unparsable() {
+fn a_failure_without_a_match_is_unparsable() {
     check(
         pattern(),
         X,
@@ -142,14 +142,14 @@ unparsable: exited with 2: usage: x
         X,
         ("", "", 0),
         str![[r#"
-unparsable: the pattern: regex parse error:
+unparsable: invalid pattern: regex parse error:
 ...
 "#]],
     );
 }
 
 #[test]
-fn of_errors_at_once_the_same_one_is_told_whatever_came_first() {
+fn the_same_one_of_several_errors_is_reported_in_any_order() {
     let mut errors = ["error: no b", "warning: 0", "ERROR: no a after 12ms", "error[E1]: no c"];
     for _ in 0..errors.len() {
         errors.rotate_left(1);
@@ -192,7 +192,7 @@ unparsable: exited with 1: no
 }
 
 #[test]
-fn an_exit_code_is_a_diagnostic_with_the_ends_of_the_output() {
+fn an_exit_code_is_a_diagnostic_with_excerpts_of_the_output() {
     check(Parse::ExitCode, X, ("fine", "fine", 0), "");
     check(
         Parse::ExitCode,
@@ -260,23 +260,23 @@ l50
 }
 
 #[test]
-fn a_process_that_ended_half_way_gave_no_verdict() {
-    let said = ("x.wgsl:1: warning: one\n", "error: killed");
-    let is_verdict = |parse: Parse, code| {
-        run(&sample(), &tool("lint", parse, &["lint"]), X, said.0, said.1, code)
+fn a_crashed_process_gives_no_result() {
+    let output = ("x.wgsl:1: warning: one\n", "error: killed");
+    let has_result = |parse: Parse, code| {
+        run(&sample(), &tool("lint", parse, &["lint"]), X, output.0, output.1, code)
             .is_ok_and(|parsed| parsed.gaps.is_empty() && parsed.diagnostics.len() == 1)
     };
     for code in [1, 2, 100, 102, 125] {
-        assert!(is_verdict(pattern(), code) && is_verdict(Parse::Lines, code), "{code}");
-        assert!(is_verdict(Parse::ExitCode, code), "{code}");
+        assert!(has_result(pattern(), code) && has_result(Parse::Lines, code), "{code}");
+        assert!(has_result(Parse::ExitCode, code), "{code}");
     }
     for code in [-1, 126, 127, 128, 137, 255] {
-        assert!(!is_verdict(pattern(), code) && !is_verdict(Parse::Lines, code), "{code}");
-        assert!(!is_verdict(Parse::ExitCode, code), "{code}");
+        assert!(!has_result(pattern(), code) && !has_result(Parse::Lines, code), "{code}");
+        assert!(!has_result(Parse::ExitCode, code), "{code}");
     }
     // A panic, unless it may be a failed test.
-    assert!(!is_verdict(pattern(), 101) && !is_verdict(Parse::Lines, 101));
-    assert!(is_verdict(Parse::ExitCode, 101));
+    assert!(!has_result(pattern(), 101) && !has_result(Parse::Lines, 101));
+    assert!(has_result(Parse::ExitCode, 101));
     check(
         Parse::Lines,
         X,
@@ -289,7 +289,7 @@ unparsable: exited with 101: thread 'main' panicked
 }
 
 #[test]
-fn a_process_that_a_signal_ended_said_nothing() {
+fn a_process_killed_by_a_signal_gives_no_result() {
     let (workspace, tool) = (sample(), tool("lint", Parse::Lines, &["lint"]));
     let output =
         Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11), is_leaky: false };
@@ -303,5 +303,19 @@ fn a_process_that_a_signal_ended_said_nothing() {
         scrub: &scrub,
         halt: &Never,
     };
-    assert_eq!(parse(&input), Err(Unparsable("ended by signal 11".to_owned()).into()));
+    assert_eq!(parse(&input), Err(Unparsable("killed by signal 11".to_owned()).into()));
+}
+
+#[test]
+fn a_leak_of_one_of_several_processes_is_kept() {
+    let leaky = || Parsed { is_leaky: true, leaks: ["a::b".to_owned()].into(), ..Parsed::default() };
+    for merged in [
+        Parsed::default().beside(leaky()),
+        leaky().beside(Parsed::default()),
+        Parsed::default().and(leaky()),
+        leaky().and(Parsed::default()),
+    ] {
+        assert!(merged.is_leaky);
+        assert_eq!(merged.leaks, ["a::b".to_owned()].into());
+    }
 }

@@ -1,16 +1,16 @@
-//! The JSON lines of `typos --format json`. Checked with 1.52.0.
+//! Parses the JSON lines of `typos --format json`. Checked with 1.52.0.
 //!
-//! Columns come as offsets in bytes: only the source can tell which characters these are, so they are counted later,
-//! by [`columns`](super::columns).
+//! Columns are offsets in bytes and only the source can convert them to characters, so [`columns`](super::columns) does
+//! this later.
 
 use serde::Deserialize;
 
 use super::{Gap, Input, Parsed, Unparsable, Unsettled, range};
 use crate::model::finding::{Diagnostic, Fix, Level, Place};
 
-/// Everything was looked at, and something found.
+/// All files were checked and there are findings.
 const FOUND: i32 = 2;
-/// Something could not be looked at.
+/// Some files could not be checked.
 const ERRORS: i32 = 1;
 
 #[derive(Deserialize)]
@@ -18,7 +18,7 @@ const ERRORS: i32 = 1;
 enum Message {
     Typo(Typo),
     Error(Error),
-    /// What else it tells is no complaint: that a file is binary, for one.
+    /// Other messages are not findings, for example that a file is binary.
     #[serde(other)]
     Other,
 }
@@ -26,12 +26,12 @@ enum Message {
 #[derive(Deserialize)]
 struct Typo {
     path: String,
-    /// Counts from 1. Without it, it is the path itself that is misspelt.
+    /// Counts from 1. `None` if the path itself is misspelt.
     line_num: Option<u32>,
-    /// In the line, or in the name of the file.
+    /// Offset in the line, or in the file name.
     byte_offset: u32,
     typo: String,
-    /// None where the word is merely not wanted.
+    /// `None` if the word is disallowed without a replacement.
     corrections: Option<Vec<String>>,
 }
 
@@ -41,18 +41,18 @@ struct Error {
     msg: String,
 }
 
-/// Reads the output of a typos that ended with `code`.
+/// Parses the output of typos, which exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     if !matches!(code, 0 | ERRORS | FOUND) {
         return Err(input.crashed(code));
     }
     let stdout = std::str::from_utf8(&input.output.stdout)
-        .map_err(|error| Unparsable(format!("no JSON of typos: {error}")))?;
+        .map_err(|error| Unparsable(format!("invalid JSON from typos: {error}")))?;
     let mut parsed = Parsed { unsettled: Unsettled::ByteColumns, ..Parsed::default() };
     let mut is_found = false;
     for (number, line) in (1..).zip(input.text_lines(stdout)).filter(|(_, line)| !line.trim().is_empty()) {
         let message = serde_json::from_str(line)
-            .map_err(|error| Unparsable(format!("no JSON of typos in line {number}: {error}")))?;
+            .map_err(|error| Unparsable(format!("invalid JSON from typos in line {number}: {error}")))?;
         match message {
             Message::Typo(typo) => {
                 is_found = true;
@@ -67,14 +67,14 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         (true, true) => FOUND,
         (true, false) => 0,
     };
-    // A process that was cut short, or could not begin: it exits with 1 for errors that are not in its JSON, too.
+    // The process was cut short or could not start. It also exits with 1 for errors that are not in its JSON.
     if code != expected {
         return Err(input.crashed(code));
     }
     Ok(parsed)
 }
 
-/// None of what was built: that is there after a run and not before.
+/// Returns a diagnostic. Ignores build output, which exists only after a build.
 fn diagnostic(input: &Input<'_>, found: Typo) -> Option<Diagnostic> {
     let Typo { path, line_num, byte_offset, typo, corrections } = found;
     let path = input.scrub.path(path.as_bytes())?;
@@ -92,14 +92,15 @@ fn diagnostic(input: &Input<'_>, found: Typo) -> Option<Diagnostic> {
     }
     let message = input.scrub.text(&message);
     let fix = match (range, corrections.as_slice()) {
-        // Of several, typos itself takes none.
+        // typos does not choose between several corrections either.
         (Some(range), [word]) => {
-            Some(Fix { message: "correct it".to_owned(), edits: vec![(path.clone(), range, word.clone())] })
+            let edits = vec![(path.clone(), range, word.clone())];
+            Some(Box::new(Fix { message: "correct it".to_owned(), edits }))
         }
         _ => None,
     };
     let place = Place::File { path, range };
-    Some(Diagnostic { fix, ..input.diagnostic(place, "typo".to_owned(), Level::Error, message) })
+    Some(Diagnostic { fix, ..input.diagnostic(place, "typo", Level::Error, message) })
 }
 
 fn gap(input: &Input<'_>, error: &Error) -> Gap {
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_told_at_their_characters_with_what_belongs_there() {
+    fn typos_are_reported_in_characters_with_their_corrections() {
         let mut parsed = typos(CAPTURED, "", FOUND).expect("readable");
         assert_eq!(parsed.unsettled().count(), parsed.diagnostics.len());
         let source = include_bytes!("testdata/typos.rs.txt").to_vec();
@@ -175,7 +176,7 @@ error typos typo docs/recieve.md: `recieve` should be `receive` in the name of t
     }
 
     #[test]
-    fn without_the_source_a_typo_is_on_its_line() {
+    fn without_the_source_a_typo_is_reported_on_its_line() {
         let line = |at: &str| {
             let line = format!(
                 r#"{{"type":"typo","path":"./a","line_num":2,"byte_offset":{at},"typo":"teh","corrections":["the"]}}"#
@@ -190,7 +191,7 @@ error typos typo docs/recieve.md: `recieve` should be `receive` in the name of t
             )
         };
         assert_eq!(line("3"), (3, true));
-        // Within a character, behind the end of the line, beyond all numbers.
+        // Inside a character, past the end of the line, and out of range.
         for at in ["1", "99", "4294967295"] {
             assert_eq!(line(at), (1, false), "{at}");
         }
@@ -208,7 +209,7 @@ error typos typo docs/recieve.md: `recieve` should be `receive` in the name of t
     }
 
     #[test]
-    fn only_exit_codes_that_fit_what_was_told_are_a_verdict() {
+    fn the_exit_code_must_match_the_messages() {
         let error = r#"{"type":"error","path":"./docs/bin.dat","msg":"Permission denied (os error 13)"}"#;
         let binary = r#"{"type":"binary_file","path":"./docs/bin.dat"}"#;
         check("", "", 0, Ok(""));
@@ -232,6 +233,6 @@ error typos typo docs/recieve.md: `recieve` should be `receive` in the name of t
             64,
             Err("exited with 64: unexpected argument '-x' found"),
         );
-        check("teh", "", FOUND, Err("no JSON of typos in line 1: expected ident at line 1 column 2"));
+        check("teh", "", FOUND, Err("invalid JSON from typos in line 1: expected ident at line 1 column 2"));
     }
 }

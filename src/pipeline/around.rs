@@ -1,5 +1,5 @@
-//! What the reports of a finished run know beside its artifacts: the sources as they are now, and where the workspace
-//! lies in its repository.
+//! Provides what reports of a finished run need besides its artifacts: the present sources, and the place of the workspace in its
+//! repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,21 +10,22 @@ use crate::model::finding::{Diagnostic, FailedTest, Place};
 use crate::model::halt::Never;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
+use crate::model::text::Text;
 use crate::report::Around;
 use crate::report::finished::{Finding, Finished};
 use crate::scan::{Env, Programs};
 use crate::workspace::{self, LoadError};
 
-/// A workspace, as far as cargo has to be asked for it.
+/// Location of a workspace, as reported by cargo.
 #[derive(Clone, Debug)]
 pub struct Located {
-    /// The root.
+    /// Root directory.
     pub root: PathBuf,
-    /// Where artifacts go.
+    /// Target directory, which contains the artifacts.
     pub target_dir: PathBuf,
 }
 
-/// Asks cargo where the workspace of `manifest_path` is, or that around `cwd`. Reads no configuration.
+/// Asks cargo for the workspace of `manifest_path`, or the one around `cwd`. Reads no configuration.
 ///
 /// # Errors
 ///
@@ -47,11 +48,11 @@ pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Loc
     Ok(Located { root, target_dir })
 }
 
-/// What is around `run` in the workspace at `root`.
+/// Reads the sources that the findings of `run` refer to, in the workspace at `root`.
 ///
 /// # Errors
 ///
-/// If the system fails to read a source that is there.
+/// If an existing source can't be read.
 pub fn around(root: &Path, run: &Finished) -> Result<Around, LoadError> {
     let paths: BTreeSet<_> =
         run.report.findings.iter().filter_map(|finding| finding.shown_at().path()).collect();
@@ -59,13 +60,13 @@ pub fn around(root: &Path, run: &Finished) -> Result<Around, LoadError> {
     Ok(Around { sources, base: base(root), in_repository: workspace::repository(root).is_some() })
 }
 
-/// Where the workspace at `root` lies below the top of its repository; at the top if there is none.
+/// Returns the path of the workspace at `root` from the top of its repository; empty if there is no repository.
 pub fn base(root: &Path) -> RelPath {
     workspace::base(root)
 }
 
-/// Takes out of `around` the sources in which something else stands by now than what was found: their lines would
-/// show what nobody flagged. Tells how many those are.
+/// Removes sources from `around` whose flagged code has changed since the run, because excerpts would show the wrong lines.
+/// Returns their number.
 pub fn forget_changed(around: &mut Around, run: &Finished) -> usize {
     let known =
         |finding: &&Finding| finding.shown_at().path().is_some_and(|path| around.sources.get(path).is_some());
@@ -83,16 +84,16 @@ pub fn forget_changed(around: &mut Around, run: &Finished) -> usize {
     changed.len()
 }
 
-/// What makes two diagnostics one finding.
-type Key = (Place, String, String, String, Option<FailedTest>);
+/// The fields in which diagnostics of one finding agree.
+type Key = (Place, Text, Text, Text, Option<Box<FailedTest>>);
 
 fn key(diagnostic: &Diagnostic) -> Key {
     let Diagnostic { place, ns, rule, message, test, .. } = diagnostic;
     (place.clone(), ns.clone(), rule.clone(), message.clone(), test.clone())
 }
 
-/// As its tool said it, as far as its identity depends on that.
-fn as_reported(finding: &Finding) -> (String, Diagnostic) {
+/// Restores the tool and diagnostic of a finding, as far as its id depends on them.
+fn as_reported(finding: &Finding) -> (Text, Diagnostic) {
     let Finding { place, ns, rule, level, message, fatal, test, .. } = finding;
     let diagnostic = Diagnostic {
         place: place.clone(),

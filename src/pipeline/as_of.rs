@@ -1,5 +1,5 @@
-//! The day by which suppressions expire in a gate: a variable that says a day long past, as builds of packages set it, must
-//! not bring back what has expired.
+//! Determines the day on which suppressions expire in a gate. A date far in the past, such as package builds set in an environment
+//! variable, must not revive expired suppressions.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -8,20 +8,20 @@ use jiff::tz::TimeZone;
 use super::Project;
 use crate::workspace;
 
-/// That another day counts than the one that was asked for.
+/// A later day replaces the requested one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Later {
-    /// The day that was asked for.
+    /// The requested day.
     pub asked: Date,
-    /// The day that counts.
+    /// The day that is used.
     pub counts: Date,
-    /// Whether it is that of the commit; else it is today.
+    /// Whether that is the day of the commit rather than today.
     pub is_commit: bool,
 }
 
 impl Project {
-    /// Lets suppressions expire by no earlier day than that of the commit that is checked out; where there is none, than
-    /// `today`. Tells if that makes a difference.
+    /// Replaces a requested day before that of the checked-out commit by the latter; without a commit, by `today`. Returns the
+    /// replacement if there was one and any suppression expires.
     pub fn expire_no_earlier(&mut self, today: Date) -> Option<Later> {
         let asked = self.as_of.filter(|asked| *asked < today)?;
         if self.suppressions.iter().all(|suppression| suppression.expires.is_none()) {
@@ -34,14 +34,14 @@ impl Project {
     }
 }
 
-/// The day of the commit that is checked out, in UTC.
+/// Returns the day of the checked-out commit, in UTC.
 pub(super) fn commit_day(project: &Project) -> Option<Date> {
     let time = workspace::commit_time(&project.workspace.root)?;
     Some(Timestamp::from_second(time).ok()?.to_zoned(TimeZone::UTC).date())
 }
 
 fn later(asked: Date, commit: Option<Date>, today: Date) -> Option<Later> {
-    // A commit of tomorrow is one of a clock that is wrong.
+    // A commit from the future is due to a wrong clock.
     let counts = commit.map_or(today, |commit| commit.min(today));
     (asked < counts).then_some(Later { asked, counts, is_commit: commit.is_some() })
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_commit_sets_the_earliest_day_and_today_where_there_is_none() {
+    fn the_earliest_day_is_that_of_the_commit_or_else_today() {
         let (long_ago, commit, today) = (date(1980, 1, 1), date(2026, 3, 1), date(2026, 5, 1));
         let of_commit = Some(Later { asked: long_ago, counts: commit, is_commit: true });
         assert_eq!(later(long_ago, Some(commit), today), of_commit);

@@ -1,4 +1,4 @@
-//! What no tool of a run looks at, by what the tools have said that they looked at.
+//! Finds blind spots: code that no tool of a run checked, according to what the tools report.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +10,20 @@ use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place};
 use crate::model::path::RelPath;
 use crate::model::policy;
 use crate::model::task::Plan;
+use crate::model::text::Text;
 use crate::model::tool::{Arg, Parse, Tool, ToolId};
 use crate::model::workspace::{LeftOut, Package, PackageId, Target, TargetKind, WhyLeftOut, Workspace};
 use crate::plan::links_in_place_of_files;
 
-/// What is known of the workspace beside what tools have said.
+/// Information about the workspace that tools do not report.
 pub(super) struct Around<'a> {
-    /// The texts of [`manifests`], by their paths.
+    /// Contents of [`manifests`] by path.
     pub(super) manifests: BTreeMap<RelPath, Vec<u8>>,
-    /// Manifests of the repository beyond the root of the workspace.
+    /// Manifests of the repository outside the workspace root.
     pub(super) beyond: &'a dyn Fn() -> Vec<RelPath>,
 }
 
-/// The manifests of the selected members that switch tests of a target off.
+/// Returns the manifests of selected members that disable tests of a target.
 pub(super) fn manifests(workspace: &Workspace, plan: &Plan) -> BTreeSet<RelPath> {
     let is_off = |target: &Target| match target.kind {
         TargetKind::Lib => !target.test || !target.doctest,
@@ -37,7 +38,7 @@ fn manifest(package: &Package) -> RelPath {
     package.dir.join("Cargo.toml")
 }
 
-/// Whether a run of `plan` looks for blind spots: not where it was asked for some tools, or for what has changed.
+/// Whether a run of `plan` looks for blind spots. It does not if only some tools or changed files were requested.
 pub(super) fn are_looked_for(plan: &Plan) -> bool {
     let selection = &plan.selection;
     plan.policy.blind_spots != policy::BlindSpots::Ignore
@@ -46,7 +47,7 @@ pub(super) fn are_looked_for(plan: &Plan) -> bool {
         && selection.skip_tools.is_empty()
 }
 
-/// The blind spots of the run that `ledger` has, and `of_tests`, sorted.
+/// Returns the blind spots of the run, including `of_tests`, sorted.
 pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Around<'_>) -> Vec<BlindSpot> {
     let (workspace, plan) = (ledger.workspace, ledger.plan);
     let mut all: BTreeSet<_> = of_tests.into_iter().collect();
@@ -65,26 +66,26 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
     all.into_iter().collect()
 }
 
-/// The findings about `spots` where they are denied.
-pub(super) fn findings(spots: &[BlindSpot]) -> impl Iterator<Item = (String, Diagnostic)> {
+/// Returns findings about `spots`, for runs in which they are denied.
+pub(super) fn findings(spots: &[BlindSpot]) -> impl Iterator<Item = (Text, Diagnostic)> {
     spots.iter().map(|spot| {
         let diagnostic = Diagnostic {
             test: None,
             place: Place::File { path: spot.path.clone(), range: None },
-            ns: OWN_NAMESPACE.to_owned(),
-            rule: spot.kind.as_str().to_owned(),
+            ns: OWN_NAMESPACE.into(),
+            rule: spot.kind.as_str().into(),
             level: Level::Warning,
-            message: spot.reason.clone(),
+            message: spot.reason.as_str().into(),
             fatal: false,
             package: None,
             related: Vec::new(),
             fix: None,
         };
-        (Tool::BLIND_SPOTS.to_owned(), diagnostic)
+        (Tool::BLIND_SPOTS.into(), diagnostic)
     })
 }
 
-/// What all tools together have seen.
+/// Coverage of all tools together.
 struct Seen {
     census: Census,
     compiles: bool,
@@ -96,7 +97,7 @@ struct Seen {
     not_formatted: BTreeSet<PackageId>,
 }
 
-/// Features that the command lines of tools turn on which do not state what they have compiled.
+/// Features enabled on the command lines of tools that don't report what they compiled.
 #[derive(Default)]
 struct Asked {
     all: bool,
@@ -169,7 +170,7 @@ impl Seen {
         decided.map(|id| workspace.package(*id))
     }
 
-    /// Selected members that no tool compiled.
+    /// Returns the selected members that no tool compiled.
     fn packages(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         let compiled: BTreeSet<_> = self.census.targets.iter().map(|target| &target.package).collect();
         let packages = self.decided(workspace, plan);
@@ -177,7 +178,7 @@ impl Seen {
         unseen.map(|package| of_package(package, "is compiled by no tool")).collect()
     }
 
-    /// Features of selected members that no tool turned on.
+    /// Returns the features of selected members that no tool enabled.
     fn features(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         let packages = self.decided(workspace, plan);
         let known = packages.filter_map(|package| Some((package, self.census.features.get(&package.name)?)));
@@ -193,7 +194,7 @@ impl Seen {
         unused.collect()
     }
 
-    /// Source files of selected members that no tool formatted, and perhaps none compiled.
+    /// Returns the source files of selected members that no tool formatted, and those that no tool compiled either.
     fn files(
         &self,
         workspace: &Workspace,
@@ -229,35 +230,35 @@ impl Seen {
     }
 }
 
-/// Whether it depends on what is cached if `tool` runs at all.
+/// Whether it depends on cached results if `tool` runs at all.
 fn is_uncertain(ledger: &Ledger<'_>, id: ToolId, tool: &Tool) -> bool {
     let graph = &ledger.plan.graph;
     let needs = graph.tools().zip(&graph.needs).filter(|(_, needs)| needs.contains(&id));
-    // The program of a test is built before it is known whether its result is cached.
+    // A test program is always built, since the cached result is looked up by the program.
     let is_cached = needs
         .into_iter()
         .any(|((other, of), _)| of.is_cached() && !of.uses_executable() && !ledger.has_no_task(other));
     tool.on_demand && is_cached
 }
 
-/// Whether one of `dirs` is around `path`.
+/// Whether `path` is below one of `dirs`.
 fn is_below_any(path: &RelPath, dirs: &BTreeSet<RelPath>) -> bool {
     let bytes = path.as_bytes();
     let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/');
     !dirs.is_empty() && ends.into_iter().any(|(end, _)| dirs.contains(&RelPath::new(&bytes[..end])))
 }
 
-/// The directories of manifests within the workspace that are no members: the outermost ones.
+/// Returns the outermost directories in the workspace that contain a manifest and are not members.
 fn others(workspace: &Workspace) -> BTreeSet<RelPath> {
     let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
     let manifests = workspace.files.iter().filter(|file| file.path.file_name() == b"Cargo.toml");
     let dirs = manifests.map(|file| RelPath::new(file.path.dir()));
-    // What `cargo vendor` has copied is nobody's to check.
+    // Code copied by `cargo vendor` need not be checked.
     let is_vendored = |dir: &RelPath| workspace.find(&dir.join(".cargo-checksum.json")).is_some();
     outermost(dirs.filter(|dir| !dir.is_root() && !members.contains(dir) && !is_vendored(dir)))
 }
 
-/// Those of `dirs` that lie in no other of them.
+/// Returns the directories among `dirs` that are not below another one.
 fn outermost(dirs: impl Iterator<Item = RelPath>) -> BTreeSet<RelPath> {
     let mut dirs: Vec<_> = dirs.collect();
     dirs.sort_by_key(|dir| dir.as_bytes().len());
@@ -270,7 +271,7 @@ fn outermost(dirs: impl Iterator<Item = RelPath>) -> BTreeSet<RelPath> {
     found
 }
 
-/// Packages and workspaces of the repository that are no part of this one.
+/// Returns packages and workspaces of the repository that are not part of this workspace.
 fn workspaces(workspace: &Workspace, others: &BTreeSet<RelPath>, around: &Around<'_>) -> Vec<BlindSpot> {
     let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
     let beyond = (around.beyond)().into_iter().map(|manifest| RelPath::new(manifest.dir()));
@@ -283,7 +284,7 @@ fn workspaces(workspace: &Workspace, others: &BTreeSet<RelPath>, around: &Around
     others.iter().cloned().chain(beyond).map(spot).collect()
 }
 
-/// What counts as no file, and links that no tool is given in place of a file.
+/// Returns the paths that don't count as files, and the links that are not passed to tools as files.
 fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
     let spot = |path: &RelPath, reason: &str| BlindSpot {
         kind: BlindSpotKind::LeftOut,
@@ -304,7 +305,7 @@ fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         .collect()
 }
 
-/// Whether the link at `path`, or the file behind a link, is a listed file where it really lies.
+/// Whether the target of the link at `path` is a listed file of the workspace.
 fn is_listed_elsewhere(workspace: &Workspace, path: &RelPath) -> bool {
     let real = path.to_path(&workspace.root).canonicalize().ok();
     let root = workspace.root.canonicalize().ok();
@@ -320,7 +321,7 @@ fn of_package(package: &Package, why: &str) -> BlindSpot {
     }
 }
 
-/// Libraries and test targets whose manifest says that they are not tested.
+/// Returns libraries and test targets whose tests are disabled in the manifest.
 fn targets(workspace: &Workspace, plan: &Plan, around: &Around<'_>) -> Vec<BlindSpot> {
     let mut spots = Vec::new();
     for package in plan.packages.iter().map(|id| workspace.package(*id)) {
@@ -355,12 +356,12 @@ fn targets(workspace: &Workspace, plan: &Plan, around: &Around<'_>) -> Vec<Blind
 }
 
 impl Ledger<'_> {
-    /// Whether `tool` has nothing to do in this run.
+    /// Whether `tool` has no task in this run.
     fn has_no_task(&self, tool: ToolId) -> bool {
         self.tasks_of(tool).is_empty()
     }
 
-    /// Whether the rules hold here by which a finding of this rule is made, and all that they ask was looked at.
+    /// Whether findings of this rule are reported in this run, and everything that the rule depends on was checked.
     pub(super) fn has_applied(&self, rule: &str) -> bool {
         let plan = self.plan;
         let is_of_tests = rule == empty::EMPTY;
@@ -384,7 +385,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn features_on_the_command_line_of_a_cargo_count_as_turned_on() {
+    fn features_on_a_cargo_command_line_count_as_enabled() {
         let asked = |run: &[&str]| {
             let mut asked = Asked::default();
             asked.add(&crate::model::testing::tool("own", Parse::ExitCode, run));
@@ -401,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workspace_within_another_one_is_not_named_twice() {
+    fn a_nested_workspace_is_not_reported_separately() {
         let dirs = ["b/c", "a", "a/x", "b/c/d/e", "ab"].map(RelPath::new);
         let found: Vec<_> = outermost(dirs.into_iter()).iter().map(ToString::to_string).collect();
         assert_eq!(found, ["a", "ab", "b/c"]);

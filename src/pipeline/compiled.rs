@@ -1,19 +1,19 @@
-//! Which files of the workspace a process has compiled or formatted, and in which compilations of members, by what it left
-//! behind. Read while nobody builds.
+//! Records which files of the workspace a process compiled or formatted, and the compilations of members they belong to. Reads
+//! dep-info files, so no build may run at the same time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::recall::dep_info_of;
+use crate::cache::dep_info_of;
 use crate::model::census::CompiledUnit;
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{BuiltUnit, Parsed, reads};
 
-/// Notes in the census of `parsed` which compilations of members there were, and which listed files it is about.
+/// Adds the compilations of members and the files they cover to the census of `parsed`.
 pub(super) fn note(workspace: &Workspace, parsed: &mut Parsed) {
     let Parsed { traces, census, .. } = parsed;
-    // As of most processes: where there are ten thousand of them, it counts.
+    // Most processes leave no traces, and there may be 10,000 of them.
     if traces.units.is_empty() && traces.formatted.is_empty() {
         return;
     }
@@ -48,22 +48,22 @@ pub(super) fn note(workspace: &Workspace, parsed: &mut Parsed) {
     census.files.extend(paths.listed(traces.formatted.iter().flat_map(|path| paths.of(path))));
 }
 
-/// The Rust files that rustc has read for `unit`, if it has left a list of them.
+/// Returns the Rust files that rustc read for `unit`, if there is a dep-info file.
 fn files(unit: &BuiltUnit, paths: &Paths<'_>) -> Option<BTreeSet<RelPath>> {
     if unit.dep_infos.is_empty() {
         return None;
     }
     let read = reads::dep_info(&dep_info_of(unit)?)?;
-    // Where cargo starts rustc.
+    // Cargo starts rustc in this directory.
     let root = &paths.workspace.root;
     let base = if unit.source.starts_with(root) { root } else { unit.manifest.parent()? };
     Some(read.files.iter().flat_map(|file| paths.of(&base.join(file))).collect())
 }
 
-/// Files as findings name them.
+/// Converts paths to those that findings use.
 struct Paths<'a> {
     workspace: &'a Workspace,
-    /// The root without links.
+    /// The root with links resolved.
     real: Option<PathBuf>,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Paths<'a> {
         Self { workspace, real: workspace.root.canonicalize().ok() }
     }
 
-    /// The paths of the Rust file at `path`: as it is written, and that which links lead to.
+    /// Returns the paths of the Rust file at `path`, with links both unresolved and resolved.
     fn of(&self, path: &Path) -> BTreeSet<RelPath> {
         if path.extension().is_none_or(|extension| extension != "rs") {
             return BTreeSet::new();
@@ -88,7 +88,7 @@ impl<'a> Paths<'a> {
         written.into_iter().chain(real).collect()
     }
 
-    /// Those of `paths` that are listed files.
+    /// Returns the listed files among `paths`.
     fn listed(&self, paths: impl IntoIterator<Item = RelPath>) -> impl Iterator<Item = RelPath> {
         paths.into_iter().filter(|path| self.is_listed(path))
     }

@@ -1,26 +1,27 @@
-//! Whether a run sees what the one saw that the baseline was taken with: only then is what it no longer finds fixed.
+//! Compares the conditions of a run with those under which the baseline was recorded. Only if they are equal are missing findings
+//! counted as fixed.
 
 use super::Project;
 use crate::model::event::Event;
 use crate::model::tool::{Tool, ToolId};
 use crate::scan::{self, Env};
 
-/// A run, to be compared with what `[baseline]` says.
+/// The conditions of a run, to be compared with `[baseline]`.
 pub(super) struct Conditions<'a> {
     project: &'a Project,
-    /// What each tool says of its version.
+    /// Version that each tool reports.
     versions: &'a [Option<String>],
     same_build: bool,
 }
 
-/// How much a tool, and what it needs, are as they were when the baseline was taken.
+/// Similarity of the conditions for a tool and the tools that it needs, compared with the baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Alike {
-    /// In all that counts.
+    /// All relevant conditions are the same.
     Same,
-    /// One of them has another version.
+    /// One of the tools has another version.
     OtherVersion,
-    /// Cargo builds something else for one of them.
+    /// Cargo builds something else for one of the tools.
     OtherBuild,
 }
 
@@ -29,10 +30,10 @@ impl<'a> Conditions<'a> {
         Self { project, versions, same_build: builds_like_baseline(project, env) }
     }
 
-    /// For each tool, how much it and what it needs are as they were.
+    /// Returns the similarity for each tool.
     pub(super) fn hold(&self) -> Vec<Alike> {
         let Project { workspace, plan, .. } = self.project;
-        // A package that is built alone has other features than one that is built beside the others.
+        // A package that is built alone may have other features than in a build of the whole workspace.
         let same_build = self.same_build && plan.is_whole(workspace);
         let alike = |id: ToolId| {
             let tool = plan.graph.tool(id);
@@ -46,20 +47,20 @@ impl<'a> Conditions<'a> {
         with_needs.map(|(needs, id)| needs.iter().copied().map(alike).fold(alike(id), Alike::max)).collect()
     }
 
-    /// Says so where they are not, because `[baseline]` is about another build or version.
+    /// Emits a notice if `[baseline]` names another build or version.
     pub(super) fn tell(&self, events: &mut dyn FnMut(Event<'_>)) {
         let Project { plan, baseline, .. } = self.project;
         let flags = baseline.build.build_flags();
         if !self.same_build && !flags.is_empty() {
             events(Event::Notice(&format!(
-                "the baseline is that of another build, `{flags}`: what cargo's tools no longer find is not called fixed"
+                "the baseline was recorded with other build flags (`{flags}`), so missing findings of cargo's tools are not counted as fixed"
             )));
         }
         for (id, tool) in plan.graph.tools().filter(|(id, tool)| !self.is_of_version(*id, tool)) {
             let (name, pin) = (&tool.name, &baseline.versions[&tool.name]);
             let version = self.versions[id.0 as usize].as_deref().unwrap_or("unknown");
             events(Event::Notice(&format!(
-                "the baseline is that of {name} {pin}, and the version is {version}: what it no longer finds is not called fixed"
+                "the baseline was recorded with {name} {pin} and this is {version}, so missing findings are not counted as fixed"
             )));
         }
     }
@@ -69,7 +70,7 @@ impl<'a> Conditions<'a> {
     }
 }
 
-/// Whether cargo builds for this run as it did when the baseline was taken.
+/// Whether cargo builds the same for this run as for the baseline.
 pub fn builds_like_baseline(project: &Project, env: &Env) -> bool {
     let Project { workspace, plan, programs, baseline, .. } = project;
     let mut selection = plan.selection.clone();

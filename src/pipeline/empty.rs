@@ -1,11 +1,10 @@
-//! Green that tested nothing: rules about test targets that ran no test although their sources have some.
+//! Detects test targets that pass without running a test although their sources contain tests.
 //!
-//! They hold only where nothing was left out of the run. Whether sources have tests is read from their tokens, for targets
-//! that ran none alone.
+//! The rules apply only to full runs. Sources are searched for tests, by their tokens, only for targets that ran none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::judge::ReadSources;
+use super::ReadSources;
 use super::ledger::Ledger;
 use super::untested;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
@@ -18,20 +17,20 @@ use crate::model::workspace::{Package, Target, TargetKind};
 use crate::normalize::sources::{Cfg, Platform, Scanned, SourceFile, Truth, scan};
 use crate::workspace::LoadError;
 
-/// The rule of a test target that ran no test.
+/// Rule for a test target that ran no test.
 pub(super) const EMPTY: &str = "empty-test-target";
 
-/// Why it is not known whether a target has run tests.
+/// Reason why it is unknown whether a target has run tests.
 const NO_COUNT: &str = "its harness states no count";
 
-/// What is needed to look at sources.
+/// Access to sources and the build target.
 pub(super) struct Sources<'a> {
     pub(super) read: &'a ReadSources<'a>,
-    /// The triple of the target that is built for, if it is known.
+    /// Target triple of the build, if known.
     pub(super) target: &'a dyn Fn() -> Option<String>,
 }
 
-/// Applies the rules to the tools that run tests.
+/// Applies the rules to all tools that run tests. Returns the blind spots.
 pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Vec<BlindSpot>, LoadError> {
     let plan = ledger.plan;
     let mut blind = BTreeSet::new();
@@ -112,17 +111,17 @@ fn has_run(census: &Census) -> bool {
     census.tests.values().any(|tests| tests.is_none_or(|tests| tests.run > 0))
 }
 
-/// Whether `tool` runs tests that are no documentation.
+/// Whether `tool` runs tests other than doc tests.
 pub(super) fn runs_tests(tool: &Tool) -> bool {
     matches!(tool.parse, Parse::Libtest | Parse::Nextest) && tool.targets != Some(Targets::Doctest)
 }
 
-/// Whether only documentation was tested: that there may be no test in it is normal.
+/// Whether only doc tests were run. It is normal that there are none.
 fn is_of_documentation(census: &Census) -> bool {
     !census.tests.is_empty() && census.tests.keys().all(|group| matches!(group, Group::Package(_)))
 }
 
-/// Where the cause may be.
+/// Returns a hint at the possible cause.
 fn hint(tool: &Tool) -> String {
     match tool.args.is_empty() {
         true => String::new(),
@@ -130,7 +129,7 @@ fn hint(tool: &Tool) -> String {
     }
 }
 
-/// A test target, and what a tool ran of it.
+/// A test target and the tests of it that a tool ran.
 pub(super) struct Looked<'a> {
     pub(super) package: &'a Package,
     pub(super) target: &'a Target,
@@ -139,19 +138,19 @@ pub(super) struct Looked<'a> {
     pub(super) ran: Ran,
 }
 
-/// What a tool ran of a target.
+/// Tests of a target that a tool ran.
 pub(super) enum Ran {
-    /// So many tests, if the harness states that.
+    /// The counts, if the harness reports them.
     Tests(Option<Tests>),
-    /// Nothing: the target needs features that are not on.
+    /// None, because the target requires features that are not enabled.
     Skipped,
 }
 
 impl<'a> Looked<'a> {
-    /// The test targets that `tool` was to run.
+    /// Returns the test targets that `tool` had to run.
     fn of(ledger: &Ledger<'a>, id: ToolId, tool: &Tool, census: &Census) -> Vec<Self> {
         let workspace = ledger.workspace;
-        // Where it is not known which target a test is of, it may be any of them.
+        // A test of an unknown target may belong to any target.
         let is_known = tool.per == Per::TestTarget
             || census
                 .tests
@@ -179,7 +178,7 @@ impl<'a> Looked<'a> {
         all.filter_map(looked).collect()
     }
 
-    /// How many tests of it ran; `None` if that is not stated.
+    /// Returns the number of tests that ran; `None` if the harness does not report it.
     fn runs(&self) -> Option<u64> {
         match self.ran {
             Ran::Tests(tests) => tests.map(|tests| tests.run),
@@ -193,22 +192,22 @@ impl<'a> Looked<'a> {
     }
 }
 
-/// What the sources of a target say about its tests.
+/// Tests found in the sources of a target.
 pub(super) enum Found {
-    /// There are tests that could run here, the first of them under this condition.
+    /// There are tests that could run. The first one has this condition.
     Tests(Option<Cfg>),
-    /// There are tests, and none could run on this platform or without flags of the compiler.
+    /// There are tests, but none can run on this platform or without compiler flags.
     Off(Cfg),
-    /// There may be tests: macros look like that.
+    /// There may be tests generated by macros.
     OfMacros,
-    /// They are run by another harness than that of the compiler, and what it looks for is not known.
+    /// The target has its own harness, so its tests can't be recognized.
     OwnHarness,
-    /// There are none.
+    /// There are no tests.
     Nothing,
 }
 
 impl Found {
-    /// Of each of `targets`.
+    /// Searches the sources of each of `targets`.
     pub(super) fn of(targets: &[&Looked<'_>], sources: &Sources<'_>) -> Result<Vec<Self>, LoadError> {
         if targets.is_empty() {
             return Ok(Vec::new());
@@ -258,13 +257,13 @@ impl Found {
         })
     }
 
-    /// Whether a test may be missing here, for all that is known.
+    /// Whether the target may contain tests that should have run.
     fn may_be_there(&self) -> bool {
         !matches!(self, Self::Off(_) | Self::OwnHarness)
     }
 }
 
-/// The names of the targets in a manifest that have a harness of their own.
+/// Returns the names of the targets in a manifest that have their own harness.
 fn own_harnesses(manifest: &[u8]) -> BTreeSet<String> {
     let text = String::from_utf8_lossy(manifest);
     let Ok(table) = text.parse::<toml::Table>() else { return BTreeSet::new() };
@@ -283,19 +282,19 @@ fn own_harnesses(manifest: &[u8]) -> BTreeSet<String> {
     own.filter_map(name).collect()
 }
 
-/// Whether a flag, or a key with a value, holds where tests are built.
+/// Evaluates a `cfg` flag or key-value pair for a build of tests.
 fn truth(name: &str, value: Option<&str>, platform: Option<&Platform>) -> Truth {
     match (name, value) {
         ("test", None) => Truth::Yes,
         ("feature", Some(_)) | ("panic" | "debug_assertions" | "overflow_checks", _) => Truth::Maybe,
         ("unix" | "windows", None) if platform.is_none() => Truth::Maybe,
         (name, _) if platform.is_none() && name.starts_with("target_") => Truth::Maybe,
-        // Flags that nobody but `RUSTFLAGS` or a build script turns on: `loom`, `miri`.
+        // Flags that only `RUSTFLAGS` or a build script can enable, such as `loom` and `miri`.
         _ => platform.and_then(|platform| platform.truth(name, value)).unwrap_or(Truth::No),
     }
 }
 
-/// The files of the crate with this root, as far as modules are declared, each with the conditions that it is under.
+/// Returns the files of the crate with this root, following module declarations, each with its conditions.
 fn follow(root: &RelPath, sources: &Sources<'_>) -> Result<Vec<(Vec<Cfg>, Scanned)>, LoadError> {
     let mut seen = BTreeSet::new();
     let mut level = vec![(SourceFile::root(root), Vec::new())];
@@ -318,7 +317,8 @@ fn follow(root: &RelPath, sources: &Sources<'_>) -> Result<Vec<(Vec<Cfg>, Scanne
     Ok(found)
 }
 
-/// That no test of a target ran. What may change while the target stays empty is said beside the message.
+/// Returns the finding that no test of a target ran. Details that may change while the target stays empty are not part of the
+/// message, so they don't change the id.
 fn finding(one: &Looked<'_>, cfg: Option<&Cfg>) -> Diagnostic {
     let tests = |count: u64| if count == 1 { "its only test is" } else { "all of its tests are" };
     let reason = match one.ran {
@@ -336,10 +336,10 @@ fn finding(one: &Looked<'_>, cfg: Option<&Cfg>) -> Diagnostic {
     Diagnostic {
         test: None,
         place: Place::File { path: one.target.root.clone(), range: None },
-        ns: OWN_NAMESPACE.to_owned(),
-        rule: EMPTY.to_owned(),
+        ns: OWN_NAMESPACE.into(),
+        rule: EMPTY.into(),
         level: Level::Warning,
-        message: format!("no test of `{}` ran, although its sources have tests", one.name),
+        message: format!("no test of `{}` ran, although its sources have tests", one.name).into(),
         fatal: false,
         package: None,
         related: vec![Related { message: reason, place: None }],
@@ -352,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_harness_of_its_own_is_known_by_the_manifest() {
+    fn targets_with_their_own_harness_are_found_in_the_manifest() {
         let manifest = "[package]\nname = \"a\"\n[[test]]\nname = \"own\"\nharness = false\n[[test]]\nname = \"other\"\n\
                         [lib]\nname = \"a\"\nharness = false\n";
         assert_eq!(own_harnesses(manifest.as_bytes()), ["a", "own"].map(str::to_owned).into());

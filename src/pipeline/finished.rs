@@ -1,9 +1,9 @@
-//! Judges a finished run, of whatever machine, without running anything.
+//! Judges a finished run from any machine without running anything.
 //!
-//! Of its artifacts only what the tools said is taken: the status of each task, what was found, what could not be looked
-//! at, the versions. All else follows from that, from the plan of this checkout and from its baseline: it is made anew and
-//! must come to the same bytes. So a file that was edited, sorted otherwise or put together of two runs is known by its
-//! first field that should be another. It is no seal: who edits what a tool said, everywhere, is not found out.
+//! Only the results of tools are taken from the artifacts: statuses, findings, reasons for missing results, and versions.
+//! Everything else follows from these, the plan of this checkout, and the baseline. It is computed again and must give the
+//! same bytes. This detects artifacts that were edited, reordered or combined from two runs, and names the first wrong field.
+//! It is not a signature: consistent edits of the results of a tool are not detected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,51 +24,53 @@ use crate::model::outcome::{End, Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx};
+use crate::model::text::Text;
 use crate::model::tool::{Tool, ToolId};
 use crate::report::finished::{Finding, Finished, Gone, ReadError, Tasks};
 use crate::report::{self, Artifacts, Difference as Differing, difference};
 use crate::scan::{Env, StopReason};
 use crate::workspace::{self, LoadError};
 
-/// A finished run, judged.
+/// Judgement of a finished run.
 #[derive(Debug)]
 pub struct Judged {
-    /// What it comes to by this checkout's configuration and baseline, as `check` would have it. `None` if it is of
-    /// another plan.
+    /// Outcome according to the configuration and baseline of this checkout, as for `check`. `None` if the run has another
+    /// plan.
     pub outcome: Option<Outcome>,
-    /// Where its plan is not that of this checkout, nor its tools the locked ones, if they are to be.
+    /// Differences between its plan and the one of this checkout, and between its tools and the locked versions if these are
+    /// required.
     pub drift: Vec<Difference>,
-    /// What is wrong with the artifacts, each with its place.
+    /// Errors in the artifacts, each with its place.
     pub violations: Vec<String>,
 }
 
-/// What the run has, and what this checkout has.
+/// A difference between the run and this checkout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// A field of `run.json`.
+    /// Field of `run.json`, or description.
     pub what: String,
-    /// Its value in the run.
+    /// Value in the run.
     pub there: String,
-    /// What it should be.
+    /// Expected value.
     pub here: String,
 }
 
-/// Why a finished run could not be judged.
+/// Error from judging a finished run.
 #[derive(Debug, thiserror::Error)]
 pub enum NotJudged {
-    /// It can't be read.
+    /// The artifacts can't be read.
     #[error(transparent)]
     Artifacts(#[from] ReadError),
-    /// What was found could not be looked up.
+    /// A source file with findings can't be read.
     #[error(transparent)]
     Source(#[from] LoadError),
 }
 
-/// Judges the run that left `artifacts` by `project` and `baseline`, as a gate that is as `strict`.
+/// Judges the run that wrote `artifacts` by `project` and `baseline`, as a gate with the strictness `strict`.
 ///
 /// # Errors
 ///
-/// If the artifacts, or the sources of this checkout, can't be read.
+/// If the artifacts or the sources of this checkout can't be read.
 pub fn judge_finished(
     project: &Project,
     env: &Env,
@@ -79,7 +81,7 @@ pub fn judge_finished(
     let violations: Vec<_> = artifacts.violations().iter().map(ToString::to_string).collect();
     let (run, tasks) = match artifacts.read() {
         Ok(read) => read,
-        // What is broken is told with its place once.
+        // The violations already name the error and its place.
         Err(ReadError::Content { .. }) if !violations.is_empty() => {
             return Ok(Judged { outcome: None, drift: Vec::new(), violations });
         }
@@ -94,7 +96,7 @@ pub fn judge_finished(
         Some(outcome) => outcome,
         None => return Ok(judged),
     };
-    // How it ended depends on whether it was a gate: one of both must be what is written.
+    // The exit status depends on whether the run was a gate, so the artifacts may have either of the two.
     let end = |strict| {
         let stopped = stopped(&run);
         judge::end(&project.plan, &outcome.tools, &outcome.goldens.orphans, stopped, strict)
@@ -103,7 +105,7 @@ pub fn judge_finished(
     outcome.end = if run.run.end.exit == as_run.code() { as_run } else { as_check };
     judged.violations.extend(compare(project, artifacts, &outcome));
     outcome.end = match as_check {
-        // It was that run which was stopped, not this one.
+        // The signal stopped the finished run, not this one.
         End::Signal(_) => End::Incomplete,
         end => end,
     };
@@ -111,7 +113,7 @@ pub fn judge_finished(
     Ok(judged)
 }
 
-/// Where the plan of the run is another one.
+/// Returns the differences between the plan of the run and the one of this checkout.
 fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks) -> Vec<Difference> {
     let Project { workspace, plan, .. } = project;
     let there: Value = serde_json::from_slice(&artifacts.run).unwrap_or_default();
@@ -136,12 +138,12 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
     let earlier = as_of.and_then(|there| Some((there, commit_day(project)?)));
     if let Some((there, commit)) = earlier.filter(|(there, commit)| there < commit) {
         drift.push(Difference {
-            what: "the day by which suppressions expire".to_owned(),
+            what: "date for expiry of suppressions".to_owned(),
             there: there.to_string(),
-            here: format!("{commit} or later, for the commit is of that day"),
+            here: format!("{commit} (date of the commit) or later"),
         });
     }
-    // Which tasks, is what helps.
+    // Also name some of the tasks that differ, because a hash alone helps nobody.
     let ids: BTreeSet<_> = plan.graph.tasks.iter().map(|task| task.id.to_string()).collect();
     let others = tasks.all().filter(|line| !ids.contains(&line.task_id)).take(3);
     if drift.iter().any(|difference| difference.what == "graph_hash") {
@@ -151,7 +153,7 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
             };
             let here = plan.graph.tasks.iter().find(named);
             Difference {
-                what: format!("the id of task {}:{}", line.tool, line.unit),
+                what: format!("id of task {}:{}", line.tool, line.unit),
                 there: text(Some(line.task_id.clone().into())),
                 here: here.map_or("no such task".to_owned(), |task| text(Some(task.id.to_string().into()))),
             }
@@ -160,7 +162,7 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
     drift
 }
 
-/// What the run comes to here; `None` if its tasks are not those of the plan.
+/// Computes the outcome of the run. `None` if its tasks are not those of the plan.
 fn recompute(
     project: &Project,
     env: &Env,
@@ -171,7 +173,7 @@ fn recompute(
     let Project { workspace, plan, .. } = project;
     let graph = &plan.graph;
     if !graph.tools.iter().map(|tool| &tool.name).eq(run.run.tools.iter().map(|tool| &tool.name)) {
-        violations.push("run.json: `tools` are not those of the plan".to_owned());
+        violations.push("run.json: `tools` differ from the plan".to_owned());
         return Ok(None);
     }
     let versions: Vec<_> = run.run.tools.iter().map(|tool| tool.version.clone()).collect();
@@ -187,35 +189,35 @@ fn recompute(
             notices: result.notices.iter().cloned().collect(),
             leaky: result.leaky.iter().cloned().collect(),
         };
-        ledger.recall_tool(id, stated);
+        ledger.restore_tool(id, stated);
     }
     let ids: BTreeMap<_, _> =
         (0..).map(TaskIx).zip(&graph.tasks).map(|(at, task)| (task.id.to_string(), at)).collect();
-    let mut told = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     for line in tasks.all() {
         let status = Status::read(&line.status, line.reason.as_deref());
         let Some((at, status)) = ids.get(&line.task_id).copied().zip(status) else {
             violations.push(format!(
-                "tasks.jsonl: task {}:{} is none of the plan, or has the unknown status `{}`",
+                "tasks.jsonl: task {}:{} is not in the plan, or its status `{}` is unknown",
                 line.tool, line.unit, line.status
             ));
             return Ok(None);
         };
-        told.insert(at);
-        ledger.recall(at, status);
+        seen.insert(at);
+        ledger.restore(at, status);
         if line.leaky {
-            ledger.recall_leak(at);
+            ledger.restore_leak(at);
         }
     }
-    if told.len() != graph.tasks.len() {
-        let missing = graph.tasks.len() - told.len();
-        violations.push(format!("tasks.jsonl: {missing} tasks of the plan have no line"));
+    if seen.len() != graph.tasks.len() {
+        let missing = graph.tasks.len() - seen.len();
+        violations.push(format!("tasks.jsonl: {missing} tasks of the plan are missing"));
         return Ok(None);
     }
     violations.extend(contradictions(project, run, &ledger));
     let findings = run.report.findings.iter().filter(|finding| !is_of_number(run, finding));
     ledger.diagnostics = findings.flat_map(diagnostics).collect();
-    // The day on which it was judged is a part of what it found.
+    // Use the date of the run, which decides which suppressions have expired.
     let as_of = run.report.as_of.as_deref().and_then(|day| day.parse().ok());
     let suppressions = Suppressions::new(&project.suppressions, as_of);
     let unseen = unseen(run);
@@ -236,17 +238,18 @@ fn recompute(
         stopped: &|| stopped(run),
         strict: Strict::default(),
         parallel: 0,
+        max_findings: project.max_findings,
         halt: &Never,
     };
     match judge::conclude(case, ledger) {
         Ok(outcome) => Ok(Some(outcome)),
         Err(Undecided::Source(error)) => Err(error.into()),
-        Err(Undecided::Halted(_)) => unreachable!("nobody halts it"),
+        Err(Undecided::Halted(_)) => unreachable!("`Never` does not halt"),
     }
 }
 
-/// The entries whose code the run says it did not look at, each with the reason of every one of them.
-fn unseen(run: &Finished) -> BTreeMap<(String, Entry), Vec<String>> {
+/// Entries whose code was not checked according to the run, each with its reasons.
+fn unseen(run: &Finished) -> BTreeMap<(Text, Entry), Vec<String>> {
     let mut all: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for gone in &run.report.gone {
         let Some(why) = &gone.unseen else { continue };
@@ -257,7 +260,7 @@ fn unseen(run: &Finished) -> BTreeMap<(String, Entry), Vec<String>> {
     all
 }
 
-/// The numbers that the run has stated, by tool.
+/// Numbers in the artifacts, by tool.
 fn stated(run: &Finished) -> BTreeMap<String, BTreeMap<String, Decimal>> {
     let mut stated: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for number in &run.report.numbers {
@@ -266,22 +269,22 @@ fn stated(run: &Finished) -> BTreeMap<String, BTreeMap<String, Decimal>> {
     stated
 }
 
-/// Whether `finding` follows from a number.
+/// Whether `finding` is derived from a number.
 fn is_of_number(run: &Finished, finding: &Finding) -> bool {
     let mut numbers = run.report.numbers.iter();
     finding.rule == ratchet::RULE
         && numbers
-            .any(|number| finding.tools == [number.tool.as_str()] && finding.place.name() == number.name)
+            .any(|number| *finding.tools == [number.tool.as_str()] && finding.place.name() == number.name)
 }
 
-/// Where findings and statuses do not go together.
+/// Returns contradictions between findings and statuses.
 fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec<String> {
     let graph = &project.plan.graph;
     let mut all = Vec::new();
     for (at, finding) in run.report.findings.iter().enumerate() {
-        // What would mend it is not made anew.
+        // Fixes are not computed again, so check their order here.
         if finding.fix.as_ref().is_some_and(|fix| !fix.edits.is_sorted()) {
-            all.push(format!("report.json: `findings[{at}].fix.edits` is not in order"));
+            all.push(format!("report.json: `findings[{at}].fix.edits` is not sorted"));
         }
     }
     for ((id, tool), result) in graph.tools().zip(&run.report.tools) {
@@ -293,23 +296,26 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
                 .filter(|(task, _)| task.tool == id)
                 .map(|(_, at)| &at.status)
         };
-        let has_findings = run.report.findings.iter().any(|finding| finding.tools.contains(&tool.name));
+        let has_findings = run.report.findings.iter().any(|finding| finding.is_of(&tool.name));
         if has_findings && statuses().all(|status| status.severity() < Status::Findings.severity()) {
-            all.push(format!("tasks.jsonl: no task of {} has findings, and report.json has some", tool.name));
+            all.push(format!("tasks.jsonl: no task of {} has findings, but report.json does", tool.name));
         }
         if !has_findings && statuses().any(|status| *status == Status::Findings) {
-            all.push(format!("report.json: it has no findings of {}, and a task has some", tool.name));
+            all.push(format!(
+                "report.json: no findings of {}, but a task in tasks.jsonl has some",
+                tool.name
+            ));
         }
         let has_leaks =
             || graph.tasks.iter().zip(&ledger.tasks).any(|(task, at)| task.tool == id && at.is_leaky);
         if result.leaky.is_empty() == has_leaks() {
-            all.push(format!("report.json: `leaky` of {} is not what its tasks say", tool.name));
+            all.push(format!("report.json: `leaky` of {} contradicts its tasks", tool.name));
         }
         let is_open = |status: &Status| !status.is_verdict() && !matches!(status, Status::Skipped(_));
         let has_tasks = statuses().next().is_some();
         if !result.incomplete.is_empty() && has_tasks && !statuses().any(is_open) {
             all.push(format!(
-                "tasks.jsonl: every task of {} has a verdict, and report.json says `incomplete`",
+                "tasks.jsonl: every task of {} has a result, but report.json says `incomplete`",
                 tool.name
             ));
         }
@@ -317,8 +323,8 @@ fn contradictions(project: &Project, run: &Finished, ledger: &Ledger<'_>) -> Vec
     all
 }
 
-/// What the tools said of `finding`.
-fn diagnostics(finding: &Finding) -> impl Iterator<Item = (String, Diagnostic)> {
+/// Returns `finding` as the diagnostics of its tools.
+fn diagnostics(finding: &Finding) -> impl Iterator<Item = (Text, Diagnostic)> {
     let Finding { place, ns, rule, level, message, fatal, related, fix, test, tools, .. } = finding;
     tools.iter().map(move |tool| {
         let diagnostic = Diagnostic {
@@ -337,13 +343,13 @@ fn diagnostics(finding: &Finding) -> impl Iterator<Item = (String, Diagnostic)> 
     })
 }
 
-/// The signal that ended the run.
+/// The signal that stopped the run, if any.
 fn stopped(run: &Finished) -> Option<StopReason> {
     let signal = i32::from(run.run.end.exit) - 128;
     (run.run.end.status == "interrupted" && signal > 0).then_some(StopReason::Signal(signal))
 }
 
-/// Where the artifacts are not what `outcome` comes to.
+/// Returns the differences between the artifacts and those of `outcome`.
 fn compare(project: &Project, artifacts: &Artifacts, outcome: &Outcome) -> Vec<String> {
     let expected = Artifacts::of(&project.workspace, outcome, false);
     let mut all = Vec::new();
@@ -352,7 +358,7 @@ fn compare(project: &Project, artifacts: &Artifacts, outcome: &Outcome) -> Vec<S
         ("report.json", (&artifacts.report, &expected.report)),
     ] {
         let value = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
-        all.extend(difference(&value(there), &value(here)).map(|found| said(file, "", found)));
+        all.extend(difference(&value(there), &value(here)).map(|found| mismatch(file, "", found)));
     }
     let lines = |bytes: &[u8]| {
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
@@ -367,26 +373,26 @@ fn compare(project: &Project, artifacts: &Artifacts, outcome: &Outcome) -> Vec<S
     };
     let (there, here) = (lines(&artifacts.tasks), lines(&expected.tasks));
     match there.iter().zip(&here).enumerate().find_map(|(at, (a, b))| Some((at, difference(a, b)?))) {
-        Some((at, found)) => all.push(said("tasks.jsonl", &format!("line {}, ", at + 1), found)),
+        Some((at, found)) => all.push(mismatch("tasks.jsonl", &format!("line {}, ", at + 1), found)),
         None if there.len() != here.len() => {
-            all.push(format!("tasks.jsonl: it has {} lines, and {} are due", there.len(), here.len()));
+            all.push(format!("tasks.jsonl: {} lines, but {} are expected", there.len(), here.len()));
         }
         None => {}
     }
     all
 }
 
-fn said(file: &str, before: &str, found: Differing) -> String {
+fn mismatch(file: &str, before: &str, found: Differing) -> String {
     let Differing { place, left, right, is_reordered } = found;
     match is_reordered {
-        true => format!("{file}: {before}`{place}` is not in order"),
+        true => format!("{file}: {before}`{place}` is not sorted"),
         false => {
-            format!("{file}: {before}`{place}` is {}, and {} follows from the rest", text(left), text(right))
+            format!("{file}: {before}`{place}` is {}, but {} was expected", text(left), text(right))
         }
     }
 }
 
-/// `value`, as far as it fits on a line; of a digest, enough to tell it from another one.
+/// Formats `value` for a message. Long values and digests are shortened.
 pub(super) fn text(value: Option<Value>) -> String {
     const LONGEST: usize = 120;
     let text = match value {

@@ -1,37 +1,36 @@
-//! Golden files in a run: what a process printed is compared on the thread that ran it. Nothing is written here: what
-//! is to be accepted is a part of the outcome.
+//! Compares the output of processes with golden files during a run, on the thread that ran the process. Writes nothing: accepted
+//! output is part of the outcome.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::judge::Normalized;
-use crate::compare::golden::{self, Difference, What};
+use crate::compare::golden::{self, Difference, Mismatch};
 use crate::model::finding::{Diagnostic, Level, Place, Position, Range, Related};
 use crate::model::golden::{Printed, path, tool_of};
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, Unit};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
-use crate::normalize::{Parsed, Unparsable};
+use crate::normalize::{Normalized, Parsed, Unparsable};
 use crate::store;
 
-/// The rule of what differs from a golden file.
+/// Rule of findings about golden files.
 const RULE: &str = "golden";
 
-/// Compares with the golden files of a workspace.
+/// The golden files of a workspace.
 pub(super) struct Goldens<'a> {
     workspace: &'a Workspace,
-    /// What is to be written, if what differs is to be accepted.
+    /// Files to write, if the run accepts differences (`--bless`).
     accepted: Option<Mutex<BTreeMap<RelPath, String>>>,
 }
 
 impl<'a> Goldens<'a> {
-    /// With `bless`, what differs is accepted, and is no finding.
+    /// With `bless`, differences are accepted instead of reported.
     pub(super) fn new(workspace: &'a Workspace, bless: bool) -> Self {
         Self { workspace, accepted: bless.then(Mutex::default) }
     }
 
-    /// `parsed` with what differs from the golden of `unit`, if the output of `tool` is compared with one.
+    /// Adds a difference from the golden file of `unit` to `parsed`, if the output of `tool` is compared with one.
     pub(super) fn judge(&self, tool: &Tool, unit: Unit, mut parsed: Parsed) -> Normalized {
         let Some(printed) = parsed.printed.take() else { return Ok(parsed) };
         let path = path(&tool.name, unit.path(self.workspace));
@@ -47,7 +46,7 @@ impl<'a> Goldens<'a> {
         Ok(parsed)
     }
 
-    /// What is to be written.
+    /// Returns the files to write.
     pub(super) fn accepted(self) -> BTreeMap<RelPath, String> {
         let accepted = self.accepted.unwrap_or_default();
         accepted.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -57,22 +56,22 @@ impl<'a> Goldens<'a> {
 fn diagnostic(tool: &Tool, unit: Unit, path: RelPath, printed: Printed, found: Difference) -> Diagnostic {
     let Difference { what, line, diff, .. } = found;
     let message = match what {
-        What::Missing => "there is no golden file yet; `cargo genti run --bless` writes it".to_owned(),
-        What::Exit(code) => format!("exited with `{}`, and its golden file has `{code}`", printed.code),
-        What::Text => "the output is not that of its golden file".to_owned(),
+        Mismatch::Missing => "there is no golden file yet; `cargo genti run --bless` writes it".to_owned(),
+        Mismatch::Exit(code) => format!("exited with `{}`, and its golden file has `{code}`", printed.code),
+        Mismatch::Text => "the output is not that of its golden file".to_owned(),
     };
     let at = |line| Position { line, column: 1 };
     let range = Range { start: at(line), end: at(line.saturating_add(1)) };
-    // Why it ended in another way may stand on the other stream.
-    let aside = printed.aside.filter(|_| matches!(what, What::Exit(_)) || printed.code != 0);
+    // The other stream may explain an unexpected exit code.
+    let aside = printed.aside.filter(|_| matches!(what, Mismatch::Exit(_)) || printed.code != 0);
     let notes = [Some(diff), aside].into_iter().flatten().filter(|text| !text.is_empty());
     Diagnostic {
-        place: Place::File { path, range: (what != What::Missing).then_some(range) },
-        ns: tool.name.clone(),
-        rule: RULE.to_owned(),
+        place: Place::File { path, range: (what != Mismatch::Missing).then_some(range) },
+        ns: tool.name.as_str().into(),
+        rule: RULE.into(),
         level: Level::Error,
-        message,
-        // It is settled by accepting what is printed, not by a baseline.
+        message: message.into(),
+        // The output is accepted with `--bless`, not in a baseline.
         fatal: true,
         package: match unit {
             Unit::Package(package) => Some(package),
@@ -84,8 +83,8 @@ fn diagnostic(tool: &Tool, unit: Unit, path: RelPath, printed: Printed, found: D
     }
 }
 
-/// The golden files that nothing prints any more, sorted. Only a run of everything can tell; those of tools that are
-/// configured and take no part are left alone.
+/// Returns the golden files without a task that prints them, sorted. Empty unless this is a full run. Files of configured tools
+/// that take no part in the run are ignored.
 pub(super) fn orphans(workspace: &Workspace, plan: &Plan, disabled: &[String]) -> Vec<RelPath> {
     if !plan.is_full(workspace) {
         return Vec::new();
@@ -103,7 +102,7 @@ pub(super) fn orphans(workspace: &Workspace, plan: &Plan, disabled: &[String]) -
     orphans.cloned().collect()
 }
 
-/// Whether `orphans` are more than a notice where they count: those of an optional tool are not.
+/// Whether any of `orphans` belongs to a required tool, so that it fails a strict run.
 pub(super) fn decide(plan: &Plan, orphans: &[RelPath]) -> bool {
     let is_optional = |name: &str| plan.graph.tools.iter().any(|tool| tool.name == name && !tool.required);
     orphans.iter().any(|path| !tool_of(path).is_some_and(is_optional))

@@ -1,4 +1,4 @@
-//! From what the processes left to the outcome of a run: statuses, findings, states, verdicts, the end.
+//! Turns the results of processes into the outcome of a run: statuses, findings, states, verdicts and exit status.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
-use super::recall::{Fate, Recall};
 use super::unseen::{Look, Unseen};
-use super::{blind_spots, compiled, empty, numbers};
+use super::{ReadSources, blind_spots, cap, compiled, empty, numbers};
+use crate::cache::{Lookup, ResultCache};
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Matched};
 use crate::compare::ratchet::Judged as JudgedNumbers;
+use crate::compare::reach::Reach;
 use crate::compare::suppressions::Suppressions;
 use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Related, State};
@@ -27,28 +28,26 @@ use crate::model::policy::BlindSpots;
 use crate::model::ratchet::{Decimal, Number};
 use crate::model::sources::Sources;
 use crate::model::style::is_of_former_style;
-use crate::model::task::{Output, Plan, Status, Step, TaskIx};
+use crate::model::task::{Exit, Output, Plan, Status, Step, TaskIx};
+use crate::model::text::Text;
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
-use crate::normalize::{self, Input, NotParsed, Parsed, Scrub, Unparsable};
-use crate::scan::{BuildDirs, Env, Judged, Kept, StepRun, Stop, StopReason};
-use crate::workspace::{LoadError, inputs_of};
+use crate::normalize::{self, Input, Normalized, NotParsed, Parsed, Scrub};
+use crate::scan::{BuildDirs, Env, Judged, Kept, Sieve, Sieves, Sift, StepRun, Stop, StopReason};
+use crate::workspace::{LoadError, inputs_of, links_to_dirs};
 
-/// What one process came to, as normalized on the thread that ran it.
-pub(super) type Normalized = Result<Parsed, Unparsable>;
-
-/// How text is made independent of this machine.
+/// Creates the scrubber that makes text independent of this machine.
 pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) -> Scrub {
     let home = env.get("HOME").map(Path::new);
     let temp = env.get("TMPDIR").map_or(Path::new("/tmp"), Path::new);
-    let scrub = Scrub::new(workspace, home, temp);
+    let scrub = Scrub::new(workspace, home, temp).with_links(links_to_dirs(workspace));
     let scrub = build_dirs.all().into_iter().fold(scrub, |scrub, dir| scrub.with_target(dir));
     // Some tools resolve symbolic links before they print a path.
     let scrub = match workspace.root.canonicalize() {
         Ok(real) => scrub.with_root(&real),
         Err(_) => scrub,
     };
-    // Who keeps the home directory in a repository does not keep the workspace in that.
+    // A repository that contains the home directory (for dotfiles) is not the repository of the workspace.
     let is_around_home = |top: &Path| home.is_some_and(|home| home.starts_with(top));
     let cargo_home = env.get("CARGO_HOME").map(PathBuf::from).or(home.map(|home| home.join(".cargo")));
     let roots = std::iter::once(workspace.root.clone()).chain(workspace.root.canonicalize());
@@ -61,25 +60,43 @@ pub(super) fn scrub(workspace: &Workspace, env: &Env, build_dirs: &BuildDirs) ->
     })
 }
 
-/// What is needed to read the output of processes.
+/// Context for reading the output of processes.
 pub(super) struct Reader<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
-    pub(super) scrub: Scrub,
+    pub(super) scrub: &'a Scrub,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: &'a Goldens<'a>,
-    /// Asked for `--fail-fast`.
+    /// Set only for `--fail-fast`.
     pub(super) is_new: Option<&'a IsNew<'a>>,
-    pub(super) recall: &'a Recall<'a>,
+    pub(super) cache: &'a ResultCache<'a>,
     pub(super) stop: &'a Stop,
 }
 
-/// The function that reads the output of processes.
+/// Says which lines of long output the [`normalizer`] needs.
+pub(super) struct Sifter<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) scrub: &'a Scrub,
+    pub(super) stop: &'a Stop,
+}
+
+impl Sift for Sifter<'_> {
+    fn sieves(&self, step: &Step, exit: Exit) -> Sieves<'_> {
+        let sieve = || {
+            let mut sieve = normalize::Sieve::new(self.plan.graph.tool(step.tool), self.scrub, self.stop)?;
+            Some(Box::new(move |line: &[u8]| sieve.keeps(line)) as Sieve<'_>)
+        };
+        // What stands on standard error may say why a process failed, in many forms.
+        Sieves { stdout: sieve(), stderr: (exit == Exit::Code(0)).then(sieve).flatten() }
+    }
+}
+
+/// Returns the function that reads the output of processes.
 pub(super) fn normalizer<'a>(
     reader: Reader<'a>,
 ) -> impl Fn(&Step, &[TaskIx], &Output) -> Result<Judged<Normalized>, Halted> + Sync + 'a {
     move |step, tasks, output| {
-        let Reader { workspace, plan, scrub, read, goldens, is_new, recall, stop } = &reader;
+        let Reader { workspace, plan, scrub, read, goldens, is_new, cache, stop } = &reader;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let tool = plan.graph.tool(step.tool);
         let packages = &plan.packages;
@@ -93,12 +110,12 @@ pub(super) fn normalizer<'a>(
             Some(unit) => parsed.and_then(|parsed| goldens.judge(tool, *unit, parsed)),
             None => parsed,
         };
-        let repeat = result.as_mut().is_ok_and(|parsed| recall.review(step.tool, parsed, stop));
+        let repeat = result.as_mut().is_ok_and(|parsed| cache.check_replays(step.tool, parsed, stop));
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
             explain_generated(workspace, parsed);
             compiled::note(workspace, parsed);
-            // What can't be read now can't be read in the end: then the run fails for that.
+            // Ignore read errors here: the file is read again at the end, and then the run fails.
             let sources = read(&mut parsed.unsettled()).unwrap_or_default();
             parsed.settle(&sources, *stop)?;
         }
@@ -109,21 +126,21 @@ pub(super) fn normalizer<'a>(
         let take =
             |parsed: &mut Parsed| (std::mem::take(&mut parsed.programs), std::mem::take(&mut parsed.outputs));
         let (programs, outputs) = result.as_mut().map(take).unwrap_or_default();
-        // What is hidden now, the second pass will tell.
+        // The second pass reports what is hidden in the first one.
         let is_clear = again || result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
         let finds_new =
             |is_new: &IsNew<'_>| result.as_ref().is_ok_and(|parsed| is_new(&tool.name, &parsed.diagnostics));
         let fails = !is_clear || is_new.is_some_and(finds_new);
-        // A compile error is told with its place: there is no need to look further.
-        let is_told =
+        // The output of a compile error needs not be kept, because the finding shows the error.
+        let is_explained =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
-        let is_kept = !again && !result.as_ref().is_ok_and(is_told);
+        let is_kept = !again && !result.as_ref().is_ok_and(is_explained);
         let is_whole = result.as_ref().is_ok_and(|parsed| parsed.is_whole);
         Ok(Judged { result, is_clear, fails, is_kept, programs, outputs, again, repeat, is_whole })
     }
 }
 
-/// Looks at what build scripts have generated, while nobody builds: what is not as they say has no verdict.
+/// Reads the files that build scripts generated, while no build is running. Inconsistent ones make the package incomplete.
 fn look_at_generated(workspace: &Workspace, parsed: &mut Parsed) {
     for (package, dir) in std::mem::take(&mut parsed.out_dirs) {
         match crate::workspace::generated(workspace, package, &dir) {
@@ -137,12 +154,12 @@ fn look_at_generated(workspace: &Workspace, parsed: &mut Parsed) {
             }
         }
     }
-    // Built twice, for the host as well, with the same result.
+    // A package may be built twice, for the target and the host, with the same files.
     parsed.generated.sort();
     parsed.generated.dedup();
 }
 
-/// Names what the generated files were made from that something was found in.
+/// Adds the inputs of generated files to findings in them.
 fn explain_generated(workspace: &Workspace, parsed: &mut Parsed) {
     let made_in = std::mem::take(&mut parsed.made_in);
     for found in &mut parsed.diagnostics {
@@ -157,10 +174,10 @@ fn explain_generated(workspace: &Workspace, parsed: &mut Parsed) {
     }
 }
 
-/// Whether something that a tool found is new. Asked only where it matters before the end, under `--fail-fast`.
+/// Whether a finding of a tool is new. Needed before the end of the run only for `--fail-fast`.
 pub(super) type IsNew<'a> = dyn Fn(&str, &[Diagnostic]) -> bool + Sync + 'a;
 
-/// Whether one of `diagnostics` is new whatever else is found.
+/// Whether at least one of `diagnostics` is new, no matter what else is found.
 pub(super) fn is_new(
     tool: &str,
     diagnostics: &[Diagnostic],
@@ -169,29 +186,25 @@ pub(super) fn is_new(
     read: &ReadSources<'_>,
     halt: &dyn Halt,
 ) -> bool {
-    // What can't be read now can't be read in the end: then the run fails for that.
+    // Ignore read errors here: the file is read again at the end, and then the run fails.
     let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.shown_at().path()));
     let sources = Sources(sources.unwrap_or_default());
-    let diagnostics = diagnostics.iter().map(|diagnostic| (tool.to_owned(), diagnostic.clone()));
-    // Of a run that is given up, nothing counts any more.
+    let diagnostics = diagnostics.iter().map(|diagnostic| (Text::from(tool), diagnostic.clone()));
+    // If the run is being cancelled, the result does not matter.
     let mut findings = identify(diagnostics.collect(), &sources, halt).unwrap_or_default();
     findings.retain(|finding| suppressions.of(finding).is_none());
     matching::has_surely_new(&findings, baseline)
 }
 
-/// Whether a required tool has failed, by what is known of its tasks.
-pub(super) fn has_failed(plan: &Plan, fates: &[Fate], is_new: &IsNew<'_>) -> bool {
-    plan.graph.tasks.iter().zip(fates).any(|(task, fate)| {
+/// Whether the cached results contain new findings of a required tool.
+pub(super) fn has_failed(plan: &Plan, lookups: &[Lookup], is_new: &IsNew<'_>) -> bool {
+    plan.graph.tasks.iter().zip(lookups).any(|(task, lookup)| {
         let tool = plan.graph.tool(task.tool);
-        matches!(fate, Fate::Found(parsed) if tool.required && is_new(&tool.name, &parsed.diagnostics))
+        matches!(lookup, Lookup::Hit(parsed) if tool.required && is_new(&tool.name, &parsed.diagnostics))
     })
 }
 
-/// Reads the sources that findings are in.
-pub(super) type ReadSources<'a> =
-    dyn Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> + Sync + 'a;
-
-/// Everything that an outcome is made of, beside what is known of the tasks.
+/// Inputs of an outcome other than the results of tasks.
 pub(super) struct Case<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Arc<Plan>,
@@ -200,45 +213,46 @@ pub(super) struct Case<'a> {
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
-    /// How it is found out that accepted code was not looked at.
+    /// Source of the information that accepted code was not checked.
     pub(super) unseen: Unseen<'a>,
-    /// The numbers that another run has stated, by tool; `None` if it is this run that states them.
+    /// Numbers from the artifacts of a finished run, by tool; `None` to take them from this run.
     pub(super) stated: Option<BTreeMap<String, BTreeMap<String, Decimal>>>,
-    /// What no tool looks at; `None` if nobody looked for it.
+    /// Blind spots; `None` if they were not determined.
     pub(super) blind_spots: Option<Vec<BlindSpot>>,
-    /// Why the run has ended early, if it has by now.
+    /// Returns the reason why the run ended early, if it did.
     pub(super) stopped: &'a dyn Fn() -> Option<StopReason>,
     pub(super) strict: Strict,
     pub(super) parallel: usize,
-    /// Ends the comparison early.
+    /// Maximum number of new findings to keep per tool.
+    pub(super) max_findings: usize,
+    /// Cancels the comparison.
     pub(super) halt: &'a dyn Halt,
 }
 
-/// Why a run came to no outcome.
+/// Error from computing an outcome.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Undecided {
-    /// A source that something was found in can't be read.
+    /// A source file with findings can't be read.
     #[error(transparent)]
     Source(#[from] LoadError),
-    /// The comparison was given up.
+    /// The comparison was cancelled.
     #[error(transparent)]
     Halted(#[from] Halted),
 }
 
-/// What has come of a plan.
+/// Results of executing a plan.
 pub(super) struct Ran {
     pub(super) runs: Vec<StepRun<Normalized>>,
-    /// What was known of each task before.
-    pub(super) fates: Vec<Fate>,
-    /// The tasks that have no verdict because something changed while they ran, and what.
+    /// Cache lookup of each task.
+    pub(super) lookups: Vec<Lookup>,
+    /// Tasks whose inputs changed while they ran, each with the input.
     pub(super) changed: BTreeMap<TaskIx, String>,
-    /// The tasks that have no verdict because a tool has changed what others are built against.
+    /// Tasks without a result because a tool changed files that others are built from.
     pub(super) moved: BTreeMap<TaskIx, Status>,
     pub(super) failed_fast: bool,
 }
 
-/// Puts it all together from what was known and what the processes left, unless the sources that findings are in can't be
-/// read.
+/// Computes the outcome from cached results and the results of processes.
 pub(super) fn outcome(
     mut case: Case<'_>,
     ran: Ran,
@@ -248,16 +262,16 @@ pub(super) fn outcome(
     beyond: &dyn Fn() -> Vec<RelPath>,
 ) -> Result<Outcome, Undecided> {
     let Case { workspace, plan, read, .. } = case;
-    let Ran { runs, fates, changed, moved, failed_fast } = ran;
+    let Ran { runs, lookups, changed, moved, failed_fast } = ran;
     let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why((case.stopped)()) };
     let mut ledger = Ledger::new(workspace, plan, alike, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
-    // What a process found may be about the task of another one: first all that ran, then what came of it.
+    // A process may report findings for tasks of another one, so mark all tasks that ran before entering results.
     for run in &runs {
         add(&mut batches[run.step.rank as usize], run);
         ledger.mark(run);
     }
-    ledger.mark_known(&fates);
+    ledger.mark_known(&lookups);
     let mut kept = vec![(Vec::new(), None); plan.graph.tools.len()];
     for mut run in runs {
         let (files, error) = &mut kept[plan.step(run.step).tool.0 as usize];
@@ -266,7 +280,7 @@ pub(super) fn outcome(
         *error = error.take().or(of_keeping.map(|error| error.to_string()));
         ledger.enter(run);
     }
-    ledger.enter_known(fates);
+    ledger.enter_known(lookups);
     ledger.enter_not_built();
     ledger.enter_changed(changed);
     ledger.enter_moved(moved);
@@ -304,7 +318,7 @@ pub(super) fn give_up(
     conclude(case, ledger)
 }
 
-/// From what is known of the tasks to states, verdicts and the end: compare and report.
+/// Computes states, verdicts and the exit status from the results of tasks.
 pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome, Undecided> {
     let Case { plan, versions, suppressions, baseline, read, goldens, unseen, stopped, strict, halt, .. } =
         case;
@@ -314,11 +328,16 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
     let findings = identify(diagnostics, &sources, halt)?;
     drop(sources);
-    let mut tools = ledger.tools(versions);
-    let (numbers, baseline) = numbers::judge(&ledger, &tools, case.stated.as_ref(), baseline);
+    let (lines, baseline) = numbers::take(plan, baseline);
+    let compare = |findings: Vec<_>, reach: &dyn Reach| {
+        matching::compare(findings, suppressions, &baseline, reach, halt)
+    };
     let look = Look::new(&ledger, read, unseen);
-    let mut matched = matching::compare(findings, suppressions, &baseline, &look, halt)?;
+    let (mut matched, capped) = cap::compare(findings, case.max_findings, &plan.graph, &look, &compare)?;
     look.finish()?;
+    capped.iter().for_each(|(tool, reason)| ledger.note_all(*tool, reason));
+    let mut tools = ledger.tools(versions);
+    let numbers = numbers::judge(&ledger, &tools, case.stated.as_ref(), lines);
     let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         count(tool, outcome, &matched.findings, &matched.gone);
@@ -346,7 +365,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     })
 }
 
-/// Puts what came of numbers beside the findings and the lines of the baseline.
+/// Adds the findings and stale entries that follow from numbers.
 fn enter_numbers(
     judged: JudgedNumbers,
     matched: &mut Matched,
@@ -373,12 +392,12 @@ fn sorted(mut generated: Vec<Generated>) -> Vec<Generated> {
     generated
 }
 
-/// `path` as a user in `root` would name it.
+/// Returns `path` relative to `root`, if it is within.
 fn seen_from(root: &Path, path: PathBuf) -> PathBuf {
     path.strip_prefix(root).map(Path::to_path_buf).unwrap_or(path)
 }
 
-/// A batch lasts from the start of its first step to the end of its last.
+/// Extends the timing of a batch, which lasts from the start of its first step to the end of its last.
 fn add(batch: &mut Timing, run: &StepRun<Normalized>) {
     if run.pieces.is_empty() {
         return;
@@ -396,7 +415,7 @@ fn add(batch: &mut Timing, run: &StepRun<Normalized>) {
 fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[Gone]) {
     let is_of_style = |compared: &Compared| is_of_former_style(&compared.finding.diagnostic.related);
     let mut restyled = BTreeSet::new();
-    for compared in findings.iter().filter(|compared| compared.finding.tools.contains(&tool.name)) {
+    for compared in findings.iter().filter(|compared| compared.finding.is_of(&tool.name)) {
         match compared.state {
             State::New => {
                 outcome.new += 1;
@@ -418,7 +437,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     let speaks_for = |gone: &&Gone| match (gone.ns == OWN_NAMESPACE, gone.entry.rule == empty::EMPTY) {
         (true, true) => empty::runs_tests(tool),
         (true, false) => tool.name == Tool::BLIND_SPOTS,
-        _ => tool.namespaces.contains(&gone.ns),
+        _ => tool.namespaces.iter().any(|ns| gone.ns == *ns),
     };
     for gone in gone.iter().filter(speaks_for) {
         match gone.state {

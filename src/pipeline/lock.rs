@@ -1,4 +1,4 @@
-//! `genti.lock`: what versions are here, and what it means that another one is locked.
+//! Compares the installed versions of tools with `genti.lock`.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use crate::model::outcome::{OtherVersion, Outcome};
 use crate::model::tool::Tool;
 use crate::normalize;
 use crate::plan::config::{Lock, Locked};
-use crate::plan::{Drift, DriftKind, Said};
+use crate::plan::{Drift, DriftKind, Setting};
 use crate::scan::{self, Env, NoVersion, Stop};
 
-/// What is to be locked: of each tool of `project` its version, if it has one to tell, and its rules. And what is not
-/// there to be asked.
+/// Returns the lock for the tools of `project`, with the version and rules that each reports, and the tools whose version could not
+/// be determined.
 pub fn lock(project: &Project, env: &Env, stop: &Stop) -> (Lock, Vec<(String, NoVersion)>) {
     let (mut lock, mut failed) = (Lock::default(), Vec::new());
     for tool in &project.plan.graph.tools {
@@ -28,8 +28,8 @@ pub fn lock(project: &Project, env: &Env, stop: &Stop) -> (Lock, Vec<(String, No
     (lock, failed)
 }
 
-/// Where the tools that are here are not the locked ones, if the configuration wants them to be. What is not installed has
-/// no version, and no verdict either.
+/// Returns the tools whose installed version is not the locked one, if the configuration requires locked versions. Missing tools
+/// are not included, since they have no verdict anyway.
 pub fn lock_drift(project: &Project, env: &Env, stop: &Stop) -> Vec<Drift> {
     if !project.locked {
         return Vec::new();
@@ -43,7 +43,7 @@ pub fn lock_drift(project: &Project, env: &Env, stop: &Stop) -> Vec<Drift> {
     drift_of(project, &versions, "installed")
 }
 
-/// The same of `versions` that are known, one a tool. They are told `by` somebody.
+/// Like [`lock_drift`], for known `versions`, one per tool. `by` names their origin.
 pub(super) fn drift_of(project: &Project, versions: &[Option<String>], by: &str) -> Vec<Drift> {
     let none = Lock::default();
     let lock = project.lock.as_ref().unwrap_or(&none);
@@ -52,17 +52,17 @@ pub(super) fn drift_of(project: &Project, versions: &[Option<String>], by: &str)
     let differing = known.filter_map(|(tool, version)| Some((tool, version, lock.differs(tool, version)?)));
     let drift = |(tool, version, locked): (&Tool, &String, Option<&Locked>)| Drift {
         what: format!("the version of {}", tool.name),
-        here: Said { value: version.clone(), by: by.to_owned() },
-        configured: Said {
+        here: Setting { value: version.clone(), origin: by.to_owned() },
+        configured: Setting {
             value: locked.map_or("none", |locked| &locked.version).to_owned(),
-            by: project.lock_name.clone(),
+            origin: project.lock_name.clone(),
         },
         kind: DriftKind::Version,
     };
     differing.map(drift).collect()
 }
 
-/// Takes down which tools are at another version than the locked one, and how many of the new findings that explains.
+/// Records the tools whose version is not the locked one, and how many of their new findings are due to new rules.
 pub(super) fn explain(project: &Project, outcome: &mut Outcome, env: &Env, stop: &Stop) {
     let Some(lock) = &project.lock else { return };
     for (tool, result) in project.plan.graph.tools.iter().zip(&mut outcome.tools) {
@@ -76,11 +76,11 @@ pub(super) fn explain(project: &Project, outcome: &mut Outcome, env: &Env, stop:
         let new = outcome
             .findings
             .iter()
-            .filter(|found| found.state == State::New && found.finding.tools.contains(&tool.name));
+            .filter(|found| found.state == State::New && found.finding.is_of(&tool.name));
         result.other_version = Some(OtherVersion {
             locked: locked.version.clone(),
             by_new_rules: unknown
-                .map(|unknown| new.filter(|found| unknown.contains(&found.finding.diagnostic.rule)).count()),
+                .map(|unknown| new.filter(|found| unknown.contains(&*found.finding.diagnostic.rule)).count()),
         });
     }
 }

@@ -1,8 +1,7 @@
-//! `Cargo.lock` before a run: it is there and up to date, or cargo brings it up to date where the run may write it.
+//! Ensures before a run that `Cargo.lock` exists and is up to date. If the run may write it, cargo updates it.
 //!
-//! Only cargo can tell whether it is up to date, and takes as long for that as genti for a whole run that finds nothing to do.
-//! So it is asked only where something has changed that decides the answer: manifests, the lock file itself, cargo and its
-//! configuration. A digest over these is kept with what the last run saw.
+//! Only cargo knows whether it is up to date, and asking takes as long as a whole run without changes. So cargo is asked only if
+//! manifests, the lock file, cargo or its configuration have changed. A digest over these is stored with the state of the last run.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,29 +14,29 @@ use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 use crate::scan::{Env, Programs};
 
-/// What a command wants of `Cargo.lock`.
+/// What a command requires of `Cargo.lock`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lockfile {
-    /// It is created or updated where it has to be, and the user told.
+    /// It is created or updated if necessary, with a notice.
     Create,
-    /// It must be there and up to date.
+    /// It must exist and be up to date.
     Require,
-    /// It must be there: nothing is built.
+    /// It must exist. The command builds nothing.
     Exist,
-    /// It does not matter: nothing is built.
+    /// It is not needed. The command builds nothing.
     #[default]
     Ignore,
 }
 
-/// What is known of a lock file that is there.
+/// State of an existing lock file.
 pub(super) struct Settled {
-    /// The digest under which it is known to be up to date; `None` if that could not be told.
+    /// Digest for which it is known to be up to date; `None` if that is unknown.
     pub(super) digest: Option<Digest>,
-    /// Whether cargo has just updated it.
+    /// Whether cargo has updated it now.
     pub(super) is_updated: bool,
 }
 
-/// Makes a lock file for the workspace in `root`, which has none.
+/// Creates a lock file for the workspace in `root`, which has none.
 pub(super) fn make(
     request: &Request,
     programs: &Programs,
@@ -54,15 +53,15 @@ pub(super) fn make(
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Error::Lockfile { path, message });
     }
-    events(Event::Notice("there was no Cargo.lock: created one; commit it, for `check` does not create it"));
+    events(Event::Notice("created Cargo.lock; commit it, because `check` does not create it"));
     Ok(())
 }
 
-/// Sees that the lock file of `workspace` is up to date, unless it is `known` to be.
+/// Ensures that the lock file of `workspace` is up to date, unless its digest is the `known` one.
 ///
 /// # Errors
 ///
-/// If it is not, and may not be written.
+/// If it is outdated and must not be written.
 pub(super) fn settle(
     request: &Request,
     programs: &Programs,
@@ -78,7 +77,7 @@ pub(super) fn settle(
     if known == Some(digest) {
         return Ok(settled(known));
     }
-    // What resolves and prints least.
+    // The command that resolves dependencies and prints the least.
     let ask = ["tree", "--workspace", "--depth", "0", "--quiet", "--color", "never"];
     let root = &workspace.root;
     let Ok(output) = cargo(request, programs, root, &[&ask[..], &["--locked"]].concat()) else {
@@ -88,7 +87,7 @@ pub(super) fn settle(
         return Ok(settled(Some(digest)));
     }
     if !says_outdated(&output.stderr) {
-        // Whatever it is, the tools will say it.
+        // The tools will report any other error.
         return Ok(settled(None));
     }
     if request.lockfile == Lockfile::Require || is_locked(request) {
@@ -98,7 +97,7 @@ pub(super) fn settle(
     Ok(Settled { digest: None, is_updated })
 }
 
-/// The digest over what decides whether the lock file of `workspace` is up to date.
+/// Returns a digest over everything that affects whether the lock file of `workspace` is up to date.
 pub(super) fn inputs(programs: &Programs, workspace: &Workspace, env: &Env) -> Digest {
     let mut hasher = Hasher::new("genti.lock-inputs.1");
     let roots = ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", ".cargo/config"].map(RelPath::new);
@@ -143,7 +142,7 @@ fn cargo(request: &Request, programs: &Programs, root: &Path, args: &[&str]) -> 
     Command::new(programs.cargo()).args(args).current_dir(root).output()
 }
 
-/// Whether cargo says that it would have to write the lock file and may not.
+/// Whether cargo reports that it must not write the outdated lock file.
 fn says_outdated(stderr: &[u8]) -> bool {
     String::from_utf8_lossy(stderr).lines().any(|line| {
         line.starts_with("error: ")
@@ -157,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outdated_lock_file_is_known_by_the_words_of_each_cargo() {
+    fn messages_of_all_cargo_versions_about_an_outdated_lock_file_are_recognized() {
         for said in [
             "error: cannot update the lock file /w/Cargo.lock because --locked was passed to prevent this\nhelp: …",
             "    Updating index\nerror: the lock file /w/Cargo.lock needs to be updated but --frozen was passed to prevent this\n",

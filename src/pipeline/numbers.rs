@@ -1,4 +1,4 @@
-//! Numbers that may only get better: from what tools state to what is judged.
+//! Collects numbers that may only improve, such as coverage, and compares them with the baseline.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,26 +10,37 @@ use crate::model::census::CensusNumber;
 use crate::model::finding::Entry;
 use crate::model::outcome::ToolOutcome;
 use crate::model::ratchet::{Decimal, Number, NumberPattern};
+use crate::model::task::Plan;
 use crate::model::tool::{Parse, Tool, ToolId};
 
 type Baseline = BTreeMap<String, Vec<Entry>>;
 
-/// What comes of the numbers of a run, and the baseline without their lines. `stated` is what another run has stated, by
-/// tool.
-pub(super) fn judge<'a>(
+/// Baseline entries about numbers, each with its namespace.
+type Lines = Vec<(String, Entry)>;
+
+/// Splits `baseline` into the entries about numbers of tools in `plan`, and the rest.
+pub(super) fn take<'a>(plan: &Plan, baseline: &'a Baseline) -> (Lines, Cow<'a, Baseline>) {
+    let with_numbers: Vec<_> = plan.graph.tools.iter().filter(|tool| tool.states_numbers()).collect();
+    if with_numbers.is_empty() {
+        return (Vec::new(), Cow::Borrowed(baseline));
+    }
+    let mut rest = baseline.clone();
+    let lines = ratchet::take(&mut rest, |ns| with_numbers.iter().any(|tool| tool.name == ns));
+    (lines, Cow::Owned(rest))
+}
+
+/// Compares the numbers of a run with `lines` of the baseline. `stated` contains the numbers of an earlier run by tool, if that one
+/// is judged.
+pub(super) fn judge(
     ledger: &Ledger<'_>,
     tools: &[ToolOutcome],
     stated: Option<&BTreeMap<String, BTreeMap<String, Decimal>>>,
-    baseline: &'a Baseline,
-) -> (Judged, Cow<'a, Baseline>) {
+    lines: Lines,
+) -> Judged {
     let plan = ledger.plan;
-    let with_numbers: Vec<_> = plan.graph.tools().filter(|(_, tool)| tool.states_numbers()).collect();
-    if with_numbers.is_empty() {
-        return (Judged::default(), Cow::Borrowed(baseline));
-    }
     let mut numbers = Vec::new();
     let mut judged = BTreeMap::new();
-    for &(id, tool) in &with_numbers {
+    for (id, tool) in plan.graph.tools().filter(|(_, tool)| tool.states_numbers()) {
         if plan.looks_at_all(ledger.workspace) && is_done(ledger, id) {
             let extent = match ledger.alike(id) {
                 Alike::Same => Extent::Whole,
@@ -42,20 +53,17 @@ pub(super) fn judge<'a>(
             .map_or_else(|| ledger.numbers_of(id), |all| all.get(&tool.name).cloned().unwrap_or_default());
         numbers.extend(of_tool(tool, &tools[id.0 as usize], own));
     }
-    let mut rest = baseline.clone();
-    let lines = ratchet::take(&mut rest, |ns| with_numbers.iter().any(|(_, tool)| tool.name == ns));
-    let extent = |ns: &str| judged.get(ns).copied().unwrap_or(Extent::Nothing);
-    (ratchet::judge(numbers, lines, extent), Cow::Owned(rest))
+    ratchet::judge(numbers, lines, |ns| judged.get(ns).copied().unwrap_or(Extent::Nothing))
 }
 
-/// A tool that is to state a number, and does not, has no verdict: one of its census, or one that `baseline` accepts.
+/// Removes the verdict of tools that don't report a number required by `ratchet`, or one that `baseline` accepts.
 pub(super) fn require(ledger: &mut Ledger<'_>, baseline: &Baseline) {
     let plan = ledger.plan;
     for (id, tool) in plan.graph.tools().filter(|(_, tool)| !tool.ratchet.is_empty()) {
         let totals = ledger.totals(id.0 as usize);
         let absent = tool.ratchet.iter().find(|number| number.of(&totals).is_none());
         if let Some(number) = absent.filter(|_| is_done(ledger, id)) {
-            ledger.note_all(id, &format!("it does not state the number of {} (`ratchet`)", number.name()));
+            ledger.note_all(id, &format!("it does not report the number of {} (`ratchet`)", number.name()));
         }
     }
     for (id, tool) in plan.graph.tools() {
@@ -87,7 +95,7 @@ fn may_state(pattern: &NumberPattern, name: &str) -> bool {
     !is_of_census && (has_group("name") || has_group(name) || pattern.name.as_deref() == Some(name))
 }
 
-/// Whether `tool` has something to do, and a verdict on all of it.
+/// Whether `tool` has tasks, and a verdict on all of them.
 fn is_done(ledger: &Ledger<'_>, tool: ToolId) -> bool {
     ledger.is_done(tool) && ledger.plan.graph.tasks.iter().any(|task| task.tool == tool)
 }

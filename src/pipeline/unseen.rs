@@ -1,62 +1,63 @@
-//! Accepted code that no tool looked at: it still stands, token for token, and nothing that was built has it.
+//! Detects accepted code that still exists but was not checked by any tool.
 //!
-//! That takes evidence, because most accepted findings are gone while their code still stands: a new caller makes a function
-//! used. Evidence is a file that no compilation of the tool was made from, or a condition around the code that is off in
-//! each of those that were. What is known of conditions are features, the target and flags; what is not known, such as what
-//! a macro makes of its arguments, is no evidence.
+//! This requires evidence, since a finding may be fixed while its code remains: a new caller makes a function used. Evidence is a
+//! file that is part of no compilation of the tool, or a condition around the code that is off in each of these compilations.
+//! Conditions are evaluated from features, the target and flags. Anything unknown, such as code in the arguments of a macro, is not
+//! evidence.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::judge::ReadSources;
+use super::ReadSources;
 use super::ledger::{Ledger, Looked};
-use crate::compare::matching::Reach;
+use crate::compare::reach::Reach;
 use crate::compare::standing::Standing;
 use crate::model::census::{Census, CompiledUnit};
 use crate::model::cfg::{Cfg, Truth};
 use crate::model::finding::{Entry, Site};
 use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
+use crate::model::text::Text;
 use crate::model::tool::{Parse, Tool};
 use crate::normalize::sources::{Platform, SourceFile, scan};
 use crate::workspace::LoadError;
 
-/// How it is found out why accepted code was not looked at.
+/// Source of the reasons why accepted code was not checked.
 #[derive(Clone, Copy)]
 pub(super) enum Unseen<'a> {
-    /// By what the tools of this run have compiled and formatted.
+    /// Determined from what the tools of this run compiled and formatted.
     Found(Build<'a>),
-    /// Another run has said so, for each namespace and entry.
-    Stated(&'a BTreeMap<(String, Entry), Vec<String>>),
+    /// Stated by an earlier run, for each namespace and entry.
+    Stated(&'a BTreeMap<(Text, Entry), Vec<String>>),
 }
 
-/// What is known of a build beside what cargo states.
+/// Properties of a build that cargo does not report.
 #[derive(Clone, Copy)]
 pub(super) struct Build<'a> {
-    /// The triple of the target, if it is known.
+    /// Target triple, if known.
     pub(super) target: &'a dyn Fn() -> Option<String>,
-    /// Whether a target was asked for: then build scripts may be built for another one.
+    /// Whether a target was requested, so build scripts may be built for a different one.
     pub(super) is_cross: bool,
-    /// The flags of the compiler, if they are known.
+    /// Compiler flags, if known.
     pub(super) flags: &'a dyn Fn() -> Option<Vec<String>>,
 }
 
 /// The compilations that cover a file.
 type Covering<'a> = Rc<Vec<&'a CompiledUnit>>;
 
-/// What a run looked at.
+/// Coverage of a run.
 pub(super) struct Look<'a> {
     ledger: &'a Ledger<'a>,
     read: &'a ReadSources<'a>,
     unseen: Unseen<'a>,
     platform: OnceCell<Option<Platform>>,
-    /// Conditions that flags turn on; `None` if they are not known.
+    /// Conditions enabled by compiler flags; `None` if unknown.
     flags: OnceCell<Option<BTreeSet<String>>>,
     files: RefCell<BTreeMap<RelPath, Option<Rc<Standing>>>>,
-    /// By namespace and path.
+    /// Compilations by namespace and path.
     covering: RefCell<BTreeMap<(String, RelPath), Covering<'a>>>,
-    /// The files that the modules of a documented target lead to.
+    /// Files reached by following the modules of a documented target.
     led_to: RefCell<BTreeMap<&'a CompiledUnit, Rc<BTreeSet<RelPath>>>>,
     error: RefCell<Option<LoadError>>,
 }
@@ -76,7 +77,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Whether all that had to be read could be.
+    /// Returns the first error of reading sources, if any.
     pub(super) fn finish(self) -> Result<(), LoadError> {
         self.error.into_inner().map_or(Ok(()), Err)
     }
@@ -100,12 +101,12 @@ impl<'a> Look<'a> {
         standing
     }
 
-    /// How often the code of `entry` stands in the file at `path`.
+    /// Returns the number of occurrences of the code of `entry` in the file at `path`.
     fn count(&self, entry: &Entry, path: &RelPath) -> usize {
         self.standing(path).map_or(0, |file| file.places(&entry.scope, &entry.code).len())
     }
 
-    /// The places of `entry` in the file at `path` that no compilation covers.
+    /// Returns a reason for each occurrence of `entry` in the file at `path` that no compilation covers.
     fn not_compiled(&self, build: Build<'_>, ns: &str, entry: &Entry, path: &RelPath) -> Vec<String> {
         let owner = self.ledger.workspace.owner_of(path);
         let owner = owner.map(|id| &self.ledger.workspace.package(id).name);
@@ -125,7 +126,7 @@ impl<'a> Look<'a> {
         places.filter_map(|cfgs| self.off(build, &own, cfgs)).collect()
     }
 
-    /// The compilations that findings of `ns` may come from and that the file at `path` is in.
+    /// Returns the compilations that include the file at `path`, among those that can report findings of `ns`.
     fn covering(&self, build: Build<'_>, ns: &str, path: &RelPath) -> Covering<'a> {
         let key = (ns.to_owned(), path.clone());
         if let Some(known) = self.covering.borrow().get(&key) {
@@ -138,17 +139,17 @@ impl<'a> Look<'a> {
         own
     }
 
-    /// Why code under `cfgs` is in none of `units`; `None` if it may be in one.
+    /// Returns why code under `cfgs` is in none of `units`; `None` if it may be in one.
     fn off(&self, build: Build<'_>, units: &[&CompiledUnit], cfgs: Vec<Cfg>) -> Option<String> {
         let is_off = |cfg: &Cfg| units.iter().all(|unit| self.truth(build, unit, cfg) == Truth::No);
-        // The first that is off everywhere says more than all together.
+        // A single condition that is off everywhere is a better explanation than all together.
         let single = cfgs.iter().find(|cfg| is_off(cfg)).cloned();
         let cfg = single.or_else(|| Some(Cfg::All(cfgs)).filter(|all| is_off(all)))?;
         Some(format!("`cfg({cfg})` is off in every target that was built"))
     }
 
-    /// Whether `unit` is made from the file at `path`. Documentation does not state its files: those that the compiler has
-    /// read of the same target count, and those that its modules lead to.
+    /// Whether `unit` includes the file at `path`. Rustdoc does not report its files, so for documentation those count that rustc
+    /// read for the same target, and those reached by following modules.
     fn covers(
         &self,
         build: Build<'_>,
@@ -168,7 +169,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Why the test `subject` did not run although its function still stands, if no build of its target has it.
+    /// Returns why the test `subject` did not run although its function still exists, if no build of its target includes it.
     fn not_run(&self, build: Build<'_>, ns: &str, subject: &str) -> Vec<String> {
         let Some((target, test)) = subject.split_once(' ').filter(|_| self.ledger.tests(ns)) else {
             return Vec::new();
@@ -195,7 +196,7 @@ impl<'a> Look<'a> {
                 match if own.is_empty() { Some(NOT_COMPILED.to_owned()) } else { self.off(build, &own, cfgs) }
                 {
                     Some(why) => reasons.insert(why),
-                    // It is there, and was run or left out on purpose.
+                    // The function was built, so the test ran or was filtered out on purpose.
                     None => return Vec::new(),
                 };
             }
@@ -203,7 +204,7 @@ impl<'a> Look<'a> {
         reasons.into_iter().take(1).collect()
     }
 
-    /// The files that the modules of `unit` lead to, but for those that are certainly switched off.
+    /// Returns the files reached by following the modules of `unit`, except those whose conditions are certainly off.
     fn led_to(&self, build: Build<'_>, unit: &'a CompiledUnit) -> Rc<BTreeSet<RelPath>> {
         if let Some(known) = self.led_to.borrow().get(unit) {
             return Rc::clone(known);
@@ -214,7 +215,7 @@ impl<'a> Look<'a> {
         seen
     }
 
-    /// The files that the modules of `unit` lead to, as far as conditions `may_hold`.
+    /// Returns the files reached by following the modules of `unit` whose conditions `may_hold`.
     fn follow(&self, unit: &CompiledUnit, may_hold: &dyn Fn(&[Cfg]) -> bool) -> BTreeSet<RelPath> {
         let mut pending = vec![SourceFile::root(&unit.root)];
         let mut seen = BTreeSet::new();
@@ -238,7 +239,7 @@ impl<'a> Look<'a> {
         cfg.truth(&|name, value| self.leaf(build, unit, name, value))
     }
 
-    /// Whether a flag, or a key with a value, holds for `unit`.
+    /// Evaluates a `cfg` flag or key-value pair for `unit`.
     fn leaf(&self, build: Build<'_>, unit: &CompiledUnit, name: &str, value: Option<&str>) -> Truth {
         match (name, value) {
             ("feature", Some(feature)) => return unit.features.contains(feature).into(),
@@ -276,7 +277,7 @@ impl<'a> Look<'a> {
 }
 
 impl Ledger<'_> {
-    /// What the tools that speak for `ns` looked at.
+    /// Returns the tools of namespace `ns` with their census.
     fn census_of(&self, ns: &str) -> impl Iterator<Item = (&Tool, &Census)> {
         let tools = self.plan.graph.tools.iter().zip(&self.census);
         tools.filter(move |(tool, _)| tool.namespaces.iter().any(|own| own == ns)).filter_map(
@@ -287,23 +288,23 @@ impl Ledger<'_> {
         )
     }
 
-    /// Whether any compilation is known that findings of `ns` may come from.
+    /// Whether any compilation that can report findings of `ns` is known.
     fn has_units(&self, ns: &str) -> bool {
         !self.units_of(ns).is_empty()
     }
 
-    /// The compilations that findings of `ns` may come from.
+    /// Returns the compilations that can report findings of `ns`.
     fn units_of(&self, ns: &str) -> Vec<&CompiledUnit> {
         let lints = self.census_of(ns).filter(|(tool, _)| tool.parse == Parse::RustcJson);
         lints.flat_map(|(_, census)| &census.units).collect()
     }
 
-    /// Whether `ns` is that of a tool that runs tests, by their names.
+    /// Whether `ns` is the namespace of a tool that runs tests.
     fn tests(&self, ns: &str) -> bool {
         self.census_of(ns).any(|(tool, _)| super::empty::runs_tests(tool))
     }
 
-    /// How the target with this root was built for its tests.
+    /// Returns the compilations for tests of the target with this root.
     fn test_units(&self, package: &str, root: &RelPath) -> Vec<&CompiledUnit> {
         let all = self.census.iter().filter_map(|looked| match looked {
             Looked::At(census) => Some(&census.units),
@@ -313,12 +314,12 @@ impl Ledger<'_> {
         all.flatten().filter(is_own).collect()
     }
 
-    /// Whether it is not known of every compilation of the package `name` what it covered.
+    /// Whether the coverage of any compilation of the package `name` is unknown.
     fn is_undecided(&self, ns: &str, name: &str) -> bool {
         self.census_of(ns).any(|(_, census)| census.undecided.contains(name))
     }
 
-    /// Whether a formatter that speaks for `ns` formatted other files of the package around `path`, and not that one.
+    /// Whether the formatters of `ns` formatted other files of the package around `path`, but not this one.
     fn is_left_unformatted(&self, ns: &str, path: &RelPath) -> bool {
         let owner = self.workspace.owner_of(path);
         let mut formatters = self.census_of(ns).filter(|(tool, _)| tool.parse == Parse::Rustfmt).peekable();
@@ -333,7 +334,7 @@ impl Ledger<'_> {
 const NOT_COMPILED: &str = "no target that was built compiles this file";
 const NOT_FORMATTED: &str = "no module leads rustfmt to this file";
 
-/// The conditions that `flags` of the compiler turn on.
+/// Returns the conditions that compiler `flags` enable.
 fn conditions(flags: &[String]) -> BTreeSet<String> {
     let glued = flags.iter().filter_map(|flag| flag.strip_prefix("--cfg="));
     let next = flags.windows(2).filter(|pair| pair[0] == "--cfg").map(|pair| pair[1].as_str());
@@ -354,9 +355,9 @@ impl Reach for Look<'_> {
         match (self.unseen, &entry.site) {
             (_, Site::Path(path)) if !is_source(path) => Vec::new(),
             (Unseen::Stated(stated), site) => {
-                let key = (ns.to_owned(), Entry { reason: None, ..entry.clone() });
+                let key = (Text::from(ns), Entry { reason: None, ..entry.clone() });
                 let Some(reasons) = stated.get(&key) else { return Vec::new() };
-                // Only what this checkout has can have been left out.
+                // There can't be more unchecked places than occurrences in this checkout.
                 let most = match site {
                     Site::Path(path) => self.count(entry, path),
                     Site::Subject(_) => reasons.len(),
@@ -377,7 +378,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_turn_conditions_on() {
+    fn compiler_flags_enable_conditions() {
         let flags = ["--cfg", "tokio_unstable", "-O", "--cfg=a = \"b\"", "--cfg"].map(str::to_owned);
         let expected = ["a=\"b\"", "tokio_unstable"].map(str::to_owned);
         assert_eq!(conditions(&flags), expected.into());

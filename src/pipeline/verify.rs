@@ -1,12 +1,11 @@
-//! What several runs of one workspace do not agree in: byte by byte, and then by tool, task and field.
+//! Finds differences between several runs of one workspace: byte by byte first, then by tool, task and field.
 //!
-//! Each run has another seed, so each has other batches in another order, and may have. All else must be the same. A
-//! [`Witness`] is therefore what a run found out, told as under the plan of the *first* seed, which every run makes again from
-//! its own listing of the files. So every byte of the artifacts is compared, those of the plan too, and nothing has to be left
-//! out but times.
+//! Each run has another seed, so its batches and their order may differ. Everything else must be the same. A [`Witness`] therefore
+//! contains the results of a run under the plan of the *first* seed, which each run computes from its own listing of the files. So
+//! every byte of the artifacts can be compared, including the plan, except for times.
 //!
-//! The first run may take results from the cache. If such a result differs and all fresh ones agree, the cache is wrong: it
-//! was stored under less than what decides it.
+//! The first run may use cached results. If a cached result differs and all fresh ones agree, the cache is wrong: the key of the
+//! result does not cover everything that affects it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,50 +20,50 @@ use crate::model::workspace::Workspace;
 use crate::normalize;
 use crate::report::{Artifacts, difference};
 
-/// A run, as it would have been told under a plan that all runs share.
+/// The results of a run, under a plan that all runs share.
 #[derive(Debug)]
 pub struct Witness {
-    /// Its artifacts, without times.
+    /// Artifacts without times.
     pub artifacts: Artifacts,
-    /// What it found out.
+    /// Outcome of the run.
     pub outcome: Outcome,
 }
 
-/// Something that is not the same in each run.
+/// A difference between runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Varies {
-    /// The tool; `None` if it is of no tool.
+    /// The tool; `None` if the difference is not about a tool.
     pub tool: Option<String>,
-    /// The unit of the task; `None` if it is of no task.
+    /// Unit of the task; `None` if the difference is not about a task.
     pub unit: Option<String>,
     /// The first field that differs, of a task, a finding or a file.
     pub field: String,
-    /// What one run has there.
+    /// Value in one run.
     pub first: String,
-    /// What another one has; `missing` if it has nothing.
+    /// Value in another run; `missing` if there is none.
     pub other: String,
-    /// These two runs, from 0.
+    /// Indices of these two runs.
     pub between: [usize; 2],
-    /// How many runs differ from the first of the two.
+    /// Number of runs that differ from the first of the two.
     pub runs: usize,
-    /// Whether the first of the two has it from the cache and all fresh runs agree: a cached result is wrong.
+    /// Whether the first of the two used a cached result and all fresh runs agree, so the cached result is wrong.
     pub is_cached: bool,
 }
 
 impl Witness {
-    /// A run of the same graph as `plan`.
+    /// Creates a witness from a run whose graph is that of `plan`.
     pub fn new(workspace: &Workspace, outcome: Outcome, plan: &Arc<Plan>) -> Self {
         let outcome = Outcome { plan: Arc::clone(plan), ..outcome };
         Self { artifacts: Artifacts::of(workspace, &outcome, false), outcome }
     }
 
-    /// The number of its results that are from the cache.
+    /// Returns the number of cached results.
     pub fn cached(&self) -> usize {
         self.outcome.tasks.iter().filter(|task| task.timing.cache == Cache::Hit).count()
     }
 }
 
-/// Where `witnesses` differ, by tool and unit. Only the first of them may have results from the cache.
+/// Returns the differences between `witnesses`, by tool and unit. Only the first witness may contain cached results.
 pub fn varies(workspace: &Workspace, witnesses: &[Witness]) -> Vec<Varies> {
     let Some((first, fresh)) = witnesses.split_first() else { return Vec::new() };
     let cached = Cached::of(workspace, &first.outcome);
@@ -81,7 +80,7 @@ pub fn varies(workspace: &Workspace, witnesses: &[Witness]) -> Vec<Varies> {
     all.into_values().collect()
 }
 
-/// Where `witnesses` differ from the first of them, whose number is `number`.
+/// Returns the differences of `witnesses` from the first of them, whose index among all runs is `number`.
 fn among(workspace: &Workspace, witnesses: &[Witness], number: usize) -> BTreeMap<Owner, Varies> {
     let mut all: BTreeMap<Owner, Varies> = BTreeMap::new();
     let Some((first, others)) = witnesses.split_first() else { return all };
@@ -96,8 +95,7 @@ fn among(workspace: &Workspace, witnesses: &[Witness], number: usize) -> BTreeMa
 }
 
 impl Varies {
-    /// The first of `differences` counts. What is wrong with a cached result is told by a finding, if there is one that
-    /// only one side has.
+    /// Reports the first of `differences`. For a wrong cached result, a finding that only one side has is preferred.
     fn new(
         (tool, unit): &Owner,
         mut differences: Vec<Found>,
@@ -112,11 +110,11 @@ impl Varies {
     }
 }
 
-/// The results that a run has from the cache.
+/// The cached results of a run.
 struct Cached<'a> {
     tools: BTreeSet<&'a str>,
     tasks: BTreeSet<Owner>,
-    /// The other tasks.
+    /// Tasks without a cached result.
     fresh: BTreeSet<Owner>,
 }
 
@@ -137,8 +135,8 @@ impl<'a> Cached<'a> {
         cached
     }
 
-    /// Whether what is said of `owner` is from the cache. What is said of a whole tool is its version, which is cached with
-    /// the results; a finding that is about no unit is one of any of the tool's tasks.
+    /// Whether the data about `owner` is from the cache. Data about a whole tool is its version, which is cached with the
+    /// results. A finding that is not about a unit may belong to any task of the tool.
     fn has(&self, owner: &Owner) -> bool {
         match owner {
             (None, _) => false,
@@ -151,14 +149,14 @@ impl<'a> Cached<'a> {
     }
 }
 
-/// A tool and a unit, as far as known.
+/// A tool and a unit, if known.
 type Owner = (Option<String>, Option<String>);
-/// A field, and both sides.
+/// A field and its values on both sides.
 type Found = [String; 3];
-/// By owner, at least one each.
+/// Differences by owner, at least one each.
 type All = BTreeMap<Owner, Vec<Found>>;
 
-/// The field of a difference that is a finding which only one side has.
+/// Field name for a finding that only one side has.
 const FINDING: &str = "finding";
 const MISSING: &str = "missing";
 
@@ -196,7 +194,7 @@ fn of_tasks(a: &[u8], b: &[u8], all: &mut All) {
     let lines = |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').map(value).collect::<Vec<_>>();
     for (a, b) in lines(a).iter().zip(&lines(b)).filter(|(a, _)| a["kind"] == "task") {
         let owner = || (owned(&a["tool"]), owned(&a["unit"]));
-        // What is decided is told before why.
+        // The status is reported before its reason.
         let status =
             difference(&a["status"], &b["status"]).map(|_| sides("status", &a["status"], &b["status"]));
         if let Some(found) = status.or_else(|| first_difference(a, b)) {
@@ -212,7 +210,7 @@ fn of_findings(workspace: &Workspace, a: &Witness, b: &Witness, all: &mut All) {
         list.into_iter().zip(witness.outcome.findings.clone()).collect::<Vec<_>>()
     };
     let (mut left, mut right) = (of(a), of(b));
-    // What both have is taken off, one for one.
+    // Remove findings that both sides have, one for one.
     left.retain(|(one, _)| match right.iter().position(|(other, _)| other == one) {
         Some(at) => {
             right.remove(at);
@@ -237,7 +235,7 @@ fn of_findings(workspace: &Workspace, a: &Witness, b: &Witness, all: &mut All) {
     }
 }
 
-/// The first field that differs of two findings about the same. What follows from other fields comes last.
+/// Returns the first field that differs between two findings about the same place. Derived fields come last.
 fn of_finding(a: &Value, b: &Value) -> Found {
     let said = |finding: &Value| {
         let mut finding = finding.clone();
@@ -258,12 +256,12 @@ fn named(finding: &Value) -> String {
     format!("{}: {}", text(owned(&finding["rule"]).map(Value::from)), text(Some(finding["message"].clone())))
 }
 
-/// The task that a finding is of.
+/// Returns the tool and unit to which a finding belongs.
 fn owner(workspace: &Workspace, plan: &Plan, compared: &Compared) -> Owner {
     let graph = &plan.graph;
     let finding = &compared.finding;
-    let tool = graph.tools().find(|(_, tool)| finding.tools.contains(&tool.name));
-    let Some((id, tool)) = tool else { return (finding.tools.first().cloned(), None) };
+    let tool = graph.tools().find(|(_, tool)| finding.is_of(&tool.name));
+    let Some((id, tool)) = tool else { return (finding.tools.first().map(ToString::to_string), None) };
     let units: Vec<Unit> = graph.tasks.iter().filter(|task| task.tool == id).map(|task| task.unit).collect();
     let diagnostic = &finding.diagnostic;
     let unit = normalize::attribute(workspace, &units, &diagnostic.place, diagnostic.package)
@@ -271,7 +269,7 @@ fn owner(workspace: &Workspace, plan: &Plan, compared: &Compared) -> Owner {
     (Some(tool.name.clone()), Some(unit))
 }
 
-/// What the tools say of themselves.
+/// Compares the data about tools.
 fn of_tools(a: &Artifacts, b: &Artifacts, all: &mut All) {
     let (a, b) = (value(&a.run), value(&b.run));
     let tools = |run: &Value| run["tools"].as_array().cloned().unwrap_or_default();
@@ -282,7 +280,7 @@ fn of_tools(a: &Artifacts, b: &Artifacts, all: &mut All) {
     }
 }
 
-/// Numbers that tools state: what differs in a finding about one is said of the number.
+/// Compares the numbers that tools report. A difference in a finding about a number is reported for the number.
 fn of_numbers(workspace: &Workspace, a: &Outcome, b: &Outcome, all: &mut All) {
     let graph = &a.plan.graph;
     for number in &a.numbers {

@@ -1,28 +1,28 @@
-//! `Cargo.lock` and the manifests during a run: nothing is built against what a tool has changed.
+//! Watches `Cargo.lock` and the manifests during a run, so that nothing is built from files that a tool has changed.
 //!
-//! A gate for minimal versions rewrites `Cargo.lock` in place. Whatever comes after it would be built against another lock file
-//! than the one that is committed, and pass. So these files are looked at before and after each step that may read them. Once
-//! one of them has changed while a tool ran that may have done it, no further step that reads them starts, and the tool has no
-//! verdict. What ran beside it may have read either, and has none as well. Nothing is restored: the user may have edited the
-//! file.
+//! A check of minimal versions, for example, rewrites `Cargo.lock` in place. Later tools would then build with another lock file
+//! than the committed one, and pass. So these files are checked before and after each step that may read them. If one of them
+//! changed while a tool ran that may have done it, no further step that reads them starts, and the tool has no verdict. Steps that
+//! ran in parallel may have read either version and have no verdict either. Nothing is restored, because the user may have edited
+//! the file.
 //!
-//! Cargo itself is above suspicion: it has brought the lock file up to date before the plan was made ([`super::lockfile`]).
-//! What changes while no other tool runs was changed by somebody else, and is left to those who look at inputs.
+//! Cargo itself is not suspected, since it updates the lock file before planning ([`super::lockfile`]). A change while no other
+//! tool runs comes from outside, and is handled by the recheck of inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Project;
-use super::judge::Normalized;
 use crate::model::path::RelPath;
 use crate::model::stamp::Stamp;
 use crate::model::task::{Status, StepId, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::ROOT_INPUTS;
+use crate::normalize::Normalized;
 use crate::scan::{self, StepRun};
 use crate::workspace;
 
-/// Looks at the files, and says what comes of it.
+/// Watches the files and decides which steps may run.
 pub(super) struct Watch<'a> {
     project: &'a Project,
     files: Vec<RelPath>,
@@ -31,15 +31,15 @@ pub(super) struct Watch<'a> {
 
 #[derive(Default)]
 struct State {
-    /// How the system saw each file when it was last looked at.
+    /// Stamp of each file at the last check.
     seen: Vec<Option<Stamp>>,
-    /// The steps that run, each with the number of rewrites before it.
+    /// Running steps, each with the number of rewrites before it started.
     running: BTreeMap<StepId, usize>,
-    /// The tools that may have written since the files were last looked at.
+    /// Tools that may have written the files since the last check.
     suspects: BTreeSet<ToolId>,
-    /// Each time that a file was written by a tool, whatever is in it now.
+    /// Every time that a tool wrote a file, even if the content is unchanged.
     rewrites: Vec<Rewrite>,
-    /// The first one after which something else stood in the file.
+    /// The first rewrite that changed the content.
     change: Option<Rewrite>,
     statuses: BTreeMap<TaskIx, Status>,
 }
@@ -51,7 +51,7 @@ struct Rewrite {
 }
 
 impl<'a> Watch<'a> {
-    /// For a run in which something `is_due`, or nothing is to be looked at.
+    /// Starts watching, unless nothing `is_due` in the run.
     pub(super) fn new(project: &'a Project, is_due: bool) -> Self {
         let manifests = project.workspace.packages.iter().map(|package| package.dir.join("Cargo.toml"));
         let files: BTreeSet<_> = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests).collect();
@@ -60,7 +60,7 @@ impl<'a> Watch<'a> {
         Self { project, files, state: Mutex::new(State { seen, ..State::default() }) }
     }
 
-    /// Why `step` may not start, if it may not.
+    /// Returns the reason why `step` must not start, if any. Otherwise records that it runs.
     pub(super) fn admit(&self, step: StepId) -> Option<String> {
         let tool = self.tool_of(step);
         let mut state = self.lock();
@@ -68,7 +68,7 @@ impl<'a> Watch<'a> {
             self.look(&mut state);
             if let Some(Rewrite { path, by }) = &state.change {
                 let by = self.names(by);
-                return Some(format!("{path} changed while {by} ran: nothing more is built against it"));
+                return Some(format!("{path} changed while {by} ran, so nothing else is built with it"));
             }
         }
         if may_write(self.project.plan.graph.tool(tool)) {
@@ -79,7 +79,7 @@ impl<'a> Watch<'a> {
         None
     }
 
-    /// Takes note that a step has ended. Whether its result is to be forgotten.
+    /// Records that a step has ended. Returns whether its result must be discarded.
     pub(super) fn ended(&self, run: &StepRun<Normalized>) -> bool {
         let mut state = self.lock();
         let Some(before) = state.running.remove(&run.step) else { return false };
@@ -92,7 +92,9 @@ impl<'a> Watch<'a> {
         if let Some(Rewrite { path, by }) = state.rewrites[before..].iter().find(by_others).cloned() {
             let others = by.into_iter().filter(|other| *other != tool).collect();
             let others = self.names(&others);
-            let why = format!("{path} was written while it ran beside {others}: run them in one `lane`");
+            let why = format!(
+                "{path} was written while it ran in parallel with {others}; put them in the same `lane`"
+            );
             let tasks = &self.project.plan.step(run.step).tasks;
             tasks
                 .iter()
@@ -102,13 +104,13 @@ impl<'a> Watch<'a> {
         state.change.as_ref().is_some_and(|change| change.by.contains(&tool))
     }
 
-    /// The tasks without a verdict; none if nothing was changed by a tool.
+    /// Returns the tasks without a verdict; empty if no tool changed a file.
     pub(super) fn finish(self) -> BTreeMap<TaskIx, Status> {
         let mut state = self.lock();
         self.look(&mut state);
         let mut statuses = std::mem::take(&mut state.statuses);
         if let Some(Rewrite { path, by }) = &state.change {
-            let why = format!("{path} changed while {} ran, and others are built against it", self.names(by));
+            let why = format!("{path} changed while {} ran, and other tools build with it", self.names(by));
             let tasks = &self.project.plan.graph.tasks;
             for tool in by {
                 let first = tasks.partition_point(|task| task.tool < *tool);
@@ -118,7 +120,7 @@ impl<'a> Watch<'a> {
         statuses
     }
 
-    /// Finds out what has changed since the last time.
+    /// Checks the files for changes since the last check.
     fn look(&self, state: &mut State) {
         let Project { workspace, plan, .. } = self.project;
         let suspects = std::mem::take(&mut state.suspects);
@@ -133,19 +135,19 @@ impl<'a> Watch<'a> {
             }
             state.rewrites.push(rewrite);
         }
-        // Who still runs may write again.
+        // Running tools may write again.
         let running = state.running.keys().map(|step| plan.step(*step).tool);
         state.suspects = running.filter(|tool| may_write(plan.graph.tool(*tool))).collect();
     }
 
-    /// Whether cargo may still write `path` of its own accord.
+    /// Whether cargo itself may still write `path`.
     fn is_cargos(&self, path: &RelPath) -> bool {
         let Project { lockfile, cargo_flags, .. } = self.project;
         let is_locked = cargo_flags.iter().any(|flag| flag == "--locked" || flag == "--frozen");
         *path == RelPath::new("Cargo.lock") && lockfile.is_none() && !is_locked
     }
 
-    /// Whether `step` reads any of the files.
+    /// Whether `step` may read any of the files.
     fn reads(&self, step: StepId) -> bool {
         let Project { workspace, plan, .. } = self.project;
         let planned = plan.step(step);
@@ -174,8 +176,8 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Whether a process of `tool` may write manifests or the lock file: not cargo where it only builds, nor another program of
-/// the toolchain.
+/// Whether a process of `tool` may write manifests or the lock file. Cargo does not if it only builds, and neither do other programs
+/// of the toolchain.
 fn may_write(tool: &Tool) -> bool {
     const BUILD: [&str; 8] = ["b", "build", "c", "check", "clippy", "d", "doc", "rustdoc"];
     !scan::runs_toolchain(tool, &BUILD)

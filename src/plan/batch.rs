@@ -1,16 +1,17 @@
-//! Ordered tasks → ranked batches.
+//! Cuts ordered tasks into ranked batches.
 //!
-//! Each tool's tasks are cut on their own, class by class. Then, within a class, the tools take turns: in a round
-//! each places as many batches as its weight says, so that none waits for all of another; a tool whose needs are
-//! not all placed yet sits out. The place in the resulting list is the rank of a batch, and is never changed
-//! during a run. Of the batches of its class, the k-th of a tool of weight w (counted from 1) thus has before it
-//! at most k - 1 of its own and, of every other tool of weight u, `u * ceil(k / w)`.
+//! The tasks of each tool are cut separately, class by class. Within a class, the tools then take turns: in
+//! each round, a tool places as many batches as its weight, so that no tool waits for all batches of another.
+//! A tool skips its turn until all batches of the tools it needs are placed. The position in the resulting
+//! list is the rank of a batch and never changes during a run. Therefore the k-th batch (from 1) of a tool of
+//! weight w within its class is preceded by at most k - 1 of its own batches and, for every other tool of
+//! weight u, by `u * ceil(k / w)` batches.
 //!
-//! Under `auto` a task that reaches a cap on its own stands alone, and what is between such tasks is cut where it
-//! exceeds a cap, at the task with the smallest hash of its path, again and again. A cut depends on the names
-//! around it alone, so that an added file moves few of them. Under `by-tool` a tool has one batch, under `by-path`
-//! a package has one; both are as urgent as their most urgent task. A tool that takes all of its units at once is one
-//! step under every policy.
+//! Under `auto`, a task that reaches a cap on its own gets a step of its own. The stretches between such
+//! tasks are cut where they exceed a cap, repeatedly at the task with the smallest path hash. A cut depends
+//! only on the names around it, so an added file moves few of them. Under `by-tool`, each tool has one batch;
+//! under `by-path`, each package has one. Both are as urgent as their most urgent task. A tool that takes all
+//! of its units at once is one step under every policy.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -45,13 +46,13 @@ pub(super) fn cut(
     Ok(ranked.into_par_iter().map(planned).collect())
 }
 
-/// A batch that has no rank yet.
+/// A batch without a rank.
 struct Cut {
     class: u32,
     steps: Vec<Step>,
 }
 
-/// One batch a package, and one for what belongs to none. Those with the most urgent task come first.
+/// One batch per package, and one for the tasks that belong to no package, ordered by their most urgent task.
 fn by_path(workspace: &Workspace, graph: &Graph, ordered: &[Ordered]) -> Result<Vec<Cut>, PlanError> {
     let of = |task: TaskIx| match graph.task(task).unit {
         Unit::Workspace => None,
@@ -79,13 +80,14 @@ fn by_path(workspace: &Workspace, graph: &Graph, ordered: &[Ordered]) -> Result<
 
 /// The tasks of one package.
 struct OfPackage {
-    /// The class of the first of them, and its place in the order.
+    /// Class of the first task.
     class: u32,
+    /// Position of the first task in the order.
     place: usize,
     tasks: BTreeMap<ToolId, Vec<TaskIx>>,
 }
 
-/// The batches of each tool, ranked by turns.
+/// Cuts each tool's tasks and ranks the batches in turns.
 fn by_turns(
     workspace: &Workspace,
     graph: &Graph,
@@ -151,12 +153,14 @@ fn take_turns(graph: &Graph, turns: &BTreeMap<u32, Vec<ToolId>>, mut queues: Vec
     ranked
 }
 
-/// Cuts the tasks of one tool.
+/// Cuts the tasks of one tool into steps.
 struct Cutter<'a> {
     id: ToolId,
     tool: &'a Tool,
-    /// Runs of tasks that may share a process: alike in what the command line says once, such as the edition.
+    /// Tasks that may share a process, because the options that appear once per command line (such as the
+    /// edition) are the same.
     groups: Vec<Vec<Item>>,
+    /// Bytes of a command line that are available for units.
     room: usize,
 }
 
@@ -165,7 +169,7 @@ struct Item {
     task: TaskIx,
     bytes: u64,
     argv: usize,
-    /// Of its path: where to cut.
+    /// Hash of the path, which decides where to cut.
     hash: u64,
 }
 
@@ -205,15 +209,15 @@ impl<'a> Cutter<'a> {
         Ok(Self { id, tool, groups, room })
     }
 
-    /// Steps by the caps of the tool.
+    /// Cuts the tasks by the caps of the tool.
     fn auto(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         if self.tool.takes_all() {
             return vec![self.step(&self.groups.concat())];
         }
         for group in &self.groups {
-            // What is over the caps on its own stands alone; without this, the cuts that single it out would leave
-            // its neighbours in small pieces.
+            // A task over the caps stands alone. Otherwise the cuts that isolate it would leave its
+            // neighbours in small chunks.
             let may_share = |item: &Item| self.tool.takes_many() && item.bytes < self.tool.caps.bytes;
             for part in group.chunk_by(|left, right| may_share(left) && may_share(right)) {
                 self.split(part, &mut steps);
@@ -222,7 +226,7 @@ impl<'a> Cutter<'a> {
         steps
     }
 
-    /// Lists of steps with at most so many tasks in each.
+    /// Returns lists of steps with at most `count` tasks each.
     fn chunks(&self, count: usize) -> Vec<Vec<Step>> {
         if self.tool.takes_all() {
             return vec![self.auto()];
@@ -230,9 +234,9 @@ impl<'a> Cutter<'a> {
         self.groups.iter().flat_map(|group| group.chunks(count)).map(|chunk| self.steps(chunk)).collect()
     }
 
-    /// Cuts `items` at the smallest path hash until every part is within the caps, in one pass: a task begins a
-    /// part exactly if the stretch around it, from the task with the next smaller hash on the left to the one on
-    /// the right, is over them.
+    /// Cuts `items` at the smallest path hash until every chunk is within the caps. Does so in one pass: a
+    /// task begins a chunk if and only if the stretch between its neighbours with smaller hashes (left,
+    /// inclusive, and right, exclusive) exceeds the caps.
     fn split(&self, items: &[Item], steps: &mut Vec<Step>) {
         let sums: Vec<_> = std::iter::once((0, 0))
             .chain(items.iter().scan((0, 0), |(bytes, argv), item| {
@@ -246,7 +250,7 @@ impl<'a> Cutter<'a> {
                 && sums[end].1 - sums[start].1 <= self.room
         };
         let mut begins = vec![false; items.len()];
-        // Tasks whose stretch has no end yet; their hashes grow. The first of all begins a part anyway.
+        // Tasks whose stretch has no end yet, with increasing hashes. The first task begins a chunk anyway.
         let mut open: Vec<usize> = Vec::new();
         for end in 1..=items.len() {
             while let Some(at) = open.pop_if(|at| end == items.len() || items[end].hash < items[*at].hash) {
@@ -261,7 +265,7 @@ impl<'a> Cutter<'a> {
         }
     }
 
-    /// As few processes as the command line allows.
+    /// Packs `items` into as few processes as the command line allows.
     fn steps(&self, items: &[Item]) -> Vec<Step> {
         let mut steps = Vec::new();
         let mut start = 0;
@@ -283,7 +287,7 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// The id of a batch covers its steps: the tools and the ids of their tasks.
+/// Returns the id of a batch: the digest of its tools and task ids.
 fn id(graph: &Graph, steps: &[Step]) -> Digest {
     struct Steps<'a>(&'a Graph, &'a [Step]);
     impl ContentHash for Steps<'_> {
@@ -301,7 +305,7 @@ fn id(graph: &Graph, steps: &[Step]) -> Digest {
     Digest::of("genti.batch.1", &Steps(graph, steps))
 }
 
-/// The id over all batches in rank order.
+/// Returns the digest of all batches in rank order.
 pub(super) fn id_of_all(batches: &[PlannedBatch]) -> Digest {
     let mut hasher = Hasher::new("genti.batches.1");
     hasher.count("batches", batches.len());

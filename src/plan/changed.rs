@@ -1,18 +1,19 @@
-//! What `--since` leaves of a selection: what changed, and what depends on it.
+//! Narrows a selection to what changed since a revision (`--since`).
 //!
-//! A package is left if a file of its own changed, or one of a package that it depends on. A file that no package owns
-//! may be read by any of them. What decides the result of more than can be told (manifests, the lock file, cargo's and
-//! this program's configuration, what was accepted, the further `inputs` of a tool) leaves everything.
+//! A package stays if one of its own files changed, or a file of a package it depends on. A file that no
+//! package owns may be read by any package. Some files affect more than can be determined (manifests, the
+//! lock file, the configuration of cargo and genti, the baseline, the `inputs` of a tool): if one of them
+//! changed, nothing is narrowed.
 
 use std::collections::BTreeSet;
 
-use super::graph::{Globs, is_own};
+use super::globs::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::path::RelPath;
 use crate::model::tool::Tool;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Workspace};
 
-/// What cargo, clippy and rustfmt read in the directories above a workspace.
+/// Configuration files that cargo, clippy and rustfmt read from the directories above a workspace.
 const ABOVE: [&[u8]; 8] = [
     b".clippy.toml",
     b".rustfmt.toml",
@@ -24,17 +25,17 @@ const ABOVE: [&[u8]; 8] = [
     b"rustfmt.toml",
 ];
 
-/// The files that changed.
+/// The set of changed files.
 pub(super) struct Changed<'a> {
     files: &'a BTreeSet<RelPath>,
 }
 
 impl<'a> Changed<'a> {
-    /// `None` if anything may give another result now.
+    /// Returns `None` if the changes may affect every result.
     pub(super) fn new(files: &'a BTreeSet<RelPath>, tools: &[Tool]) -> Result<Option<Self>, PlanError> {
         let globs = tools.iter().map(Globs::new).collect::<Result<Vec<_>, _>>()?;
         let decides_all = |path: &RelPath| {
-            // Which features a package has, the others' manifests say too.
+            // Manifests of other packages can enable features of a package.
             path.file_name() == b"Cargo.toml"
                 || ROOT_INPUTS.iter().any(|input| path.as_bytes() == input.as_bytes())
                 || path.is_outside() && ABOVE.contains(&path.file_name())
@@ -44,7 +45,7 @@ impl<'a> Changed<'a> {
         Ok((!files.iter().any(decides_all)).then_some(Self { files }))
     }
 
-    /// Those of `packages` of which something changed, or something of what they depend on.
+    /// Returns those of `packages` that changed, or that depend on a changed package.
     pub(super) fn of(&self, workspace: &Workspace, mut packages: Vec<PackageId>) -> Vec<PackageId> {
         let mut changed = BTreeSet::new();
         for path in self.files {
@@ -52,13 +53,13 @@ impl<'a> Changed<'a> {
                 None if !path.is_outside() => return packages,
                 owner => changed.extend(owner),
             }
-            // A repository within the repository is one path.
+            // A repository within the repository is listed as a single path.
             let below = workspace.packages().filter(|(_, package)| package.dir.is_within(path));
             changed.extend(below.map(|(id, _)| id));
         }
         packages.retain(|package| {
             let all = workspace.dependencies_of(*package);
-            // What lies outside of the workspace is not compared: it may have changed.
+            // Packages outside the workspace are not compared, so they may have changed.
             all.into_iter()
                 .chain([*package])
                 .any(|id| changed.contains(&id) || !workspace.package(id).outside.is_empty())
@@ -66,12 +67,12 @@ impl<'a> Changed<'a> {
         packages
     }
 
-    /// Whether this file changed.
+    /// Returns true if this file changed.
     pub(super) fn has(&self, path: &RelPath) -> bool {
         self.files.contains(path)
     }
 
-    /// Whether one of the files changed, or went, that a tool with these globs looks at.
+    /// Returns true if a file that `globs` match was changed or removed.
     pub(super) fn touches(&self, globs: &Globs) -> bool {
         self.files.iter().any(|path| globs.takes(path))
     }

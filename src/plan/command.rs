@@ -1,4 +1,5 @@
-//! Tool, units and selection → command lines. Knows nothing of where programs are found or how they run.
+//! Builds command lines from a tool, its units and the selection. Does not know where programs are found or
+//! how they run.
 
 use std::ffi::{OsStr, OsString};
 
@@ -9,12 +10,12 @@ use crate::model::task::{Plan, Unit};
 use crate::model::tool::{Arg, Parse, Per, Piece, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
-/// The bytes of one command line, arguments and the byte between them. A constant that holds on every system,
-/// so that a plan is the same on all of them (Windows takes 32,767).
+/// Limit of a command line in bytes, including the separators. It is the same on every system, so that plans
+/// are too (Windows allows 32,767).
 pub(super) const ARGV_CAP: usize = 30_000;
 
-/// The command lines of one step: one, or several where the files of a package or of the workspace don't fit
-/// into one. `executable` stands for the program that another tool has built.
+/// Returns the command lines of one step. There are several if the files of a package or of the workspace
+/// don't fit into one. `executable` replaces the placeholder for a program that another tool has built.
 pub fn expand(
     workspace: &Workspace,
     plan: &Plan,
@@ -60,7 +61,7 @@ fn line(
             Arg::Files => argv.extend_from_slice(files),
             Arg::Args => argv.extend(tool.args.iter().map(OsString::from)),
             Arg::Selection => {
-                // Cargo builds tests under a profile of their own, unless it is told to take another one.
+                // Cargo builds tests under the `test` profile unless another one is passed.
                 let profile = (tool.parse == Parse::CargoBuild).then_some("test");
                 argv.extend(selection(workspace, plan, profile).into_iter().map(OsString::from));
                 argv.extend(cargo_flags.iter().map(OsString::from));
@@ -91,7 +92,7 @@ fn line(
     argv
 }
 
-/// Cargo's words for what is selected, under `profile` if no other is.
+/// Returns the cargo arguments for the selection, with `profile` if the selection has none.
 pub(super) fn selection(workspace: &Workspace, plan: &Plan, profile: Option<&str>) -> Vec<String> {
     let Selection { features, all_features, no_default_features, target, cargo_profile, .. } =
         &plan.selection;
@@ -122,7 +123,7 @@ pub(super) fn selection(workspace: &Workspace, plan: &Plan, profile: Option<&str
     words
 }
 
-/// What `{files}` means for one unit.
+/// Returns the files that `{files}` stands for in one unit.
 fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<RelPath> {
     let belongs = |owner: Option<PackageId>| match unit {
         Unit::Package(package) => owner == Some(package),
@@ -134,7 +135,7 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
     match unit {
         Unit::File(_) | Unit::TargetRoot(..) => vec![unit.path(workspace).clone()],
         Unit::Package(_) | Unit::Workspace => {
-            let Ok(globs) = super::graph::Globs::new(tool) else { return Vec::new() };
+            let Ok(globs) = super::globs::Globs::new(tool) else { return Vec::new() };
             let files = workspace.files.iter().zip(&workspace.owners);
             files
                 .filter(|(file, owner)| file.is_unit() && belongs(**owner) && globs.looks_at(file))
@@ -144,7 +145,7 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
     }
 }
 
-/// A path as an argument: one that begins with `-` must not be taken for an option.
+/// Returns a path as an argument. A leading `-` is guarded so that it is not read as an option.
 fn argument(path: &RelPath) -> OsString {
     let os = path.as_os_path().into_owned().into_os_string();
     if !path.as_bytes().starts_with(b"-") {
@@ -159,7 +160,7 @@ fn directory(path: &RelPath) -> OsString {
     if path.is_root() { OsString::from(".") } else { argument(path) }
 }
 
-/// The bytes of a command line before its files.
+/// Returns the bytes of a command line without its files.
 fn base_len(tool: &Tool) -> usize {
     let piece = |piece: &Piece| match piece {
         Piece::Literal(text) => text.len(),
@@ -175,7 +176,7 @@ fn base_len(tool: &Tool) -> usize {
         .sum()
 }
 
-/// The bytes that `unit` adds to a command line that takes many.
+/// Returns the bytes that `unit` adds to a command line that takes several units.
 pub(super) fn argument_len(workspace: &Workspace, tool: &Tool, unit: Unit) -> usize {
     match tool.per {
         Per::File | Per::TargetRoot => unit.path(workspace).as_bytes().len() + 3,
@@ -183,7 +184,7 @@ pub(super) fn argument_len(workspace: &Workspace, tool: &Tool, unit: Unit) -> us
     }
 }
 
-/// What is left of a command line of `tool` for its files, in bytes.
+/// Returns the bytes of a command line of `tool` that are available for its files.
 pub(super) fn argv_room(tool: &Tool) -> Result<usize, PlanError> {
     let len = base_len(tool);
     let too_long = || PlanError::CommandTooLong { tool: tool.name.clone(), len, cap: ARGV_CAP };

@@ -1,40 +1,42 @@
-//! Which files are the declared inputs of a task: those whose digests its id covers.
+//! Declared inputs of a task: the files whose digests its id covers.
 
 use std::collections::BTreeSet;
 
-use super::graph::{Globs, is_own};
+use super::globs::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, Task, TaskIx, Unit};
 use crate::model::tool::{Arg, Per, Piece, ToolId};
 use crate::model::workspace::{Beyond, File, FileId, PackageId, ROOT_INPUTS, Workspace};
 
-/// Knows the inputs of every task of a plan.
+/// Index of the declared inputs of every task of a plan.
 pub struct Declared<'a> {
     workspace: &'a Workspace,
     plan: &'a Plan,
-    /// The files of each package, and at the end those of none.
+    /// Files of each package; the last entry holds the files without a package.
     owned: Vec<Vec<FileId>>,
     globs: Vec<Globs>,
+    /// For each tool, the inputs that all its tasks share.
     shared: Vec<Vec<FileId>>,
 }
 
-/// The links, and files behind links, that a tool would be given in `plan` if they were files.
+/// Returns the links, and files behind links, that a tool would be run on in `plan` if they were regular
+/// files.
 pub fn links_in_place_of_files(workspace: &Workspace, plan: &Plan) -> Vec<FileId> {
     let links: Vec<_> = workspace.files().filter(|(_, file)| !file.is_unit()).collect();
     let tools = plan.graph.tools.iter().filter(|tool| tool.per == Per::File && !links.is_empty());
-    // The plan has been made with the same.
+    // The globs are valid, because the plan was made with them.
     let globs: Vec<_> = tools.filter_map(|tool| Globs::new(tool).ok()).collect();
     let is_fit = |file: &File| globs.iter().any(|globs| globs.looks_at(file));
     links.into_iter().filter(|(_, file)| is_fit(file)).map(|(id, _)| id).collect()
 }
 
 impl<'a> Declared<'a> {
-    /// Looks through the files once.
+    /// Sorts the files by package and finds the shared inputs of every tool.
     ///
     /// # Errors
     ///
-    /// None for a plan whose globs were read before.
+    /// Never for a plan, whose globs have been compiled before.
     pub fn new(workspace: &'a Workspace, plan: &'a Plan) -> Result<Self, PlanError> {
         let mut owned = vec![Vec::new(); workspace.packages.len() + 1];
         for ((id, file), owner) in workspace.files().zip(&workspace.owners) {
@@ -48,13 +50,13 @@ impl<'a> Declared<'a> {
         Ok(declared)
     }
 
-    /// The files that decide the results of all tasks of `tool`, sorted: its further inputs, and those that its command
-    /// line names.
+    /// Files that affect all tasks of `tool`, sorted: its `inputs`, and those that its command line names.
     pub fn shared(&self, tool: ToolId) -> &[FileId] {
         &self.shared[tool.0 as usize]
     }
 
-    /// The files of the workspace that the command line of `tool` names, sorted: a script that an interpreter runs, for one.
+    /// Files of the workspace that the command line of `tool` names, sorted, such as a script for an
+    /// interpreter.
     pub fn named(&self, tool: ToolId) -> BTreeSet<FileId> {
         let tool = self.plan.graph.tool(tool);
         let literal = |arg: &'a Arg| match arg {
@@ -82,13 +84,13 @@ impl<'a> Declared<'a> {
         shared.into_iter().collect()
     }
 
-    /// Whether the globs of `tool` name the file at `path`, listed or not.
+    /// Returns true if the globs of `tool` match `path`, even if the workspace does not list it.
     pub fn names(&self, tool: ToolId, path: &RelPath) -> bool {
         let globs = &self.globs[tool.0 as usize];
         globs.is_input(path) || globs.is_restricted && globs.takes(path)
     }
 
-    /// The files that decide the result of `task` beside the shared ones.
+    /// Files that affect the result of `task`, without the shared ones.
     pub fn own(&self, task: TaskIx) -> Vec<FileId> {
         let task = self.plan.graph.task(task);
         let tool = self.plan.graph.tool(task.tool);
@@ -117,8 +119,8 @@ impl<'a> Declared<'a> {
         }
     }
 
-    /// The links that may decide the result of `task` and whose digests don't cover what is behind them. Whether the globs
-    /// of the tool match a file behind a link is not looked at.
+    /// Links that may affect the result of `task` and whose digests don't cover their targets. Ignores
+    /// whether the globs of the tool match a file behind a link.
     pub fn beyond(&self, task: TaskIx) -> Vec<(FileId, Beyond)> {
         if self.workspace.beyond.is_empty() {
             return Vec::new();
@@ -140,13 +142,14 @@ impl<'a> Declared<'a> {
         self.workspace.beyond.iter().copied().filter(|(id, _)| counts(*id)).collect()
     }
 
-    /// The packages whose files decide the results of `tool` where it looks at packages as a whole.
+    /// Returns `packages` and their dependencies: the packages that affect a tool which checks whole
+    /// packages.
     pub fn closure(&self, packages: &[PackageId]) -> BTreeSet<PackageId> {
         let needed = packages.iter().flat_map(|package| self.workspace.dependencies_of(*package));
         needed.chain(packages.iter().copied()).collect()
     }
 
-    /// The files of `package`.
+    /// Files that `package` owns.
     pub fn files_of(&self, package: PackageId) -> &[FileId] {
         &self.owned[package.0 as usize]
     }

@@ -1,8 +1,9 @@
-//! Whether a run is the one that is configured: its policy, and how much it looks at.
+//! Drift: differences between a run and its configuration, in the policy and in the selection.
 //!
-//! A gate is what the repository says it is. What a flag or a variable of one machine makes of it is another gate, and
-//! `check` does not take one for the other. Where nothing is configured, the default is. How many processes run at once
-//! and where cargo builds decides nothing, and can't drift. Does not know what happens then.
+//! The repository defines its gate. A flag or an environment variable on one machine would turn it into
+//! another gate, and `check` does not accept that. Settings that are not configured have their defaults. The
+//! parallelism and the build directory don't affect results, so they can't drift. This module does not decide
+//! what happens on drift.
 
 use std::time::Duration;
 
@@ -11,41 +12,41 @@ use crate::model::policy::{Policy, Selection};
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 
-/// One thing that is other than configured.
+/// A setting that differs from the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
-    /// What: a key of the policy, or what of the selection.
+    /// Name of the setting: a key of the policy, or an aspect of the selection.
     pub what: String,
-    /// What the run has.
-    pub here: Said,
-    /// What it should have.
-    pub configured: Said,
-    /// What it is about.
+    /// The setting of this run.
+    pub here: Setting,
+    /// The setting that the configuration asks for.
+    pub configured: Setting,
+    /// Kind of the setting.
     pub kind: DriftKind,
 }
 
-/// What a drift is about.
+/// Kind of a setting that can drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriftKind {
-    /// The policy.
+    /// A key of the policy.
     Policy,
-    /// How much is looked at, and how it is built.
+    /// The selection of packages, tools and files, or the build flags.
     Selection,
     /// The version of a tool.
     Version,
 }
 
-/// A value, and who said it.
+/// The value of a setting, and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct Setting {
     /// The value.
     pub value: String,
-    /// A flag, a variable, a line of the configuration, or `default`.
-    pub by: String,
+    /// Origin of the value: a flag, an environment variable, a line of the configuration, or `default`.
+    pub origin: String,
 }
 
 impl PolicyConfig {
-    /// What it comes to, with the defaults.
+    /// Returns the policy, with defaults for keys that are not set.
     pub fn policy(&self) -> Policy {
         Policy {
             order: self.order.unwrap_or_default(),
@@ -57,7 +58,7 @@ impl PolicyConfig {
         }
     }
 
-    /// This, and what it does not say from `base`.
+    /// Returns this configuration, with the keys of `base` where this one has none.
     pub fn over(&self, base: &Self) -> Self {
         let mut origins = base.origins.clone();
         origins.extend(self.origins.clone());
@@ -70,17 +71,18 @@ impl PolicyConfig {
             per_task_timeout: self.per_task_timeout.or(base.per_task_timeout),
             max_duration: self.max_duration.or(base.max_duration),
             blind_spots: self.blind_spots.or(base.blind_spots),
+            max_findings: self.max_findings.or(base.max_findings),
             origins,
         }
     }
 
-    fn said(&self, key: &'static str, value: String) -> Said {
+    fn setting(&self, key: &'static str, value: String) -> Setting {
         let by = self.origins.get(key).map_or("default", |by| by);
-        Said { value, by: by.to_owned() }
+        Setting { value, origin: by.to_owned() }
     }
 }
 
-/// Where the policy of a run differs from what is `configured`, once what was `asked` outranks it.
+/// Compares the policy of a run (`asked` over `configured`) with what is `configured`.
 pub(super) fn of_policy(asked: &PolicyConfig, configured: &PolicyConfig) -> Vec<Drift> {
     let effective = asked.over(configured);
     let values = |config: &PolicyConfig| {
@@ -98,14 +100,14 @@ pub(super) fn of_policy(asked: &PolicyConfig, configured: &PolicyConfig) -> Vec<
     both.filter(|((_, here), (_, there))| here != there)
         .map(|((what, here), (_, there))| Drift {
             what: what.to_owned(),
-            here: effective.said(what, here),
-            configured: configured.said(what, there),
+            here: effective.setting(what, here),
+            configured: configured.setting(what, there),
             kind: DriftKind::Policy,
         })
         .collect()
 }
 
-/// Where `plan` looks at less than everything, or builds in another way than the baseline was taken with.
+/// Compares the selection of `plan` with everything, and its build flags with those of the baseline.
 pub(super) fn of_selection(workspace: &Workspace, plan: &Plan, baseline: &BaselineConfig) -> Vec<Drift> {
     let selection = &plan.selection;
     let mut drift = Vec::new();
@@ -113,29 +115,30 @@ pub(super) fn of_selection(workspace: &Workspace, plan: &Plan, baseline: &Baseli
         let default = "default".to_owned();
         drift.push(Drift {
             what: str::to_owned(what),
-            here: Said { value: here, by },
-            configured: Said { value: whole, by: default },
+            here: Setting { value: here, origin: by },
+            configured: Setting { value: whole, origin: default },
             kind: DriftKind::Selection,
         });
     };
     let (asked, all) = (plan.asked.len(), workspace.packages.len());
     if asked < all {
         let by = [flags("-p", &selection.packages), flags("--exclude", &selection.exclude)].concat();
-        narrower("choice of packages", format!("{asked} of {all}"), by.join(" "), format!("all {all}"));
+        narrower("package selection", format!("{asked} of {all}"), by.join(" "), format!("all {all}"));
     }
     if !selection.tools.is_empty() || !selection.skip_tools.is_empty() {
         let names: Vec<_> = plan.graph.tools.iter().map(|tool| tool.name.as_str()).collect();
         let by = [flags("--tool", &selection.tools), flags("--skip-tool", &selection.skip_tools)].concat();
-        narrower("choice of tools", names.join(", "), by.join(" "), "all that are used here".to_owned());
+        narrower("tool selection", names.join(", "), by.join(" "), "all tools".to_owned());
     }
     if let Some(since) = &selection.since {
-        narrower("extent", format!("since {since}"), "--since".to_owned(), "everything".to_owned());
+        narrower("file selection", format!("since {since}"), "--since".to_owned(), "all files".to_owned());
     }
     drift.extend(of_build(selection, baseline));
     drift
 }
 
-/// Another machine is no other build: a target counts where somebody asks for one.
+/// Compares the build flags. A target counts only if the run sets one, since the host may differ between
+/// machines.
 fn of_build(selection: &Selection, baseline: &BaselineConfig) -> Option<Drift> {
     let mut expected = baseline.build.clone();
     if selection.target.is_none() {
@@ -144,14 +147,16 @@ fn of_build(selection: &Selection, baseline: &BaselineConfig) -> Option<Drift> {
     if selection.builds_like(&expected) {
         return None;
     }
-    let said = |build: &Selection, by: &str| match build.build_flags() {
-        flags if flags.is_empty() => Said { value: "the default".to_owned(), by: "default".to_owned() },
-        flags => Said { value: flags, by: by.to_owned() },
+    let setting = |build: &Selection, by: &str| match build.build_flags() {
+        flags if flags.is_empty() => {
+            Setting { value: "default flags".to_owned(), origin: "default".to_owned() }
+        }
+        flags => Setting { value: flags, origin: by.to_owned() },
     };
     Some(Drift {
         what: "build".to_owned(),
-        here: said(selection, "flags"),
-        configured: said(&baseline.build, "[baseline]"),
+        here: setting(selection, "flags"),
+        configured: setting(&baseline.build, "[baseline]"),
         kind: DriftKind::Selection,
     })
 }
@@ -184,13 +189,13 @@ mod tests {
     fn check(asked: &PolicyConfig, configured: &PolicyConfig, expected: &[&str]) {
         let lines = of_policy(asked, configured).into_iter().map(|drift| {
             let Drift { what, here, configured, .. } = drift;
-            format!("{what}: {} ({}), {} ({})", here.value, here.by, configured.value, configured.by)
+            format!("{what}: {} ({}), {} ({})", here.value, here.origin, configured.value, configured.origin)
         });
         assert_eq!(lines.collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn what_is_asked_for_is_compared_with_what_is_configured_or_the_default() {
+    fn the_policy_of_a_run_is_compared_with_the_configuration_or_the_default() {
         let none = PolicyConfig::default();
         let topo = config(Some(Order::Topo), None, "--order");
         let seven = config(None, Some("7"), "genti.toml:2");
@@ -206,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_that_is_taken_away_or_added_is_drift_and_parallelism_is_not() {
+    fn a_changed_time_limit_is_drift_and_parallelism_is_not() {
         let capped = |seconds| PolicyConfig {
             max_duration: Some(Duration::from_secs(seconds)),
             parallel: Some(Parallel::Auto),

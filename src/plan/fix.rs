@@ -1,12 +1,13 @@
-//! Tool → the command that applies the fixes which it proposes, made of the tool's own command line.
+//! Derives, from the command line of a tool, the command that applies the fixes it proposes.
 
 use super::command::selection;
 use crate::model::task::Plan;
 use crate::model::tool::{Arg, Parse, Piece, Tool};
 use crate::model::workspace::Workspace;
 
-/// The command that applies the fixes of `tool`, with the arguments and the selection that found them; `None` if that is not
-/// known. What cargo asks of the state of the repository is not in it.
+/// Returns the command that applies the fixes of `tool`, with the arguments and the selection that found
+/// them, or `None` if there is no known one. Flags that cargo requires for a dirty repository are not
+/// included.
 pub fn fix_command(workspace: &Workspace, plan: &Plan, tool: &Tool) -> Option<Vec<String>> {
     match tool.parse {
         Parse::RustcJson => of_cargo(&words(workspace, plan, tool)?),
@@ -16,7 +17,7 @@ pub fn fix_command(workspace: &Workspace, plan: &Plan, tool: &Tool) -> Option<Ve
     }
 }
 
-/// The command line of `tool`; `None` if it is another one for each unit.
+/// Returns the command line of `tool`, or `None` if it differs between units.
 fn words(workspace: &Workspace, plan: &Plan, tool: &Tool) -> Option<Vec<String>> {
     let mut words = Vec::new();
     for arg in &tool.run {
@@ -33,7 +34,7 @@ fn words(workspace: &Workspace, plan: &Plan, tool: &Tool) -> Option<Vec<String>>
     Some(words)
 }
 
-/// `words` without `options`: each with the number of words that it has.
+/// Returns `words` without `options`, each of which is given with its number of words.
 fn without(words: &[String], options: &[(&str, usize)]) -> Vec<String> {
     let mut kept = Vec::with_capacity(words.len());
     let mut rest = words;
@@ -43,7 +44,7 @@ fn without(words: &[String], options: &[(&str, usize)]) -> Vec<String> {
         if skipped.is_none() {
             kept.push(word.clone());
         }
-        // What follows is for the compiler, or is a file.
+        // The remaining words belong to the compiler, or are files.
         if word == "--" {
             kept.extend(rest.iter().cloned());
             break;
@@ -52,7 +53,7 @@ fn without(words: &[String], options: &[(&str, usize)]) -> Vec<String> {
     kept
 }
 
-/// `cargo clippy` with `--fix`, `cargo fix` for `cargo check`.
+/// Turns `cargo clippy` into `cargo clippy --fix`, and `cargo check` into `cargo fix`.
 fn of_cargo(words: &[String]) -> Option<Vec<String>> {
     let output = [("--keep-going", 1), ("--message-format", 2), ("-q", 1), ("--quiet", 1)];
     let mut words = without(words, &output);
@@ -67,7 +68,7 @@ fn of_cargo(words: &[String]) -> Option<Vec<String>> {
     Some(words)
 }
 
-/// `cargo fmt` for what `rustfmt --check` or `cargo fmt --check` looks at.
+/// Returns the `cargo fmt` command that formats what `rustfmt --check` or `cargo fmt --check` checks.
 fn of_rustfmt(workspace: &Workspace, plan: &Plan, tool: &Tool) -> Option<Vec<String>> {
     let literals: Option<Vec<_>> = tool
         .run
@@ -83,7 +84,7 @@ fn of_rustfmt(workspace: &Workspace, plan: &Plan, tool: &Tool) -> Option<Vec<Str
         })
         .collect();
     let literals = literals?;
-    // `rustup run nightly` before it, `+nightly` behind it.
+    // `rustup run nightly` may precede the program, and `+nightly` may follow it.
     let at = literals.iter().position(|word| *word == "rustfmt" || *word == "cargo")?;
     let (before, rest) = literals.split_at(at);
     let is_runner = before.is_empty() || before.first() == Some(&"rustup");
@@ -124,7 +125,7 @@ mod tests {
     use crate::plan::config::{self, ConfigFile, Place};
     use crate::plan::{Facts, plan};
 
-    /// The command for the tool `name` of this configuration, with this selection.
+    /// Returns the fix command for the tool `name` of this configuration, with this selection.
     fn command(config: &str, name: &str, members: &[&str], selection: Selection) -> Option<String> {
         let roots: Vec<_> = members.iter().map(|dir| [(Lib, format!("{dir}/src/lib.rs"))]).collect();
         let roots: Vec<Vec<_>> = roots
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn clippy_fixes_with_the_arguments_that_found_something() {
+    fn the_fix_command_of_clippy_keeps_its_arguments() {
         check("", "clippy", Some("cargo clippy --fix --workspace --all-targets"));
         check(
             "[tools.clippy]\nargs = ['--tests', '--', '-W', 'clippy::pedantic', '--quiet']",
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_selection_is_that_of_the_run() {
+    fn the_fix_command_keeps_the_selection() {
         let selection = Selection {
             packages: vec!["b".to_owned()],
             features: vec!["x".to_owned()],
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn cargo_formats_what_rustfmt_looks_at() {
+    fn the_fix_command_of_rustfmt_is_cargo_fmt() {
         check("", "fmt", Some("cargo fmt --all"));
         assert_eq!(command("", "fmt", &["a"], Selection::default()).as_deref(), Some("cargo fmt"));
         check(
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn typos_writes_what_it_would_correct() {
+    fn the_fix_command_of_typos_writes_changes() {
         let words = "typos --write-changes --exclude /target";
         check("[tools.typos]\n", "typos", Some(words));
     }

@@ -1,20 +1,18 @@
-//! Tools and workspace → tasks with content-addressed ids.
+//! Builds tasks with content-addressed ids from tools and the workspace.
 //!
-//! An id covers the tool's definition, the unit, the digests of the declared inputs and the ids of what the
-//! task needs; never a binary, a version, an environment, a clock or an absolute path.
+//! An id covers the definition of the tool, the unit, the digests of the declared inputs and the ids of the
+//! tasks it needs. It never covers a binary, a version, the environment, the clock or an absolute path.
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use globset::{GlobSet, GlobSetBuilder};
 use rayon::prelude::*;
 
 use super::changed::Changed;
-use super::config;
+use super::globs::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Explanation, Hasher, Sink};
 use crate::model::finding::Place;
-use crate::model::golden;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
@@ -22,14 +20,14 @@ use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{File, FileId, PackageId, ROOT_INPUTS, Target, Workspace};
 use crate::normalize;
 
-/// What a graph is about.
+/// The packages and files that a graph covers.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
-    /// The packages that were asked for, sorted.
+    /// Selected packages, sorted.
     pub(super) asked: &'a [PackageId],
-    /// Those of them that are looked at, sorted.
+    /// Those of them that changed, or all of them if there is no `--since`, sorted.
     pub(super) packages: &'a [PackageId],
-    /// What changed, if nothing else is looked at.
+    /// Changed files, if the run is narrowed to them.
     pub(super) changed: Option<&'a Changed<'a>>,
 }
 
@@ -46,7 +44,7 @@ pub(super) fn build(
         .iter()
         .map(|tool| Ok(inputs.units(tool, &Globs::new(tool)?)))
         .collect::<Result<Vec<_>, PlanError>>()?;
-    // What is there for others has nothing to do if none of them has.
+    // An on-demand tool has nothing to do if no tool that needs it has a task.
     for (at, tool) in tools.iter().enumerate().filter(|(_, tool)| tool.on_demand) {
         let id = ToolId(at as u32);
         let mut others = needs.iter().zip(&units_of).filter(|(needs, _)| needs.contains(&id));
@@ -86,11 +84,11 @@ pub(super) fn build(
     Ok(Graph { tools, needs, tasks, compares, report, hash: hash.finish() })
 }
 
-/// What the id of `task` is made of: the same walk that made it.
+/// Returns the hashed fields of the id of `task`, by the same walk that computed it.
 pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Result<Explanation, PlanError> {
     let Task { tool: id, unit, .. } = *plan.graph.task(task);
     let tool = plan.graph.tool(id);
-    // A unit that was left out is not asked for, and none is told from the others by that.
+    // Without the changes, every unit is a candidate; that does not affect the id of any.
     let scope = Scope { asked: &plan.asked, packages: &plan.packages, changed: None };
     let inputs = Inputs::new(workspace, &plan.selection, scope);
     let globs = Globs::new(tool)?;
@@ -107,14 +105,14 @@ pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Resul
         let shared = inputs.shared(tool, &globs, needed);
         let parts = inputs.parts(tool, unit, declared, shared.digest());
         debug_assert_eq!(parts.id(), plan.graph.task(task).id);
-        // The digest over what tasks of the tool share, spelt out.
+        // The fields of the digest that all tasks of the tool share.
         shared.feed(&mut explanation);
         parts.feed(&mut explanation);
     }
     Ok(explanation)
 }
 
-/// The digest over the ids of all tasks that come first.
+/// Returns the digest of the ids of all tasks that must run before.
 fn needed<'a, T: Iterator<Item = &'a Task>>(tools: impl Iterator<Item = T>) -> Digest {
     let mut needed = Hasher::new("genti.needs.1");
     for task in tools.flatten() {
@@ -123,8 +121,8 @@ fn needed<'a, T: Iterator<Item = &'a Task>>(tools: impl Iterator<Item = T>) -> D
     needed.finish()
 }
 
-/// Indices of what each tool needs, directly or not: one in between may have no task in this run. Needs that are
-/// not part of this run (`--skip-tool`) are left out.
+/// Returns, for each tool, the indices of the tools it needs, transitively, because a tool in between may
+/// have no task in this run. Tools that are not part of this run (`--skip-tool`) are left out.
 fn needs(tools: &[Tool]) -> Vec<Vec<ToolId>> {
     let find = |name: &String| tools.binary_search_by(|tool| tool.name.as_str().cmp(name)).ok();
     let all = |tool: &Tool| {
@@ -140,7 +138,8 @@ fn needs(tools: &[Tool]) -> Vec<Vec<ToolId>> {
     tools.iter().map(all).collect()
 }
 
-/// The baseline is no part of it: to accept a finding changes no id.
+/// Returns the id of the comparison of a tool. The baseline is not part of it, so accepting a finding changes
+/// no id.
 fn compare_id(tool: &Tool, tasks: &[Task]) -> TaskId {
     let mut hasher = Hasher::new("genti.compare.1");
     hasher.field("tool", tool.name.as_bytes());
@@ -155,9 +154,9 @@ fn compare_id(tool: &Tool, tasks: &[Task]) -> TaskId {
 /// A unit, its size in bytes, and the digest of its own files.
 type Weighed = (Unit, u64, Digest);
 
-/// What a tool looks at, without an id yet.
+/// A unit that a tool checks, without an id yet.
 enum Candidate {
-    /// All else is known of the file. There may be a million.
+    /// A file. Its size and digest are looked up later, since there may be a million files.
     File(FileId),
     Other(Box<Weighed>),
 }
@@ -189,27 +188,20 @@ impl ContentHash for Ids<'_> {
     }
 }
 
-/// The digests that declared inputs are put together from, each made once for all tasks.
+/// Digests that declared inputs are composed of, each computed once for all tasks.
 struct Inputs<'a> {
     workspace: &'a Workspace,
     selection: &'a Selection,
     scope: Scope<'a>,
-    /// For each package, whether it was asked for.
+    /// For each package, true if it is selected.
     selected: Vec<bool>,
-    /// The files of each package.
+    /// Files of each package.
     owned: Vec<Vec<FileId>>,
-    /// Over the files of each package and of all it depends on by path: once something asks for it, for that reads them all.
+    /// For each package, the digest of its files and those of its path dependencies. Computed on first use,
+    /// because it reads all files.
     closures: OnceLock<Vec<Digest>>,
-    /// Over the files that decide how cargo works here.
+    /// Digest of the files that configure cargo for the whole workspace.
     common: Digest,
-}
-
-/// Whether the file is this program's own: what it says of a tool is part of the tool's definition, and the rest
-/// (policy, baseline) decides no result.
-pub(super) fn is_own(path: &RelPath) -> bool {
-    let below = path.as_bytes().strip_prefix(b".config/genti");
-    config::LOCATIONS.iter().any(|own| path.as_bytes() == own.as_bytes())
-        || below.is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
 impl<'a> Inputs<'a> {
@@ -232,7 +224,7 @@ impl<'a> Inputs<'a> {
         Self { workspace, selection, scope, selected, owned, closures: OnceLock::new(), common }
     }
 
-    /// The digest over the files of `package` and of all that it depends on by path.
+    /// Returns the digest of the files of `package` and of its path dependencies.
     fn closure(&self, package: PackageId) -> Digest {
         let Self { workspace, owned, .. } = self;
         let closures = self.closures.get_or_init(|| {
@@ -260,7 +252,7 @@ impl<'a> Inputs<'a> {
             Task { id: id_of_task, tool: id, unit, bytes }
         };
         let mut tasks: Vec<_> = units.into_par_iter().map(task).collect();
-        // Files come sorted, and each once.
+        // Files are already sorted and unique.
         if tool.per != Per::File {
             tasks.sort_by(|a, b| {
                 (a.unit.path(self.workspace), a.id).cmp(&(b.unit.path(self.workspace), b.id))
@@ -269,7 +261,7 @@ impl<'a> Inputs<'a> {
         Ok(tasks)
     }
 
-    /// What all tasks of a tool share.
+    /// Returns the part of the id that all tasks of a tool share.
     fn shared<'b>(&'b self, tool: &'b Tool, globs: &Globs, needed: Digest) -> Shared<'b> {
         let further = match globs.inputs.is_empty() {
             true => files_digest(std::iter::empty()),
@@ -355,8 +347,8 @@ impl<'a> Inputs<'a> {
         }
     }
 
-    /// One unit for each target that `cargo test` runs. It may depend on anything in its package, and in what that
-    /// depends on; its root alone counts for its size.
+    /// Returns one unit per target that `cargo test` runs. Its inputs are all files of its package and of the
+    /// dependencies; its size is that of the root file.
     fn test_targets(&self, globs: &Globs, is_about: impl Fn(&Target) -> bool) -> Vec<Weighed> {
         let mut units = Vec::new();
         for &id in self.scope.packages {
@@ -371,8 +363,8 @@ impl<'a> Inputs<'a> {
         units
     }
 
-    /// One unit for each root file, though several targets may share it. What a root reaches is taken to be
-    /// within its package; a file's bytes count for the root that its findings would be attributed to.
+    /// Returns one unit per root file, even if several targets share it. All files of the package count as
+    /// its inputs; for its size, a file counts for the root that its findings would be attributed to.
     fn target_roots(&self, globs: &Globs) -> Vec<Weighed> {
         let workspace = self.workspace;
         let mut seen = BTreeSet::new();
@@ -397,7 +389,7 @@ impl<'a> Inputs<'a> {
         units
     }
 
-    /// The files of `package` that a tool looks at.
+    /// Returns the files of `package` that a tool checks.
     fn files_of(&self, package: PackageId, globs: &Globs) -> Vec<&'a File> {
         let files = self.owned[package.0 as usize].iter().map(|id| self.workspace.file(*id));
         files.filter(|file| globs.looks_at(file)).collect()
@@ -416,14 +408,15 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// What a task's id is made of. As little as can be, for there may be a million: what many have in common is one digest.
+/// The hashed fields of a task id. Kept small, because there may be a million tasks; fields that all tasks of
+/// a tool share are one digest.
 struct TaskParts<'a> {
     shared: Digest,
     unit: &'a RelPath,
     package: &'a str,
-    /// Where the unit is a target.
+    /// Edition, if the unit is a target.
     edition: Option<&'a str>,
-    /// Where targets that share a root are several units.
+    /// The target, if targets with the same root are separate units.
     target: Option<&'a Target>,
     declared: Digest,
 }
@@ -450,8 +443,8 @@ impl ContentHash for TaskParts<'_> {
     }
 }
 
-/// The same for all tasks of a tool: its definition, what is selected where it looks at that, and the digests of the further
-/// inputs and of what it needs.
+/// The hashed fields that all tasks of a tool share: its definition, the selection if it uses that, and the
+/// digests of its `inputs` and of the tasks it needs.
 struct Shared<'a> {
     tool: &'a Tool,
     selection: Option<(&'a Selection, &'a Workspace, &'a [PackageId])>,
@@ -480,7 +473,7 @@ impl ContentHash for Shared<'_> {
     }
 }
 
-/// The digest over a package's own files and those of everything that it depends on by path.
+/// Returns the digest of the files of a package and of its path dependencies.
 fn closure(workspace: &Workspace, own: &[Digest], package: PackageId) -> Digest {
     let (mut members, mut outside) = (BTreeSet::new(), BTreeSet::<u32>::new());
     let mut queue = vec![package];
@@ -515,52 +508,4 @@ fn feed_file(hasher: &mut Hasher, file: &File) {
     hasher.field("path", file.path.as_bytes());
     hasher.field("link", &[u8::from(file.is_link)]);
     hasher.field("content", &file.digest.0);
-}
-
-/// Which files a tool looks at, and which others decide its result.
-pub(super) struct Globs {
-    /// Whether `files` or `exclude` say anything at all.
-    pub(super) is_restricted: bool,
-    files: Option<GlobSet>,
-    exclude: GlobSet,
-    inputs: GlobSet,
-    /// Whether it has golden files, which are not there to be looked at: there would be goldens of goldens.
-    has_goldens: bool,
-}
-
-impl Globs {
-    pub(super) fn new(tool: &Tool) -> Result<Self, PlanError> {
-        let set = |globs: &[String]| {
-            let mut set = GlobSetBuilder::new();
-            for glob in globs {
-                set.add(config::glob(glob)?);
-            }
-            set.build()
-        };
-        let bad =
-            |error: globset::Error| PlanError::Glob { tool: tool.name.clone(), message: error.to_string() };
-        Ok(Self {
-            is_restricted: !tool.files.is_empty() || !tool.exclude.is_empty(),
-            files: if tool.files.is_empty() { None } else { Some(set(&tool.files).map_err(bad)?) },
-            exclude: set(&tool.exclude).map_err(bad)?,
-            inputs: set(&tool.inputs).map_err(bad)?,
-            has_goldens: tool.has_goldens(),
-        })
-    }
-
-    /// Whether a tool looks at what lies at `path`.
-    pub(super) fn takes(&self, path: &RelPath) -> bool {
-        let path = path.as_os_path();
-        self.files.as_ref().is_none_or(|files| files.is_match(&path)) && !self.exclude.is_match(&path)
-    }
-
-    pub(super) fn looks_at(&self, file: &File) -> bool {
-        let is_golden = self.has_goldens && file.path.is_within(&RelPath::new(golden::DIR));
-        !is_golden && (!self.is_restricted || self.takes(&file.path))
-    }
-
-    /// Whether what lies at `path` decides the result of all its tasks.
-    pub(super) fn is_input(&self, path: &RelPath) -> bool {
-        self.inputs.is_match(path.as_os_path())
-    }
 }

@@ -1,8 +1,8 @@
-//! Configuration → tools → graph → order → batches → [`Plan`].
+//! Planning: turns configuration, tools and selection into an ordered, batched [`Plan`].
 //!
-//! A pure function of the workspace's content, the configuration, the selection and the policy: no clock, no
-//! core count, no directory order, no cache and no history reach it, so that graph hash, batch ids and command
-//! lines are the same on every machine and at every parallelism.
+//! The plan is a pure function of the workspace's content, the configuration, the selection and the policy.
+//! It does not depend on the clock, the number of cores, directory order, the cache or earlier runs, so the
+//! graph hash, batch ids and command lines are the same on every machine and at every parallelism.
 
 mod batch;
 mod changed;
@@ -11,6 +11,7 @@ pub mod config;
 mod declared;
 mod drift;
 mod fix;
+mod globs;
 mod graph;
 mod order;
 #[cfg(test)]
@@ -24,7 +25,7 @@ mod tests;
 
 pub use command::expand;
 pub use declared::{Declared, links_in_place_of_files};
-pub use drift::{Drift, DriftKind, Said};
+pub use drift::{Drift, DriftKind, Setting};
 pub use fix::fix_command;
 pub use risk::Facts;
 pub use select::PlanError;
@@ -38,16 +39,17 @@ use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 
-/// What the id of a task is made of, field by field: the walk that is hashed.
+/// Returns the hashed fields of the id of `task`, with their values.
 ///
 /// # Errors
 ///
-/// None for a task of `plan`: its globs were read before.
+/// Never for a task of `plan`, whose globs have been compiled before.
 pub fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Result<Explanation, PlanError> {
     graph::explain(workspace, plan, task)
 }
 
-/// Where `plan` is not the one that is `configured`: in its policy, for what was `asked` outranks it, or in its selection.
+/// Returns the differences between the run and the configuration: in the policy (after `asked` overrides
+/// `configured`) and in the selection.
 pub fn drift(
     workspace: &Workspace,
     plan: &Plan,
@@ -64,8 +66,8 @@ pub fn drift(
 ///
 /// # Errors
 ///
-/// If the selection names a package or a tool that there is not, or a file name or a tool's arguments are longer
-/// than a command line can be.
+/// If the selection names a package or a tool that does not exist, or a file name or the arguments of a tool
+/// exceed the command line limit.
 pub fn plan(
     workspace: &Workspace,
     tools: Vec<Tool>,
@@ -77,7 +79,7 @@ pub fn plan(
     let select::Chosen { mut tools, unasked } = select::tools(workspace, tools, &selection)?;
     let is_of_all = selection.tools.is_empty() && selection.skip_tools.is_empty();
     if policy.blind_spots == BlindSpots::Deny && is_of_all {
-        // Has no task: this program finds itself what it stands for.
+        // It has no tasks: genti itself reports the findings that this tool stands for.
         tools.push(config::blind_spots());
         tools.sort_by(|a, b| a.name.cmp(&b.name));
     }

@@ -1,9 +1,10 @@
-//! The order of tasks: keys compared left to right, ties broken by path, hash, index.
+//! Orders tasks by sort keys, with ties broken by path, hash and index.
 //!
-//! A policy puts a class first (lower classes are strictly first in rank) and, within it, a level; then come
-//! the shuffle key, the path, the hash and the index. Edges between tools outrank the policy: what a tool needs
-//! is never of a later class than the tool. Under `topo` the tool that needs is put back, so that packages keep
-//! their order; under the others what is needed is put forward, for it is as urgent as what waits for it.
+//! A policy assigns each task a class (all tasks of a lower class rank first) and a level within the class.
+//! The shuffle key, the path, the hash and the index follow. Dependencies between tools outrank the policy: a
+//! tool is never in an earlier class than a tool it needs. Under `topo`, the dependent tool moves back, so
+//! that packages keep their order. Under the other policies, the needed tool moves forward, because it is as
+//! urgent as the tools that wait for it.
 
 use std::cmp::Ordering;
 
@@ -14,15 +15,16 @@ use crate::model::task::{Graph, Risk, Task, TaskId, TaskIx};
 use crate::model::tool::ToolId;
 use crate::model::workspace::{PackageId, Workspace};
 
-/// A task in its place.
+/// A task with its class, as an element of the ordered list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ordered {
     pub(super) task: TaskIx,
-    /// What the policy puts strictly first (0) or later.
+    /// Class of the task. All tasks of class 0 rank before those of class 1, and so on.
     pub(super) class: u32,
 }
 
-/// All tasks of `graph` in the order of `policy`. `risks` has one entry a task under `risk-first`, else none.
+/// Returns all tasks of `graph` in the order of `policy`. `risks` has one entry per task under `risk-first`
+/// and is empty otherwise.
 pub(super) fn sort(workspace: &Workspace, graph: &Graph, policy: &Policy, risks: &[Risk]) -> Vec<Ordered> {
     let classes = classes(workspace, graph, policy.order, risks);
     let mut keyed: Vec<_> = (0..)
@@ -30,12 +32,12 @@ pub(super) fn sort(workspace: &Workspace, graph: &Graph, policy: &Policy, risks:
         .zip(graph.tasks.iter().zip(classes))
         .map(|(at, (task, class))| Key::new(workspace, graph, task, at, policy.seed, class))
         .collect();
-    // The tasks of each tool come sorted by path: a merge sort gains from that.
+    // The tasks of each tool are already sorted by path, which makes a merge sort fast.
     keyed.sort();
     keyed.into_iter().map(|key| Ordered { task: key.index, class: key.class }).collect()
 }
 
-/// The fields are compared in this order.
+/// Sort key of a task. The fields are compared in this order.
 #[derive(PartialEq, Eq)]
 struct Key<'a> {
     class: u32,
@@ -44,7 +46,8 @@ struct Key<'a> {
     path: &'a RelPath,
     hash: &'a TaskId,
     index: TaskIx,
-    /// No part of the order: that the tasks of a tool come sorted by path and hash spares most of the comparisons.
+    /// Not part of the order. Tasks of one tool are already sorted by path and hash, so comparing their
+    /// indices is enough.
     tool: ToolId,
 }
 
@@ -83,7 +86,7 @@ impl<'a> Key<'a> {
     }
 }
 
-/// What a shuffle key is made of: not the content, so that an edit moves nothing.
+/// The hashed fields of a shuffle key. The content is not part of it, so an edit moves no task.
 struct Shuffle<'a> {
     seed: u64,
     tool: &'a str,
@@ -98,7 +101,7 @@ impl ContentHash for Shuffle<'_> {
     }
 }
 
-/// For each task its class, and its level within the class.
+/// Returns the class of each task, and its level within the class.
 fn classes(workspace: &Workspace, graph: &Graph, order: Order, risks: &[Risk]) -> Vec<(u32, u32)> {
     let mut classes: Vec<_> = match order {
         Order::Deterministic => vec![(0, 0); graph.tasks.len()],
@@ -117,7 +120,7 @@ fn classes(workspace: &Workspace, graph: &Graph, order: Order, risks: &[Risk]) -
             graph.tasks.iter().zip(classes).filter(|(task, _)| task.tool == tool).map(|(_, class)| class.0);
         own.clone().min().zip(own.max())
     };
-    // What is one process is as urgent as the most urgent of its tasks.
+    // A single process is as urgent as the most urgent of its tasks.
     for (tool, _) in graph.tools().filter(|(_, tool)| tool.takes_all()) {
         if let Some((earliest, _)) = span(&classes, tool) {
             limit(graph, &mut classes, tool, |_| earliest);
@@ -148,8 +151,8 @@ fn limit(graph: &Graph, classes: &mut [(u32, u32)], tool: ToolId, to: impl Fn(u3
     }
 }
 
-/// For each package the length of the longest chain of members that it depends on. Members that depend on one
-/// another (through dev-dependencies) count as one.
+/// Returns, for each package, the length of the longest chain of members that it depends on. Members that
+/// depend on one another (through dev-dependencies) count as one.
 fn depths(workspace: &Workspace) -> Vec<u32> {
     let with_itself = |id: PackageId| {
         let mut reach = workspace.dependencies_of(id);
@@ -158,7 +161,8 @@ fn depths(workspace: &Workspace) -> Vec<u32> {
     };
     let reach: Vec<_> = workspace.packages().map(|(id, _)| with_itself(id)).collect();
     let mut depths: Vec<Option<u32>> = vec![None; workspace.packages.len()];
-    // What reaches fewer members comes first: a dependency that is in no circle with it always does.
+    // Packages that reach fewer members come first. This puts every dependency first that is not in a cycle
+    // with its dependent.
     let mut order: Vec<_> = (0..reach.len()).collect();
     order.sort_by_key(|&at| reach[at].len());
     for &at in &order {

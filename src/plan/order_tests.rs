@@ -1,4 +1,4 @@
-//! What each order and each batch policy promises, on small workspaces.
+//! Tests of the guarantees of each order and batch policy, on small workspaces.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -9,11 +9,13 @@ use crate::model::path::RelPath;
 use crate::model::policy::{Batch, Order};
 use crate::model::task::TaskIx;
 use crate::model::testing;
+use crate::model::text::Text;
 use crate::model::tool::{Arg, Parse, Per};
 use crate::model::workspace::PackageId;
 use crate::model::workspace::TargetKind::Lib;
 
-/// `top` needs `mid` needs `base`, named so that path order is the other way round; `alone` needs nothing.
+/// `top` depends on `mid`, which depends on `base`. Their names are in reverse path order. `alone` has no
+/// dependencies.
 fn workspace() -> Workspace {
     let packages = ["a-top", "alone", "b-mid", "c-base"];
     let roots = packages.map(|name| format!("{name}/src/lib.rs"));
@@ -29,7 +31,7 @@ fn workspace() -> Workspace {
     workspace
 }
 
-/// A tool with a task for each `.rs` file.
+/// A tool with a task per `.rs` file.
 fn per_file(name: &str) -> Tool {
     let mut tool = testing::tool(name, Parse::Regex("(?<path>.+)".to_owned()), &[name]);
     (tool.per, tool.files, tool.namespaces) = (Per::File, vec!["**/*.rs".to_owned()], vec![name.to_owned()]);
@@ -50,7 +52,7 @@ fn one_by_one(tools: Vec<Tool>, order: Order) -> Vec<String> {
     names(&planned(tools, order, Batch::Count(NonZeroU32::MIN), &Facts::default()))
 }
 
-/// The tasks in the order of their ranks, as `tool:package`.
+/// Returns the tasks in the order of their ranks, as `tool:package`.
 fn names(plan: &Plan) -> Vec<String> {
     let tasks = plan.batches.iter().flat_map(|batch| &batch.steps).flat_map(|step| &step.tasks);
     tasks.map(|task| name(plan, *task)).collect()
@@ -63,7 +65,7 @@ fn name(plan: &Plan, task: TaskIx) -> String {
 }
 
 #[test]
-fn topo_puts_a_package_behind_what_it_depends_on() {
+fn topo_puts_a_package_after_its_dependencies() {
     assert_eq!(
         one_by_one(vec![per_file("t"), whole("w")], Order::Topo),
         ["w:.", "t:alone", "t:c-base", "t:b-mid", "t:a-top"],
@@ -76,9 +78,9 @@ fn topo_puts_a_package_behind_what_it_depends_on() {
 }
 
 #[test]
-fn topo_copes_with_members_that_need_one_another() {
+fn topo_supports_members_that_depend_on_each_other() {
     let mut workspace = workspace();
-    // A dev-dependency back: base and mid are one knot, top is above it.
+    // A dev-dependency in the other direction: base and mid form a cycle, top is above it.
     workspace.packages[3].dependencies = vec![PackageId(2)];
     let policy = Policy { order: Order::Topo, batch: Batch::Count(NonZeroU32::MIN), ..Policy::default() };
     let facts = Facts::default();
@@ -87,7 +89,7 @@ fn topo_copes_with_members_that_need_one_another() {
 }
 
 #[test]
-fn topo_puts_a_tool_back_that_needs_another() {
+fn topo_puts_a_tool_after_the_tools_it_needs() {
     let mut late = per_file("a");
     late.needs = vec!["z".to_owned()];
     let order = one_by_one(vec![late, per_file("z")], Order::Topo);
@@ -96,7 +98,7 @@ fn topo_puts_a_tool_back_that_needs_another() {
 }
 
 #[test]
-fn required_first_puts_every_optional_batch_behind() {
+fn required_first_puts_optional_batches_last() {
     let mut optional = per_file("a");
     optional.required = false;
     for batch in [Batch::Auto, Batch::Count(NonZeroU32::MIN), Batch::ByTool] {
@@ -112,7 +114,7 @@ fn required_first_puts_every_optional_batch_behind() {
 }
 
 #[test]
-fn what_a_required_tool_needs_is_required_first_too() {
+fn required_first_also_moves_the_tools_that_a_required_tool_needs() {
     let (mut need, mut user) = (per_file("z"), per_file("a"));
     (need.required, user.needs) = (false, vec!["z".to_owned()]);
     let mut other = per_file("b");
@@ -125,7 +127,7 @@ fn what_a_required_tool_needs_is_required_first_too() {
 fn facts(changed: &[&str], accepted: &[(&str, &str, usize)]) -> Facts {
     let mut facts = Facts { changed: Some(changed.iter().map(RelPath::new).collect()), ..Facts::default() };
     for (ns, path, count) in accepted {
-        let text = || String::new();
+        let text = Text::default;
         let site = Site::Path(RelPath::new(path));
         let entry = Entry { site, rule: text(), scope: text(), code: text(), msg: text(), reason: None };
         facts.accepted.entry((*ns).to_owned()).or_default().extend(vec![entry; *count]);
@@ -134,7 +136,7 @@ fn facts(changed: &[&str], accepted: &[(&str, &str, usize)]) -> Facts {
 }
 
 #[test]
-fn risk_first_begins_with_what_was_touched() {
+fn risk_first_starts_with_changed_files() {
     let facts = facts(&["b-mid/src/lib.rs"], &[("t", "alone/src/lib.rs", 5)]);
     let plan = planned(vec![per_file("t")], Order::RiskFirst, Batch::Count(NonZeroU32::MIN), &facts);
     assert_eq!(names(&plan), ["t:b-mid", "t:alone", "t:c-base", "t:a-top"]);
@@ -154,12 +156,12 @@ fn risk_first_begins_with_what_was_touched() {
 }
 
 #[test]
-fn a_heavier_tool_is_a_greater_risk_and_has_more_turns() {
+fn a_greater_weight_means_more_risk_and_more_turns() {
     let mut heavy = per_file("z");
     heavy.weight = NonZeroU32::new(3).unwrap();
     let turns = one_by_one(vec![per_file("a"), heavy.clone()], Order::Deterministic);
     let tools: Vec<_> = turns.iter().map(|name| &name[..1]).collect();
-    // Whose path and hash come first has the first turn.
+    // The tool whose path and hash come first has the first turn.
     let expected = if tools[0] == "a" { "azzzazaa" } else { "zzzazaaa" };
     assert_eq!(tools.concat(), expected);
     let plan = planned(vec![per_file("a"), heavy], Order::RiskFirst, Batch::Auto, &Facts::default());
@@ -179,7 +181,7 @@ fn by_tool_gives_each_tool_one_batch() {
 }
 
 #[test]
-fn by_path_gives_each_package_one_batch_with_a_step_for_each_tool() {
+fn by_path_gives_each_package_one_batch_with_a_step_per_tool() {
     let mut after = per_file("a");
     after.needs = vec!["z".to_owned()];
     let tools = vec![after, per_file("z"), whole("w")];

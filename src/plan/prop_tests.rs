@@ -1,4 +1,4 @@
-//! What holds of every plan, tried on random workspaces, tools and policies.
+//! Property tests of invariants of every plan, on random workspaces, tools and policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -15,7 +15,7 @@ use crate::model::testing;
 use crate::model::tool::{Arg, Parse, Per, Piece, ToolId};
 use crate::model::workspace::{FileId, PackageId, TargetKind};
 
-/// A workspace, its tools in any order, and a policy.
+/// A workspace, its tools in random order, and a policy.
 #[derive(Clone, Debug)]
 struct Case {
     workspace: Workspace,
@@ -33,9 +33,10 @@ fn plan_of(workspace: &Workspace, tools: &[Tool], policy: &Policy) -> Plan {
     plan(workspace, tools.to_vec(), Selection::default(), policy.clone(), &Facts::default()).unwrap()
 }
 
-/// Up to five packages, one of them within another, each depending on some of those before it.
+/// Generates up to five packages, one of them nested in another. Each may depend on packages generated before
+/// it.
 fn workspaces() -> impl Strategy<Value = Workspace> {
-    // A long name now and then: few such fit into one command line.
+    // Some names are so long that few of them fit into one command line.
     let name = (0..40_u32, prop_oneof![9 => Just(0_usize), 1 => Just(6_000)]);
     let file = (name, 0..2_000_u64);
     let package = (prop::collection::btree_map(0..60_u32, file, 0..25), any::<[bool; 4]>(), any::<bool>());
@@ -77,7 +78,7 @@ fn workspaces() -> impl Strategy<Value = Workspace> {
     })
 }
 
-/// Up to five tools in any order; a tool needs some of those that were made before it.
+/// Generates up to five tools in random order. A tool may need tools generated before it.
 fn tools(with_needs: bool) -> impl Strategy<Value = Vec<Tool>> {
     let kind = prop_oneof![3 => Just(Per::File), 1 => Just(Per::TargetRoot), 1 => Just(Per::Package),
         1 => Just(Per::Workspace)];
@@ -88,7 +89,7 @@ fn tools(with_needs: bool) -> impl Strategy<Value = Vec<Tool>> {
         .prop_map(move |tools| {
             let named = tools.into_iter().enumerate().map(|(at, tool)| {
                 let (per, (tasks, bytes), weight, required, files, takes, needs) = tool;
-                // Names that do not sort as they were made.
+                // The order of names differs from the order of generation.
                 let name = |at: usize| format!("tool-{}", (at * 3 + 2) % 5);
                 let mut made = testing::tool(&name(at), Parse::Sarif, &["run"]);
                 (made.per, made.required) = (per, required);
@@ -151,9 +152,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_a_tool_needs_comes_before_it(case in cases(true)) {
+    fn needed_tools_come_first(case in cases(true)) {
         let plan = case.plan();
-        // Under `by-path` a package is one batch: the tools come after one another within it.
+        // Under `by-path`, a package is one batch, in which the tools follow one another.
         let parts: Vec<Vec<&Step>> = match case.policy.batch {
             Batch::ByPath => plan.batches.iter().map(|batch| batch.steps.iter().collect()).collect(),
             _ => vec![steps(&plan).collect()],
@@ -181,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn caps_hold(case in cases(true)) {
+    fn no_step_exceeds_the_caps(case in cases(true)) {
         let plan = case.plan();
         for step in steps(&plan) {
             let tool = plan.graph.tool(step.tool);
@@ -224,7 +225,7 @@ proptest! {
     }
 
     #[test]
-    fn what_takes_all_is_one_step_under_every_policy(case in cases(true)) {
+    fn a_tool_that_takes_all_units_is_one_step_under_every_policy(case in cases(true)) {
         let plan = case.plan();
         for (id, _) in plan.graph.tools().filter(|(_, tool)| tool.takes_all()) {
             let is_asked = plan.graph.tasks.iter().any(|task| task.tool == id);
@@ -233,7 +234,7 @@ proptest! {
     }
 
     #[test]
-    fn auto_cuts_at_the_smallest_path_hash_again_and_again(workspace in workspaces(), tools in tools(false)) {
+    fn auto_cuts_repeatedly_at_the_smallest_path_hash(workspace in workspaces(), tools in tools(false)) {
         let plan = plan_of(&workspace, &tools, &Policy::default());
         for (id, tool) in plan.graph.tools().filter(|(_, tool)| tool.takes_many() && tool.per == Per::File) {
             let task = |at: &TaskIx| plan.graph.task(*at);
@@ -264,19 +265,19 @@ proptest! {
     }
 
     #[test]
-    fn the_order_in_which_tools_are_given_changes_nothing(
+    fn the_plan_does_not_depend_on_the_order_of_tools(
         (case, shuffled) in cases(true).prop_flat_map(|case| (Just(case.clone()), Just(case.tools).prop_shuffle()))
     ) {
         prop_assert_eq!(case.plan(), plan_of(&case.workspace, &shuffled, &case.policy));
     }
 
     #[test]
-    fn order_batch_and_seed_change_no_id(case in cases(true)) {
+    fn no_id_depends_on_order_batch_or_seed(case in cases(true)) {
         prop_assert_eq!(case.plan().graph, plan_of(&case.workspace, &case.tools, &Policy::default()).graph);
     }
 
     #[test]
-    fn a_changed_file_changes_the_ids_of_its_own_tasks_and_of_what_needs_them(
+    fn a_changed_file_changes_the_ids_of_its_tasks_and_their_dependents(
         case in cases(true), at in any::<prop::sample::Index>()
     ) {
         let changed = FileId(at.index(case.workspace.files.len()) as u32);
@@ -286,7 +287,7 @@ proptest! {
         let ids = |plan: &Plan| -> Vec<(ToolId, Unit, TaskId)> {
             plan.graph.tasks.iter().map(|task| (task.tool, task.unit, task.id)).collect()
         };
-        // Tools of which some task changed, and what needs them; a tool comes after what it needs.
+        // Tools with a changed task, and their dependents. A tool comes after the tools it needs.
         let mut tainted = BTreeSet::new();
         let mut expected = BTreeSet::new();
         for tool in old.graph.needs_first() {
@@ -308,7 +309,7 @@ proptest! {
     }
 
     #[test]
-    fn a_batch_waits_for_no_more_than_its_fair_share(case in cases(false)) {
+    fn no_batch_waits_for_more_than_its_fair_share(case in cases(false)) {
         let plan = case.plan();
         prop_assume!(case.policy.batch != Batch::ByPath);
         let tool_of = |rank: usize| plan.batches[rank].steps[0].tool;
@@ -335,7 +336,7 @@ proptest! {
     }
 
     #[test]
-    fn under_topo_a_package_comes_after_what_it_depends_on(mut case in cases(false)) {
+    fn under_topo_a_package_comes_after_its_dependencies(mut case in cases(false)) {
         case.policy.order = Order::Topo;
         prop_assume!(case.policy.batch != Batch::ByTool);
         let plan = case.plan();
@@ -356,7 +357,7 @@ proptest! {
     }
 
     #[test]
-    fn under_required_first_nothing_optional_comes_before_what_is_required(mut case in cases(true)) {
+    fn under_required_first_no_optional_task_precedes_a_required_one(mut case in cases(true)) {
         case.policy.order = Order::RequiredFirst;
         prop_assume!(case.policy.batch != Batch::ByPath);
         let plan = case.plan();
@@ -364,7 +365,7 @@ proptest! {
     }
 }
 
-/// Whether `file` is a declared input of `unit`, as the documentation says.
+/// Returns true if `file` is a declared input of `unit` according to the documentation.
 fn may_read(workspace: &Workspace, tool: &Tool, unit: Unit, file: FileId) -> bool {
     let path = &workspace.file(file).path;
     let owner = workspace.owners[file.0 as usize];

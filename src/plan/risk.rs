@@ -1,4 +1,4 @@
-//! Risk: how likely a task is to fail, told from pinned inputs alone.
+//! Risk: estimates how likely a task is to fail, from pinned inputs only.
 //!
 //! | part | points |
 //! | --- | --- |
@@ -7,8 +7,9 @@
 //! | dependents | 10 for each doubling of the members that depend on its package, 30 at the most |
 //! | weight | the tool's `weight`, less one, 20 at the most |
 //!
-//! The sum is the risk. From 100 it is *critical*, from 40 *high*, from 10 *medium*, else *low*: the four classes
-//! of `risk-first`, in this order. No duration and no history is looked at, so that every machine has the same.
+//! The sum is the risk. From 100 it is *critical*, from 40 *high*, from 10 *medium*, else *low*. These are
+//! the four classes of `risk-first`, in this order. Durations and earlier runs don't count, so the risk is
+//! the same on every machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,19 +20,19 @@ use crate::model::tool::Tool;
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize;
 
-/// What the shell knows that selection and risk depend on.
+/// Facts from outside the workspace that selection and risk depend on.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The files that changed since `--since`; `None` without it.
+    /// Files that changed since the revision of `--since`; `None` without the flag.
     pub changed: Option<BTreeSet<RelPath>>,
-    /// The accepted findings by namespace.
+    /// Accepted findings by namespace.
     pub accepted: BTreeMap<String, Vec<Entry>>,
 }
 
-/// The risk of every task.
+/// Returns the risk of every task.
 pub(super) fn assess(workspace: &Workspace, graph: &Graph, facts: &Facts) -> Vec<Risk> {
     let dependents = dependents(workspace);
-    let changed = facts.changed.as_ref().map(|files| Changed {
+    let changed = facts.changed.as_ref().map(|files| ChangedFiles {
         files,
         packages: files.iter().filter_map(|path| workspace.owner_of(path)).collect(),
     });
@@ -56,18 +57,18 @@ pub(super) fn assess(workspace: &Workspace, graph: &Graph, facts: &Facts) -> Vec
     risks
 }
 
-/// 0 for none, 1 for one, 2 up to 3, 3 up to 7.
+/// Returns 0 for none, 1 for one, 2 for up to 3, 3 for up to 7, and so on.
 fn doublings(count: u32) -> u32 {
     u32::BITS - count.leading_zeros()
 }
 
-/// What changed since `--since`: files, and the packages that own them.
-struct Changed<'a> {
+/// Files that changed since the revision of `--since`, and the packages that own them.
+struct ChangedFiles<'a> {
     files: &'a BTreeSet<RelPath>,
     packages: BTreeSet<PackageId>,
 }
 
-impl Changed<'_> {
+impl ChangedFiles<'_> {
     fn has(&self, workspace: &Workspace, unit: Unit) -> bool {
         match unit {
             Unit::Workspace => !self.files.is_empty(),
@@ -77,7 +78,7 @@ impl Changed<'_> {
     }
 }
 
-/// How many accepted findings of `tool` each of `units` has.
+/// Returns the number of accepted findings of `tool` in each of `units`.
 fn findings(
     workspace: &Workspace,
     tool: &Tool,
@@ -97,7 +98,7 @@ fn findings(
     counts
 }
 
-/// For each package, how many members depend on it, directly or not.
+/// Returns, for each package, the number of members that depend on it, directly or not.
 fn dependents(workspace: &Workspace) -> Vec<u32> {
     let mut counts = vec![0; workspace.packages.len()];
     for (id, _) in workspace.packages() {
@@ -108,7 +109,7 @@ fn dependents(workspace: &Workspace) -> Vec<u32> {
     counts
 }
 
-/// The task with the highest risk among `tasks`.
+/// Returns the highest risk among `tasks`.
 pub(super) fn highest(risks: &[Risk], tasks: impl Iterator<Item = TaskIx>) -> Option<u32> {
     tasks.filter_map(|task| risks.get(task.0 as usize)).map(Risk::value).max()
 }

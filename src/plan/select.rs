@@ -1,4 +1,4 @@
-//! Which packages and tools a run is about. Knows nothing of tasks.
+//! Selects the packages and tools of a run. Does not know tasks.
 
 use std::collections::BTreeSet;
 
@@ -8,68 +8,69 @@ use crate::model::policy::Selection;
 use crate::model::tool::Tool;
 use crate::model::workspace::{PackageId, Workspace};
 
-/// Why nothing could be planned.
+/// The reason why no plan could be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// `-p` or `--exclude` names no member.
-    #[error("no package `{name}` in this workspace ({hint})")]
+    /// `-p` or `--exclude` names a package that is not a member.
+    #[error("no package named `{name}` in this workspace ({hint})")]
     UnknownPackage {
-        /// As given.
+        /// The name on the command line.
         name: String,
         /// A similar name, or all names.
         hint: String,
     },
     /// Everything was excluded.
-    #[error("no package is left: `--exclude` takes out all that were selected")]
+    /// `--exclude` removes every selected package.
+    #[error("no packages left: `--exclude` removes all selected packages")]
     NothingSelected,
-    /// `--tool` or `--skip-tool` names no tool.
-    #[error("no tool `{name}` is configured ({hint})")]
+    /// `--tool` or `--skip-tool` names an unknown tool.
+    #[error("no tool named `{name}` is configured ({hint})")]
     UnknownTool {
-        /// As given.
+        /// The name on the command line.
         name: String,
         /// A similar name, or all names.
         hint: String,
     },
-    /// `--skip-tool` names every tool that is left.
-    #[error("no tool is left: `--skip-tool` takes out all that were selected")]
+    /// `--skip-tool` removes every selected tool.
+    #[error("no tools left: `--skip-tool` removes all selected tools")]
     NoTool,
-    /// What is configured does not fit into a command line, let alone a file.
+    /// The configured arguments exceed the command line limit, even without any file.
     #[error(
-        "the arguments of tool `{tool}` alone are {len} bytes long, more than the {cap} bytes of a command line; shorten `run` or `args` under [tools.{tool}]"
+        "the arguments of tool `{tool}` are {len} bytes long, which exceeds the limit of {cap} bytes per command line; shorten `run` or `args` under [tools.{tool}]"
     )]
     CommandTooLong {
-        /// The tool.
+        /// Name of the tool.
         tool: String,
-        /// The length of its arguments in bytes.
+        /// Length of its arguments in bytes.
         len: usize,
-        /// The cap in bytes.
+        /// Limit of a command line in bytes.
         cap: usize,
     },
-    /// A file name does not fit into a command line.
+    /// A file name exceeds the command line limit.
     #[error(
-        "the path {path} is {len} bytes long, more than the {cap} bytes of a command line of tool `{tool}`; exclude it with `exclude = [\"…\"]` under [tools.{tool}]"
+        "the path {path} is {len} bytes long, which exceeds the limit of {cap} bytes per command line of tool `{tool}`; exclude it with `exclude = [\"…\"]` under [tools.{tool}]"
     )]
     ArgumentTooLong {
-        /// The path.
+        /// Path of the file.
         path: RelPath,
-        /// The tool that would be given it.
+        /// Tool that would be run on it.
         tool: String,
-        /// Its length in bytes.
+        /// Length of the path in bytes.
         len: usize,
-        /// The cap in bytes.
+        /// Limit in bytes.
         cap: usize,
     },
-    /// A glob that the configuration should have refused.
-    #[error("tool `{tool}` has a bad glob: {message}")]
+    /// A glob is invalid, although the configuration should have rejected it.
+    #[error("tool `{tool}` has an invalid glob: {message}")]
     Glob {
-        /// The tool.
+        /// Name of the tool.
         tool: String,
-        /// What is wrong with it.
+        /// Cause, as reported by the glob library.
         message: String,
     },
 }
 
-/// The packages that `selection` means, sorted.
+/// Returns the packages that `selection` selects, sorted.
 pub(super) fn packages(workspace: &Workspace, selection: &Selection) -> Result<Vec<PackageId>, PlanError> {
     let names = || workspace.packages.iter().map(|package| package.name.as_str());
     for name in selection.packages.iter().chain(&selection.exclude) {
@@ -90,16 +91,16 @@ pub(super) fn packages(workspace: &Workspace, selection: &Selection) -> Result<V
     }
 }
 
-/// The tools of a run.
+/// The selected tools.
 pub(super) struct Chosen {
-    /// Sorted by name.
+    /// Selected tools, sorted by name.
     pub(super) tools: Vec<Tool>,
-    /// The namespaces of those that are left out.
+    /// Namespaces of the tools that are not selected.
     pub(super) unasked: BTreeSet<String>,
 }
 
-/// The tools that `selection` means: those named by `--tool` and what they need, else all that `workspace` shows that
-/// it uses; without those named by `--skip-tool`.
+/// Returns the tools that `selection` selects: those named by `--tool` and the tools they need, or else all
+/// tools that are detected in `workspace`; always without those named by `--skip-tool`.
 pub(super) fn tools(
     workspace: &Workspace,
     mut tools: Vec<Tool>,
@@ -124,22 +125,23 @@ pub(super) fn tools(
     let wanted = with_needs(&tools, asked_for.into_iter().filter(|name| !is_skipped(name)).collect());
     let is_chosen = |tool: &Tool| wanted.contains(&tool.name) && !is_skipped(&tool.name);
     let (mut tools, others): (Vec<_>, Vec<_>) = tools.into_iter().partition(is_chosen);
-    // What a required tool needs is required.
+    // A tool that a required tool needs is required as well.
     let required = tools.iter().filter(|tool| tool.required).map(|tool| tool.name.clone()).collect();
     let required = with_needs(&tools, required);
     for tool in &mut tools {
         tool.required = required.contains(&tool.name);
-        // Who names it wants it, as if it were configured.
+        // Naming a tool on the command line has the same effect as configuring it.
         tool.detect.take_if(|_| selection.tools.contains(&tool.name));
     }
-    // A workspace without any tool is fine; to take out the last one is a slip that a gate must not pass.
+    // A workspace without any tool is fine, but skipping the last tool is a mistake that a gate must not
+    // pass.
     if tools.is_empty() && !selection.skip_tools.is_empty() {
         return Err(PlanError::NoTool);
     }
     Ok(Chosen { tools, unasked: others.into_iter().flat_map(|tool| tool.namespaces).collect() })
 }
 
-/// `names` and, directly or not, what they need.
+/// Returns `names` and the tools they need, directly or not.
 fn with_needs(tools: &[Tool], mut names: Vec<String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     while let Some(name) = names.pop() {
@@ -167,7 +169,8 @@ mod tests {
     use crate::model::testing;
     use crate::model::tool::{Parse, Signs};
 
-    /// What is left of a tool that waits to be detected, and of one that does not; and which of them somebody wants.
+    /// Checks the selected tools, given one with detection (`shy`) and one without (`bold`), and whether each
+    /// is wanted explicitly.
     #[track_caller]
     fn check(workspace: &Workspace, selection: Selection, expected: &[(&str, bool)]) {
         let texts = |text: &str| vec![text.to_owned()];
@@ -185,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tool_takes_part_where_the_workspace_shows_that_it_uses_it_or_somebody_names_it() {
+    fn a_tool_runs_if_it_is_detected_or_named() {
         let unused = testing::workspace(&[], &["a/shy.toml"]);
         let mut table = unused.clone();
         table.metadata.insert("shy".to_owned());

@@ -11,7 +11,7 @@ use crate::model::tool::{Arg, Parse, Per, Piece, Targets};
 use crate::model::workspace::TargetKind::{Bin, Lib, Test};
 use crate::model::workspace::{File, PackageId};
 
-/// Two packages of ten files each, and one file of nobody's.
+/// Two packages with ten files each, and one file that no package owns.
 fn workspace() -> Workspace {
     let mut files: Vec<_> =
         (0..10).flat_map(|at| [format!("a/src/f{at}.rs"), format!("b/src/f{at}.rs")]).collect();
@@ -24,7 +24,7 @@ fn workspace() -> Workspace {
     testing::workspace(&[("a", &[(Lib, "a/src/lib.rs")]), ("b", &b)], &names)
 }
 
-/// One tool of each kind.
+/// One tool per unit kind.
 fn tools() -> Vec<Tool> {
     let mut lines = testing::tool("lines", Parse::Regex("(?<path>.+)".to_owned()), &["lines"]);
     (lines.per, lines.files) = (Per::File, vec!["**/*.rs".to_owned()]);
@@ -52,7 +52,7 @@ fn seeded(seed: u64) -> Policy {
     Policy { seed, ..Policy::default() }
 }
 
-/// The tasks in the order of their batches.
+/// Returns the tasks in the order of their batches.
 fn sequence(plan: &Plan) -> Vec<TaskIx> {
     plan.batches.iter().flat_map(|batch| &batch.steps).flat_map(|step| step.tasks.clone()).collect()
 }
@@ -92,7 +92,7 @@ fn a_batch_of_n_holds_at_most_n_tasks_of_one_tool() {
         assert!(batch.steps.iter().map(|step| step.tasks.len()).sum::<usize>() <= 7);
         assert!(batch.steps.iter().all(|step| step.tool == batch.steps[0].tool));
     }
-    // A tool that takes one unit at a time has a step for each in the batch.
+    // A tool that takes one unit at a time has one step per unit in the batch.
     let each = plan.batches.iter().find(|batch| plan.graph.tool(batch.steps[0].tool).name == "each").unwrap();
     assert_eq!(each.steps.len(), 2);
 }
@@ -152,7 +152,7 @@ fn seed_and_batch_change_the_sequence_and_no_id() {
 }
 
 #[test]
-fn seed_zero_is_path_order() {
+fn seed_0_is_path_order() {
     let workspace = workspace();
     let plan = planned(&workspace, vec![tools().swap_remove(0)], batched("1"));
     let paths: Vec<_> =
@@ -161,7 +161,7 @@ fn seed_zero_is_path_order() {
 }
 
 #[test]
-fn the_place_of_the_workspace_and_the_schedule_are_no_part_of_any_id() {
+fn no_id_depends_on_the_location_of_the_workspace_or_the_schedule() {
     let here = workspace();
     let mut there = here.clone();
     (there.root, there.target_dir) = ("/elsewhere".into(), "/elsewhere/target".into());
@@ -177,7 +177,7 @@ fn the_place_of_the_workspace_and_the_schedule_are_no_part_of_any_id() {
 }
 
 #[test]
-fn an_edit_changes_the_ids_of_what_declares_the_file_and_no_other() {
+fn an_edit_changes_only_the_ids_of_tasks_that_declare_the_file() {
     let before = workspace();
     let after = edit(&before, "a/src/f3.rs");
     let (old, new) =
@@ -191,7 +191,7 @@ fn an_edit_changes_the_ids_of_what_declares_the_file_and_no_other() {
 }
 
 #[test]
-fn a_dependency_is_an_input_of_what_depends_on_it() {
+fn a_dependency_is_an_input_of_its_dependents() {
     let mut before = workspace();
     before.packages[1].dependencies = vec![PackageId(0)];
     let after = edit(&before, "a/src/f3.rs");
@@ -225,7 +225,7 @@ fn tools_take_turns() {
 }
 
 #[test]
-fn what_a_tool_needs_ranks_before_it_and_is_part_of_its_ids() {
+fn needed_tools_rank_first_and_are_part_of_the_ids_of_their_dependents() {
     let workspace = workspace();
     let mut needy = tools();
     needy[3].needs = vec!["lines".to_owned()];
@@ -243,7 +243,7 @@ fn what_a_tool_needs_ranks_before_it_and_is_part_of_its_ids() {
 }
 
 #[test]
-fn a_need_holds_through_a_tool_that_has_nothing_to_do() {
+fn a_need_is_transitive_through_a_tool_without_tasks() {
     let workspace = workspace();
     let mut tools = tools();
     tools[1].files = vec!["nothing/*".to_owned()];
@@ -274,7 +274,7 @@ fn editions_do_not_share_a_process() {
 }
 
 #[test]
-fn a_selection_narrows_units_and_names_what_it_does_not_know() {
+fn a_selection_narrows_units_and_reports_unknown_names() {
     let workspace = workspace();
     let plan_of = |packages: &[&str], exclude: &[&str], tools_named: &[&str], skipped: &[&str]| {
         let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -299,17 +299,17 @@ fn a_selection_narrows_units_and_names_what_it_does_not_know() {
     let error = |plan: Result<Plan, PlanError>| plan.unwrap_err().to_string();
     assert_eq!(
         error(plan_of(&["c"], &[], &[], &[])),
-        "no package `c` in this workspace (there are `a`, `b`)"
+        "no package named `c` in this workspace (there are `a`, `b`)"
     );
     assert_eq!(
         error(plan_of(&[], &[], &["root"], &[])),
-        "no tool `root` is configured (did you mean `roots`?)"
+        "no tool named `root` is configured (did you mean `roots`?)"
     );
-    assert!(error(plan_of(&["a"], &["a"], &[], &[])).starts_with("no package is left"));
+    assert!(error(plan_of(&["a"], &["a"], &[], &[])).starts_with("no packages left"));
 }
 
 #[test]
-fn naming_a_tool_brings_what_it_needs() {
+fn selecting_a_tool_also_selects_the_tools_it_needs() {
     let workspace = workspace();
     let mut tools = tools();
     tools[3].needs = vec!["roots".to_owned()];
@@ -372,7 +372,7 @@ fn no_command_line_is_longer_than_the_cap() {
 }
 
 #[test]
-fn a_file_name_can_not_be_taken_for_an_option() {
+fn a_file_name_is_never_read_as_an_option() {
     let workspace = testing::workspace(&[], &["-rf", "plain"]);
     let mut tool = tools().swap_remove(0);
     tool.files = Vec::new();
@@ -383,7 +383,7 @@ fn a_file_name_can_not_be_taken_for_an_option() {
 }
 
 #[test]
-fn the_selection_is_spelt_in_cargos_words() {
+fn the_selection_becomes_cargo_flags() {
     let workspace = workspace();
     let words = |selection: Selection| {
         let plan = plan(&workspace, tools(), selection, Policy::default(), &Facts::default()).unwrap();
@@ -408,7 +408,7 @@ fn the_selection_is_spelt_in_cargos_words() {
     assert_eq!(Batch::default(), Batch::Auto);
 }
 
-/// A build, and the tests that need it.
+/// A tool that builds tests, and the tools that need it.
 fn test_tools() -> Vec<Tool> {
     let mut build = testing::tool("build", Parse::CargoBuild, &["cargo", "test"]);
     build.on_demand = true;
@@ -428,7 +428,7 @@ fn units_of(workspace: &Workspace, plan: &Plan) -> Vec<String> {
 }
 
 #[test]
-fn each_target_that_is_tested_is_a_task_also_where_two_share_a_root() {
+fn every_tested_target_is_a_task_even_if_two_share_a_root() {
     let mut workspace = workspace();
     workspace.packages[1].targets[1].root = RelPath::new("b/src/lib.rs");
     let plan = planned(&workspace, test_tools(), Policy::default());
@@ -457,7 +457,7 @@ fn each_target_that_is_tested_is_a_task_also_where_two_share_a_root() {
 }
 
 #[test]
-fn what_is_there_for_others_has_a_task_only_where_they_have_one() {
+fn an_on_demand_tool_has_a_task_only_if_a_dependent_has_one() {
     let mut workspace = workspace();
     let units = |workspace: &Workspace, selection: Selection| {
         let plan = plan(workspace, test_tools(), selection, Policy::default(), &Facts::default()).unwrap();
@@ -477,7 +477,7 @@ fn what_is_there_for_others_has_a_task_only_where_they_have_one() {
 }
 
 #[test]
-fn an_edit_changes_the_tests_of_its_package_and_of_what_depends_on_it() {
+fn an_edit_changes_the_tests_of_its_package_and_its_dependents() {
     let mut before = workspace();
     before.packages[1].dependencies = vec![PackageId(0)];
     let tests = || vec![test_tools().swap_remove(1)];

@@ -1,11 +1,11 @@
-//! What no tool looked at, in words: the same in every report for humans.
+//! Text about blind spots, shared by all reports for humans.
 
 use std::collections::BTreeMap;
 
 use super::text::{number, plural};
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 
-/// `3 files, 2 features, 1 workspace`; `None` if there is nothing that was not looked at.
+/// Counts blind spots by kind: `3 files, 2 features, 1 workspace`. `None` if there are none.
 pub fn summary(spots: &[BlindSpot]) -> Option<String> {
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
     for spot in spots {
@@ -19,7 +19,7 @@ pub fn summary(spots: &[BlindSpot]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// What is counted, in the order in which it is named.
+/// Singular and plural of each counted noun, in output order.
 const NOUNS: [(&str, &str); 6] = [
     ("file", "files"),
     ("other path", "other paths"),
@@ -40,20 +40,20 @@ fn noun(kind: BlindSpotKind) -> usize {
     }
 }
 
-/// What all blind spots of a kind have in common, as a heading.
+/// Heading for the blind spots of a kind.
 pub fn heading(kind: BlindSpotKind) -> &'static str {
     match kind {
         BlindSpotKind::UnseenFile => "Source files that no tool compiled or formatted",
         BlindSpotKind::UnformattedFile => "Source files that were compiled, but not formatted",
-        BlindSpotKind::LeftOut => "Other paths that no tool is given",
-        BlindSpotKind::UntestedTarget => "Targets whose tests no tool runs, or counts",
-        BlindSpotKind::UnusedFeature => "Features that no tool turned on",
-        BlindSpotKind::UnseenPackage => "Packages that no tool looked at",
-        BlindSpotKind::OtherWorkspace => "Other packages and workspaces of the repository",
+        BlindSpotKind::LeftOut => "Other paths that no tool checked",
+        BlindSpotKind::UntestedTarget => "Targets whose tests no tool ran or counted",
+        BlindSpotKind::UnusedFeature => "Features that no tool enabled",
+        BlindSpotKind::UnseenPackage => "Packages that no tool checked",
+        BlindSpotKind::OtherWorkspace => "Other packages and workspaces in the repository",
     }
 }
 
-/// The blind spots by kind, in order.
+/// Groups the blind spots by kind. Kinds without blind spots are left out.
 pub fn by_kind(spots: &[BlindSpot]) -> impl Iterator<Item = (BlindSpotKind, Vec<&BlindSpot>)> {
     let of = |kind| (kind, spots.iter().filter(|spot| spot.kind == kind).collect::<Vec<_>>());
     BlindSpotKind::ALL.into_iter().map(of).filter(|(_, spots)| !spots.is_empty())
@@ -65,7 +65,7 @@ mod tests {
     use crate::model::path::RelPath;
 
     #[test]
-    fn what_was_not_looked_at_is_summed_up_by_its_noun() {
+    fn blind_spots_are_counted_by_noun() {
         let spot = |kind| BlindSpot { kind, path: RelPath::new("a"), reason: String::new() };
         let spots = [
             BlindSpotKind::OtherWorkspace,

@@ -1,15 +1,15 @@
-//! What a tool looked at, in a few words: the same in every report for humans.
+//! Text about the census of a tool, shared by all reports for humans.
 
 use super::finished::{Finished, Tool, ToolReport};
 use super::text::{number, plural, visible_line};
 use crate::model::census::{Counts, TestTotals, Totals};
 
-/// What `tool` looked at in `run`, and the numbers that it states: `1,204 tests`, `3 ignored`, `line coverage 81.2 %`.
+/// Describes what `tool` checked in `run`: `1,204 tests`, `3 ignored`, `line coverage 81.2 %`.
 pub fn of_tool(run: &Finished, tool: &Tool, report: &ToolReport) -> Vec<String> {
     facts(&report.census).into_iter().chain(numbers(run, tool)).collect()
 }
 
-/// The numbers of `census`, each with its noun: `1,204 tests`, `3 ignored`, `91 targets`.
+/// Describes `census`: `1,204 tests`, `3 ignored`, `91 targets`.
 fn facts(census: &Totals) -> Vec<String> {
     let Totals { crates, database_date, files, packages, targets, tests } = census;
     let mut facts = Vec::new();
@@ -18,11 +18,11 @@ fn facts(census: &Totals) -> Vec<String> {
     facts.extend(targets.map(|count| counted(count, "target", "targets")));
     facts.extend(files.map(|count| counted(count, "file", "files")));
     facts.extend(crates.map(|count| counted(count, "crate", "crates")));
-    facts.extend(database_date.as_ref().map(|day| format!("advisories of {}", visible_line(day))));
+    facts.extend(database_date.as_ref().map(|day| format!("advisories as of {}", visible_line(day))));
     facts
 }
 
-/// The numbers that `run` has of `tool` and that it states itself: `line coverage 81.2 %`.
+/// Describes the numbers that the output of `tool` consists of: `line coverage 81.2 %`.
 fn numbers(run: &Finished, tool: &Tool) -> Vec<String> {
     let own = run.report.numbers.iter().filter(|number| number.tool == tool.name && tool.parse == "number");
     own.map(|number| visible_line(&format!("{} {}", number.name, number.with_unit(&number.value)))).collect()
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(facts(&census), ["1,204 tests", "3 ignored", "1 target"]);
         let database_date = Some("2026-11-01".to_owned());
         let census = Totals { crates: Some(312), database_date, ..Totals::default() };
-        assert_eq!(facts(&census), ["312 crates", "advisories of 2026-11-01"]);
+        assert_eq!(facts(&census), ["312 crates", "advisories as of 2026-11-01"]);
         assert_eq!(facts(&Totals::default()), Vec::<String>::new());
     }
 }

@@ -1,21 +1,21 @@
-//! Where two JSON values first differ, in the words of who has to look there.
+//! Finds the first difference between two JSON values.
 
 use serde_json::Value;
 
-/// A place where two values differ.
+/// A difference between two values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The way to it: `findings[3].range.start.line`; empty for the value itself.
+    /// Path to the difference: `findings[3].range.start.line`. Empty for the value itself.
     pub place: String,
-    /// What the one has there; `None` if nothing.
+    /// Value on the left side, if there is one.
     pub left: Option<Value>,
-    /// What the other one has.
+    /// Value on the right side, if there is one.
     pub right: Option<Value>,
-    /// Whether it is a list that holds the same in another order.
+    /// Whether both are lists with the same items in a different order.
     pub is_reordered: bool,
 }
 
-/// The first difference, keys in their order; `None` if there is none.
+/// Returns the first difference, with keys compared in sorted order.
 pub fn difference(left: &Value, right: &Value) -> Option<Difference> {
     if left == right {
         return None;

@@ -1,4 +1,4 @@
-//! `plan --format dot`: batches and what has to be done before what, for Graphviz.
+//! `plan --format dot`: batches and their dependencies as a Graphviz graph.
 
 use std::fmt::Write;
 

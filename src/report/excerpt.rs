@@ -1,19 +1,19 @@
-//! The lines of a source that a range means, for reports that are text.
+//! Source excerpts for text reports.
 
 use std::fmt::Write;
 
 use super::text::visible;
 use crate::model::finding::Range;
 
-/// Lines of one finding.
+/// Maximum number of lines per finding.
 const MOST_LINES: usize = 12;
-/// Characters of one line: minified code is one line.
+/// Maximum number of characters per line, because minified code is one long line.
 const MOST_CHARS: usize = 240;
 
-/// The flagged lines, each with its number. `None` if the source has no such lines.
+/// Returns the lines of `range`, each with its number. `None` if the source does not have these lines.
 pub(super) fn numbered(source: &[u8], range: Range) -> Option<String> {
     let first = range.start.line.max(1) as usize;
-    // The end is the first position behind the range.
+    // The end of a range is exclusive.
     let last = if range.end.column <= 1 { range.end.line.saturating_sub(1) } else { range.end.line } as usize;
     let last = last.max(first);
     let lines: Vec<_> = source
@@ -35,7 +35,7 @@ pub(super) fn numbered(source: &[u8], range: Range) -> Option<String> {
     }
     let left = last - first + 1 - lines.len();
     if left > 0 && lines.len() == MOST_LINES {
-        let _ = writeln!(out, "{:>width$} | … {left} lines more", "");
+        let _ = writeln!(out, "{:>width$} | … {left} more lines", "");
     }
     Some(out)
 }
@@ -51,16 +51,16 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_range_is_behind_it() {
+    fn the_end_of_a_range_is_exclusive() {
         assert_eq!(lines("a\nb\nc\n", (2, 1), (3, 1)).unwrap(), "2 | b\n");
         assert_eq!(lines("a\nb\nc\n", (2, 1), (3, 2)).unwrap(), "2 | b\n3 | c\n");
         assert_eq!(lines("a\n", (7, 1), (8, 1)), None);
     }
 
     #[test]
-    fn what_is_long_is_cut_and_said_so() {
+    fn a_long_excerpt_is_cut_with_a_note() {
         let text = lines(&"x\n".repeat(40), (1, 1), (40, 1)).unwrap();
-        assert!(text.ends_with("12 | x\n   | … 27 lines more\n"), "{text}");
+        assert!(text.ends_with("12 | x\n   | … 27 more lines\n"), "{text}");
         let text = lines(&"x".repeat(1000), (1, 1), (1, 9)).unwrap();
         assert_eq!(text.chars().filter(|c| *c == 'x').count(), MOST_CHARS);
         assert!(text.ends_with(" …\n"));

@@ -1,69 +1,75 @@
-//! `report.json`: findings with their state, the verdict of each tool and of the gate.
+//! Writes `report.json`: findings with their state, the verdict of each tool, and the result of the run.
 
-use std::path::Path;
+use std::io::{self, Write};
 
-use globset::Glob;
 use serde_json::{Value, json};
 
+use super::finished::{Finding, Generated, GeneratedFile, GeneratedUnit, Gone, Incomplete, Report};
+use super::finished::{Suppression, ToolReport};
 use super::{SCHEMA, canonical};
 use crate::model::blind_spot::BlindSpot;
-use crate::model::finding::{Entry, FailedTest, Fix, Place, Range, Related, Site};
-use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
-use crate::model::outcome::{Compared, Gone, Outcome, Suppressing, ToolOutcome};
-use crate::model::path::RelPath;
-use crate::model::suppression::Suppression;
-use crate::model::tool::Tool;
+use crate::model::finding::{FailedTest, Fix, Place, Range, Related, Site};
 
-pub(super) fn render(outcome: &Outcome) -> Vec<u8> {
-    let tools: Vec<_> = outcome
-        .plan
-        .graph
-        .tools
-        .iter()
-        .zip(&outcome.tools)
-        .map(|(tool, outcome)| self::tool(tool, outcome))
-        .collect();
-    let finding = |compared| finding(compared, outcome);
-    canonical::to_bytes(&json!({
-        "as_of": outcome.as_of.map(|date| date.to_string()),
-        "blind_spots": outcome.blind_spots.as_ref().map(|spots| spots.iter().map(blind_spot).collect::<Vec<_>>()),
-        "findings": outcome.findings.iter().map(finding).collect::<Vec<_>>(),
-        "gate": { "exit": outcome.end.code(), "status": outcome.end.as_str() },
-        "generated": outcome.generated.iter().map(generated).collect::<Vec<_>>(),
-        "golden_orphans": outcome.goldens.orphans.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "gone": outcome.gone.iter().map(gone).collect::<Vec<_>>(),
-        "numbers": outcome.numbers,
-        "schema": SCHEMA,
-        "suppressions": outcome.suppressions.iter().map(suppression).collect::<Vec<_>>(),
-        "tools": tools,
-    }))
+impl Report {
+    /// Streams `report.json`, because there may be hundreds of thousands of findings.
+    ///
+    /// # Errors
+    ///
+    /// If `out` can't be written.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let values = json!({
+            "as_of": self.as_of,
+            "blind_spots": self.blind_spots.as_ref().map(|spots| spots.iter().map(blind_spot).collect::<Vec<_>>()),
+            "gate": { "exit": self.gate.exit, "status": self.gate.status },
+            "generated": self.generated.iter().map(generated).collect::<Vec<_>>(),
+            "golden_orphans": self.golden_orphans,
+            "numbers": self.numbers,
+            "schema": SCHEMA,
+            "suppressions": self.suppressions.iter().map(suppression).collect::<Vec<_>>(),
+            "tools": self.tools.iter().map(tool).collect::<Vec<_>>(),
+        });
+        let Value::Object(values) = values else { unreachable!("the value is an object") };
+        let findings = |list: &mut canonical::Items<'_, '_>| {
+            self.findings.iter().try_for_each(|one| list.push(&finding(one)))
+        };
+        let all_gone =
+            |list: &mut canonical::Items<'_, '_>| self.gone.iter().try_for_each(|one| list.push(&gone(one)));
+        canonical::write_document(out, usize::MAX, &values, &[("findings", &findings), ("gone", &all_gone)])
+    }
+
+    /// Returns `report.json` as bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        // Writing to memory can't fail.
+        let _ = self.write(&mut bytes);
+        bytes
+    }
 }
 
-fn tool(tool: &Tool, outcome: &ToolOutcome) -> Value {
-    let incomplete: Vec<_> =
-        outcome.incomplete.iter().map(|(unit, reason)| json!({ "reason": reason, "unit": unit })).collect();
+pub(super) fn tool(tool: &ToolReport) -> Value {
+    let incomplete = |Incomplete { unit, reason }: &Incomplete| json!({ "reason": reason, "unit": unit });
     let mut object = json!({
-        "census": outcome.census,
-        "fixed": outcome.fixed,
-        "incomplete": incomplete,
+        "census": tool.census,
+        "fixed": tool.fixed,
+        "incomplete": tool.incomplete.iter().map(incomplete).collect::<Vec<_>>(),
         "name": tool.name,
-        "new": outcome.new,
+        "new": tool.new,
         "required": tool.required,
-        "skipped": outcome.skipped,
-        "suppressed": outcome.suppressed,
-        "unchanged": outcome.unchanged,
-        "unknown": outcome.unknown,
-        "updated": outcome.updated,
-        "verdict": outcome.verdict.as_str(),
+        "skipped": tool.skipped,
+        "suppressed": tool.suppressed,
+        "unchanged": tool.unchanged,
+        "unknown": tool.unknown,
+        "updated": tool.updated,
+        "verdict": tool.verdict.as_str(),
     });
-    if !outcome.notices.is_empty() {
-        object["notices"] = json!(outcome.notices);
+    if !tool.notices.is_empty() {
+        object["notices"] = json!(tool.notices);
     }
-    if let Some(migration) = &outcome.migration {
+    if let Some(migration) = &tool.migration {
         object["migration"] = json!(migration);
     }
-    if !outcome.leaky.is_empty() {
-        object["leaky"] = json!(outcome.leaky);
+    if !tool.leaky.is_empty() {
+        object["leaky"] = json!(tool.leaky);
     }
     object
 }
@@ -73,42 +79,38 @@ fn blind_spot(spot: &BlindSpot) -> Value {
 }
 
 fn generated(generated: &Generated) -> Value {
-    let texts = |paths: &[RelPath]| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let file = |file: &GeneratedFile| json!({ "bytes": file.len, "digest": file.digest.to_string(), "path": file.path.to_string() });
-    let unit = |unit: &GeneratedUnit| json!({ "files": unit.files.iter().map(file).collect::<Vec<_>>(), "inputs": texts(&unit.inputs) });
+    let file =
+        |file: &GeneratedFile| json!({ "bytes": file.bytes, "digest": file.digest, "path": file.path });
+    let unit = |unit: &GeneratedUnit| json!({ "files": unit.files.iter().map(file).collect::<Vec<_>>(), "inputs": unit.inputs });
     json!({
-        "checked_in": generated.checked_in.as_ref().map(ToString::to_string),
+        "checked_in": generated.checked_in,
         "package": generated.package,
         "units": generated.units.iter().map(unit).collect::<Vec<_>>(),
     })
 }
 
-fn finding(compared: &Compared, outcome: &Outcome) -> Value {
-    let finding = &compared.finding;
-    let diagnostic = &finding.diagnostic;
-    let suppression = compared.suppressed_by.map(|at| &outcome.suppressions[at].suppression);
-    let accepted_for = compared.accepted.as_ref().and_then(|accepted| accepted.entry.reason.as_ref());
+pub(super) fn finding(finding: &Finding) -> Value {
     let mut value = json!({
         "code": finding.code,
-        "fatal": diagnostic.fatal,
-        "fix": diagnostic.fix.as_ref().map(fix),
+        "fatal": finding.fatal,
+        "fix": finding.fix.as_deref().map(fix),
         "id": finding.id,
-        "level": diagnostic.level.as_str(),
-        "matched_by": compared.accepted.as_ref().map(|accepted| accepted.pass),
-        "message": diagnostic.message,
-        "ns": diagnostic.ns,
-        "owner": suppression.and_then(|suppression| suppression.owner.as_ref()),
-        "path": diagnostic.place.path().map(ToString::to_string),
-        "range": diagnostic.place.range().map(range),
-        "reason": suppression.map(|suppression| &suppression.reason).or(accepted_for),
-        "related": diagnostic.related.iter().map(related).collect::<Vec<_>>(),
-        "rule": diagnostic.rule,
+        "level": finding.level.as_str(),
+        "matched_by": finding.matched_by,
+        "message": finding.message,
+        "ns": finding.ns,
+        "owner": finding.owner,
+        "path": finding.place.path().map(ToString::to_string),
+        "range": finding.place.range().map(range),
+        "reason": finding.reason,
+        "related": finding.related.iter().map(related).collect::<Vec<_>>(),
+        "rule": finding.rule,
         "scope": finding.scope,
-        "state": compared.state.as_str(),
-        "subject": subject(&diagnostic.place),
-        "tools": finding.tools,
+        "state": finding.state.as_str(),
+        "subject": subject(&finding.place),
+        "tools": *finding.tools,
     });
-    if let Some(FailedTest { at, item }) = &diagnostic.test {
+    if let Some(FailedTest { at, item }) = finding.test.as_deref() {
         value["test"] = json!({
             "item": item,
             "path": at.as_ref().and_then(Place::path).map(ToString::to_string),
@@ -118,20 +120,19 @@ fn finding(compared: &Compared, outcome: &Outcome) -> Value {
     value
 }
 
-fn gone(gone: &Gone) -> Value {
-    let Entry { site, rule, scope, code, msg, reason } = &gone.entry;
-    let (path, subject) = match site {
+pub(super) fn gone(gone: &Gone) -> Value {
+    let (path, subject) = match &gone.site {
         Site::Path(path) => (Some(path.to_string()), None),
         Site::Subject(subject) => (None, Some(subject)),
     };
     let mut value = json!({
-        "code": code,
-        "message": msg,
+        "code": gone.code,
+        "message": gone.message,
         "ns": gone.ns,
         "path": path,
-        "reason": reason,
-        "rule": rule,
-        "scope": scope,
+        "reason": gone.reason,
+        "rule": gone.rule,
+        "scope": gone.scope,
         "state": gone.state.as_str(),
         "subject": subject,
     });
@@ -141,24 +142,20 @@ fn gone(gone: &Gone) -> Value {
     value
 }
 
-fn suppression(suppressing: &Suppressing) -> Value {
-    let Suppression { rule, tool, path, subject, message, reason, owner, expires, file, line } =
-        &suppressing.suppression;
-    // One of `--config-file` may be anywhere.
-    let file = Path::new(&**file).is_relative().then_some(file);
+pub(super) fn suppression(one: &Suppression) -> Value {
     json!({
-        "effect": suppressing.effect.as_str(),
-        "expires": expires.map(|date| date.to_string()),
-        "file": file.map(|file| &**file),
-        "line": line,
-        "matched": suppressing.matched,
-        "message": message,
-        "owner": owner,
-        "path": path.as_ref().map(Glob::glob),
-        "reason": reason,
-        "rule": rule,
-        "subject": subject,
-        "tool": tool,
+        "effect": one.effect.as_str(),
+        "expires": one.expires,
+        "file": one.file,
+        "line": one.line,
+        "matched": one.matched,
+        "message": one.message,
+        "owner": one.owner,
+        "path": one.path,
+        "reason": one.reason,
+        "rule": one.rule,
+        "subject": one.subject,
+        "tool": one.tool,
     })
 }
 

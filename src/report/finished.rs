@@ -1,9 +1,9 @@
-//! A finished run, read back from its artifacts: bytes → typed values. What every report is made of, so that it can
-//! be made later, elsewhere, and of nothing but these files.
+//! Reads the artifacts of a finished run into typed values.
 //!
-//! Fields that are not known are left alone, for fields may be added; a newer `schema` is an error. Does not know
-//! where the bytes come from. Source text is in no artifact: who shows some is handed
-//! [`Sources`](crate::model::sources::Sources), and does well without.
+//! Every report is rendered from these values, so it can be made later, on another machine, and from the artifacts alone.
+//! Unknown fields are ignored, because fields may be added; a newer `schema` is an error. This module does not know where
+//! the bytes come from. Artifacts contain no source text: reports that show some also take
+//! [`Sources`](crate::model::sources::Sources), but work without it.
 
 mod findings;
 mod run;
@@ -21,8 +21,8 @@ pub use self::run::{Batch, Run, Selection, Step, Tool};
 pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, Tasks, Timing};
 use super::{Artifacts, SCHEMA};
 
-/// A finished run, as far as most reports need it. What became of each task is read by those that show it: [`Tasks`] may be
-/// a hundred times as long.
+/// A finished run without its tasks. [`Tasks`] may be a hundred times as large, so it is read only by reports that show
+/// individual tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
     /// `run.json`: what was run, in which batches, and how it ended.
@@ -31,7 +31,7 @@ pub struct Finished {
     pub report: Report,
 }
 
-/// How it ended: a word, and the exit code.
+/// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Ended {
     /// The exit code of the run.
@@ -41,45 +41,45 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Whether the run let everything pass.
+    /// Whether the exit code is 0.
     pub fn is_pass(&self) -> bool {
         self.exit == 0
     }
 }
 
-/// Why the artifacts can't be read.
+/// Error from reading artifacts.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// A file holds something else than it should.
+    /// An artifact has invalid content.
     #[error(
-        "`{file}`, line {line}, column {column}: {message}; it is not as genti writes it: run `cargo genti run` again"
+        "`{file}`, line {line}, column {column}: {message}; the file is damaged or was edited, so run `cargo genti run` again"
     )]
     Content {
         /// The artifact.
         file: &'static str,
-        /// The line, from 1.
+        /// The line, starting at 1.
         line: usize,
-        /// The column, from 1; 0 where the whole line is meant.
+        /// The column, starting at 1; 0 for the whole line.
         column: usize,
         /// What is wrong.
         message: String,
     },
-    /// A newer version of this program wrote it.
+    /// The artifact was written by a newer version of genti.
     #[error(
-        "`{file}` has schema {found}, and this genti knows {SCHEMA}: update genti, or run `cargo genti run` again"
+        "`{file}` has schema {found}, which is newer than this version of genti supports ({SCHEMA}); update genti or run `cargo genti run` again"
     )]
     Newer {
         /// The artifact.
         file: &'static str,
-        /// Its version.
+        /// The schema version of the artifact.
         found: u32,
     },
-    /// The files do not belong together.
-    #[error("`{file}` is not of the run that `run.json` is of: {difference}; run `cargo genti run` again")]
+    /// The artifacts belong to different runs.
+    #[error("`{file}` and `run.json` are from different runs ({difference}); run `cargo genti run` again")]
     Mixed {
         /// The artifact.
         file: &'static str,
-        /// How that is known.
+        /// The difference that shows it.
         difference: &'static str,
     },
 }
@@ -89,32 +89,40 @@ impl Finished {
     ///
     /// # Errors
     ///
-    /// If one of them is not what a run leaves, is of a newer version, or is of another run than the other.
+    /// If an artifact is invalid, has a newer schema, or belongs to another run.
     pub fn read(run: &[u8], report: &[u8]) -> Result<Self, ReadError> {
+        Self::of(run, Report::read(report)?)
+    }
+
+    /// Reads `run.json` and combines it with `report`, which must be from the same run.
+    ///
+    /// # Errors
+    ///
+    /// If `run` is invalid, has a newer schema, or belongs to another run.
+    pub fn of(run: &[u8], report: Report) -> Result<Self, ReadError> {
         let run: Run = json("run.json", run)?;
-        let report = Report::read(report)?;
         let mixed = |file, difference| Err(ReadError::Mixed { file, difference });
         if !run.tools.iter().map(|tool| &tool.name).eq(report.tools.iter().map(|tool| &tool.name)) {
-            return mixed("report.json", "it names other tools");
+            return mixed("report.json", "different tools");
         }
         if run.end != report.gate {
-            return mixed("report.json", "it ended otherwise");
+            return mixed("report.json", "different exit status");
         }
         Ok(Self { run, report })
     }
 
-    /// How many tasks there are.
+    /// Number of tasks of the run.
     pub fn task_count(&self) -> usize {
         self.steps().map(|step| step.task_count).fold(0, usize::saturating_add)
     }
 
-    /// How many of them are of the tool `name`.
+    /// Number of tasks of the tool `name`.
     pub fn task_count_of(&self, name: &str) -> usize {
         let of_tool = self.steps().filter(|step| step.tool == name);
         of_tool.map(|step| step.task_count).fold(0, usize::saturating_add)
     }
 
-    /// Whether nobody asked for `tool` by name: it is not worth a line while it has nothing to say.
+    /// Whether `tool` can be left out of summaries when it passed: it had nothing to do, or runs only for another tool.
     pub fn is_aside(&self, tool: &Tool) -> bool {
         tool.on_demand || (self.task_count_of(&tool.name) == 0 && !tool.configured)
     }
@@ -123,18 +131,18 @@ impl Finished {
         self.run.batches.iter().flat_map(|batch| &batch.steps)
     }
 
-    /// The tools, each with what it came to.
+    /// The tools, each with its results.
     pub fn tools(&self) -> impl Iterator<Item = (&Tool, &ToolReport)> {
         self.run.tools.iter().zip(&self.report.tools)
     }
 }
 
 impl Artifacts {
-    /// Reads all of them.
+    /// Reads all three artifacts.
     ///
     /// # Errors
     ///
-    /// If one of them is not what a run leaves, is of a newer version, or is of another run than the others.
+    /// If an artifact is invalid, has a newer schema, or belongs to another run.
     pub fn read(&self) -> Result<(Finished, Tasks), ReadError> {
         let finished = Finished::read(&self.run, &self.report)?;
         let tasks = Tasks::read(&self.tasks, &finished.run)?;
@@ -143,24 +151,24 @@ impl Artifacts {
 }
 
 impl Report {
-    /// Reads `report.json` alone.
+    /// Reads `report.json`.
     ///
     /// # Errors
     ///
-    /// If it is not what a run leaves, or is of a newer version.
+    /// If it is invalid or has a newer schema.
     pub fn read(bytes: &[u8]) -> Result<Self, ReadError> {
         json("report.json", bytes)
     }
 }
 
-/// The one field that is read before all others.
+/// The schema version, which is read before the other fields.
 #[derive(Deserialize)]
 struct Version {
     schema: u32,
 }
 
 fn json<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, ReadError> {
-    // What a newer version wrote may look like anything else.
+    // A newer schema may have entirely different fields, so check the version first.
     let Version { schema } = serde_json::from_slice(bytes).map_err(|error| content(file, 1, &error))?;
     if schema > SCHEMA {
         return Err(ReadError::Newer { file, found: schema });
@@ -168,7 +176,7 @@ fn json<T: DeserializeOwned>(file: &'static str, bytes: &[u8]) -> Result<T, Read
     serde_json::from_slice(bytes).map_err(|error| content(file, 1, &error))
 }
 
-/// What serde_json says of a text that begins at line `first` of `file`.
+/// Converts an error of serde_json for text that begins at line `first` of `file`.
 pub(super) fn content(file: &'static str, first: usize, error: &serde_json::Error) -> ReadError {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());

@@ -1,8 +1,8 @@
-//! Annotations of GitHub Actions: commands on stdout that its runner turns into remarks at lines of a pull request.
+//! GitHub Actions annotations: commands on stdout that the runner shows at lines of a pull request.
 //!
-//! Worst first: what has no verdict, then what is new, then what else fails the gate. GitHub shows ten a level and
-//! step, so ten are printed, and how many more there are. What is accepted or suppressed is none. Whatever a tool says,
-//! a finding is one command: all that could end a command or begin another one is escaped.
+//! They are sorted by level. Within a level, missing results come first, then new findings, then other reasons for failing.
+//! GitHub shows ten per level and step, so at most ten are printed, with a count of the rest. Accepted and suppressed
+//! findings are not annotated. Text from tools is escaped, because it must not end a command or begin another one.
 
 use super::finished::{Finding, Finished};
 use super::text::{BROKEN, counted, visible, without_hash_commands};
@@ -11,17 +11,17 @@ use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
 use crate::model::tool::Leaky;
 
-/// Annotations that GitHub shows of one level and one step.
+/// Number of annotations that GitHub shows per level and step.
 const MOST: usize = 10;
 
-/// Renders `run`, whose workspace lies at `base` below the directory that paths are seen from.
+/// Renders `run`. `base` is the path of the workspace below the root of the repository.
 pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
     let mut commands = Vec::new();
     for (tool, report) in run.tools() {
         let level = if tool.required { Level::Error } else { Level::Warning };
         for gap in &report.incomplete {
             let unit = if gap.unit == "." { String::new() } else { format!("{}: ", gap.unit) };
-            let title = format!("{}: no verdict", tool.name);
+            let title = format!("{}: no result", tool.name);
             commands.push(Command { level, place: None, title, message: format!("{unit}{}", gap.reason) });
         }
         for who in &report.leaky {
@@ -33,20 +33,22 @@ pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
     let new = run.report.findings.iter().filter(|finding| finding.state == State::New);
     commands.extend(new.map(|finding| of_finding(finding, base)));
     commands.extend(of_gate(run));
-    // Stable: within a level, in the order above.
+    // The sort is stable, so the order above is kept within a level.
     commands.sort_by_key(|command| command.level);
     let mut out = String::new();
     let mut more = 0;
     for of_level in commands.chunk_by(|a, b| a.level == b.level) {
-        // The count of what is left out is a notice too.
+        // The count of omitted annotations is a notice, too.
         let is_last = of_level.first().is_some_and(|command| command.level == Level::Note);
         let room = if is_last && (more > 0 || of_level.len() > MOST) { MOST - 1 } else { MOST };
         of_level.iter().take(room).for_each(|command| out.push_str(&command.render()));
         more += of_level.len().saturating_sub(room);
     }
     if more > 0 {
-        let message =
-            format!("{} in the summary and the artifacts of the run", counted(more, "more is", "more are"));
+        let message = format!(
+            "{} in the summary and the artifacts of the run",
+            counted(more, "more annotation is", "more annotations are")
+        );
         out.push_str(
             &Command { level: Level::Note, place: None, title: "genti".to_owned(), message }.render(),
         );
@@ -57,7 +59,7 @@ pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
 /// One annotation.
 struct Command {
     level: Level,
-    /// Properties that say where, escaped.
+    /// Escaped properties with file and position.
     place: Option<String>,
     title: String,
     message: String,
@@ -76,7 +78,7 @@ impl Command {
 }
 
 fn of_finding(finding: &Finding, base: &RelPath) -> Command {
-    let mut message = finding.message.clone();
+    let mut message = finding.message.to_string();
     if let Place::Subject(subject) = &finding.place {
         message = format!("{subject}: {message}");
     } else if place(&finding.place, base).is_none() {
@@ -89,18 +91,18 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Command {
     Command {
         level: finding.level,
         place: place(finding.shown_at(), base),
-        title: finding.rule.clone(),
+        title: finding.rule.to_string(),
         message,
     }
 }
 
 fn place(place: &Place, base: &RelPath) -> Option<String> {
-    // A generated file is in no checkout.
+    // Generated files are not part of the checkout.
     let path = base.resolve(place.path().filter(|path| split_out_dir(path).is_none())?)?;
     let mut properties = format!("file={}", property(&name(&path)));
     if let Some(range) = place.range() {
-        // The end is the first position behind it. GitHub takes columns for one line only, and none that is before the
-        // first.
+        // The end of a range is exclusive. GitHub accepts columns only if the range is within one line, and no end before
+        // the start.
         let (start, end) = (range.start, range.end);
         let last = if end.column <= 1 && end.line > start.line { end.line - 1 } else { end.line };
         properties.push_str(&format!(",line={},endLine={last}", start.line));
@@ -111,7 +113,7 @@ fn place(place: &Place, base: &RelPath) -> Option<String> {
     Some(properties)
 }
 
-/// `path` as it is, if a command can hold it; else as it is written in all artifacts.
+/// Returns `path` verbatim if that is safe in a command, else escaped as in artifacts.
 fn name(path: &RelPath) -> String {
     match std::str::from_utf8(path.as_bytes()) {
         Ok(name) if visible(name) == name => name.to_owned(),
@@ -119,41 +121,41 @@ fn name(path: &RelPath) -> String {
     }
 }
 
-/// What fails a gate beside findings.
+/// Annotations for reasons to fail other than findings.
 fn of_gate(run: &Finished) -> Vec<Command> {
     let level = if run.run.end.is_pass() { Level::Warning } else { Level::Error };
     let mut commands = Vec::new();
-    let mut say = |count: usize, one: &str, many: &str, how: &str| {
+    let mut annotate = |count: usize, one: &str, many: &str, how: &str| {
         if count > 0 {
             let message = format!("{}: {how}", counted(count, one, many));
             commands.push(Command { level, place: None, title: "genti".to_owned(), message });
         }
     };
     let stale = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).count();
-    say(
+    annotate(
         stale,
         "baseline entry is stale",
         "baseline entries are stale",
-        "`cargo genti baseline update` drops what is fixed",
+        "run `cargo genti baseline update` to drop stale entries",
     );
     let orphans = run.report.golden_orphans.len();
-    say(
+    annotate(
         orphans,
-        "golden file is printed by nothing any more",
-        "golden files are printed by nothing any more",
-        "`cargo genti run --bless --remove-orphans` removes them",
+        "golden file is no longer produced by any tool",
+        "golden files are no longer produced by any tool",
+        "run `cargo genti run --bless --remove-orphans` to remove them",
     );
     commands
 }
 
-/// What stands behind the second `::`.
+/// Escapes `text` for the message of a command, after the second `::`.
 fn data(text: &str) -> String {
     let text = visible(text).replace('%', "%25").replace('\n', "%0A");
-    // The older form of a command is looked for everywhere in a line.
+    // The runner recognizes the older `##[…]` commands anywhere in a line.
     without_hash_commands(&text, BROKEN).into_owned()
 }
 
-/// The value of a property.
+/// Escapes `text` for the value of a property.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -163,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_ends_a_command_or_begins_another() {
+    fn hostile_text_neither_ends_nor_begins_a_command() {
         let hostile = "a\r\n::error::b\u{85}%0A::stop-commands::x\n##[error]c,line=1 ##vso[task.complete]";
         for text in [data(hostile), property(hostile)] {
             assert!(!text.contains(['\n', '\r', '\u{85}']), "{text}");

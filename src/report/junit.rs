@@ -1,11 +1,12 @@
-//! JUnit, for test reports: a suite for each tool.
+//! JUnit XML for test reports, with one suite per tool.
 //!
-//! A case for each unit that is clean, for each finding, and for each unit without a verdict: what is new fails, what
-//! is accepted or suppressed is skipped, what has no verdict is an error. A test target that ran no test is no case. What a
-//! tool looked at is a property of its suite. No time and no UUID is in it, and names do
-//! not hold lines, so that a case is the same one tomorrow.
+//! There is a case for each clean unit, each finding, and each unit without a result. New findings fail, accepted and
+//! suppressed ones are skipped, and a unit without a result is an error. Test targets that ran no tests are left out. The
+//! census of a tool is a property of its suite. There are no times, UUIDs or line numbers in names, so a case keeps its
+//! name from run to run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
@@ -14,36 +15,60 @@ use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
 use super::text::{inert, visible};
 use crate::model::census::{OfTarget, TestTotals};
 use crate::model::finding::{Place, State};
+use crate::model::halt::{Halt, PER_FINDING, until};
 use crate::model::tool::Leaky;
 
-/// Renders `run`.
-pub(super) fn render(run: &Finished, tasks: &Tasks) -> Vec<u8> {
+/// Writes `run`. Cases that are not made because `halt` is due are missing.
+pub(super) fn write(run: &Finished, tasks: &Tasks, halt: &dyn Halt, out: &mut dyn Write) -> io::Result<()> {
     let mut report = Report::new("genti");
-    report.add_test_suites(run.tools().map(|(tool, outcome)| suite(run, tasks, tool, outcome)));
-    let mut bytes = Vec::new();
-    // Writing to memory does not fail.
-    let _ = report.serialize(&mut bytes);
-    bytes
+    report.add_test_suites(run.tools().map(|(tool, outcome)| suite(run, tasks, tool, outcome, halt)));
+    // It makes an error of its own of that of the writer, which is told from the others by what it is.
+    let mut error = Ok(());
+    let written = report.serialize(Keep { out, error: &mut error });
+    error?;
+    written.map_err(io::Error::other)
 }
 
-fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> TestSuite {
+/// Writes to `out`, and keeps the error.
+struct Keep<'a> {
+    out: &'a mut dyn Write,
+    error: &'a mut io::Result<()>,
+}
+
+impl Write for Keep<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes).map_err(|error| {
+            let kind = error.kind();
+            *self.error = Err(error);
+            kind.into()
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport, halt: &dyn Halt) -> TestSuite {
     let mut suite = TestSuite::new(legal(&tool.name));
     let facts = census::of_tool(run, tool, outcome).join(", ");
     if !facts.is_empty() {
         suite.add_property(("looked at", legal(&facts).as_str()));
     }
-    let mut times: BTreeMap<String, u32> = BTreeMap::new();
-    for finding in run.report.findings.iter().filter(|finding| finding.tools.first() == Some(&tool.name)) {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    let is_own = |finding: &&Finding| finding.tools.first().is_some_and(|first| *first == tool.name);
+    let own = run.report.findings.iter().filter(is_own);
+    for finding in until(halt, own, |_| PER_FINDING) {
         let mut name = name(finding);
-        let time = times.entry(name.clone()).or_default();
-        *time += 1;
-        if *time > 1 {
-            name.push_str(&format!(" #{time}"));
+        let count = counts.entry(name.clone()).or_default();
+        *count += 1;
+        if *count > 1 {
+            name.push_str(&format!(" #{count}"));
         }
         suite.add_test_case(case(finding, &name));
     }
     let empty = Empty::of(outcome);
-    for task in tasks.of(&tool.name) {
+    for task in until(halt, tasks.of(&tool.name), |_| PER_FINDING) {
         let status = match task.status.as_str() {
             "clean" if empty.has(&task.unit) => continue,
             "clean" => TestCaseStatus::success(),
@@ -64,11 +89,11 @@ fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport) -> Te
     suite
 }
 
-/// The units that ran no test: they are no cases, because nothing passed there.
+/// Units that ran no tests. They have no case, because nothing passed there.
 enum Empty<'a> {
-    /// All of them.
+    /// All units of the tool.
     All,
-    /// Those with one of these roots.
+    /// Units with one of these target roots.
     Roots(BTreeSet<&'a str>),
 }
 
@@ -103,7 +128,7 @@ fn of_unit(tool: &Tool, unit: &str, status: TestCaseStatus) -> TestCase {
     case
 }
 
-/// What stays the same when lines move.
+/// Name of the case, which does not change when lines move.
 fn name(finding: &Finding) -> String {
     let scope = if finding.scope.is_empty() { String::new() } else { format!(" in {}", finding.scope) };
     format!("{}{scope} ({})", finding.rule, finding.id)
@@ -145,7 +170,7 @@ fn because(what: &str, finding: &Finding) -> String {
     format!("{what}{reason}{owner}")
 }
 
-/// The finding as text: its place, what it says, and what the tool says beside.
+/// The finding as text: place, message and related messages.
 fn description(finding: &Finding) -> String {
     let place = finding.shown_at();
     let at = place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
@@ -158,7 +183,7 @@ fn description(finding: &Finding) -> String {
     text
 }
 
-/// `text` without what no XML may hold, not even escaped, and what a log would take for a command.
+/// Replaces characters that XML forbids even if escaped, and text that CI services would treat as a command in a log.
 fn legal(text: &str) -> String {
     let text = visible(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
     inert(&text).into_owned()
@@ -169,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_left_that_no_xml_may_hold() {
+    fn every_character_becomes_legal_in_xml() {
         let all: String = (0..0x11_0000).filter_map(char::from_u32).collect();
         let is_legal = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
         assert!(legal(&all).chars().all(is_legal));

@@ -1,6 +1,6 @@
-//! Where tools and rules are explained on the web.
+//! Links to web pages about tools and rules.
 
-/// The page about the tool `name`: that of a built-in one, else of this program, which ran it.
+/// Returns the page about the tool `name`. For tools that are not built in, this is the page of genti.
 pub fn tool(name: &str) -> &'static str {
     match name {
         "audit" => "https://rustsec.org/",
@@ -17,8 +17,8 @@ pub fn tool(name: &str) -> &'static str {
     }
 }
 
-/// The page about `rule` of the namespace `ns`, where there is one whose address follows from its name. What is
-/// given comes from tools: nothing but the names of lints, error codes and advisories becomes a part of an address.
+/// Returns the page about `rule` of the namespace `ns`, if its URL follows from the name. Rules come from tools and are
+/// not trusted: only valid names of lints, error codes and advisories become part of a URL.
 pub fn rule(ns: &str, rule: &str) -> Option<String> {
     let is_name = |text: &str| {
         !text.is_empty()
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_has_a_page_and_what_is_odd_has_none() {
+    fn only_well_formed_rules_have_a_page() {
         for (ns, name, end) in [
             ("clippy", "clippy::len_zero", "index.html#len_zero"),
             ("rustdoc", "rustdoc::broken_intra_doc_links", "lints.html#broken-intra-doc-links"),

@@ -1,7 +1,7 @@
-//! Markdown, for the summary of a CI job or a comment: the verdict, the tools, and what is new.
+//! Markdown for the summary of a CI job or a comment: the verdict, the tools, and the new findings.
 //!
-//! What tools say stands in code, where it is text and nothing else: it mentions nobody and renders nothing. A summary
-//! has at most [`MOST_BYTES`]; what does not fit is counted.
+//! Text from tools is put into code spans and blocks, so it mentions nobody and is not rendered. A summary has at most
+//! [`MOST_BYTES`]; findings that do not fit are counted.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ use crate::model::sources::Sources;
 use crate::model::style::{FORMER_STYLE, Migration};
 use crate::model::tool::Leaky;
 
-/// GitHub refuses a summary of more than 1 MiB; this leaves room for those of other steps.
+/// Maximum size of a summary. GitHub rejects more than 1 MiB, and this leaves room for the summaries of other steps.
 const MOST_BYTES: usize = 512 * 1024;
-/// Findings that are shown with their source.
+/// Maximum number of findings with a source excerpt.
 const MOST_SHOWN: usize = 50;
-/// Rules that are counted.
+/// Maximum number of rules in the table of rules.
 const MOST_RULES: usize = 20;
-/// Reasons and entries of one kind.
+/// Maximum number of items in other lists.
 const MOST: usize = 20;
 
-/// Renders `run`, with the sources that there are.
+/// Renders `run`, with excerpts from `sources`.
 pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     let new: Vec<_> = run.report.findings.iter().filter(|finding| finding.state == State::New).collect();
     let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
@@ -42,16 +42,16 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// The end in a few words.
+/// Status and number of new findings, for the title.
 fn verdict(run: &Finished, new: usize) -> String {
     let new = match new {
-        0 => "nothing new".to_owned(),
+        0 => "no new findings".to_owned(),
         new => counted(new, "new finding", "new findings"),
     };
     format!("{}, {new}", code(&run.run.end.status).trim_matches('`'))
 }
 
-/// The tools; a column is there if some tool has any.
+/// Table of tools. A column is left out if it is zero for all tools.
 fn tools(run: &Finished, out: &mut String) {
     let rows: Vec<_> = run
         .tools()
@@ -61,13 +61,13 @@ fn tools(run: &Finished, out: &mut String) {
         let ToolReport { new, unchanged, updated, suppressed, fixed, unknown, .. } = *report;
         [new, unchanged + updated, suppressed, fixed, unknown]
     };
-    let names = ["new", "accepted", "suppressed", "fixed", "not looked at"];
+    let names = ["new", "accepted", "suppressed", "fixed", "unknown"];
     let has = |column: &usize| rows.iter().any(|(_, report)| counts(report)[*column] > 0);
     let columns: Vec<_> = (0..names.len()).filter(has).collect();
     let heads: String = columns.iter().map(|&column| format!(" {} |", names[column])).collect();
     let rule = " ---: |".repeat(columns.len());
     let has_census = rows.iter().any(|(tool, report)| !census::of_tool(run, tool, report).is_empty());
-    let (head, line) = if has_census { (" looked at |", " --- |") } else { ("", "") };
+    let (head, line) = if has_census { (" checked |", " --- |") } else { ("", "") };
     out.push_str(&format!("| verdict | tool |{heads}{head}\n| --- | --- |{rule}{line}\n"));
     for (tool, report) in rows {
         let optional = if tool.required { "" } else { " (optional)" };
@@ -76,29 +76,29 @@ fn tools(run: &Finished, out: &mut String) {
             count => format!(" {count} |"),
         };
         let cells: String = columns.iter().map(cell).collect();
-        let looked_at = match has_census {
+        let checked = match has_census {
             true => {
                 format!(" {} |", inert(&census::of_tool(run, tool, report).join(", ")).replace('|', "\\|"))
             }
             false => String::new(),
         };
         let verdict = report.verdict.as_str();
-        out.push_str(&format!("| {verdict} | {}{optional} |{cells}{looked_at}\n", code(&tool.name)));
+        out.push_str(&format!("| {verdict} | {}{optional} |{cells}{checked}\n", code(&tool.name)));
     }
     out.push('\n');
 }
 
-/// New findings of a changed style edition.
+/// New findings because the style edition changed.
 fn migrations(run: &Finished, out: &mut String) {
     for (_, report) in run.tools() {
         let Some(Migration { files, findings }) = &report.migration else { continue };
         out.push_str(&format!(
-            "Style edition changed: {findings} new findings in {files} files are formatted as style edition {FORMER_STYLE} wants.\n\n"
+            "Style edition changed: {findings} new findings in {files} files that are still formatted in style edition {FORMER_STYLE}.\n\n"
         ));
     }
 }
 
-/// What has no verdict, and why. One reason may hold for many units.
+/// Units without a result, grouped by reason.
 fn gaps(run: &Finished, out: &mut String) {
     let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for (tool, report) in run.tools() {
@@ -109,7 +109,7 @@ fn gaps(run: &Finished, out: &mut String) {
     if reasons.is_empty() {
         return;
     }
-    out.push_str("### No verdict\n\n");
+    out.push_str("### Incomplete\n\n");
     for ((tool, reason), units) in reasons.iter().take(MOST) {
         let of = match units.as_slice() {
             ["."] => String::new(),
@@ -121,7 +121,7 @@ fn gaps(run: &Finished, out: &mut String) {
     more(reasons.len(), MOST, out);
 }
 
-/// Messages of tools that are no findings.
+/// Messages of tools that are not findings.
 fn notices(run: &Finished, out: &mut String) {
     let of = |(tool, report): (&'_ _, &'_ ToolReport)| {
         let tool: &super::finished::Tool = tool;
@@ -137,7 +137,7 @@ fn notices(run: &Finished, out: &mut String) {
     more(lines.len(), MOST, out);
 }
 
-/// What passed and left something running.
+/// Units that passed but left a process running.
 fn leaks(run: &Finished, out: &mut String) {
     let leaky = run.tools().flat_map(|(tool, report)| report.leaky.iter().map(|who| (&tool.name, who)));
     let leaky: Vec<_> = leaky.collect();
@@ -184,7 +184,7 @@ fn findings(new: &[&Finding], sources: &Sources, out: &mut String) {
     more(new.len(), shown, out);
 }
 
-/// An item of the list, with the source below it.
+/// List item for a finding, with a source excerpt below.
 fn finding(finding: &Finding, sources: Option<&Sources>) -> String {
     let place = finding.shown_at();
     let at = place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));
@@ -209,20 +209,20 @@ fn gone(run: &Finished, out: &mut String) {
     if stale.is_empty() && run.report.golden_orphans.is_empty() {
         return;
     }
-    out.push_str("### Fixed\n\n");
+    out.push_str("### Stale\n\n");
     for gone in stale.iter().take(MOST) {
         let scope = if gone.scope.is_empty() { String::new() } else { format!(" in {}", gone.scope) };
         let entry = format!("{}{scope}: {}: {}", gone.site.name(), gone.rule, gone.message);
-        out.push_str(&format!("- still in the baseline: {}\n", code(&entry)));
+        out.push_str(&format!("- baseline entry: {}\n", code(&entry)));
     }
     more(stale.len(), MOST, out);
     for path in run.report.golden_orphans.iter().take(MOST) {
-        out.push_str(&format!("- golden file that nothing prints any more: {}\n", code(path)));
+        out.push_str(&format!("- golden file that no tool produces any more: {}\n", code(path)));
     }
     more(run.report.golden_orphans.len(), MOST, out);
 }
 
-/// What no tool looked at, in a line.
+/// Summary of the blind spots, on one line.
 fn not_checked(run: &Finished, out: &mut String) {
     let spots = run.report.blind_spots.as_deref().unwrap_or_default();
     if let Some(summary) = blind_spots::summary(spots) {
@@ -231,7 +231,7 @@ fn not_checked(run: &Finished, out: &mut String) {
 }
 
 fn footer(run: &Finished) -> String {
-    let part = if run.run.selection.whole { "" } else { "; only a part was looked at" };
+    let part = if run.run.selection.whole { "" } else { "; partial run" };
     let tasks = run.task_count();
     format!(
         "{}, graph {}{part}\n",
@@ -256,17 +256,17 @@ fn linked(ns: &str, rule: &str) -> String {
     }
 }
 
-/// `text` as a span of code on one line, also in a table.
+/// Formats `text` as a code span on one line that is also valid in a table.
 fn code(text: &str) -> String {
     let text = inert(&visible_line(text)).replace('|', "\\|");
     let fence = "`".repeat(longest_run(&text) + 1);
-    // A space keeps backticks at the ends apart from the fence, and an empty span from being none.
+    // A space separates backticks at the ends from the fence, and makes an empty span valid.
     let is_bare = text.is_empty() || text.starts_with(['`', ' ']) || text.ends_with(['`', ' ', '\\']);
     let pad = if is_bare { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// `text` as a block of code in an item of a list.
+/// Formats `text` as a code block in a list item.
 fn fenced(text: &str) -> String {
     let fence = "`".repeat(longest_run(text).max(2) + 1);
     let text = inert(&visible(text)).trim_end().replace('\n', "\n  ");
@@ -282,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_is_fenced_by_more_backticks_than_it_holds() {
+    fn the_fence_has_more_backticks_than_the_code() {
         assert_eq!(code("plain"), "`plain`");
         assert_eq!(code("a `b` c"), "``a `b` c``");
         assert_eq!(code("`b`"), "`` `b` ``");

@@ -1,7 +1,8 @@
-//! An [`Outcome`] or a [`Plan`] → the bytes of an artifact. Pure, and canonical: sorted keys, stable lists, no
-//! floats, `/` paths, a newline at the end. Knows nothing of where they are written.
+//! Turns an [`Outcome`] or a [`Plan`] into the bytes of an artifact, and artifacts into reports.
 //!
-//! And the other way round: artifacts → a [`Finished`] run → a report in some [`Format`], the same bytes each time.
+//! Artifacts are canonical: sorted keys, stable lists, no floats, `/` in paths, a newline at the end. Reading them back
+//! gives a [`Finished`] run, which is rendered in any [`Format`], with the same bytes each time. Everything here is pure
+//! and does not know where the bytes are written.
 
 pub mod blind_spots;
 mod canonical;
@@ -16,6 +17,7 @@ mod html;
 mod junit;
 pub mod links;
 mod markdown;
+mod of_outcome;
 mod plan;
 mod run;
 mod sarif;
@@ -25,23 +27,27 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod until;
 
+use std::io::{self, Write};
 use std::str::FromStr;
 
 pub use self::difference::{Difference, difference};
-use self::finished::{Finished, ReadError, Tasks};
+use self::finished::{Finished, ReadError, Report, Tasks};
 pub use self::github::render as github;
 pub use self::html::html;
 pub use self::markdown::render as markdown;
 pub use self::strict::Violation;
 pub use self::tasks::TasksDraft;
+pub use self::until::{Until, is_halt};
+use crate::model::halt::{Halt, Latch};
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 
-/// The version of every artifact's schema. Fields are added, never changed.
+/// Schema version of all artifacts. Fields may be added but never change.
 pub const SCHEMA: u32 = 1;
 
 /// The three artifacts of a run.
@@ -51,70 +57,77 @@ pub struct Artifacts {
     pub run: Vec<u8>,
     /// `report.json`: findings, states and verdicts.
     pub report: Vec<u8>,
-    /// `tasks.jsonl`: one line a batch and a task, in plan order.
+    /// `tasks.jsonl`: one line per batch and per task, in plan order.
     pub tasks: Vec<u8>,
 }
 
 impl Artifacts {
-    /// Renders `outcome`. `with_timing` is false where two runs must not differ in a single byte.
+    /// Renders `outcome`. Without timing, two identical runs give identical bytes.
     pub fn of(workspace: &Workspace, outcome: &Outcome, with_timing: bool) -> Self {
-        let Draft { run, report, tasks } = Draft::of(workspace, outcome, with_timing);
-        Self { run, report, tasks: tasks.bytes() }
+        let mut outcome = outcome.clone();
+        let Draft { run, report, tasks, .. } = Draft::of(workspace, &mut outcome, with_timing);
+        Self { run, report: report.bytes(), tasks: tasks.bytes() }
     }
 
-    /// The names and bytes, in the order in which they are put in place: `run.json` last, so that where it is of
-    /// this run, the others are too.
+    /// Names and contents, in the order in which they are put in place. `run.json` comes last: if it belongs to this
+    /// run, so do the others.
     pub fn files(&self) -> [(&'static str, &[u8]); 3] {
         [("tasks.jsonl", &self.tasks), ("report.json", &self.report), ("run.json", &self.run)]
     }
 }
 
-/// The artifacts of an outcome, but `tasks.jsonl` not made yet: of a hundred thousand tasks, it takes more memory than all
-/// else.
+/// The artifacts of an outcome, ready to be written. `report.json` and `tasks.jsonl` are streamed because with a hundred
+/// thousand findings or tasks they would need more memory than everything else.
 #[derive(Debug)]
 pub struct Draft<'a> {
+    /// The outcome, without its findings.
+    pub outcome: &'a Outcome,
     /// `run.json`.
     pub run: Vec<u8>,
     /// `report.json`.
-    pub report: Vec<u8>,
+    pub report: Report,
     /// `tasks.jsonl`.
     pub tasks: TasksDraft<'a>,
 }
 
 impl<'a> Draft<'a> {
-    /// Of `outcome`. `with_timing` is false where two runs must not differ in a single byte.
-    pub fn of(workspace: &'a Workspace, outcome: &'a Outcome, with_timing: bool) -> Self {
+    /// Prepares the artifacts of `outcome` and takes its findings. Without timing, two identical runs give identical
+    /// bytes.
+    pub fn of(workspace: &'a Workspace, outcome: &'a mut Outcome, with_timing: bool) -> Self {
+        let report = Report::take(outcome);
+        let outcome: &'a Outcome = outcome;
         Self {
+            outcome,
             run: run::render(workspace, outcome),
-            report: findings::render(outcome),
+            report,
             tasks: TasksDraft::new(workspace, outcome, with_timing),
         }
     }
 }
 
-/// A report for other programs, or for other places than the terminal.
+/// Format of a report that is not meant for the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Format {
-    /// `report.json`, as it is.
+    /// `report.json`, unchanged.
     Json,
-    /// SARIF 2.1.0, for code scanning.
+    /// SARIF 2.1.0 for code scanning.
     Sarif,
-    /// JUnit's XML, for test reports.
+    /// JUnit XML for test reports.
     Junit,
-    /// For the summary of a CI job, or a comment.
+    /// Markdown for the summary of a CI job or a comment.
     Markdown,
-    /// Annotations of GitHub Actions.
+    /// Annotations for GitHub Actions.
     Github,
-    /// A page, complete in itself.
+    /// A self-contained HTML page.
     Html,
 }
 
 impl Format {
-    /// All of them.
+    /// Every format.
     pub const ALL: [Self; 6] =
         [Self::Json, Self::Sarif, Self::Junit, Self::Markdown, Self::Github, Self::Html];
 
-    /// As written on the command line.
+    /// Name of the format on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -133,73 +146,100 @@ impl FromStr for Format {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let names = Self::ALL.map(Self::as_str).join(", ");
         let format = Self::ALL.into_iter().find(|format| format.as_str() == text);
-        format.ok_or_else(|| format!("`{text}` is no format of a report; there are {names}"))
+        format.ok_or_else(|| format!("unknown report format `{text}`, expected one of {names}"))
     }
 }
 
-/// What reports know beside the artifacts.
+/// Context of a report that is not in the artifacts.
 #[derive(Clone, Debug, Default)]
 pub struct Around {
-    /// The sources that findings are in, as far as they are at hand.
+    /// Source files with findings, as far as they are available.
     pub sources: Sources,
-    /// Where the workspace lies below the top of its repository.
+    /// Path of the workspace below the root of its repository.
     pub base: RelPath,
-    /// Whether it lies in a repository.
+    /// Whether the workspace is in a repository.
     pub in_repository: bool,
 }
 
-/// A report.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rendered {
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// What the reader of the report will not see: what was too much for its format.
-    pub notes: Vec<String>,
-}
+/// A report that is rendered while it is written.
+pub struct Rendered<'a>(Box<Make<'a>>);
 
-impl From<Vec<u8>> for Rendered {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self { bytes, notes: Vec::new() }
+type Make<'a> = dyn Fn(&mut dyn Write, &dyn Halt) -> io::Result<Vec<String>> + 'a;
+
+impl<'a> Rendered<'a> {
+    /// Creates a report from a function that writes it. Each call must write the same bytes.
+    pub fn new(write: impl Fn(&mut dyn Write, &dyn Halt) -> io::Result<Vec<String>> + 'a) -> Self {
+        Self(Box::new(write))
+    }
+
+    /// Creates a report whose bytes are in memory.
+    pub fn of_bytes(bytes: Vec<u8>) -> Self {
+        Self::new(move |out, _| out.write_all(&bytes).map(|()| Vec::new()))
+    }
+
+    /// Writes the report. Returns notes about what had to be left out because of limits of the format.
+    ///
+    /// # Errors
+    ///
+    /// If `out` can't be written, or `halt` is due before all of it is: see [`is_halt`].
+    pub fn write(&self, out: &mut dyn Write, halt: &dyn Halt) -> io::Result<Vec<String>> {
+        // What is made while it is written asks by itself only where it takes long to make the next bytes.
+        let latch = Latch::new(halt);
+        let notes = (self.0)(&mut Until::new(&latch, out), &latch)?;
+        latch.check().map_err(io::Error::other)?;
+        Ok(notes)
     }
 }
 
-/// Gives what is in `tasks.jsonl`, read when it is asked for the first time.
+/// Returns the content of `tasks.jsonl`, which is read on the first call.
 pub type ReadTasks<'a> = dyn Fn() -> Result<&'a Tasks, ReadError> + 'a;
 
-/// The report of a run in this format: the same bytes for the same artifacts and surroundings. `report` is `report.json`,
-/// and `tasks` reads `tasks.jsonl`, for formats that show each task.
+/// Renders `run` in `format`. The same artifacts and the same context give the same bytes. `tasks` is called only for
+/// formats that show individual tasks.
 ///
 /// # Errors
 ///
-/// If that can't be read.
-pub fn render(
+/// If `tasks` fails.
+pub fn render<'a>(
     format: Format,
-    report: &[u8],
-    run: &Finished,
-    tasks: &ReadTasks<'_>,
-    around: &Around,
-) -> Result<Rendered, ReadError> {
+    run: &'a Finished,
+    tasks: &ReadTasks<'a>,
+    around: &'a Around,
+) -> Result<Rendered<'a>, ReadError> {
     Ok(match format {
-        Format::Json => report.to_vec().into(),
-        Format::Sarif => sarif::render(run, &around.base),
-        Format::Junit => junit::render(run, tasks()?).into(),
-        Format::Markdown => markdown(run, &around.sources).into(),
-        Format::Github => github(run, &around.base).into(),
-        Format::Html => html(run, tasks()?, &around.sources).into(),
+        Format::Json => Rendered::new(|out, _| run.report.write(out).map(|()| Vec::new())),
+        Format::Sarif => Rendered::new(|out, _| sarif::write(run, &around.base, out)),
+        Format::Junit => {
+            let tasks = tasks()?;
+            Rendered::new(|out, halt| junit::write(run, tasks, halt, out).map(|()| Vec::new()))
+        }
+        Format::Markdown => Rendered::of_bytes(markdown(run, &around.sources)),
+        Format::Github => Rendered::of_bytes(github(run, &around.base)),
+        Format::Html => {
+            let tasks = tasks()?;
+            Rendered::new(|out, halt| {
+                let page = html::until(run, tasks, &around.sources, halt).map_err(io::Error::other)?;
+                out.write_all(&page).map(|()| Vec::new())
+            })
+        }
     })
 }
 
-/// What `run.json` says of a run before it is run: policy, selection, ids.
+/// The part of `run.json` that is known before the run: policy, selection and ids.
 pub fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, serde_json::Value> {
     run::planned(workspace, plan)
 }
 
-/// `plan --format json`.
-pub fn plan_json(workspace: &Workspace, plan: &Plan) -> Vec<u8> {
-    plan::render(workspace, plan)
+/// Writes the output of `plan --format json`.
+///
+/// # Errors
+///
+/// If `out` can't be written.
+pub fn plan_json(workspace: &Workspace, plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
+    plan::write(workspace, plan, out)
 }
 
-/// `plan --format dot`.
+/// Renders the output of `plan --format dot`.
 pub fn plan_dot(plan: &Plan) -> String {
     dot::render(plan)
 }

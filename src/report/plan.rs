@@ -1,49 +1,72 @@
-//! `plan --format json`: the same facts as `run.json` before a run, with every task.
+//! `plan --format json`: like `run.json` before a run, but with every task.
 
-use serde_json::{Value, json};
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
 
 use super::{SCHEMA, canonical, run};
-use crate::model::task::{Plan, TaskIx};
+use crate::model::task::{Plan, PlannedBatch, Step, TaskIx};
 use crate::model::workspace::Workspace;
 
-pub(super) fn render(workspace: &Workspace, plan: &Plan) -> Vec<u8> {
+/// Streams the plan, because there may be a million tasks and as many batches.
+pub(super) fn write(workspace: &Workspace, plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     let graph = &plan.graph;
-    let batches: Vec<_> = (0..)
-        .zip(&plan.batches)
-        .map(|(rank, batch): (u32, _)| {
-            let steps: Vec<_> = batch
-                .steps
-                .iter()
-                .map(|step| {
-                    let tasks: Vec<_> = step
-                        .tasks
-                        .iter()
-                        .map(|&at| task(workspace, plan, at))
-                        .collect();
-                    let tool = graph.tool(step.tool);
-                    json!({ "lane": tool.lane, "tasks": tasks, "tool": tool.name })
-                })
-                .collect();
-            json!({ "batch_id": batch.id.to_string(), "class": batch.class, "rank": rank, "risk": batch.risk, "steps": steps })
-        })
-        .collect();
     let compares: Vec<_> = graph
         .tools
         .iter()
         .zip(&graph.compares)
         .map(|(tool, id)| json!({ "task_id": id.to_string(), "tool": tool.name }))
         .collect();
-    let mut value = run::policy(plan);
-    value.extend([
+    let mut values = run::policy(plan);
+    values.extend([
         ("batch_id".to_owned(), json!(plan.batch_id.to_string())),
-        ("batches".to_owned(), json!(batches)),
         ("compare".to_owned(), json!(compares)),
         ("graph_hash".to_owned(), json!(graph.hash.to_string())),
         ("report".to_owned(), json!({ "task_id": graph.report.to_string() })),
         ("schema".to_owned(), json!(SCHEMA)),
         ("selection".to_owned(), run::selection(workspace, plan)),
     ]);
-    canonical::to_bytes(&Value::Object(value))
+    let batches = |list: &mut canonical::Items<'_, '_>| {
+        (0..).zip(&plan.batches).try_for_each(|(rank, batch)| self::batch(workspace, plan, rank, batch, list))
+    };
+    canonical::write_document(out, usize::MAX, &values, &[("batches", &batches)])
+}
+
+fn batch(
+    workspace: &Workspace,
+    plan: &Plan,
+    rank: u32,
+    batch: &PlannedBatch,
+    list: &mut canonical::Items<'_, '_>,
+) -> io::Result<()> {
+    let values = fields([
+        ("batch_id", json!(batch.id.to_string())),
+        ("class", json!(batch.class)),
+        ("rank", json!(rank)),
+        ("risk", json!(batch.risk)),
+    ]);
+    let steps = |list: &mut canonical::Items<'_, '_>| {
+        batch.steps.iter().try_for_each(|step| self::step(workspace, plan, step, list))
+    };
+    list.object(&values, &[("steps", &steps)])
+}
+
+fn step(
+    workspace: &Workspace,
+    plan: &Plan,
+    step: &Step,
+    list: &mut canonical::Items<'_, '_>,
+) -> io::Result<()> {
+    let tool = plan.graph.tool(step.tool);
+    let values = fields([("lane", json!(tool.lane)), ("tool", json!(tool.name))]);
+    let tasks = |list: &mut canonical::Items<'_, '_>| {
+        step.tasks.iter().try_for_each(|&at| list.push(&task(workspace, plan, at)))
+    };
+    list.object(&values, &[("tasks", &tasks)])
+}
+
+fn fields<const LEN: usize>(fields: [(&str, Value); LEN]) -> Map<String, Value> {
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn task(workspace: &Workspace, plan: &Plan, at: TaskIx) -> Value {

@@ -1,4 +1,7 @@
-//! `run.json`: no time, no host, no parallelism, no cache state, no digest of a binary.
+//! `run.json`: policy, selection, tools and batches of a run.
+//!
+//! It contains nothing that differs between identical runs: no times, host, parallelism, cache state or digests of
+//! binaries.
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -29,7 +32,7 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
     canonical::to_bytes(&Value::Object(run))
 }
 
-/// What is known of a run before it is run.
+/// The part of `run.json` that is known before the run.
 pub(super) fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, Value> {
     let batches: Vec<_> = plan
         .batches
@@ -78,7 +81,7 @@ fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> 
     object
 }
 
-/// The policy, flat, as it stands in `run.json` and in a plan. Durations in milliseconds.
+/// The fields of the policy in `run.json` and in a plan. Durations are in milliseconds.
 pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
     let millis = |cap: Option<std::time::Duration>| cap.map(|cap| cap.as_millis() as u64);
     let policy = &plan.policy;

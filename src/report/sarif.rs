@@ -1,61 +1,81 @@
-//! SARIF 2.1.0, for code scanning: one run per tool.
+//! SARIF 2.1.0 for code scanning, with one run per tool.
 //!
-//! No time, no GUID, no command line and no absolute path is in it, so that the same run is the same bytes. Findings
-//! that are no more have no results: GitHub takes every result for one that is there. Nor does it take results without
-//! a place: those about no file stand at the manifest of the workspace, with what they are about as logical location; a
-//! failed test stands where it failed.
+//! There are no times, GUIDs, command lines or absolute paths, so the same run gives the same bytes. Fixed findings have no
+//! result, because GitHub treats every result as an open finding. GitHub also requires a place for each result: a failed
+//! test is placed where it failed, and other findings that are not in a file are placed at the manifest of the workspace,
+//! with their subject as logical location.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::finished::{Finding, Finished, Tool, ToolReport};
-use super::text::counted;
-use super::{Rendered, canonical, links};
+use super::text::{counted, number};
+use super::{canonical, links};
 use crate::model::digest::Digest;
 use crate::model::finding::{Fix, Place, Range, Related, State};
 use crate::model::generated::split_out_dir;
 use crate::model::outcome::Verdict;
 use crate::model::path::RelPath;
+use crate::model::text::Text;
 use crate::model::tool::Leaky;
 
-/// What GitHub takes: runs in a file.
+/// Maximum number of runs per file that GitHub accepts.
 const MOST_RUNS: usize = 20;
-/// Results in a run.
+/// Maximum number of results per run that GitHub accepts.
 const MOST_RESULTS: usize = 25_000;
-/// Bytes of a file when compressed.
+/// Maximum size of a compressed file that GitHub accepts.
 const MOST_BYTES: usize = 10_000_000;
 
-/// What stands for the top of the repository.
+/// Base id for the root of the repository.
 const ROOT: &str = "%SRCROOT%";
-/// Where findings stand that are about no file.
+/// Place of findings that are not in a file.
 const MANIFEST: &str = "Cargo.toml";
 
-/// Stays as it is in the path of an address.
+/// Bytes to escape in the path of a URI.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Renders `run`, whose workspace lies at `base` below the top of its repository.
-pub(super) fn render(run: &Finished, base: &RelPath) -> Rendered {
+/// Streams the report of `run`. `base` is the path of the workspace below the root of its repository. Returns notes about
+/// limits of GitHub that the report exceeds.
+pub(super) fn write(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<Vec<String>> {
+    let mut counting = Counting { out, count: 0 };
+    let mut notes = write_log(run, base, &mut counting)?;
+    if counting.count > MOST_BYTES
+        && let Some(size) = too_large(run, base)?
+    {
+        notes.push(format!(
+            "the compressed SARIF file has {:.1} MB, and GitHub accepts at most {} MB",
+            size as f64 / 1e6,
+            MOST_BYTES / 1_000_000
+        ));
+    }
+    Ok(notes)
+}
+
+fn write_log(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<Vec<String>> {
     let mut notes = Vec::new();
     if !run.run.selection.whole {
         notes.push(
-            "only a part was looked at: code scanning takes what is not in the file for fixed".to_owned(),
+            "this is a partial run, and code scanning treats findings that are not in the file as fixed"
+                .to_owned(),
         );
     }
     let mut by_tool: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &run.report.findings {
-        by_tool.entry(finding.tools.first().map_or("", String::as_str)).or_default().push(finding);
+        by_tool.entry(finding.tools.first().map_or("", Text::as_str)).or_default().push(finding);
     }
     let file = File {
         base,
         has_baseline: !run.report.gone.is_empty() || run.report.findings.iter().any(is_accepted),
         has_suppressions: run.report.findings.iter().any(|finding| finding.state == State::Suppressed),
     };
-    // A tool that looked at nothing has nothing to say, and nothing of it is fixed.
+    // A tool that checked nothing has no run, otherwise GitHub would treat its earlier findings as fixed.
     let mut tools: Vec<_> = run
         .tools()
         .map(|(tool, report)| (tool, report, by_tool.remove(tool.name.as_str()).unwrap_or_default()))
@@ -66,34 +86,53 @@ pub(super) fn render(run: &Finished, base: &RelPath) -> Rendered {
         .collect();
     if tools.len() > MOST_RUNS {
         let left_out: Vec<_> = leave_out(&mut tools);
-        notes.push(format!("GitHub takes {MOST_RUNS} tools a file: left out are {}", left_out.join(", ")));
-    }
-    let runs: Vec<_> = tools
-        .into_iter()
-        .map(|(tool, report, findings)| file.run(tool, report, findings, &mut notes))
-        .collect();
-    let log = json!({
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "runs": runs,
-        "version": "2.1.0",
-    });
-    // A line for each result.
-    let bytes = canonical::to_lines(&log, 4);
-    if let Some(size) = too_large(&bytes) {
         notes.push(format!(
-            "the SARIF file has {:.1} MB when compressed, and GitHub takes {} MB",
-            size as f64 / 1e6,
-            MOST_BYTES / 1_000_000
+            "GitHub accepts at most {MOST_RUNS} tools per file; left out: {}",
+            left_out.join(", ")
         ));
     }
-    Rendered { bytes, notes }
+    let notes = RefCell::new(notes);
+    let runs = |list: &mut canonical::Items<'_, '_>| {
+        let mut tools = tools.iter();
+        tools.try_for_each(|(tool, report, findings)| file.run(tool, report, findings, &notes, list))
+    };
+    let values = fields([
+        ("$schema", json!("https://json.schemastore.org/sarif-2.1.0.json")),
+        ("version", json!("2.1.0")),
+    ]);
+    // Each result is on its own line.
+    canonical::write_document(out, 4, &values, &[("runs", &runs)])?;
+    Ok(notes.into_inner())
+}
+
+fn fields<const LEN: usize>(fields: [(&str, Value); LEN]) -> Map<String, Value> {
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// Writer that counts bytes.
+struct Counting<W> {
+    out: W,
+    count: usize,
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.count += written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 fn is_accepted(finding: &Finding) -> bool {
     matches!(finding.state, State::Unchanged | State::Updated)
 }
 
-/// Cuts to what GitHub takes, and names what goes: what has no findings first, from the end.
+/// Removes tools until GitHub accepts the rest, and returns their names. Tools without findings are removed first,
+/// beginning at the end.
 fn leave_out<'a>(tools: &mut Vec<(&'a Tool, &ToolReport, Vec<&Finding>)>) -> Vec<&'a str> {
     let mut left_out = Vec::new();
     while tools.len() > MOST_RUNS {
@@ -104,19 +143,15 @@ fn leave_out<'a>(tools: &mut Vec<(&'a Tool, &ToolReport, Vec<&Finding>)>) -> Vec
     left_out
 }
 
-/// The size when compressed, if it is more than GitHub takes.
-fn too_large(bytes: &[u8]) -> Option<usize> {
-    if bytes.len() <= MOST_BYTES {
-        return None;
-    }
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to memory does not fail.
-    gzip.write_all(bytes).ok()?;
-    let size = gzip.finish().ok()?.len();
-    (size > MOST_BYTES).then_some(size)
+/// Returns the compressed size if GitHub does not accept it.
+fn too_large(run: &Finished, base: &RelPath) -> io::Result<Option<usize>> {
+    let mut gzip = GzEncoder::new(Counting { out: io::sink(), count: 0 }, Compression::default());
+    write_log(run, base, &mut gzip)?;
+    let size = gzip.finish()?.count;
+    Ok((size > MOST_BYTES).then_some(size))
 }
 
-/// What holds for a whole file.
+/// Properties of the whole file.
 struct File<'a> {
     base: &'a RelPath,
     has_baseline: bool,
@@ -128,15 +163,17 @@ impl File<'_> {
         &self,
         tool: &Tool,
         report: &ToolReport,
-        mut findings: Vec<&Finding>,
-        notes: &mut Vec<String>,
-    ) -> Value {
+        findings: &[&Finding],
+        notes: &RefCell<Vec<String>>,
+        list: &mut canonical::Items<'_, '_>,
+    ) -> io::Result<()> {
+        let mut findings = Cow::Borrowed(findings);
         let mut notifications: Vec<_> = report
             .incomplete
             .iter()
             .map(|gap| {
                 let on = if gap.unit == "." { String::new() } else { format!(" on {}", gap.unit) };
-                let text = sentence(&format!("No verdict{on}: {}", gap.reason));
+                let text = sentence(&format!("No result{on}: {}", gap.reason));
                 json!({ "level": "error", "message": { "text": text } })
             })
             .collect();
@@ -152,34 +189,37 @@ impl File<'_> {
         }));
         if findings.len() > MOST_RESULTS {
             let more = findings.len() - MOST_RESULTS;
-            // What is new is kept; then all are in their order again.
+            // Prefer new findings, then restore the order.
             let mut ranked: Vec<_> = findings.iter().copied().enumerate().collect();
             ranked.sort_by_key(|(at, finding)| (finding.state != State::New, *at));
             ranked.truncate(MOST_RESULTS);
             ranked.sort_by_key(|(at, _)| *at);
-            findings = ranked.into_iter().map(|(_, finding)| finding).collect();
+            findings = ranked.into_iter().map(|(_, finding)| finding).collect::<Vec<_>>().into();
             let note = format!(
-                "GitHub takes {MOST_RESULTS} results a tool: {} of {} left out",
+                "GitHub accepts at most {} results per tool; {} of {} left out",
+                number(MOST_RESULTS as u64),
                 counted(more, "finding", "findings"),
                 tool.name
             );
             notifications.push(json!({ "level": "warning", "message": { "text": sentence(&note) } }));
-            notes.push(note);
+            notes.borrow_mut().push(note);
         }
         let mut rules: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-        for finding in &findings {
+        for finding in findings.iter() {
             rules.entry(&finding.rule).or_default().push(finding);
         }
         let index: BTreeMap<_, _> = rules.keys().enumerate().map(|(at, rule)| (*rule, at)).collect();
-        let results: Vec<_> =
-            findings.iter().map(|finding| self.result(finding, index[finding.rule.as_str()])).collect();
+        let results = |list: &mut canonical::Items<'_, '_>| {
+            let result = |finding: &&Finding| self.result(finding, index[finding.rule.as_str()]);
+            findings.iter().try_for_each(|finding| list.push(&result(finding)))
+        };
         let rules: Vec<_> = rules.iter().map(|(id, findings)| rule(id, findings, tool)).collect();
-        // Asked for are a number at the beginning, and a place to learn more.
+        // GitHub requires a version that begins with a number, and an information URI.
         let mut driver = json!({
             "informationUri": links::tool(&tool.name),
             "name": tool.name,
             "rules": rules,
-            "version": "0 (not known)",
+            "version": "0 (unknown)",
         });
         if let Some(version) = &tool.version {
             driver["fullName"] = json!(version);
@@ -188,16 +228,18 @@ impl File<'_> {
                 driver["version"] = json!(semantic);
             }
         }
-        json!({
-            "columnKind": "unicodeCodePoints",
-            "invocations": [{
-                "executionSuccessful": report.verdict != Verdict::Incomplete,
-                "toolExecutionNotifications": notifications,
-            }],
-            "originalUriBaseIds": { ROOT: { "description": { "text": "The top of the repository." } } },
-            "results": results,
-            "tool": { "driver": driver },
-        })
+        let invocation = json!({
+            "executionSuccessful": report.verdict != Verdict::Incomplete,
+            "toolExecutionNotifications": notifications,
+        });
+        let root = json!({ ROOT: { "description": { "text": "Root of the repository." } } });
+        let values = fields([
+            ("columnKind", json!("unicodeCodePoints")),
+            ("invocations", json!([invocation])),
+            ("originalUriBaseIds", root),
+            ("tool", json!({ "driver": driver })),
+        ]);
+        list.object(&values, &[("results", &results)])
     }
 
     fn result(&self, finding: &Finding, rule_index: usize) -> Value {
@@ -206,7 +248,7 @@ impl File<'_> {
             fingerprints["gentiCode/v1"] = json!(Digest::of_bytes(finding.code.as_bytes()).short(16));
         }
         let message = match &finding.place {
-            Place::File { .. } => finding.message.clone(),
+            Place::File { .. } => finding.message.to_string(),
             Place::Subject(subject) => format!("{subject}: {}", finding.message),
         };
         let mut result = json!({
@@ -241,9 +283,9 @@ impl File<'_> {
         let physical = self.physical(finding.shown_at());
         let name = match (&finding.place, &physical) {
             (Place::Subject(subject), _) => subject.clone(),
-            // Above the repository; there is no address for it.
+            // The file is outside of the repository, so it has no URI.
             (Place::File { path, .. }, None) => path.to_string(),
-            _ => finding.scope.clone(),
+            _ => finding.scope.to_string(),
         };
         let manifest = || json!({ "artifactLocation": self.manifest(), "region": { "startLine": 1 } });
         let mut location = json!({ "physicalLocation": physical.unwrap_or_else(manifest) });
@@ -270,7 +312,7 @@ impl File<'_> {
         let changes = changes.into_iter().map(|(path, replacements)| {
             Some(json!({ "artifactLocation": self.artifact(path)?, "replacements": replacements }))
         });
-        // A part of a fix is none.
+        // Leave out the fix if any of its files is outside of the repository.
         let changes: Vec<_> = changes.collect::<Option<_>>()?;
         let description = sentence(&fix.message);
         (!changes.is_empty())
@@ -278,7 +320,7 @@ impl File<'_> {
     }
 
     fn physical(&self, place: &Place) -> Option<Value> {
-        // A generated file is in no checkout.
+        // Generated files are not part of the checkout.
         let artifact = self.artifact(place.path().filter(|path| split_out_dir(path).is_none())?)?;
         let region = place.range().map_or_else(|| json!({ "startLine": 1 }), region);
         Some(json!({ "artifactLocation": artifact, "region": region }))
@@ -289,7 +331,7 @@ impl File<'_> {
             .unwrap_or_else(|| json!({ "uri": MANIFEST, "uriBaseId": ROOT }))
     }
 
-    /// The address of `path` below the top of the repository; `None` above it.
+    /// Location of `path` relative to the root of the repository. `None` if it is outside.
     fn artifact(&self, path: &RelPath) -> Option<Value> {
         let path = self.base.resolve(path)?;
         let uri = percent_encode(path.as_bytes(), PATH).to_string();
@@ -306,18 +348,18 @@ fn region(range: Range) -> Value {
     })
 }
 
-/// A rule, and what there is to know of it from its findings.
+/// Describes a rule, as far as its findings allow.
 fn rule(id: &str, findings: &[&Finding], tool: &Tool) -> Value {
     let url = findings.first().and_then(|finding| links::rule(&finding.ns, id));
     let message = findings.first().map(|finding| finding.message.as_str()).unwrap_or_default();
-    // Where it always says the same, that is what it is about.
+    // A message that all findings share describes the rule.
     let is_general = findings.iter().all(|finding| finding.message == message);
     let help = match &url {
-        Some(url) => format!("See {url} for what it means."),
-        None => format!("See the documentation of {} for what it means.", tool.name),
+        Some(url) => format!("See {url}."),
+        None => format!("See the documentation of {}.", tool.name),
     };
     let mut rule = json!({
-        "fullDescription": { "text": format!("What {} reports under its rule {id}.", tool.name) },
+        "fullDescription": { "text": format!("Findings of {} with the rule {id}.", tool.name) },
         "help": { "text": help },
         "id": id,
         "shortDescription": { "text": sentence(if is_general { message } else { id }) },
@@ -337,7 +379,7 @@ fn suppression(finding: &Finding) -> Value {
     suppression
 }
 
-/// `text` with an end, as SARIF wants its messages; a message that says nothing is none.
+/// Ends `text` with a full stop, as SARIF requires for messages. An empty message is replaced.
 fn sentence(text: &str) -> String {
     let text = text.trim();
     match text.chars().last() {
@@ -347,7 +389,7 @@ fn sentence(text: &str) -> String {
     }
 }
 
-/// The part of what a tool prints of its version that is one: `clippy 0.1.95 (…)`.
+/// Extracts the semantic version from the version line of a tool, such as `clippy 0.1.95 (…)`.
 fn semantic(version: &str) -> Option<&str> {
     version.split_whitespace().map(|word| word.trim_start_matches('v')).find(|word| {
         let core = word.split(['-', '+']).next().unwrap_or_default();

@@ -1,31 +1,31 @@
-//! What goes on during a run, for editors and other programs: each event as a line of JSON.
+//! Event stream of a run for editors and other programs, with one JSON object per line.
 //!
-//! `type` says which kind of event a line is; kinds and fields may be added. Events come as they happen, so that two
-//! runs differ in their order and in times; what was found comes at the end, in the order and the words of
-//! `report.json`. Documented in `docs/reports.md`.
+//! The field `type` is the kind of event; kinds and fields may be added. Events are written as they happen, so their order
+//! and times differ between runs. The findings come at the end, in the same order and format as in `report.json`.
+//! Documented in `docs/reports.md`.
 
 use serde_json::{Value, json};
 
-use super::canonical;
-use super::finished::ReadError;
+use super::finished::Report;
+use super::{canonical, findings};
 use crate::model::event::{Event, Waiting};
 use crate::model::task::{Plan, StepId};
 use crate::model::workspace::Workspace;
 
-/// The version of the stream.
+/// Version of the stream format.
 pub const VERSION: u32 = 1;
 
-/// The first line.
+/// The first line, which identifies the stream.
 pub fn start() -> Vec<u8> {
     line(json!({ "genti": env!("CARGO_PKG_VERSION"), "type": "start", "version": VERSION }))
 }
 
-/// Something that the user should know and that changes no verdict.
+/// A message to the user that changes no verdict.
 pub fn notice(text: &str) -> Vec<u8> {
     line(json!({ "text": text, "type": "notice" }))
 }
 
-/// What is said of `event`, if anything.
+/// The line for `event`, if it has one.
 pub fn event(event: Event<'_>, workspace: &Workspace, plan: &Plan) -> Option<Vec<u8>> {
     let value = match event {
         Event::Notice(text) => return Some(notice(text)),
@@ -77,29 +77,17 @@ fn of_step(kind: &str, id: StepId, workspace: &Workspace, plan: &Plan) -> Value 
     })
 }
 
-/// What `report.json` says, a line each: `finding`, `gone`, `suppression` and `tool`, with the fields that they have
-/// there.
-///
-/// # Errors
-///
-/// If it is no such file.
-pub fn findings(report: &[u8]) -> Result<Vec<u8>, ReadError> {
-    let mut report: Value =
-        serde_json::from_slice(report).map_err(|error| super::finished::content("report.json", 1, &error))?;
-    let mut out = Vec::new();
-    for (list, kind) in
-        [("findings", "finding"), ("gone", "gone"), ("suppressions", "suppression"), ("tools", "tool")]
-    {
-        if let Some(Value::Array(items)) = report.get_mut(list).map(Value::take) {
-            for item in items {
-                out.extend(line(with_type(item, kind)));
-            }
-        }
-    }
-    Ok(out)
+/// The lines of kind `finding`, `gone`, `suppression` and `tool`, with the same fields as in `report.json`.
+pub fn findings(report: &Report) -> impl Iterator<Item = Vec<u8>> {
+    let found = report.findings.iter().map(|one| with_type(findings::finding(one), "finding"));
+    let gone = report.gone.iter().map(|one| with_type(findings::gone(one), "gone"));
+    let suppressions = report.suppressions.iter();
+    let suppressions = suppressions.map(|one| with_type(findings::suppression(one), "suppression"));
+    let tools = report.tools.iter().map(|one| with_type(findings::tool(one), "tool"));
+    found.chain(gone).chain(suppressions).chain(tools).map(line)
 }
 
-/// The last line, whatever happened: `status` and exit code, and the directory of the artifacts if they were written.
+/// The last line, which is always written: status, exit code, and the directory of the artifacts if they were written.
 pub fn end(status: &str, exit: u8, artifacts: Option<&str>) -> Vec<u8> {
     line(json!({ "artifacts": artifacts, "exit": exit, "status": status, "type": "end" }))
 }

@@ -1,30 +1,30 @@
-//! Whether bytes are those of a canonical artifact: keys in order and each once, no floats, no absolute paths, and written
-//! the one way in which this program writes.
+//! Checks that artifacts are canonical: sorted and unique keys, no floats, no absolute paths, and canonical formatting.
 //!
-//! Judges bytes, so that no reader's kindness hides what is wrong with them. Whether what they say is true is not asked
-//! here.
+//! The checks run on the bytes, because parsing would hide such errors. They say nothing about whether the content is
+//! right.
 
 use std::fmt;
+use std::io::{self, BufReader};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use super::{Artifacts, Draft, canonical};
 
-/// What is wrong with an artifact, and where.
+/// A violation of the canonical format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}, line {line}: {message}")]
 pub struct Violation {
     /// The artifact.
     pub file: &'static str,
-    /// The line, from 1.
+    /// The line, starting at 1.
     pub line: usize,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
 }
 
 impl Artifacts {
-    /// What is not canonical: of each file the first.
+    /// Returns the first violation of each artifact.
     pub fn violations(&self) -> Vec<Violation> {
         let Self { run, report, tasks } = self;
         let whole = |file, bytes: &[u8]| {
@@ -41,18 +41,19 @@ impl Artifacts {
 }
 
 impl Draft<'_> {
-    /// What must not be in artifacts, of each file the first: a text that holds one of `places`, which are paths of this
-    /// machine. How they are written is not asked: whoever wants to know reads them.
-    pub fn violations(&self, places: &[&str]) -> Vec<Violation> {
-        let whole = |file, bytes: &[u8]| read(bytes, places).map(|found| found.of(file));
+    /// Returns the first violation in the content of each artifact. In addition, no text may contain one of `places`, which
+    /// are paths of this machine. Does not check the formatting. `report` reads `report.json`.
+    pub fn violations(&self, report: impl io::Read, places: &[&str]) -> Vec<Violation> {
         let judge = Canonical { places, is_path: false };
         let line = self.tasks.texts().find_map(|(line, unit, reason)| {
             let of_unit = Canonical { is_path: true, ..judge }.judge(&unit);
             let message = of_unit.or_else(|| reason.and_then(|reason| judge.judge(reason)))?;
             Some(Found { line, message }.of("tasks.jsonl"))
         });
-        let files = [whole("run.json", &self.run), whole("report.json", &self.report), line];
-        files.into_iter().flatten().collect()
+        let run = read(&self.run, places).map(|found| found.of("run.json"));
+        let report = serde_json::de::IoRead::new(BufReader::new(report));
+        let report = read_from(report, places).map(|found| found.of("report.json"));
+        [run, report, line].into_iter().flatten().collect()
     }
 }
 
@@ -67,9 +68,13 @@ impl Found {
     }
 }
 
-/// What is wrong with what is in `bytes`.
+/// Returns the first violation in the content of `bytes`.
 fn read(bytes: &[u8], places: &[&str]) -> Option<Found> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    read_from(serde_json::de::SliceRead::new(bytes), places)
+}
+
+fn read_from<'de>(read: impl serde_json::de::Read<'de>, places: &[&str]) -> Option<Found> {
+    let mut reader = serde_json::Deserializer::new(read);
     let seed = Canonical { places, is_path: false };
     if let Err(error) = seed.deserialize(&mut reader).and_then(|()| reader.end()) {
         let text = error.to_string();
@@ -79,7 +84,7 @@ fn read(bytes: &[u8], places: &[&str]) -> Option<Found> {
     None
 }
 
-/// Where `bytes` are not what `write` makes of what is in them.
+/// Returns the first place where `bytes` differ from what `write` makes of their content.
 fn rewrite(bytes: &[u8], write: fn(&Value) -> Vec<u8>) -> Option<Found> {
     let value: Value = serde_json::from_slice(bytes).ok()?;
     let expected = write(&value);
@@ -88,29 +93,29 @@ fn rewrite(bytes: &[u8], write: fn(&Value) -> Vec<u8>) -> Option<Found> {
     }
     let same = expected.iter().zip(bytes).take_while(|(a, b)| a == b).count();
     let line = 1 + bytes[..same].iter().filter(|byte| **byte == b'\n').count();
-    Some(Found { line, message: "it is not written as genti writes it".to_owned() })
+    Some(Found { line, message: "not in canonical format".to_owned() })
 }
 
-/// Reads any JSON and keeps nothing of it.
+/// Checks JSON while reading it, without keeping the values.
 #[derive(Clone, Copy)]
 struct Canonical<'a> {
     places: &'a [&'a str],
-    /// Whether texts here are paths.
+    /// Whether strings at this level are paths.
     is_path: bool,
 }
 
 impl Canonical<'_> {
-    /// What is wrong with `text`.
+    /// Returns the violation in `text`, if there is one.
     fn judge(self, text: &str) -> Option<String> {
         if self.is_path && is_absolute(text) {
             return Some(format!("`{text}` is an absolute path"));
         }
-        let place = self.places.iter().find(|place| holds(text, place))?;
-        Some(format!("`{text}` holds a path of this machine, `{place}`"))
+        let place = self.places.iter().find(|place| contains_path(text, place))?;
+        Some(format!("`{text}` contains `{place}`, a path of this machine"))
     }
 }
 
-/// The keys whose texts are paths.
+/// Keys whose strings are paths.
 const PATHS: [&str; 3] = ["path", "unit", "golden_orphans"];
 
 impl<'de> DeserializeSeed<'de> for Canonical<'_> {
@@ -145,7 +150,7 @@ impl<'de> Visitor<'de> for Canonical<'_> {
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<(), E> {
-        Err(E::custom(format_args!("`{number:?}` is no whole number")))
+        Err(E::custom(format_args!("`{number:?}` is not an integer")))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
@@ -162,10 +167,10 @@ impl<'de> Visitor<'de> for Canonical<'_> {
         while let Some(key) = map.next_key::<String>()? {
             match last {
                 Some(last) if last == key => {
-                    return Err(A::Error::custom(format_args!("the key `{key}` is there twice")));
+                    return Err(A::Error::custom(format_args!("duplicate key `{key}`")));
                 }
                 Some(last) if last > key => {
-                    let message = format!("keys are not in order: `{key}` comes after `{last}`");
+                    let message = format!("keys are not sorted: `{key}` comes after `{last}`");
                     return Err(A::Error::custom(message));
                 }
                 _ => {}
@@ -177,15 +182,15 @@ impl<'de> Visitor<'de> for Canonical<'_> {
     }
 }
 
-/// On any system.
+/// Whether `path` is absolute on any operating system.
 fn is_absolute(path: &str) -> bool {
     let drive =
         |path: &[u8]| matches!(path, [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic());
     path.starts_with(['/', '\\']) || drive(path.as_bytes())
 }
 
-/// Whether `place` stands in `text` as a path or the beginning of one.
-fn holds(text: &str, place: &str) -> bool {
+/// Whether `text` contains `place` as a path or as the beginning of one.
+fn contains_path(text: &str, place: &str) -> bool {
     let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     text.match_indices(place).any(|(at, _)| {
         !text[..at].ends_with(|c| goes_on(c) || c == '/') && !text[at + place.len()..].starts_with(goes_on)
@@ -208,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_canonical_is_named_with_its_line() {
+    fn violations_are_reported_with_their_line() {
         check("{\n  \"a\": [\n    1,\n    -2,\n    null,\n    true\n  ],\n  \"b\": \"x\"\n}\n", None);
-        let order = "line 3: keys are not in order: `a` comes after `b`";
+        let order = "line 3: keys are not sorted: `a` comes after `b`";
         check("{\n  \"b\": 1,\n  \"a\": 2\n}\n", Some(order));
-        check("{\n  \"a\": 1,\n  \"a\": 2\n}\n", Some("line 3: the key `a` is there twice"));
-        check("{\n  \"a\": 1.0\n}\n", Some("line 2: `1.0` is no whole number"));
-        check("{\n  \"a\": 1e3\n}\n", Some("line 2: `1000.0` is no whole number"));
-        let written = |line| Some(format!("line {line}: it is not written as genti writes it"));
+        check("{\n  \"a\": 1,\n  \"a\": 2\n}\n", Some("line 3: duplicate key `a`"));
+        check("{\n  \"a\": 1.0\n}\n", Some("line 2: `1.0` is not an integer"));
+        check("{\n  \"a\": 1e3\n}\n", Some("line 2: `1000.0` is not an integer"));
+        let written = |line| Some(format!("line {line}: not in canonical format"));
         check("{\n  \"a\": 1\n}", written(3).as_deref());
         check("{\n  \"a\":1\n}\n", written(2).as_deref());
         check("{\n  \"a\": \"\\u0041\"\n}\n", written(2).as_deref());
@@ -224,23 +229,23 @@ mod tests {
     }
 
     #[test]
-    fn no_path_is_absolute_and_no_text_names_this_machine() {
+    fn absolute_paths_and_paths_of_this_machine_are_violations() {
         let report = |key, text| format!("{{\n  \"{key}\": \"{text}\"\n}}\n");
         check(&report("path", "a/b"), None);
         check(&report("path", "/a/b"), Some("line 2: `/a/b` is an absolute path"));
         check(&report("unit", "C:/b"), Some("line 2: `C:/b` is an absolute path"));
-        // Not every text that looks like a path is one.
+        // Messages may contain absolute paths that are not of this machine.
         check(&report("message", "no /dev/null"), None);
         check(&report("message", "in /home/me/wide and x/home/me/w"), None);
-        let held = "line 2: `in /home/me/w/a` holds a path of this machine, `/home/me/w`";
+        let held = "line 2: `in /home/me/w/a` contains `/home/me/w`, a path of this machine";
         check(&report("message", "in /home/me/w/a"), Some(held));
     }
 
     #[test]
-    fn lines_are_judged_one_by_one() {
+    fn each_line_of_tasks_jsonl_is_checked() {
         let tasks = b"{\"a\":1}\n{\"b\":1,\"a\":2}\n".to_vec();
         let artifacts = Artifacts { run: b"{}\n".to_vec(), report: b"{}\n".to_vec(), tasks };
         let found: Vec<_> = artifacts.violations().iter().map(Violation::to_string).collect();
-        assert_eq!(found, ["tasks.jsonl, line 2: keys are not in order: `a` comes after `b`"]);
+        assert_eq!(found, ["tasks.jsonl, line 2: keys are not sorted: `a` comes after `b`"]);
     }
 }

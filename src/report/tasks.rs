@@ -1,8 +1,8 @@
 //! `tasks.jsonl`: a line for each batch, followed by its tasks; then the compare tasks and the report task.
 //!
-//! Lines are in plan order, whatever was finished first. `timing` is the one object in which two identical runs
-//! may differ. There may be a million lines: they are written as they are made, and their fields stand in the types below
-//! in the one order that is canonical, by name.
+//! Lines are in plan order, not in the order in which tasks finished. Only the `timing` objects may differ between identical
+//! runs. There may be a million lines, so they are streamed. The types below declare their fields in canonical order, which
+//! is by name.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -30,7 +30,7 @@ struct Batch<'a> {
     timing: Option<TimingObject>,
 }
 
-/// The fields of a task before its id.
+/// Fields of a task before its id.
 #[derive(Serialize)]
 struct TaskHead<'a> {
     batch_id: Hex,
@@ -43,7 +43,7 @@ struct TaskHead<'a> {
     status: &'a str,
 }
 
-/// The fields of a task between its id and its unit.
+/// Fields of a task between its id and its unit.
 #[derive(Serialize)]
 struct TaskMiddle<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,7 +51,7 @@ struct TaskMiddle<'a> {
     tool: &'a str,
 }
 
-/// How far the two stages of a task came.
+/// Status of the two stages of a task.
 #[derive(Serialize)]
 struct Stages<'a> {
     normalize: &'a str,
@@ -75,7 +75,7 @@ struct Report<'a> {
     task_id: Hex,
 }
 
-/// Times in microseconds.
+/// Timing of a batch or task, in microseconds.
 #[derive(Serialize)]
 struct TimingObject {
     attempts: u32,
@@ -87,7 +87,7 @@ struct TimingObject {
     start_us: u64,
 }
 
-/// A digest in hex digits.
+/// A digest that is serialized as hex digits.
 #[derive(Clone, Copy)]
 struct Hex(Digest);
 
@@ -101,12 +101,12 @@ fn hex(digest: &Digest) -> impl Deref<Target = str> {
     blake3::Hash::from_bytes(digest.0).to_hex()
 }
 
-/// `path` as it is written: most of them as they are.
+/// Formats `path` for artifacts. Most paths need no escaping and are borrowed.
 fn text(path: &RelPath) -> Cow<'_, str> {
     path.plain().map_or_else(|| path.to_string().into(), Cow::Borrowed)
 }
 
-/// `tasks.jsonl`, to be made.
+/// `tasks.jsonl`, ready to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct TasksDraft<'a> {
     workspace: &'a Workspace,
@@ -114,20 +114,21 @@ pub struct TasksDraft<'a> {
     with_timing: bool,
 }
 
-/// The tasks that are rendered in one go.
+/// Number of tasks that are rendered together.
 const CHUNK: usize = 1024;
 
-/// How many such pieces may be in memory, twice, however many cores there are: writing takes one.
+/// Maximum number of pieces that are rendered in parallel. Twice as many may be in memory. More cores don't help, because
+/// writing is sequential.
 const MOST_PIECES: usize = 8;
 
-/// Some tasks of a batch, by their places in it.
+/// A range of the tasks of a batch.
 #[derive(Debug, PartialEq, Eq)]
 struct Part {
     rank: usize,
     tasks: Range<usize>,
 }
 
-/// What is rendered together of batches with so many tasks: parts with as many as fit, and no more.
+/// Divides batches with `counts` tasks into pieces of `fit` tasks each. Only the last piece may be smaller.
 fn pieces(counts: impl Iterator<Item = usize>, fit: usize) -> Vec<Vec<Part>> {
     let (mut pieces, mut parts, mut room) = (Vec::new(), Vec::new(), fit);
     for (rank, count) in counts.enumerate() {
@@ -157,19 +158,19 @@ impl<'a> TasksDraft<'a> {
         Self { workspace, outcome, with_timing }
     }
 
-    /// All of it.
+    /// Returns `tasks.jsonl` as bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
-        // Into memory: there is nothing that could fail.
+        // Writing to memory can't fail.
         let _ = self.write(&mut bytes);
         bytes
     }
 
-    /// Writes it in pieces: while some are written, the next ones are rendered.
+    /// Writes `tasks.jsonl` in pieces. While some are written, the next ones are rendered.
     ///
     /// # Errors
     ///
-    /// Those of `out`.
+    /// If `out` can't be written.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let batches = self.outcome.plan.batches.iter();
         let counts = batches.map(|batch| batch.steps.iter().map(|step| step.tasks.len()).sum());
@@ -191,21 +192,21 @@ impl<'a> TasksDraft<'a> {
         done.iter().try_for_each(|bytes| out.write_all(bytes))
     }
 
-    /// What stands in it and is not this program's own word: the line, the unit, and the reason, if there is one.
+    /// Texts that do not come from genti itself: for each task its line number, its unit, and its reason if there is one.
     pub(super) fn texts(&self) -> impl Iterator<Item = (usize, Cow<'a, str>, Option<&'a str>)> {
         let Self { workspace, outcome, .. } = *self;
         let batches = (1..).zip(&outcome.plan.batches);
         let tasks = batches.flat_map(|(rank, batch)| {
             batch.steps.iter().flat_map(|step| &step.tasks).map(move |task| (rank, *task))
         });
-        // Each batch has a line before those of its tasks.
+        // Each batch has a line before the lines of its tasks.
         (1..).zip(tasks).map(|(before, (rank, task))| {
             let unit = outcome.plan.graph.task(task).unit.path(workspace);
             (before + rank, text(unit), outcome.tasks[task.0 as usize].status.reason())
         })
     }
 
-    /// The lines of these tasks of a batch, and before the first of them that of the batch.
+    /// Appends the lines of the tasks of `part`, after the line of the batch if the part begins it.
     fn part(&self, part: &Part, out: &mut Vec<u8>) {
         let Self { workspace, outcome, .. } = *self;
         let graph = &outcome.plan.graph;
@@ -226,11 +227,11 @@ impl<'a> TasksDraft<'a> {
             };
             push(&line, out);
         }
-        // What tasks of a process have in common, which is most of a line, is made once.
+        // Tasks of the same process share most of their line, so render that part once.
         let mut last: Option<(ToolId, &TaskOutcome, [Vec<u8>; 2])> = None;
         for &at in tasks().skip(part.tasks.start).take(part.tasks.len()) {
             let (task, result) = (graph.task(at), &outcome.tasks[at.0 as usize]);
-            let alike = last.take_if(|(tool, known, _)| *tool == task.tool && *known == result);
+            let alike = last.take_if(|(tool, last, _)| *tool == task.tool && *last == result);
             let common = alike.unwrap_or_else(|| {
                 (task.tool, result, self.common(batch_id, &graph.tool(task.tool).name, result))
             });
@@ -245,7 +246,7 @@ impl<'a> TasksDraft<'a> {
         }
     }
 
-    /// What stands before the id of a task, and between its id and its unit.
+    /// The text before the id of a task, and the text between its id and its unit.
     fn common(&self, batch_id: Hex, tool: &str, result: &TaskOutcome) -> [Vec<u8>; 2] {
         let TaskOutcome { status, is_leaky, timing } = result;
         let (mut head, mut middle) = (Vec::new(), Vec::new());
@@ -259,7 +260,7 @@ impl<'a> TasksDraft<'a> {
             status: status.as_str(),
         };
         write(&fields, &mut head);
-        // Two objects become the one that they are parts of.
+        // Join the two objects into one.
         head.truncate(head.len() - 1);
         head.extend_from_slice(b",\"task_id\":\"");
         write(&TaskMiddle { timing: self.timing(timing), tool }, &mut middle);
@@ -269,7 +270,7 @@ impl<'a> TasksDraft<'a> {
         [head, middle]
     }
 
-    /// The lines behind those of the tasks.
+    /// The lines after those of the tasks.
     fn end(&self) -> Vec<u8> {
         let outcome = self.outcome;
         let graph = &outcome.plan.graph;
@@ -308,7 +309,7 @@ fn push(line: &impl Serialize, out: &mut Vec<u8>) {
 }
 
 fn write(value: &impl Serialize, out: &mut Vec<u8>) {
-    // Into memory, and of types with nothing that could fail.
+    // Writing these types to memory can't fail.
     let written = serde_json::to_writer(out, value);
     debug_assert!(written.is_ok());
 }
@@ -319,7 +320,7 @@ fn end_line(start: usize, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Whether the fields of a line stand in the order that every other JSON of ours has.
+/// Whether `line` is what [`canonical`](super::canonical) would write.
 fn is_canonical(line: &[u8]) -> bool {
     let mut again = Vec::new();
     let value = serde_json::from_slice(line).ok();

@@ -1,4 +1,4 @@
-//! What holds for every format: the same bytes, whatever the artifacts hold; and the limits of those who read them.
+//! Tests of all formats: determinism, hostile text, and the limits of the services that read them.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::finding::State;
+use crate::model::halt::Never;
 
-/// Everything that ends, begins or steers something in one of the formats.
+/// Text that would end, begin or control something in at least one of the formats.
 const HOSTILE: &str = "x\u{1b}[31m\u{9b}1m\u{7}\u{202e}\u{2066}\u{2028}\u{85}\u{0}\u{fffe}\u{ffff}\r\n::error::y%0A%\n::stop-commands::t\n##[error]z\
     <script>alert(1)</script><!-- --> ]]> <![CDATA[ & \" ' ` `` ```` | [a](http://evil) ![i](http://evil) @octocat #1 http://evil \\";
 
-/// The artifacts of a small run.
+/// Artifacts of a small run.
 fn committed() -> Artifacts {
     Artifacts {
         run: include_bytes!("../../tests/engine/golden/run.json").to_vec(),
@@ -21,7 +22,7 @@ fn committed() -> Artifacts {
     }
 }
 
-/// The same with `edit` made to `run.json` and `report.json`.
+/// The artifacts of [`committed`] after `edit` changed `run.json` and `report.json`.
 fn edited(edit: impl Fn(&mut Value, &mut Value)) -> Artifacts {
     let artifacts = committed();
     let mut run = serde_json::from_slice(&artifacts.run).unwrap();
@@ -30,7 +31,7 @@ fn edited(edit: impl Fn(&mut Value, &mut Value)) -> Artifacts {
     Artifacts { run: canonical::to_bytes(&run), report: canonical::to_bytes(&report), tasks: artifacts.tasks }
 }
 
-/// Puts `text` into each string of `value`, but for words that mean something.
+/// Replaces each string in `value` with `text`, except where only certain words are valid.
 fn poison(value: &mut Value, text: &str) {
     const WORDS: [&str; 9] =
         ["state", "level", "verdict", "effect", "status", "id", "ns", "batch_id", "graph_hash"];
@@ -45,7 +46,7 @@ fn poison(value: &mut Value, text: &str) {
     }
 }
 
-/// A run of which every text is hostile.
+/// Artifacts of a run in which every text is hostile.
 fn hostile() -> Artifacts {
     let place = json!({ "start": { "line": 1, "column": 1 }, "end": { "line": 2, "column": 3 } });
     edited(|run, report| {
@@ -80,7 +81,7 @@ fn hostile() -> Artifacts {
         }
         poison(report, HOSTILE);
         poison(run, HOSTILE);
-        // What findings are said by, and two of one name would be one.
+        // Tools need distinct names, and findings must name their tools.
         for (at, name) in ["a", "b"].iter().enumerate() {
             let name = json!(format!("{name}{HOSTILE}"));
             (run["tools"][at]["name"], report["tools"][at]["name"]) = (name.clone(), name.clone());
@@ -92,20 +93,54 @@ fn hostile() -> Artifacts {
     })
 }
 
-fn rendered(format: Format, artifacts: &Artifacts) -> Rendered {
+fn rendered(format: Format, artifacts: &Artifacts) -> (Vec<u8>, Vec<String>) {
     let (run, tasks) = artifacts.read().unwrap();
     let paths = run.report.findings.iter().filter_map(|finding| finding.shown_at().path());
     let sources = paths.map(|path| (path.clone(), HOSTILE.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
     let around = Around { sources: Sources(sources), base: RelPath::default(), in_repository: true };
-    render(format, &artifacts.report, &run, &|| Ok(&tasks), &around).unwrap()
+    let mut bytes = Vec::new();
+    let report = render(format, &run, &|| Ok(&tasks), &around).unwrap();
+    let notes = report.write(&mut bytes, &Never).unwrap();
+    (bytes, notes)
 }
 
 fn text(format: Format, artifacts: &Artifacts) -> String {
-    String::from_utf8(rendered(format, artifacts).bytes).unwrap()
+    String::from_utf8(rendered(format, artifacts).0).unwrap()
 }
 
 #[test]
-fn every_format_is_the_same_bytes_twice() {
+fn a_report_round_trips() {
+    for artifacts in [committed(), hostile()] {
+        let report = Report::read(&artifacts.report).unwrap();
+        assert_eq!(Report::read(&report.bytes()).unwrap(), report);
+    }
+    let Artifacts { report, .. } = committed();
+    assert_eq!(String::from_utf8(Report::read(&report).unwrap().bytes()), String::from_utf8(report));
+}
+
+#[test]
+fn writing_a_report_ends_soon_after_a_halt() {
+    use crate::model::halt::testing::After;
+    let artifacts = edited(|_, report| {
+        let one = report["findings"][0].clone();
+        report["findings"] = vec![one; 5000].into();
+    });
+    let (run, tasks) = artifacts.read().unwrap();
+    let around = Around::default();
+    for format in [Format::Json, Format::Sarif, Format::Junit, Format::Html] {
+        let report = render(format, &run, &|| Ok(&tasks), &around).unwrap();
+        let write = |halt: &After| report.write(&mut io::sink(), halt);
+        let all = After::new(usize::MAX);
+        write(&all).unwrap();
+        assert!(all.asked() >= 5000 * 200 / crate::model::halt::STRIDE / 2, "{format:?}: {}", all.asked());
+        let halt = After::new(all.asked() / 2);
+        assert!(is_halt(&write(&halt).unwrap_err()), "{format:?}");
+        assert_eq!(halt.asked(), all.asked() / 2 + 1);
+    }
+}
+
+#[test]
+fn every_format_is_deterministic() {
     for artifacts in [committed(), hostile()] {
         for format in Format::ALL {
             assert_eq!(rendered(format, &artifacts), rendered(format, &artifacts), "{}", format.as_str());
@@ -114,7 +149,7 @@ fn every_format_is_the_same_bytes_twice() {
 }
 
 #[test]
-fn formats_are_read_by_their_names() {
+fn formats_are_parsed_by_name() {
     for format in Format::ALL {
         assert_eq!(format.as_str().parse(), Ok(format));
     }
@@ -127,7 +162,7 @@ fn hostile_text_stays_text_in_sarif() {
     let results = log["runs"][0]["results"].as_array().unwrap();
     assert_eq!(results.len() + log["runs"][1]["results"].as_array().unwrap().len(), 8);
     let first = &results[0];
-    // Kept as it is: JSON carries everything.
+    // JSON can represent any text, so it is kept unchanged.
     assert_eq!(first["ruleId"], HOSTILE);
     assert!(first["message"]["text"].as_str().unwrap().contains("<script>"));
     let uri = first["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap();
@@ -157,9 +192,9 @@ fn hostile_text_stays_text_in_markdown() {
         match event {
             Event::Html(html) | Event::InlineHtml(html) => panic!("{html}"),
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => panic!("{dest_url}"),
-            // A mention or an address would be one only in text.
+            // Mentions and URLs only have an effect outside of code.
             Event::Text(text) if text.contains('@') || text.contains("http") => {
-                assert!(text.contains(" | "), "outside of a block of code: {text}");
+                assert!(text.contains(" | "), "outside of a code block: {text}");
             }
             Event::Code(text) => code += usize::from(text.contains("<script>")),
             _ => {}
@@ -189,7 +224,7 @@ fn hostile_text_makes_no_second_annotation() {
 }
 
 #[test]
-fn what_is_too_much_for_github_is_left_out_and_said() {
+fn results_beyond_the_limit_of_github_are_left_out_with_a_note() {
     let most = 25_000;
     let artifacts = edited(|_, report| {
         let mut one = report["findings"][0].clone();
@@ -198,48 +233,52 @@ fn what_is_too_much_for_github_is_left_out_and_said() {
         findings[most + 1]["state"] = json!("new");
         report["findings"] = json!(findings);
     });
-    let Rendered { bytes, notes } = rendered(Format::Sarif, &artifacts);
+    let (bytes, notes) = rendered(Format::Sarif, &artifacts);
     let log: Value = serde_json::from_slice(&bytes).unwrap();
     let run = &log["runs"][1];
     assert_eq!(run["results"].as_array().unwrap().len(), most);
-    // What is new is kept.
+    // New findings are kept.
     assert_eq!(run["results"][most - 1]["baselineState"], "new");
-    let said = "GitHub takes 25000 results a tool: 2 findings of words left out";
-    assert_eq!(notes, [said]);
-    let told = run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"].as_str().unwrap();
-    assert_eq!(told, format!("{said}."));
+    let note = "GitHub accepts at most 25,000 results per tool; 2 findings of words left out";
+    assert_eq!(notes, [note]);
+    let notification =
+        run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"].as_str().unwrap();
+    assert_eq!(notification, format!("{note}."));
 }
 
 #[test]
-fn of_more_tools_than_github_takes_those_with_findings_are_kept() {
+fn tools_with_findings_are_kept_if_there_are_too_many_for_github() {
     let artifacts = edited(|run, report| {
         for at in 0..25 {
             let name = json!(format!("x{at:02}"));
-            let (mut tool, mut came_to) = (run["tools"][0].clone(), report["tools"][0].clone());
-            (tool["name"], came_to["name"]) = (name.clone(), name.clone());
+            let (mut tool, mut results) = (run["tools"][0].clone(), report["tools"][0].clone());
+            (tool["name"], results["name"]) = (name.clone(), name.clone());
             run["tools"].as_array_mut().unwrap().push(tool);
-            report["tools"].as_array_mut().unwrap().push(came_to);
+            report["tools"].as_array_mut().unwrap().push(results);
             let mut finding = report["findings"][0].clone();
             finding["tools"] = json!([name]);
             report["findings"].as_array_mut().unwrap().push(finding);
         }
     });
-    let Rendered { bytes, notes } = rendered(Format::Sarif, &artifacts);
+    let (bytes, notes) = rendered(Format::Sarif, &artifacts);
     let log: Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(log["runs"].as_array().unwrap().len(), 20);
-    assert_eq!(notes, ["GitHub takes 20 tools a file: left out are x18, x19, x20, x21, x22, x23, x24"]);
+    assert_eq!(
+        notes,
+        ["GitHub accepts at most 20 tools per file; left out: x18, x19, x20, x21, x22, x23, x24"]
+    );
 }
 
 #[test]
-fn a_part_of_a_workspace_is_said_to_be_one() {
+fn a_partial_run_is_reported_as_such() {
     let artifacts = edited(|run, _| run["selection"]["whole"] = json!(false));
-    let Rendered { notes, .. } = rendered(Format::Sarif, &artifacts);
-    assert!(notes.iter().any(|note| note.starts_with("only a part was looked at")), "{notes:?}");
-    assert!(text(Format::Markdown, &artifacts).contains("only a part was looked at"));
+    let (_, notes) = rendered(Format::Sarif, &artifacts);
+    assert!(notes.iter().any(|note| note.starts_with("this is a partial run")), "{notes:?}");
+    assert!(text(Format::Markdown, &artifacts).contains("partial run"));
 }
 
 #[test]
-fn a_summary_stays_within_what_github_takes() {
+fn a_summary_stays_within_the_limit_of_github() {
     let artifacts = edited(|_, report| {
         let mut one = report["findings"][0].clone();
         one["message"] = json!("long ".repeat(2000));
@@ -247,11 +286,11 @@ fn a_summary_stays_within_what_github_takes() {
     });
     let markdown = text(Format::Markdown, &artifacts);
     assert!(markdown.len() < 600 * 1024, "{}", markdown.len());
-    assert!(markdown.contains("\n- and 1"), "what is left out is counted");
+    assert!(markdown.contains("\n- and 1"), "findings that were left out are counted");
 }
 
 #[test]
-fn sarif_says_of_each_result_how_it_relates_to_the_baseline_or_of_none() {
+fn sarif_results_have_a_baseline_state_only_if_there_is_a_baseline() {
     let states = |artifacts: &Artifacts| {
         let log: Value = serde_json::from_str(&text(Format::Sarif, artifacts)).unwrap();
         let runs = log["runs"].as_array().unwrap().iter();

@@ -1,11 +1,11 @@
-//! Text from elsewhere, made fit to be shown: nothing of it steers a terminal or a CI service.
+//! Makes text from tools safe to show: it can't control a terminal or a CI service.
 
 use std::borrow::Cow;
 
 pub(super) use crate::model::path::steers;
 
-/// `text` with everything shown that would steer a terminal or reorder what it shows: only this program's own
-/// escapes reach it. Newlines and tabs stay.
+/// Escapes characters that control a terminal or reorder text, so only genti's own escape sequences reach the terminal.
+/// Newlines and tabs are kept.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(steers) {
         return Cow::Borrowed(text);
@@ -17,13 +17,13 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// What a CI service takes for a command at the beginning of a line, however far it is indented: GitHub, GitLab, Travis.
+/// Beginnings of lines, after any indentation, that GitHub, GitLab and Travis treat as commands.
 const COMMANDS: [&str; 5] = ["::", "section_start:", "section_end:", "travis_fold:", "travis_time:"];
 
-/// What Buildkite takes for the head of a group, where a line begins with it and a blank follows.
+/// Beginnings of lines that Buildkite treats as the head of a group if whitespace follows.
 const GROUPS: [&str; 4] = ["---", "+++", "~~~", "^^^"];
 
-/// What a CI service would take for a command at the beginning of `line`.
+/// Returns the beginning of `line` that a CI service would treat as a command.
 pub fn command(line: &str) -> Option<&'static str> {
     let group = GROUPS.into_iter().find(|mark| {
         line.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
@@ -32,26 +32,27 @@ pub fn command(line: &str) -> Option<&'static str> {
     group.or_else(|| COMMANDS.into_iter().find(|mark| trimmed.starts_with(mark)))
 }
 
-/// `text` with `stand_in` for the `##` of each `##[`, `##vso[`, `##teamcity[` and the like: commands of GitHub's, Azure's and
-/// TeamCity's, which are looked for everywhere in a line.
+/// Replaces the `##` in `##[`, `##vso[`, `##teamcity[` and the like with `stand_in`. GitHub, Azure and TeamCity recognize
+/// these commands anywhere in a line.
 pub fn without_hash_commands<'a>(text: &'a str, stand_in: &str) -> Cow<'a, str> {
-    let mut made = String::new();
+    let mut safe = String::new();
     let mut copied = 0;
     for (at, _) in text.match_indices('[') {
         let before = text[..at].trim_end_matches(|c: char| c.is_ascii_alphanumeric());
         if let Some(before) = before.strip_suffix("##") {
-            made.push_str(&text[copied..before.len()]);
-            made.push_str(stand_in);
+            safe.push_str(&text[copied..before.len()]);
+            safe.push_str(stand_in);
             copied = before.len() + 2;
         }
     }
     match copied {
         0 => Cow::Borrowed(text),
-        copied => Cow::Owned(made + &text[copied..]),
+        copied => Cow::Owned(safe + &text[copied..]),
     }
 }
 
-/// `text` as nothing that a CI service obeys when it reads it in a log. Text without escape sequences.
+/// Defuses everything in `text` that a CI service would treat as a command in a log. `text` must not contain escape
+/// sequences.
 pub(super) fn inert(text: &str) -> Cow<'_, str> {
     let text = without_hash_commands(text, BROKEN);
     if text.split('\n').all(|line| command(line).is_none()) {
@@ -64,16 +65,16 @@ pub(super) fn inert(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split_inclusive('\n').map(inert).collect())
 }
 
-/// What stands for the `##` of a command where it is shown.
+/// Replacement for the `##` of a command in text that is shown.
 pub const BROKEN: &str = "##\\";
 
-/// The same on one line.
+/// Like [`visible`], but also escapes newlines.
 pub fn visible_line(text: &str) -> String {
     visible(text).replace('\n', "\\n")
 }
 
-/// A number with thousands separators: `20,000`.
-pub(super) fn number(count: u64) -> String {
+/// Formats a number with thousands separators: `20,000`.
+pub fn number(count: u64) -> String {
     let digits = count.to_string();
     let mut separated = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -85,12 +86,12 @@ pub(super) fn number(count: u64) -> String {
     separated
 }
 
-/// The word for so many.
+/// Returns the singular or plural that fits `count`.
 pub fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
 }
 
-/// So many of them, with the word for it.
+/// Formats `count` with the noun that fits it.
 pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", plural(count, one, many))
 }
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_of_ci_services_are_shown_and_not_obeyed() {
+    fn commands_of_ci_services_are_defused() {
         for (text, shown) in [
             ("a ##[error]b ##vso[task.complete]c", "a ##\\[error]b ##\\vso[task.complete]c"),
             ("###[x ##teamcity[y", "###\\[x ##\\teamcity[y"),
@@ -112,7 +113,7 @@ mod tests {
             ("section_start:1:a\n section_end:1:a", "\\section_start:1:a\n \\section_end:1:a"),
         ] {
             assert_eq!(inert(text), shown);
-            assert_eq!(inert(shown), shown, "once is enough");
+            assert_eq!(inert(shown), shown, "defusing twice changes nothing");
         }
         for harmless in
             ["## [a]", "##a-b[", "a::b", " --- a", "---a", "--> a.rs", "-- -", "a section_start:1:a"]
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn escapes_and_bidi_marks_are_shown_not_obeyed() {
+    fn escape_sequences_and_bidi_marks_are_escaped() {
         assert_eq!(visible("a\u{1b}[31mb\u{202E}c"), "a\\u{1b}[31mb\\u{202e}c");
         assert_eq!(visible("a\u{feff}\u{2028}\u{e0041}"), "a\\u{feff}\\u{2028}\\u{e0041}");
         assert_eq!(

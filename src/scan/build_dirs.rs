@@ -1,16 +1,19 @@
-//! Cargo's lanes, the directory that each of them builds in, and whose programs lie there. Does not know the plan.
+//! Cargo's lanes, their build directories, and the tool whose programs each directory holds. Does not know the
+//! plan.
 //!
-//! `cargo clippy` and `cargo doc` use what `cargo check` builds of dependencies, and `cargo test` does not: two
-//! lanes. In one directory they exclude each other, and share proc macros and build scripts; in two, all of that
-//! is built twice, which pays only where one cargo can't keep the cores busy.
+//! `cargo clippy` and `cargo doc` reuse the dependencies built by `cargo check`, while `cargo test` does not:
+//! these are two lanes. In a shared directory they block each other but share proc macros and build scripts. In
+//! separate directories all of these are built twice, which pays off only if one cargo process can't keep the
+//! cores busy.
 //!
-//! # Whose programs
+//! # Who owns the programs
 //!
-//! Cargo puts each binary of a directory under one name, whatever features it was built with. A test has the path of the
-//! binaries of its package compiled in, so nothing can be moved: whoever builds in the directory of the test build replaces
-//! what its tests run. So a directory belongs to one tool at a time ([`programs_of`]): to the build whose tests run, or to a
-//! tool that may build programs. Several steps of the same tool, and all tests of one build, may run at once. A directory of
-//! its own for each tool would need no waiting, and would build all dependencies once more for each.
+//! Cargo stores each binary of a directory under one name, whatever features it was built with. Tests have the
+//! paths of their package's binaries compiled in, so binaries can't be moved, and another build in the same
+//! directory replaces the binaries that tests run. So a directory belongs to one tool at a time ([`claim_of`]): to
+//! the build whose tests run, or to a tool that may build programs. Several steps of the same tool, and all tests
+//! of one build, may run at the same time. Separate directories for each tool would avoid the waiting but build
+//! all dependencies once per tool.
 
 use std::path::{Path, PathBuf};
 
@@ -20,32 +23,32 @@ use crate::model::task::Graph;
 use crate::model::tool::{Parse, Per, Tool, ToolId};
 use crate::model::workspace::Workspace;
 
-/// The lane of what uses the artifacts of `cargo check`.
+/// Lane of tools that use the artifacts of `cargo check`.
 const CHECK: &str = "check";
-/// The lane of what links and runs.
+/// Lane of tools that link and run programs.
 const BUILD: &str = "build";
 
-/// How many tokens a second directory needs to pay.
-const MANY: usize = 4;
+/// Number of parallel processes from which a second directory pays off.
+const MIN_PARALLEL_FOR_TWO: usize = 4;
 
-/// Where cargo builds.
+/// Directories that cargo builds in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildDirs {
-    /// For lane `build`.
+    /// Directory of the lane `build`.
     build: PathBuf,
-    /// For lane `check`, and whatever else may be cargo's.
+    /// Directory of the lane `check` and of all other tools that may call cargo.
     others: PathBuf,
-    /// If they are the user's own: where cargo puts what only it needs.
+    /// Cargo's directory for intermediate files, if the user's own directories are used.
     shared: Option<PathBuf>,
 }
 
 impl BuildDirs {
-    /// Those that were `asked` for, in a run of `parallel` processes.
+    /// Returns the directories for the requested mode in a run of `parallel` processes.
     pub fn new(asked: BuildDir, parallel: usize, workspace: &Workspace) -> Self {
         let own = workspace.target_dir.join("genti/build");
-        let (build, others) = match Self::settled(asked, parallel) {
+        let (build, others) = match Self::resolve(asked, parallel) {
             BuildDir::Shared => (workspace.target_dir.clone(), workspace.target_dir.clone()),
-            // The one lies in the other, so that a run on fewer cores finds what is checked most.
+            // One directory is inside the other. A run on fewer cores then finds the artifacts of the checks.
             BuildDir::Lanes => (own.join(BUILD), own),
             BuildDir::Auto | BuildDir::One => (own.clone(), own),
         };
@@ -53,52 +56,54 @@ impl BuildDirs {
         Self { build, others, shared }
     }
 
-    /// What `asked` comes to in a run of `parallel` processes: for who runs at another parallelism in the same directories.
-    pub fn settled(asked: BuildDir, parallel: usize) -> BuildDir {
+    /// Resolves `asked` for a run of `parallel` processes. Also used for runs with other parallelism in the same
+    /// directories.
+    pub fn resolve(asked: BuildDir, parallel: usize) -> BuildDir {
         match asked {
-            BuildDir::Auto if parallel >= MANY => BuildDir::Lanes,
+            BuildDir::Auto if parallel >= MIN_PARALLEL_FOR_TWO => BuildDir::Lanes,
             BuildDir::Auto => BuildDir::One,
             asked => asked,
         }
     }
 
-    /// Where cargo builds for `tool`, unless that is the user's own.
+    /// Returns the directory that cargo builds in for `tool`, unless it is the user's own.
     pub fn own(&self, tool: &Tool) -> Option<&Path> {
         self.shared.is_none().then(|| self.of(tool))
     }
 
-    /// Whether they are the user's own.
+    /// Whether the user's own directories are used.
     pub fn is_shared(&self) -> bool {
         self.shared.is_some()
     }
 
-    /// All of them.
+    /// Returns both directories.
     pub fn all(&self) -> [&Path; 2] {
         [&self.build, &self.others]
     }
 
-    /// Which of [`BuildDirs::all`] is for `tool`.
+    /// Returns the index into [`BuildDirs::all`] of the directory for `tool`.
     pub fn index(tool: &Tool) -> usize {
         usize::from(tool.lane.as_deref() != Some(BUILD))
     }
 
-    /// The variables that tell cargo.
+    /// Returns the variables that set the directories for cargo.
     pub(super) fn vars(&self, tool: &Tool) -> [(&'static str, &Path); 2] {
         let dir = self.of(tool);
-        // Both: a build-dir from a configuration file would still be locked and written.
+        // Both are set because cargo would still lock and write to a build-dir from a configuration file.
         [("CARGO_TARGET_DIR", dir), ("CARGO_BUILD_BUILD_DIR", self.shared.as_deref().unwrap_or(dir))]
     }
 
-    /// Makes the outer one of two directories. Cargo makes its own under another name and renames it: of two cargos that
-    /// do so at once, one within the other, the inner one may find itself in a directory that has just gone.
+    /// Creates the outer of two nested directories. Cargo creates its directory under a temporary name and renames
+    /// it. If two cargo processes do this at the same time, one inside the other, the directory of the inner one
+    /// may disappear.
     pub(super) fn prepare(&self, tools: &[Tool]) {
         if self.layout() == Layout::Lanes && tools.iter().any(|tool| tool.lane.as_deref() == Some(BUILD)) {
-            // If it can't be made, cargo tells.
+            // Cargo reports the error if this fails.
             let _ = std::fs::create_dir_all(&self.others);
         }
     }
 
-    /// How the lanes' directories lie.
+    /// Returns how the directories of the lanes are arranged.
     pub(super) fn layout(&self) -> Layout {
         match &self.shared {
             Some(_) => Layout::Shared,
@@ -112,18 +117,18 @@ impl BuildDirs {
     }
 }
 
-/// How the lanes' directories lie.
+/// Arrangement of the directories of cargo's lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
-    /// Both are the same.
+    /// Both lanes use the same directory.
     One,
-    /// Lane `build` has its own.
+    /// The lane `build` has its own directory.
     Lanes,
-    /// Both are the user's own.
+    /// Both lanes use the user's own directories.
     Shared,
 }
 
-/// The lane of `tool`: cargo's two are the same if they build in one directory.
+/// Returns the lane of `tool`. The two lanes of cargo are merged if they build in one directory.
 pub(super) fn lane_of(tool: &Tool, layout: Layout) -> Option<&str> {
     match tool.lane.as_deref() {
         Some(BUILD) if layout != Layout::Lanes => Some(CHECK),
@@ -131,27 +136,28 @@ pub(super) fn lane_of(tool: &Tool, layout: Layout) -> Option<&str> {
     }
 }
 
-/// The programs of a directory, as long as a step runs.
+/// Use of a build directory for the programs of one tool, held while a step runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Programs {
-    /// The directory: 0, or 1 for the second one.
+pub(super) struct DirClaim {
+    /// Index of the directory: 0, or 1 for the second one.
     pub(super) dir: usize,
-    /// The tool that builds them.
+    /// The tool that builds the programs.
     pub(super) of: ToolId,
 }
 
-/// Whose programs the steps of tool `id` need in a directory, or put there.
-pub(super) fn programs_of(graph: &Graph, id: ToolId, layout: Layout) -> Option<Programs> {
+/// Returns the directory whose programs the steps of tool `id` need or replace, and the tool that builds these
+/// programs.
+pub(super) fn claim_of(graph: &Graph, id: ToolId, layout: Layout) -> Option<DirClaim> {
     let tool = graph.tool(id);
     let dir = |tool: &Tool| if layout == Layout::Lanes { BuildDirs::index(tool) } else { 0 };
     if tool.uses_executable() {
         let of = builders_of(graph, id).next()?;
-        return Some(Programs { dir: dir(graph.tool(of)), of });
+        return Some(DirClaim { dir: dir(graph.tool(of)), of });
     }
-    may_build_programs(tool, layout).then(|| Programs { dir: dir(tool), of: id })
+    may_build_programs(tool, layout).then(|| DirClaim { dir: dir(tool), of: id })
 }
 
-/// The tools that build what tool `id` runs, those first that it names itself.
+/// Returns the tools that build what tool `id` runs, starting with those that its configuration names.
 pub(super) fn builders_of(graph: &Graph, id: ToolId) -> impl Iterator<Item = ToolId> {
     let is_named = move |need: &&ToolId| graph.tool(id).needs.contains(&graph.tool(**need).name);
     let needs = &graph.needs[id.0 as usize];
@@ -159,8 +165,8 @@ pub(super) fn builders_of(graph: &Graph, id: ToolId) -> impl Iterator<Item = Too
     named.copied().filter(|need| graph.tool(*need).parse == Parse::CargoBuild)
 }
 
-/// Subcommands of cargo that build no programs where others look for them.
-const BUILD_NONE: [&str; 22] = [
+/// Subcommands of cargo that don't place programs in the build directory.
+const BUILD_NO_PROGRAMS: [&str; 22] = [
     "audit",
     "c",
     "check",
@@ -185,19 +191,19 @@ const BUILD_NONE: [&str; 22] = [
     "version",
 ];
 
-/// Whether a step of `tool` may build programs in the directory that it has.
+/// Whether a step of `tool` may build programs in its directory.
 fn may_build_programs(tool: &Tool, layout: Layout) -> bool {
-    // Who does not know the directory builds in the user's own.
+    // A tool without the variables of the directory builds in the user's own.
     if !tool.inherits() && layout != Layout::Shared {
         return false;
     }
-    if runs_toolchain(tool, &BUILD_NONE) {
+    if runs_toolchain(tool, &BUILD_NO_PROGRAMS) {
         return false;
     }
     if words_of(tool).next() == Some("cargo") {
         return !(runs_toolchain(tool, &["t", "test"]) && words_of(tool).any(|word| word == "--doc"));
     }
-    // What is built in is known. A script may call cargo, but hardly for each file.
+    // Built-in tools are handled above. A script may call cargo, but hardly once per file.
     tool.configured && !matches!(tool.per, Per::File | Per::TargetRoot)
 }
 
@@ -226,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_directory_needs_four_tokens_or_to_be_asked_for() {
+    fn a_second_directory_is_used_from_four_processes_or_on_request() {
         let own = ("/t/genti/build", "/t/genti/build");
         let one = [own; 3];
         let two = [own, ("/t/genti/build/build", "/t/genti/build/build"), own];
@@ -237,7 +243,8 @@ mod tests {
         check(BuildDir::Shared, 64, [("/t", "/b"); 3], Layout::Shared);
     }
 
-    /// Whose programs a tool that runs `run` needs or makes beside a test build in lane `build`, seen from there.
+    /// Describes the programs that a tool with the command `run` needs or builds, relative to a test build in lane
+    /// `build`.
     fn programs(change: impl Fn(&mut Tool), run: &[&str], layout: Layout) -> Option<&'static str> {
         let mut builder = testing::tool("build", Parse::CargoBuild, &["cargo", "build"]);
         (builder.environment, builder.lane) = (Environment::Inherit(Counted::All), Some(BUILD.to_owned()));
@@ -245,17 +252,17 @@ mod tests {
         (tool.environment, tool.configured) = (Environment::Inherit(Counted::All), true);
         change(&mut tool);
         let graph = testing::graph(vec![builder, tool], vec![Vec::new(), vec![ToolId(0)]]);
-        let of_build = programs_of(&graph, ToolId(0), layout).unwrap();
-        let programs = programs_of(&graph, ToolId(1), layout)?;
+        let build_claim = claim_of(&graph, ToolId(0), layout).unwrap();
+        let programs = claim_of(&graph, ToolId(1), layout)?;
         Some(match programs {
-            programs if programs == of_build => "those of the build",
-            programs if programs.dir == of_build.dir => "its own, in their place",
+            programs if programs == build_claim => "those of the build",
+            programs if programs.dir == build_claim.dir => "its own, in their place",
             _ => "its own, elsewhere",
         })
     }
 
     #[test]
-    fn what_may_build_programs_in_a_directory_has_it_for_itself() {
+    fn a_tool_that_may_build_programs_has_the_directory_to_itself() {
         let replaces = Some("its own, in their place");
         let build_lane = |tool: &mut Tool| tool.lane = Some(BUILD.to_owned());
         for run in [

@@ -1,12 +1,16 @@
-//! Builds that judge no lints must not fail by one: `#![deny(warnings)]` or `[lints]` would leave tests without a result.
+//! Wraps rustc so that lint levels can't fail a build whose lints nobody checks.
 //!
-//! Cargo caps the lints of dependencies, and has no flag to do so for members. Flags in the environment would hide those of
-//! the configuration. So this program stands between cargo and rustc for members, as `RUSTC_WORKSPACE_WRAPPER`, and adds
-//! `--cap-lints allow`. It runs in place of a wrapper that the user has, and passes the call on to that one.
+//! Without this, `#![deny(warnings)]` or `[lints]` would leave tests without a result.
 //!
-//! Cargo hashes the path of the wrapper into the names of what it builds, so the path must be the same in every run, and
-//! another one for another wrapper of the user's. It is a link in the target directory, and how it is called says what to do:
-//! no variable can be inherited by a process that it is not meant for. It costs one `exec` a call of rustc.
+//! Cargo caps the lints of dependencies but has no flag to cap those of workspace members, and flags in the
+//! environment would hide the flags of the configuration. So this program runs between cargo and rustc for
+//! members, as `RUSTC_WORKSPACE_WRAPPER`, and adds `--cap-lints allow`. It replaces a wrapper set by the user and
+//! forwards the call to it.
+//!
+//! Cargo hashes the path of the wrapper into the names of the files it builds. The path must therefore be the same
+//! in every run, and different for each wrapper of the user. It is a link in the target directory, and the name of
+//! the link selects this mode, so no variable can be inherited by unrelated processes. The cost is one `exec` per
+//! call of rustc.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
@@ -16,29 +20,30 @@ use std::process::Command;
 use crate::disk;
 use crate::model::digest::Digest;
 
-/// The name under which this program is a wrapper.
+/// Name of the link under which this program acts as a wrapper.
 const NAME: &str = "genti-cap-lints";
-/// The file beside it that names the user's own wrapper.
+/// File next to the link with the path of the user's own wrapper.
 const NEXT: &str = "next";
 
-/// The variable that names the wrapper to cargo.
+/// Variable that names the wrapper for cargo.
 pub(super) const VARIABLE: &str = "RUSTC_WORKSPACE_WRAPPER";
 
-/// Makes `program`, which is this one, available as a wrapper below `target_dir`, in front of the user's wrapper `next`.
+/// Links `program`, which is this executable, as a wrapper below `target_dir`, in front of the user's wrapper
+/// `next`.
 ///
 /// # Errors
 ///
-/// If the link can't be made.
+/// If the link can't be created.
 pub(super) fn prepare(target_dir: &Path, program: &Path, next: Option<&Path>) -> io::Result<PathBuf> {
     let next = next.map(Path::as_os_str).unwrap_or_default().as_encoded_bytes();
     let dir = target_dir.join("genti/rustc").join(Digest::of_bytes(next).short(8));
     let link = dir.join(format!("{NAME}{}", std::env::consts::EXE_SUFFIX));
-    let is_right = disk::read(&dir.join(NEXT)).is_ok_and(|text| text == next);
-    if is_right && leads_to(&link, program) {
+    let is_current = disk::read(&dir.join(NEXT)).is_ok_and(|text| text == next);
+    if is_current && leads_to(&link, program) {
         return Ok(link);
     }
     std::fs::create_dir_all(&dir)?;
-    // Each is put in place at once, since a cargo of another run may be using it.
+    // Files are replaced atomically because cargo may be using them in another run.
     let new = tempfile::NamedTempFile::new_in(&dir)?;
     new.as_file().write_all(next)?;
     new.persist(dir.join(NEXT)).map_err(|error| error.error)?;
@@ -59,7 +64,7 @@ fn make_link(program: &Path, link: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(program, link)
 }
 
-/// A symbolic link needs privileges there: a copy has the size and the time of what it is a copy of.
+/// Symbolic links need privileges on these systems. A copy is recognized by its size and modification time.
 #[cfg(not(unix))]
 fn leads_to(link: &Path, program: &Path) -> bool {
     let of = |path: &Path| path.metadata().and_then(|meta| Ok((meta.len(), meta.modified()?))).ok();
@@ -71,8 +76,8 @@ fn make_link(program: &Path, link: &Path) -> io::Result<()> {
     std::fs::hard_link(program, link).or_else(|_| std::fs::copy(program, link).map(drop))
 }
 
-/// Runs rustc if this program was called as a wrapper of it, with the arguments `args`, its own name first. The exit code;
-/// `None` if it was called for something else.
+/// Runs rustc if this program was called as its wrapper. `args` begins with the name of this program. Returns the
+/// exit code, or `None` if the program was not called as a wrapper.
 pub fn wrap_rustc(args: impl IntoIterator<Item = OsString>) -> Option<i32> {
     let mut args = args.into_iter();
     let own = PathBuf::from(args.next()?);
@@ -84,17 +89,18 @@ pub fn wrap_rustc(args: impl IntoIterator<Item = OsString>) -> Option<i32> {
         None => Command::new(args.next()?),
     };
     let args: Vec<_> = args.collect();
-    // Cargo also asks for the version, and what the target is like.
-    let compiles = args.iter().any(|arg| arg == "--crate-name" || arg.as_encoded_bytes().starts_with(b"@"));
+    // Cargo also calls rustc to query its version and the properties of the target.
+    let is_compilation =
+        args.iter().any(|arg| arg == "--crate-name" || arg.as_encoded_bytes().starts_with(b"@"));
     command.args(args);
-    if compiles {
-        // Of several caps, the lowest holds.
+    if is_compilation {
+        // If several caps are given, the lowest one applies.
         command.args(["--cap-lints", "allow"]);
     }
     Some(run(&mut command))
 }
 
-/// The user's own wrapper.
+/// Returns the path of the user's own wrapper.
 fn next_wrapper(own: &Path) -> Option<OsString> {
     let next = disk::read(&own.with_file_name(NEXT)).ok().filter(|next| !next.is_empty())?;
     #[cfg(unix)]
@@ -105,7 +111,7 @@ fn next_wrapper(own: &Path) -> Option<OsString> {
     String::from_utf8(next).ok().map(OsString::from)
 }
 
-/// Becomes `command`, where the system can do that.
+/// Replaces this process with `command` where the system supports it, otherwise runs it.
 fn run(command: &mut Command) -> i32 {
     #[cfg(unix)]
     let error = std::os::unix::process::CommandExt::exec(command);
@@ -124,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_is_the_same_in_each_run_and_another_one_for_another_wrapper() {
+    fn the_path_is_the_same_in_each_run_and_differs_for_each_user_wrapper() {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("program");
         std::fs::write(&program, "").unwrap();
@@ -141,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_another_program_is_made_again() {
+    fn a_link_to_another_program_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let of = |name: &str| {
             let program = dir.path().join(name);
@@ -155,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn under_any_other_name_it_is_no_wrapper() {
+    fn under_any_other_name_the_program_is_not_a_wrapper() {
         for name in ["cargo-genti", "/usr/bin/rustc", ""] {
             assert_eq!(wrap_rustc([OsString::from(name)]), None);
         }

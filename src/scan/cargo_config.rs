@@ -1,5 +1,4 @@
-//! What cargo's own configuration says: of the target of a build, of programs that cargo starts, and which files it is read
-//! from.
+//! Reads cargo's own configuration: the target of builds, the programs that cargo starts, and the files involved.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -9,11 +8,12 @@ use toml::{Table, Value};
 
 use super::environment::Env;
 use super::program::{Programs, read_text};
+use crate::disk;
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
-/// The triple that cargo builds for without `--target`: its configuration's, else that of this machine. `None` if there
-/// are several, or if that can't be told.
+/// Returns the target triple that cargo builds for without `--target`: the configured one, or else the host.
+/// Returns `None` if several are configured or the configuration can't be read.
 pub fn default_target(workspace: &Workspace, programs: &Programs, env: &Env) -> Option<String> {
     let targets = load(workspace, programs, env).ok()?.build_target_for_config::<_, &str>([]).ok()?;
     match targets.as_slice() {
@@ -22,7 +22,7 @@ pub fn default_target(workspace: &Workspace, programs: &Programs, env: &Env) -> 
     }
 }
 
-/// The flags that cargo gives to rustc for `target`, by the environment and its configuration; `None` if that can't be told.
+/// Returns the flags that cargo passes to rustc for `target`, or `None` if the configuration can't be read.
 pub fn compiler_flags(
     workspace: &Workspace,
     programs: &Programs,
@@ -34,7 +34,7 @@ pub fn compiler_flags(
     Some(flags.map_or_else(Vec::new, |flags| flags.flags))
 }
 
-/// The configuration that holds in `workspace`.
+/// Loads the configuration that applies to `workspace`.
 pub(super) fn load(workspace: &Workspace, programs: &Programs, env: &Env) -> Result<Config, Error> {
     let mut options = ResolveOptions::default().env(env.vars()).cargo(programs.cargo());
     if let Some(rustc) = programs.find("rustc") {
@@ -43,18 +43,18 @@ pub(super) fn load(workspace: &Workspace, programs: &Programs, env: &Env) -> Res
     Config::load_with_options(&workspace.root, options)
 }
 
-/// The files that cargo reads its configuration from, and what is in them.
+/// The configuration files of cargo and their content.
 #[derive(Debug, Default)]
 pub struct CargoConfig {
-    /// Where cargo looks, whether or not there is a file: each with a name that is the same on every machine.
+    /// All paths that cargo searches, existing or not, each with a name that is the same on every machine.
     pub files: Vec<(String, PathBuf)>,
-    /// What was found, nearest first; with the directory that relative paths in it begin from.
+    /// Parsed files, nearest first, each with the base directory of its relative paths.
     tables: Vec<(PathBuf, Table)>,
     seen: BTreeSet<PathBuf>,
 }
 
 impl CargoConfig {
-    /// Reads what cargo would read if it was started in `root`.
+    /// Reads the configuration that cargo would use when started in `root`.
     pub(super) fn read(root: &Path, env: &Env) -> Self {
         let mut config = Self::default();
         for dir in root.ancestors() {
@@ -75,13 +75,14 @@ impl CargoConfig {
         config
     }
 
-    /// The files that `--config` names among `args`, and what they include: in addition to those of the workspace.
+    /// Returns the files named by `--config` in `args` and the files they include, in addition to those of the
+    /// workspace.
     pub fn named<'a>(root: &Path, args: impl IntoIterator<Item = &'a str>) -> Vec<(String, PathBuf)> {
         let mut config = Self::default();
-        let mut is_next = false;
+        let mut is_value = false;
         for arg in args {
-            let named = arg.strip_prefix("--config=").or(Some(arg).filter(|_| is_next));
-            is_next = arg == "--config";
+            let named = arg.strip_prefix("--config=").or(Some(arg).filter(|_| is_value));
+            is_value = arg == "--config";
             if let Some(named) = named.filter(|named| root.join(named).is_file()) {
                 config.add(root, named.to_owned(), root.join(named));
             }
@@ -89,7 +90,7 @@ impl CargoConfig {
         config.files
     }
 
-    /// Adds a file and what it includes.
+    /// Adds a file and the files it includes.
     fn add(&mut self, root: &Path, name: String, path: PathBuf) {
         if !self.seen.insert(path.clone()) {
             return;
@@ -107,7 +108,7 @@ impl CargoConfig {
         self.tables.push((dir.parent().unwrap_or(&dir).to_path_buf(), table));
         let (base, _) = name.rsplit_once('/').unwrap_or_default();
         for file in included.iter().filter_map(|file| file.get("path").unwrap_or(file).as_str()) {
-            let path = RelPath::without_dots(&dir.join(file));
+            let path = disk::without_dots(&dir.join(file));
             let name = match name.starts_with('$') {
                 true => format!("{base}/{file}"),
                 false => RelPath::between(root, &path).map(|path| path.to_string()).unwrap_or_default(),
@@ -116,7 +117,7 @@ impl CargoConfig {
         }
     }
 
-    /// What `cargo NAME` stands for, if it is an alias.
+    /// Returns the expansion of `cargo NAME` if it is an alias.
     pub(super) fn alias(&self, name: &str) -> Option<Vec<String>> {
         let alias = self.tables.iter().find_map(|(_, table)| table.get("alias")?.get(name))?;
         Some(match alias {
@@ -125,7 +126,7 @@ impl CargoConfig {
         })
     }
 
-    /// The programs that take the place of the compiler, or stand before it.
+    /// Returns the configured programs that replace or wrap the compiler.
     pub(super) fn programs(&self) -> Vec<String> {
         let programs = self.tables.iter().flat_map(|(base, table)| {
             let keys = ["rustc", "rustc-wrapper", "rustc-workspace-wrapper", "rustdoc"];
@@ -138,7 +139,7 @@ impl CargoConfig {
         programs.collect()
     }
 
-    /// The values that `[env]` gives to the variable `name`.
+    /// Returns the values of the variable `name` in `[env]`.
     pub fn variable(&self, name: &str) -> Vec<PathBuf> {
         let values = self.tables.iter().filter_map(|(base, table)| {
             let entry = table.get("env")?.get(name)?;
@@ -149,7 +150,7 @@ impl CargoConfig {
         values.collect()
     }
 
-    /// The target specifications in files that builds are for.
+    /// Returns the configured target specification files.
     pub fn target_files(&self) -> Vec<PathBuf> {
         let targets = self.tables.iter().flat_map(|(base, table)| {
             let target = table.get("build").and_then(|build| build.get("target"));

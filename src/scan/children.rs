@@ -1,10 +1,10 @@
-//! The children that live, what they leave behind, and the time that passes for them.
+//! Tracks the live children of a run, the orphans they leave behind, and the time that passes for them.
 //!
-//! Time stands still while the run is paused (Ctrl-Z), so that no cap runs out meanwhile.
+//! The clock stops while the run is paused (Ctrl-Z), so no time limit expires meanwhile.
 //!
-//! A process that leaves its group and loses its parent belongs to nobody: which step started it can't be told,
-//! and which still use it even less. It may be a build server that the next cargo already talks to. So orphans
-//! are killed as soon as no child lives, at the latest at the end of the run, and never beside a child.
+//! A process that leaves its group and loses its parent can't be assigned to a step, and other processes may still
+//! use it: it may be a build server that the next cargo already talks to. So orphans are killed only when no child
+//! is alive, at the latest at the end of the run.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,7 +13,7 @@ use std::process::Command;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::pool::Held;
+use super::pool::HeldTokens;
 use super::sys::{Group, GroupId, Guard, Orphans, Pipe};
 use crate::model::task::Exit;
 
@@ -21,35 +21,35 @@ use crate::model::task::Exit;
 #[derive(Debug, Default)]
 pub(super) struct Children {
     live: Mutex<Live>,
-    /// Told when a child has started.
+    /// Notified when a child has started.
     started: Condvar,
-    /// For how long the run has been paused. Held for writing meanwhile: who asks for the time waits.
+    /// Total duration of pauses. Locked for writing during a pause, so asking for the time waits.
     paused: RwLock<Duration>,
-    /// Only in a process that is nothing but this run.
+    /// Orphans, if this process does nothing but this run.
     orphans: Option<Orphans>,
-    /// The program and the argument that stand guard over all this, if we are killed.
+    /// Program and argument of the guard.
     guard: Option<(PathBuf, &'static str)>,
 }
 
-/// The starts of other children that had begun when a child was started: they may have a copy of its pipes.
+/// The starts of other children that had begun when a child was started. They may hold copies of its pipes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Starts {
-    /// Those with a smaller number.
+    /// Includes all starts with a smaller number.
     before: u64,
 }
 
 #[derive(Debug, Default)]
 struct Live {
-    /// How many starts have begun so far.
+    /// Number of starts so far.
     begun: u64,
-    /// Those of them, by number, that have not ended: the child has no process id yet.
+    /// Numbers of the starts in progress. Their children have no process id yet.
     starting: BTreeSet<u64>,
-    /// Those that are started and not reaped, each at its place.
+    /// Groups that are started and not reaped. A slot is reused when its group is reaped.
     groups: Vec<Option<GroupId>>,
-    /// Kills them if we can't.
+    /// Kills the groups if this process is killed.
     guard: Option<Guard>,
-    /// The tokens that it puts back then.
-    tokens: Option<Arc<Held>>,
+    /// Tokens that the guard returns to the pool.
+    tokens: Option<Arc<HeldTokens>>,
 }
 
 impl Live {
@@ -57,7 +57,7 @@ impl Live {
         self.groups.iter().flatten().copied()
     }
 
-    /// Lets the guard know how many tokens there are to put back.
+    /// Shares the number of held tokens with the guard.
     fn share_tokens(&self) {
         if let (Some(guard), Some(tokens)) = (&self.guard, &self.tokens)
             && let Ok(ledger) = guard.ledger()
@@ -66,7 +66,7 @@ impl Live {
         }
     }
 
-    /// Notes that a child is being started. The number of this start.
+    /// Records the start of a child and returns its number.
     fn begin(&mut self) -> u64 {
         let start = self.begun;
         self.begun += 1;
@@ -75,7 +75,7 @@ impl Live {
         start
     }
 
-    /// Notes that the child of this start runs its program, or that there is none.
+    /// Records that the child of this start has executed its program or failed to start.
     fn end(&mut self, start: u64) {
         self.starting.remove(&start);
         self.note_starting();
@@ -87,57 +87,57 @@ impl Live {
         }
     }
 
-    /// Puts `new` in the place of `old`.
+    /// Replaces `old` with `new` in the slots.
     fn replace(&mut self, old: Option<GroupId>, new: Option<GroupId>) {
-        let place = self.groups.iter().position(|group| *group == old).unwrap_or_else(|| {
+        let slot = self.groups.iter().position(|group| *group == old).unwrap_or_else(|| {
             self.groups.push(None);
             self.groups.len() - 1
         });
-        self.groups[place] = new;
+        self.groups[slot] = new;
         if let Some(guard) = &self.guard {
-            guard.note(place, new);
+            guard.note(slot, new);
         }
     }
 }
 
 impl Children {
-    /// Orphans come to us from now on.
+    /// Makes this process the parent of orphaned descendants.
     pub(super) fn adopt_orphans(&mut self) -> io::Result<()> {
         self.orphans = Some(Orphans::adopt()?);
         Ok(())
     }
 
-    /// Has `program`, given this argument, stand guard.
+    /// Sets the program and the argument of the guard.
     pub(super) fn guard_with(&mut self, program: PathBuf, argument: &'static str) {
         self.guard = Some((program, argument));
     }
 
-    /// Has the guard put back these tokens if we are killed.
-    pub(super) fn guard_tokens(&self, tokens: Option<Arc<Held>>) {
+    /// Makes the guard return these tokens if this process is killed.
+    pub(super) fn guard_tokens(&self, tokens: Option<Arc<HeldTokens>>) {
         let mut live = self.live();
         live.tokens = tokens;
         live.share_tokens();
     }
 
-    /// Sends the guard away. To be called when no child lives.
+    /// Stops the guard. Must be called when no child is alive.
     pub(super) fn dismiss_guard(&self) {
         self.live().guard = None;
     }
 
-    /// The time, less that of the pauses.
+    /// Returns the current time without pauses.
     pub(super) fn now(&self) -> Instant {
         let paused = self.paused.read().unwrap_or_else(PoisonError::into_inner);
         Instant::now() - *paused
     }
 
-    /// Starts a child, in a group of its own.
+    /// Starts a child in a group of its own.
     pub(super) fn start(&self, command: &mut Command) -> io::Result<(Group, [Pipe; 2], Starts)> {
-        // Several threads may do so at once: what takes long is not locked.
+        // Several threads may start children at once, so the lock is not held during the slow part.
         let mut live = self.live();
         if live.guard.is_none()
             && let Some((program, argument)) = &self.guard
         {
-            // A system that has no room for it gets a run without.
+            // If the guard can't be started, the run continues without it.
             live.guard = Guard::start(Command::new(program).arg(argument)).ok();
             live.share_tokens();
         }
@@ -150,62 +150,62 @@ impl Children {
         }
         live.end(start);
         self.started.notify_all();
-        let beside = Starts { before: live.begun };
-        started.map(|(group, pipes)| (group, pipes, beside))
+        let concurrent = Starts { before: live.begun };
+        started.map(|(group, pipes)| (group, pipes, concurrent))
     }
 
-    /// Whether one of `starts` has not ended. Until a child runs its own program, it holds what we had open when it came
-    /// into being: on a busy machine, that can take longer than another child lives.
-    pub(super) fn is_under_way(&self, starts: Starts) -> bool {
+    /// Whether one of `starts` is still in progress. Until a child executes its program, it holds our open files.
+    /// On a busy machine, this can take longer than the life of another child.
+    pub(super) fn is_starting(&self, starts: Starts) -> bool {
         self.live().starting.first().is_some_and(|start| *start < starts.before)
     }
 
-    /// Whether a child has a copy of `pipe`, which is another one's. Linux lets us go on before the child that we have
-    /// started has closed what it has of us, and on a busy machine it may not get to that for long.
-    pub(super) fn hold(&self, pipe: &Pipe) -> bool {
+    /// Whether another child holds a copy of `pipe`. On Linux, a spawn may return before the child has closed the
+    /// files it inherited, which can take long on a busy machine.
+    pub(super) fn any_holds(&self, pipe: &Pipe) -> bool {
         let groups: Vec<_> = self.live().groups().collect();
         groups.into_iter().any(|group| group.holds(pipe))
     }
 
-    /// As if another child were being started from now on.
+    /// Simulates a start that never completes.
     #[cfg(all(test, unix))]
     pub(super) fn begin_start(&self) {
         self.live().begin();
     }
 
-    /// Reaps a child that has ended, and kills what is left of its group.
+    /// Reaps a child that has ended and kills the rest of its group.
     pub(super) fn reap(&self, mut group: Group) -> io::Result<Exit> {
-        // While the leader is not reaped, nobody else can have its number.
+        // Until the leader is reaped, its process id can't be reused.
         group.kill();
         let exit = {
             let mut live = self.live();
             live.replace(Some(group.id()), None);
             group.reap()
         };
-        // What was forked meanwhile is killed again, until nobody is left.
-        patiently(Duration::from_millis(100), || {
+        // Kill again what was forked meanwhile, until nothing is left.
+        repeat_for(Duration::from_millis(100), || {
             let is_left = group.id().kill();
             if is_left {
                 self.reap_orphans();
             }
             is_left
         });
-        self.end_orphans();
+        self.kill_orphans();
         exit
     }
 
-    /// Kills the orphans, if no child lives.
-    pub(super) fn end_orphans(&self) {
-        patiently(Duration::from_secs(1), || self.sweep(true));
+    /// Kills the orphans if no child is alive.
+    pub(super) fn kill_orphans(&self) {
+        repeat_for(Duration::from_secs(1), || self.sweep(true));
     }
 
-    /// Reaps the orphans that have died, as the first process of a system does: who waits for one of them to be
-    /// gone must not wait for ever.
+    /// Reaps dead orphans, as the init process of a system does, because other processes may wait for them to
+    /// disappear.
     pub(super) fn reap_orphans(&self) {
         self.sweep(false);
     }
 
-    /// Stops all children and the time, does `sleep`, and lets them go on.
+    /// Suspends all children and the clock, calls `sleep`, and resumes them.
     #[cfg(unix)]
     pub(super) fn pause(&self, sleep: impl FnOnce()) {
         let live = self.live();
@@ -219,12 +219,12 @@ impl Children {
         *paused += since.elapsed();
     }
 
-    /// Reaps orphans, and kills them if `kill` says so and no child lives. Whether that is to be done again: who
-    /// is killed leaves orphans, too.
+    /// Reaps orphans, and kills them if `kill` is set and no child is alive. Returns whether to repeat it, because
+    /// killed processes leave orphans too.
     fn sweep(&self, kill: bool) -> bool {
         let Some(orphans) = &self.orphans else { return false };
         let live = self.live();
-        // One without a number would be taken for an orphan.
+        // A child without a known process id would be taken for an orphan.
         if !live.starting.is_empty() || (kill && live.groups().next().is_some()) {
             return false;
         }
@@ -237,9 +237,9 @@ impl Children {
     }
 }
 
-/// Does `again` until it says that it was the last time, but not for longer than `patience`: who waits for a dead
-/// disk does not die, and not every system's first process reaps the dead.
-fn patiently(patience: Duration, mut again: impl FnMut() -> bool) {
+/// Repeats `again` until it returns false, up to `patience`. Processes waiting for a broken disk don't die, and
+/// not every init process reaps the dead.
+fn repeat_for(patience: Duration, mut again: impl FnMut() -> bool) {
     let since = Instant::now();
     while again() && since.elapsed() < patience {
         std::thread::sleep(Duration::from_millis(1));

@@ -1,24 +1,25 @@
-//! The environment: read once at the start, handed to children by rule. Values reach no artifact.
+//! Snapshot of the environment and the rules for passing it to child processes. Values never appear in artifacts.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::build_dirs::BuildDirs;
 use super::lint_levels::{self, Ignored};
 use super::output_form;
-use super::recursion::VARIABLE as RUNNING;
 use crate::disk;
 use crate::model::tool::{Counted, Environment, Tool};
 
-/// A snapshot of the environment, without the lint levels that it would set for compilers.
+/// Variable that lists the directories used by running instances, as digests separated by spaces.
+pub(super) const RUNNING: &str = "GENTI_RUNNING";
+
+/// The environment at startup, without the lint levels that it would set for compilers.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     vars: BTreeMap<OsString, OsString>,
     ignored: Vec<Ignored>,
 }
 
-/// What every tool may see.
+/// Variables that every tool may see.
 const HARMLESS: [&str; 23] = [
     "ALL_PROXY",
     "CARGO_HOME",
@@ -45,14 +46,14 @@ const HARMLESS: [&str; 23] = [
     "XDG_CONFIG_HOME",
 ];
 
-/// What differs from one shell to the next and says nothing about the workspace. A tool all of whose variables count does not
-/// see these, so that none of them can decide its result.
+/// Variables that differ between shells and say nothing about the workspace. They are hidden from tools for which
+/// all variables count, so they can't affect results.
 const SESSION: [&str; 4] = ["OLDPWD", "PWD", "SHLVL", "_"];
 
-/// What every tool gets: output that is the same everywhere.
+/// Variables set for every tool, for output that is the same everywhere.
 const FIXED: [(&str, &str); 7] = [
     ("CARGO_TERM_COLOR", "never"),
-    // Quiet, cargo keeps its warnings to itself.
+    // In quiet mode, cargo suppresses its warnings.
     ("CARGO_TERM_QUIET", "false"),
     ("GENTI", "1"),
     ("INSTA_UPDATE", "no"),
@@ -61,7 +62,7 @@ const FIXED: [(&str, &str); 7] = [
     ("TERM", "dumb"),
 ];
 
-/// The variables that name a jobserver, in the order in which they are read.
+/// Variables that may describe a jobserver, in the order in which they are read.
 pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Env {
@@ -72,56 +73,57 @@ impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Env {
 }
 
 impl Env {
-    /// The environment of this process.
+    /// Captures the environment of this process.
     pub fn capture() -> Self {
         let mut vars = std::env::vars_os().collect();
-        let ignored = lint_levels::take_out(&mut vars, &|path| disk::read_to_string(Path::new(path)).ok());
+        let ignored =
+            lint_levels::remove_levels(&mut vars, &|path| disk::read_to_string(Path::new(path)).ok());
         Self { vars, ignored }
     }
 
-    /// The lint levels that were in the environment, and that no tool sees.
+    /// Returns the lint levels removed from the environment.
     pub fn ignored(&self) -> &[Ignored] {
         &self.ignored
     }
 
-    /// The value of `name`, if it is set and not empty.
+    /// Returns the value of `name` if it is set and not empty.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether `name` is set, to whatever value.
+    /// Whether `name` is set, even to an empty value.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.vars.contains_key(OsStr::new(name))
     }
 
-    /// Sets `name` for this program and what it tells its children.
+    /// Sets `name` for this program and its children.
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.vars.insert(name.into(), value.into());
     }
 
-    /// Every variable.
+    /// Returns all variables.
     pub(super) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.vars.iter()
     }
 
-    /// The names of the variables that begin with `prefix`, sorted.
+    /// Returns the names of the variables that start with `prefix`, sorted.
     pub fn names<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         self.vars.keys().filter_map(|name| name.to_str()).filter(move |name| name.starts_with(prefix))
     }
 
-    /// What a process of `tool` sees. `dirs` are where cargo builds; `pool` are the variables of the jobserver,
-    /// and `jobs` its size.
+    /// Returns the environment of a process of `tool`. `dirs` are the variables for cargo's build directories, `pool` the
+    /// variables of the jobserver, and `jobs` its size.
     pub(super) fn for_tool(
         &self,
         tool: &Tool,
-        dirs: &BuildDirs,
+        dirs: [(&'static str, &Path); 2],
         pool: &[(String, OsString)],
         jobs: usize,
     ) -> BTreeMap<OsString, OsString> {
         let mut vars = self.seen_by(tool);
-        // What a test starts is none of the run's own builds.
+        // Processes started by a test are not builds of this run.
         if tool.inherits() && !tool.uses_executable() {
-            vars.extend(dirs.vars(tool).map(|(name, dir)| (name.into(), dir.into())));
+            vars.extend(dirs.map(|(name, dir)| (name.into(), dir.into())));
             vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
         }
         vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
@@ -134,7 +136,7 @@ impl Env {
         vars
     }
 
-    /// The variables of this process that `tool` sees.
+    /// Returns the variables of this process that `tool` sees.
     pub(super) fn seen_by(&self, tool: &Tool) -> BTreeMap<OsString, OsString> {
         let hides = |name: &OsStr| match &tool.environment {
             Environment::Inherit(Counted::All) => SESSION.iter().any(|own| name == *own),
@@ -154,8 +156,9 @@ impl Env {
         seen
     }
 
-    /// The variables that decide what `tool` finds, as far as is known beforehand: all that it sees, unless its configuration
-    /// lists them or it is one of the built-in builds. What else these have read, they report afterwards.
+    /// Returns the variables that can affect the result of `tool`, as far as known before it runs. These are all
+    /// variables it sees, unless its configuration lists them or it is a built-in build. Built-in builds report
+    /// further variables that they read.
     pub fn decisive(&self, tool: &Tool) -> BTreeMap<String, OsString> {
         let is_decisive = |name: &str| match &tool.environment {
             Environment::Inherit(Counted::Listed(names)) => {
@@ -164,7 +167,7 @@ impl Env {
             Environment::Inherit(Counted::Build(names)) if !tool.runs_tests() => {
                 is_cargos_variable(name) || names.iter().any(|own| own == name) || is_searched_by(tool, name)
             }
-            // How many threads it has, and how often rustup has called itself, is a matter of the machine.
+            // The number of threads and the recursion depth of rustup depend on the machine, not the workspace.
             Environment::Inherit(_) => tool.threads.as_deref() != Some(name) && name != RECURSION,
             Environment::Only(_) => true,
         };
@@ -179,8 +182,8 @@ impl Env {
         seen.filter(|(name, _)| is_decisive(name) && !is_set_for_it(name)).collect()
     }
 
-    /// `cargo run` puts its target directory and toolchain into the library path of what it starts: take out
-    /// what it put there, keep what the user had.
+    /// Removes the entries that `cargo run` adds to the library path, its target directory and the toolchain, and
+    /// keeps the user's entries.
     fn clean_library_path(&self, vars: &mut BTreeMap<OsString, OsString>) {
         let name = OsStr::new("LD_LIBRARY_PATH");
         let (Some(_), Some(value)) = (self.get("CARGO_PKG_NAME"), vars.get(name)) else { return };
@@ -197,13 +200,13 @@ impl Env {
     }
 }
 
-/// What is set for each tool that builds, to places that decide nothing.
+/// Variables set for each tool that builds. Their values never affect results.
 const DIRS: [&str; 3] = ["CARGO_BUILD_BUILD_DIR", "CARGO_BUILD_JOBS", "CARGO_TARGET_DIR"];
 
-/// Whether cargo, a compiler or what looks for C libraries is known to read a variable, and may build otherwise by it;
-/// or cargo sets it for a build.
+/// Whether cargo, a compiler or a library finder such as `pkg-config` is known to read the variable and may build
+/// differently because of it, or cargo sets it for a build.
 pub fn is_cargos_variable(name: &str) -> bool {
-    // How crates are fetched, not what is in them; these hold secrets, and change with them.
+    // These affect how crates are fetched, not their content. Some hold secrets.
     const FETCH: [&str; 4] = ["CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_TERM_"];
     const READ: [&str; 7] = ["AR", "CC", "CLIPPY_", "CARGO_", "CXX", "PKG_CONFIG", "RUST"];
     let has = |prefixes: &[&str]| prefixes.iter().any(|prefix| name.starts_with(prefix));
@@ -211,15 +214,15 @@ pub fn is_cargos_variable(name: &str) -> bool {
     is_read && !has(&FETCH) && name != "RUST_LOG" && name != RECURSION
 }
 
-/// How often rustup's proxies have called each other.
+/// Variable in which rustup counts nested calls of its proxies.
 const RECURSION: &str = "RUST_RECURSION_COUNT";
 
-/// Whether a tool that sees a list of variables only sees this one, where `names` are those of its configuration.
+/// Whether a tool that sees only listed variables sees `name`. `names` is the list from its configuration.
 fn is_allowed(name: &str, names: &[String]) -> bool {
     HARMLESS.contains(&name) || names.iter().any(|own| own == name)
 }
 
-/// Whether `name` tells `tool` where to search for its configuration.
+/// Whether `name` determines where `tool` searches for its configuration.
 fn is_searched_by(tool: &Tool, name: &str) -> bool {
     tool.searches.iter().any(|search| search.variable() == Some(name))
 }
@@ -228,7 +231,8 @@ fn owned((name, value): (&OsString, &OsString)) -> (OsString, OsString) {
     (name.clone(), value.clone())
 }
 
-/// This program's own variables, those that cargo sets for a package's program, and any jobserver.
+/// Whether `name` is a variable of genti, one that cargo sets for running a package's program, or a jobserver
+/// variable.
 fn is_ours(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };
     const PACKAGE: [&str; 5] =

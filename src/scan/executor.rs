@@ -1,8 +1,8 @@
-//! Runs a plan: one dispatcher, a thread for each process that may run, one thread that waits for tokens.
+//! Runs a plan with one dispatcher, one worker thread per parallel process, and one thread that waits for tokens.
 //!
-//! The scheduler is the only one to decide. The dispatcher tells it what the threads bring, and does what it
-//! says. A worker runs the step's processes and hands each output to the caller's judge before it starts
-//! the next: no more outputs wait to be judged than there are workers.
+//! The scheduler makes all decisions. The dispatcher passes events from the threads to it and carries out its
+//! actions. A worker runs the processes of a step and passes each output to the caller's judge before it starts
+//! the next process, so at most one output per worker waits to be judged.
 
 mod attempt;
 mod dispatcher;
@@ -11,207 +11,179 @@ mod tests;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use attempt::Attempt;
 use dispatcher::{Dispatcher, Job};
 
-use super::build_dirs::BuildDirs;
-use super::environment::Env;
 use super::launch::Launcher;
+use super::outputs::{Kept, Sieves};
 use super::pool::{Pool, Token};
-use super::program::{Missing, Programs};
-use super::spool::{Kept, Outputs, Truncated};
+use super::program::Missing;
+use super::setup::Executor;
+use super::spool::Truncated;
 use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
-use crate::model::task::{Output, Plan, Program, Step, StepId, TaskIx};
-use crate::model::workspace::Workspace;
+use crate::model::task::{Exit, Output, Program, Step, StepId, TaskIx};
 
-/// Everything that a run needs to start processes.
-pub struct Executor<'a> {
-    /// Where they start, and what units are.
-    pub workspace: &'a Workspace,
-    /// What is run.
-    pub plan: &'a Plan,
-    /// Where programs are found.
-    pub programs: &'a Programs,
-    /// What children may see.
-    pub env: &'a Env,
-    /// The tokens.
-    pub pool: &'a Pool,
-    /// The switch that ends the run.
-    pub stop: &'a Stop,
-    /// How many processes run at once.
-    pub parallel: usize,
-    /// Whether nothing starts any more once a required tool has failed.
-    pub fail_fast: bool,
-    /// Whether one has if it is not installed and the workspace only shows that it uses it.
-    pub absent_fails: bool,
-    /// Whether one has, by what is known without running it.
-    pub has_failed: bool,
-    /// For each task, whether it is to be run: of the others the result is known.
-    pub due: &'a [bool],
-    /// Where output goes that is too long for memory, or is to be kept.
-    pub outputs: &'a Outputs<'a>,
-    /// Where cargo builds.
-    pub build_dirs: BuildDirs,
-    /// This program, if it can stand between cargo and rustc.
-    pub own_program: Option<&'a Path>,
-    /// `--locked`, `--offline`, `--frozen`: how cargo may work, no part of what is selected.
-    pub cargo_flags: Vec<String>,
-    /// When the run began.
-    pub started: Instant,
-}
-
-/// Reads the output of a process that ended by itself: the step, the tasks that the process covered, and what
-/// it left. Halted when the run gives up.
+/// Evaluates the output of a process that exited by itself, given the step and the tasks it covered. Returns
+/// `Halted` if the run was cancelled meanwhile.
 pub type Judge<'a, R> = dyn Fn(&Step, &[TaskIx], &Output) -> Result<Judged<R>, Halted> + Sync + 'a;
 
-/// What the executor asks whom it works for, on the thread that runs the step.
+/// Says which lines of a long output the judge needs.
+pub trait Sift: Sync {
+    /// Returns the sieves for the output of a process of `step` that ended like this.
+    fn sieves(&self, step: &Step, exit: Exit) -> Sieves<'_>;
+}
+
+/// Callbacks of the caller, called on the thread that runs the step.
 pub struct Client<'a, R> {
-    /// What the output of a process comes to.
+    /// Evaluates the output of a process.
     pub judge: &'a Judge<'a, R>,
-    /// The result of a task that runs this program, if it is known.
+    /// Says which lines of a long output the judge needs.
+    pub sift: &'a dyn Sift,
+    /// Looks up the cached result of a task that runs a given program.
     pub recall: &'a Recall<'a, R>,
-    /// Asked before each step whether it may run.
+    /// Called before each step to decide if it may run.
     pub admit: &'a Admit<'a>,
-    /// Told of each step that was run.
+    /// Called after each step that was run.
     pub record: &'a Record<'a, R>,
 }
 
-/// Says why a step may not run, if it may not.
+/// Returns the reason why a step must not run, if there is one.
 pub type Admit<'a> = dyn Fn(StepId) -> Option<String> + Sync + 'a;
 
-/// Looks up the result of a task by the program that it runs, which was not there before.
+/// Looks up the cached result of a task by the program it runs, which is only known after the build.
 pub type Recall<'a, R> = dyn Fn(TaskIx, &Program) -> Option<R> + Sync + 'a;
 
-/// Takes down what became of a step.
+/// Records the result of a step.
 pub type Record<'a, R> = dyn Fn(&StepRun<R>) + Sync + 'a;
 
-/// What the judge makes of an output.
+/// Result of judging an output.
 #[derive(Debug)]
 pub struct Judged<R> {
-    /// For the caller.
+    /// The result, for the caller.
     pub result: R,
-    /// Whether it says of every unit what became of it. If not, each of several units is run on its own.
+    /// Whether the outcome of every unit is known. If not, and there are several units, each one is run on its
+    /// own.
     pub is_clear: bool,
-    /// Whether it fails the run, if the tool is required.
+    /// Whether the output fails the run if the tool is required.
     pub fails: bool,
-    /// Whether the output is worth keeping: it has no verdict on something, and no finding tells why.
+    /// Whether to keep the output, because something has no verdict and no finding explains why.
     pub is_kept: bool,
-    /// The test programs that were built: steps that come later may name them.
+    /// Test programs that were built. Later steps may run them.
     pub programs: Vec<Program>,
-    /// All that the build put where others look for it: as long as tests run, it must stay as it is.
+    /// Files of the build that other processes use. They must not change while tests run.
     pub outputs: Vec<PathBuf>,
-    /// Whether the tool is to be run once more, in its second pass, for what this output does not tell.
+    /// Whether the tool needs a second pass for information missing from this output.
     pub again: bool,
-    /// Whether the same process is to be run once more, because it replayed what it had said of other inputs. Nothing else
-    /// of this counts then.
+    /// Whether to run the same process again, because it replayed output for other inputs. All other fields are
+    /// then ignored.
     pub repeat: bool,
-    /// Whether the output shows by itself that it is complete: it ends with a count that all of it agrees with.
+    /// Whether the output is provably complete, because it ends with a count that matches its content.
     pub is_whole: bool,
 }
 
-/// How the processes of a step, or of one of its units alone, ended.
+/// How the processes of a step, or of a single unit of it, ended.
 #[derive(Debug)]
 pub enum Ended<R> {
-    /// By themselves; what the judge made of it.
+    /// They exited by themselves. Holds the result of the judge.
     Judged(R),
-    /// After the time that they may take.
+    /// They exceeded their time limit.
     TimedOut,
-    /// By a signal, or they could not be started.
+    /// They were killed by a signal or could not be started.
     Crashed(String),
     /// The program is not installed.
     Missing(Missing),
-    /// Part of what it printed is lost.
+    /// Part of the output is lost.
     Truncated(Truncated),
-    /// The program is one that another step builds, and it did not. Whether that is a failure, the other step says.
+    /// The build step did not produce the program to run. That step determines whether this is a failure.
     NotBuilt,
-    /// While it ran, another build replaced this program, which it may have started.
+    /// Another build replaced this program while the process ran and may have used it.
     Replaced(String),
-    /// It was not started, for this reason.
+    /// The step was not started, for this reason.
     Withheld(String),
-    /// Something that it started still held its output open, and nothing in the output shows that it is complete.
+    /// A process started by it kept the output open, and nothing in the output shows that it is complete.
     Leaky,
-    /// The run ended first.
+    /// The run was cancelled first.
     Stopped(StopReason),
 }
 
-/// The tasks that one process covered, and how it ended. A task may be in several pieces.
+/// Tasks covered by one process, and how it ended. A task may be in several pieces.
 #[derive(Debug)]
 pub struct Piece<R> {
-    /// The tasks.
+    /// The tasks covered.
     pub tasks: Vec<TaskIx>,
-    /// How it ended.
+    /// How the process ended.
     pub ended: Ended<R>,
-    /// The raw exit code or, negative, the signal; `None` if nothing ran.
+    /// Raw exit code, or the negated signal number. `None` if nothing ran.
     pub raw_exit: Option<i32>,
-    /// Whether nothing had to be run: the result was known.
+    /// Whether the result was cached and nothing had to run.
     pub is_recalled: bool,
-    /// Whether it is a second pass over the tasks of the piece before.
+    /// Whether this is a second pass over the tasks of the previous piece.
     pub is_second: bool,
 }
 
-/// What became of a step.
+/// Result of a step.
 #[derive(Debug)]
 pub struct StepRun<R> {
-    /// Which step.
+    /// The step.
     pub step: StepId,
-    /// Its pieces, in the order of its tasks. Empty if it was never started.
+    /// Pieces in the order of the tasks. Empty if the step was never started.
     pub pieces: Vec<Piece<R>>,
-    /// What its processes printed that left something without a verdict.
+    /// Output of its processes that was kept because something has no verdict.
     pub kept: Kept,
-    /// Since the run began.
+    /// Start time, relative to the start of the run.
     pub start: Duration,
-    /// How long it took.
+    /// Duration of the step.
     pub duration: Duration,
-    /// Which of the parallel slots ran it.
+    /// Index of the worker that ran it.
     pub slot: u32,
-    /// How many processes it took, repetitions included.
+    /// Number of processes started, including repetitions.
     pub attempts: u32,
-    /// Whether it fails the run, if the tool is required: by what was found, or for want of a verdict.
+    /// Whether it fails the run if the tool is required, because of findings or a missing verdict.
     pub fails: bool,
 }
 
-/// What became of a plan.
+/// Results of a plan.
 #[derive(Debug)]
 pub struct Runs<R> {
-    /// Every step, in plan order.
+    /// Results of all steps, in plan order.
     pub steps: Vec<StepRun<R>>,
     /// Whether steps were not started because a required tool had failed.
     pub failed_fast: bool,
 }
 
-/// What the thread that called for the run is woken for.
+/// Messages that wake the calling thread.
 enum Message {
     Token(std::io::Result<Token>),
-    /// A worker has seen the end.
+    /// A worker has reached the end of the run.
     Over,
-    /// A worker met a bug.
+    /// A worker panicked.
     Panicked(Box<dyn Any + Send>),
 }
 
-/// What the workers share.
+/// State shared by the workers.
 struct Shared<'a, R> {
     dispatcher: Mutex<Dispatcher<'a, R>>,
-    /// Told when there are jobs, and at the end.
-    news: Condvar,
+    /// Notified when there are new jobs, and at the end.
+    wakeup: Condvar,
     programs: Vec<Result<PathBuf, Missing>>,
     launcher: Launcher<'a>,
     client: &'a Client<'a, R>,
 }
 
 impl Executor<'_> {
-    /// Runs the tasks of the plan that are due. `client` reads the output of a process that ended by itself, on the thread
-    /// that ran it; `progress` is told what goes on, always on the calling thread and up to a tenth of a second later.
+    /// Runs the due tasks of the plan. Output is judged by `client` on the thread that ran the process. `progress`
+    /// is always called on the calling thread, with a delay of up to a tenth of a second.
     ///
     /// # Errors
     ///
-    /// If the system has no threads left. Then nothing was started.
+    /// If no thread can be started. Nothing has run in that case.
     pub fn run<R: Send>(
         &self,
         client: &Client<'_, R>,
@@ -229,10 +201,10 @@ impl Executor<'_> {
         self.stop.children().guard_tokens(self.pool.held());
         let workers = self.parallel.clamp(1, due);
         let (events, inbox) = channel();
-        let wish = wait_for_tokens(self.pool.clone(), events.clone())?;
+        let requests = wait_for_tokens(self.pool.clone(), events.clone())?;
         let shared = Shared {
-            dispatcher: Mutex::new(Dispatcher::new(self, workers, wish)),
-            news: Condvar::new(),
+            dispatcher: Mutex::new(Dispatcher::new(self, workers, requests)),
+            wakeup: Condvar::new(),
             programs: self.plan.graph.tools.iter().map(|tool| self.programs.of(tool)).collect(),
             launcher: Launcher::new(self),
             client,
@@ -242,14 +214,14 @@ impl Executor<'_> {
                 let (shared, events) = (&shared, events.clone());
                 std::thread::Builder::new().spawn_scoped(scope, move || self.work(slot, shared, &events))
             };
-            // A system that has few threads to give gets fewer workers; it must be one.
+            // Systems with a limited number of threads get fewer workers, but at least one.
             start(0)?;
             let parallel = 1 + (1..workers as u32).map_while(|slot| start(slot).ok()).count();
-            shared.lock().limit(parallel);
-            self.attend(&shared, &inbox, progress);
+            shared.lock().set_parallel(parallel);
+            self.coordinate(&shared, &inbox, progress);
             std::io::Result::Ok(())
         })?;
-        self.stop.children().end_orphans();
+        self.stop.children().kill_orphans();
         self.stop.children().dismiss_guard();
         self.stop.begin_report();
         let mut dispatcher = shared.dispatcher.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -258,24 +230,24 @@ impl Executor<'_> {
         Ok(Runs { steps, failed_fast: dispatcher.has_failed_fast() })
     }
 
-    /// What the calling thread does: bring tokens and the passing of time, tell how it goes.
-    fn attend<R>(
+    /// Loop of the calling thread: passes tokens and the time to the scheduler, and events to `progress`.
+    fn coordinate<R>(
         &self,
         shared: &Shared<'_, R>,
         inbox: &Receiver<Message>,
         progress: &mut dyn FnMut(Event<'_>),
     ) {
-        let _over = Over { shared, stop: self.stop };
+        let _over = StopWorkers { shared, stop: self.stop };
         loop {
             let mut dispatcher = shared.lock();
             dispatcher.tick();
             let timeout = shared.act(&mut dispatcher);
-            let news = std::mem::take(&mut dispatcher.news);
+            let events = std::mem::take(&mut dispatcher.events);
             drop(dispatcher);
-            news.into_iter().for_each(&mut *progress);
+            events.into_iter().for_each(&mut *progress);
             let Some(timeout) = timeout else { return };
             match inbox.recv_timeout(timeout) {
-                // A pool that is gone must not stop the run: it goes on with what `--parallel` allows.
+                // If the pool fails, the run continues with the limit of `--parallel` alone.
                 Ok(Message::Token(token)) => shared.lock().grant(token.unwrap_or_else(|_| Token::none())),
                 Ok(Message::Over) => {}
                 Ok(Message::Panicked(payload)) => resume_unwind(payload),
@@ -287,9 +259,9 @@ impl Executor<'_> {
         }
     }
 
-    /// A worker's life: take a job, run it, give the token back, tell.
+    /// Loop of a worker: takes a job, runs it, returns the token and reports the result.
     fn work<R>(&self, slot: u32, shared: &Shared<'_, R>, events: &Sender<Message>) {
-        // A panic must reach the calling thread: it would wait for this step for ever.
+        // Panics must reach the calling thread, which would otherwise wait for this step forever.
         let worked = catch_unwind(AssertUnwindSafe(|| {
             while let Some(Job { step, token }) = shared.next() {
                 let run = self.run_step(step, slot, shared);
@@ -300,25 +272,25 @@ impl Executor<'_> {
                 shared.act(&mut dispatcher);
             }
         }));
-        // At the end, nobody may be there to hear it.
+        // The receiver may be gone at the end of the run.
         let _ = events.send(worked.map_or_else(Message::Panicked, |()| Message::Over));
     }
 }
 
-/// However the calling thread leaves, the workers leave too: the scope waits for them.
-struct Over<'a, 'b, R> {
+/// Stops the workers however the calling thread leaves. The thread scope waits for them.
+struct StopWorkers<'a, 'b, R> {
     shared: &'a Shared<'b, R>,
     stop: &'a Stop,
 }
 
-impl<R> Drop for Over<'_, '_, R> {
+impl<R> Drop for StopWorkers<'_, '_, R> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // Nobody else will: end what runs, then go down.
+            // Only this stops the running processes before the panic continues.
             self.stop.stop(StopReason::Bug);
         }
         self.shared.lock().is_over = true;
-        self.shared.news.notify_all();
+        self.shared.wakeup.notify_all();
     }
 }
 
@@ -327,20 +299,20 @@ impl<'a, R> Shared<'a, R> {
         self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what there is to do, and wakes who is to do the rest.
+    /// Carries out all pending actions and wakes the workers that have something to do.
     fn act(&self, dispatcher: &mut Dispatcher<'_, R>) -> Option<Duration> {
         let timeout = dispatcher.act();
         match timeout {
-            Some(_) => (0..dispatcher.jobs.len()).for_each(|_| self.news.notify_one()),
-            None => self.news.notify_all(),
+            Some(_) => (0..dispatcher.jobs.len()).for_each(|_| self.wakeup.notify_one()),
+            None => self.wakeup.notify_all(),
         }
         timeout
     }
 
-    /// Waits for a job; `None` at the end.
+    /// Waits for a job. Returns `None` at the end of the run.
     fn next(&self) -> Option<Job> {
         let is_idle = |state: &mut Dispatcher<'_, R>| state.jobs.is_empty() && !state.is_over;
-        let state = self.news.wait_while(self.lock(), is_idle);
+        let state = self.wakeup.wait_while(self.lock(), is_idle);
         state.unwrap_or_else(PoisonError::into_inner).jobs.pop_front()
     }
 }
@@ -362,12 +334,12 @@ impl<R> StepRun<R> {
 }
 
 impl Executor<'_> {
-    /// Whether any task of `step` is to be run.
+    /// Whether any task of `step` needs to run.
     fn is_due(&self, step: StepId) -> bool {
         self.plan.step(step).tasks.iter().any(|task| self.due[task.0 as usize])
     }
 
-    /// The time since the run began, less that of the pauses.
+    /// Returns the time since the start of the run, without pauses.
     fn elapsed(&self) -> Duration {
         self.stop.now().saturating_duration_since(self.started)
     }
@@ -390,7 +362,7 @@ impl Executor<'_> {
             attempts: 0,
             fails: false,
             is_second: false,
-            tell: &|event| shared.lock().news.push(event),
+            emit: &|event| shared.lock().events.push(event),
         };
         match (&programs[step.tool.0 as usize], (client.admit)(id)) {
             (_, Some(why)) => attempt.push(tasks, Ended::Withheld(why), None),
@@ -403,16 +375,16 @@ impl Executor<'_> {
     }
 }
 
-/// Starts the thread that waits for tokens: one for each wish. It is left behind at the end, for an acquire
-/// that nobody can serve any more must not hold up the run.
+/// Starts the thread that acquires a token for each request. It is not joined at the end, because it may be
+/// waiting for a token that never comes.
 fn wait_for_tokens(pool: Pool, events: Sender<Message>) -> std::io::Result<Sender<()>> {
-    let (wish, wishes) = channel();
+    let (requests, inbox) = channel();
     std::thread::Builder::new().spawn(move || {
-        while let Ok(()) = wishes.recv() {
+        while let Ok(()) = inbox.recv() {
             if events.send(Message::Token(pool.acquire())).is_err() {
                 return;
             }
         }
     })?;
-    Ok(wish)
+    Ok(requests)
 }

@@ -1,11 +1,9 @@
-//! Cargo's fingerprints: by these it decides whether a unit is built again. Removing that of one unit makes cargo look at
-//! this unit again, and at what depends on it.
+//! Removes fingerprints of cargo, so cargo checks a unit and everything that depends on it again. Does not know
+//! when that is needed.
 //!
-//! A unit whose fingerprint is missing is built again, but what depends on it is not if its files look up to date at the
-//! start. So the list of its sources goes too, or the output of a build script: without these, cargo takes the unit for
-//! changed before it builds anything.
-//!
-//! Does not know when that is right.
+//! Cargo uses fingerprints to decide which units to rebuild. Without its fingerprint, a unit is rebuilt, but units
+//! that depend on it are not if their files looked up to date at the start. So the list of sources is removed too,
+//! or for build scripts the output. Without these, cargo considers the unit changed before it builds anything.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,31 +15,31 @@ use fs4::{FileExt, TryLockError};
 
 use super::stop::Stop;
 
-/// The directory of a profile that cargo keeps its fingerprints in.
+/// Directory inside the directory of a profile where cargo stores fingerprints.
 const FINGERPRINTS: &str = ".fingerprint";
 
-/// How long to wait before cargo's lock is tried again.
+/// Delay between attempts to acquire cargo's lock.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The fingerprint of a unit.
+/// Identifies the fingerprint of a unit.
 pub struct Fingerprint<'a> {
-    /// A file that cargo made for the unit; of a build script that ran, its output.
+    /// A file that cargo produced for the unit; for a build script run, its output.
     pub artifact: &'a Path,
-    /// The name of its package.
+    /// Name of the package.
     pub package: &'a str,
-    /// What cargo calls the unit: `test-lib-alpha`.
+    /// Cargo's name for the unit, such as `test-lib-alpha`.
     pub name: &'a str,
 }
 
 impl Fingerprint<'_> {
-    /// Removes it, while holding cargo's lock on the directory. Whether there was one.
+    /// Removes the fingerprint while holding cargo's lock on the directory. Returns whether it existed.
     ///
-    /// If the artifact names the hash of the unit, only the fingerprint of this hash is removed; else those of all builds of
-    /// this target.
+    /// If the name of the artifact contains the hash of the unit, only the fingerprint with this hash is removed.
+    /// Otherwise the fingerprints of all builds of this target are removed.
     ///
     /// # Errors
     ///
-    /// If the system says no.
+    /// If a file can't be removed or the lock can't be acquired.
     pub fn remove(&self, stop: &Stop) -> io::Result<bool> {
         let mut removed = false;
         for profile in self.profiles() {
@@ -60,7 +58,8 @@ impl Fingerprint<'_> {
         Ok(removed)
     }
 
-    /// The directories of profiles that may hold it: that around the artifact, or for documentation those beside it.
+    /// Returns the profile directories that may contain the fingerprint: the one around the artifact, or for
+    /// documentation those next to it.
     fn profiles(&self) -> Vec<PathBuf> {
         let has_any = |dir: &Path| dir.join(FINGERPRINTS).is_dir();
         if let Some(dir) = self.artifact.ancestors().find(|dir| has_any(dir)) {
@@ -83,7 +82,7 @@ impl Fingerprint<'_> {
         own.map(|entry| entry.path().join(self.name)).filter(|path| path.is_file()).collect()
     }
 
-    /// Whether the fingerprint at `path` has the hash that the artifact, or its directory, is named after.
+    /// Whether the fingerprint at `path` has the hash in the name of the artifact or of its directory.
     fn is_exact(&self, path: &Path) -> bool {
         let dir = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let hash = dir.as_deref().and_then(|dir| dir.rsplit_once('-')).map(|(_, hash)| hash);
@@ -92,25 +91,25 @@ impl Fingerprint<'_> {
     }
 }
 
-/// What cargo has built in a directory, whoever started it, as far as its fingerprints still count.
+/// Files of the units built in a directory, by any cargo, whose fingerprints still exist.
 #[derive(Debug, Default)]
 pub struct Units {
-    /// Where rustc has written what it read for a unit, one file for each, and the name of the package.
+    /// Files in which rustc lists the sources of a unit, with the name of the package if known.
     pub lists: Vec<(PathBuf, Option<String>)>,
-    /// What build scripts have printed.
+    /// Files with the output of build scripts.
     pub outputs: Vec<PathBuf>,
 }
 
 impl Units {
-    /// Those in `dir`, but not in the directories `except` below it; sorted.
+    /// Finds the units in `dir`, except in the directories `except` below it. The result is sorted.
     pub fn find(dir: &Path, except: &[PathBuf]) -> Self {
         let mut units = Self::default();
-        let is_meant = |dir: &PathBuf| !except.contains(dir);
-        for dir in entries(dir).into_iter().filter(is_meant) {
-            // `debug`, or `TARGET/debug`.
+        let is_included = |dir: &PathBuf| !except.contains(dir);
+        for dir in entries(dir).into_iter().filter(is_included) {
+            // Profiles are at `debug` or `TARGET/debug`.
             match dir.join(FINGERPRINTS).is_dir() {
                 true => units.add(&dir),
-                false => entries(&dir).iter().filter(|dir| is_meant(dir)).for_each(|dir| units.add(dir)),
+                false => entries(&dir).iter().filter(|dir| is_included(dir)).for_each(|dir| units.add(dir)),
             }
         }
         units
@@ -121,7 +120,7 @@ impl Units {
         if fingerprints.is_empty() {
             return;
         }
-        let live = fingerprints.iter().filter(|dir| !counting(dir).is_empty());
+        let live = fingerprints.iter().filter(|dir| !fingerprint_files(dir).is_empty());
         let packages: BTreeMap<_, _> =
             live.filter_map(|dir| package_and_hash(dir)).map(|(a, b)| (b, a)).collect();
         let package = |path: &Path| Some(packages.get(hash_of(path)?)?.to_string());
@@ -129,7 +128,7 @@ impl Units {
         let scripts = entries(&profile.join("build"));
         for dir in [profile.join("deps"), profile.join("examples")].iter().chain(&scripts) {
             let lists = entries(dir).into_iter().filter(|path| path.extension() == Some("d".as_ref()));
-            // Without a hash, examples are links to others.
+            // Examples without a hash are links to the others.
             let is_unit = |path: &PathBuf| hash_of(path).is_some() || dir.ends_with("deps");
             let lists = lists.filter(is_unit).filter(|path| is_live(path));
             self.lists.extend(lists.map(|path| (path.clone(), package(&path))));
@@ -139,11 +138,12 @@ impl Units {
     }
 }
 
-/// Removes the fingerprint of the unit that `file`, one of [`Units`], is of, while holding cargo's lock on the directory.
+/// Removes the fingerprint of the unit to which `file`, one of the files in [`Units`], belongs, while holding
+/// cargo's lock.
 ///
 /// # Errors
 ///
-/// If the system says no.
+/// If a file can't be removed or the lock can't be acquired.
 pub fn forget_unit(file: &Path, stop: &Stop) -> io::Result<()> {
     let Some(profile) = file.ancestors().find(|dir| dir.join(FINGERPRINTS).is_dir()) else { return Ok(()) };
     let _lock = lock(profile, stop)?;
@@ -154,7 +154,7 @@ pub fn forget_unit(file: &Path, stop: &Stop) -> io::Result<()> {
         remove_if_there(file)?;
     }
     for dir in entries(&profile.join(FINGERPRINTS)) {
-        let files = counting(&dir).into_iter().filter(|file| match hash_of(named) {
+        let files = fingerprint_files(&dir).into_iter().filter(|file| match hash_of(named) {
             Some(hash) => hash_of(&dir) == Some(hash),
             None => file.to_string_lossy().replace('-', "_").ends_with(&format!("_{name}")),
         });
@@ -167,9 +167,8 @@ pub fn forget_unit(file: &Path, stop: &Stop) -> io::Result<()> {
     Ok(())
 }
 
-/// The files by which cargo knows what it has built: those of `dir`, the directory of a fingerprint, that have a name of
-/// their own.
-fn counting(dir: &Path) -> Vec<PathBuf> {
+/// Returns the files in `dir`, the directory of a fingerprint, that make cargo consider a unit built.
+fn fingerprint_files(dir: &Path) -> Vec<PathBuf> {
     let mut files = entries(dir);
     files.retain(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -178,18 +177,18 @@ fn counting(dir: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The hash that a file or directory of a unit is named after.
+/// Returns the hash in the name of a unit's file or directory.
 fn hash_of(path: &Path) -> Option<&str> {
     Some(package_and_hash(path)?.1)
 }
 
-/// The two that a directory of cargo's is named after.
+/// Splits the name of a unit's directory into package and hash.
 fn package_and_hash(dir: &Path) -> Option<(&str, &str)> {
     let (package, hash) = dir.file_stem()?.to_str()?.rsplit_once('-')?;
     (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some((package, hash))
 }
 
-/// What is in `dir`, sorted.
+/// Returns the entries of `dir`, sorted.
 fn entries(dir: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<_> =
         fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
@@ -204,7 +203,7 @@ fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Cargo's lock on the directory of a profile.
+/// Acquires cargo's lock on the directory of a profile.
 fn lock(profile: &Path, stop: &Stop) -> io::Result<File> {
     let file = File::options()
         .read(true)
@@ -226,7 +225,7 @@ fn lock(profile: &Path, stop: &Stop) -> io::Result<File> {
 mod tests {
     use super::*;
 
-    /// A target directory with these fingerprints.
+    /// Creates a target directory with the given fingerprints.
     fn target(fingerprints: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         for path in fingerprints {
@@ -264,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn units_are_found_and_forgotten_whoever_has_built_them() {
+    fn units_are_found_and_removed_whichever_cargo_built_them() {
         let all = [
             ".fingerprint/x-0123456789abcdef/bin-x",
             ".fingerprint/x-0123456789abcdef/dep-bin-x",
@@ -305,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_hash_all_builds_of_the_target_are_forgotten() {
+    fn without_a_hash_the_fingerprints_of_all_builds_are_removed() {
         check("debug/a", "lib-a", &["a-0123456789abcdef/lib-a", "a-0123456789abcdee/lib-a"]);
     }
 }

@@ -1,9 +1,10 @@
-//! From command lines to commands: the environment, the directory, and tokens for threads.
+//! Builds the commands of processes: environment, working directory, and tokens for threads.
 //!
-//! Test programs are started as cargo does: in the directory of their package, with the variables of the package and of
-//! its build script, where the libraries are, and through a `runner` if cargo's configuration has one. What was built is
-//! told by the steps that built it, so that a plan can name a program that does not exist yet. Whether it is still there is
-//! looked at before and after a test: the user's own cargo, or a tool that genti does not know to build, may replace it.
+//! Test programs are started as cargo starts them: in the directory of their package, with the variables of the
+//! package and its build script, with the library path, and through a `runner` if cargo's configuration has one.
+//! Build steps report the programs they built, so a plan can name a program that does not exist yet. The files are
+//! checked before and after each test because the user's own cargo, or a tool not known to build, may replace
+//! them.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -15,16 +16,16 @@ use std::time::SystemTime;
 use cargo_config2::PathAndArgs;
 
 use super::build_dirs::builders_of;
-use super::executor::Executor;
 use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, toolchain_of, words_of};
+use super::setup::Executor;
 use super::{cap_lints, cargo_config};
 use crate::model::task::{Program, Unit};
 use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::PackageId;
 
-/// Where the system looks for libraries.
+/// Variable with the search path for shared libraries.
 const LIBRARY_PATH: &str = if cfg!(windows) {
     "PATH"
 } else if cfg!(target_os = "macos") {
@@ -33,35 +34,36 @@ const LIBRARY_PATH: &str = if cfg!(windows) {
     "LD_LIBRARY_PATH"
 };
 
-/// Knows what was built, and how cargo would start it.
+/// Starts programs as cargo would, and tracks the programs that were built.
 pub(super) struct Launcher<'a> {
     executor: &'a Executor<'a>,
-    /// By the tool that built it.
+    /// Built files of each tool.
     built: Mutex<BTreeMap<ToolId, Built>>,
-    /// Held by who builds again what was replaced.
-    pub(super) restoring: Mutex<()>,
-    /// Read when it is first needed.
+    /// Held while replaced programs are rebuilt.
+    pub(super) rebuild_lock: Mutex<()>,
+    /// Configuration of cargo, read on first use.
     cargo: OnceLock<Result<Cargo, String>>,
-    /// What caps the lints of members. Made when it is first needed.
+    /// Path of the wrapper that caps the lints of members, created on first use.
     wrapper: OnceLock<Result<Option<PathBuf>, String>>,
 }
 
-/// What a tool has built.
+/// Programs and other files built by a tool.
 struct Built {
     programs: BTreeMap<(PackageId, u32), Arc<Program>>,
-    /// What must stay as it is, each with how it was seen.
-    outputs: Vec<(PathBuf, Option<Seen>)>,
+    /// Files that must not change while tests run, with their state after the build.
+    outputs: Vec<(PathBuf, Option<FileState>)>,
 }
 
-/// A file as the system sees it. Not when a link to it was made, which changes nothing of it.
+/// Metadata that identifies the content of a file. The change time is omitted because creating a hard link updates
+/// it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Seen {
+struct FileState {
     len: u64,
     modified: Option<SystemTime>,
     inode: u64,
 }
 
-impl Seen {
+impl FileState {
     fn of(path: &Path) -> Option<Self> {
         let meta = path.metadata().ok()?;
         #[cfg(unix)]
@@ -72,33 +74,33 @@ impl Seen {
     }
 }
 
-/// The variables of a process.
+/// Environment variables of a process.
 type Vars = BTreeMap<OsString, OsString>;
 
 impl<'a> Launcher<'a> {
-    /// Nothing is built yet.
+    /// Creates a launcher with no programs built.
     pub(super) fn new(executor: &'a Executor<'a>) -> Self {
         Self {
             executor,
             built: Mutex::default(),
-            restoring: Mutex::default(),
+            rebuild_lock: Mutex::default(),
             cargo: OnceLock::new(),
             wrapper: OnceLock::new(),
         }
     }
 
-    /// Takes note of the programs and outputs that `tool` has built.
-    pub(super) fn keep(&self, tool: ToolId, programs: Vec<Program>, outputs: Vec<PathBuf>) {
+    /// Records the programs and other files that `tool` has built.
+    pub(super) fn record_built(&self, tool: ToolId, programs: Vec<Program>, outputs: Vec<PathBuf>) {
         if programs.is_empty() && outputs.is_empty() {
             return;
         }
         let programs = programs.into_iter().map(|program| (program.target, Arc::new(program)));
-        let seen = |path: PathBuf| (path.clone(), Seen::of(&path));
-        let built = Built { programs: programs.collect(), outputs: outputs.into_iter().map(seen).collect() };
+        let state = |path: PathBuf| (path.clone(), FileState::of(&path));
+        let built = Built { programs: programs.collect(), outputs: outputs.into_iter().map(state).collect() };
         self.lock().insert(tool, built);
     }
 
-    /// The program of the target that `unit` is, and the tool that built it for `tool`.
+    /// Returns the program of the target `unit`, and the tool that built it for `tool`.
     pub(super) fn program(&self, tool: ToolId, unit: Unit) -> Option<(ToolId, Arc<Program>)> {
         let Unit::TargetRoot(package, at) = unit else { return None };
         let built = self.lock();
@@ -106,19 +108,19 @@ impl<'a> Launcher<'a> {
             .find_map(|builder| Some((builder, built.get(&builder)?.programs.get(&(package, at))?.clone())))
     }
 
-    /// Something that `builder` has built, and that is no longer what it was.
+    /// Returns a file built by `builder` that has changed since.
     pub(super) fn replaced(&self, builder: ToolId) -> Option<PathBuf> {
         let built = self.lock();
-        let is_other = |(path, seen): &&(PathBuf, Option<Seen>)| Seen::of(path) != *seen;
-        built.get(&builder)?.outputs.iter().find(is_other).map(|(path, _)| path.clone())
+        let has_changed = |(path, state): &&(PathBuf, Option<FileState>)| FileState::of(path) != *state;
+        built.get(&builder)?.outputs.iter().find(has_changed).map(|(path, _)| path.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ToolId, Built>> {
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The command `argv` of `tool`, where `program` is what it runs, or `built` is or has to do with it; and the
-    /// tokens for its threads, to be kept as long as it lives.
+    /// Returns the command for `argv` of `tool`, and the tokens for its threads, to be held while it runs.
+    /// `program` is the tool's own executable, `built` the test program it runs or reads.
     ///
     /// # Errors
     ///
@@ -131,7 +133,7 @@ impl<'a> Launcher<'a> {
         built: Option<&Program>,
     ) -> Result<(Command, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
-        let mut vars = env.for_tool(tool, build_dirs, pool.vars(), *parallel);
+        let mut vars = env.for_tool(tool, build_dirs.vars(tool), pool.vars(), *parallel);
         if toolchain_of(words_of(tool)).is_some() {
             vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
         }
@@ -156,7 +158,7 @@ impl<'a> Launcher<'a> {
         Ok((command, threads))
     }
 
-    /// What cargo would start to run the test program `built`, still without arguments.
+    /// Returns the command that runs the test program `built` as cargo would, without arguments.
     fn test_command(
         &self,
         tool: &Tool,
@@ -184,8 +186,8 @@ impl<'a> Launcher<'a> {
         own.insert("CARGO_MANIFEST_PATH".into(), dir.join("Cargo.toml").into());
         own.insert(LIBRARY_PATH.into(), self.library_path(cargo, built, vars.get(OsStr::new(LIBRARY_PATH))));
         for (name, value, is_forced) in &cargo.vars {
-            // What is said of the package itself is never overridden, nor how many threads there are tokens for, nor the
-            // form of the output.
+            // The configuration can't override the variables of the package, the number of threads, or the form of
+            // the output.
             let is_threads = tool.threads.as_ref().is_some_and(|own| name == own.as_str());
             let is_form = name.to_str().is_some_and(|name| output_form::concerns(tool, name));
             if !is_threads && !is_form && !own.contains_key(name) && (*is_forced || !vars.contains_key(name))
@@ -197,8 +199,8 @@ impl<'a> Launcher<'a> {
         Ok(command)
     }
 
-    /// How many threads a process may have at the most by what the user says in the variable `name`: in the
-    /// environment, else in cargo's configuration.
+    /// Returns the maximum number of threads that the user sets in the variable `name`, in the environment or else
+    /// in cargo's configuration.
     fn most_threads(&self, name: &str, vars: &Vars) -> Option<usize> {
         let configured = |cargo: &Cargo| {
             cargo.vars.iter().find(|(own, ..)| own == name).map(|(_, value, _)| value.clone())
@@ -213,16 +215,16 @@ impl<'a> Launcher<'a> {
         let rustlib = |triple: &String| Some(sysroot?.join("lib/rustlib").join(triple).join("lib"));
         dirs.extend(cargo.targets.iter().chain([&cargo.host]).filter_map(rustlib));
         let dirs = dirs.into_iter().chain(before.into_iter().flat_map(std::env::split_paths));
-        // A directory with a separator in its name can't be in such a list; cargo refuses to build there.
+        // A path list can't contain a directory with the separator in its name. Cargo refuses to build there.
         std::env::join_paths(unique(dirs)).unwrap_or_default()
     }
 
-    /// The program that caps the lints of members, if there is one.
+    /// Returns the wrapper that caps the lints of members, if available.
     fn cap_lints(&self) -> Result<Option<PathBuf>, String> {
         let make = || {
             let Executor { workspace, env, own_program, .. } = self.executor;
             let Some(program) = own_program else { return Ok(None) };
-            // An empty variable turns off what is configured.
+            // An empty variable disables the configured wrapper.
             let own = match env.is_set(cap_lints::VARIABLE) {
                 true => env.get(cap_lints::VARIABLE).map(PathBuf::from),
                 false => self.cargo()?.wrapper.clone(),
@@ -231,7 +233,7 @@ impl<'a> Launcher<'a> {
             let next = own.map(|own| if is_name(&own) { own } else { workspace.root.join(own) });
             cap_lints::prepare(&workspace.target_dir, program, next.as_deref())
                 .map(Some)
-                .map_err(|error| format!("could not make a wrapper for rustc: {error}"))
+                .map_err(|error| format!("could not create the rustc wrapper: {error}"))
         };
         self.wrapper.get_or_init(make).clone()
     }
@@ -246,25 +248,25 @@ impl<'a> Launcher<'a> {
 }
 
 fn unique(dirs: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
-    let mut kept = Vec::new();
+    let mut result = Vec::new();
     for dir in dirs {
-        if !kept.contains(&dir) {
-            kept.push(dir);
+        if !result.contains(&dir) {
+            result.push(dir);
         }
     }
-    kept
+    result
 }
 
-/// What cargo's configuration says of programs that it starts.
+/// Settings of cargo that affect the programs it starts.
 struct Cargo {
     host: String,
-    /// The targets that are built for.
+    /// Target triples of the build.
     targets: Vec<String>,
-    /// By target.
+    /// Runner for each target.
     runners: BTreeMap<String, PathAndArgs>,
-    /// `[env]`: name, value, and whether it overrides the environment.
+    /// Entries of `[env]`: name, value, and whether it overrides the environment.
     vars: Vec<(OsString, OsString, bool)>,
-    /// `build.rustc-workspace-wrapper`.
+    /// Value of `build.rustc-workspace-wrapper`.
     wrapper: Option<PathBuf>,
 }
 
@@ -286,8 +288,8 @@ impl Cargo {
         Ok(Self { host, targets, runners, vars: vars.collect(), wrapper })
     }
 
-    /// What starts `program`, if it is not started by itself. Beside those for another target there are programs for the
-    /// host: the tests of procedural macros.
+    /// Returns the runner for `program`, if it has one. When building for another target, some programs, such as
+    /// tests of procedural macros, are still built for the host.
     fn runner(&self, program: &Path) -> Option<&PathAndArgs> {
         let is_for = |triple: &&String| program.components().any(|part| part.as_os_str() == triple.as_str());
         self.runners.get(self.targets.iter().find(is_for).unwrap_or(&self.host))

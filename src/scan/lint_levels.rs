@@ -1,35 +1,37 @@
-//! Lint levels that the environment sets for compilers. They are taken out of what tools see: a verdict must be the same for
-//! everybody, and what CI exports to fail on warnings would keep accepted findings from being compared at all.
+//! Removes lint levels from the environment of tools.
 //!
-//! Levels that are committed, in `[lints]` or `.cargo/config.toml`, are none of this module's business. Other flags stay. A
-//! variable with nothing left is removed, because cargo takes an empty `RUSTFLAGS` for one that hides `build.rustflags`.
+//! A verdict must be the same for everybody, and levels exported by CI to fail on warnings would prevent findings
+//! from being compared with the baseline.
 //!
-//! Flags are read as rustc and rustdoc read them: `@FILE` stands for the lines of a file, short flags may be put together
-//! (`-OAwarnings`), and a value may be glued to its flag or follow it.
+//! Levels that are committed, in `[lints]` or `.cargo/config.toml`, are not handled here, and other flags stay. A
+//! variable that becomes empty is removed because an empty `RUSTFLAGS` makes cargo ignore `build.rustflags`.
+//!
+//! Flags are read as rustc and rustdoc read them: `@FILE` is replaced with the lines of a file, short flags may be
+//! combined (`-OAwarnings`), and a value may be part of the same word or be the next word.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-/// Lint levels that were taken out of a variable.
+/// Lint levels removed from a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ignored {
-    /// The name of the variable.
+    /// Name of the variable.
     pub variable: String,
-    /// The levels as they were written: `-D warnings`.
+    /// The levels as written, such as `-D warnings`.
     pub levels: Vec<String>,
-    /// Whether all they could do is to make more findings errors.
+    /// Whether the levels could only turn more findings into errors.
     pub only_raises: bool,
 }
 
-/// The file behind `@FILE`; `None` if it can't be read.
+/// Reads the file of `@FILE`. Returns `None` if it can't be read.
 pub(super) type Read<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-/// Takes all lint levels out of `vars`, and says which those were, sorted by variable.
-pub(super) fn take_out(vars: &mut BTreeMap<OsString, OsString>, read: &Read<'_>) -> Vec<Ignored> {
+/// Removes all lint levels from `vars` and returns them, sorted by variable.
+pub(super) fn remove_levels(vars: &mut BTreeMap<OsString, OsString>, read: &Read<'_>) -> Vec<Ignored> {
     let mut all = Vec::new();
-    let found = vars
-        .iter()
-        .filter_map(|(name, value)| Some((name.clone(), take(name.to_str()?, value.to_str()?, read)?)));
+    let found = vars.iter().filter_map(|(name, value)| {
+        Some((name.clone(), split_levels(name.to_str()?, value.to_str()?, read)?))
+    });
     let found: Vec<_> = found.collect();
     for (name, (rest, ignored)) in found {
         match rest {
@@ -41,8 +43,8 @@ pub(super) fn take_out(vars: &mut BTreeMap<OsString, OsString>, read: &Read<'_>)
     all
 }
 
-/// What is left of the variable `name`, and what was taken; `None` if there is nothing to take.
-fn take(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<String>, Ignored)> {
+/// Returns the rest of the variable `name` and the removed levels, or `None` if it sets no levels.
+fn split_levels(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<String>, Ignored)> {
     if name == "CARGO_BUILD_WARNINGS" {
         let only_raises = value == "deny";
         return Some((
@@ -59,26 +61,26 @@ fn take(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<String>, Ign
     Some((rest, Ignored { variable: name.to_owned(), levels, only_raises }))
 }
 
-/// How a variable holds several flags.
+/// Separator between the flags in a variable.
 #[derive(Clone, Copy)]
 enum Separator {
-    /// Blanks stand between them, and cargo takes other white space off each flag.
+    /// A space. Cargo trims other white space from each flag.
     Blank,
-    /// White space of any kind stands between them.
+    /// Any white space.
     WhiteSpace,
-    /// This text stands between them.
+    /// A fixed text.
     Text(&'static str),
 }
 
 impl Separator {
-    /// That of the variable `name`, if it holds flags of rustc or rustdoc.
+    /// Returns the separator of the variable `name`, if it holds flags of rustc or rustdoc.
     fn of(name: &str) -> Option<Self> {
         let is_of = |suffix: &str| name.starts_with("CARGO_") && name.ends_with(suffix);
         match name {
             "CARGO_ENCODED_RUSTFLAGS" | "CARGO_ENCODED_RUSTDOCFLAGS" => Some(Self::Text("\u{1f}")),
             "CLIPPY_ARGS" => Some(Self::Text("__CLIPPY_HACKERY__")),
             "RUSTFLAGS" | "RUSTDOCFLAGS" => Some(Self::Blank),
-            // Of `[build]`, of a target, of a profile, of the host.
+            // Flags from `[build]`, a target, a profile, or the host.
             _ if is_of("_RUSTFLAGS") || is_of("_RUSTDOCFLAGS") => Some(Self::WhiteSpace),
             _ => None,
         }
@@ -91,7 +93,7 @@ impl Separator {
         }
     }
 
-    /// The flags in `value`.
+    /// Splits `value` into flags.
     fn words(self, value: &str) -> Vec<String> {
         let words: Vec<_> = match self {
             Self::Blank => value.split(' ').map(str::trim).collect(),
@@ -102,7 +104,7 @@ impl Separator {
     }
 }
 
-/// Flags, told apart.
+/// Flags split into lint levels and others.
 #[derive(Debug, Default)]
 struct Flags {
     kept: Vec<String>,
@@ -110,7 +112,7 @@ struct Flags {
     only_raises: bool,
 }
 
-/// A flag, and the word that it was given in.
+/// A flag, and the index of the argument it came from.
 struct Word {
     text: String,
     given: usize,
@@ -120,21 +122,21 @@ impl Flags {
     fn read(given: Vec<String>, separator: Separator, read: &Read<'_>) -> Self {
         let mut words = Vec::new();
         for (at, text) in given.iter().enumerate() {
-            // What can't be said here without the file stays in it.
+            // Lines that can't be written in this variable stay in the file.
             let lines =
                 text.strip_prefix('@').and_then(read).map(|lines| lines.lines().map(str::to_owned).collect());
             let lines: Option<Vec<_>> = lines;
-            let can_be_said = |lines: &Vec<String>| {
+            let can_be_inlined = |lines: &Vec<String>| {
                 lines.iter().all(|line| separator.words(line) == std::slice::from_ref(line))
             };
-            match lines.filter(can_be_said) {
+            match lines.filter(can_be_inlined) {
                 Some(lines) => words.extend(lines.into_iter().map(|text| Word { text, given: at })),
                 None => words.push(Word { text: text.clone(), given: at }),
             }
         }
         let mut flags = Self { only_raises: true, ..Self::default() };
         let mut kept = Vec::new();
-        let mut touched = vec![false; given.len()];
+        let mut has_level = vec![false; given.len()];
         let mut rest = words.as_slice();
         while let Some((first, others)) = rest.split_first() {
             let flag = Flag::of(&first.text, others.first().map(|word| word.text.as_str()));
@@ -143,7 +145,7 @@ impl Flags {
             match flag.level {
                 None => kept.extend(own.iter().map(|word| (word.given, word.text.clone()))),
                 Some(Level { before, raises }) => {
-                    own.iter().for_each(|word| touched[word.given] = true);
+                    own.iter().for_each(|word| has_level[word.given] = true);
                     kept.extend((!before.is_empty()).then(|| (first.given, before.to_owned())));
                     let text = own.iter().map(|word| word.text.strip_prefix(before).unwrap_or(&word.text));
                     let text: Vec<_> = text.collect();
@@ -153,9 +155,9 @@ impl Flags {
                 }
             }
         }
-        // A file that sets no level stays what it is.
+        // A file that sets no level is kept unchanged.
         for (at, text) in given.into_iter().enumerate() {
-            match touched[at] {
+            match has_level[at] {
                 true => flags
                     .kept
                     .extend(kept.iter().filter(|(given, _)| *given == at).map(|(_, text)| text.clone())),
@@ -166,21 +168,21 @@ impl Flags {
     }
 }
 
-/// One flag as rustc reads it.
+/// A flag as rustc parses it.
 struct Flag<'a> {
-    /// Whether the next word belongs to it.
+    /// Whether the next word is its value.
     takes_next: bool,
     level: Option<Level<'a>>,
 }
 
-/// A flag that sets a level.
+/// A flag that sets a lint level.
 struct Level<'a> {
-    /// Short flags that stand before it in the same word, with their `-`.
+    /// Short flags in front of it in the same word, including the `-`.
     before: &'a str,
     raises: bool,
 }
 
-/// Long flags of rustc and rustdoc whose value may be the next word.
+/// Long flags of rustc and rustdoc that take a value, possibly as the next word.
 const WITH_VALUE: [&str; 40] = [
     "cfg",
     "check-cfg",
@@ -242,7 +244,7 @@ impl<'a> Flag<'a> {
             let value = &short[at + letter.len_utf8()..];
             let before = if at == 0 { "" } else { &word[..at + 1] };
             match letter {
-                // These have no value, and another flag may follow.
+                // These have no value and may be followed by another flag.
                 'g' | 'h' | 'O' | 'q' | 'v' | 'V' => {}
                 'A' | 'W' => return level(value.is_empty(), before, false),
                 'D' | 'F' => return level(value.is_empty(), before, true),
@@ -261,7 +263,7 @@ impl<'a> Flag<'a> {
     }
 }
 
-/// Whether the unstable flag `text` puts an attribute into each crate that sets a level.
+/// Whether the unstable flag `text` adds an attribute to each crate that sets a lint level.
 fn sets_level(text: &str) -> bool {
     let attribute = text.strip_prefix("crate-attr=").or_else(|| text.strip_prefix("crate_attr="));
     let Some(attribute) = attribute else { return false };
@@ -286,14 +288,14 @@ mod tests {
     #[track_caller]
     fn check(value: &str, rest: Option<&str>, levels: &[&str]) {
         let mut vars = BTreeMap::from([("RUSTFLAGS".into(), value.into())]);
-        let ignored = take_out(&mut vars, &read);
+        let ignored = remove_levels(&mut vars, &read);
         let found: Vec<_> = ignored.iter().flat_map(|ignored| &ignored.levels).collect();
         assert_eq!(found, levels, "{value}");
         assert_eq!(vars.values().next().and_then(|value| value.to_str()), rest, "{value}");
     }
 
     #[test]
-    fn lint_levels_are_taken_out_however_they_are_written() {
+    fn lint_levels_are_removed_however_they_are_written() {
         for level in [
             "-Awarnings",
             "-A warnings",
@@ -322,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn other_flags_stay_as_they_are() {
+    fn other_flags_are_unchanged() {
         for flags in [
             "",
             "-C target-cpu=native --cfg tokio_unstable",
@@ -342,19 +344,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_flags_is_looked_into() {
+    fn flags_in_an_argument_file_are_read() {
         check("@levels", Some("-C target-cpu=native"), &["-Awarnings"]);
         check("-A @value -g", Some("-g"), &["-A warnings"]);
         check("-O @levels -D warnings", Some("-O -C target-cpu=native"), &["-Awarnings", "-D warnings"]);
-        // Its other flags can't be said in such a variable.
+        // The other flags of this file can't be written in a space-separated variable.
         check("@spaces -Dunused", Some("@spaces"), &["-Dunused"]);
         let mut vars = BTreeMap::from([("CARGO_ENCODED_RUSTFLAGS".into(), "@spaces\u{1f}-g".into())]);
-        assert_eq!(take_out(&mut vars, &read).len(), 1);
+        assert_eq!(remove_levels(&mut vars, &read).len(), 1);
         assert_eq!(vars.values().next().unwrap(), "--cfg=a=\"b c\"\u{1f}-g");
     }
 
     #[test]
-    fn every_variable_that_holds_flags_is_looked_at() {
+    fn every_variable_with_flags_is_checked() {
         let names = [
             "CARGO_BUILD_RUSTDOCFLAGS",
             "CARGO_BUILD_RUSTFLAGS",
@@ -373,10 +375,10 @@ mod tests {
             names.iter().map(|name| (name.into(), "-Dwarnings".into())).collect();
         let others = [("CFLAGS", "-Wall"), ("MY_RUSTFLAGS", "-Dwarnings"), ("RUSTC_WRAPPER", "sccache")];
         vars.extend(others.map(|(name, value)| (name.into(), value.into())));
-        let ignored = take_out(&mut vars, &read);
+        let ignored = remove_levels(&mut vars, &read);
         assert_eq!(ignored.iter().map(|ignored| ignored.variable.as_str()).collect::<Vec<_>>(), names);
         let raise: Vec<_> = ignored.iter().filter(|ignored| !ignored.only_raises).collect();
-        assert_eq!(raise.len(), 1, "`-Dwarnings` is no value of {raise:?}");
+        assert_eq!(raise.len(), 1, "`-Dwarnings` is not a valid value of {raise:?}");
         assert_eq!(vars.len(), others.len());
     }
 
@@ -384,13 +386,14 @@ mod tests {
     fn white_space_separates_flags_where_cargo_says_so() {
         let left = |name: &str, value: &str| {
             let mut vars = BTreeMap::from([(name.into(), value.into())]);
-            let levels: Vec<_> = take_out(&mut vars, &read).into_iter().flat_map(|one| one.levels).collect();
+            let levels: Vec<_> =
+                remove_levels(&mut vars, &read).into_iter().flat_map(|one| one.levels).collect();
             (vars.into_values().next().and_then(|rest| rest.into_string().ok()), levels)
         };
         let some = |rest: &str, level: &str| (Some(rest.to_owned()), vec![level.to_owned()]);
         assert_eq!(left("RUSTFLAGS", "-g \n-Adead_code\n"), some("-g", "-Adead_code"));
         assert_eq!(left("RUSTDOCFLAGS", "\t-A dead_code\n"), (None, vec!["-A dead_code".to_owned()]));
-        // One flag, which no compiler takes.
+        // This is a single flag, which no compiler accepts.
         assert_eq!(left("RUSTFLAGS", "-g\t-Adead_code"), (Some("-g\t-Adead_code".to_owned()), vec![]));
         for name in ["CARGO_BUILD_RUSTFLAGS", "CARGO_TARGET_A_RUSTFLAGS", "CARGO_BUILD_RUSTDOCFLAGS"] {
             assert_eq!(left(name, "-g\t-A\n dead_code"), some("-g", "-A dead_code"), "{name}");
@@ -398,10 +401,10 @@ mod tests {
     }
 
     #[test]
-    fn what_only_raises_levels_is_known() {
+    fn levels_that_only_raise_are_recognized() {
         let raises = |flags: &str| {
             let mut vars = BTreeMap::from([("RUSTDOCFLAGS".into(), flags.into())]);
-            take_out(&mut vars, &read)[0].only_raises
+            remove_levels(&mut vars, &read)[0].only_raises
         };
         assert!(raises("-D warnings -F unsafe_code --deny=unused"));
         assert!(!raises("-D warnings -A unused") && !raises("--cap-lints deny"));

@@ -1,13 +1,13 @@
-//! Runs the steps of a plan: processes under one jobserver, lanes, time caps, signals.
+//! Runs the steps of a plan as processes, with a shared jobserver, lanes, time limits and signal handling.
 //!
-//! Knows nothing of formats: what a process left is handed to a function of the caller's, the judge.
+//! Knows nothing about formats. The output of a process is passed to a function of the caller, the judge.
 //!
 //! # Backpressure
 //!
-//! A worker judges what its process left before it takes another step, and a step counts as running until then:
-//! it keeps its slot, its lane and its token. So at most `--parallel` outputs wait to be judged or are being
-//! judged, at no time more, however loud the tools and however slow the judge; there is no queue between the
-//! two. What one output takes of memory and disk is bounded by the spool (`spool.rs`).
+//! A worker judges the output of a process before it takes another step. A step counts as running until then and
+//! keeps its slot, its lane and its token. So at most `--parallel` outputs wait to be judged or are being judged,
+//! however much the tools print and however slow the judge is, and there is no queue in between. The memory and
+//! disk space of one output are bounded by the spool (`spool.rs`).
 
 #![expect(clippy::disallowed_methods, reason = "this layer is where processes, threads and the clock live")]
 
@@ -21,11 +21,13 @@ mod fingerprints;
 mod launch;
 mod lint_levels;
 mod output_form;
+mod outputs;
 mod pool;
 mod process;
 mod program;
 mod recursion;
 mod scheduler;
+mod setup;
 mod slow;
 mod spool;
 mod stop;
@@ -36,15 +38,17 @@ pub use build_dirs::BuildDirs;
 pub use cap_lints::wrap_rustc;
 pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use environment::{Env, is_cargos_variable};
-pub use executor::{Admit, Client, Ended, Executor, Judge, Judged, Piece, Recall, Record, Runs, StepRun};
+pub use executor::{Admit, Client, Ended, Judge, Judged, Piece, Recall, Record, Runs, Sift, StepRun};
 pub use fingerprints::{Fingerprint, Units, forget_unit};
 pub use lint_levels::Ignored;
+pub use outputs::{Kept, Outputs, Sieves};
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use pool::descriptors;
 pub use pool::{Inherited, Pool};
 pub use program::{Identifier, Identity, Missing, Programs, read_text, runs_toolchain};
 pub use recursion::{Recursion, is_above, own_name};
-pub use spool::{Kept, Outputs, Truncated};
+pub use setup::Executor;
+pub use spool::{Sieve, Truncated};
 pub use stop::{Stop, StopReason};
 pub use sys::stand_guard;
 pub use version::{NoVersion, rules, version};

@@ -1,23 +1,25 @@
-//! Settings of the user that change the form of what cargo and the runners of tests print.
+//! Environment variables that keep the output of cargo and of test runners in the form that the parsers expect.
 //!
-//! A parser reads one form: `CARGO_TERM_QUIET` leaves out the names of tests that passed, `NEXTEST_FINAL_STATUS_LEVEL` those
-//! of tests that failed. Such settings are for people, and none of them changes what is found. So whatever variables and
-//! configuration files say, tools whose output is read get values that keep the form. Variables outrank files.
+//! Each parser reads one form of output. User settings can change that form: `CARGO_TERM_QUIET` omits the names of
+//! passing tests, `NEXTEST_FINAL_STATUS_LEVEL` those of failing tests. These settings are meant for people and
+//! never change what is found, so tools whose output is parsed get fixed values. Environment variables are used
+//! because they take precedence over configuration files.
 
 use crate::model::tool::{Parse, Tool};
 
-/// For cargo.
+/// Variables set for cargo.
 const CARGO: [(&str, &str); 3] =
     [("CARGO_TERM_PROGRESS_WHEN", "never"), ("CARGO_TERM_QUIET", "false"), ("CARGO_TERM_VERBOSE", "false")];
 
-/// For the test harness: what a test prints is part of the report on it, and not between the lines.
+/// Variables set for the test harness. Output of a test must be part of its report, not mixed in between the
+/// lines.
 const LIBTEST: [(&str, &str); 1] = [("RUST_TEST_NOCAPTURE", "0")];
 
-/// For cargo-nextest: the user's own configuration is about the form alone.
+/// Variables set for cargo-nextest. The user's configuration affects only the form of the output.
 const NEXTEST: [(&str, &str); 1] = [("NEXTEST_USER_CONFIG_FILE", "none")];
 
-/// Variables of cargo-nextest that are about the form.
-const OF_NEXTEST: [&str; 13] = [
+/// Variables of cargo-nextest that change the form of its output.
+const NEXTEST_REMOVED: [&str; 13] = [
     "NEXTEST_FAILURE_OUTPUT",
     "NEXTEST_FINAL_STATUS_LEVEL",
     "NEXTEST_HIDE_PROGRESS_BAR",
@@ -33,10 +35,10 @@ const OF_NEXTEST: [&str; 13] = [
     "NEXTEST_VERBOSE",
 ];
 
-/// The variables that a process of `tool` gets, with their values.
+/// Returns the variables to set for a process of `tool`, with their values.
 pub(super) fn fixed(tool: &Tool) -> impl Iterator<Item = (&'static str, &'static str)> {
     let (cargo, libtest, nextest): (&[_], &[_], &[_]) = match &tool.parse {
-        // Started without cargo.
+        // The test binary is started without cargo.
         Parse::Libtest if tool.runs_executable() => (&[], &LIBTEST, &[]),
         Parse::Libtest => (&CARGO, &LIBTEST, &[]),
         Parse::Nextest => (&CARGO, &[], &NEXTEST),
@@ -46,16 +48,16 @@ pub(super) fn fixed(tool: &Tool) -> impl Iterator<Item = (&'static str, &'static
     cargo.iter().chain(libtest).chain(nextest).copied()
 }
 
-/// The variables that a process of `tool` does not get.
+/// Returns the variables to remove from the environment of `tool`.
 pub(super) fn removed(tool: &Tool) -> &'static [&'static str] {
     match &tool.parse {
-        // It starts the harness itself, and asks it not to capture anything.
-        Parse::Nextest => &OF_NEXTEST,
+        // cargo-nextest starts the test harness itself and turns capturing off.
+        Parse::Nextest => &NEXTEST_REMOVED,
         _ => &[],
     }
 }
 
-/// Whether `name` is one of these variables of `tool`: its value decides nothing.
+/// Whether the value of `name` never reaches `tool` because it is set or removed here.
 pub(super) fn concerns(tool: &Tool, name: &str) -> bool {
     removed(tool).contains(&name) || fixed(tool).any(|(own, _)| own == name)
 }

@@ -1,9 +1,10 @@
-//! The one pool of job tokens: inherited from the build that started us, or our own.
+//! The pool of job tokens, inherited from the parent build or created for this run.
 //!
-//! One token is held for each child as long as it lives: it is the child's implicit slot. Where the pool is
-//! inherited, our own implicit slot serves the first child. A child that runs threads of its own, as tests do, has
-//! further tokens for these: as many as are free when it starts. Children that are clients get the pool through
-//! variables and an inheritable descriptor, because `Client::configure` would cost each spawn a `fork`.
+//! Each child process is backed by one token as long as it lives, which is the child's implicit slot. If the pool
+//! is inherited, this process has an implicit slot too, and the first child uses it. A child that runs threads of
+//! its own, such as a test, gets further tokens for them if any are free when it starts. Children that use the
+//! jobserver get it through variables and an inheritable descriptor, because `Client::configure` would cost a
+//! `fork` for each process.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -17,38 +18,39 @@ use jobserver::{Acquired, Client, FromEnvErrorKind};
 use super::environment::{Env, JOBSERVER};
 use super::sys;
 
-/// What was found in the environment at the very start.
+/// The jobserver found in the environment at startup.
 #[derive(Clone, Debug)]
 pub struct Inherited {
     client: Option<Client>,
-    /// Why a jobserver that was announced can't be used.
+    /// Reason why a jobserver in the environment can't be used.
     pub warning: Option<String>,
 }
 
 impl Inherited {
-    /// Looks for a jobserver in the environment. Call this first in `main`, before any file is opened: a
-    /// descriptor number is only as good as nobody else has taken it.
+    /// Looks for a jobserver in the environment. Must be called first in `main`, before any file is opened,
+    /// because a descriptor number may otherwise refer to something else.
     #[expect(unsafe_code, reason = "descriptors that the environment names can only be taken on trust")]
     pub fn take() -> Self {
         if std::env::var_os("CARGO_MAKEFLAGS").is_some_and(|value| value.is_empty()) {
-            // SAFETY: nothing else runs yet. Left in place, the empty variable would hide a good MAKEFLAGS.
+            // SAFETY: no other thread runs yet. The empty variable is removed because it would hide a valid
+            // MAKEFLAGS.
             unsafe { std::env::remove_var("CARGO_MAKEFLAGS") };
         }
-        // SAFETY: no descriptor has been opened yet, so that the numbers still mean what our parent meant.
+        // SAFETY: no descriptor has been opened yet, so the numbers still refer to those of the parent.
         let found = unsafe { Client::from_env_ext(true) };
         match found.client {
             Ok(client) => Self { client: Some(client), warning: None },
             Err(error) => {
-                let silent = matches!(
+                let is_expected = matches!(
                     error.kind(),
                     FromEnvErrorKind::NoEnvVar
                         | FromEnvErrorKind::NoJobserver
                         | FromEnvErrorKind::NegativeFd
                         | FromEnvErrorKind::Unsupported
                 );
-                let warning = (!silent).then(|| {
+                let warning = (!is_expected).then(|| {
                     format!(
-                        "the jobserver in the environment can't be used ({error}); running with an own pool"
+                        "cannot use the jobserver from the environment ({error}); using our own job tokens"
                     )
                 });
                 Self { client: None, warning }
@@ -56,58 +58,58 @@ impl Inherited {
         }
     }
 
-    /// Puts back this many tokens, which whoever took them can't put back any more.
+    /// Returns `tokens` tokens whose holder was killed and can't return them.
     #[cfg(unix)]
     pub(super) fn give_back(&self, tokens: usize) {
         let Some(client) = &self.client else { return };
-        // A pool that is gone has no use for them.
+        // If the pool is gone, nobody needs them.
         let _ = (0..tokens).try_for_each(|_| client.release_raw());
     }
 
-    /// No jobserver.
+    /// Returns a value without a jobserver.
     pub fn none() -> Self {
         Self { client: None, warning: None }
     }
 }
 
-/// The tokens. Cheap to clone: all clones are the same pool.
+/// A pool of job tokens. Clones share the same pool.
 #[derive(Clone, Debug)]
-pub struct Pool(Arc<Shared>);
+pub struct Pool(Arc<PoolInner>);
 
 #[derive(Debug)]
-struct Shared {
+struct PoolInner {
     client: Client,
-    /// How many tokens an own pool has; `None` if inherited.
+    /// Number of tokens if the pool is our own, `None` if it is inherited.
     own: Option<usize>,
-    /// Whether our own implicit slot is free. Only where the pool is inherited.
+    /// Whether our implicit slot is free. Always false for our own pool.
     implicit: AtomicBool,
-    /// A second way to the pipe of an own pool that does not wait, where the system has one.
+    /// Another handle for reading from the pipe of our own pool without blocking, where the system supports it.
     own_pipe: Option<File>,
-    /// How many tokens are taken beside those that stand for a process.
-    extra: Mutex<usize>,
-    /// How many of an inherited pool's tokens we have.
-    held: Arc<Held>,
+    /// Number of tokens taken for threads.
+    for_threads: Mutex<usize>,
+    /// Number of tokens held of an inherited pool.
+    held: Arc<HeldTokens>,
     vars: Vec<(String, OsString)>,
 }
 
-/// One token. Given back when dropped.
+/// A job token, returned when dropped.
 #[derive(Debug)]
 pub(super) struct Token(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    /// Our own slot.
+    /// Our implicit slot.
     Implicit(Pool),
-    /// One from the pool.
+    /// A token of the pool.
     Pooled { _token: Pooled },
-    /// One that was read from the pipe of an own pool.
+    /// A token that was read from the pipe of our own pool.
     Own(Pool),
-    /// The pool is gone.
+    /// Stands for a token when the pool fails.
     None,
 }
 
 impl Token {
-    /// For when the pool can't be reached any more.
+    /// Returns a placeholder for use when the pool can't be accessed.
     pub(super) fn none() -> Self {
         Self(Kind::None)
     }
@@ -117,23 +119,23 @@ impl Drop for Token {
     fn drop(&mut self) {
         match &self.0 {
             Kind::Implicit(pool) => pool.0.implicit.store(true, Ordering::Release),
-            // A pool that is gone has no use for it.
+            // If the pool is gone, nobody needs the token.
             Kind::Own(pool) => drop(pool.0.client.release_raw()),
             Kind::Pooled { .. } | Kind::None => {}
         }
     }
 }
 
-/// A token from the pool, which is counted.
+/// A token of the pool that is counted in [`HeldTokens`].
 #[derive(Debug)]
 struct Pooled {
-    /// Given back when dropped.
+    /// Returned to the pool when dropped.
     acquired: Option<Acquired>,
-    held: Arc<Held>,
+    held: Arc<HeldTokens>,
 }
 
 impl Pooled {
-    fn new(acquired: Acquired, held: &Arc<Held>) -> Self {
+    fn new(acquired: Acquired, held: &Arc<HeldTokens>) -> Self {
         held.add(1);
         Self { acquired: Some(acquired), held: Arc::clone(held) }
     }
@@ -141,17 +143,18 @@ impl Pooled {
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        // In this order: should we be killed in between, one is lost, and the pool never has too many.
+        // This order loses a token if the process is killed in between. The other order would add one too many to
+        // the pool.
         self.held.add(-1);
         self.acquired = None;
     }
 }
 
-/// How many tokens of the pool this process has, for who puts them back if it is killed.
+/// Counts the tokens held by this process, for the guard that returns them if the process is killed.
 #[derive(Debug, Default)]
-pub(super) struct Held(Mutex<(usize, Option<sys::Ledger>)>);
+pub(super) struct HeldTokens(Mutex<(usize, Option<sys::Ledger>)>);
 
-impl Held {
+impl HeldTokens {
     fn add(&self, more: isize) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.0 = held.0.saturating_add_signed(more);
@@ -160,7 +163,7 @@ impl Held {
         }
     }
 
-    /// Writes to `ledger` how many there are, now and whenever that changes.
+    /// Writes the number of tokens to `ledger`, now and after each change.
     pub(super) fn write_to(&self, ledger: sys::Ledger) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(ledger);
         self.add(0);
@@ -168,18 +171,18 @@ impl Held {
 }
 
 impl Pool {
-    /// The inherited pool, or an own one of `size` tokens.
+    /// Returns the inherited pool, or creates one with `size` tokens.
     ///
     /// # Errors
     ///
-    /// If the system has no pipes left.
+    /// If no pipe can be created.
     pub fn new(inherited: Inherited, env: &Env, size: usize) -> std::io::Result<Self> {
         if let Some(client) = inherited.client {
             let vars = vars(JOBSERVER.iter().find_map(|name| env.get(name)).unwrap_or_default());
             return Ok(Self::of(client, None, vars));
         }
         let client = Client::new(size)?;
-        // The library tells a command what to export; this one is never started.
+        // The library only exports the variables by configuring a command. This one is never started.
         let mut probe = Command::new("");
         client.configure(&mut probe);
         let value =
@@ -190,22 +193,22 @@ impl Pool {
 
     fn of(client: Client, own: Option<usize>, vars: Vec<(String, OsString)>) -> Self {
         let implicit = AtomicBool::new(own.is_none());
-        let own_pipe = own.and_then(|_| without_waiting(&vars));
-        let (extra, held) = (Mutex::new(0), Arc::default());
-        Self(Arc::new(Shared { client, own, implicit, own_pipe, extra, held, vars }))
+        let own_pipe = own.and_then(|_| open_nonblocking(&vars));
+        let (for_threads, held) = (Mutex::new(0), Arc::default());
+        Self(Arc::new(PoolInner { client, own, implicit, own_pipe, for_threads, held, vars }))
     }
 
-    /// How many tokens we have that are somebody else's.
-    pub(super) fn held(&self) -> Option<Arc<Held>> {
+    /// Returns the count of held tokens if the pool is inherited.
+    pub(super) fn held(&self) -> Option<Arc<HeldTokens>> {
         self.0.own.is_none().then(|| Arc::clone(&self.0.held))
     }
 
-    /// The variables that a client needs.
+    /// Returns the environment variables for clients of the pool.
     pub(super) fn vars(&self) -> &[(String, OsString)] {
         &self.0.vars
     }
 
-    /// Our own implicit slot, if it is free. Only an inherited pool has one.
+    /// Returns our implicit slot if it is free. Only an inherited pool has one.
     pub(super) fn implicit(&self) -> Option<Token> {
         self.0.implicit.swap(false, Ordering::Acquire).then(|| Token(Kind::Implicit(self.clone())))
     }
@@ -215,7 +218,7 @@ impl Pool {
         Ok(Token(Kind::Pooled { _token: Pooled::new(self.0.client.acquire()?, &self.0.held) }))
     }
 
-    /// A token of the pool, if one is free and the system has a way to tell.
+    /// Returns a token if one is free and the system supports asking without blocking.
     pub(super) fn try_acquire(&self) -> Option<Token> {
         let kind = match &self.0.own_pipe {
             Some(pipe) => {
@@ -230,25 +233,25 @@ impl Pool {
         kind.map(Token)
     }
 
-    /// Takes the tokens that are free now, `most` of them: for the threads of a process that has one already. Whoever
-    /// holds a token must not wait for another.
+    /// Takes up to `most` free tokens for the threads of a process that already has one. It never waits, because
+    /// waiting while holding a token could deadlock.
     pub(super) fn take_free(&self, most: usize) -> Threads {
-        let mut extra = self.lock_extra();
+        let mut for_threads = self.lock_for_threads();
         let tokens: Vec<_> = (0..most).map_while(|_| self.try_acquire()).collect();
-        *extra += tokens.len();
+        *for_threads += tokens.len();
         Threads { pool: self.clone(), tokens }
     }
 
-    fn lock_extra(&self) -> MutexGuard<'_, usize> {
-        self.0.extra.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_for_threads(&self) -> MutexGuard<'_, usize> {
+        self.0.for_threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts back what clients took to their graves: a cargo that is killed returns none of its tokens. Only
-    /// for an own pool, and only while none of its clients lives and `held` tokens are in use.
+    /// Replaces tokens that were lost with killed clients. Only affects our own pool. Must only be called while
+    /// none of its clients is alive and `held` tokens are in use.
     pub(super) fn refill(&self, held: usize) {
-        let extra = self.lock_extra();
+        let for_threads = self.lock_for_threads();
         if let (Some(size), Ok(free)) = (self.0.own, self.0.client.available()) {
-            for _ in 0..size.saturating_sub(held + *extra + free) {
+            for _ in 0..size.saturating_sub(held + *for_threads + free) {
                 if self.0.client.release_raw().is_err() {
                     return;
                 }
@@ -257,7 +260,7 @@ impl Pool {
     }
 }
 
-/// Tokens for the threads of a process. Given back when dropped.
+/// Tokens for the threads of a process, returned when dropped.
 #[derive(Debug)]
 pub(super) struct Threads {
     pool: Pool,
@@ -265,7 +268,7 @@ pub(super) struct Threads {
 }
 
 impl Threads {
-    /// How many.
+    /// Returns the number of tokens.
     pub(super) fn len(&self) -> usize {
         self.tokens.len()
     }
@@ -273,28 +276,29 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        let mut extra = self.pool.lock_extra();
-        *extra -= self.len();
+        let mut for_threads = self.pool.lock_for_threads();
+        *for_threads -= self.len();
         self.tokens.clear();
     }
 }
 
-/// The reading end of the pipe once more, as a file of its own: reads from it don't wait, and nobody else's change.
+/// Opens the reading end of the pipe again, as a separate file. Its non-blocking mode does not affect other users
+/// of the pipe.
 #[cfg(target_os = "linux")]
-fn without_waiting(vars: &[(String, OsString)]) -> Option<File> {
+fn open_nonblocking(vars: &[(String, OsString)]) -> Option<File> {
     let (_, value) = vars.first()?;
     let (read, _) = descriptors(&value.to_string_lossy()).next()?;
     let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::CLOEXEC;
     rustix::fs::open(format!("/proc/self/fd/{read}"), flags, rustix::fs::Mode::empty()).ok().map(File::from)
 }
 
-/// Elsewhere a descriptor that is opened again is the same file: what is changed there is changed for all.
+/// Other systems share the file description, so the mode would change for all users.
 #[cfg(not(target_os = "linux"))]
-fn without_waiting(_: &[(String, OsString)]) -> Option<File> {
+fn open_nonblocking(_: &[(String, OsString)]) -> Option<File> {
     None
 }
 
-/// The variables for children, with the descriptors in them made inheritable.
+/// Returns the variables for children and makes the descriptors in them inheritable.
 fn vars(value: &OsStr) -> Vec<(String, OsString)> {
     for (read, write) in descriptors(&value.to_string_lossy()) {
         sys::make_inheritable(read);
@@ -303,7 +307,7 @@ fn vars(value: &OsStr) -> Vec<(String, OsString)> {
     JOBSERVER[..2].iter().map(|name| ((*name).to_owned(), value.to_owned())).collect()
 }
 
-/// The two ends of the pipe that `flags` name.
+/// Returns the descriptors of both ends of the pipe named in `flags`.
 pub(crate) fn descriptors(flags: &str) -> impl Iterator<Item = (i32, i32)> {
     let auth = flags.split_whitespace().filter_map(|word| {
         word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds="))
@@ -325,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_get_what_is_free_and_never_wait() {
+    fn threads_get_the_free_tokens_without_waiting() {
         let pool = pool(4);
         let token = pool.acquire().unwrap();
         let first = pool.take_free(2);
@@ -340,13 +344,13 @@ mod tests {
     }
 
     #[test]
-    fn a_refill_counts_the_tokens_of_threads() {
+    fn a_refill_counts_tokens_held_for_threads() {
         let pool = pool(4);
         let token = pool.acquire().unwrap();
         let threads = pool.take_free(2);
         pool.refill(1);
         assert_eq!(free(&pool), 1, "nothing is lost");
-        // A client that was killed took one with it.
+        // A killed client took one token with it.
         pool.0.client.acquire().unwrap().drop_without_releasing();
         pool.refill(1);
         assert_eq!(free(&pool), 1);

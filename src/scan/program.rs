@@ -1,9 +1,8 @@
-//! Where programs are found: each name once, to an absolute path.
+//! Finds programs: maps each name to an absolute path.
 //!
-//! Rust's own programs are taken from the toolchain itself rather than through rustup's proxies, which cost
-//! about 10 ms a process. Everything else comes from PATH, less the entries that are empty, relative or inside
-//! the workspace: a checkout must not be able to shadow a tool. What a program runs beyond its own file is another question,
-//! which `identity.rs` answers.
+//! Rust's own programs are taken from the toolchain instead of rustup's proxies, which cost about 10 ms per
+//! process. All others come from PATH, without entries that are empty, relative or inside the workspace, so a
+//! checkout can't shadow a tool. `identity.rs` determines what a program runs besides its own file.
 
 mod identity;
 mod node;
@@ -15,6 +14,7 @@ mod shell;
 mod shell_tests;
 #[cfg(all(test, unix))]
 mod tests;
+mod tracer;
 mod words;
 
 use std::borrow::Cow;
@@ -22,54 +22,55 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub use self::identity::{Identifier, Identity};
+pub use self::identity::Identifier;
+pub use self::tracer::Identity;
 
 use super::environment::Env;
 use crate::model::tool::{Arg, Tool};
 
-/// Finds programs.
+/// Locations in which programs are searched.
 #[derive(Debug)]
 pub struct Programs {
     root: PathBuf,
     cargo: PathBuf,
     toolchain: Option<PathBuf>,
     path: Vec<PathBuf>,
-    /// Cargo's home, where rustup puts its proxies.
+    /// Home directory of cargo, where rustup places its proxies.
     home: Option<PathBuf>,
 }
 
-/// A program that is not there.
+/// A program or toolchain that is not installed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind}`{program}` is not installed{}", install.as_ref().map(|how| format!("; install it with `{how}`")).unwrap_or_default())]
 pub struct Missing {
-    /// What stands before the name: nothing, or `toolchain `.
+    /// Prefix of the name: empty or `toolchain `.
     pub kind: &'static str,
-    /// Its name.
+    /// Name of the program or toolchain.
     pub program: String,
-    /// How to install it.
+    /// Command that installs it.
     pub install: Option<String>,
 }
 
 impl Missing {
-    /// The program `name`.
+    /// Creates an error for the program `name`.
     fn program(name: &str, install: Option<&String>) -> Self {
         Self { kind: "", program: name.to_owned(), install: install.cloned() }
     }
 
-    /// The toolchain `name`.
+    /// Creates an error for the toolchain `name`.
     fn toolchain(name: &str) -> Self {
         let install = Some(format!("rustup toolchain install {name}"));
         Self { kind: "toolchain ", program: name.to_owned(), install }
     }
 }
 
-/// The programs of a Rust toolchain that rustup has proxies for.
+/// Programs of a Rust toolchain that may have rustup proxies.
 const RUST: [&str; 5] = ["cargo", "rustc", "rustdoc", "rustfmt", "clippy-driver"];
 
-/// Keeps rustup from installing a toolchain in the middle of a run.
+/// Variable that prevents rustup from installing a toolchain during a run.
 pub(super) const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");
 
-/// Whether `tool` runs a program of the toolchain; cargo only with one of these subcommands.
+/// Whether `tool` runs a program of the toolchain. Cargo only counts with one of the given subcommands.
 pub fn runs_toolchain(tool: &Tool, subcommands: &[&str]) -> bool {
     let mut words = words_of(tool);
     match words.next() {
@@ -80,24 +81,24 @@ pub fn runs_toolchain(tool: &Tool, subcommands: &[&str]) -> bool {
     }
 }
 
-/// The toolchain that `+NAME` asks rustup for, where `words` is a command line that rustup's proxies understand.
+/// Returns the toolchain that a command line requests from rustup with `+NAME`.
 pub(super) fn toolchain_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut words = words.into_iter();
     let program = words.next()?;
     words.next()?.strip_prefix('+').filter(|name| RUST.contains(&program) && !name.is_empty())
 }
 
-/// The literal words at the start of the command line of `tool`.
+/// Returns the literal words at the start of the command line of `tool`.
 pub(super) fn words_of(tool: &Tool) -> impl Iterator<Item = &str> + Clone {
     tool.run.iter().map_while(Arg::literal)
 }
 
 impl Programs {
-    /// Looks around from `dir`, a directory of the workspace.
+    /// Locates cargo, the toolchain and the search path. `dir` is a directory of the workspace.
     ///
     /// # Errors
     ///
-    /// If there is no cargo.
+    /// If cargo is not found.
     pub fn new(env: &Env, dir: &Path) -> Result<Self, Missing> {
         let path = env.get("PATH").map(std::env::split_paths).into_iter().flatten();
         let path: Vec<_> = path.filter(|entry| entry.is_absolute() && !is_within(entry, dir)).collect();
@@ -119,28 +120,28 @@ impl Programs {
         Ok(Self { root: dir.to_path_buf(), cargo, toolchain, path, home })
     }
 
-    /// The same, now that cargo has told where the root of the workspace is.
+    /// Restricts the search path, once cargo has reported the root of the workspace.
     pub fn within(mut self, root: &Path) -> Self {
         self.path.retain(|entry| !is_within(entry, root));
         self.root = root.to_path_buf();
         self
     }
 
-    /// The cargo of this run.
+    /// Returns the cargo of this run.
     pub fn cargo(&self) -> &Path {
         &self.cargo
     }
 
-    /// Where the toolchain is, if it is known.
+    /// Returns the root directory of the toolchain, if known.
     pub fn sysroot(&self) -> Option<&Path> {
         self.toolchain.as_deref().and_then(Path::parent)
     }
 
-    /// The program that `tool` runs; `{executable}` itself if that is one that another tool builds.
+    /// Returns the program that `tool` runs, or `{executable}` if another tool builds it.
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If the program is not installed.
     pub fn of(&self, tool: &Tool) -> Result<PathBuf, Missing> {
         if tool.runs_executable() {
             return Ok(PathBuf::from("{executable}"));
@@ -148,11 +149,11 @@ impl Programs {
         self.start(words_of(tool), tool.install.as_ref())
     }
 
-    /// The program that the command line `words` starts: rustup's proxy where it names a toolchain.
+    /// Returns the program that the command line `words` starts, which is rustup's proxy if it names a toolchain.
     ///
     /// # Errors
     ///
-    /// If there is none.
+    /// If the program is not installed.
     pub(super) fn start<'w>(
         &self,
         words: impl Iterator<Item = &'w str> + Clone,
@@ -165,14 +166,14 @@ impl Programs {
         }
     }
 
-    /// Rustup's proxy for the program `name` of a toolchain.
+    /// Returns rustup's proxy for the program `name` of a toolchain.
     fn proxy(&self, name: &str) -> Option<PathBuf> {
         let homes = self.home.iter().map(|home| home.join("bin"));
         let mut dirs = self.path.iter().cloned().chain(homes).filter(|dir| is_rustup(dir));
         dirs.find_map(|dir| Some(dir.join(exe(name))).filter(|path| is_program(path)))
     }
 
-    /// The program called `name`: a path (relative to the workspace root) if it has a separator.
+    /// Finds the program `name`. A name with a separator is a path relative to the workspace root.
     pub fn find(&self, name: &str) -> Option<PathBuf> {
         if name == "cargo" {
             return Some(self.cargo.clone());
@@ -187,40 +188,40 @@ impl Programs {
     }
 }
 
-/// The subcommand, component or toolchain that cargo or rustup say is not installed, by what they print to `stderr`. The
-/// command line `words` was started for a tool that is installed by `install`.
+/// Parses `stderr` of cargo or rustup for a subcommand, component or toolchain that is not installed. `words` is
+/// the command line that was run, for a tool that is installed with `install`.
 pub(super) fn read_missing<'w>(
     stderr: &[u8],
     words: impl IntoIterator<Item = &'w str>,
     install: Option<&String>,
 ) -> Option<Missing> {
-    let asked = toolchain_of(words);
+    let requested = toolchain_of(words);
     let lines = stderr.split(|&byte| byte == b'\n').take(20).map(String::from_utf8_lossy).collect::<Vec<_>>();
     let missing = |(at, line): (usize, &Cow<'_, str>)| {
-        let said = line.strip_prefix("error: ")?;
-        if let Some(command) = said.strip_prefix("no such command: ") {
+        let message = line.strip_prefix("error: ")?;
+        if let Some(command) = message.strip_prefix("no such command: ") {
             return Some(match quoted(command)? {
-                // Cargo alone does not know what `+NAME` means.
+                // Without rustup, cargo takes `+NAME` for a subcommand.
                 command if command.starts_with('+') => Missing::program("rustup", None),
                 command => Missing::program(&format!("cargo {command}"), install),
             });
         }
-        let (what, rest) = said.split_once(" is not installed")?;
+        let (what, rest) = message.split_once(" is not installed")?;
         if let Some((_, name)) = what.split_once("toolchain ") {
-            // As it was asked for: rustup adds the name of the platform.
-            return Some(Missing::toolchain(asked.or_else(|| quoted(name))?));
+            // Use the requested name, because rustup adds the platform to it.
+            return Some(Missing::toolchain(requested.or_else(|| quoted(name))?));
         }
         let toolchain = quoted(rest.strip_prefix(" for the toolchain ")?)?;
         let name = quoted(what)?.replacen("cargo-", "cargo ", 1);
         let hint =
             || lines[at..].iter().find_map(|line| quoted(&line[line.find("`rustup component add ")?..]));
-        let hint = asked.and_then(|asked| Some(hint()?.replace(toolchain, asked)));
+        let hint = requested.and_then(|requested| Some(hint()?.replace(toolchain, requested)));
         Some(Missing::program(&name, hint.as_ref().or(install)))
     };
     lines.iter().enumerate().find_map(missing)
 }
 
-/// The text between the quotes that `text` begins with.
+/// Returns the quoted text at the start of `text`.
 fn quoted(text: &str) -> Option<&str> {
     let quote = text.chars().next().filter(|quote| matches!(quote, '`' | '\''))?;
     text[1..].split_once(quote).map(|(inner, _)| inner)
@@ -245,22 +246,22 @@ fn exe(name: &str) -> String {
     format!("{name}{}", std::env::consts::EXE_SUFFIX)
 }
 
-/// Whether `entry` is `dir` or lies below it, by whatever name. All lies below the root of the file system: it
-/// counts as nobody's.
+/// Whether `entry` is `dir` or inside of it, after resolving links. Nothing counts as inside of the root of the
+/// file system.
 fn is_within(entry: &Path, dir: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let dir = real(dir);
     dir.parent().is_some() && real(entry).starts_with(dir)
 }
 
-/// Whether `bin` holds rustup's proxies.
+/// Whether the directory `bin` contains rustup's proxies.
 fn is_rustup(bin: &Path) -> bool {
     is_program(&bin.join(exe("rustup")))
         && bin.file_name() == Some(OsStr::new("bin"))
         && !bin.join("../lib/rustlib").is_dir()
 }
 
-/// The text in the file at `path`, if it is one of configuration or a script: not too long, and no device.
+/// Reads a configuration file or script. Returns `None` if it is too long or not a regular file.
 pub fn read_text(path: &Path) -> Option<String> {
     const LONGEST: u64 = 1 << 20;
     let meta = std::fs::metadata(path).ok()?;
@@ -283,56 +284,57 @@ mod missing_tests {
     use super::*;
 
     #[track_caller]
-    fn check(run: &[&str], said: &str, expected: Option<&str>) {
-        let missing = read_missing(said.as_bytes(), run.iter().copied(), Some(&"how".to_owned()));
+    fn check(run: &[&str], message: &str, expected: Option<&str>) {
+        let missing = read_missing(message.as_bytes(), run.iter().copied(), Some(&"how".to_owned()));
         assert_eq!(missing.map(|missing| missing.to_string()).as_deref(), expected);
     }
 
     #[test]
-    fn a_missing_subcommand_is_named_as_it_was_called() {
-        let said =
+    fn a_missing_subcommand_is_named_as_called() {
+        let message =
             "error: no such command: `fuzz`\n\nhelp: view all installed commands with `cargo --list`\n";
         let expected = Some("`cargo fuzz` is not installed; install it with `how`");
-        check(&["cargo", "fuzz"], said, expected);
-        check(&["cargo", "+nightly", "fuzz"], said, expected);
-        check(&["sh", "-c", "cargo fuzz"], said, expected);
+        check(&["cargo", "fuzz"], message, expected);
+        check(&["cargo", "+nightly", "fuzz"], message, expected);
+        check(&["sh", "-c", "cargo fuzz"], message, expected);
     }
 
     #[test]
-    fn a_missing_toolchain_is_named_as_it_was_asked_for() {
-        let said =
+    fn a_missing_toolchain_is_named_as_requested() {
+        let message =
             "error: toolchain '1.70-x86_64-unknown-linux-gnu' is not installed\nhelp: run `rustup …`\n";
         let expected = "toolchain `1.70` is not installed; install it with `rustup toolchain install 1.70`";
-        check(&["cargo", "+1.70", "check"], said, Some(expected));
+        check(&["cargo", "+1.70", "check"], message, Some(expected));
         let name = "1.70-x86_64-unknown-linux-gnu";
         let expected =
             format!("toolchain `{name}` is not installed; install it with `rustup toolchain install {name}`");
-        check(&["rustup", "run", "1.70", "cargo", "check"], said, Some(&expected));
-        let said = "error: custom toolchain 'mine' specified in override file '/w/rust-toolchain.toml' is not installed\n";
+        check(&["rustup", "run", "1.70", "cargo", "check"], message, Some(&expected));
+        let message = "error: custom toolchain 'mine' specified in override file '/w/rust-toolchain.toml' is not installed\n";
         let expected = "toolchain `mine` is not installed; install it with `rustup toolchain install mine`";
-        check(&["cargo", "check"], said, Some(expected));
+        check(&["cargo", "check"], message, Some(expected));
     }
 
     #[test]
     fn a_missing_component_is_named_with_its_toolchain() {
-        let said = "error: 'cargo-miri' is not installed for the toolchain 'nightly-x86_64-unknown-linux-gnu'.\n\
+        let message = "error: 'cargo-miri' is not installed for the toolchain 'nightly-x86_64-unknown-linux-gnu'.\n\
                     help: run `rustup component add --toolchain nightly-x86_64-unknown-linux-gnu miri` to install it\n";
         let expected =
             "`cargo miri` is not installed; install it with `rustup component add --toolchain nightly miri`";
-        check(&["cargo", "+nightly", "miri"], said, Some(expected));
-        check(&["cargo", "miri"], said, Some("`cargo miri` is not installed; install it with `how`"));
+        check(&["cargo", "+nightly", "miri"], message, Some(expected));
+        check(&["cargo", "miri"], message, Some("`cargo miri` is not installed; install it with `how`"));
     }
 
     #[test]
-    fn a_cargo_without_rustup_that_is_given_a_toolchain_needs_rustup() {
-        let said = "error: no such command: `+nightly`\n\n\tCargo does not handle `+toolchain` directives.\n";
-        check(&["cargo", "+nightly", "check"], said, Some("`rustup` is not installed"));
+    fn a_toolchain_argument_for_cargo_without_rustup_needs_rustup() {
+        let message =
+            "error: no such command: `+nightly`\n\n\tCargo does not handle `+toolchain` directives.\n";
+        check(&["cargo", "+nightly", "check"], message, Some("`rustup` is not installed"));
     }
 
     #[test]
-    fn other_errors_are_no_missing_program() {
-        for said in ["", "error: could not compile `x`\n", "error: the lock file is not installed\n"] {
-            check(&["cargo", "check"], said, None);
+    fn other_errors_do_not_report_a_missing_program() {
+        for message in ["", "error: could not compile `x`\n", "error: the lock file is not installed\n"] {
+            check(&["cargo", "check"], message, None);
         }
     }
 }

@@ -1,65 +1,65 @@
-//! A run that is started by a tool of a run: on another workspace it is like any other, on the same one it would wait for
-//! ever for the run that it is a part of, or start itself again and again in other directories.
+//! Detects a run that was started by a tool of another run in the same workspace.
 //!
-//! A run tells its children by a variable which workspaces are being run. Who empties its environment is found all the same:
-//! processes above it may have kept theirs, and the file that runs lock says which process holds it. What a system does not
-//! tell of other processes, nobody finds there.
+//! Such a run would wait forever for the run that started it, or, with other directories, start itself again and
+//! again. A run started in a different workspace is fine.
+//!
+//! Each run lists the workspaces being run in an environment variable for its children. If a tool clears its
+//! environment, the ancestor processes may still have the variable, and the lock file names the process that holds
+//! it. On systems that don't expose other processes, such a run is not detected.
 
 use std::path::Path;
 
-use super::environment::Env;
+use super::environment::{Env, RUNNING};
 use super::sys;
 use crate::model::digest::Digest;
 
-/// The variable: digests of the directories that runs use, with blanks between them.
-pub(super) const VARIABLE: &str = "GENTI_RUNNING";
-
-/// Why a run is refused.
+/// Error for a run that is nested in a run of the same workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this is part of a run of genti in the same workspace, which would wait for it for ever: do not call `cargo genti` \
+    "this run was started by a genti run in the same workspace and would deadlock with it; do not call `cargo genti` \
      from a tool or a test of this workspace"
 )]
 pub struct Recursion;
 
 impl Env {
-    /// From now on, children are told that a run of the workspace at `root` is going on, which leaves its artifacts below
-    /// `target_dir`.
+    /// Records for child processes that a run of the workspace at `root` is in progress and stores its artifacts
+    /// below `target_dir`.
     ///
     /// # Errors
     ///
     /// If this process is part of such a run.
     pub fn enter(&mut self, root: &Path, target_dir: &Path) -> Result<(), Recursion> {
         let names = [name_of(root), name_of(target_dir)];
-        let told = self.get(VARIABLE).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_told =
-            |told: &str| told.split_whitespace().any(|other| names.iter().any(|name| name == other));
-        let prefix = format!("{VARIABLE}=");
-        let was_told = |variable: &[u8]| {
+        let listed = self.get(RUNNING).map(|value| value.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_listed =
+            |listed: &str| listed.split_whitespace().any(|other| names.iter().any(|name| name == other));
+        let prefix = format!("{RUNNING}=");
+        let lists_us = |variable: &[u8]| {
             variable
                 .strip_prefix(prefix.as_bytes())
-                .is_some_and(|told| is_told(&String::from_utf8_lossy(told)))
+                .is_some_and(|listed| is_listed(&String::from_utf8_lossy(listed)))
         };
         let above = sys::ancestors();
-        if is_told(&told) || above.iter().flat_map(|process| process.variables()).any(was_told) {
+        if is_listed(&listed) || above.iter().flat_map(|process| process.variables()).any(lists_us) {
             return Err(Recursion);
         }
-        self.set(VARIABLE, format!("{told} {}", names.join(" ")).trim_start());
+        self.set(RUNNING, format!("{listed} {}", names.join(" ")).trim_start());
         Ok(())
     }
 }
 
-/// What tells this process from all others on this machine, where the system says so: to be read by other runs.
+/// Returns a name that identifies this process on this machine, for other runs to read, if the system provides
+/// one.
 pub fn own_name() -> Option<String> {
     sys::own_name()
 }
 
-/// Whether the process that goes by this name is above this one.
+/// Whether the process called `name` is an ancestor of this one.
 pub fn is_above(name: &str) -> bool {
     sys::ancestors().iter().any(|process| process.name() == Some(name))
 }
 
-/// The same for one directory, whatever its path is called.
+/// Returns the name of a directory. Different paths to the same directory have the same name.
 fn name_of(dir: &Path) -> String {
     let place = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
     Digest::of_bytes(place.as_os_str().as_encoded_bytes()).short(16).to_string()
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_in_the_same_place_is_refused_and_one_elsewhere_is_told_of_both() {
+    fn a_nested_run_in_the_same_place_is_refused_and_one_elsewhere_inherits_the_list() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let target = one.path().join("target");
         let mut outer = Env::default();
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn a_directory_is_known_by_every_name() {
+    fn a_directory_has_one_name_whatever_its_path() {
         let dir = tempfile::tempdir().unwrap();
         let (place, link) = (dir.path().join("place"), dir.path().join("link"));
         std::fs::create_dir(&place).unwrap();
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn processes_above_are_known_and_this_one_is_not_above_itself() {
+    fn ancestors_are_recognized_and_a_process_is_not_its_own_ancestor() {
         let own = own_name().unwrap();
         assert!(!is_above(&own) && !is_above("") && !is_above("1 0 pid:[0]"));
         let above = sys::ancestors();

@@ -1,67 +1,71 @@
-//! Which step starts when: a pure state machine over a plan. It knows no thread, clock, process or pool.
+//! Decides which step starts when, as a pure state machine over a plan. It knows no threads, clocks, processes or
+//! pools.
 //!
 //! # Overview
 //!
-//! A run tells it what happened ([`Event`]: a token came, a step finished, the run was interrupted, or time
-//! passed) with the time since the run began, and asks what to do until the answer is to wait ([`Action`]).
-//! The executor turns messages of threads into events and actions into effects; a simulation turns random
-//! numbers into events, in virtual time. Given the same plan and the same events, both see the same actions.
+//! The executor reports what happened ([`Event`]: a token arrived, a step finished, the run was interrupted, or
+//! time passed) together with the time since the start of the run. It then asks what to do until the answer is to
+//! wait ([`Action`]). The executor turns messages of threads into events and actions into effects. A simulation
+//! turns random numbers into events, in virtual time. The same plan and the same events always lead to the same
+//! actions.
 //!
 //! # The rule
 //!
-//! **The step that starts is the lowest-ranked one that is ready**: the step before it in its batch is done,
-//! all tasks of the tools that its tool needs are done, and its lane is free. The rank was laid down by the plan
-//! and is never changed during a run. What is ready but not the lowest waits, and nothing else does:
+//! **The step that starts is the lowest-ranked one that is ready**: the previous step of its batch is done, all
+//! tasks of the tools that its tool needs are done, and its lane is free. The plan fixes the ranks, and they never
+//! change during a run. Steps that are ready but not the lowest wait, and nothing else does:
 //!
-//! - With one token the starts follow the ranks, if each need has a lower rank than what needs it. The plan sees
-//!   to that, but for `by-path`: there the steps of a batch that wait for another package are passed over.
-//! - A lane is a filter, not a queue: while it is busy its steps are not ready, and higher ranks go by.
-//! - So is a build directory: while steps run that need the programs of one tool in it, those of other tools are not ready.
+//! - With one token, steps start in the order of their ranks if every need has a lower rank than the step that
+//!   needs it. The plan ensures that, except for `by-path`, where steps of a batch that wait for another package
+//!   are passed over.
+//! - A lane is a filter, not a queue: while it is busy its steps are not ready, and higher ranks pass them.
+//! - The same is true for a build directory. While steps run that need the programs of one tool in it, steps that
+//!   need those of another tool are not ready.
 //!
 //! # Order of admission
 //!
-//! *Lane first, token last.* A token is wished for only while a step could start, and the step is chosen when
-//! the token has come, for a lower rank may have become ready meanwhile. A process that waits for a lane while
-//! it holds a token would keep the token from one that could work (rust-lang/cargo#6747). There is one wish at a
-//! time, so no more than one token is ever held idle, and that one is given back at once. One token stands for
-//! each step that runs, as long as it runs: it is the process's implicit slot. Where the pool is inherited there
-//! is a slot of our own beside it, which needs no wish: whatever others do with the pool, the run goes on.
+//! *Lane first, token last.* A token is only requested while a step could start, and the step is chosen when the
+//! token arrives, because a lower rank may have become ready meanwhile. A process that holds a token while it
+//! waits for a lane would keep the token from a process that could work (rust-lang/cargo#6747). Only one request
+//! is open at a time, so at most one token is ever idle, and it is returned immediately. Each running step holds
+//! one token, the implicit slot of its process. If the pool is inherited, there is also a slot of our own that
+//! needs no request, so the run continues whatever others do with the pool.
 //!
-//! A client that is killed returns none of the tokens that it took. While no client runs, all tokens are in the
-//! pool or held by steps, so it can be seen how many are lost, and the pool is refilled: before a wish, if
-//! something has ended since the last time; and when a wish goes unanswered for longer than a token can be on its
-//! way ([`PATIENCE`]), for what a client left running may take tokens when it is gone.
+//! A killed client returns none of its tokens. While no client runs, every token is either in the pool or held by
+//! a step, so the number of lost tokens is known and the pool can be refilled. This happens before a request if
+//! something has ended since the last time, and when a request stays unanswered for longer than a token takes to
+//! arrive ([`PATIENCE`]), because processes left behind by a client may take tokens later.
 //!
 //! # Fairness
 //!
-//! A ready step is passed over by lower ranks only, and by each of these once: it starts after at most as many
-//! dispatches as there are lower ranks. The plan bounds these. Within a class, tools take turns, weights as turns
-//! a round: the k-th batch of a tool of weight w that needs no other has before it at most k - 1 of its own and,
-//! of each other tool of weight u, `u * ceil(k / w)`. So no tool waits for all of another, whatever its batches
-//! take. Classes are strictly first in rank; a class is a priority and no barrier.
+//! Only lower ranks can pass a ready step, and each of them only once, so a step starts after at most as many
+//! other starts as there are lower ranks. The plan bounds this number. Within a class, tools take turns, with
+//! their weight as the number of turns per round. The k-th batch of a tool of weight w without needs comes after
+//! at most k - 1 batches of its own and, for each other tool of weight u, `u * ceil(k / w)`. So no tool waits for
+//! all batches of another, however long these take. Classes are strictly ordered by rank. A class is a priority,
+//! not a barrier.
 //!
-//! What keeps more from starting can be asked for at any time ([`Scheduler::waiting`]), for the user to be told:
-//! it is a fact about the state, and decides nothing.
+//! The reason why no further step starts can be queried at any time ([`Scheduler::waiting`]) and shown to the
+//! user. It has no effect on decisions.
 //!
 //! # How long a run may take
 //!
-//! While a slot is free nothing is ready, so whatever has not started waits for something that runs: for the step
-//! before it, a need, or its lane. Going back from the step that ends last, these make a chain of length C, and
-//! outside of it all m slots are busy. With W the sum of all durations, and tokens that come at once, every run
-//! ends within `W/m + (1 - 1/m) * C`: Graham's bound for list scheduling, a lane being a link from each step to the
-//! one that has it next, and a directory from each step to the next that needs other programs in it.
-//! Starting the longest chain first would be a little better in the middle and needs durations, which are not
-//! the same on two machines: then the starts would not be, either.
+//! While a slot is free no step is ready, so every step that has not started waits for a running one: the previous
+//! step of its batch, a need, or the holder of its lane. Going back from the step that ends last, these form a
+//! chain of length C, and all m slots are busy outside of it. If W is the sum of all durations and tokens arrive
+//! immediately, every run ends within `W/m + (1 - 1/m) * C`. This is Graham's bound for list scheduling, where a
+//! lane links each step to the next one in it, and a build directory links each step to the next one that needs
+//! other programs in it. Starting the longest chain first would be slightly better on average. But it needs
+//! durations, which differ between machines, and then the order of starts would differ too.
 //!
 //! # The end
 //!
-//! Under `--fail-fast` nothing starts after a required tool has failed; what runs ends by itself. When
-//! `max-duration` is over or the run is interrupted, nothing starts and what runs is told to end; nothing is done
-//! once that has ended. What one process may take is said here too ([`time_cap`]), but is kept by the process
-//! layer, which has to wait for the process anyway: an expired process is only one that finishes.
+//! With `--fail-fast`, nothing starts after a required tool has failed, and running steps end by themselves. When
+//! `max-duration` has elapsed or the run is interrupted, nothing starts and running steps are asked to stop. The
+//! run is done once they have ended. The time limit of a process is defined here too ([`time_cap`]) but enforced
+//! by the process layer, which waits for the process anyway. A timed out process simply finishes.
 //!
-//! The simulation runs with the tests. It prints its figures with
-//! `cargo test --release --lib simulation -- --nocapture`.
+//! The simulation is part of the tests. `cargo test --release --lib simulation -- --nocapture` prints its figures.
 
 #[cfg(test)]
 mod simulation;
@@ -71,172 +75,173 @@ mod tests;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::build_dirs::{Layout, Programs, lane_of, programs_of};
+use super::build_dirs::{DirClaim, Layout, claim_of, lane_of};
 use super::stop::StopReason;
 use crate::model::event::Waiting;
 use crate::model::policy::Policy;
 use crate::model::task::{Plan, StepId};
 use crate::model::tool::{Tool, ToolId};
 
-/// How long an unanswered wish is left alone. A token may be on its way that long.
+/// Time after which tokens are suspected to be lost if a request is not answered.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// What holds for a run and is no part of its plan.
+/// Settings of a run that are not part of its plan.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// How many steps run at once, from 1 up.
+    /// Maximum number of steps that run at the same time, at least 1.
     pub(super) parallel: usize,
-    /// Whether there is a slot of our own beside the pool.
+    /// Whether there is a slot of our own in addition to the pool.
     pub(super) own_slot: bool,
-    /// Whether the first failure of a required tool is the last.
+    /// Whether nothing more starts after the first failure of a required tool.
     pub(super) fail_fast: bool,
-    /// How the directories of cargo's lanes lie.
+    /// Arrangement of the directories of cargo's lanes.
     pub(super) layout: Layout,
 }
 
-/// What happened.
+/// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
-    /// The token that was wished for has come.
+    /// The requested token has arrived.
     Token,
-    /// A step that was started has ended, one way or another.
+    /// A running step has ended, one way or another.
     Finished {
-        /// Which.
+        /// The step.
         step: StepId,
-        /// Whether that is a failure, if its tool is required.
+        /// Whether it failed, which only matters if its tool is required.
         fails: bool,
     },
-    /// The run is to end, and what runs was told.
+    /// The run is being stopped, and running steps have been asked to stop.
     Interrupt,
     /// Time has passed.
     Tick,
 }
 
-/// What is to be done.
+/// Something to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     /// Start this step on this slot.
     Start(StepId, Slot),
-    /// Ask the pool for a token. Answered by [`Event::Token`], some day or never.
-    Wish,
-    /// Give the token back that has come: nothing can use it any more.
+    /// Request a token from the pool. The answer is [`Event::Token`], which may never come.
+    RequestToken,
+    /// Return the token that arrived, because no step can use it.
     GiveBack,
-    /// See that the pool is complete: no client runs, and so many tokens are held by steps.
+    /// Refill the pool. No client runs, and steps hold the given number of tokens.
     Refill {
-        /// How many.
+        /// Number of tokens held by steps.
         held: usize,
     },
-    /// Tell what runs to end.
+    /// Ask running steps to stop.
     Stop(StopReason),
-    /// Wait for an event, but no longer than to this time.
+    /// Wait for an event, at most until this time.
     Wait(Option<Duration>),
-    /// Nothing runs and nothing will be started.
+    /// Nothing runs and nothing will start.
     Done,
 }
 
-/// Where a step runs.
+/// Slot that a step runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// Our own, beside the pool.
+    /// Our own slot, in addition to the pool.
     Own,
-    /// The token that has come.
+    /// The token that has arrived.
     Pool,
 }
 
-/// What a process over this many tasks may take.
+/// Returns the time limit for a process that covers the given number of tasks.
 pub(super) fn time_cap(policy: &Policy, tasks: usize) -> Option<Duration> {
     policy.per_task_timeout.map(|timeout| timeout * tasks.clamp(1, 4) as u32)
 }
 
-/// The state of a run.
+/// State of a run.
 #[derive(Debug)]
 pub(super) struct Scheduler<'a> {
     queue: Queue<'a>,
     limits: Limits,
     phase: Phase,
     own_slot: OwnSlot,
-    wish: Wish,
+    request: TokenRequest,
     running: usize,
-    /// Clients of the jobserver among them.
+    /// Number of running steps that are clients of the jobserver.
     clients: usize,
-    /// Whether nothing has ended since the pool was known to be complete.
-    is_complete: bool,
+    /// Whether no step has ended since the pool was last known to be complete.
+    is_pool_complete: bool,
     now: Duration,
-    /// When something other than time was last told, or the pool refilled.
-    heard: Duration,
+    /// Time of the last event other than a tick, or of the last refill.
+    last_event: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// What is ready may start.
-    Going,
-    /// A required tool failed under `--fail-fast`: nothing starts, what runs ends by itself.
+    /// Ready steps may start.
+    Running,
+    /// A required tool failed under `--fail-fast`. Nothing starts, and running steps end by themselves.
     FailedFast,
-    /// The time is over: nothing starts, what runs has yet to be told.
+    /// The time has elapsed. Nothing starts, and running steps have yet to be asked to stop.
     Over,
-    /// Nothing starts, and what runs has been told to end.
+    /// Nothing starts, and running steps have been asked to stop.
     Ending,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OwnSlot {
-    /// The pool is our own: all its tokens are in it.
+    /// There is none because the pool is our own.
     None,
     Free,
     Taken(StepId),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+enum TokenRequest {
     None,
-    /// Told to the pool, not answered.
+    /// Sent to the pool and not answered.
     Open,
-    /// The token has come and is not used yet.
+    /// The token has arrived and is not used yet.
     Granted,
 }
 
 impl<'a> Scheduler<'a> {
-    /// Nothing has started yet.
+    /// Creates a scheduler in which nothing has started.
     pub(super) fn new(plan: &'a Plan, limits: Limits) -> Self {
         Self {
             queue: Queue::new(plan, limits.layout, BTreeSet::new()),
             limits,
-            phase: Phase::Going,
+            phase: Phase::Running,
             own_slot: if limits.own_slot { OwnSlot::Free } else { OwnSlot::None },
-            wish: Wish::None,
+            request: TokenRequest::None,
             running: 0,
             clients: 0,
-            is_complete: true,
+            is_pool_complete: true,
             now: Duration::ZERO,
-            heard: Duration::ZERO,
+            last_event: Duration::ZERO,
         }
     }
 
-    /// No more than `parallel` steps run at once. To be said before anything starts.
-    pub(super) fn limit(&mut self, parallel: usize) {
+    /// Sets the maximum number of steps that run at the same time. Must be called before the first start.
+    pub(super) fn set_parallel(&mut self, parallel: usize) {
         self.limits.parallel = parallel;
     }
 
-    /// Leaves out `steps`, whose results are known: nothing waits for them. To be said before anything starts.
+    /// Skips `steps`, whose results are cached. Nothing waits for them. Must be called before the first start.
     pub(super) fn skip(&mut self, steps: BTreeSet<StepId>) {
         self.queue = Queue::new(self.queue.plan, self.limits.layout, steps);
     }
 
-    /// A required tool has failed by what is known of it. To be said before anything starts.
-    pub(super) fn has_failed(&mut self) {
+    /// Notes that a required tool has failed according to its cached result. Must be called before the first
+    /// start.
+    pub(super) fn set_failed(&mut self) {
         if self.limits.fail_fast {
             self.phase = Phase::FailedFast;
         }
     }
 
-    /// Takes note of `event`, `now` being the time since the run began.
+    /// Handles `event`. `now` is the time since the start of the run.
     pub(super) fn on(&mut self, now: Duration, event: Event) {
         self.now = now;
         if event != Event::Tick {
-            self.heard = now;
+            self.last_event = now;
         }
         match event {
-            Event::Token => self.wish = Wish::Granted,
+            Event::Token => self.request = TokenRequest::Granted,
             Event::Finished { step, fails } => self.finish(step, fails),
             Event::Interrupt => self.phase = Phase::Ending,
             Event::Tick => {}
@@ -246,7 +251,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// What is to be done next. To be asked after each event, until it is to wait or all is done.
+    /// Returns the next action. Must be called after each event until the action is to wait or the run is done.
     pub(super) fn next(&mut self) -> Action {
         let step = self.ready();
         if let Some(step) = step
@@ -257,8 +262,8 @@ impl<'a> Scheduler<'a> {
             self.queue.start(step);
             return Action::Start(step, slot);
         }
-        if self.wish == Wish::Granted {
-            self.wish = Wish::None;
+        if self.request == TokenRequest::Granted {
+            self.request = TokenRequest::None;
             return Action::GiveBack;
         }
         if self.phase == Phase::Over {
@@ -268,23 +273,24 @@ impl<'a> Scheduler<'a> {
         if self.running == 0 && step.is_none() {
             return Action::Done;
         }
-        let is_wish_due = self.wish == Wish::None && step.is_some();
-        let may_lack_tokens = is_wish_due && self.clients == 0 && !self.is_complete;
-        if may_lack_tokens || self.impatient().is_some_and(|at| self.now >= at) {
-            self.is_complete = true;
-            self.heard = self.now;
+        let is_request_due = self.request == TokenRequest::None && step.is_some();
+        let may_lack_tokens = is_request_due && self.clients == 0 && !self.is_pool_complete;
+        if may_lack_tokens || self.refill_time().is_some_and(|at| self.now >= at) {
+            self.is_pool_complete = true;
+            self.last_event = self.now;
             return Action::Refill { held: self.running };
         }
-        if is_wish_due {
-            self.wish = Wish::Open;
-            return Action::Wish;
+        if is_request_due {
+            self.request = TokenRequest::Open;
+            return Action::RequestToken;
         }
-        Action::Wait([self.deadline(), self.impatient()].into_iter().flatten().min())
+        Action::Wait([self.deadline(), self.refill_time()].into_iter().flatten().min())
     }
 
-    /// What keeps more steps from starting: nothing, if as many run as may or the rest waits for what they do.
+    /// Returns the reason why no further steps start. Returns `None` if as many steps run as allowed, or the other
+    /// steps need the running ones.
     pub(super) fn waiting(&self) -> Option<Waiting> {
-        if self.phase != Phase::Going {
+        if self.phase != Phase::Running {
             return (self.running > 0).then_some(Waiting::End);
         }
         if self.running >= self.limits.parallel {
@@ -292,11 +298,11 @@ impl<'a> Scheduler<'a> {
         }
         match self.queue.first() {
             Some(_) => Some(Waiting::Token { of: (!self.limits.own_slot).then_some(self.limits.parallel) }),
-            None => self.queue.behind_a_lane(),
+            None => self.queue.waiting_for_lane(),
         }
     }
 
-    /// Whether `--fail-fast`, and nothing else, keeps steps from starting.
+    /// Whether steps don't start because of `--fail-fast` alone.
     pub(super) fn has_failed_fast(&self) -> bool {
         self.phase == Phase::FailedFast
     }
@@ -305,43 +311,44 @@ impl<'a> Scheduler<'a> {
         let tool = self.tool(step);
         self.running -= 1;
         self.clients -= usize::from(tool.jobserver);
-        self.is_complete = false;
+        self.is_pool_complete = false;
         if self.own_slot == OwnSlot::Taken(step) {
             self.own_slot = OwnSlot::Free;
         }
-        if self.limits.fail_fast && fails && tool.required && self.phase == Phase::Going {
+        if self.limits.fail_fast && fails && tool.required && self.phase == Phase::Running {
             self.phase = Phase::FailedFast;
         }
         self.queue.finish(step);
     }
 
-    /// The step that starts next, if one may.
+    /// Returns the step that starts next, if any may start.
     fn ready(&self) -> Option<StepId> {
-        let may_start = self.phase == Phase::Going && self.running < self.limits.parallel;
+        let may_start = self.phase == Phase::Running && self.running < self.limits.parallel;
         may_start.then(|| self.queue.first()).flatten()
     }
 
-    /// A slot for `step`, if one is free. Our own first: it costs nobody a token.
+    /// Takes a free slot for `step`, preferably our own, which needs no token.
     fn take_slot(&mut self, step: StepId) -> Option<Slot> {
         if self.own_slot == OwnSlot::Free {
             self.own_slot = OwnSlot::Taken(step);
             return Some(Slot::Own);
         }
-        (self.wish == Wish::Granted).then(|| {
-            self.wish = Wish::None;
+        (self.request == TokenRequest::Granted).then(|| {
+            self.request = TokenRequest::None;
             Slot::Pool
         })
     }
 
-    /// When the run is over, unless what runs was told already.
+    /// Returns the time at which the run must stop, unless running steps were already asked to stop.
     fn deadline(&self) -> Option<Duration> {
-        let is_on = matches!(self.phase, Phase::Going | Phase::FailedFast);
-        self.queue.plan.policy.max_duration.filter(|_| is_on)
+        let can_expire = matches!(self.phase, Phase::Running | Phase::FailedFast);
+        self.queue.plan.policy.max_duration.filter(|_| can_expire)
     }
 
-    /// When an open wish has waited for so long that the pool lacks tokens, for no client lives that may hold any.
-    fn impatient(&self) -> Option<Duration> {
-        (self.wish == Wish::Open && self.clients == 0).then_some(self.heard + PATIENCE)
+    /// Returns the time at which an open request suggests that tokens are lost, if no client is alive that may
+    /// hold any.
+    fn refill_time(&self) -> Option<Duration> {
+        (self.request == TokenRequest::Open && self.clients == 0).then_some(self.last_event + PATIENCE)
     }
 
     fn tool(&self, step: StepId) -> &'a Tool {
@@ -350,35 +357,35 @@ impl<'a> Scheduler<'a> {
     }
 }
 
-/// Which step is next, tokens and time aside.
+/// Determines the next step, regardless of tokens and time.
 #[derive(Debug)]
 struct Queue<'a> {
     plan: &'a Plan,
-    /// For each tool, its gate.
+    /// Index of the gate of each tool.
     gate_of: Vec<usize>,
     gates: Vec<Gate>,
-    /// What is in each lane. Lane 0 is none.
+    /// The running step in each lane. Lane 0 stands for no lane.
     lanes: Vec<Option<StepId>>,
-    /// What runs in each build directory and needs the programs there.
+    /// Running steps in each build directory that need the programs there.
     dirs: [Dir; 2],
-    /// Steps that wait for tools whose tasks come first.
+    /// Steps whose tool needs tools that are not done.
     blocked: Vec<StepId>,
-    /// For each tool, its steps that have not finished.
+    /// Number of unfinished steps of each tool.
     unfinished: Vec<u32>,
     /// Steps that are not run.
     skipped: BTreeSet<StepId>,
 }
 
-/// The steps that wait for the same.
+/// Steps that wait for the same lane and programs.
 #[derive(Debug)]
 struct Gate {
     lane: usize,
-    programs: Option<Programs>,
-    /// Ready but for these.
+    claim: Option<DirClaim>,
+    /// Steps that are ready except for the lane and the programs.
     ready: BTreeSet<StepId>,
 }
 
-/// Who needs the programs in a build directory, and whose these are.
+/// Running steps that need the programs in a build directory, and the tool that builds these programs.
 #[derive(Debug, Default)]
 struct Dir {
     of: Option<ToolId>,
@@ -394,10 +401,10 @@ impl<'a> Queue<'a> {
             |lane: Option<&str>| lane.and_then(|lane| names.binary_search(&lane).ok()).map_or(0, |at| at + 1);
         let mut gates: Vec<Gate> = Vec::new();
         let mut gate = |(lane, id): (usize, ToolId)| {
-            let programs = programs_of(&plan.graph, id, layout);
-            let known = gates.iter().position(|gate| gate.lane == lane && gate.programs == programs);
+            let claim = claim_of(&plan.graph, id, layout);
+            let known = gates.iter().position(|gate| gate.lane == lane && gate.claim == claim);
             known.unwrap_or_else(|| {
-                gates.push(Gate { lane, programs, ready: BTreeSet::new() });
+                gates.push(Gate { lane, claim, ready: BTreeSet::new() });
                 gates.len() - 1
             })
         };
@@ -422,24 +429,24 @@ impl<'a> Queue<'a> {
         queue
     }
 
-    /// The lowest-ranked step that is ready.
+    /// Returns the lowest-ranked ready step.
     fn first(&self) -> Option<StepId> {
         let open = self.gates.iter().filter(|gate| self.holder(gate).is_none());
         open.filter_map(|gate| gate.ready.first().copied()).min()
     }
 
-    /// What keeps the steps behind `gate` from starting.
+    /// Returns the running step that keeps the steps of `gate` from starting.
     fn holder(&self, gate: &Gate) -> Option<StepId> {
         let in_lane = self.lanes[gate.lane];
-        let in_dir = gate.programs.and_then(|programs| {
-            let dir = &self.dirs[programs.dir];
-            dir.holders.first().copied().filter(|_| dir.of != Some(programs.of))
+        let in_dir = gate.claim.and_then(|claim| {
+            let dir = &self.dirs[claim.dir];
+            dir.holders.first().copied().filter(|_| dir.of != Some(claim.of))
         });
         [in_lane, in_dir].into_iter().flatten().min()
     }
 
-    /// The lowest-ranked step that is ready but for its lane or directory, and what is in there.
-    fn behind_a_lane(&self) -> Option<Waiting> {
+    /// Returns the lowest-ranked step that only waits for its lane or directory, and the holder of it.
+    fn waiting_for_lane(&self) -> Option<Waiting> {
         let behind = |gate: &Gate| Some((*gate.ready.first()?, self.holder(gate)?));
         let (step, holder) = self.gates.iter().filter_map(behind).min()?;
         Some(Waiting::Lane { step, holder })
@@ -448,9 +455,9 @@ impl<'a> Queue<'a> {
     fn start(&mut self, step: StepId) {
         let gate = &mut self.gates[self.gate_of[self.plan.step(step).tool.0 as usize]];
         gate.ready.remove(&step);
-        // Lane 0 is no lane: any number of steps may be in it.
+        // Lane 0 is not a lane, so any number of steps may run in it.
         self.lanes[gate.lane] = (gate.lane != 0).then_some(step);
-        if let Some(Programs { dir, of }) = gate.programs {
+        if let Some(DirClaim { dir, of }) = gate.claim {
             self.dirs[dir].of = Some(of);
             self.dirs[dir].holders.insert(step);
         }
@@ -459,7 +466,7 @@ impl<'a> Queue<'a> {
     fn finish(&mut self, step: StepId) {
         let gate = &self.gates[self.gate_of[self.plan.step(step).tool.0 as usize]];
         self.lanes[gate.lane] = None;
-        if let Some(Programs { dir, .. }) = gate.programs {
+        if let Some(DirClaim { dir, .. }) = gate.claim {
             self.dirs[dir].holders.remove(&step);
         }
         let unfinished = &mut self.unfinished[self.plan.step(step).tool.0 as usize];
@@ -472,7 +479,7 @@ impl<'a> Queue<'a> {
         self.admit(StepId { rank: step.rank, at: step.at + 1 });
     }
 
-    /// Queues `step`, or the next one of its batch that is run, if there is one.
+    /// Queues `step`, or the next one of its batch that is not skipped.
     fn admit(&mut self, mut step: StepId) {
         while self.skipped.contains(&step) {
             step.at += 1;

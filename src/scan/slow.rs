@@ -1,33 +1,33 @@
-//! Which steps have run for so long that the user is told. Knows no clock: it is told the time.
+//! Finds steps that have run for so long that the user should know. The time is passed in.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::model::task::StepId;
 
-/// After how long a step is slow; it is told again after as long.
+/// Time after which a step is reported as slow, and again after each further period.
 const PERIOD: Duration = Duration::from_secs(60);
 
-/// What runs: when it started, and of how many periods it was told.
+/// Running steps, each with its start time and the number of periods reported.
 #[derive(Debug, Default)]
 pub(super) struct Slow(BTreeMap<StepId, (Duration, u32)>);
 
 impl Slow {
-    /// `step` starts.
+    /// Records the start of `step`.
     pub(super) fn start(&mut self, step: StepId, now: Duration) {
         self.0.insert(step, (now, 0));
     }
 
-    /// `step` has ended.
+    /// Records the end of `step`.
     pub(super) fn finish(&mut self, step: StepId) {
         self.0.remove(&step);
     }
 
-    /// What has become slow since the last time, or slower by a whole period, and how long it has run.
+    /// Returns the steps that have run for another full period since the last call, with their run time.
     pub(super) fn due(&mut self, now: Duration) -> Vec<(StepId, Duration)> {
-        let due = self.0.iter_mut().filter_map(|(step, (start, told))| {
+        let due = self.0.iter_mut().filter_map(|(step, (start, reported))| {
             let periods = (now.saturating_sub(*start).as_secs() / PERIOD.as_secs()) as u32;
-            (std::mem::replace(told, periods) < periods).then_some((*step, PERIOD * periods))
+            (std::mem::replace(reported, periods) < periods).then_some((*step, PERIOD * periods))
         });
         due.collect()
     }
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slow_step_is_told_after_each_period_until_it_ends() {
+    fn a_slow_step_is_reported_after_each_period_until_it_ends() {
         let [a, b] = [0, 1].map(|rank| StepId { rank, at: 0 });
         let at = |tenths: u64| PERIOD * tenths as u32 / 10;
         let mut slow = Slow::default();
@@ -49,6 +49,6 @@ mod tests {
         assert_eq!(slow.due(at(16)), []);
         assert_eq!(slow.due(at(26)), [(a, 2 * PERIOD), (b, PERIOD)]);
         slow.finish(a);
-        assert_eq!(slow.due(at(60)), [(b, 5 * PERIOD)], "once, however many periods nobody looked");
+        assert_eq!(slow.due(at(60)), [(b, 5 * PERIOD)], "once, even after several periods");
     }
 }

@@ -1,7 +1,7 @@
 //! Cancellation: the first signal stops gracefully, the second kills; also pause and resume.
 //!
-//! A run has three seconds after the first signal, or after its `--max-duration`: then processes are killed, and what this
-//! program does itself (parsing, comparing, rendering) is given up, because [`Stop`] is the [`Halt`] that all of it asks.
+//! After the first signal, or after `--max-duration`, a run has three seconds. Then processes are killed, and
+//! parsing, comparing and rendering are aborted, because all of them check [`Stop`] as their [`Halt`].
 
 use std::io;
 use std::path::PathBuf;
@@ -13,39 +13,39 @@ use super::children::Children;
 use super::sys::Waker;
 use crate::model::halt::Halt;
 
-/// How long processes, and our own work, may take after they were asked to end.
+/// Time that processes and our own work have after a request to stop.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
-/// How long comparing and reporting may take if the run was stopped before.
+/// Minimum time for comparing and reporting after a run was stopped.
 const LAST: Duration = Duration::from_secs(1);
 
-/// Why a run ends early.
+/// Reason for stopping a run early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// A signal came.
+    /// A signal was received.
     Signal(i32),
-    /// `--max-duration` is over.
+    /// `--max-duration` has elapsed.
     MaxDuration,
-    /// A thread of ours panicked.
+    /// A thread of this process panicked.
     Bug,
 }
 
-/// A switch that any thread may turn and every wait can watch. It knows the children that live.
+/// Cancellation switch that any thread may trigger and every wait can watch. Owns the list of live children.
 #[derive(Debug)]
 pub struct Stop {
     reason: AtomicI32,
-    is_now: AtomicBool,
-    kind: Waker,
-    at_once: Waker,
+    is_killing: AtomicBool,
+    on_stop: Waker,
+    on_kill: Waker,
     times: Mutex<Times>,
     children: Children,
 }
 
-/// When things are to end.
+/// Deadlines of a run.
 #[derive(Debug, Default)]
 struct Times {
-    /// The end of `--max-duration`.
+    /// Time at which `--max-duration` ends.
     deadline: Option<Instant>,
-    /// When our own work is given up. Set once there is a reason to end.
+    /// Time at which our own work is aborted. Set once the run is stopped.
     give_up: Option<Instant>,
 }
 
@@ -54,42 +54,43 @@ const MAX_DURATION: i32 = -1;
 const BUG: i32 = -2;
 
 impl Stop {
-    /// A switch that is not turned.
+    /// Creates a switch that is not triggered.
     ///
     /// # Errors
     ///
-    /// If the system has no pipes left.
+    /// If no pipe can be created.
     pub fn new() -> io::Result<Self> {
         Ok(Self {
             reason: AtomicI32::new(RUNNING),
-            is_now: AtomicBool::new(false),
-            kind: Waker::new()?,
-            at_once: Waker::new()?,
+            is_killing: AtomicBool::new(false),
+            on_stop: Waker::new()?,
+            on_kill: Waker::new()?,
             times: Mutex::default(),
             children: Children::default(),
         })
     }
 
-    /// The same for a process that is nothing but one run: what its children start does not outlive the run,
-    /// wherever it hides. A child that somebody else started here would be taken for an orphan, and killed.
+    /// Like [`Stop::new`], for a process that does nothing but this run. Processes started by children can't
+    /// outlive the run, wherever they move. Children started outside of this module would be taken for orphans and
+    /// killed.
     ///
     /// # Errors
     ///
-    /// If the system does not let it.
+    /// If the system does not allow it.
     pub fn adopting_orphans() -> io::Result<Self> {
         let mut stop = Self::new()?;
         stop.children.adopt_orphans()?;
         Ok(stop)
     }
 
-    /// Has `program`, given `argument`, stand guard: it is to call [`stand_guard`](super::stand_guard) and nothing else,
-    /// and kills what runs should this process be killed.
+    /// Uses `program` with `argument` as the guard, which kills the running processes if this process is killed.
+    /// The program must call [`stand_guard`](super::stand_guard) and nothing else.
     pub fn guard_with(&mut self, program: PathBuf, argument: &'static str) {
         self.children.guard_with(program, argument);
     }
 
-    /// Ends the run: nothing more is started, what runs is asked to end. The first reason counts; a second
-    /// signal kills what still runs.
+    /// Stops the run: nothing new is started, and running processes are asked to exit. The first reason is kept. A
+    /// second signal kills the processes.
     pub fn stop(&self, reason: StopReason) {
         let code = match reason {
             StopReason::Signal(signal) => signal,
@@ -99,21 +100,21 @@ impl Stop {
         let now = self.now();
         let mut times = self.times();
         let first = self.reason.compare_exchange(RUNNING, code, Ordering::SeqCst, Ordering::SeqCst);
-        self.kind.wake();
+        self.on_stop.wake();
         times.give_up.get_or_insert(now + GRACE);
         if let (Err(before), StopReason::Signal(_)) = (first, reason) {
             if before > 0 {
-                self.is_now.store(true, Ordering::SeqCst);
+                self.is_killing.store(true, Ordering::SeqCst);
                 times.give_up = Some(now);
-                self.at_once.wake();
+                self.on_kill.wake();
             } else {
-                // A signal outranks a cap: the exit code tells of it.
+                // A signal takes precedence over a time limit because it determines the exit code.
                 self.reason.store(code, Ordering::SeqCst);
             }
         }
     }
 
-    /// Why the run ends, if it does.
+    /// Returns the reason for stopping, if the run is being stopped.
     pub fn reason(&self) -> Option<StopReason> {
         match self.reason.load(Ordering::SeqCst) {
             RUNNING => None,
@@ -123,13 +124,13 @@ impl Stop {
         }
     }
 
-    /// The run is to end at this time, whatever it does then.
+    /// Sets the time at which the run must stop.
     pub fn end_at(&self, deadline: Instant) {
         self.times().deadline = Some(deadline);
     }
 
-    /// All processes have ended; what is left is to compare and to report. A run that was stopped before has a moment for it,
-    /// unless one more signal comes.
+    /// Notes that all processes have ended, and only comparing and reporting remain. A stopped run gets a moment
+    /// for that, unless another signal arrives.
     pub fn begin_report(&self) {
         if self.reason().is_some() {
             let last = self.now() + LAST;
@@ -142,41 +143,41 @@ impl Stop {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stops all that runs, and the time as well; does `sleep`, which returns when the run is to go on. Nothing
+    /// Suspends all children and the clock, and calls `sleep`, which returns when the run should continue. Nothing
     /// is started meanwhile.
     #[cfg(unix)]
     pub fn pause(&self, sleep: impl FnOnce()) {
         self.children.pause(sleep);
     }
 
-    /// The time, less that of the pauses: for what is to happen after a while.
+    /// Returns the current time without pauses, for computing timeouts.
     pub(super) fn now(&self) -> Instant {
         self.children.now()
     }
 
-    /// Whether the run is to end without grace.
-    pub(super) fn is_now(&self) -> bool {
-        self.is_now.load(Ordering::SeqCst)
+    /// Whether processes must be killed without grace.
+    pub(super) fn is_killing(&self) -> bool {
+        self.is_killing.load(Ordering::SeqCst)
     }
 
-    /// Wakes once the run is to end.
-    pub(super) fn kind(&self) -> &Waker {
-        &self.kind
+    /// Returns the waker for the first request to stop.
+    pub(super) fn on_stop(&self) -> &Waker {
+        &self.on_stop
     }
 
-    /// Wakes once it is to end without grace.
-    pub(super) fn at_once(&self) -> &Waker {
-        &self.at_once
+    /// Returns the waker for killing without grace.
+    pub(super) fn on_kill(&self) -> &Waker {
+        &self.on_kill
     }
 
-    /// What lives.
+    /// Returns the live children.
     pub(super) fn children(&self) -> &Children {
         &self.children
     }
 }
 
 impl Halt for Stop {
-    /// Whether our own work is given up: at the second signal, or a while after the first reason to end.
+    /// Whether our own work must be aborted, after the second signal or some time after the first reason to stop.
     fn is_due(&self) -> bool {
         let Times { deadline, give_up } = *self.times();
         let now = || self.now();
@@ -197,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_work_is_given_up_at_the_second_signal() {
+    fn our_own_work_is_aborted_by_the_second_signal() {
         let stop = Stop::new().unwrap();
         assert!(!stop.is_due());
         stop.stop(StopReason::Signal(15));
@@ -206,19 +207,19 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_was_stopped_twice_has_a_moment_to_report_until_one_more_signal() {
+    fn a_run_stopped_twice_has_a_moment_to_report_until_another_signal() {
         let stop = Stop::new().unwrap();
         (0..2).for_each(|_| stop.stop(StopReason::Signal(2)));
         stop.times().give_up = Some(stop.now() + Duration::from_secs(3600));
         stop.begin_report();
-        assert!(!stop.is_due(), "what was left of the time is not taken away");
+        assert!(!stop.is_due(), "the remaining time is not shortened");
         stop.stop(StopReason::Signal(2));
         assert!(stop.is_due());
         assert_eq!(stop.reason(), Some(StopReason::Signal(2)));
     }
 
     #[test]
-    fn work_is_given_up_some_time_after_the_deadline() {
+    fn work_is_aborted_some_time_after_the_deadline() {
         let stop = Stop::new().unwrap();
         stop.end_at(stop.now());
         assert!(!stop.is_due());
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_nobody_stops_has_all_the_time() {
+    fn a_run_without_a_stop_has_no_deadline() {
         let stop = Stop::new().unwrap();
         stop.begin_report();
         assert!(!stop.is_due() && stop.reason().is_none());

@@ -1,4 +1,4 @@
-//! Asks a tool for its version: like any process of its, but for a short time only.
+//! Asks a tool for its version or its list of rules, with a short time limit.
 
 use std::process::Command;
 use std::time::Duration;
@@ -13,28 +13,28 @@ use crate::model::task::Exit;
 use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 
-/// What a tool may take to tell its version.
+/// Time limit for printing the version.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why the version of a tool is not known.
+/// Reason why the version of a tool is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum NoVersion {
-    /// Nobody said how to ask.
+    /// No `version` command is configured.
     #[error("`version` is not configured")]
     NotConfigured,
-    /// The program to ask is not there.
+    /// The program is not installed.
     #[error(transparent)]
     Missing(#[from] Missing),
-    /// It could not be started.
+    /// The program could not be started.
     #[error("could not start `{0}`: {1}")]
     NotStarted(String, std::io::Error),
-    /// It did not answer in time.
+    /// The program did not answer in time.
     #[error("`{0}` did not answer within {limit}", limit = humantime::format_duration(PATIENCE))]
     TimedOut(String),
-    /// It failed.
+    /// The program exited with an error.
     #[error("`{0}` failed")]
     Failed(String),
-    /// It said nothing.
+    /// The program printed nothing.
     #[error("`{0}` printed nothing")]
     Silent(String),
     /// The run was stopped.
@@ -42,11 +42,11 @@ pub enum NoVersion {
     Stopped,
 }
 
-/// The first line that `tool` prints of its version.
+/// Returns the first line that `tool` prints when asked for its version.
 ///
 /// # Errors
 ///
-/// If it is not asked, or does not answer.
+/// If no command is configured, or if it fails or prints nothing.
 pub fn version(
     tool: &Tool,
     workspace: &Workspace,
@@ -54,16 +54,16 @@ pub fn version(
     env: &Env,
     stop: &Stop,
 ) -> Result<String, NoVersion> {
-    let text = ask(tool, &tool.version, workspace, programs, env, stop)?;
+    let text = query(tool, &tool.version, workspace, programs, env, stop)?;
     let line = text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty());
     line.ok_or_else(|| NoVersion::Silent(tool.version.join(" ")))
 }
 
-/// What `tool` prints of the rules that it knows.
+/// Returns the output of `tool` when asked for its rules.
 ///
 /// # Errors
 ///
-/// If it is not asked, or does not answer.
+/// If no command is configured, or if it fails.
 pub fn rules(
     tool: &Tool,
     workspace: &Workspace,
@@ -71,41 +71,41 @@ pub fn rules(
     env: &Env,
     stop: &Stop,
 ) -> Result<String, NoVersion> {
-    ask(tool, &tool.rules, workspace, programs, env, stop)
+    query(tool, &tool.rules, workspace, programs, env, stop)
 }
 
-/// What the command line `question` prints.
-fn ask(
+/// Runs the command line `argv` and returns its output.
+fn query(
     tool: &Tool,
-    question: &[String],
+    argv: &[String],
     workspace: &Workspace,
     programs: &Programs,
     env: &Env,
     stop: &Stop,
 ) -> Result<String, NoVersion> {
-    let (name, args) = question.split_first().ok_or(NoVersion::NotConfigured)?;
-    let words = || question.iter().map(String::as_str);
+    let (name, args) = argv.split_first().ok_or(NoVersion::NotConfigured)?;
+    let words = || argv.iter().map(String::as_str);
     let mut command = Command::new(programs.start(words(), tool.install.as_ref())?);
     command.args(args).current_dir(&workspace.root);
     let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
-    command.env_clear().envs(env.for_tool(tool, &dirs, &[], 1));
+    command.env_clear().envs(env.for_tool(tool, dirs.vars(tool), &[], 1));
     if toolchain_of(words()).is_some() {
         command.env(NO_INSTALL.0, NO_INSTALL.1);
     }
-    let ran = match process::run(&mut command, Some(PATIENCE), stop, None) {
-        Ok(ran) => ran,
+    let finished = match process::run(&mut command, Some(PATIENCE), stop, None) {
+        Ok(finished) => finished,
         Err(error) => return Err(NoVersion::NotStarted(name.clone(), error)),
     };
-    match (ran.ending, ran.exit) {
+    match (finished.ending, finished.exit) {
         (Ending::Own, Exit::Code(0)) => {}
         (Ending::Own, _) => {
-            let stderr = ran.stderr.read().unwrap_or_default();
+            let stderr = finished.stderr.read(None).unwrap_or_default();
             let missing = read_missing(&stderr, words(), tool.install.as_ref());
-            return Err(missing.map_or_else(|| NoVersion::Failed(question.join(" ")), NoVersion::Missing));
+            return Err(missing.map_or_else(|| NoVersion::Failed(argv.join(" ")), NoVersion::Missing));
         }
-        (Ending::TimedOut, _) => return Err(NoVersion::TimedOut(question.join(" "))),
+        (Ending::TimedOut, _) => return Err(NoVersion::TimedOut(argv.join(" "))),
         (Ending::Stopped(_), _) => return Err(NoVersion::Stopped),
     }
-    let stdout = ran.stdout.read().unwrap_or_default();
+    let stdout = finished.stdout.read(None).unwrap_or_default();
     Ok(String::from_utf8_lossy(&stdout).into_owned())
 }

@@ -1,4 +1,5 @@
-//! A file is wholly old or wholly new: written beside its place, synced, renamed, and the directory synced.
+//! Atomic writes: files are staged next to their destination, synced and renamed, then the directory is
+//! synced.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -7,24 +8,29 @@ use tempfile::NamedTempFile;
 
 use super::within;
 
-/// How the names of unfinished files begin.
+/// Prefix of the names of staged files.
 pub(super) const UNFINISHED: &str = ".genti-unfinished-";
 
-/// Why [`write_all`] did not.
-pub(super) struct Failed {
-    /// Which of the files.
-    pub(super) name: String,
-    /// How many are in place already: each of them whole.
-    pub(super) done: usize,
-    pub(super) error: io::Error,
+/// Returns true if `name` is that of a staged file.
+pub(crate) fn is_staged(name: &str) -> bool {
+    name.starts_with(UNFINISHED)
 }
 
-/// What is to be written: bytes, or what makes them as they are written.
+/// The error of [`write_all`].
+pub(crate) struct Failed {
+    /// Name of the file that could not be written.
+    pub(crate) name: String,
+    /// Number of files that were already replaced.
+    pub(crate) done: usize,
+    pub(crate) error: io::Error,
+}
+
+/// Content of a file: bytes, or a function that writes them.
 #[derive(Clone, Copy)]
-pub(super) enum Content<'a> {
-    /// These.
+pub(crate) enum Content<'a> {
+    /// The bytes.
     Bytes(&'a [u8]),
-    /// What this writes.
+    /// A function that writes the content.
     Made(&'a dyn Fn(&mut dyn Write) -> io::Result<()>),
 }
 
@@ -49,9 +55,9 @@ impl Content<'_> {
     }
 }
 
-/// Writes `files`, each a name and a content, to `dir`. None is touched before all of them are on the disk; then they
-/// are put in place in the order given.
-pub(super) fn write_all<'a>(
+/// Writes `files` (names and contents) to `dir`. All of them are staged on disk before the first is replaced,
+/// in the given order.
+pub(crate) fn write_all<'a>(
     dir: &Path,
     files: &[(&str, impl Into<Content<'a>> + Copy)],
 ) -> Result<(), Failed> {
@@ -63,16 +69,16 @@ pub(super) fn write_all<'a>(
     for (done, (name, file)) in staged.into_iter().enumerate() {
         file.persist(dir.join(name)).map_err(|error| failed(name, done, error.error))?;
     }
-    // All are in place; at worst, a power cut now brings the old ones back.
+    // The files are in place. At worst, a power failure restores the old ones.
     let _ = sync(dir);
     Ok(())
 }
 
-/// Writes a new file below `root`, whole or not at all, with the directories above it. Never in place of anything.
+/// Creates a file below `root` atomically, with its parent directories. Never replaces anything.
 ///
 /// # Errors
 ///
-/// If there is something at `path`, which is left as it is, a link leads out of `root`, or the disk says no.
+/// If something exists at `path`, a link leads out of `root`, or writing fails.
 pub fn create_file(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().unwrap_or(path);
     within::make(root, dir)?;
@@ -81,39 +87,40 @@ pub fn create_file(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes `content` to a file of its own in `dir` and syncs it: all that is left to do is to rename it. Dropped,
-/// it is gone.
+/// Writes `content` to a staged file in `dir` and syncs it, ready to be renamed. The file is removed if it is
+/// dropped.
 fn stage(dir: &Path, content: Content<'_>) -> io::Result<NamedTempFile> {
     let mut file = unfinished(dir)?;
-    // Not through the wrapper, which would name the unfinished file in its errors.
+    // Writing through the wrapper would put the name of the staged file into errors.
     content.write(file.as_file_mut())?;
     file.as_file().sync_all()?;
     Ok(file)
 }
 
-/// An empty file in `dir` that is removed when it is dropped, or swept up if even that did not happen.
-pub(super) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
+/// Creates an empty staged file in `dir`. It is removed when it is dropped, or by [`sweep`] if the process
+/// was killed.
+pub(crate) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(UNFINISHED);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // Less the umask, as any other file.
+        // The umask applies, as for any other file.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(dir)
 }
 
-/// Makes renames in `dir` last. Where a directory can't be opened, that is the system's own business.
+/// Makes renames in `dir` durable. Does nothing on systems that can't open directories.
 fn sync(dir: &Path) -> io::Result<()> {
     if cfg!(unix) { std::fs::File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
-/// Removes what a killed run left unfinished in `dir`. Only while no other run can be writing there.
-pub(super) fn sweep(dir: &Path) {
+/// Removes staged files of killed runs in `dir`. Must not be called while another run may write there.
+pub(crate) fn sweep(dir: &Path) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
-            // Left for the next time if it can't be removed.
+        if is_staged(&entry.file_name().to_string_lossy()) {
+            // If it can't be removed, the next run tries again.
             let _ = std::fs::remove_file(entry.path());
         }
     }
@@ -124,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_file_takes_the_place_of_nothing() {
+    fn creating_a_file_never_replaces_anything() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a/b.toml");
         create_file(dir.path(), &path, b"one").unwrap();
@@ -141,6 +148,6 @@ mod tests {
             assert!(!dir.path().join("nowhere").exists());
         }
         let left = std::fs::read_dir(dir.path().join("a")).unwrap().count();
-        assert_eq!(left, 1, "nothing unfinished is left");
+        assert_eq!(left, 1, "no staged file is left");
     }
 }

@@ -1,4 +1,4 @@
-//! Baseline files: one for each namespace, committed with the repository.
+//! Baseline files: one per namespace, committed with the repository.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,38 +11,38 @@ use crate::disk;
 use crate::model::error::Problems;
 use crate::model::finding::Entry;
 
-/// Where they are, relative to the workspace root.
+/// Directory of the baseline files, relative to the workspace root.
 pub const BASELINE_DIR: &str = ".config/genti/baseline";
 
-/// Why the baseline can't be read or written. No file was changed.
+/// The reason why the baseline can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
-    /// A file holds mistakes.
+    /// A file has mistakes.
     #[error(transparent)]
     Content(#[from] Problems),
-    /// It can't be read.
+    /// A file can't be read.
     #[error("could not read `{path}`: {error}")]
     Io {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
-    /// It can't be written.
-    #[error("could not write `{path}`: {error}; every file of the baseline is wholly old or wholly new")]
+    /// A file can't be written.
+    #[error("could not write `{path}`: {error}; no baseline file is partially written")]
     NotWritten {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
 }
 
-/// The entries by namespace; empty without a baseline.
+/// Returns the entries by namespace, which are empty without a baseline.
 ///
 /// # Errors
 ///
-/// If a file can't be read, or is not a baseline file. Every mistake in every file is reported.
+/// If a file can't be read or is not a valid baseline file. The error has all mistakes in all files.
 pub fn load_baseline(root: &Path) -> Result<BTreeMap<String, Vec<Entry>>, BaselineError> {
     let mut entries = BTreeMap::new();
     let mut problems = Vec::new();
@@ -59,13 +59,12 @@ pub fn load_baseline(root: &Path) -> Result<BTreeMap<String, Vec<Entry>>, Baseli
     if problems.is_empty() { Ok(entries) } else { Err(Problems(problems).into()) }
 }
 
-/// Writes the baseline: the files that differ from what is to be accepted. Where nothing is accepted any more, there
-/// is no file. Tells the names of those that were written or removed, relative to the workspace root.
-/// One run at a time: what a killed one left unfinished is removed.
+/// Writes the baseline files that changed and removes those without entries. Returns their names, relative to
+/// the workspace root. Must not run concurrently with itself, because it removes staged files of killed runs.
 ///
 /// # Errors
 ///
-/// If the disk says no, or a link leads out of `root`. Each file is wholly old or wholly new.
+/// If a file can't be written, or a link leads out of `root`. No file is partially written.
 pub fn save_baseline(
     root: &Path,
     entries: &BTreeMap<String, Vec<Entry>>,
@@ -97,8 +96,8 @@ pub fn save_baseline(
     Ok(changed)
 }
 
-/// The baseline files that hold the markers of a merge conflict: their names relative to the workspace root, and
-/// their texts.
+/// Returns the baseline files that contain merge conflict markers: their names relative to the workspace
+/// root, and their texts.
 ///
 /// # Errors
 ///
@@ -116,11 +115,11 @@ pub fn conflicted_baselines(root: &Path) -> Result<Vec<(PathBuf, String)>, Basel
     Ok(conflicted)
 }
 
-/// Writes one baseline file, named relative to the workspace root.
+/// Writes one baseline file, whose name is relative to the workspace root.
 ///
 /// # Errors
 ///
-/// If the disk says no, or a link leads out of `root`; the file is unchanged then.
+/// If it can't be written, or a link leads out of `root`. The file is unchanged then.
 pub fn write_baseline(root: &Path, name: &Path, entries: &[Entry]) -> Result<(), BaselineError> {
     let path = root.join(name);
     let (dir, file) = (root.join(BASELINE_DIR), path.file_name().unwrap_or_default().to_string_lossy());
@@ -130,7 +129,7 @@ pub fn write_baseline(root: &Path, name: &Path, entries: &[Entry]) -> Result<(),
         .map_err(|Failed { error, .. }| failed(error))
 }
 
-/// The baseline files that there are, sorted.
+/// Returns the existing baseline files, sorted.
 fn files(root: &Path) -> Result<Vec<PathBuf>, BaselineError> {
     let dir = root.join(BASELINE_DIR);
     let mut files = Vec::new();

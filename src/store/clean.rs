@@ -1,53 +1,53 @@
-//! Removes what this program has made, and nothing else.
+//! Removes files that genti created, and nothing else.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use super::artifacts::{ArtifactDir, StoreError};
+use super::artifacts::ArtifactDir;
 use super::contents::{self, Known};
-use super::results;
+use super::error::StoreError;
 use super::tag;
 
-/// Why not all was removed.
+/// The reason why not everything was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum CleanError {
-    /// The directory does not say that this program made it.
-    #[error("`{}` carries no CACHEDIR.TAG of genti's: nothing in it was removed", .0.display())]
+    /// The directory has no tag of genti.
+    #[error("`{}` has no CACHEDIR.TAG of genti; nothing was removed", .0.display())]
     NotOurs(PathBuf),
-    /// A run is going on.
-    #[error("another run in this workspace is going on; nothing was removed")]
+    /// Another run is active.
+    #[error("another run is active in this workspace; nothing was removed")]
     Busy,
     /// The directory can't be used.
     #[error(transparent)]
     Store(StoreError),
-    /// The system says no.
+    /// An I/O error.
     #[error("could not remove `{}`: {error}", .path.display())]
     Io {
-        /// What.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
 }
 
-/// What was removed.
+/// Summary of removed files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// Files, links included.
+    /// Number of removed files, including links.
     pub files: u64,
-    /// Their bytes.
+    /// Size of the removed files in bytes.
     pub bytes: u64,
-    /// What is still there, because this program makes nothing of that name; sorted.
+    /// Remaining entries, which genti did not create; sorted.
     pub left: Vec<PathBuf>,
 }
 
-/// Removes all that runs left in `genti` under `target_dir`: artifacts, results, builds, output.
+/// Removes everything that runs left in `genti` under `target_dir`: artifacts, results, builds and output.
 ///
 /// # Errors
 ///
-/// If a run is going on, the directory is not ours, or something can't be removed.
+/// If another run is active, the directory was not created by genti, or something can't be removed.
 pub fn clean(target_dir: &Path) -> Result<Removed, CleanError> {
     let base = target_dir.join("genti");
     if !base.exists() {
@@ -63,12 +63,12 @@ pub fn clean(target_dir: &Path) -> Result<Removed, CleanError> {
     let mut removed = Removed::default();
     for (path, name, is_dir) in entries(&base)? {
         match contents::known(&name) {
-            // The lock stays, for others may wait for it; the tag stays with it.
+            // Other runs may wait for the lock, so it stays, and so does the tag.
             Some(Known::Fixed) => {}
             Some(Known::Whole) => removed.remove(&path, is_dir)?,
             Some(Known::Dir(is_ours)) if is_dir => {
                 removed.remove_files(&path, is_ours)?;
-                // One that is not empty holds what was left.
+                // This fails if other files are left in it.
                 let _ = std::fs::remove_dir(&path);
             }
             Some(Known::Dir(_)) => removed.remove(&path, false)?,
@@ -79,17 +79,17 @@ pub fn clean(target_dir: &Path) -> Result<Removed, CleanError> {
     Ok(removed)
 }
 
-/// Removes the results in `dir`, which may lie outside of any target directory.
+/// Removes the results in `dir`, which may be outside of any target directory.
 ///
 /// # Errors
 ///
-/// If the directory is not ours, or something can't be removed.
+/// If the directory was not created by genti, or something can't be removed.
 pub fn clean_results(dir: &Path) -> Result<Removed, CleanError> {
     if !dir.exists() {
         return Ok(Removed::default());
     }
-    let log = dir.join(results::NAME);
-    if !tag::is_ours(dir) && !results::is_log(&log) {
+    let log = dir.join(contents::RESULT_LOG);
+    if !tag::is_ours(dir) && !contents::is_log(&log) {
         return Err(CleanError::NotOurs(dir.to_path_buf()));
     }
     let mut removed = Removed::default();
@@ -99,7 +99,7 @@ pub fn clean_results(dir: &Path) -> Result<Removed, CleanError> {
     Ok(removed)
 }
 
-/// What is in `dir`: each with its name, and whether it is a directory.
+/// Returns the entries of `dir`: path, name, and whether it is a directory.
 fn entries(dir: &Path) -> Result<Vec<(PathBuf, String, bool)>, CleanError> {
     let entries = std::fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = entries.map_err(|error| CleanError::Io { path: dir.to_path_buf(), error })?;
@@ -111,7 +111,7 @@ fn entries(dir: &Path) -> Result<Vec<(PathBuf, String, bool)>, CleanError> {
 }
 
 impl Removed {
-    /// Removes the files in `dir` whose names `is_ours` knows.
+    /// Removes the files in `dir` whose names satisfy `is_ours`.
     fn remove_files(&mut self, dir: &Path, is_ours: fn(&str) -> bool) -> Result<(), CleanError> {
         for (path, name, is_dir) in entries(dir)? {
             match is_ours(&name) && !is_dir {
@@ -122,7 +122,7 @@ impl Removed {
         Ok(())
     }
 
-    /// Removes what is at `path`. Links are not followed: what they lead to is somebody else's.
+    /// Removes the entry at `path`. Links are removed without following them.
     fn remove(&mut self, path: &Path, is_dir: bool) -> Result<(), CleanError> {
         for file in WalkDir::new(path).into_iter().flatten().filter(|file| !file.file_type().is_dir()) {
             self.files += 1;
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_marked_as_ours_is_removed() {
+    fn only_tagged_directories_are_cleaned() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(clean(dir.path()).unwrap(), Removed::default());
         let base = dir.path().join("genti");
@@ -147,20 +147,20 @@ mod tests {
         assert!(matches!(clean(dir.path()), Err(CleanError::NotOurs(_))));
         assert!(matches!(clean_results(&base), Err(CleanError::NotOurs(_))));
         assert!(base.join("mine").exists());
-        // Nor is a directory taken over that somebody else has put there.
+        // A run does not take over the directory either.
+        let refused = ArtifactDir::open(dir.path(), &mut || false);
+        assert!(matches!(refused, Err(StoreError::Foreign { what: "a directory with other files", .. })));
+        std::fs::rename(base.join("mine"), base.join(tag::NAME)).unwrap();
         let refused = ArtifactDir::open(dir.path(), &mut || false);
         assert!(matches!(
             refused,
-            Err(StoreError::Foreign { what: "a directory with files of somebody else's", .. })
+            Err(StoreError::Foreign { what: "a cache directory of another program", .. })
         ));
-        std::fs::rename(base.join("mine"), base.join(tag::NAME)).unwrap();
-        let refused = ArtifactDir::open(dir.path(), &mut || false);
-        assert!(matches!(refused, Err(StoreError::Foreign { what: "a directory of another program", .. })));
         assert_eq!(std::fs::read(base.join(tag::NAME)).unwrap(), b"mine");
     }
 
     #[test]
-    fn what_is_in_the_way_below_a_directory_of_no_name_is_not_taken_for_ours() {
+    fn an_untagged_directory_with_other_files_is_not_taken_over() {
         for (path, is_refused) in [
             ("artifacts/mine.txt", true),
             ("output/mine.txt", true),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_put_between_files_of_a_run_is_left_alone_and_told() {
+    fn other_files_are_left_alone_and_reported() {
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path().join("genti");
         drop(ArtifactDir::open(dir.path(), &mut || false).unwrap());
@@ -196,7 +196,7 @@ mod tests {
             std::fs::write(base.join(path), "mine").unwrap();
         }
         let removed = clean(dir.path()).unwrap();
-        // Output of an earlier run was removed before.
+        // Opening the directory already removed output of the earlier run.
         assert_eq!(removed.files, 3);
         let left = ["artifacts/mine.md", "mine", "notes", "output/mine"].map(|path| base.join(path));
         assert_eq!(removed.left, left);
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_run_left_is_removed_and_nothing_beyond_a_link() {
+    fn files_of_a_run_are_removed_without_following_links() {
         let dir = tempfile::tempdir().unwrap();
         let beside = tempfile::tempdir().unwrap();
         std::fs::write(beside.path().join("precious"), "precious").unwrap();

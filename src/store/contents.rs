@@ -1,17 +1,27 @@
-//! What this program makes in `target/genti`, by name: whatever else lies there belongs to somebody else, and is left alone.
+//! Names of the files that genti creates in `target/genti`. Anything else there belongs to others and is left
+//! alone.
 
 use std::fs::FileType;
+use std::io::Read as _;
 use std::path::Path;
 
-use super::artifacts::StoreError;
-use super::atomic::UNFINISHED;
-use super::tag::{self, Made};
-use super::{outputs, results};
+use super::atomic::is_staged;
+use super::error::StoreError;
+use super::outputs;
+use super::tag::{self, Creator};
+use crate::disk;
 
-/// Directories that are wholly ours where the one around them is.
+/// Name of the log of cached results.
+pub(crate) const RESULT_LOG: &str = "results.log";
+/// Name of the file that runs lock while they write to the log.
+pub(crate) const RESULT_LOG_LOCK: &str = "lock";
+/// The first bytes of the log.
+pub(crate) const RESULT_LOG_MAGIC: &[u8; 8] = b"gentilog";
+
+/// Directories that belong to genti with all their content.
 pub(super) const BUILT: [&str; 2] = ["build", "verify"];
 
-/// The files of a finished run, and reports that are called by no other name.
+/// Names of the files of a finished run, and default names of reports.
 const ARTIFACTS: [&str; 9] = [
     "annotations.txt",
     "report.html",
@@ -24,51 +34,57 @@ const ARTIFACTS: [&str; 9] = [
     "tasks.jsonl",
 ];
 
-/// What a name in `target/genti` stands for.
+/// Meaning of a name in `target/genti`.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Known {
-    /// Stays as long as the directory: what other runs may wait for, and the tag.
+    /// Never removed: the lock that other runs may wait for, and the tag.
     Fixed,
-    /// Ours as a whole.
+    /// Belongs to genti with all its content.
     Whole,
-    /// A directory of files of this kind.
+    /// A directory, in which files with such names belong to genti.
     Dir(fn(&str) -> bool),
 }
 
-/// What `name` in `target/genti` stands for; `None` if this program makes nothing of that name.
+/// Returns the meaning of `name` in `target/genti`, or `None` if genti creates nothing with this name.
 pub(super) fn known(name: &str) -> Option<Known> {
     match name {
         "lock" | tag::NAME => Some(Known::Fixed),
         "artifacts" => Some(Known::Dir(is_artifact)),
         "output" => Some(Known::Dir(outputs::is_output)),
-        "cache" => Some(Known::Dir(results::is_part)),
+        "cache" => Some(Known::Dir(is_part_of_log)),
         "builds" | "state" | "explain.json" => Some(Known::Whole),
-        name if BUILT.contains(&name) || is_unfinished(name) => Some(Known::Whole),
+        name if BUILT.contains(&name) || is_staged(name) => Some(Known::Whole),
         _ => None,
     }
 }
 
-/// Whether a killed run may have left `name`.
-pub(super) fn is_unfinished(name: &str) -> bool {
-    name.starts_with(UNFINISHED)
+/// Returns true if `name` is that of a file in the directory of the log.
+pub(crate) fn is_part_of_log(name: &str) -> bool {
+    [RESULT_LOG, RESULT_LOG_LOCK, tag::NAME].contains(&name) || is_staged(name)
+}
+
+/// Returns true if the file at `path` is a log of cached results.
+pub(super) fn is_log(path: &Path) -> bool {
+    let mut begin = [0; RESULT_LOG_MAGIC.len()];
+    disk::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == *RESULT_LOG_MAGIC
 }
 
 fn is_artifact(name: &str) -> bool {
-    ARTIFACTS.contains(&name) || is_unfinished(name)
+    ARTIFACTS.contains(&name) || is_staged(name)
 }
 
-/// Marks `base`, which is there, as ours, unless it is marked: it must hold nothing but what a run may find there that is the
-/// first one, such as what a CI service has restored.
+/// Tags the existing directory `base` as genti's, unless it is tagged. It may only contain entries that can
+/// exist before the first run, such as a cache restored by a CI service.
 ///
 /// # Errors
 ///
-/// If it holds anything else, or is marked by somebody else.
+/// If it contains anything else, or has a tag of another program.
 pub(super) fn claim(base: &Path) -> Result<(), StoreError> {
     let foreign = |what| Err(StoreError::Foreign { path: base.to_path_buf(), what });
-    match tag::maker(base)? {
-        Made::Here => return Ok(()),
-        Made::Elsewhere => return foreign("a directory of another program"),
-        Made::Unknown => {}
+    match tag::creator(base)? {
+        Creator::Genti => return Ok(()),
+        Creator::Other => return foreign("a cache directory of another program"),
+        Creator::Unknown => {}
     }
     let entries = walkdir::WalkDir::new(base).min_depth(1).max_depth(1);
     for entry in entries {
@@ -76,7 +92,7 @@ pub(super) fn claim(base: &Path) -> Result<(), StoreError> {
             entry.map_err(|error| StoreError::Io { path: base.to_path_buf(), error: error.into() })?;
         let name = entry.file_name().to_str().unwrap_or_default();
         if !may_be_there(name, entry.path(), entry.file_type()) {
-            return foreign("a directory with files of somebody else's");
+            return foreign("a directory with other files");
         }
     }
     tag::mark(base)
@@ -84,17 +100,17 @@ pub(super) fn claim(base: &Path) -> Result<(), StoreError> {
 
 fn may_be_there(name: &str, path: &Path, kind: FileType) -> bool {
     match known(name) {
-        // Its own check refuses what is none of ours.
+        // The lock and the tag are checked separately.
         Some(Known::Fixed) => true,
-        // A link has a check of its own.
-        Some(Known::Whole) => is_unfinished(name) || BUILT.contains(&name) && !kind.is_file(),
+        // Links are checked separately.
+        Some(Known::Whole) => is_staged(name) || BUILT.contains(&name) && !kind.is_file(),
         Some(Known::Dir(is_ours)) => !kind.is_dir() || holds_only(path, is_ours),
         None => false,
     }
 }
 
-/// Whether `is_ours` knows the names of all that is in `dir`.
-pub(super) fn holds_only(dir: &Path, is_ours: fn(&str) -> bool) -> bool {
+/// Returns true if all names in `dir` satisfy `is_ours`.
+pub(crate) fn holds_only(dir: &Path, is_ours: fn(&str) -> bool) -> bool {
     let mut entries = walkdir::WalkDir::new(dir).min_depth(1).max_depth(1).into_iter();
     entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_ours)))
 }

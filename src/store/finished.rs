@@ -1,4 +1,4 @@
-//! The artifacts of a finished run, read back: whole files, from whatever directory they lie in.
+//! Reads the artifacts of a finished run from any directory.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,25 +6,25 @@ use std::path::{Path, PathBuf};
 use crate::disk;
 use crate::report::Artifacts;
 
-/// Why the artifacts of a run can't be read.
+/// The reason why the artifacts of a run can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum NoArtifacts {
-    /// No run left them there.
+    /// There is no finished run.
     #[error(
-        "there is no finished run in `{dir}`: `{name}` is missing; `cargo genti run` leaves one, `--artifacts` names another directory"
+        "no finished run in `{dir}`: `{name}` is missing; run `cargo genti run` first, or pass another directory with `--artifacts`"
     )]
     Missing {
-        /// Where they should be.
+        /// Directory of the artifacts.
         dir: PathBuf,
-        /// Which is not there.
+        /// Name of the missing file.
         name: &'static str,
     },
-    /// The disk said no.
+    /// An I/O error.
     #[error("could not read `{path}`: {error}")]
     Io {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
 }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_is_read_and_what_is_missing_is_named() {
+    fn written_artifacts_are_read_and_missing_ones_named() {
         let dir = tempfile::tempdir().unwrap();
         let text = load_artifacts(&dir.path().join("none")).unwrap_err().to_string();
         assert!(text.contains("`run.json` is missing"), "{text}");

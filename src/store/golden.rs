@@ -1,4 +1,5 @@
-//! Golden files on disk, committed with the repository: read beneath the workspace root, and written nowhere else.
+//! Golden files on disk, committed with the repository. They are read and written only below the workspace
+//! root.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -10,32 +11,32 @@ use crate::disk;
 use crate::model::golden::DIR;
 use crate::model::path::RelPath;
 
-/// Why a golden can't be read or written.
+/// The reason why a golden file can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum GoldenError {
-    /// It can't be read.
+    /// The file can't be read.
     #[error("could not read the golden file `{path}`: {error}")]
     Io {
-        /// Which.
+        /// Path of the file.
         path: RelPath,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
-    /// It can't be written or removed.
-    #[error("could not write `{path}`: {error}; every golden file is wholly old or wholly new")]
+    /// The file can't be written or removed.
+    #[error("could not write `{path}`: {error}; no golden file is partially written")]
     NotWritten {
-        /// Which.
+        /// Path of the file.
         path: RelPath,
-        /// What the system said.
+        /// The error of the system.
         error: io::Error,
     },
 }
 
-/// The text of the golden at `path`, with `�` for what is not UTF-8; `None` if there is none.
+/// Returns the text of the golden file at `path`, with `�` for invalid UTF-8, or `None` if it does not exist.
 ///
 /// # Errors
 ///
-/// If it can't be read, is no file, or does not lie beneath `root`.
+/// If it can't be read, is not a file, or is outside `root`.
 pub fn load_golden(root: &Path, path: &RelPath) -> Result<Option<String>, GoldenError> {
     match read(root, path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
@@ -46,16 +47,16 @@ pub fn load_golden(root: &Path, path: &RelPath) -> Result<Option<String>, Golden
     }
 }
 
-/// Longer than any that is written.
+/// Size limit in bytes, larger than any golden file that genti writes.
 const MOST: u64 = 4 << 20;
 
 fn read(root: &Path, path: &RelPath) -> io::Result<Vec<u8>> {
     let place = path.to_path(root).canonicalize()?;
     if !place.starts_with(root.canonicalize()?.join(DIR)) {
-        return Err(io::Error::other("it is a link that leads elsewhere"));
+        return Err(io::Error::other("it is a symbolic link to another place"));
     }
     if place.is_dir() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("it is not a file"));
     }
     let mut bytes = Vec::new();
     disk::open(&place)?.take(MOST + 1).read_to_end(&mut bytes)?;
@@ -65,11 +66,12 @@ fn read(root: &Path, path: &RelPath) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes these goldens, in order.
+/// Writes golden files, in order.
 ///
 /// # Errors
 ///
-/// If the disk says no, or a link leads out of `root`. Each file is wholly old or wholly new; those before it are new.
+/// If a file can't be written, or a link leads out of `root`. No file is partially written, and the files
+/// before it are replaced.
 pub fn save_goldens(root: &Path, goldens: &BTreeMap<RelPath, String>) -> Result<(), GoldenError> {
     for (path, text) in goldens {
         save(root, path, text).map_err(|error| GoldenError::NotWritten { path: path.clone(), error })?;
@@ -86,18 +88,18 @@ fn save(root: &Path, path: &RelPath, text: &str) -> io::Result<()> {
     atomic::write_all(dir, &[(&name, text.as_bytes())]).map_err(|Failed { error, .. }| error)
 }
 
-/// Removes the golden at `path`, and the directories that it leaves empty.
+/// Removes the golden file at `path`, and the directories that become empty.
 ///
 /// # Errors
 ///
-/// If the disk says no, or a link leads out of `root`.
+/// If it can't be removed, or a link leads out of `root`.
 pub fn remove_golden(root: &Path, path: &RelPath) -> Result<(), GoldenError> {
     let remove = || {
         let place = path.to_path(root);
         let dir = within::directory(root, place.parent().unwrap_or(root))?;
         std::fs::remove_file(&place)?;
         let below = |dir: &&Path| dir.starts_with(root.join(DIR));
-        // One that is not empty stays, and so do those around it.
+        // The first directory that is not empty ends this.
         dir.ancestors().take_while(below).try_for_each(std::fs::remove_dir).ok();
         Ok(())
     };
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_again_and_removed_with_its_directories() {
+    fn a_golden_file_is_written_read_and_removed_with_its_directories() {
         let root = tempfile::tempdir().unwrap();
         let (one, other) = (path(".config/genti/golden/t/a/b.out"), path(".config/genti/golden/t.out"));
         assert_eq!(load_golden(root.path(), &one).unwrap(), None);
@@ -128,7 +130,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_is_written_through_a_link_to_something_else_of_the_workspace() {
+    fn nothing_is_written_through_a_link_within_the_workspace() {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(root.path().join(DIR)).unwrap();
         std::fs::create_dir(root.path().join("docs")).unwrap();
@@ -142,14 +144,14 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_is_written_or_read_through_a_link_that_leads_out() {
+    fn nothing_is_written_or_read_through_a_link_out_of_the_workspace() {
         let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         std::fs::create_dir_all(root.path().join(".config/genti")).unwrap();
         std::os::unix::fs::symlink(outside.path(), root.path().join(".config/genti/golden")).unwrap();
         let golden = path(".config/genti/golden/t/a.out");
         let message =
             save_goldens(root.path(), &BTreeMap::from([(golden, String::new())])).unwrap_err().to_string();
-        assert!(message.contains("t/a.out`: a link leads elsewhere"), "{message}");
+        assert!(message.contains("t/a.out`: a symbolic link leads elsewhere"), "{message}");
         assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0);
         std::fs::write(outside.path().join("t.out"), "secret").unwrap();
         assert!(load_golden(root.path(), &path(".config/genti/golden/t.out")).is_err());

@@ -1,4 +1,4 @@
-//! The file that the versions of the tools are locked in.
+//! Writes the file with the locked versions of tools.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,20 @@ use super::atomic::{self, Failed};
 use super::within;
 use crate::disk;
 
-/// Why it could not be written. What was there before still is.
+/// The error for a lock file that could not be written. The previous file is unchanged.
 #[derive(Debug, thiserror::Error)]
-#[error("could not write `{path}`: {error}; what was there before is untouched")]
+#[error("could not write `{path}`: {error}; the previous file is unchanged")]
 pub struct LockError {
     path: PathBuf,
     error: io::Error,
 }
 
-/// Writes `text` to `name`, relative to `root`, if it is not what is there. Tells whether it was written.
+/// Writes `text` to the file `name`, relative to `root`, if its content differs. Returns true if it was
+/// written.
 ///
 /// # Errors
 ///
-/// If the disk says no, or a link leads out of `root`.
+/// If it can't be written, or a link leads out of `root`.
 pub fn save_lock(root: &Path, name: &str, text: &str) -> Result<bool, LockError> {
     let path = root.join(name);
     if disk::read(&path).is_ok_and(|old| old == text.as_bytes()) {

@@ -1,26 +1,27 @@
-//! `target/genti/output`: what processes said that left something without a verdict, as it was.
+//! `target/genti/output`: raw output of processes that left something without a result.
 //!
-//! Not artifacts: what is in here may hold anything that a tool prints, paths and values of the environment
-//! included, and nothing reads it but a human.
+//! These files are not artifacts: they may contain anything that a tool prints, including paths and
+//! environment variables. Only people read them.
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::artifacts::{StoreError, make};
-use super::{atomic, contents};
+use super::atomic::{self, is_staged};
+use super::checks::make;
+use super::error::StoreError;
 
-/// Whether a file of this name in the directory is one that a run has kept, or left unfinished.
+/// Returns true if `name` is that of an output file, or of a staged one.
 pub(super) fn is_output(name: &str) -> bool {
-    name.ends_with(".stdout") || name.ends_with(".stderr") || contents::is_unfinished(name)
+    name.ends_with(".stdout") || name.ends_with(".stderr") || is_staged(name)
 }
 
-/// The directory. It lives as long as the lock of the run that it belongs to.
+/// The output directory. Protected by the lock of the run.
 #[derive(Debug)]
 pub struct OutputDir(PathBuf);
 
 impl OutputDir {
-    /// Opens `output` under `base`, and removes what an earlier run left in it.
+    /// Opens `output` under `base` and removes the files of earlier runs.
     pub(super) fn open(base: &Path) -> Result<Self, StoreError> {
         let dir = base.join("output");
         make(&dir)?;
@@ -30,7 +31,7 @@ impl OutputDir {
         };
         for entry in std::fs::read_dir(&dir).map_err(io(&dir))? {
             let entry = entry.map_err(io(&dir))?;
-            // A directory is none of ours; a link is, and only itself is removed.
+            // Directories are not created by genti. Links are removed without following them.
             let is_ours = entry.file_name().to_str().is_some_and(is_output);
             if is_ours && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
                 std::fs::remove_file(entry.path()).map_err(io(&entry.path()))?;
@@ -39,16 +40,17 @@ impl OutputDir {
         Ok(Self(dir))
     }
 
-    /// An empty file without a name, to write and read. It is gone when it is closed, whatever ends the process.
+    /// Creates an empty file without a name, for writing and reading. The system removes it when it is
+    /// closed.
     ///
     /// # Errors
     ///
-    /// If the system says no. The error names no path: it may become part of an artifact.
+    /// If it can't be created. The error contains no path, because it may become part of an artifact.
     pub fn nameless(&self) -> io::Result<File> {
         tempfile::tempfile_in(&self.0)
     }
 
-    /// Puts what `write` writes to the file `name`: all of it or nothing. It need not last through a power cut.
+    /// Creates the file `name` atomically with the output of `write`, without syncing to disk.
     ///
     /// # Errors
     ///
@@ -61,8 +63,8 @@ impl OutputDir {
         Ok(path)
     }
 
-    /// Takes back what was kept, because something else was found to say more. What can't be removed is left to
-    /// the next run.
+    /// Removes a file again, because a more relevant output was found. Errors are ignored, since the next run
+    /// removes it.
     pub fn discard(&self, path: &Path) {
         let _ = std::fs::remove_file(path);
     }
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_begins_without_the_output_of_earlier_ones_and_leaves_nothing_unfinished() {
+    fn a_run_starts_with_an_empty_directory_and_leaves_no_staged_file() {
         let base = tempfile::tempdir().unwrap();
         let dir = base.path().join("output");
         let outputs = OutputDir::open(base.path()).unwrap();
@@ -104,7 +106,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn what_a_link_leads_to_is_left_alone() {
+    fn targets_of_links_are_left_alone() {
         let (base, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let precious = elsewhere.path().join("precious");
         std::fs::write(&precious, "mine").unwrap();
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_may_reach_an_artifact_names_no_path() {
+    fn an_error_for_artifacts_contains_no_path() {
         let base = tempfile::tempdir().unwrap();
         let outputs = OutputDir::open(base.path()).unwrap();
         std::fs::remove_dir(base.path().join("output")).unwrap();

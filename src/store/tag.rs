@@ -1,54 +1,54 @@
-//! `CACHEDIR.TAG`, which says that all in a directory can be made again, and that this program made it: nothing without it
-//! is ever removed. See <https://bford.info/cachedir/>.
+//! The `CACHEDIR.TAG` file, which marks a directory as a cache and as created by genti. Nothing is removed
+//! from a directory without it. See <https://bford.info/cachedir/>.
 
 use std::io;
 use std::path::Path;
 
-use super::artifacts::StoreError;
 use super::atomic::{self, Failed};
+use super::error::StoreError;
 use crate::disk;
 
-pub(super) const NAME: &str = "CACHEDIR.TAG";
+pub(crate) const NAME: &str = "CACHEDIR.TAG";
 const TEXT: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n# This directory was created by genti.\n";
 
-/// What a directory says of who made it.
+/// Creator of a directory according to its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Made {
-    /// This program.
-    Here,
-    /// Another one.
-    Elsewhere,
-    /// Nothing.
+pub(crate) enum Creator {
+    /// Genti.
+    Genti,
+    /// Another program.
+    Other,
+    /// There is no tag.
     Unknown,
 }
 
-/// Marks `dir` as ours.
-pub(super) fn mark(dir: &Path) -> Result<(), StoreError> {
+/// Tags `dir` as genti's.
+pub(crate) fn mark(dir: &Path) -> Result<(), StoreError> {
     let path = dir.join(NAME);
     match atomic::write_all(dir, &[(NAME, TEXT)]) {
         Ok(()) => Ok(()),
-        // Another run may have swept up what was unfinished; then it has marked the directory before.
+        // Another run may have removed the staged file. It has tagged the directory before.
         Err(_) if is_ours(dir) => Ok(()),
         Err(Failed { error, .. }) => Err(StoreError::Io { path, error }),
     }
 }
 
-/// Who made `dir`.
+/// Returns the creator of `dir`.
 ///
 /// # Errors
 ///
 /// If its tag can't be read.
-pub(super) fn maker(dir: &Path) -> Result<Made, StoreError> {
+pub(crate) fn creator(dir: &Path) -> Result<Creator, StoreError> {
     let path = dir.join(NAME);
     match disk::read(&path) {
-        Ok(text) if text == TEXT => Ok(Made::Here),
-        Ok(_) => Ok(Made::Elsewhere),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Made::Unknown),
+        Ok(text) if text == TEXT => Ok(Creator::Genti),
+        Ok(_) => Ok(Creator::Other),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Creator::Unknown),
         Err(error) => Err(StoreError::Io { path, error }),
     }
 }
 
-/// Whether `dir` is marked as ours.
-pub(super) fn is_ours(dir: &Path) -> bool {
-    matches!(maker(dir), Ok(Made::Here))
+/// Returns true if `dir` has the tag of genti.
+pub(crate) fn is_ours(dir: &Path) -> bool {
+    matches!(creator(dir), Ok(Creator::Genti))
 }

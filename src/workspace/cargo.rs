@@ -1,6 +1,6 @@
-//! Cargo's view of the workspace: its members, their targets, and what they need by path.
+//! Reads the members of the workspace, their targets and their path dependencies from cargo.
 //!
-//! Knows nothing of the files, and only of what `cargo metadata --no-deps` tells.
+//! Knows nothing about the files, and only uses `cargo metadata --no-deps`.
 #![expect(clippy::disallowed_methods, reason = "part of the shell: looks for the manifest")]
 
 use std::collections::BTreeSet;
@@ -11,19 +11,19 @@ use cargo_metadata::{Metadata, MetadataCommand};
 use super::{Listing, LoadError, Request, relative};
 use crate::model::workspace::{Package, Target, TargetKind};
 
-/// A member, not yet linked to what it needs.
+/// A member whose dependencies are not linked yet.
 pub(super) struct Member {
-    /// The package; the links to others are still empty.
+    /// The package, with empty lists of dependencies.
     pub(super) package: Package,
-    /// Its absolute directory.
+    /// Absolute directory of the package.
     pub(super) dir: PathBuf,
-    /// The absolute directories of its path dependencies of every kind.
+    /// Absolute directories of its path dependencies of every kind.
     pub(super) needs: Vec<PathBuf>,
-    /// The names of its other dependencies: a `[patch]` may lead them to a path.
+    /// Names of its other dependencies. A `[patch]` may replace them with a path.
     pub(super) by_version: Vec<String>,
 }
 
-/// Asks cargo.
+/// Runs `cargo metadata`.
 pub(super) fn metadata(request: &Request) -> Result<Metadata, LoadError> {
     let mut command = MetadataCommand::new();
     command.cargo_path(&request.cargo).current_dir(&request.cwd).no_deps();
@@ -41,7 +41,7 @@ pub(super) fn metadata(request: &Request) -> Result<Metadata, LoadError> {
     }
     let flags = [("--locked", request.locked), ("--offline", request.offline), ("--frozen", request.frozen)];
     let flags = flags.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag);
-    // The message is shown as text: no colours in it, whatever the environment says.
+    // The message is shown as text, so disable colors even if the environment enables them.
     command
         .other_options(["--color", "never"].into_iter().chain(flags).map(String::from).collect::<Vec<_>>());
     command.exec().map_err(|error| match error {
@@ -53,28 +53,28 @@ pub(super) fn metadata(request: &Request) -> Result<Metadata, LoadError> {
     })
 }
 
-/// The manifest in the directory that it really lies in: cargo names packages by the path that it is given, but
-/// a child that is started there sees the real one, and would name them otherwise.
+/// Returns the manifest path with the links in its directory resolved. Cargo names packages by the path it is
+/// given, but child processes in that directory see the real path and would name them differently.
 fn without_links(manifest: &Path) -> PathBuf {
     let real = manifest.parent().and_then(|dir| dir.canonicalize().ok());
     real.zip(manifest.file_name()).map_or_else(|| manifest.to_path_buf(), |(dir, name)| dir.join(name))
 }
 
-/// The names of what the manifests hold for other tools.
+/// Returns the names of the `metadata` tables in the manifests, which are used by other tools.
 pub(super) fn metadata_tables(metadata: &Metadata) -> BTreeSet<String> {
     let packages = metadata.packages.iter().map(|package| &package.metadata);
     let tables = packages.chain([&metadata.workspace_metadata]).filter_map(|value| value.as_object());
     tables.flat_map(|table| table.keys().cloned()).collect()
 }
 
-/// The names of what build scripts depend on.
+/// Returns the names of the dependencies of build scripts.
 pub(super) fn build_dependencies(metadata: &Metadata) -> BTreeSet<String> {
-    let needed = metadata.packages.iter().flat_map(|package| &package.dependencies);
-    let needed = needed.filter(|needed| needed.kind == cargo_metadata::DependencyKind::Build);
-    needed.map(|needed| needed.name.clone()).collect()
+    let dependency = metadata.packages.iter().flat_map(|package| &package.dependencies);
+    let dependency = dependency.filter(|dependency| dependency.kind == cargo_metadata::DependencyKind::Build);
+    dependency.map(|dependency| dependency.name.clone()).collect()
 }
 
-/// The members, sorted by directory, then name.
+/// Returns the members, sorted by directory and name.
 pub(super) fn members(metadata: &Metadata, root: &Path, listing: Listing) -> Result<Vec<Member>, LoadError> {
     let packages = metadata.packages.iter();
     let mut members = packages.map(|package| member(package, root)).collect::<Result<Vec<_>, _>>()?;
@@ -89,11 +89,11 @@ fn member(package: &cargo_metadata::Package, root: &Path) -> Result<Member, Load
     let mut targets = package.targets.iter().map(|it| target(it, root)).collect::<Result<Vec<_>, _>>()?;
     targets.sort_by(|a, b| (&a.root, a.kind, &a.name).cmp(&(&b.root, b.kind, &b.name)));
     let (by_path, by_version): (Vec<_>, Vec<_>) =
-        package.dependencies.iter().partition(|needed| needed.path.is_some());
-    let dirs = by_path.into_iter().filter_map(|needed| needed.path.clone());
+        package.dependencies.iter().partition(|dependency| dependency.path.is_some());
+    let dirs = by_path.into_iter().filter_map(|dependency| dependency.path.clone());
     Ok(Member {
         needs: dirs.map(|dir| dir.into_std_path_buf()).collect(),
-        by_version: by_version.into_iter().map(|needed| needed.name.clone()).collect(),
+        by_version: by_version.into_iter().map(|dependency| dependency.name.clone()).collect(),
         package: Package {
             name: package.name.to_string(),
             version: package.version.to_string(),
@@ -109,12 +109,12 @@ fn member(package: &cargo_metadata::Package, root: &Path) -> Result<Member, Load
     })
 }
 
-/// As cargo sets them; what a manifest does not state is empty.
+/// Returns the variables that cargo sets for the package. Fields missing in the manifest are empty.
 fn vars(package: &cargo_metadata::Package) -> Vec<(&'static str, String)> {
     let version = &package.version;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let path = |path: &Option<_>| path.as_ref().map(ToString::to_string).unwrap_or_default();
-    // The metadata is read with three parts where the manifest may have two, which is more common.
+    // The parsed version always has three parts, while manifests usually have two.
     let rust_version = package.rust_version.as_ref().map(|version| match version.patch {
         0 => format!("{}.{}", version.major, version.minor),
         _ => version.to_string(),
@@ -141,7 +141,7 @@ fn target(target: &cargo_metadata::Target, root: &Path) -> Result<Target, LoadEr
     Ok(Target {
         name: target.name.clone(),
         kind: kind(&target.kind),
-        // Unlike the paths of dependencies, this one comes with the `..` that the manifest wrote.
+        // Unlike paths of dependencies, this path still contains the `..` from the manifest.
         root: relative(root, target.src_path.as_std_path())?,
         edition: target.edition.to_string(),
         test: target.test,
@@ -151,7 +151,8 @@ fn target(target: &cargo_metadata::Target, root: &Path) -> Result<Target, LoadEr
     })
 }
 
-/// For libraries cargo lists the crate types instead, so that everything else is a library, known or not.
+/// Returns the kind of a target. For libraries cargo lists the crate types, so all other values stand for a
+/// library.
 fn kind(kinds: &[cargo_metadata::TargetKind]) -> TargetKind {
     use cargo_metadata::TargetKind as Cargo;
     match kinds.first() {

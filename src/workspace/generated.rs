@@ -1,6 +1,6 @@
-//! What a build script has generated: its manifest in `OUT_DIR`, checked against the files that are there.
+//! Reads the manifest of generated files that a build script leaves in `OUT_DIR`, and checks it against the files.
 //!
-//! The manifest is `genti::build`'s. A script that leaves none has generated nothing that is known of.
+//! The manifest is written by `genti::build`. For a build script without one, generated files are unknown.
 
 #![expect(clippy::disallowed_methods, reason = "part of the shell: reads what cargo has built")]
 
@@ -16,29 +16,29 @@ use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, Workspace};
 
-/// Where it lies in `OUT_DIR`.
+/// Path of the manifest in `OUT_DIR`.
 const MANIFEST: &str = ".genti/manifest.json";
 
-/// Why what was generated is not known. Names no place on this machine.
+/// Reason why generated files are unknown. Contains no path of this machine.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// The manifest.
-    #[error("the manifest of what was generated can't be read: {0}")]
+    /// The manifest can't be read.
+    #[error("could not read the manifest of generated files: {0}")]
     Manifest(String),
-    /// It had to be left at what is checked in.
-    #[error("`{dir}` was not compared with what is generated: `{tool}` is missing")]
+    /// The checked in files were used without comparing them.
+    #[error("`{dir}` was not compared with newly generated files because `{tool}` is missing")]
     NotCompared {
-        /// The directory of what is checked in, from the package.
+        /// Directory of the checked in files, relative to the package.
         dir: String,
-        /// The tool that would generate it.
+        /// The missing tool that generates them.
         tool: String,
     },
-    /// A file that it names.
+    /// A file in the manifest is wrong.
     #[error("the generated file `{path}` {why}")]
     File {
-        /// Where it should be.
+        /// Path of the file in `OUT_DIR`.
         path: RelPath,
-        /// What is wrong with it.
+        /// Description of the error.
         why: String,
     },
 }
@@ -64,11 +64,11 @@ struct Output {
     bytes: u64,
 }
 
-/// What the build script of `package` has generated in `out_dir`; `None` if it says nothing of it.
+/// Returns the files that the build script of `package` generated in `out_dir`, or `None` if it left no manifest.
 ///
 /// # Errors
 ///
-/// If what it says is not so.
+/// If the manifest can't be read or does not match the files.
 pub fn generated(
     workspace: &Workspace,
     package: PackageId,
@@ -82,8 +82,10 @@ pub fn generated(
     let manifest: Manifest =
         serde_json::from_slice(&text).map_err(|error| Unreadable::Manifest(error.to_string()))?;
     if manifest.schema != 1 {
-        let why =
-            format!("its format is {}, and this genti knows 1; update the older of the two", manifest.schema);
+        let why = format!(
+            "format {} is not supported (expected 1); use the same version of genti in the build script",
+            manifest.schema
+        );
         return Err(Unreadable::Manifest(why));
     }
     if let Some(tool) = manifest.missing_tool {
@@ -103,8 +105,8 @@ pub fn generated(
     }))
 }
 
-/// The files of the workspace that the file `below` in `out_dir` was made from, as far as the build script of `package` says
-/// so.
+/// Returns the workspace files from which the file `below` in `out_dir` was generated, according to the manifest
+/// of the build script of `package`.
 pub fn inputs_of(workspace: &Workspace, package: PackageId, out_dir: &Path, below: &RelPath) -> Vec<RelPath> {
     let manifest = disk::read(&out_dir.join(MANIFEST)).ok();
     let manifest = manifest.and_then(|text| serde_json::from_slice::<Manifest>(&text).ok());
@@ -118,29 +120,29 @@ pub fn inputs_of(workspace: &Workspace, package: PackageId, out_dir: &Path, belo
     inputs
 }
 
-/// The file that a build script of `package` calls `path`, if it lies in the workspace.
+/// Resolves `path` in a manifest of `package`. Returns `None` if it is outside of the workspace.
 fn in_workspace(workspace: &Workspace, package: PackageId, path: &str) -> Option<RelPath> {
     let dir = workspace.package(package).dir.to_path(&workspace.root);
     let path = RelPath::between(&workspace.root, &RelPath::without_dots(&dir.join(path)))?;
     (!path.is_outside()).then_some(path)
 }
 
-/// The file that the manifest speaks of. What lies elsewhere is not read, whoever says so.
+/// Reads a file listed in the manifest. Files outside of `out_dir` are never read.
 fn file(out_dir: &Path, output: &Output) -> Result<GeneratedFile, Unreadable> {
     let path = RelPath::unescape(&output.path);
     let wrong = |why: String| Unreadable::File { path: path.clone(), why };
     let is_plain = |part| matches!(part, Component::Normal(_));
     if path.is_root() || !path.as_os_path().components().all(is_plain) {
-        return Err(wrong("is not below OUT_DIR".to_owned()));
+        return Err(wrong("is not inside OUT_DIR".to_owned()));
     }
     let place = path.to_path(out_dir);
     let is_file = fs::symlink_metadata(&place).is_ok_and(|metadata| metadata.is_file());
     if !is_file {
-        return Err(wrong("is not there".to_owned()));
+        return Err(wrong("does not exist".to_owned()));
     }
-    let bytes = disk::read(&place).map_err(|error| wrong(format!("can't be read: {error}")))?;
+    let bytes = disk::read(&place).map_err(|error| wrong(format!("could not be read: {error}")))?;
     if bytes.len() as u64 != output.bytes {
-        return Err(wrong(format!("has {} bytes, and the script wrote {}", bytes.len(), output.bytes)));
+        return Err(wrong(format!("has {} bytes, but the script wrote {}", bytes.len(), output.bytes)));
     }
     Ok(GeneratedFile { len: output.bytes, digest: Digest::of_bytes(&bytes), path })
 }

@@ -1,5 +1,4 @@
-//! What git knows of the workspace, asked only when somebody wants to know it: what changed since a commit, and what
-//! the sides of a merge have. Reaches no id.
+//! Runs git on demand, to find the files changed since a commit and the sides of a merge. Never affects ids.
 
 #![expect(clippy::disallowed_methods, reason = "part of the shell: asks git")]
 
@@ -9,36 +8,37 @@ use std::process::Command;
 
 use crate::model::path::{RelPath, os_path};
 
-/// Why git has no answer.
+/// Error of a git command.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
-    /// It could not be started.
+    /// Git could not be started.
     #[error("could not start `git`: {0}")]
     Start(#[from] std::io::Error),
-    /// It refused.
-    #[error("git can't tell what changed since `{reference}`: {message}")]
+    /// Git failed.
+    #[error("could not determine the changes since `{reference}` with git: {message}")]
     Refused {
-        /// As asked for.
+        /// The requested reference.
         reference: String,
-        /// What git said.
+        /// Message of git.
         message: String,
     },
 }
 
-/// The files below `root` that git tracks; none if there is no git, or no repository.
+/// Returns the files below `root` tracked by git. Empty without git or a repository.
 pub fn tracked(root: &Path) -> BTreeSet<RelPath> {
     let listed = git(root, "HEAD", &["ls-files", "-z", "--", "."]).unwrap_or_default();
     listed.split(|&byte| byte == 0).filter(|path| !path.is_empty()).map(RelPath::new).collect()
 }
 
-/// The files of the repository around `root` that differ from those of commit `reference`, those that git does not know yet,
-/// and those that it was told not to look at, as seen from `root`. A repository within counts as one file, by its directory.
+/// Returns the files of the repository around `root` that differ from commit `reference`, the untracked files, and
+/// the files that git was told not to check, relative to `root`. A nested repository counts as one file with the
+/// path of its directory.
 ///
 /// # Errors
 ///
 /// If there is no git, no repository or no such commit.
 pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, GitError> {
-    // The name of a commit, so that nothing that begins with a dash is taken for an option.
+    // Resolve the name of the commit first, so a name that begins with a dash is not taken for an option.
     let commit = format!("{reference}^{{commit}}");
     let commit = git(root, reference, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?;
     let commit = String::from_utf8_lossy(&commit).trim().to_owned();
@@ -56,25 +56,25 @@ pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, 
             &commit,
         ],
     )?;
-    // By the rules of `files.rs`: what the user alone leaves out is looked at.
+    // Use the rules of `files.rs`, so files excluded only by the user's own settings are included.
     let everywhere =
         ["ls-files", "--others", "--exclude-per-directory=.gitignore", "--full-name", "-z", "--", ":/"];
     let unknown = git(root, reference, &everywhere)?;
-    let unwatched = git(root, reference, &["ls-files", "-v", "--cached", "--full-name", "-z", "--", ":/"])?;
+    let unchecked = git(root, reference, &["ls-files", "-v", "--cached", "--full-name", "-z", "--", ":/"])?;
     let top = git(root, reference, &["rev-parse", "--show-toplevel"])?;
     let top = os_path(top.strip_suffix(b"\n").unwrap_or(&top)).into_owned();
-    let unwatched: Vec<_> =
-        unwatched.split(|&byte| byte == 0).filter_map(|line| self::unwatched(line, &top)).collect();
+    let unchecked: Vec<_> =
+        unchecked.split(|&byte| byte == 0).filter_map(|line| self::unchecked(line, &top)).collect();
     let prefix = git(root, reference, &["rev-parse", "--show-prefix"])?;
     let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
     let listed = [&*changed, &*unknown].into_iter().flat_map(|list| list.split(|&byte| byte == 0));
-    let paths = listed.chain(unwatched);
-    Ok(paths.filter(|path| !path.is_empty()).map(|path| seen_from(prefix, path)).collect())
+    let paths = listed.chain(unchecked);
+    Ok(paths.filter(|path| !path.is_empty()).map(|path| relative_to(prefix, path)).collect())
 }
 
-/// The file that `line` of `git ls-files -v` is about, if git was told not to look at it: what is in it may be anything. Of one
-/// that a sparse checkout leaves out, there is nothing to look at.
-fn unwatched<'a>(line: &'a [u8], top: &Path) -> Option<&'a [u8]> {
+/// Returns the path in `line` of `git ls-files -v` if git was told not to check the file, whose content may then
+/// be anything. Files missing because of a sparse checkout are skipped.
+fn unchecked<'a>(line: &'a [u8], top: &Path) -> Option<&'a [u8]> {
     let (tag, path) = line.split_first_chunk::<2>()?;
     match tag {
         b"S " | b"s " => top.join(os_path(path)).symlink_metadata().is_ok().then_some(path),
@@ -83,18 +83,18 @@ fn unwatched<'a>(line: &'a [u8], top: &Path) -> Option<&'a [u8]> {
     }
 }
 
-/// `path`, from the top of the repository, as it is called in the directory `prefix`, which ends with `/`.
-fn seen_from(prefix: &[u8], path: &[u8]) -> RelPath {
+/// Converts `path`, relative to the top of the repository, to a path relative to `prefix`, which ends with `/`.
+fn relative_to(prefix: &[u8], path: &[u8]) -> RelPath {
     let both = prefix.iter().zip(path).take_while(|(own, other)| own == other).count();
     let common = prefix[..both].iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
     let up = prefix[common..].iter().filter(|&&byte| byte == b'/').count();
-    // That of a repository within ends with a slash.
+    // The path of a nested repository ends with a slash.
     let rest = path[common..].strip_suffix(b"/").unwrap_or(&path[common..]);
     RelPath::new([b"../".repeat(up).as_slice(), rest].concat())
 }
 
-/// What the three sides of an unsettled merge have at `path`, relative to `root`: base, ours and theirs. A side
-/// without the file has nothing. `None` if git knows of no conflict there.
+/// Returns the base, our and their version of the file at `path`, relative to `root`, in an unresolved merge. A
+/// side without the file is empty. Returns `None` if git reports no conflict there.
 pub fn merge_sides(root: &Path, path: &Path) -> Option<[Vec<u8>; 3]> {
     let path = path.to_str()?;
     let stages = git(root, "", &["ls-files", "--unmerged", "-z", "--", path]).ok()?;
@@ -105,8 +105,8 @@ pub fn merge_sides(root: &Path, path: &Path) -> Option<[Vec<u8>; 3]> {
     Some([stage(1), stage(2), stage(3)])
 }
 
-/// The manifests that git has in the repository around `root`, and not below it. None where there is no git, no repository,
-/// or nothing of it beyond `root`.
+/// Returns the manifests tracked in the repository around `root` that are outside of `root`. Empty without git or
+/// a repository, or if `root` is its top.
 pub fn manifests_beyond(root: &Path) -> Vec<RelPath> {
     if root.join(".git").exists() {
         return Vec::new();
@@ -119,25 +119,26 @@ pub fn manifests_beyond(root: &Path) -> Vec<RelPath> {
     let manifests = ["ls-files", "--cached", "--full-name", "-z", "--", ":(top,glob)**/Cargo.toml"];
     let listed = git(root, "", &manifests).unwrap_or_default();
     let paths = listed.split(|&byte| byte == 0).filter(|path| !path.is_empty());
-    paths.map(|path| seen_from(prefix, path)).filter(RelPath::is_outside).collect()
+    paths.map(|path| relative_to(prefix, path)).filter(RelPath::is_outside).collect()
 }
 
-/// The time of the commit that is checked out around `root`, in seconds since 1970; `None` where there is no git or no commit.
+/// Returns the time of the commit checked out around `root`, in seconds since 1970, or `None` without git or a
+/// commit.
 pub fn commit_time(root: &Path) -> Option<i64> {
     let time = git(root, "", &["show", "--no-patch", "--no-show-signature", "--format=%ct", "HEAD"]).ok()?;
     String::from_utf8_lossy(&time).trim().parse().ok()
 }
 
-/// Whether git is told to leave out what is at `path`, relative to `root`. Not so where there is no git or no repository.
+/// Whether git ignores the file at `path`, relative to `root`. False without git or a repository.
 pub fn is_ignored(root: &Path, path: &str) -> bool {
     git(root, "", &["check-ignore", "--quiet", "--", path]).is_ok()
 }
 
 fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError> {
-    // A file system monitor is a program of the checkout's choosing, and nothing is to be written, not even the index.
+    // A file system monitor is a program chosen by the checkout. Nothing may be written, not even the index.
     let output = Command::new("git")
         .args(["-c", "core.fsmonitor=false"])
-        // Nor does git take a file for unchanged that the system tells apart.
+        // Make git compare all metadata, so it notices every change that the system records.
         .args(["-c", "core.checkStat=default", "-c", "core.trustctime=true", "-c", "core.ignoreStat=false"])
         .args(args)
         .env("GIT_OPTIONAL_LOCKS", "0")
@@ -146,10 +147,10 @@ fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError>
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let message = match said.trim() {
-        "" => "there is no such commit",
-        said => said.strip_prefix("fatal: ").unwrap_or(said),
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let message = match stderr.trim() {
+        "" => "no such commit",
+        stderr => stderr.strip_prefix("fatal: ").unwrap_or(stderr),
     };
     Err(GitError::Refused { reference: reference.to_owned(), message: message.to_owned() })
 }
@@ -159,9 +160,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_seen_from_the_workspace() {
+    fn a_path_is_made_relative_to_the_workspace() {
         let check = |prefix: &str, path: &str, expected: &str| {
-            assert_eq!(seen_from(prefix.as_bytes(), path.as_bytes()), RelPath::new(expected), "{path}");
+            assert_eq!(relative_to(prefix.as_bytes(), path.as_bytes()), RelPath::new(expected), "{path}");
         };
         check("", "a/b.rs", "a/b.rs");
         check("s/ws/", "s/ws/a.rs", "a.rs");

@@ -1,25 +1,27 @@
-//! Which files git tracks, from its index: a file that it tracks is a file of the repository, whatever a `.gitignore` says.
+//! Reads from git's index which files are tracked. A tracked file belongs to the repository whatever a
+//! `.gitignore` says.
 //!
-//! The index is read only if something was left out that git might track, and read here, because starting git takes longer
-//! than a run that has nothing to do. What is not understood (an index in two parts, a newer version) is told as unknown.
+//! The index is only read if a file was left out that git might track. It is parsed here because starting git
+//! takes longer than a run without work. An index that can't be parsed (split, or of a newer version) is reported
+//! as unknown.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::walk;
+use super::repository;
 use crate::disk;
 use crate::model::path::RelPath;
 
-/// What git tracks in the repository around a directory, read when it is first asked for.
+/// Files tracked in the repository around a directory, read on first use.
 pub(super) struct Tracked {
     top: Option<PathBuf>,
     index: OnceLock<Option<Index>>,
 }
 
 impl Tracked {
-    pub(super) fn around(dir: &Path) -> Self {
-        Self { top: walk::repository(dir).map(Path::to_path_buf), index: OnceLock::new() }
+    pub(super) fn of_repository_at(dir: &Path) -> Self {
+        Self { top: repository::top_of(dir).map(Path::to_path_buf), index: OnceLock::new() }
     }
 
     /// Whether git tracks the file at the absolute path `place`.
@@ -28,8 +30,8 @@ impl Tracked {
         index.find(path.as_bytes()).is_ok()
     }
 
-    /// The tracked files at or below the absolute path `place`, as paths from there: empty for `place` itself. `None` if
-    /// that can't be told.
+    /// Returns the tracked files at or below the absolute path `place`, relative to it, with an empty path for
+    /// `place` itself. Returns `None` if the index can't be read.
     pub(super) fn below(&self, place: &Path) -> Option<Vec<&[u8]>> {
         if self.top.is_none() {
             return Some(Vec::new());
@@ -46,21 +48,21 @@ impl Tracked {
     }
 }
 
-/// The paths in an index, sorted. They lie in one text, because there may be a hundred thousand of them.
+/// Sorted paths of an index, stored in one buffer because there may be a hundred thousand of them.
 #[derive(Default)]
 struct Index {
     text: Vec<u8>,
     paths: Vec<Range<u32>>,
 }
 
-/// The sizes of a digest: SHA-1, SHA-256. The index does not say which it has.
+/// Lengths of SHA-1 and SHA-256 digests. The index does not say which one it uses.
 const DIGESTS: [usize; 2] = [20, 32];
 
 impl Index {
     fn read(top: &Path) -> Option<Self> {
         let git = top.join(".git");
         let dir = match disk::read(&git) {
-            // A worktree of another repository, or a submodule.
+            // This is a worktree of another repository, or a submodule.
             Ok(text) => {
                 let text = text.strip_prefix(b"gitdir: ")?;
                 let end = text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len());
@@ -70,16 +72,16 @@ impl Index {
         };
         let index = match disk::read(&dir.join("index")) {
             Ok(index) => index,
-            // Nothing was added yet.
+            // No file was added yet.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Some(Self::default()),
             Err(_) => return None,
         };
         DIGESTS.iter().find_map(|digest| Self::parse(&index, *digest))
     }
 
-    /// See <https://git-scm.com/docs/index-format>.
+    /// Parses an index, see <https://git-scm.com/docs/index-format>.
     fn parse(index: &[u8], digest: usize) -> Option<Self> {
-        /// Of an entry, what comes before its digest.
+        /// Length of the fields before the digest of an entry.
         const STAT: usize = 40;
         const EXTENDED: u16 = 0x4000;
         let rest = index.strip_prefix(b"DIRC")?;
@@ -97,25 +99,25 @@ impl Index {
             rest = rest.get(STAT + digest + if has_more { 4 } else { 2 }..)?;
             let mut shared = 0;
             if version == 4 {
-                let (strip, behind) = varint(rest)?;
+                let (strip, tail) = varint(rest)?;
                 shared = usize::checked_sub(all.paths.last().map_or(0, Range::len), strip)?;
-                rest = behind;
+                rest = tail;
             }
             let end = rest.iter().position(|byte| *byte == 0)?;
             all.push(shared, &rest[..end])?;
             rest = &rest[end..];
-            // Filled up with zeros, at least one, to a multiple of eight.
+            // Entries are padded with at least one zero byte to a multiple of eight.
             let pad = if version == 4 { 1 } else { 8 - (start - rest.len()) % 8 };
             rest = rest.get(pad..)?;
         }
         Self::extensions(rest, digest)?;
-        // Of a conflict, each side has an entry.
+        // During a conflict, each side has an entry.
         let text = &all.text;
         all.paths.dedup_by(|a, b| at(text, a) == at(text, b));
         all.paths.is_sorted_by(|a, b| at(text, a) < at(text, b)).then_some(all)
     }
 
-    /// Adds a path that begins with the first `shared` bytes of the one before.
+    /// Adds a path that shares the first `shared` bytes with the previous one.
     fn push(&mut self, shared: usize, rest: &[u8]) -> Option<()> {
         let start = self.text.len();
         if shared > 0 {
@@ -127,17 +129,18 @@ impl Index {
         Some(())
     }
 
-    /// Fails for an extension that one must understand: with a small letter, they change what the entries mean.
+    /// Skips the extensions. Fails for an unknown required one, marked by a lower-case letter, since it changes
+    /// the meaning of entries.
     fn extensions(mut rest: &[u8], digest: usize) -> Option<()> {
-        /// Directories that are not checked out have entries that end in `/`: nothing of them is there.
+        /// Extension for directories that are not checked out. Their entries end in `/` and match no file.
         const SPARSE: &[u8] = b"sdir";
         while rest.len() > digest {
-            let (name, behind) = rest.split_at_checked(4)?;
-            let (len, behind) = number(behind)?;
+            let (name, tail) = rest.split_at_checked(4)?;
+            let (len, tail) = number(tail)?;
             if !name[0].is_ascii_uppercase() && name != SPARSE {
                 return None;
             }
-            rest = behind.get(len as usize..)?;
+            rest = tail.get(len as usize..)?;
         }
         (rest.len() == digest).then_some(())
     }
@@ -165,7 +168,8 @@ fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     Some((u32::from_be_bytes(*number), rest))
 }
 
-/// A number in the way of git's packs: seven bits a byte, the highest first, and no two ways to write one.
+/// Parses a variable-length number of git's pack format: seven bits per byte, highest first, with a unique
+/// encoding.
 fn varint(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut value = 0_usize;
     for (at, byte) in bytes.iter().enumerate() {
@@ -194,7 +198,7 @@ mod tests {
         command.current_dir(dir).output().unwrap().status.success()
     }
 
-    /// As git lists them.
+    /// Returns the files as listed by git.
     fn listed(dir: &Path) -> Vec<Vec<u8>> {
         let output = Command::new("git").args(["ls-files", "-z"]).current_dir(dir).output().unwrap();
         output.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).map(<[u8]>::to_vec).collect()
@@ -215,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_of_every_version_is_read_as_git_reads_it() {
+    fn an_index_of_every_version_is_read_like_git_does() {
         for init in [&[][..], &["--object-format=sha256"]] {
             for version in ["2", "3", "4"] {
                 let dir = repository(init);
@@ -240,9 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_below_a_directory_is_found_and_what_only_begins_alike_is_not() {
+    fn files_below_a_directory_are_found_without_names_that_share_a_prefix() {
         let dir = repository(&[]);
-        let tracked = Tracked::around(&dir.path().join("deep"));
+        let tracked = Tracked::of_repository_at(&dir.path().join("deep"));
         let below = |path: &str| {
             let found = tracked.below(&dir.path().join(path)).unwrap();
             found.into_iter().map(|path| String::from_utf8_lossy(path).into_owned()).collect::<Vec<_>>()
@@ -255,18 +259,18 @@ mod tests {
     }
 
     #[test]
-    fn a_worktree_has_an_index_of_its_own_and_one_in_two_parts_is_unknown() {
+    fn a_worktree_has_its_own_index_and_a_split_index_is_unknown() {
         let dir = repository(&[]);
         assert!(git(dir.path(), &["commit", "-qm", "all"]));
         assert!(git(dir.path(), &["worktree", "add", "-q", "tree", "HEAD"]));
         let tree = dir.path().join("tree");
         std::fs::write(tree.join("new"), "").unwrap();
         assert!(git(&tree, &["add", "new"]));
-        assert!(Tracked::around(&tree).has(&tree.join("new")));
+        assert!(Tracked::of_repository_at(&tree).has(&tree.join("new")));
         assert!(git(dir.path(), &["update-index", "--split-index"]));
-        assert!(Tracked::around(dir.path()).below(dir.path()).is_none());
-        // Without a repository, git tracks nothing.
+        assert!(Tracked::of_repository_at(dir.path()).below(dir.path()).is_none());
+        // Without a repository, nothing is tracked.
         let none = tempfile::tempdir().unwrap();
-        assert_eq!(Tracked::around(none.path()).below(none.path()), Some(Vec::new()));
+        assert_eq!(Tracked::of_repository_at(none.path()).below(none.path()), Some(Vec::new()));
     }
 }

@@ -1,61 +1,60 @@
-//! Symbolic links count by what is behind them.
+//! Resolves symbolic links, which are identified by their targets.
 //!
-//! - A link to a file of the repository has a digest of its text and of the file's content.
-//! - The files behind a link to a directory of the repository are listed below the link, by the same rules as any other
-//!   file. Links among them are followed in the same way.
-//! - A link to a directory that it lies in itself, to `.git` or to a build directory is its text.
-//! - A link that leads out of the repository is its text: ids must not depend on the machine. What is behind it is left to
-//!   the cache key, see [`Beyond::Outside`].
-//! - A link to nowhere is its text, and the fact that it leads nowhere.
+//! - The digest of a link to a file in the repository covers its text and the content of the file.
+//! - The files behind a link to a directory in the repository are listed below the link, by the same rules as
+//!   other files. Links among them are followed in the same way.
+//! - The digest of a link to a directory that contains it, to `.git` or to a build directory covers only its text.
+//! - The digest of a link that leads out of the repository covers only its text, because ids must not depend on
+//!   the machine. The cache key covers the target, see [`Beyond::Outside`].
+//! - The digest of a broken link covers its text and the fact that it is broken.
 #![expect(clippy::disallowed_methods, reason = "part of the shell: resolves links")]
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 
-use super::files;
 use super::walk::{self, Found};
-use super::{Listing, LoadError, place};
+use super::{Listing, LoadError, content, place, repository};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::path::RelPath;
-use crate::model::workspace::{Beyond, File};
+use crate::model::workspace::{Beyond, File, Workspace};
 
-/// The number of files behind one link beyond which nothing that depends on it is cached.
-pub(super) const MOST_BEHIND: usize = 10_000;
+/// Maximum number of files behind a link. With more files, results that depend on the link are not cached.
+pub(super) const MAX_BEHIND: usize = 10_000;
 
-/// Where a link leads.
+/// Target of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Leads {
-    /// To the file at this canonical path, inside the repository.
+pub(super) enum LinkTarget {
+    /// A file in the repository, with its canonical path.
     File(PathBuf),
-    /// To a directory of the repository whose files are listed below the link.
+    /// A directory in the repository whose files are listed below the link.
     Dir,
-    /// To a directory around it, to `.git`, to a build directory, or to what is neither file nor directory.
+    /// A directory around the link, `.git`, a build directory, or something that is neither file nor directory.
     Text,
-    /// To nothing, inside the repository.
+    /// Nothing, at a path inside the repository.
     Nowhere,
-    /// Out of the repository.
+    /// A path outside of the repository.
     Outside,
-    /// To a directory of the repository with more than [`MOST_BEHIND`] files.
+    /// A directory in the repository with more than [`MAX_BEHIND`] files.
     TooMany,
 }
 
-/// What following links comes to.
+/// Result of following links.
 #[derive(Default)]
 pub(super) struct Expanded {
-    /// Where each link leads.
-    pub(super) leads: Vec<(RelPath, Leads)>,
-    /// The files behind links to directories, links among them included.
+    /// Target of each link.
+    pub(super) leads: Vec<(RelPath, LinkTarget)>,
+    /// Files behind links to directories, including links among them.
     pub(super) behind: Vec<Found>,
 }
 
-/// Follows links that lie below a start.
+/// Follows links below a start directory.
 pub(super) struct Links<'a> {
-    /// What paths are relative to.
+    /// Base of relative paths.
     root: &'a Path,
-    /// The top of the repository, or the root where there is none; canonical.
+    /// Canonical top of the repository, or the root without a repository.
     top: PathBuf,
-    /// Where cargo builds, by every name.
+    /// Build directories of cargo, by every name.
     build_dirs: &'a [PathBuf],
     listing: Listing,
 }
@@ -63,7 +62,7 @@ pub(super) struct Links<'a> {
 impl<'a> Links<'a> {
     pub(super) fn new(root: &'a Path, build_dirs: &'a [PathBuf], listing: Listing) -> io::Result<Self> {
         let real = root.canonicalize()?;
-        let top = walk::repository(&real).unwrap_or(&real).to_path_buf();
+        let top = repository::top_of(&real).unwrap_or(&real).to_path_buf();
         Ok(Self { root, top, build_dirs, listing })
     }
 
@@ -72,11 +71,11 @@ impl<'a> Links<'a> {
         let mut all = Expanded::default();
         for link in found.filter(|found| found.is_link) {
             let mut own = Expanded::default();
-            let budget = AtomicUsize::new(MOST_BEHIND + 1);
+            let budget = AtomicUsize::new(MAX_BEHIND + 1);
             match self.follow(&link.path, &mut Vec::new(), &budget, &mut own)? {
-                Leads::TooMany => all.leads.push((link.path.clone(), Leads::TooMany)),
-                end => {
-                    all.leads.push((link.path.clone(), end));
+                LinkTarget::TooMany => all.leads.push((link.path.clone(), LinkTarget::TooMany)),
+                target => {
+                    all.leads.push((link.path.clone(), target));
                     all.leads.extend(own.leads);
                     all.behind.extend(own.behind);
                 }
@@ -93,25 +92,25 @@ impl<'a> Links<'a> {
         through: &mut Vec<PathBuf>,
         budget: &AtomicUsize,
         found: &mut Expanded,
-    ) -> Result<Leads, LoadError> {
+    ) -> Result<LinkTarget, LoadError> {
         let at = place(self.root, path);
-        let (leads, real) = self.end(&at);
-        let (Leads::Dir, Some(real)) = (&leads, real) else { return Ok(leads) };
+        let (leads, real) = self.target(&at);
+        let (LinkTarget::Dir, Some(real)) = (&leads, real) else { return Ok(leads) };
         through.extend(at.parent().and_then(|dir| dir.canonicalize().ok()));
-        let is_circle = through.iter().any(|dir| dir.starts_with(&real));
-        let leads = match is_circle {
-            true => Leads::Text,
+        let is_cycle = through.iter().any(|dir| dir.starts_with(&real));
+        let leads = match is_cycle {
+            true => LinkTarget::Text,
             false => match walk::walk_up_to(path, &real, self.build_dirs, self.listing, budget)? {
-                None => Leads::TooMany,
+                None => LinkTarget::TooMany,
                 Some(files) => {
-                    let mut leads = Leads::Dir;
+                    let mut leads = LinkTarget::Dir;
                     for link in files.iter().filter(|file| file.is_link) {
-                        let end = self.follow(&link.path, through, budget, found)?;
-                        if end == Leads::TooMany {
-                            leads = Leads::TooMany;
+                        let target = self.follow(&link.path, through, budget, found)?;
+                        if target == LinkTarget::TooMany {
+                            leads = LinkTarget::TooMany;
                             break;
                         }
-                        found.leads.push((link.path.clone(), end));
+                        found.leads.push((link.path.clone(), target));
                     }
                     found.behind.extend(files);
                     leads
@@ -122,25 +121,25 @@ impl<'a> Links<'a> {
         Ok(leads)
     }
 
-    /// Where the link at `at` ends, looking at nothing behind it; and its canonical place, if there is something.
-    fn end(&self, at: &Path) -> (Leads, Option<PathBuf>) {
+    /// Returns the target of the link at `at`, and its canonical path if it exists. Does not look behind it.
+    fn target(&self, at: &Path) -> (LinkTarget, Option<PathBuf>) {
         let Ok(real) = at.canonicalize() else {
-            let is_inside = last_hop(at).is_some_and(|end| end.starts_with(&self.top));
-            return (if is_inside { Leads::Nowhere } else { Leads::Outside }, None);
+            let is_inside = break_of_chain(at).is_some_and(|target| target.starts_with(&self.top));
+            return (if is_inside { LinkTarget::Nowhere } else { LinkTarget::Outside }, None);
         };
         if !real.starts_with(&self.top) {
-            return (Leads::Outside, Some(real));
+            return (LinkTarget::Outside, Some(real));
         }
-        let Ok(meta) = real.metadata() else { return (Leads::Nowhere, None) };
+        let Ok(meta) = real.metadata() else { return (LinkTarget::Nowhere, None) };
         let leads = match () {
-            () if meta.is_file() => Leads::File(real.clone()),
-            () if !meta.is_dir() || self.is_left_out(&real) => Leads::Text,
-            () => Leads::Dir,
+            () if meta.is_file() => LinkTarget::File(real.clone()),
+            () if !meta.is_dir() || self.is_left_out(&real) => LinkTarget::Text,
+            () => LinkTarget::Dir,
         };
         (leads, Some(real))
     }
 
-    /// Whether the directory `real` is one that is never listed, or lies in one.
+    /// Whether the directory `real` is never listed, or is inside of one that is never listed.
     fn is_left_out(&self, real: &Path) -> bool {
         let below = real.strip_prefix(&self.top).unwrap_or(real);
         below.components().any(|part| part.as_os_str() == ".git")
@@ -148,11 +147,11 @@ impl<'a> Links<'a> {
             || walk::is_cache(real).unwrap_or(false)
     }
 
-    /// The digest of a link that leads to `leads`; `content` is that of a file.
+    /// Returns the digest of a link with the given target. `content` returns the digest of a file.
     pub(super) fn digest(
         &self,
         link: &Path,
-        leads: &Leads,
+        leads: &LinkTarget,
         content: impl FnOnce(&Path) -> io::Result<Digest>,
     ) -> io::Result<(Digest, u64)> {
         let text = std::fs::read_link(link)?;
@@ -160,16 +159,16 @@ impl<'a> Links<'a> {
         let mut hasher = Hasher::new("genti.link.1");
         hasher.field("text", text);
         match leads {
-            Leads::File(real) => hasher.field("content", &content(real)?.0),
-            Leads::Nowhere => hasher.field("nowhere", b""),
-            Leads::Dir | Leads::Text | Leads::Outside | Leads::TooMany => {}
+            LinkTarget::File(real) => hasher.field("content", &content(real)?.0),
+            LinkTarget::Nowhere => hasher.field("nowhere", b""),
+            LinkTarget::Dir | LinkTarget::Text | LinkTarget::Outside | LinkTarget::TooMany => {}
         }
         Ok((hasher.finish(), text.len() as u64))
     }
 }
 
-impl Leads {
-    /// Why what is behind the link is not in its digest, if that matters.
+impl LinkTarget {
+    /// Returns the reason why the digest does not cover the target, if that matters.
     pub(super) fn beyond(&self) -> Option<Beyond> {
         match self {
             Self::Outside => Some(Beyond::Outside),
@@ -179,11 +178,11 @@ impl Leads {
     }
 }
 
-/// Where the chain of links that begins at `at` breaks off.
-fn last_hop(at: &Path) -> Option<PathBuf> {
-    const MOST_HOPS: usize = 40;
+/// Returns the path at which the chain of links that begins at `at` breaks.
+fn break_of_chain(at: &Path) -> Option<PathBuf> {
+    const MAX_HOPS: usize = 40;
     let mut at = at.to_path_buf();
-    for _ in 0..MOST_HOPS {
+    for _ in 0..MAX_HOPS {
         let dir = at.parent()?;
         let real = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
         at = RelPath::without_dots(&real.join(at.file_name()?));
@@ -195,17 +194,26 @@ fn last_hop(at: &Path) -> Option<PathBuf> {
     Some(at)
 }
 
-/// Whether a link leads from `root` to the directory `dir`.
+/// Returns the links in `workspace` that lead to directories, each with the canonical path of the directory.
+pub fn links_to_dirs(workspace: &Workspace) -> Vec<(PathBuf, PathBuf)> {
+    let links = workspace.files.iter().filter(|file| file.is_link);
+    let links = links.map(|file| place(&workspace.root, &file.path));
+    let led = links
+        .filter_map(|link| link.canonicalize().ok().filter(|real| real.is_dir()).map(|real| (link, real)));
+    led.collect()
+}
+
+/// Whether a link is on the way from `root` to the directory `dir`.
 pub(super) fn is_behind(root: &Path, dir: &RelPath) -> bool {
     let (real, place) = (root.canonicalize(), place(root, dir).canonicalize());
     real.ok().zip(place.ok()).is_some_and(|(real, place)| place != dir.to_path(&real))
 }
 
-/// The digest of what the link at `link` leads to, where that is not in the repository: of the file, of all files below the
-/// directory, or of the fact that there is nothing. `content` is asked for the digest of each file, `None` for one that is
-/// gone.
+/// Returns the digest of the target of a link that leads out of the repository: of the file, of all files below
+/// the directory, or of the fact that there is nothing. `content` returns the digest of a file, or `Some(None)` if
+/// it has disappeared.
 ///
-/// `None` if there are more than 10,000 files, or one can't be read.
+/// Returns `None` if there are more than 10,000 files, or one can't be read.
 pub fn outside_digest(
     link: &Path,
     mut content: impl FnMut(&Path) -> Option<Option<Digest>>,
@@ -218,7 +226,7 @@ pub fn outside_digest(
     match link.canonicalize() {
         Err(_) => feed(&RelPath::default(), None),
         Ok(real) if real.metadata().is_ok_and(|meta| meta.is_dir()) => {
-            for (path, file) in walk::everything_below(&real, &[], MOST_BEHIND)? {
+            for (path, file) in walk::everything_below(&real, &[], MAX_BEHIND)? {
                 feed(&path, content(&file)?);
             }
         }
@@ -227,16 +235,12 @@ pub fn outside_digest(
     Some(hasher.finish())
 }
 
-/// Whether the link `file` below `root` leads to what it led to when it was looked at. `listed` is asked for the digest of
-/// a file that was listed and still holds the same.
-pub(super) fn still_leads_there(
-    root: &Path,
-    file: &File,
-    listed: impl FnOnce(&Path) -> Option<Digest>,
-) -> bool {
+/// Whether the link `file` below `root` still has the same target. `listed` returns the digest of a listed file
+/// that is unchanged.
+pub(super) fn is_unchanged(root: &Path, file: &File, listed: impl FnOnce(&Path) -> Option<Digest>) -> bool {
     let Ok(links) = Links::new(root, &[], Listing::AsFound) else { return false };
     let at = place(root, &file.path);
-    let (leads, _) = links.end(&at);
-    let content = |real: &Path| listed(real).map_or_else(|| files::digest(real), Ok);
+    let (leads, _) = links.target(&at);
+    let content = |real: &Path| listed(real).map_or_else(|| content::digest(real), Ok);
     links.digest(&at, &leads, content).is_ok_and(|(digest, _)| digest == file.digest)
 }

@@ -1,9 +1,10 @@
-//! From a directory on disk to the value [`Workspace`]: asks cargo for the members, lists and hashes the files.
+//! Loads a [`Workspace`] from disk: gets the members from cargo, and lists and hashes the files.
 //!
-//! Knows nothing of tools, tasks or configuration. Reads, and starts nothing but `cargo metadata --no-deps`, which
-//! takes no lock, writes nothing and runs no code of the checkout.
+//! Knows nothing about tools, tasks or configuration. Loading only reads. It starts no process except `cargo
+//! metadata --no-deps`, which takes no lock, writes nothing and runs no code of the checkout.
 
 mod cargo;
+mod content;
 mod files;
 mod generated;
 mod git;
@@ -11,6 +12,7 @@ mod index;
 mod links;
 mod open;
 mod outside;
+mod repository;
 mod seen;
 mod sources;
 mod walk;
@@ -28,19 +30,19 @@ use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use generated::{Unreadable, generated, inputs_of};
 pub use git::{GitError, changed_since, commit_time, is_ignored, manifests_beyond, merge_sides, tracked};
-pub use links::outside_digest;
+pub use links::{links_to_dirs, outside_digest};
 pub use seen::{Look, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;
 pub use walk::{Ignores, everything_below};
 
-/// Which workspace to load, in cargo's own words.
+/// The workspace to load, in terms of cargo's flags.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// The cargo to call.
+    /// Path of the cargo to call.
     pub cargo: PathBuf,
-    /// `--manifest-path`; without it, the nearest manifest at or above `cwd`.
+    /// `--manifest-path`. Without it, the nearest manifest at or above `cwd` is used.
     pub manifest_path: Option<PathBuf>,
-    /// The directory to start from, absolute.
+    /// The directory to start from, as an absolute path.
     pub cwd: PathBuf,
     /// `--locked`.
     pub locked: bool,
@@ -48,25 +50,25 @@ pub struct Request {
     pub offline: bool,
     /// `--frozen`.
     pub frozen: bool,
-    /// In which order what is found is met, before it is sorted.
+    /// Order in which files and packages are visited before they are sorted.
     pub listing: Listing,
 }
 
-/// In which order a directory tells what is in it, and cargo its packages. Nothing may depend on it: so that this can be
-/// tried, it can be changed where it comes in.
+/// Order in which directories return their entries and cargo its packages. No result may depend on it, and tests
+/// change it to verify this.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Listing {
-    /// As the system has it.
+    /// The order of the system.
     #[default]
     AsFound,
-    /// The other way round.
+    /// Reverse order.
     Reversed,
-    /// Shuffled by this number.
+    /// Shuffled with this seed.
     Shuffled(u64),
 }
 
 impl Listing {
-    /// Puts `items`, as they were found, into this order.
+    /// Reorders `items`.
     fn apply<T>(self, items: &mut [T]) {
         match self {
             Self::AsFound => {}
@@ -91,73 +93,73 @@ impl std::fmt::Display for Listing {
     }
 }
 
-/// A workspace as it was found.
+/// A workspace as loaded from disk.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// Its members and files.
+    /// The members and files.
     pub workspace: Workspace,
     /// Whether the root has a `Cargo.lock`.
     pub lockfile: bool,
 }
 
-/// Why a workspace can't be loaded.
+/// Error while loading a workspace.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// No manifest at or above the directory.
+    /// There is no manifest at or above the directory.
     #[error(
-        "could not find `Cargo.toml` in `{}` or any parent directory (start in a Cargo workspace, or name its \
-         manifest with `--manifest-path`)", .0.display()
+        "could not find `Cargo.toml` in `{}` or any parent directory (run it in a Cargo workspace or pass \
+         `--manifest-path`)", .0.display()
     )]
     NoManifest(PathBuf),
-    /// `--manifest-path` names no file.
-    #[error("manifest path `{}` does not exist (it must name a `Cargo.toml`)", .0.display())]
+    /// `--manifest-path` does not exist.
+    #[error("manifest path `{}` does not exist (expected the path of a `Cargo.toml`)", .0.display())]
     NoSuchManifest(PathBuf),
-    /// Cargo could not be started, or its answer not be read.
-    #[error("could not ask `{}` for the workspace: {source}", .cargo.display())]
+    /// Cargo could not be started, or its output could not be parsed.
+    #[error("could not run `{} metadata`: {source}", .cargo.display())]
     Ask {
-        /// The program that was called.
+        /// The cargo that was called.
         cargo: PathBuf,
-        /// What went wrong.
+        /// The underlying error.
         source: cargo_metadata::Error,
     },
-    /// Cargo rejects the workspace; the message is its own.
+    /// Cargo rejected the workspace, with this message.
     #[error("{0}")]
     Cargo(String),
-    /// A manifest that is read here is not what cargo takes.
+    /// A manifest could not be parsed.
     #[error("could not read `{}`: {message}", .path.display())]
     Manifest {
-        /// The manifest.
+        /// Path of the manifest.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Description of the error.
         message: String,
     },
-    /// A file or directory can't be read.
+    /// A file or directory could not be read.
     #[error("could not read `{}`: {source}", .path.display())]
     Unreadable {
-        /// The file or directory.
+        /// Path of the file or directory.
         path: PathBuf,
-        /// Why.
+        /// The underlying error.
         source: io::Error,
     },
-    /// The system has no threads left.
+    /// No more threads can be started.
     #[error("could not read the workspace: {0}; raise the limit on processes (`ulimit -u`)")]
     Threads(io::Error),
-    /// Nothing leads from the root to the path.
-    #[error("`{}` is on another drive than the workspace root `{}`", .path.display(), .root.display())]
+    /// There is no relative path from the root to the path.
+    #[error("`{}` is on a different drive than the workspace root `{}`", .path.display(), .root.display())]
     Elsewhere {
-        /// The root.
+        /// Root of the workspace.
         root: PathBuf,
-        /// The path.
+        /// The unreachable path.
         path: PathBuf,
     },
 }
 
-/// Looks at what cargo and rustup will read to find the workspace around `start`, and `manifest`: they would wait for ever for
-/// what is no regular file.
+/// Checks the files that cargo and rustup read to find the workspace around `start`, and `manifest`. They would
+/// block forever on special files.
 ///
 /// # Errors
 ///
-/// If one of these files is none.
+/// If one of these files is not a regular file.
 pub fn refuse_special(start: &Path, manifest: Option<&Path>) -> Result<(), LoadError> {
     let around = start.ancestors().flat_map(|dir| ROOT_INPUTS.iter().map(|name| dir.join(name)));
     for path in around.chain(manifest.map(Path::to_path_buf)) {
@@ -166,7 +168,7 @@ pub fn refuse_special(start: &Path, manifest: Option<&Path>) -> Result<(), LoadE
     Ok(())
 }
 
-/// The target directory of the workspace that `request` names.
+/// Returns the target directory of the requested workspace.
 ///
 /// # Errors
 ///
@@ -175,11 +177,14 @@ pub fn target_dir(request: &Request) -> Result<PathBuf, LoadError> {
     Ok(cargo::metadata(request)?.target_directory.into_std_path_buf())
 }
 
-/// Loads the workspace that `request` names. `known` is asked, by the target directory, for the files that were read
-/// before.
+/// Loads the requested workspace. `known` returns the files that were read before, given the target directory.
+///
+/// # Errors
+///
+/// If cargo rejects the workspace, or a file can't be read.
 pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result<Loaded, LoadError> {
     start_pool()?;
-    let at = files::now();
+    let at = content::now();
     let metadata = cargo::metadata(request)?;
     let root = metadata.workspace_root.as_std_path();
     let mut members = cargo::members(&metadata, root, request.listing)?;
@@ -188,7 +193,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     outside::link(&mut members, &outside);
 
     let target_dir = metadata.target_directory.as_std_path();
-    // Older cargos know no other.
+    // Older versions of cargo have no separate build directory.
     let build_dir = metadata.build_directory.as_ref().map_or(target_dir, |dir| dir.as_std_path());
     let build_dirs = [target_dir, build_dir];
     let outside = outside
@@ -199,7 +204,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     let packages: Vec<_> = members.into_iter().map(|member| member.package).collect();
     let mut starts = vec![RelPath::default()];
     for package in &packages {
-        // The walk of the root does not come by what lies outside of it, or behind a link.
+        // The walk of the root does not visit packages outside of it, or behind a link.
         let is_met = !package.dir.is_outside() && !links::is_behind(root, &package.dir);
         if !is_met && !starts.iter().skip(1).any(|start| package.dir.is_within(start)) {
             starts.push(package.dir.clone());
@@ -224,7 +229,7 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
         seen: Seen { at, stamps, as_known, left_out },
     };
     workspace.owners = owners(&workspace);
-    // One that is listed and no link is a file.
+    // Listed entries that are not links are regular files.
     for target in workspace.packages.iter().flat_map(|package| &package.targets) {
         if workspace.find(&target.root).is_none_or(|id| workspace.file(id).is_link) {
             let path = place(root, &target.root);
@@ -235,37 +240,36 @@ pub fn load(request: &Request, known: impl FnOnce(&Path) -> FileTable) -> Result
     Ok(Loaded { workspace, lockfile })
 }
 
-/// The root and the target directory of the workspace that `request` names: nothing in it is read.
+/// Returns the root and the target directory of the requested workspace without reading its files.
 ///
 /// # Errors
 ///
-/// If there is none, or cargo rejects it.
+/// If there is no such workspace, or cargo rejects it.
 pub fn locate(request: &Request) -> Result<(PathBuf, PathBuf), LoadError> {
     let metadata = cargo::metadata(request)?;
     Ok((metadata.workspace_root.into(), metadata.target_directory.into()))
 }
 
-/// Where `root` lies below the top of its repository; at the top if there is none.
+/// Returns the path from the top of the repository to `root`. Empty if there is no repository.
 pub fn base(root: &Path) -> RelPath {
-    walk::repository(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
+    repository::top_of(root).and_then(|top| RelPath::between(top, root)).unwrap_or_default()
 }
 
-/// The top of the repository around `root`, if there is one.
+/// Returns the top of the repository around `root`, if there is one.
 pub fn repository(root: &Path) -> Option<&Path> {
-    walk::repository(root)
+    repository::top_of(root)
 }
 
-/// Starts the threads that work on all files at once: started where they are first used, rayon would panic if
-/// there are none.
+/// Starts the global thread pool. On first use, rayon would panic if no threads can be started.
 fn start_pool() -> Result<(), LoadError> {
     match rayon::ThreadPoolBuilder::new().build_global() {
-        // Without a cause, they have been started before.
+        // An error without a source means that the pool was already started.
         Err(error) if error.source().is_some() => Err(LoadError::Threads(io::Error::other(error))),
         _ => Ok(()),
     }
 }
 
-/// The innermost member around each file: a look-up for each directory above it, however many members there are.
+/// Returns the innermost member around each file, with one lookup per directory above the file.
 fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
     let by_dir: BTreeMap<&[u8], PackageId> =
         workspace.packages().map(|(id, package)| (package.dir.as_bytes(), id)).collect();
@@ -274,7 +278,7 @@ fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
         let root = (!RelPath::new(dir).is_outside()).then_some(&[][..]);
         [dir].into_iter().chain(above).chain(root).find_map(|dir| by_dir.get(dir).copied())
     };
-    // Most files lie in the same directory as the one before.
+    // Most files are in the same directory as the previous one.
     let mut last: Option<(&[u8], Option<PackageId>)> = None;
     let owner = |dir| {
         let known = last.filter(|(last, _)| *last == dir);
@@ -283,19 +287,19 @@ fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
     workspace.files.iter().map(|file| file.path.dir()).map(owner).collect()
 }
 
-/// Where `path` lies on disk, as cargo would find it.
+/// Returns the path of a file on disk, as cargo would resolve it.
 fn place(root: &Path, path: &RelPath) -> PathBuf {
     let place = path.to_path(root);
     if path.is_outside() { RelPath::without_dots(&place) } else { place }
 }
 
-/// The path from `root` to the absolute path `path`.
+/// Returns the path of the absolute path `path` relative to `root`.
 fn relative(root: &Path, path: &Path) -> Result<RelPath, LoadError> {
     RelPath::between(root, &RelPath::without_dots(path))
         .ok_or_else(|| LoadError::Elsewhere { root: root.to_path_buf(), path: path.to_path_buf() })
 }
 
-/// Names the path that could not be read.
+/// Returns a function that adds the path to an error.
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> LoadError {
     |source| LoadError::Unreadable { path: path.to_path_buf(), source }
 }
@@ -305,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listing_is_put_into_another_order_and_loses_nothing() {
+    fn a_listing_is_reordered_without_losing_items() {
         let of = |listing: Listing| {
             let mut items: Vec<u32> = (0..50).collect();
             listing.apply(&mut items);

@@ -1,15 +1,17 @@
-//! Open directories: what is in them, and how the system sees it, by the shortest way that the system has.
-/// What a directory holds.
+//! Reads open directories and the metadata of their entries, with as few system calls as possible.
+//!
+//! Paths are resolved relative to the open directory where the system supports it.
+/// Kind of a directory entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
     Link,
     Dir,
-    /// A pipe, a socket, a device.
+    /// A pipe, socket or device.
     Other,
 }
 
-/// Entries of a directory: their paths from the workspace root, those of directories with a `/` at the end.
+/// Entries of a directory, as paths from the workspace root. Those of directories end with `/`.
 pub(super) type Entries = Vec<(Vec<u8>, Kind)>;
 
 #[cfg(unix)]
@@ -25,14 +27,14 @@ mod unix {
     use super::{Entries, Kind};
     use crate::model::stamp::Stamp;
 
-    /// An open directory: from it, the system has the shortest way to what is in it.
+    /// An open directory, from which the metadata of its entries is read.
     pub(in super::super) enum Open {
         Read(Dir),
-        Again(rustix::io::Result<OwnedFd>),
+        Reopened(rustix::io::Result<OwnedFd>),
     }
 
     impl Open {
-        /// Opens the directory `place`, and reads what is in it: paths that begin with `prefix`.
+        /// Opens the directory `place` and reads its entries. Their paths begin with `prefix`.
         pub(in super::super) fn read(place: &Path, prefix: &[u8]) -> io::Result<(Self, Entries)> {
             let mut dir = Dir::new(open(place)?)?;
             let mut entries = Vec::new();
@@ -43,7 +45,7 @@ mod unix {
                     continue;
                 }
                 let kind = match entry.file_type() {
-                    // Not every file system tells.
+                    // Some file systems don't report the type.
                     FileType::Unknown => match stat(dir.fd()?, name) {
                         Ok(stat) => FileType::from_raw_mode(stat.st_mode),
                         Err(rustix::io::Errno::NOENT) => continue,
@@ -62,16 +64,16 @@ mod unix {
             Ok((Self::Read(dir), entries))
         }
 
-        /// The same directory, for another thread.
-        pub(in super::super) fn again(place: &Path) -> Self {
-            Self::Again(open(place))
+        /// Opens the same directory again, for another thread.
+        pub(in super::super) fn reopen(place: &Path) -> Self {
+            Self::Reopened(open(place))
         }
 
-        /// How the system sees the file `name` in it.
+        /// Returns the stamp of the file `name` in the directory.
         pub(in super::super) fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
             let stat = match self {
                 Self::Read(dir) => stat(dir.fd()?, name)?,
-                Self::Again(dir) => stat(dir.as_ref().map_err(|error| *error)?.as_fd(), name)?,
+                Self::Reopened(dir) => stat(dir.as_ref().map_err(|error| *error)?.as_fd(), name)?,
             };
             let modified = (stat.st_mtime as i64, stat.st_mtime_nsec as i64);
             let changed = (stat.st_ctime as i64, stat.st_ctime_nsec as i64);
@@ -101,11 +103,11 @@ mod other {
     use crate::model::path::os_path;
     use crate::model::stamp::Stamp;
 
-    /// A directory.
+    /// Path of a directory.
     pub(in super::super) struct Open(PathBuf);
 
     impl Open {
-        /// Reads what is in the directory `place`: paths that begin with `prefix`.
+        /// Reads the entries of the directory `place`. Their paths begin with `prefix`.
         pub(in super::super) fn read(place: &Path, prefix: &[u8]) -> io::Result<(Self, Entries)> {
             let mut entries = Vec::new();
             for entry in std::fs::read_dir(place)? {
@@ -123,12 +125,12 @@ mod other {
             Ok((Self(place.to_path_buf()), entries))
         }
 
-        /// The same directory, for another thread.
-        pub(in super::super) fn again(place: &Path) -> Self {
+        /// Returns the same directory, for another thread.
+        pub(in super::super) fn reopen(place: &Path) -> Self {
             Self(place.to_path_buf())
         }
 
-        /// How the system sees the file `name` in it.
+        /// Returns the stamp of the file `name` in the directory.
         pub(in super::super) fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
             files::stamp(&self.0.join(os_path(name)))
         }

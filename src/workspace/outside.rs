@@ -1,8 +1,8 @@
-//! Path dependencies that are no members: found through manifests, each with one digest over its files.
+//! Finds path dependencies that are not members by reading manifests, and computes a digest of the files of each.
 //!
-//! Cargo is not asked about them: `cargo metadata` refuses a package below a workspace that doesn't list it, which
-//! is nonetheless a fine dependency. What is read of their manifests is little: the name, and what they need by
-//! path. Whether features or platforms switch a dependency on is not looked at.
+//! Cargo can't be used for this, because `cargo metadata` refuses a package below a workspace that does not list
+//! it, although such a package is a valid dependency. Only the name and the path dependencies are read from the
+//! manifests. Features and platforms that enable a dependency are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,19 +17,19 @@ use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{File, FileId, OutsidePackage, PackageId};
 
-/// A path dependency that is no member.
+/// A path dependency that is not a member.
 pub(super) struct Outside {
     name: String,
     dir: PathBuf,
-    /// The absolute directories of its path dependencies.
+    /// Absolute directories of its path dependencies.
     needs: Vec<PathBuf>,
-    /// The directory of the workspace that it inherits from, if it is below another one.
+    /// Directory of the workspace that it inherits from, if that is a different one.
     workspace: Option<PathBuf>,
-    /// Whether a `[patch]` may bring it to any package.
+    /// Whether a `[patch]` may apply it to any package.
     patched: bool,
 }
 
-/// Every package that the members need by path, directly or not, without the members: sorted by name, then place.
+/// Returns all direct and indirect path dependencies of the members that are not members, sorted by name and path.
 pub(super) fn discover(root: &Path, members: &[Member], listing: Listing) -> Result<Vec<Outside>, LoadError> {
     let patched: BTreeSet<_> = patches(root, &manifest(root)?).collect();
     let mut seen: BTreeSet<_> = members.iter().map(|member| member.dir.clone()).collect();
@@ -48,7 +48,7 @@ pub(super) fn discover(root: &Path, members: &[Member], listing: Listing) -> Res
     Ok(found.into_iter().map(|(_, package)| package).collect())
 }
 
-/// Adds to what each member needs the members that a `[patch]` puts in the place of a package by its name.
+/// Adds the members that replace dependencies by name, through a `[patch]`, to the needs of each member.
 pub(super) fn follow_patches(root: &Path, members: &mut [Member]) -> Result<(), LoadError> {
     let patched: BTreeSet<_> = patches(root, &manifest(root)?).collect();
     let patched: BTreeMap<_, _> = members
@@ -62,9 +62,10 @@ pub(super) fn follow_patches(root: &Path, members: &mut [Member]) -> Result<(), 
     Ok(())
 }
 
-/// Tells each member what it needs: other members, directly or through packages outside, and packages outside.
+/// Sets the dependencies of each member: other members, directly or through outside packages, and outside
+/// packages.
 pub(super) fn link(members: &mut [Member], outside: &[Outside]) {
-    // One graph: first the members, then the packages outside.
+    // Build one graph with the members first, followed by the outside packages.
     let dirs = members.iter().map(|member| &member.dir).chain(outside.iter().map(|package| &package.dir));
     let ids: BTreeMap<_, _> = dirs.cloned().zip(0..).collect();
     let needs =
@@ -86,7 +87,7 @@ pub(super) fn link(members: &mut [Member], outside: &[Outside]) {
     }
 }
 
-/// Every node that can be reached from `from`, going on only where `through` says so.
+/// Returns all nodes reachable from `from`. Edges are only followed from nodes for which `through` returns true.
 fn reach<'a>(
     needs: &[Vec<usize>],
     from: impl IntoIterator<Item = &'a usize>,
@@ -107,7 +108,7 @@ impl Outside {
         let own = manifest(&dir)?;
         let name = own.get("package").and_then(|package| package.get("name")).and_then(Value::as_str);
         let Some(name) = name else {
-            let message = "a path dependency needs a `[package]` with a `name`".to_owned();
+            let message = "path dependency has no `[package]` with a `name`".to_owned();
             return Err(LoadError::Manifest { path: dir.join("Cargo.toml"), message });
         };
         let workspace = workspace_of(&dir, &own);
@@ -115,9 +116,9 @@ impl Outside {
         let base = workspace.as_deref().unwrap_or(&dir);
         let shared = shared.as_ref().unwrap_or(&own);
         let shared = shared.get("workspace").and_then(|table| table.get("dependencies"));
-        let needs = dependencies(&own).filter_map(|(key, needed)| {
-            let inherited = needed.get("workspace").and_then(Value::as_bool) == Some(true);
-            if inherited { path(base, shared?.get(key)?) } else { path(&dir, needed) }
+        let needs = dependencies(&own).filter_map(|(key, dependency)| {
+            let inherited = dependency.get("workspace").and_then(Value::as_bool) == Some(true);
+            if inherited { path(base, shared?.get(key)?) } else { path(&dir, dependency) }
         });
         Ok(Self {
             name: name.to_owned(),
@@ -128,7 +129,7 @@ impl Outside {
         })
     }
 
-    /// The package with the digest of its files.
+    /// Computes the digest of the files of the package.
     pub(super) fn digest(&self, build_dirs: &[&Path], listing: Listing) -> Result<OutsidePackage, LoadError> {
         let workspace = self.workspace.as_ref().map(|dir| relative(&self.dir, &dir.join("Cargo.toml")));
         let manifests = [RelPath::new("Cargo.toml")].into_iter().chain(workspace.transpose()?);
@@ -143,7 +144,7 @@ impl Outside {
     }
 }
 
-/// The files of a package outside.
+/// Files of an outside package, for hashing.
 struct Contents<'a>(&'a [File]);
 
 impl ContentHash for Contents<'_> {
@@ -163,8 +164,8 @@ fn manifest(dir: &Path) -> Result<Table, LoadError> {
     text.parse().map_err(|error: toml::de::Error| LoadError::Manifest { message: error.to_string(), path })
 }
 
-/// The directory of the workspace that the package in `dir` belongs to: itself, the one that it names, or the
-/// nearest above.
+/// Returns the directory of the workspace that the package in `dir` belongs to: itself, the one it names, or the
+/// nearest one above.
 fn workspace_of(dir: &Path, own: &Table) -> Option<PathBuf> {
     if own.contains_key("workspace") {
         return Some(dir.to_path_buf());
@@ -178,7 +179,7 @@ fn workspace_of(dir: &Path, own: &Table) -> Option<PathBuf> {
     dir.ancestors().skip(1).find(is_root).map(Path::to_path_buf)
 }
 
-/// The dependencies that are built with the package, by key: not those of its own tests.
+/// Returns the dependencies that are built with the package, by key, without dev-dependencies.
 fn dependencies(manifest: &Table) -> impl Iterator<Item = (&str, &Value)> {
     let targets = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
     let tables = std::iter::once(manifest).chain(targets.filter_map(Value::as_table));
@@ -186,17 +187,17 @@ fn dependencies(manifest: &Table) -> impl Iterator<Item = (&str, &Value)> {
         ["dependencies", "build-dependencies", "build_dependencies"].map(|section| table.get(section))
     });
     let entries = sections.flatten().filter_map(Value::as_table).flatten();
-    entries.map(|(key, needed)| (key.as_str(), needed))
+    entries.map(|(key, dependency)| (key.as_str(), dependency))
 }
 
-/// The directories that `[patch.*]` and `[replace]` name.
+/// Returns the directories named by `[patch.*]` and `[replace]`.
 fn patches(root: &Path, manifest: &Table) -> impl Iterator<Item = PathBuf> {
     let patch = manifest.get("patch").and_then(Value::as_table).into_iter().flat_map(Table::values);
     let tables = patch.chain(manifest.get("replace")).filter_map(Value::as_table);
     tables.flat_map(Table::values).filter_map(|entry| path(root, entry))
 }
 
-/// The directory that a dependency's `path` names.
-fn path(base: &Path, needed: &Value) -> Option<PathBuf> {
-    Some(RelPath::without_dots(&base.join(needed.get("path")?.as_str()?)))
+/// Returns the directory in the `path` of a dependency.
+fn path(base: &Path, dependency: &Value) -> Option<PathBuf> {
+    Some(RelPath::without_dots(&base.join(dependency.get("path")?.as_str()?)))
 }

@@ -1,5 +1,7 @@
-//! Reads source text for the layers that may not: only beneath the root, and what is not hidden in the repository around it,
-//! whatever path they were told.
+//! Reads source files for layers without file access.
+//!
+//! Only reads files below the root, and files in the surrounding repository that are not hidden, whatever paths
+//! are requested.
 #![expect(clippy::disallowed_methods, reason = "part of the shell: reads the workspace")]
 
 use std::collections::BTreeMap;
@@ -8,33 +10,34 @@ use std::path::{Component, Path};
 
 use rayon::prelude::*;
 
-use super::{LoadError, unreadable, walk};
+use super::{LoadError, repository, unreadable};
 use crate::disk;
 use crate::model::path::RelPath;
 
-/// What is longer than this is no source that somebody wants to be shown.
-const LONGEST: u64 = 16 << 20;
+/// Maximum length of a source file that is shown.
+const MAX_LEN: u64 = 16 << 20;
 
-/// The contents of `paths`. Absent is what is no regular file beneath `root` or its repository (by `..`, or through a link
-/// that leads out), what is hidden outside of the root, what is longer than 16 MiB, and what this user may not read.
+/// Reads the files `paths`. Omits everything that is not a regular file inside `root` or its repository (because
+/// of `..` or links), hidden files outside of the root, files longer than 16 MiB, and files without read
+/// permission.
 ///
 /// # Errors
 ///
-/// If the system fails to read what is there: the first of them. To go on without would make another finding of
-/// one that is known.
+/// Returns the first error of the system while reading an existing file. Without the file, the identity of
+/// findings would change.
 pub fn read_sources<'a>(
     root: &Path,
     paths: impl IntoIterator<Item = &'a RelPath>,
 ) -> Result<BTreeMap<RelPath, Vec<u8>>, LoadError> {
     let paths: Vec<_> = paths.into_iter().collect();
-    // Asked for after each process, mostly for nothing.
+    // This is called after each process, usually without paths.
     if paths.is_empty() {
         return Ok(BTreeMap::new());
     }
     let Ok(root) = root.canonicalize() else {
         return Ok(BTreeMap::new());
     };
-    let top = walk::repository(&root);
+    let top = repository::top_of(&root);
     let read: Vec<_> = paths.into_par_iter().map(|path| (path, read(&root, top, path))).collect();
     let found = read.into_iter().filter_map(|(path, read)| match read {
         Ok(bytes) => Some(Ok((path.clone(), bytes?))),
@@ -45,7 +48,7 @@ pub fn read_sources<'a>(
 
 fn read(root: &Path, top: Option<&Path>, path: &RelPath) -> io::Result<Option<Vec<u8>>> {
     let below = path.as_os_path();
-    // First up, then down.
+    // A path may go up first and then down.
     let mut parts = below.components().skip_while(|part| *part == Component::ParentDir);
     if !parts.all(|part| matches!(part, Component::Normal(_))) {
         return Ok(None);
@@ -62,7 +65,7 @@ fn read(root: &Path, top: Option<&Path>, path: &RelPath) -> io::Result<Option<Ve
     }
 }
 
-/// Whether `place` lies below `top` in no hidden directory, and is not hidden itself: git's own files, keys.
+/// Whether neither `place` nor a directory between `top` and it is hidden. Excludes git's own files and keys.
 fn is_shown(top: &Path, place: &Path) -> bool {
     let hidden = |part: Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
     place.strip_prefix(top).is_ok_and(|below| !below.components().any(hidden))
@@ -73,8 +76,8 @@ fn read_file(place: &Path) -> io::Result<Option<Vec<u8>>> {
         return Ok(None);
     }
     let mut bytes = Vec::new();
-    disk::open(place)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
-    Ok((bytes.len() as u64 <= LONGEST).then_some(bytes))
+    disk::open(place)?.take(MAX_LEN + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= MAX_LEN).then_some(bytes))
 }
 
 #[cfg(test)]
@@ -84,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lies_beside_the_root_is_read_in_its_repository_unless_it_is_hidden() {
+    fn files_beside_the_root_are_read_if_they_are_in_the_repository_and_not_hidden() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("top/ws");
         for file in ["top/ws/in.rs", "top/shared/s.rs", "top/.keys/k", "top/.git/HEAD", "beside.rs"] {

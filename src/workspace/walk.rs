@@ -1,8 +1,8 @@
-//! Which files there are: the rules of `files.rs`, applied while directories are read, several at once.
+//! Walks directories on several threads and applies the rules of `files.rs` while doing so.
 //!
-//! The matching is that of the `ignore` crate. Its walks are not used: one of them reads directory by directory on one
-//! thread, and takes as long as it takes to look at all that it finds; the other waits for ever where it can't have the
-//! threads that it asks for.
+//! Rules are matched by the `ignore` crate, but its walks are not used. The sequential one takes as long as it
+//! takes to visit all files one by one, and the parallel one waits forever if it can't start the threads it asks
+//! for.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,43 +17,42 @@ use rayon::Scope;
 
 use super::index::Tracked;
 use super::open::{Kind, Open};
-use super::{Listing, LoadError, files, unreadable};
+use super::{Listing, LoadError, content, repository, unreadable};
 use crate::disk;
 use crate::model::path::{RelPath, os_path};
 use crate::model::stamp::Stamp;
 use crate::model::workspace::{LeftOut, WhyLeftOut, Workspace};
 
-/// The files of one directory that are looked at in one go, so that a large one does not keep one thread alone busy.
+/// Maximum number of files of a directory handled by one task. Large directories are split between threads.
 const CHUNK: usize = 512;
 
-/// What a `CACHEDIR.TAG` begins with, see <https://bford.info/cachedir/>.
+/// Start of a `CACHEDIR.TAG` file, see <https://bford.info/cachedir/>.
 const CACHEDIR_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 
-/// The file that says so.
-const TAG: &str = "CACHEDIR.TAG";
+/// Name of the file that marks a cache directory.
+const CACHE_TAG: &str = "CACHEDIR.TAG";
 
-/// The file that says what git leaves out.
-const RULES: &str = ".gitignore";
+/// Name of the file with ignore rules.
+const GITIGNORE: &str = ".gitignore";
 
-/// A file or a link that was listed and not yet read.
+/// A file or link that was listed and not read yet.
 pub(super) struct Found {
     pub(super) path: RelPath,
     pub(super) is_link: bool,
-    /// Whether a link to a directory leads to it.
+    /// Whether it was reached through a link to a directory.
     pub(super) is_behind_link: bool,
-    /// Whether it is listed only because git tracks it, though it is ignored.
+    /// Whether it is ignored and only listed because git tracks it.
     pub(super) is_tracked: bool,
-    /// How the system sees it.
+    /// Stamp of the file, or the error while reading it.
     pub(super) seen: io::Result<Stamp>,
 }
 
-/// The files below `starts`, each of which is a path from the workspace root and the directory on disk. What is in `pruned` is
-/// left out, with all below it. In runs that are sorted and do not overlap, the runs sorted as well: one after the other,
-/// they are in order.
+/// Lists the files below `starts`, each given as a path from the workspace root and the directory on disk.
+/// Everything in and below `pruned` is left out. Returns sorted runs that are in order and don't overlap.
 ///
 /// # Errors
 ///
-/// If a directory can't be read: the first by its path.
+/// If a directory can't be read. Returns the first error by path.
 pub(super) fn walk<'a>(
     starts: impl Iterator<Item = (&'a RelPath, &'a PathBuf)>,
     pruned: &[PathBuf],
@@ -61,22 +60,22 @@ pub(super) fn walk<'a>(
 ) -> Result<(Vec<Vec<Found>>, Vec<LeftOut>), LoadError> {
     let starts = starts.map(|(start, place)| Dir::start(start, place));
     let starts = starts.collect::<Result<Vec<_>, _>>()?;
-    let several = starts.len() > 1;
+    let has_several_starts = starts.len() > 1;
     let budget = AtomicUsize::new(usize::MAX);
     let walk = Walk::new(&starts, pruned, listing, &budget);
     let (mut runs, left_out) = walk.all(starts)?;
     listing.apply(&mut runs);
-    let is_apart = |run: &Vec<Found>| run.first().is_some_and(|file| file.is_tracked);
-    if several || runs.iter().any(is_apart) {
-        // What lies outside of the root comes somewhere between what lies in it, and so does what was ignored.
+    let is_unordered = |run: &Vec<Found>| run.first().is_some_and(|file| file.is_tracked);
+    if has_several_starts || runs.iter().any(is_unordered) {
+        // Files outside of the root and ignored files are sorted between the others.
         return Ok((vec![merged(runs)], left_out));
     }
     runs.sort_unstable_by(|a, b| a.first().map(|file| &file.path).cmp(&b.first().map(|file| &file.path)));
     Ok((runs, left_out))
 }
 
-/// The files below the one start `start`, a link that leads to `place`, sorted; `None` if there are as many as `budget`, which
-/// is lessened by their number.
+/// Lists the files below the link `start`, whose target is `place`, sorted. Their number is subtracted from
+/// `budget`. Returns `None` if `budget` is used up.
 ///
 /// # Errors
 ///
@@ -97,33 +96,35 @@ pub(super) fn walk_up_to(
     Ok((budget.load(Ordering::Relaxed) > 0).then_some(files))
 }
 
-/// Every file below `dir` that is not in one of the directories `left_out`, with its path from `dir`: ignored ones and
-/// hidden ones too, and those behind links. `None` if there are more than `most`, or a directory can't be read.
+/// Lists every file below `dir`, except in the directories `left_out`, with its path relative to `dir`. Includes
+/// ignored and hidden files, and files behind links. Returns `None` if there are more than `max`, or a directory
+/// can't be read.
 ///
-/// Of `.git`, what tells the state of the repository counts, not its history: objects and logs are left out.
-pub fn everything_below(dir: &Path, left_out: &[PathBuf], most: usize) -> Option<Vec<(RelPath, PathBuf)>> {
+/// In `.git`, only the state of the repository is included. Objects and logs, which form its history, are left
+/// out.
+pub fn everything_below(dir: &Path, left_out: &[PathBuf], max: usize) -> Option<Vec<(RelPath, PathBuf)>> {
     let is_history = |path: &Path| {
         let mut parts = path.components().rev().map(|part| part.as_os_str());
         matches!(parts.next(), Some(name) if name == "objects" || name == "logs")
             && parts.next().is_some_and(|name| name == ".git")
     };
-    let is_meant = |entry: &walkdir::DirEntry| {
+    let is_included = |entry: &walkdir::DirEntry| {
         !left_out.iter().any(|dir| dir == entry.path()) && !is_history(entry.path())
     };
     let mut found = Vec::new();
-    for entry in walkdir::WalkDir::new(dir).follow_links(true).into_iter().filter_entry(is_meant) {
+    for entry in walkdir::WalkDir::new(dir).follow_links(true).into_iter().filter_entry(is_included) {
         let place = match entry {
             Ok(entry) if entry.file_type().is_dir() => continue,
             Ok(entry) => entry.into_path(),
-            // What it leads back to is listed where it lies.
+            // The target of the link is listed at its own path.
             Err(error) if error.loop_ancestor().is_some() => continue,
-            // A link to nowhere, or a file that has just gone.
+            // This is a broken link, or a file that has just disappeared.
             Err(error) if error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound) => {
                 error.path()?.to_path_buf()
             }
             Err(_) => return None,
         };
-        if found.len() == most {
+        if found.len() == max {
             return None;
         }
         found.push((RelPath::between(dir, &place)?, place));
@@ -132,7 +133,7 @@ pub fn everything_below(dir: &Path, left_out: &[PathBuf], most: usize) -> Option
     Some(found)
 }
 
-/// All of `runs`, sorted.
+/// Merges `runs` into one sorted list.
 pub(super) fn merged(runs: Vec<Vec<Found>>) -> Vec<Found> {
     let mut all: Vec<_> = runs.into_iter().flatten().collect();
     all.sort_by(|a, b| a.path.cmp(&b.path));
@@ -142,22 +143,22 @@ pub(super) fn merged(runs: Vec<Vec<Found>>) -> Vec<Found> {
 struct Walk<'a> {
     pruned: &'a [PathBuf],
     listing: Listing,
-    /// How many more files may be listed; at 0 nothing more is.
+    /// Number of files that may still be listed.
     budget: &'a AtomicUsize,
     runs: Mutex<Vec<Vec<Found>>>,
-    /// What rules leave out, each with its place; git may track it all the same.
+    /// Ignored files and directories with their paths on disk. Git may still track them.
     ignored: Mutex<Vec<(RelPath, PathBuf)>>,
     left_out: Mutex<Vec<LeftOut>>,
     errors: Mutex<Vec<(PathBuf, io::Error)>>,
     tracked: Tracked,
 }
 
-/// A directory that is to be listed.
+/// A directory to list.
 struct Dir {
     place: PathBuf,
-    /// What the paths in it begin with, as seen from the workspace root.
+    /// Prefix of the paths in it, relative to the workspace root.
     prefix: Vec<u8>,
-    /// The rules around it.
+    /// Rules that apply to it.
     rules: Option<Arc<Rules>>,
     is_start: bool,
 }
@@ -168,37 +169,37 @@ impl Dir {
         if !prefix.is_empty() {
             prefix.push(b'/');
         }
-        let above = repository_above(place).into_iter();
+        let above = repository::above(place).into_iter();
         let rules = above.into_iter().try_fold(None, |outer, dir| {
             let Some(way) = RelPath::between(dir, place) else { return Ok(outer) };
             let above = [way.as_bytes(), b"/"].concat();
             let rules = Rules::read(dir, outer, Place { at: prefix.len(), above });
-            rules.map_err(unreadable(&dir.join(RULES)))
+            rules.map_err(unreadable(&dir.join(GITIGNORE)))
         })?;
         Ok(Self { place: place.to_path_buf(), prefix, rules, is_start: true })
     }
 }
 
-/// What a `.gitignore` says, and what those around it say.
+/// Rules of a `.gitignore` and of those in outer directories.
 struct Rules {
     own: Gitignore,
     place: Place,
     outer: Option<Arc<Rules>>,
 }
 
-/// Where a `.gitignore` lies, seen from what it is asked about.
+/// Location of a `.gitignore` relative to the paths that are matched.
 struct Place {
-    /// How many bytes of a path lead to it.
+    /// Length of the prefix of a path that leads to it.
     at: usize,
-    /// If it lies above the start: the way from it to the start.
+    /// Path from it to the start, if it is above the start.
     above: Vec<u8>,
 }
 
 impl Rules {
-    /// Those of the `.gitignore` in `dir`, within `outer`. What can't be read of it does not count, as in git; what is no
-    /// file, git would wait for.
+    /// Reads the `.gitignore` in `dir`, which adds to `outer`. Like git, it skips unreadable parts. Special files
+    /// are an error, since git would block on them.
     fn read(dir: &Path, outer: Option<Arc<Self>>, place: Place) -> io::Result<Option<Arc<Self>>> {
-        let file = match disk::open(&dir.join(RULES)) {
+        let file = match disk::open(&dir.join(GITIGNORE)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(error),
             Err(_) => return Ok(outer),
@@ -214,7 +215,7 @@ impl Rules {
         }
     }
 
-    /// Whether what lies at `path`, as seen from the workspace root, is ignored: the innermost rule about it decides.
+    /// Whether `path`, relative to the workspace root, is ignored. The innermost matching rule decides.
     fn ignore(&self, path: &[u8], is_dir: bool) -> bool {
         let Self { own, place: Place { at, above }, outer } = self;
         let seen = match above.as_slice() {
@@ -240,20 +241,20 @@ impl<'a> Walk<'a> {
             ignored: Mutex::default(),
             left_out: Mutex::default(),
             errors: Mutex::default(),
-            tracked: Tracked::around(place),
+            tracked: Tracked::of_repository_at(place),
         }
     }
 
-    /// Lists the directories `starts`: their files in runs as they come, each sorted; and what is left out.
+    /// Lists the directories `starts`. Returns the files in sorted runs in any order, and what is left out.
     fn all(self, starts: Vec<Dir>) -> Result<(Vec<Vec<Found>>, Vec<LeftOut>), LoadError> {
         rayon::scope(|scope| {
             for dir in starts {
                 scope.spawn(|scope| self.list(dir, scope));
             }
         });
-        self.look_at_tracked();
+        self.add_tracked();
         let mut errors = self.errors.into_inner().unwrap_or_else(PoisonError::into_inner);
-        // A directory that has gone away is as good as one that never was.
+        // A directory that has disappeared is treated as if it had never existed.
         errors.retain(|(_, error)| error.kind() != io::ErrorKind::NotFound);
         errors.sort_by(|a, b| a.0.cmp(&b.0));
         match errors.into_iter().next() {
@@ -266,14 +267,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Lists what git tracks of what rules leave out.
-    fn look_at_tracked(&self) {
+    /// Lists ignored files that git tracks.
+    fn add_tracked(&self) {
         let mut ignored = std::mem::take(&mut *self.ignored.lock().unwrap_or_else(PoisonError::into_inner));
         ignored.sort();
         let mut run = Vec::new();
         for (path, place) in ignored {
             let Some(below) = self.tracked.below(&place) else {
-                // The same of all others.
+                // The index can't be read, so this applies to all others too.
                 return self.leave_out(RelPath::default(), WhyLeftOut::Untold);
             };
             for below in below {
@@ -281,7 +282,7 @@ impl<'a> Walk<'a> {
                 let Ok(meta) = place.symlink_metadata() else { continue };
                 if meta.is_file() || meta.is_symlink() {
                     let (path, is_link) = (path.join(below), meta.is_symlink());
-                    let seen = files::stamp(&place);
+                    let seen = content::stamp(&place);
                     run.push(Found { path, is_link, is_behind_link: false, is_tracked: true, seen });
                 }
             }
@@ -303,36 +304,36 @@ impl<'a> Walk<'a> {
         }
         let (open, mut entries) = match Open::read(&place, &prefix) {
             Ok(read) => read,
-            // That of somebody else, perhaps.
+            // It may be a cache directory of another user.
             Err(_) if !is_start && is_cache(&place).unwrap_or(false) => return,
             Err(error) => return self.fail(place, error),
         };
         self.listing.apply(&mut entries);
-        // Directories by the paths in them: so whatever lies in one comes where it does.
+        // Compare directories with a trailing slash, so their files are in the right order.
         entries.sort_unstable_by(|(a, _), (b, _)| a[prefix.len()..].cmp(&b[prefix.len()..]));
-        // A directory that changes while it is read may tell a name twice.
+        // A directory that changes while it is read may return a name twice.
         entries.dedup_by(|(a, _), (b, _)| a == b);
         let name = |path: &[u8]| path[prefix.len()..].to_vec();
         let has = |name: &str| {
             let path = [&prefix, name.as_bytes()].concat();
             entries.binary_search_by(|(other, _)| other.cmp(&path)).is_ok()
         };
-        if !is_start && has(TAG) {
+        if !is_start && has(CACHE_TAG) {
             match is_cache(&place) {
-                // A committed tag belongs to the sources, and so does what is beside it.
-                Ok(true) if !self.tracked.has(&place.join(TAG)) => {
+                // A directory with a committed tag belongs to the sources.
+                Ok(true) if !self.tracked.has(&place.join(CACHE_TAG)) => {
                     let path = prefix.strip_suffix(b"/").unwrap_or(&prefix);
                     return self.leave_out(RelPath::new(path), WhyLeftOut::CacheDir);
                 }
                 Ok(true) => {}
                 Ok(false) => {}
-                Err(error) => return self.fail(place.join(TAG), error),
+                Err(error) => return self.fail(place.join(CACHE_TAG), error),
             }
         }
-        if has(RULES) {
+        if has(GITIGNORE) {
             match Rules::read(&place, rules, Place { at: prefix.len(), above: Vec::new() }) {
                 Ok(read) => rules = read,
-                Err(error) => return self.fail(place.join(RULES), error),
+                Err(error) => return self.fail(place.join(GITIGNORE), error),
             }
         }
         let mut files = Vec::with_capacity(entries.len().min(CHUNK));
@@ -353,7 +354,7 @@ impl<'a> Walk<'a> {
             match kind {
                 Kind::Dir => {
                     let place = place_of();
-                    self.look(std::mem::take(&mut files), &open);
+                    self.stat_files(std::mem::take(&mut files), &open);
                     let dir = Dir { place, prefix: path, rules: rules.clone(), is_start: false };
                     scope.spawn(|scope| self.list(dir, scope));
                 }
@@ -361,51 +362,51 @@ impl<'a> Walk<'a> {
                     if files.len() == CHUNK {
                         let files = std::mem::replace(&mut files, Vec::with_capacity(CHUNK));
                         let place = place.clone();
-                        scope.spawn(move |_| self.look(files, &Open::again(&place)));
+                        scope.spawn(move |_| self.stat_files(files, &Open::reopen(&place)));
                     }
                     files.push((RelPath::of(path), kind == Kind::Link));
                 }
                 Kind::Other => self.leave_out(RelPath::of(path), WhyLeftOut::Special),
             }
         }
-        self.look(files, &open);
+        self.stat_files(files, &open);
     }
 
-    /// Takes note that what is at `place` can't be read.
+    /// Records that `place` can't be read.
     fn fail(&self, place: PathBuf, error: io::Error) {
         self.errors.lock().unwrap_or_else(PoisonError::into_inner).push((place, error));
     }
 
-    /// Looks at files of one directory: their paths, and whether each is a link.
-    fn look(&self, files: Vec<(RelPath, bool)>, dir: &Open) {
+    /// Reads the stamps of files in one directory. Each is given with its path and whether it is a link.
+    fn stat_files(&self, files: Vec<(RelPath, bool)>, dir: &Open) {
         let take = |left: usize| Some(left.saturating_sub(files.len()));
         let left = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         if files.is_empty() || left == Ok(0) {
             return;
         }
-        let look = |(path, is_link): (RelPath, bool)| {
+        let stat_files = |(path, is_link): (RelPath, bool)| {
             let seen = dir.stamp(path.file_name());
             Found { path, is_link, is_behind_link: false, is_tracked: false, seen }
         };
-        let run = files.into_iter().map(look).collect();
+        let run = files.into_iter().map(stat_files).collect();
         self.runs.lock().unwrap_or_else(PoisonError::into_inner).push(run);
     }
 }
 
-/// Tells of files that are not there whether they would be listed.
+/// Determines whether files that don't exist would be listed.
 pub struct Ignores<'a> {
     root: &'a Path,
-    /// By directory, from the root.
+    /// Rules of each directory, by path from the root.
     rules: BTreeMap<RelPath, Option<Arc<Rules>>>,
 }
 
 impl<'a> Ignores<'a> {
-    /// Of the files below the root of `workspace`.
+    /// Creates a matcher for the files below the root of `workspace`.
     pub fn new(workspace: &'a Workspace) -> Self {
         Self { root: &workspace.root, rules: BTreeMap::new() }
     }
 
-    /// Whether a file at `path` would not be listed, as far as rules tell.
+    /// Whether the rules would leave out a file at `path`.
     pub fn would_ignore(&mut self, path: &RelPath) -> bool {
         if path.is_outside() {
             return true;
@@ -434,34 +435,21 @@ impl<'a> Ignores<'a> {
             }
             Rules::read(&place, outer, Place { at: dir.as_bytes().len() + 1, above: Vec::new() })
         };
-        // What can't be read has been told when the files were listed.
+        // Errors were already reported when the files were listed.
         self.rules.entry(dir.clone()).or_insert_with(|| read().unwrap_or_default()).clone()
     }
 }
 
-/// Whether `dir` says that all in it can be made again.
+/// Whether `dir` has a tag that marks its content as reproducible.
 ///
 /// # Errors
 ///
-/// If its tag is no file.
+/// If the tag is not a regular file.
 pub(super) fn is_cache(dir: &Path) -> io::Result<bool> {
     let mut begin = [0; CACHEDIR_SIGNATURE.len()];
-    match disk::open(&dir.join(TAG)) {
+    match disk::open(&dir.join(CACHE_TAG)) {
         Ok(mut tag) => Ok(tag.read_exact(&mut begin).is_ok() && begin == CACHEDIR_SIGNATURE),
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(error),
         Err(_) => Ok(false),
     }
-}
-
-/// The top of the repository that `dir` is in.
-pub(super) fn repository(dir: &Path) -> Option<&Path> {
-    dir.ancestors().find(|dir| dir.join(".git").symlink_metadata().is_ok())
-}
-
-/// The directories above `dir` that belong to its repository, outermost first.
-fn repository_above(dir: &Path) -> Vec<&Path> {
-    let Some(top) = repository(dir) else { return Vec::new() };
-    let mut above: Vec<_> = dir.ancestors().skip(1).take_while(|dir| dir.starts_with(top)).collect();
-    above.reverse();
-    above
 }

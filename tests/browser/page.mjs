@@ -1,4 +1,4 @@
-// A page in headless Chromium, watched: what it asks of the network, says to the console or to the user.
+// Opens a page in headless Chromium and watches its requests, console messages and dialogs.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -8,18 +8,18 @@ import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
 const { PAGES, CHROMIUM } = process.env;
-assert(PAGES && CHROMIUM, "PAGES and CHROMIUM say where the pages and the browser are; `cargo test --test page` does");
+assert(PAGES && CHROMIUM, "PAGES and CHROMIUM must be set; run this with `cargo test --test page`");
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const quiet = ["gpu", "quic", "background-networking", "component-update", "sync"].map((what) => `--disable-${what}`);
 
-/** Turns a hang into a failure. Nothing takes that long otherwise, not even on a slow machine under load. */
+/** Timeout for hangs. Nothing else takes that long, not even on a slow machine under load. */
 const HANGS = 10 * 60_000;
 
 export const browser = await chromium.launch({
   timeout: HANGS,
   executablePath: CHROMIUM,
-  // A container has no user to protect, and often no namespaces.
+  // The sandbox needs namespaces, which containers often don't allow.
   chromiumSandbox: false,
   args: [...quiet, "--no-first-run"],
 });
@@ -28,7 +28,7 @@ export const desktop = { width: 1280, height: 900 };
 export const phone = { width: 390, height: 844 };
 export const addressOf = (name) => pathToFileURL(path.join(PAGES, `${name}.html`)).href;
 
-/** Opens a page, hands it to `look`, and makes sure that it kept to itself. */
+/** Opens a page, passes it to `look`, and checks that it had no side effects. */
 export async function open(name, look, { fragment = "", ...options } = {}) {
   const context = await browser.newContext({ viewport: desktop, reducedMotion: "reduce", ...options });
   context.setDefaultTimeout(HANGS);
@@ -51,17 +51,17 @@ export async function open(name, look, { fragment = "", ...options } = {}) {
   return found;
 }
 
-/** What axe finds wrong with the page as it is now. */
+/** Checks with axe that the page is accessible in its current state. */
 export async function assertAccessible(page, when) {
   await page.evaluate(axe);
   const { violations, passes } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
-  const told = violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`));
-  assert.deepEqual(told, [], when);
-  assert(passes.length > 10, "axe looked at the page");
+  const messages = violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} ${target}: ${failureSummary}`));
+  assert.deepEqual(messages, [], when);
+  assert(passes.length > 10, "axe checked the page");
 }
 
-/** The numbers of the findings that are in the document. */
+/** Indices of the findings that are in the document. */
 export const cards = (page) => page.locator("article").evaluateAll((all) => all.map((card) => Number(card.dataset.at)));
 export const status = (page) => page.locator("#status").textContent();
-/** After what was done has been shown. */
+/** Waits until the page has been rendered. */
 export const shown = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));

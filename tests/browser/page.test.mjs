@@ -1,5 +1,5 @@
-// What `report.html` promises, in a browser. `tests/page` makes the pages: `none`, `some` and `many` have 0, 30 and
-// 20,000 findings, `hostile` has markup and control characters in every text, `incomplete` has no times.
+// Tests of the HTML report in a browser. `tests/page` generates the pages: `none`, `some` and `many` have 0, 30 and
+// 20,000 findings, `hostile` has markup and control characters in every text, and `incomplete` has no times.
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -13,11 +13,11 @@ const MOST_IN_DOCUMENT = 500;
 const pages = ["none", "some", "many", "incomplete", "hostile"];
 const menus = ["State", "Level", "Tool", "Rule", "Path"];
 
-describe("nothing keeps anybody out", { concurrency: 2 }, () => {
+describe("the page is accessible", { concurrency: 2 }, () => {
   for (const name of pages) {
     for (const colorScheme of ["light", "dark"]) {
       for (const viewport of [desktop, phone]) {
-        // Shows the same as `some`, and takes longest: once each.
+        // `many` shows the same as `some` and takes longest, so test each color scheme and each size only once.
         if (name === "many" && (colorScheme === "light") !== (viewport === desktop)) continue;
         const look = async (page) => {
           await assertAccessible(page, "as it opens");
@@ -30,8 +30,8 @@ describe("nothing keeps anybody out", { concurrency: 2 }, () => {
             await assertAccessible(page, `with the menu ${label}`);
             await page.keyboard.press("Escape");
           }
-          await page.locator("#search").fill("nothing has this in it");
-          assert.match(await status(page), /^None of .* matches\.$/);
+          await page.locator("#search").fill("no finding contains this");
+          assert.match(await status(page), /^No matches in .*\.$/);
           await assertAccessible(page, "with an empty result");
           await page.locator("#search").fill("");
           const unfold = page.getByRole("button", { name: "Open all" });
@@ -45,7 +45,7 @@ describe("nothing keeps anybody out", { concurrency: 2 }, () => {
   }
 });
 
-/** What a hostile text could have left in the document. */
+/** Counts what hostile text could have added to the document. */
 const injected = (page) =>
   page.evaluate(() => {
     const all = [...document.querySelectorAll("*")];
@@ -56,7 +56,7 @@ const injected = (page) =>
       styles: document.querySelectorAll("style").length - 1,
       handlers: all.filter((node) => [...node.attributes].some(({ name }) => name.startsWith("on"))).length,
       links: [...document.links].filter(({ protocol }) => !["file:", "https:"].includes(protocol)).length,
-      // But newlines and tabs: control characters, and those that turn text around or hide.
+      // Control characters other than newlines and tabs, and characters that reverse or hide text.
       steering: (document.documentElement.outerHTML.match(/[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g) ?? []).length,
     };
   });
@@ -80,7 +80,7 @@ async function useAll(page) {
   assert.equal(await page.locator("article .body:not([hidden])").count(), 24);
 }
 
-test("hostile texts are texts, wherever they are shown", () =>
+test("hostile text is shown as text everywhere", () =>
   open("hostile", async (page) => {
     assert.match(await page.locator("article .message").first().textContent(), /<\/script><script>alert\(1\)<\/script><img .*\\u\{202e\}/);
     assert.deepEqual(await injected(page), nothing);
@@ -88,7 +88,7 @@ test("hostile texts are texts, wherever they are shown", () =>
     assert.deepEqual(await injected(page), nothing);
   }));
 
-test("that does not hang on the content security policy", () => {
+test("hostile text is harmless even without the content security policy", () => {
   const html = readFileSync(new URL(addressOf("hostile")), "utf8");
   const bare = html.replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, "");
   assert.notEqual(bare, html);
@@ -99,7 +99,7 @@ test("that does not hang on the content security policy", () => {
   });
 });
 
-test("the content security policy lets nothing else run or load", () =>
+test("the content security policy blocks everything else", () =>
   open("some", async (page, seen) => {
     const ran = await page.evaluate(async () => {
       const refused = [];
@@ -110,17 +110,17 @@ test("the content security policy lets nothing else run or load", () =>
       add("style", { textContent: "body { display: none }" });
       add("iframe", { src: "https://example.invalid/" });
       await fetch("https://example.invalid/").catch(() => {});
-      // Each of them is told, sooner or later.
+      // Wait until all violations are reported.
       for (let waits = 0; refused.length < 5 && waits < 60_000; waits++) await new Promise((done) => setTimeout(done, 10));
       return { ran: Boolean(globalThis.ran), refused: refused.sort() };
     });
     assert.deepEqual(ran, { ran: false, refused: ["connect-src", "frame-src", "img-src", "script-src-elem", "style-src-elem"] });
-    // It says so, which is what was wanted.
+    // The violations are expected, so ignore their messages.
     seen.console.length = 0;
     seen.requests.length = 0;
   }));
 
-test("all can be done with the keyboard", () =>
+test("everything works with the keyboard", () =>
   open("some", async (page) => {
     const press = (...keys) => keys.reduce((before, key) => before.then(() => page.keyboard.press(key)), Promise.resolve());
     const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent);
@@ -166,7 +166,7 @@ test("all can be done with the keyboard", () =>
     assert.equal(await focused(), `b${first}`);
   }));
 
-test("a view can be linked to, and left", () =>
+test("a filter can be linked and cleared", () =>
   open(
     "some",
     async (page) => {
@@ -174,7 +174,7 @@ test("a view can be linked to, and left", () =>
       await page.getByRole("button", { name: "Clear" }).click();
       await page.waitForFunction(() => !location.hash);
       await page.locator(".counts a", { hasText: "unchanged" }).click();
-      // Here and below: the browser tells the page where a link leads when it comes to that.
+      // The page is notified asynchronously about the new fragment, here and below.
       await page.locator("#status", { hasText: /^19 of 30 findings$/ }).waitFor();
       await page.reload();
       assert.match(await status(page), /^19 of 30 findings$/);
@@ -185,7 +185,7 @@ test("a view can be linked to, and left", () =>
     { fragment: "#rule=clippy%3A%3Alen_zero&state=new&level=warning&q=ZERO+length" },
   ));
 
-test("what is new comes first, opened, and flagged text is marked", () =>
+test("new findings come first and are open, and flagged text is marked", () =>
   open("some", async (page) => {
     assert.match(await page.locator("#list h3").first().textContent(), /^new 10$/);
     assert.equal(await page.locator(".state-new .fold[aria-expanded=true]").count(), 10);
@@ -197,7 +197,7 @@ test("what is new comes first, opened, and flagged text is marked", () =>
     assert.equal(await lint.locator(".added mark").textContent(), "is_empty()");
   }));
 
-test("the theme follows the system until somebody says otherwise", () =>
+test("the theme follows the system until it is changed", () =>
   open(
     "none",
     async (page) => {
@@ -216,10 +216,10 @@ test("the theme follows the system until somebody says otherwise", () =>
     { colorScheme: "dark" },
   ));
 
-test("a short list is in the document as a whole, so that the browser's own search finds it", () =>
+test("a short list is completely in the document, so the search of the browser works", () =>
   open("some", async (page) => assert.equal((await cards(page)).length, 30)));
 
-test("of a long list a bounded part is in the document, wherever one is", () =>
+test("only a bounded part of a long list is in the document", () =>
   open("many", async (page) => {
     const all = await page.evaluate(() => JSON.parse(document.getElementById("data").textContent).findings.state.length);
     assert.equal(all, 20_200);
@@ -245,7 +245,7 @@ test("of a long list a bounded part is in the document, wherever one is", () =>
     await most("with all open");
   }));
 
-test("a search finds what a look at each finding finds", () =>
+test("a search finds the same as a scan of all findings", () =>
   open("many", async (page) => {
     for (const query of ["len_zero", "crates/core defs", "RECIEVED", "fn count string"]) {
       const expected = await page.evaluate((query) => {
@@ -260,7 +260,7 @@ test("a search finds what a look at each finding finds", () =>
     }
   }));
 
-test("on paper are all findings up to a thousand, opened, and then how many are not", async () => {
+test("up to a thousand findings are printed open, with a count of the rest", async () => {
   for (const [name, most, note] of [["some", 30, 0], ["many", 1000, 1]]) {
     await open(name, async (page) => {
       await page.evaluate(() => {
@@ -278,7 +278,7 @@ test("on paper are all findings up to a thousand, opened, and then how many are 
   }
 });
 
-test("without scripts there are the verdict, the timeline, the cost, and the first findings", () =>
+test("without scripts, the verdict, timeline, cost and first findings are shown", () =>
   open(
     "some",
     async (page) => {
@@ -290,15 +290,15 @@ test("without scripts there are the verdict, the timeline, the cost, and the fir
     { javaScriptEnabled: false },
   ));
 
-test("a run without times says so", () =>
+test("a run without times explains why", () =>
   open("incomplete", async (page) => {
-    assert.match(await page.locator("section", { has: page.locator("#timeline") }).textContent(), /hold no times/);
+    assert.match(await page.locator("section", { has: page.locator("#timeline") }).textContent(), /There are no times/);
     assert.equal(await page.locator("#cost").count(), 0);
     assert.equal(await page.locator("h1").textContent(), "Incomplete");
     assert.match(await page.locator(".reason").first().textContent(), /could not be built/);
   }));
 
-// Figures, not asserted: they are those of the machine.
+// These times are only reported, because they depend on the machine.
 test("how long it takes to open and to filter 20,000 findings", async (context) => {
   const opened = [];
   const filtered = [];

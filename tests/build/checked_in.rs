@@ -1,20 +1,20 @@
-//! Files that are generated and kept in the repository.
+//! Tests of generated files that are checked in.
 
 use crate::support::{Package, tree};
 
 #[test]
-fn what_is_checked_in_is_compared_and_never_written_by_a_build() {
+fn checked_in_files_are_compared_but_never_written_by_a_build() {
     let package = Package::of("build-checked-in", "package");
     package.build();
     let ran_at = package.ran_at();
     package.build();
-    assert_eq!(package.ran_at(), ran_at, "a null build runs the script");
+    assert_eq!(package.ran_at(), ran_at, "an up-to-date build must not run the script");
 
     package.write("states/door.txt", "Open Closed Ajar\n");
     let before = tree(&package.root);
     for _ in 0..2 {
         let printed = package.fails(&mut package.cargo(&["build"]));
-        let told = "src/generated/door.rs:5: this is not what the generator makes\n";
+        let told = "src/generated/door.rs:5: this differs from the generated file\n";
         assert!(printed.contains(told), "{printed}");
         let way_out = "GENTI_BUILD_ACCEPT=build-checked-in cargo build -p build-checked-in";
         assert!(printed.contains(way_out), "{printed}");
@@ -32,7 +32,7 @@ fn what_is_checked_in_is_compared_and_never_written_by_a_build() {
     package.build();
     assert_eq!(package.ran_at(), ran_at);
 
-    // By hand is noticed, and so is what nothing makes any more.
+    // Manual edits are detected, and so are files that are no longer generated.
     package.edit("src/generated/light.rs", "Amber", "Yellow");
     package.remove("states/water.txt");
     let printed = package.fails(&mut package.cargo(&["build"]));

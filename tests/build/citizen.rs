@@ -1,4 +1,4 @@
-//! What a script takes of the machine, and what it leaves alone.
+//! Tests that build scripts respect the job limit and write only to `OUT_DIR`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use crate::support::{Package, text, tree};
 
 #[test]
-fn there_are_never_more_workers_than_jobs() {
+fn a_script_never_has_more_workers_than_jobs() {
     for jobs in [1, 2] {
         let package = Package::of("build-rust", "package");
         let mut build = package.cargo(&["build", &format!("-j{jobs}")]);
@@ -19,7 +19,7 @@ fn there_are_never_more_workers_than_jobs() {
 }
 
 #[test]
-fn two_builds_below_make_share_its_jobs() {
+fn two_builds_started_by_make_share_its_jobs() {
     let package = Package::of("build-rust", "package");
     let makefile = "all: one two\none two:\n\t+CARGO_TARGET_DIR=$(TARGETS)/$@ $(CARGO) build\n";
     package.write("Makefile", makefile);
@@ -27,18 +27,18 @@ fn two_builds_below_make_share_its_jobs() {
     package.scrub(&mut make);
     make.arg("-j2").arg(format!("CARGO={}", env!("CARGO")));
     make.arg(format!("TARGETS={}", package.beside("target").display()));
-    // Whoever comes first waits for the other one, which is at least one job each.
+    // The first build waits for the other one, so each must have at least one job.
     let output = make.env("FIXTURE_MILLIS", "4").env("FIXTURE_MEET", "2").output().unwrap();
     let (seen, printed) = (package.seen(), text(&output));
     assert!(output.status.success(), "{printed}");
-    // It counts them at its end.
+    // Make checks at its end that all tokens were returned.
     assert!(!printed.contains("jobserver tokens"), "{printed}");
     assert_eq!(seen.generated.len(), 400);
     assert_eq!(seen.at_once, 2);
 }
 
 #[test]
-fn without_a_jobserver_num_jobs_counts() {
+fn without_a_jobserver_num_jobs_is_the_limit() {
     let package = Package::of("build-rust", "package");
     package.build();
     for (jobs, expected) in [(Some("1"), 1), (Some("3"), 3), (Some("nonsense"), 1), (None, 1)] {
@@ -50,7 +50,7 @@ fn without_a_jobserver_num_jobs_counts() {
         }
         assert_eq!(package.run(&mut script).at_once, expected, "{jobs:?}");
     }
-    // A jobserver that can't be reached: others may be using it, and there is our own slot alone.
+    // If the jobserver can't be reached, others may be using it, so only our own slot may be used.
     let mut script = package.script(&package.beside("out-broken"));
     script.env("CARGO_MAKEFLAGS", "-j8 --jobserver-auth=fifo:/nowhere/fifo").env("NUM_JOBS", "8");
     script.env("FIXTURE_MILLIS", "2");
@@ -58,14 +58,14 @@ fn without_a_jobserver_num_jobs_counts() {
     let output = script.output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
-        printed.starts_with("cargo:warning=genti: the jobserver can't be used, so nothing runs in parallel"),
+        printed.starts_with("cargo:warning=genti: cannot use the jobserver, so nothing runs in parallel"),
         "{printed}"
     );
     assert_eq!((package.seen().generated.len(), package.seen().at_once), (200, 1));
 }
 
 #[test]
-fn nothing_outside_of_out_dir_is_touched() {
+fn nothing_outside_of_out_dir_is_written() {
     let package = Package::of("build-rust", "package");
     package.build();
     let expected = tree(&package.out_dir());
@@ -78,7 +78,7 @@ fn nothing_outside_of_out_dir_is_touched() {
 
     let mut script = package.script(&out);
     script.env("HOME", &home).env("TMPDIR", home.join("tmp")).env("NUM_JOBS", "4").env_remove("FIXTURE_LOG");
-    // Root may write everywhere: for it, the source tree is mounted so that nobody may.
+    // Root may write anywhere, so mount the source tree read-only.
     let mut script = as_read_only(&script, &package.root).unwrap_or(script);
     package.run(&mut script);
     assert_eq!(tree(&out), expected);
@@ -87,7 +87,7 @@ fn nothing_outside_of_out_dir_is_touched() {
     set_writable(&home, true);
 }
 
-/// `script` with `root` mounted read-only, where that is possible.
+/// Wraps `script` so that `root` is mounted read-only. `None` if mounts are not allowed.
 fn as_read_only(script: &Command, root: &Path) -> Option<Command> {
     let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\"";
     let can = |then: &str| format!("{mount} && {then}");
@@ -107,7 +107,8 @@ fn as_read_only(script: &Command, root: &Path) -> Option<Command> {
     Some(command)
 }
 
-/// When each file and directory below `dir` was last changed: a directory is whenever something in it comes or goes.
+/// Returns the modification times of all files and directories below `dir`. The time of a directory changes when an entry is
+/// added or removed.
 fn times(dir: &Path) -> BTreeMap<PathBuf, SystemTime> {
     let mut times = BTreeMap::new();
     let mut open = vec![dir.to_path_buf()];

@@ -1,11 +1,11 @@
-//! What a build script pays for `genti::build`.
+//! Tests which dependencies `genti::build` adds to a build script.
 
 use std::process::Command;
 
 use crate::support::{Package, text};
 
 #[test]
-fn a_script_compiles_jobserver_and_what_it_needs_and_nothing_else() {
+fn a_script_compiles_only_jobserver_and_its_dependencies() {
     let package = Package::copied("build-rust", "package", |files| files);
     let output = package.cargo(&["build"]).output().unwrap();
     let printed = text(&output);
@@ -19,7 +19,7 @@ fn a_script_compiles_jobserver_and_what_it_needs_and_nothing_else() {
 }
 
 #[test]
-fn without_features_there_is_jobserver_alone() {
+fn without_features_the_only_dependency_is_jobserver() {
     let tree = |target: &str| {
         let args = [
             "tree",

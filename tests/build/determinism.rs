@@ -1,9 +1,9 @@
-//! The same inputs, the same bytes.
+//! Tests that generated files depend only on the inputs.
 
 use crate::support::{Package, tree};
 
 #[test]
-fn the_same_inputs_give_the_same_bytes_at_any_job_count_from_any_path_in_any_order() {
+fn output_does_not_depend_on_job_count_path_or_order() {
     let first = Package::of("build-rust", "here");
     let second = Package::copied("build-rust", "a path/that is longer", |mut files| {
         files.reverse();
@@ -13,11 +13,11 @@ fn the_same_inputs_give_the_same_bytes_at_any_job_count_from_any_path_in_any_ord
     first.run(&mut first.cargo(&["build", "-j1"]));
     second.run(&mut second.cargo(&["build", "-j8"]));
     let expected = tree(&first.out_dir());
-    // 200 files, the one that takes them in, the manifest, and the names of all.
+    // 200 files, the one that includes them, the manifest, and the list of names.
     assert_eq!(expected.len(), 203);
     assert_eq!(tree(&second.out_dir()), expected);
 
-    // An OUT_DIR with a history is as good as a new one.
+    // An `OUT_DIR` with files of earlier runs gives the same result as an empty one.
     second.write("tables/p00/a.txt", "A = 1\n");
     second.edit("tables/p00/t00.txt", "FIRST = 0", "FIRST = 1");
     second.build();

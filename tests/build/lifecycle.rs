@@ -1,9 +1,9 @@
-//! What runs again, and what does not.
+//! Tests which inputs are processed again after a change.
 
 use crate::support::{Package, Seen};
 
 #[test]
-fn a_crate_through_its_life() {
+fn only_changed_inputs_are_processed_again() {
     let package = Package::of("build-rust", "package");
     let out = |name: &str| package.out_dir().join(name);
     let one = |path: &str| vec![path.to_owned()];
@@ -47,15 +47,19 @@ fn a_crate_through_its_life() {
     let bad = "error: build-rust@0.1.0: tables/p04/t04.txt:2: `many`: invalid digit found in string\n\
                error: build-rust@0.1.0: tables/p04/t05.txt:1: this is not `name = number`\n";
     assert!(printed.contains(bad), "{printed}");
-    assert_eq!(std::fs::read_to_string(out("p04/t04.rs")).unwrap(), before, "a broken input leaves its mark");
+    assert_eq!(
+        std::fs::read_to_string(out("p04/t04.rs")).unwrap(),
+        before,
+        "an invalid input must not change the output"
+    );
 
     package.edit("tables/p04/t04.txt", "SECOND = many", "SECOND = 7056");
     package.edit("tables/p04/t05.txt", "FIRST\n", "FIRST = 85\n");
-    assert_eq!(package.build().generated.len(), 0, "what was mended is as it was");
+    assert_eq!(package.build().generated.len(), 0, "a reverted input is unchanged");
 }
 
 #[test]
-fn everything_is_done_again_for_another_script_and_another_variable() {
+fn a_changed_script_or_variable_regenerates_everything() {
     let package = Package::of("build-rust", "package");
     package.build();
     let mut with_prefix = package.cargo(&["check"]);
@@ -70,7 +74,7 @@ fn everything_is_done_again_for_another_script_and_another_variable() {
 }
 
 #[test]
-fn errors_are_plain_text_for_a_cargo_that_can_not_show_them() {
+fn errors_are_plain_text_for_old_versions_of_cargo() {
     let package = Package::of("build-rust", "package");
     package.build();
     package.edit("tables/p00/t00.txt", "FIRST = 0", "FIRST = zero");
@@ -85,7 +89,7 @@ fn errors_are_plain_text_for_a_cargo_that_can_not_show_them() {
     let old = package.script(&state("old")).env("CARGO", old).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&old.stderr), format!("error: {message}"));
     assert_eq!((old.stdout.len(), old.status.code()), (0, Some(1)));
-    // For a package with this `rust-version`, cargo refuses `cargo::`.
+    // Cargo rejects `cargo::` in packages with this `rust-version`.
     let stated = package.script(&state("stated")).env("CARGO_PKG_RUST_VERSION", "1.70").output().unwrap();
     assert_eq!((stated.stdout.len(), stated.stderr.is_empty()), (0, false));
 }

@@ -1,6 +1,6 @@
-//! `genti::build` from outside: the fixtures' build scripts, run by cargo.
+//! Tests of `genti::build` with the build scripts of the fixtures, run by cargo.
 
-// One fixture calls `awk`, and some tests are about signals and `make`.
+// One fixture calls `awk`, and some tests use signals and `make`.
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read files")]
 

@@ -1,4 +1,4 @@
-//! Copies of the fixtures, built by cargo itself.
+//! Builds copies of the fixtures with cargo.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,29 +7,29 @@ use std::sync::OnceLock;
 
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A package of its own with its own target directory, removed when dropped.
+/// A copy of a fixture with its own target directory, removed when dropped.
 pub(crate) struct Package {
     dir: tempfile::TempDir,
     name: &'static str,
     pub(crate) root: PathBuf,
 }
 
-/// What a script was seen to do.
+/// Observed actions of a script.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// The inputs from which something was generated, sorted.
+    /// Inputs from which something was generated, sorted.
     pub(crate) generated: Vec<String>,
-    /// The most of them at once.
+    /// Maximum number of inputs processed at the same time.
     pub(crate) at_once: usize,
 }
 
 impl Package {
-    /// A copy of `fixtures/NAME` in a directory called `place`.
+    /// Copies `fixtures/NAME` to a directory called `place`.
     pub(crate) fn of(name: &'static str, place: &str) -> Self {
         Self::copied(name, place, |files| files).warm()
     }
 
-    /// The same, built from nothing, whose files are made in the order that `order` gives.
+    /// Copies the fixture, without a seeded target directory. `order` decides the order in which files are created.
     pub(crate) fn copied(
         name: &'static str,
         place: &str,
@@ -50,7 +50,7 @@ impl Package {
         package
     }
 
-    /// The same in a target directory in which `genti` is built already: less of the same for each test.
+    /// Seeds the target directory with a build of `genti`, to save time in each test.
     pub(crate) fn warm(self) -> Self {
         static SEED: OnceLock<PathBuf> = OnceLock::new();
         let seed = SEED.get_or_init(|| {
@@ -88,12 +88,12 @@ impl Package {
         std::fs::remove_file(self.root.join(path)).unwrap();
     }
 
-    /// A place beside the package.
+    /// Path next to the package.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
         self.dir.path().canonicalize().unwrap().join(name)
     }
 
-    /// `cargo ARGS` in the package, with a scrubbed environment.
+    /// Returns the command `cargo ARGS` in the package, with a clean environment.
     pub(crate) fn cargo(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO"));
         command.args(args);
@@ -101,7 +101,7 @@ impl Package {
         command
     }
 
-    /// Sets the environment of `command` to what a test needs.
+    /// Cleans the environment of `command`.
     pub(crate) fn scrub(&self, command: &mut Command) {
         let matters = |name: &str| {
             let prefixes = ["CARGO_", "GENTI", "RUSTC", "RUSTFLAGS", "TABLES", "FIXTURE"];
@@ -120,12 +120,12 @@ impl Package {
             .env("CARGO_NET_OFFLINE", "true");
     }
 
-    /// `cargo build`, which must go well; what the script did in it.
+    /// Runs `cargo build`, which must succeed, and returns what the script did.
     pub(crate) fn build(&self) -> Seen {
         self.run(&mut self.cargo(&["build"]))
     }
 
-    /// The same for any command.
+    /// Runs `command`, which must succeed, and returns what the script did.
     pub(crate) fn run(&self, command: &mut Command) -> Seen {
         let _ = std::fs::remove_file(self.beside("log"));
         let output = command.output().unwrap();
@@ -133,14 +133,14 @@ impl Package {
         self.seen()
     }
 
-    /// A command that must fail, and what it prints.
+    /// Runs `command`, which must fail, and returns its output.
     pub(crate) fn fails(&self, command: &mut Command) -> String {
         let output = command.output().unwrap();
-        assert!(!output.status.success(), "it went well: {}", text(&output));
+        assert!(!output.status.success(), "it succeeded: {}", text(&output));
         text(&output)
     }
 
-    /// What the log of the script tells.
+    /// Reads the log of the script.
     pub(crate) fn seen(&self) -> Seen {
         let mut seen = Seen::default();
         let mut now = 0;
@@ -158,7 +158,7 @@ impl Package {
         seen
     }
 
-    /// The one directory of the target directory that holds the build script's `file`.
+    /// Returns the directory below the target directory that contains `file` of the build script.
     fn of_script(&self, file: &str) -> PathBuf {
         let build = self.beside("target").join("debug/build");
         let mut found: Vec<PathBuf> = std::fs::read_dir(build)
@@ -175,17 +175,17 @@ impl Package {
         self.of_script("out")
     }
 
-    /// What the script printed in its last run.
+    /// Output of the last run of the script.
     pub(crate) fn printed(&self) -> String {
         std::fs::read_to_string(self.of_script("output")).unwrap()
     }
 
-    /// When the script ran last.
+    /// Time of the last run of the script.
     pub(crate) fn ran_at(&self) -> std::time::SystemTime {
         std::fs::metadata(self.of_script("output")).unwrap().modified().unwrap()
     }
 
-    /// The script itself, started as cargo does, with `out` as its `OUT_DIR`. It must have been built.
+    /// Returns a command that runs the script like cargo does, with `out` as `OUT_DIR`. It must have been built before.
     pub(crate) fn script(&self, out: &Path) -> Command {
         std::fs::create_dir_all(out).unwrap();
         let mut command = Command::new(self.of_script("build-script-build"));
@@ -196,13 +196,13 @@ impl Package {
     }
 }
 
-/// Every file below `dir` with its bytes, but what a plan keeps of its units: that speaks of the program.
+/// Returns the files below `dir` with their contents, except for the recorded units, which contain a digest of the program.
 pub(crate) fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = files_in(dir).into_iter().filter(|path| !path.starts_with(".genti/units"));
     files.map(|path| (path.clone(), std::fs::read(dir.join(path)).unwrap())).collect()
 }
 
-/// Every file below `dir`, sorted.
+/// Returns all files below `dir`, sorted.
 pub(crate) fn files_in(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut open = vec![dir.to_path_buf()];

@@ -1,9 +1,9 @@
-//! A generator that calls an external program.
+//! Tests of a generator that calls an external program.
 
 use crate::support::Package;
 
 #[test]
-fn a_tool_writes_the_files_and_says_what_they_depend_on() {
+fn a_tool_writes_files_and_reports_their_dependencies() {
     let package = Package::of("build-tool", "package");
     let generated = |package: &Package| -> Vec<String> {
         let printed = package.printed();
@@ -16,18 +16,18 @@ fn a_tool_writes_the_files_and_says_what_they_depend_on() {
     assert_eq!(all, "pub const WORDS: &[&str] = &[\n    \"cat\",\n    \"dog\",\n    \"stone\",\n];\n");
     assert!(!package.out_dir().join("deps.d").exists());
 
-    // What only the dependency file tells.
+    // A dependency that only the dependency file lists.
     package.write("lists/animals.inc", "owl\n");
     package.build();
     assert_eq!(generated(&package), ["lists/all.list"]);
     assert!(std::fs::read_to_string(package.out_dir().join("all.rs")).unwrap().contains("\"owl\""));
 
-    // What the plan tells of all.
+    // A dependency of all units.
     package.edit("to_rust.awk", "pub const WORDS", "pub static WORDS");
     package.build();
     assert_eq!(generated(&package).len(), 3);
 
-    // Another tool under the same name.
+    // A different tool with the same name.
     let wrapper = package.beside("awk");
     std::fs::write(&wrapper, "#!/bin/sh\nexec awk \"$@\"\n").unwrap();
     std::fs::set_permissions(&wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -47,14 +47,14 @@ fn a_tool_writes_the_files_and_says_what_they_depend_on() {
 }
 
 #[test]
-fn a_tool_that_is_missing_is_told_with_how_to_get_it() {
+fn a_missing_tool_is_reported_with_how_to_install_it() {
     let package = Package::of("build-tool", "package");
     let printed = package.fails(package.cargo(&["build"]).env("AWK", "/nowhere/awk"));
     assert!(
         printed.contains("error: build-tool@0.1.0: `awk` was not found: AWK names /nowhere/awk"),
         "{printed}"
     );
-    assert!(printed.contains("error: build-tool@0.1.0:   to get it: apt install mawk"), "{printed}");
+    assert!(printed.contains("error: build-tool@0.1.0:   to install it: apt install mawk"), "{printed}");
     let printed = package.fails(package.script(&package.beside("out")).env("PATH", "relative:/nowhere"));
     assert!(printed.contains("`awk` was not found in PATH, and AWK is not set"), "{printed}");
 }

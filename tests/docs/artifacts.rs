@@ -1,19 +1,19 @@
-//! The page about the artifacts has a table for each schema: every field, no other, in the words of the schema.
+//! Tests that the tables in the page about artifacts are generated from the schemas.
 
 use serde_json::Value;
 
 use crate::{generated, read};
 
-/// Types that many fields have: they are explained once.
+/// Types of many fields, which have a table of their own.
 const TYPES: [&str; 4] = ["digest", "id", "path", "range"];
 
 #[test]
-fn the_tables_are_those_of_the_schemas() {
+fn the_tables_match_the_schemas() {
     let tables = generated::check("docs/artifacts.md", table);
     assert_eq!(tables, ["run", "report", "task", "plan", "report:range", "report:position"]);
 }
 
-/// The table of `run`, or of a type of it: `report:range`.
+/// Returns the table of a schema such as `run`, or of a type such as `report:range`.
 fn table(of: &str) -> String {
     let (name, definition) = of.split_once(':').unwrap_or((of, ""));
     let schema: Value = serde_json::from_str(&read(format!("docs/schemas/{name}.schema.json"))).unwrap();
@@ -32,13 +32,13 @@ fn table(of: &str) -> String {
     format!("| field | type | |\n| --- | --- | --- |\n{}\n", rows.join("\n"))
 }
 
-/// The fields of `object`, each with what is below it.
+/// Adds rows for the fields of `object`, each followed by its nested fields.
 fn push(schema: &Value, object: &Value, above: &str, rows: &mut Vec<String>) {
     let required = object["required"].as_array().unwrap();
     for (key, field) in object["properties"].as_object().unwrap() {
         let path = if above.is_empty() { key.clone() } else { format!("{above}.{key}") };
         let optional = if required.iter().any(|name| name == key) { "" } else { ", optional" };
-        let said = field["description"].as_str().unwrap_or_else(|| panic!("{path} says nothing"));
+        let said = field["description"].as_str().unwrap_or_else(|| panic!("{path} has no description"));
         let kind = kind(schema, field);
         let words = words(schema, field);
         rows.push(format!("| `{path}` | {kind}{optional} | {said}{words} |"));
@@ -49,7 +49,7 @@ fn push(schema: &Value, object: &Value, above: &str, rows: &mut Vec<String>) {
     }
 }
 
-/// What a field holds itself, and the type that it is of if that is explained elsewhere.
+/// Returns the schema of a field, and the name of its type if that has a table of its own.
 fn resolve<'a>(schema: &'a Value, field: &'a Value) -> (&'a Value, Option<&'a str>) {
     let one_of = field["oneOf"].as_array();
     let field = one_of.filter(|_| field.get("type").is_none()).map_or(field, |choices| &choices[0]);
@@ -59,7 +59,7 @@ fn resolve<'a>(schema: &'a Value, field: &'a Value) -> (&'a Value, Option<&'a st
     (&schema["$defs"][name], Some(name).filter(|name| TYPES.contains(name)))
 }
 
-/// The object that `field` is or is a list of.
+/// Returns the object that `field` consists of, or that is an item of its list.
 fn below<'a>(schema: &'a Value, field: &'a Value, path: String) -> (Option<&'a Value>, String) {
     match resolve(schema, field) {
         (_, Some(_)) => (None, path),
@@ -85,7 +85,7 @@ fn kind(schema: &Value, field: &Value) -> String {
     if or_null { format!("{own} or null") } else { own }
 }
 
-/// The words that it may be, where there are not many.
+/// Returns the values of an enum.
 fn words(schema: &Value, field: &Value) -> String {
     let (value, _) = resolve(schema, field);
     let words = value["enum"].as_array().into_iter().flatten().filter_map(Value::as_str);

@@ -1,4 +1,5 @@
-//! The book as mdBook makes it. Only where `BOOK` says where that is: it takes minutes to install mdBook.
+//! Tests of the book as built by mdBook. They run only if `BOOK` is the path of the built book, because installing mdBook takes
+//! minutes.
 #![expect(clippy::print_stderr, reason = "a test that is left out must say so")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use regex::Regex;
 
 use crate::ROOT;
 
-/// The other tests check the links of the sources, by the names that headings are given; here the names are mdBook's.
+/// Other tests check links in the sources with our own anchors. This one uses the anchors of mdBook.
 #[test]
 fn every_link_of_the_built_book_leads_somewhere() {
     let Some(book) = std::env::var_os("BOOK").map(|book| Path::new(ROOT).join(book)) else {

@@ -1,4 +1,4 @@
-//! The page about the cache says for each built-in tool what its results are kept under.
+//! Tests the table of cache keys of the built-in tools in the page about the cache.
 
 use genti::model::tool::{Discovers, Per, Search, Start, Tool};
 use genti::plan::config;
@@ -7,7 +7,7 @@ use crate::generated;
 
 const PAGE: &str = "docs/cache.md";
 
-/// The built-in tools, those that are turned off included.
+/// Returns all built-in tools, including disabled ones.
 fn built_in() -> Vec<Tool> {
     let enabled = "tools.nextest.enabled = true\n";
     let file =
@@ -19,7 +19,7 @@ fn built_in() -> Vec<Tool> {
     tools
 }
 
-/// The files that a tool searches for, as the configuration names them.
+/// Formats the files that a tool searches for, as in the configuration.
 fn names(searches: &[Search]) -> String {
     let name = |Search { start, name, .. }: &Search| match start {
         Start::Files | Start::Absolute => format!("`{name}`"),
@@ -59,7 +59,7 @@ fn row(tool: &Tool) -> String {
 }
 
 #[test]
-fn the_page_says_what_the_results_of_each_tool_are_kept_under() {
+fn the_page_lists_the_cache_key_of_each_tool() {
     let head = "| tool | cached | files in the key | discovered inputs | searched for |\n| --- | --- | --- | --- | --- |\n";
     let markers = generated::check(PAGE, |name| {
         assert_eq!(name, "tools");

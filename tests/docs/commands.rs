@@ -1,5 +1,5 @@
-//! The page about the commands has a table for each of them, and one for each group of flags that several have: what
-//! `--help` says, no more and no less.
+//! Tests that the page about commands is generated from `--help`, with a table for each command and for each group of shared
+//! flags.
 
 use std::collections::BTreeSet;
 
@@ -8,15 +8,15 @@ use regex::Regex;
 use crate::{HELP, generated, read};
 
 const PAGE: &str = "docs/commands.md";
-/// The groups that are told once, by the beginning of their heading, with a command that has all of it.
+/// Groups of flags with a table of their own: the beginning of the heading, and a command that has all of the flags.
 const GROUPS: [(&str, &str); 4] =
     [("Policy", "run"), ("Selection", "run"), ("Workspace", "run"), ("Output", "run")];
 
-/// The help of a command, taken apart.
+/// Parsed help of a command.
 struct Help {
     about: String,
     usage: String,
-    /// By heading: what stands there, and what is said of it.
+    /// Entries and their descriptions, by heading.
     groups: Vec<(String, Vec<(String, String)>)>,
 }
 
@@ -27,7 +27,7 @@ impl Help {
         let (usage, rest) = rest.split_once('\n').unwrap();
         let mut help = Self { about: one_line(about), usage: usage.to_owned(), groups: Vec::new() };
         let heading = Regex::new(r"^([A-Z].*):$").unwrap();
-        // What is indented by no more than a flag can be, and its text if that is on the same line.
+        // An entry, and its description if that is on the same line. Deeper indentation is a continuation.
         let entry = Regex::new(r"^ {2,6}([-<\[a-z].*?)(?:  +(.*))?$").unwrap();
         for line in rest.lines() {
             if let Some(found) = heading.captures(line) {
@@ -53,7 +53,7 @@ fn one_line(text: &str) -> String {
 }
 
 fn row((entry, said): &(String, String)) -> String {
-    // The values of a flag are a list in the help.
+    // Possible values of a flag are a list in the help.
     let values = Regex::new(r" - ([a-z-]+): ").unwrap();
     let said = one_line(said);
     let said = values
@@ -64,7 +64,7 @@ fn row((entry, said): &(String, String)) -> String {
     format!("| `{}` | {said} |", entry.replace('|', "\\|"))
 }
 
-/// The table of `help:COMMAND` or `group:NAME`.
+/// Returns the table for `help:COMMAND` or `group:NAME`.
 fn table(of: &str) -> String {
     let (kind, name) = of.split_once(':').unwrap_or((of, ""));
     let mut rows = vec!["| | |".to_owned(), "| --- | --- |".to_owned()];
@@ -94,7 +94,7 @@ fn is_everywhere(entry: &str) -> bool {
 }
 
 #[test]
-fn the_tables_are_what_the_help_says() {
+fn the_tables_match_the_help() {
     let tables: BTreeSet<_> = generated::check(PAGE, table).into_iter().collect();
     let commands = HELP.keys().filter(|command| *command != "baseline" && !command.is_empty());
     let mut expected: BTreeSet<_> = commands.map(|command| format!("help:{command}")).collect();
@@ -102,9 +102,9 @@ fn the_tables_are_what_the_help_says() {
     assert_eq!(tables, expected);
 }
 
-/// The way from the help to the page and back goes by another road here: no flag is lost in taking the help apart.
+/// Uses a different parser than the tables, so that no flag is lost by a bug in the parser.
 #[test]
-fn every_flag_of_the_help_is_on_the_page_and_the_other_way_round() {
+fn the_help_and_the_page_have_the_same_flags() {
     let flag = Regex::new(r"(?m)^ +(?:-\w, )?(--[a-z-]+)").unwrap();
     let of_help: BTreeSet<String> =
         HELP.values().flat_map(|help| flag.captures_iter(help).map(|found| found[1].to_owned())).collect();

@@ -1,4 +1,4 @@
-//! The schema of the configuration and the page about it know exactly the keys and words that the reader knows.
+//! Tests that the schema of the configuration and the page about it have exactly the keys and values that genti accepts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::{ROOT, blocks, pages, read};
 
-/// What nobody would call a key, and resembles none.
+/// An unknown key that resembles no real one.
 const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
 
-/// Every table that has fixed keys: how the page calls it, what to write to be in it, and where the schema has it.
+/// Tables with fixed keys: name on the page, TOML that opens the table, and JSON pointer into the schema.
 const TABLES: [(&str, &str, &str); 10] = [
     ("top", "", ""),
     ("[policy]", "[policy]", "/$defs/policy"),
@@ -27,7 +27,7 @@ const TABLES: [(&str, &str, &str); 10] = [
     ("detect", "[tools.x.detect]", "/$defs/tool/properties/detect"),
 ];
 
-/// Lists of words: what to write before a word, and where the schema lists them.
+/// Keys with a fixed set of values: TOML before the value, and JSON pointer to the values in the schema.
 const WORDS: [(&str, &str); 10] = [
     ("policy = { blind-spots =", "/$defs/policy/properties/blind-spots/enum"),
     ("policy = { order =", "/$defs/policy/properties/order/enum"),
@@ -54,20 +54,20 @@ fn validator() -> Validator {
     jsonschema::validator_for(&schema).unwrap()
 }
 
-/// What the reader has to say of `text`.
+/// Returns the errors in `text`, each with its help.
 fn mistakes(text: &str) -> Vec<(String, String)> {
     let file = ConfigFile { name: "genti.toml".into(), text: text.into(), place: Place::File };
     let problems = config::load(&[file], None).err().map(|problems| problems.0).unwrap_or_default();
     problems.into_iter().map(|problem| (problem.message, problem.help.unwrap_or_default())).collect()
 }
 
-/// What stands in backticks.
+/// Returns the words in backticks.
 fn names(text: &str) -> BTreeSet<String> {
     let name = Regex::new("`([^`]+)`").unwrap();
     name.captures_iter(text).map(|found| found[1].to_owned()).collect()
 }
 
-/// The keys that the reader asks for in a table: it lists them to whoever writes another one.
+/// Returns the keys that a table accepts, which the error for an unknown key lists.
 fn known(table: &str) -> BTreeSet<String> {
     let said = mistakes(&format!("{table}\n{NO_KEY} = 1\n"));
     let said = said.iter().find(|(message, _)| *message == format!("unknown key `{NO_KEY}`"));
@@ -75,12 +75,12 @@ fn known(table: &str) -> BTreeSet<String> {
     names(help.strip_prefix("known keys: ").unwrap())
 }
 
-/// The keys of each table, as the reader knows them.
+/// Returns the accepted keys of each table.
 fn all_known() -> BTreeMap<&'static str, BTreeSet<String>> {
     TABLES.into_iter().map(|(name, table, _)| (name, known(table))).collect()
 }
 
-/// As an editor sees the text.
+/// Converts TOML to JSON, as editors do for validation.
 fn as_json(text: &str) -> Value {
     fn convert(value: toml::Value) -> Value {
         match value {
@@ -99,7 +99,7 @@ fn as_json(text: &str) -> Value {
 }
 
 #[test]
-fn the_schema_has_exactly_the_keys_that_are_read() {
+fn the_schema_has_exactly_the_accepted_keys() {
     let schema = schema();
     for (name, table, pointer) in TABLES {
         let of_schema = schema.pointer(pointer).unwrap_or_else(|| panic!("{pointer}"));
@@ -110,7 +110,7 @@ fn the_schema_has_exactly_the_keys_that_are_read() {
 }
 
 #[test]
-fn the_schema_has_exactly_the_words_that_are_read() {
+fn the_schema_has_exactly_the_accepted_values() {
     for (before, pointer) in WORDS {
         let list = schema().pointer(pointer).unwrap_or_else(|| panic!("{pointer}")).clone();
         let words: BTreeSet<String> = serde_json::from_value(list).unwrap();
@@ -129,12 +129,12 @@ fn the_schema_has_exactly_the_words_that_are_read() {
 }
 
 #[test]
-fn every_configuration_that_is_shown_fits_the_schema() {
+fn every_configuration_example_matches_the_schema() {
     let validator = validator();
     let mut shown: Vec<_> =
         pages().iter().flat_map(|page| blocks(&read(page), "toml").collect::<Vec<_>>()).collect();
     shown.push(read(".config/genti.toml"));
-    // The built-in tools are written in the same format.
+    // The built-in tools use the same format.
     let tools = std::fs::read_dir(Path::new(ROOT).join("src/tools")).unwrap();
     shown.extend(tools.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()));
     assert!(shown.len() > 15);
@@ -146,7 +146,7 @@ fn every_configuration_that_is_shown_fits_the_schema() {
 }
 
 #[test]
-fn what_the_reader_refuses_the_schema_refuses_and_the_other_way_round() {
+fn the_schema_and_genti_reject_the_same_values() {
     let validator = validator();
     let tool = |keys: &str| format!("[tools.x]\nrun = [\"x\", \"{{args}}\"]\n{keys}");
     let both = |text: &str, fits: bool| {
@@ -217,9 +217,9 @@ fn what_the_reader_refuses_the_schema_refuses_and_the_other_way_round() {
     }
 }
 
-/// The first column of the tables below the headings of the page.
+/// The keys are in the first column of the tables.
 #[test]
-fn the_page_has_exactly_the_keys_that_are_read() {
+fn the_page_has_exactly_the_accepted_keys() {
     let page = read("docs/configuration.md");
     let row = Regex::new(r"(?m)^\| `([a-z-]+)` \|").unwrap();
     let keys = |heading: &str| -> BTreeSet<String> {

@@ -1,4 +1,4 @@
-//! The page about variables has those that are read, and what tools see.
+//! Tests that the page about environment variables lists those that genti reads and those that tools get.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ fn page() -> String {
     read("docs/environment.md")
 }
 
-/// What stands in the first column of the table below `heading`.
+/// Returns the first column of the table below `heading`.
 fn rows(heading: &str) -> BTreeSet<String> {
     let page = page();
     let (_, section) = page.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("{heading}"));
@@ -22,7 +22,7 @@ fn rows(heading: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// All texts of `src`.
+/// Returns the text of all files in `src`.
 fn sources() -> String {
     fn visit(dir: &Path, out: &mut String) {
         let mut paths: Vec<PathBuf> =
@@ -44,13 +44,13 @@ fn sources() -> String {
 }
 
 #[test]
-fn the_policy_has_exactly_the_variables_that_the_help_names() {
+fn the_page_and_the_help_list_the_same_variables() {
     let name = Regex::new(r"\[env:\s+(GENTI_[A-Z_]+)\]").unwrap();
     let of_help: BTreeSet<_> =
         HELP.values().flat_map(|help| name.captures_iter(help).map(|found| found[1].to_owned())).collect();
     assert!(of_help.len() >= 8);
     assert_eq!(rows("With a flag"), of_help);
-    // No other text names one that is not there, but in a name that is a pattern.
+    // No other page mentions an unknown variable, except as a pattern.
     let others = rows("Others that are read");
     let any = Regex::new(r"`(GENTI_[A-Z_]+)").unwrap();
     for page in crate::pages() {
@@ -70,7 +70,7 @@ fn every_variable_that_is_read_is_on_the_page() {
     let read: BTreeSet<_> = read.captures_iter(&sources).map(|found| found[1].to_owned()).collect();
     assert!(read.contains("CARGO_TERM_COLOR") && read.len() > 8, "{read:?}");
     let (policy, others) = (rows("With a flag"), rows("Others that are read"));
-    // Set by cargo for the programs that it runs, and so no matter of users.
+    // Cargo sets these for programs that it runs, so users need not know them.
     let internal = ["CARGO_PKG_NAME"];
     for name in read.iter().filter(|name| !internal.contains(&name.as_str())) {
         assert!(policy.contains(name) || others.contains(name), "{name}");
@@ -78,7 +78,7 @@ fn every_variable_that_is_read_is_on_the_page() {
 }
 
 #[test]
-fn what_keeps_output_readable_is_on_the_page() {
+fn variables_that_keep_output_readable_are_on_the_page() {
     let source = read("src/scan/output_form.rs");
     let set = Regex::new(r#"\("([A-Z_]+)", "([a-z0-9]+)"\)"#).unwrap();
     let set: Vec<_> =
@@ -92,7 +92,7 @@ fn what_keeps_output_readable_is_on_the_page() {
 }
 
 #[test]
-fn what_tools_see_is_what_the_page_says() {
+fn variables_that_tools_get_are_on_the_page() {
     let source = read("src/scan/environment.rs");
     let list = |name: &str| {
         let (_, rest) = source.split_once(&format!("const {name}: ")).unwrap();

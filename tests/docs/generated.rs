@@ -1,13 +1,12 @@
-//! Tables in pages that are made of something else: behind a marker `<!-- NAME -->` and an empty line, up to the next
-//! empty line.
+//! Generated tables in pages. A table follows a marker `<!-- NAME -->` and an empty line, and ends at the next empty line.
 //!
-//! `SNAPSHOTS=overwrite cargo test --test docs` writes them anew.
+//! `SNAPSHOTS=overwrite cargo test --test docs` updates them.
 
 use std::path::Path;
 
 use crate::{ROOT, read};
 
-/// Fails unless each table of `page` is the one that `table` makes for its marker. Gives the markers.
+/// Checks that each table of `page` equals the one that `table` generates for its marker. Returns the markers.
 #[track_caller]
 pub(crate) fn check(page: &str, table: impl Fn(&str) -> String) -> Vec<String> {
     let text = read(page);

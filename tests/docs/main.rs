@@ -1,4 +1,4 @@
-//! The documentation says what is so: its links lead somewhere, and its flags, exit codes and examples are the program's.
+//! Tests that the documentation is right: links, commands, flags, exit codes and examples.
 #![cfg(feature = "cli")]
 #![expect(clippy::disallowed_methods, reason = "tests read the repository")]
 
@@ -21,7 +21,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
-/// `--help` of each command, `""` for the program itself: all that a help names, from the top down.
+/// Output of `--help` for each command, with `""` for the program itself.
 static HELP: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let entry = Regex::new(r"(?m)^  ([a-z][a-z-]*)(?:  |$)").unwrap();
     let mut help = BTreeMap::new();
@@ -39,7 +39,7 @@ static HELP: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
 });
 
 #[test]
-fn the_summary_names_every_page_and_no_other() {
+fn the_summary_lists_exactly_the_pages() {
     let summary = read("docs/SUMMARY.md");
     let named: BTreeSet<_> = links(&summary).map(|link| PathBuf::from("docs").join(link)).collect();
     let pages: BTreeSet<_> = pages()
@@ -64,7 +64,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
 
 #[test]
 fn every_command_and_flag_that_is_mentioned_exists() {
-    // Not `target/release/cargo-genti WORKSPACE`, an argument of something else.
+    // Don't match `target/release/cargo-genti WORKSPACE`, which is an argument.
     let call = Regex::new(r#"(?m)(?:^|[^/])cargo[ -]genti ([^`"\n]*)"#).unwrap();
     let alone = Regex::new(r"`(--[a-z][a-z-]*)").unwrap();
     for page in pages() {
@@ -74,7 +74,11 @@ fn every_command_and_flag_that_is_mentioned_exists() {
             let words = |command: &str| args == command || args.starts_with(&format!("{command} "));
             let command = HELP.keys().rev().find(|command| command.is_empty() || words(command)).unwrap();
             assert!(!command.is_empty() || args.starts_with('-'), "{page}: no command `{args}`");
-            for flag in args.split(' ').take_while(|word| *word != "#").filter(|word| word.starts_with('-')) {
+            for flag in args
+                .split(' ')
+                .take_while(|word| !matches!(*word, "#" | "|"))
+                .filter(|word| word.starts_with('-'))
+            {
                 assert!(has_word(&HELP[command], flag), "{page}: no flag `{flag}` of `{command}`");
             }
         }
@@ -85,10 +89,10 @@ fn every_command_and_flag_that_is_mentioned_exists() {
 }
 
 #[test]
-fn what_the_readme_calls_missing_is_missing() {
+fn features_that_the_readme_lists_as_missing_do_not_exist() {
     let readme = read("README.md");
     let missing = missing(&readme);
-    // The list gets shorter as things land; while there is one, this test must see it.
+    // If the table exists, this test must find its entries.
     let is_complete = missing_cells(&readme).all(|cell| cell.trim_matches([' ', '|']).is_empty());
     assert_eq!(is_complete, !readme.contains(TABLE), "{missing:?}");
     let entry = Regex::new(r"(?m)^ +(?:-\w, )?([\w-]+)").unwrap();
@@ -110,7 +114,7 @@ fn what_the_readme_calls_missing_is_missing() {
 }
 
 #[test]
-fn the_exit_codes_that_are_documented_are_those_of_the_help() {
+fn documented_exit_codes_match_the_help() {
     let row = Regex::new(r"(?m)^\| (\d\S*) \| (.+) \|$").unwrap();
     let line = Regex::new(r"^  (\d\S*) +(.+)$").unwrap();
     let help = HELP[""].replace('`', "");
@@ -118,7 +122,7 @@ fn the_exit_codes_that_are_documented_are_those_of_the_help() {
     for text in help.split_once("Exit codes:\n").unwrap().1.lines() {
         match (line.captures(text), of_help.last_mut()) {
             (Some(found), _) => of_help.push((found[1].to_owned(), found[2].to_owned())),
-            // The rest of a long line.
+            // Continuation of a long line.
             (None, Some((_, meaning))) => meaning.extend([" ", text.trim()]),
             (None, None) => panic!("{text}"),
         }
@@ -132,7 +136,7 @@ fn the_exit_codes_that_are_documented_are_those_of_the_help() {
 }
 
 #[test]
-fn every_configuration_that_is_shown_is_one() {
+fn every_configuration_example_is_valid() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("genti.toml");
     let mut count = 0;
@@ -150,7 +154,7 @@ fn every_configuration_that_is_shown_is_one() {
 }
 
 #[test]
-fn the_guide_shows_the_files_that_its_case_uses() {
+fn the_book_shows_the_files_that_its_cases_use() {
     for (page, language, file) in [
         ("first-run", "rust", "new.txt"),
         ("first-run", "toml", "todo.toml"),
@@ -177,7 +181,7 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The README, the changelog and every page of the book, relative to the root.
+/// Paths of the README, the changelog and all pages of the book, relative to the root.
 fn pages() -> Vec<PathBuf> {
     let entries = fs::read_dir(Path::new(ROOT).join("docs")).unwrap();
     let names = entries.map(|entry| PathBuf::from(entry.unwrap().file_name()));
@@ -188,10 +192,10 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// Where the links of `page` lead, but those in code.
+/// Returns the targets of the links in `page`, except for those in code.
 fn links(page: &str) -> impl Iterator<Item = String> {
     let code = Regex::new(r"(?ms)^```.*?^```$|`[^`\n]*`\S?").unwrap();
-    // `[`a`](b)`: the text may be code.
+    // The text of a link may be code, as in `[`a`](b)`.
     let text = code.replace_all(page, |found: &regex::Captures<'_>| match found[0].strip_prefix("```") {
         Some(_) => String::new(),
         None => found[0].rsplit('`').next().unwrap_or_default().to_owned(),
@@ -200,7 +204,7 @@ fn links(page: &str) -> impl Iterator<Item = String> {
     link.captures_iter(&text).map(|found| found[1].to_owned()).collect::<Vec<_>>().into_iter()
 }
 
-/// The anchors that GitHub and mdBook give to the headings.
+/// Returns the anchors that GitHub and mdBook generate for headings.
 fn headings(page: &str) -> impl Iterator<Item = String> {
     page.lines().filter_map(|line| line.strip_prefix('#')).map(|heading| {
         let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
@@ -209,25 +213,25 @@ fn headings(page: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// The contents of the code blocks in `language`.
+/// Returns the code blocks in `language`.
 fn blocks(page: &str, language: &str) -> impl Iterator<Item = String> {
     let block = Regex::new(&format!(r"(?ms)^```{language}\n(.*?)^```$")).unwrap();
     block.captures_iter(page).map(|found| found[1].to_owned()).collect::<Vec<_>>().into_iter()
 }
 
-/// What stands as code in the column of the README's table that lists what is missing.
+/// Returns the code spans in the column of the README's table that lists missing features.
 fn missing(readme: &str) -> Vec<&str> {
     let code = Regex::new("`([^`]+)`").unwrap();
     let codes = missing_cells(readme).flat_map(|cell| code.captures_iter(cell).collect::<Vec<_>>());
     codes.map(|found| found.get(1).unwrap().as_str()).collect()
 }
 
-/// `page` without that column.
+/// Removes that column from `page`.
 fn without_what_is_missing(page: &str) -> String {
     missing_cells(page).fold(page.to_owned(), |text, cell| text.replace(cell, ""))
 }
 
-/// The head of that table.
+/// Header of that table.
 const TABLE: &str = "| works today | not there yet |";
 
 fn missing_cells(page: &str) -> impl Iterator<Item = &str> {
@@ -235,7 +239,7 @@ fn missing_cells(page: &str) -> impl Iterator<Item = &str> {
     table.take_while(|line| line.starts_with('|')).map(|row| row.split(" | ").nth(1).unwrap())
 }
 
-/// Whether `word` stands in `text` by itself.
+/// Whether `text` contains `word` as a whole word.
 fn has_word(text: &str, word: &str) -> bool {
     text.split(|c: char| !(c.is_alphanumeric() || c == '-')).any(|each| each == word)
 }

@@ -1,4 +1,4 @@
-//! Completions and manual pages: they know every command and flag.
+//! Tests that shell completions and manual pages have every command and flag.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use regex::Regex;
 
 use crate::{HELP, genti, has_word};
 
-/// The long flags of `command`, as its help shows them.
+/// Returns the long flags in the help of `command`.
 fn flags(command: &str) -> Vec<&str> {
     static FLAG: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?m)^ +(?:-\w, )?(--[a-z-]+)(?: |$)").unwrap());
@@ -30,11 +30,11 @@ fn every_command_has_a_manual_page_with_all_its_flags() {
 }
 
 #[test]
-fn a_manual_page_that_is_none_is_a_mistake() {
+fn an_unknown_manual_page_is_an_error() {
     for (args, said) in [
         ("man bseline", "has no command `bseline`; did you mean `baseline`?"),
         ("man baseline accpt", "`cargo genti baseline` has no command `accpt`; did you mean `accept`?"),
-        ("man run fast", "`cargo genti run` has no command `fast`, nor any other"),
+        ("man run fast", "`cargo genti run` has no subcommands, so there is no `fast`"),
     ] {
         let output = genti(args);
         assert_eq!(output.status.code(), Some(2), "{args}");
@@ -44,7 +44,7 @@ fn a_manual_page_that_is_none_is_a_mistake() {
 }
 
 #[test]
-fn completions_of_every_shell_know_every_command_and_flag() {
+fn completions_of_every_shell_have_every_command_and_flag() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let output = genti(&format!("completions {shell}"));
         assert!(output.status.success(), "{shell}");
@@ -53,7 +53,7 @@ fn completions_of_every_shell_know_every_command_and_flag() {
             let name = command.rsplit(' ').next().unwrap();
             assert!(name.is_empty() || has_word(&text, name), "{shell}: {command}");
             for flag in flags(command) {
-                // fish writes them without dashes.
+                // fish lists flags without dashes.
                 let known = has_word(&text, flag) || has_word(&text, flag.trim_start_matches('-'));
                 assert!(known, "{shell}: {flag}");
             }
@@ -63,7 +63,7 @@ fn completions_of_every_shell_know_every_command_and_flag() {
 
 #[cfg(unix)]
 #[test]
-fn bash_completes_what_was_begun() {
+fn bash_completes_a_partial_word() {
     let script = r#"
         source <("$0" completions bash)
         COMP_WORDS=("${@:2}"); COMP_CWORD=$(($# - 2)); COMPREPLY=()

@@ -1,5 +1,5 @@
-//! Workflows and the action: they are YAML, what they use is pinned, what they call is there, and what can be tried here
-//! is tried. GitHub itself is the only one to tell the rest.
+//! Tests of the workflows and the GitHub action: valid YAML, pinned dependencies, existing commands, and scripts that can run
+//! locally. Only GitHub can test the rest.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use saphyr::{LoadableYamlNode, Yaml};
 
 use crate::{HELP, ROOT, blocks, has_word, pages, read};
 
-/// The action, and every workflow.
+/// Returns the paths of the action and all workflows.
 fn files() -> Vec<PathBuf> {
     let workflows = fs::read_dir(Path::new(ROOT).join(".github/workflows")).unwrap();
     let names = workflows.map(|entry| Path::new(".github/workflows").join(entry.unwrap().file_name()));
@@ -47,7 +47,7 @@ fn steps(text: &str) -> Vec<Step> {
     }
 }
 
-/// The script of the step with this name.
+/// Returns the script of the step with this name.
 fn script(file: &str, name: &str) -> String {
     let step = steps(&read(file)).into_iter().find(|step| step.name == name);
     step.and_then(|step| step.run).unwrap_or_else(|| panic!("{file}: {name}"))
@@ -77,7 +77,7 @@ fn every_action_is_pinned_by_a_hash_with_its_version() {
         for [action] in line.captures_iter(&text).map(|found| found.extract().1) {
             match action.strip_prefix("./") {
                 Some(own) => assert!(Path::new(ROOT).join(own).join("action.yml").is_file(), "{action}"),
-                // In the documentation, where nobody knows yet who it will be.
+                // Placeholder in the documentation.
                 None if action == "OWNER/genti/.github/actions/genti@HASH" => {}
                 None => assert!(pin.is_match(action), "{}: {action}", file.display()),
             }
@@ -85,7 +85,7 @@ fn every_action_is_pinned_by_a_hash_with_its_version() {
         }
     }
     assert!(count > 20, "{count}");
-    // One version of each, lest one of them be forgotten when it is raised.
+    // Each action must have the same version everywhere, so that none is forgotten in an update.
     let all: String = files().iter().map(read).collect();
     let versions: BTreeSet<_> = line.captures_iter(&all).map(|found| found[1].to_owned()).collect();
     let names: BTreeSet<_> = versions.iter().map(|action| action.split('@').next().unwrap()).collect();
@@ -93,7 +93,7 @@ fn every_action_is_pinned_by_a_hash_with_its_version() {
 }
 
 #[test]
-fn every_job_ends_in_time_and_may_do_no_more_than_it_must() {
+fn every_job_has_a_timeout_and_minimal_permissions() {
     for file in files().iter().filter(|file| file.starts_with(".github/workflows")) {
         let text = read(file);
         let documents = Yaml::load_from_str(&text).unwrap();
@@ -112,7 +112,7 @@ fn every_job_ends_in_time_and_may_do_no_more_than_it_must() {
 }
 
 #[test]
-fn every_script_is_one_and_calls_what_there_is() {
+fn every_script_is_valid_and_calls_existing_commands() {
     let expression = Regex::new(r"\$\{\{.*?\}\}").unwrap();
     let own = Regex::new(r"(?:^|[\s;&])((?:\.ci|benches|tests|src)/[\w./-]+)").unwrap();
     let test = Regex::new(r"--(?:test|bench) ([\w-]+)").unwrap();
@@ -125,7 +125,7 @@ fn every_script_is_one_and_calls_what_there_is() {
         .flat_map(|file| steps(&read(&file)).into_iter().map(move |step| (file.clone(), step)))
         .filter_map(|(file, step)| Some((file, step.run?)))
         .collect();
-    // What the action is asked to do.
+    // Arguments of the action.
     let asked = Regex::new(r"(?m)^ +command: (.*)$").unwrap();
     for file in files() {
         let text = read(&file);
@@ -169,7 +169,7 @@ fn every_script_is_one_and_calls_what_there_is() {
 }
 
 #[test]
-fn what_must_pass_before_anything_lands_has_its_steps() {
+fn ci_has_all_required_steps() {
     let ci = read(".ci/run");
     for step in
         ["fmt --all --check", "--all-targets -- -D warnings", "test --locked", "genti check", "rust-version"]
@@ -183,7 +183,7 @@ fn what_must_pass_before_anything_lands_has_its_steps() {
 }
 
 #[test]
-fn the_action_takes_a_digest_of_what_the_binary_is_made_of() {
+fn the_action_hashes_the_inputs_of_the_binary() {
     let script = script(".github/actions/genti/action.yml", "Take the digest of genti's sources");
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("genti");
@@ -211,12 +211,12 @@ fn the_action_takes_a_digest_of_what_the_binary_is_made_of() {
 }
 
 #[test]
-fn the_action_builds_its_own_commit_unless_it_is_there_and_runs_what_is_asked() {
+fn the_action_installs_its_commit_once_and_runs_its_arguments() {
     const ACTION: &str = ".github/actions/genti/action.yml";
     let dir = tempfile::tempdir().unwrap();
     let (home, bin) = (dir.path().join("home"), dir.path().join("bin"));
     fs::create_dir_all(&bin).unwrap();
-    // In the place of cargo and rustup: notes how it was called, and installs what is here.
+    // A fake cargo and rustup that logs its calls and installs the current binary.
     let program = env!("CARGO_BIN_EXE_cargo-genti");
     let fake = format!(
         "#!/bin/sh\necho \"${{0##*/}} $*\" >> \"$HOME/calls\"\ncase \"$0\" in *cargo) mkdir -p \"$HOME/.cache/genti/bin\"; \
@@ -238,10 +238,10 @@ fn the_action_builds_its_own_commit_unless_it_is_there_and_runs_what_is_asked() 
     assert!(calls.contains("cargo +stable install --locked --root"), "{calls}");
     assert_eq!(Path::new(from).canonicalize().unwrap(), Path::new(ROOT).canonicalize().unwrap());
     passes(&bash(&build, dir.path(), &vars));
-    assert_eq!(fs::read_to_string(home.join("calls")).unwrap(), calls, "it is there by now");
+    assert_eq!(fs::read_to_string(home.join("calls")).unwrap(), calls, "it is installed already");
 
     let run = script(ACTION, "Run it");
-    // The toolchain stays the one of this test.
+    // Keep the toolchain of this test.
     let rustup = std::env::var("RUSTUP_HOME")
         .unwrap_or_else(|_| format!("{}/.rustup", std::env::var("HOME").unwrap()));
     let run =
@@ -249,11 +249,11 @@ fn the_action_builds_its_own_commit_unless_it_is_there_and_runs_what_is_asked() 
     let output = run("plan --tool fmt --order topo --manifest-path fixtures/members/Cargo.toml");
     passes(&output);
     assert!(String::from_utf8_lossy(&output.stdout).contains("order topo"), "{output:?}");
-    assert_eq!(run("plan --order alphabetic").status.code(), Some(2), "its exit code is that of the step");
+    assert_eq!(run("plan --order alphabetic").status.code(), Some(2), "the step has the exit code of genti");
 }
 
 #[test]
-fn a_release_has_the_version_of_its_tag_and_what_the_changelog_says() {
+fn a_release_has_the_version_of_its_tag_and_notes_from_the_changelog() {
     const RELEASE: &str = ".github/workflows/release.yml";
     let dir = tempfile::tempdir().unwrap();
     let version = env!("CARGO_PKG_VERSION");
@@ -279,12 +279,12 @@ fn a_release_has_the_version_of_its_tag_and_what_the_changelog_says() {
     ));
     let notes = fs::read_to_string(dir.path().join("notes.md")).unwrap();
     assert_eq!(notes.trim(), "- One.\n\n### Added\n\n- Two.");
-    // The real one has the headings that this looks for.
+    // The real changelog has the expected headings.
     assert!(read("CHANGELOG.md").contains(&format!("\n## {version} (")));
 }
 
 #[test]
-fn a_release_holds_a_manual_page_for_every_command_and_its_digest() {
+fn a_release_contains_all_manual_pages_and_a_digest() {
     const RELEASE: &str = ".github/workflows/release.yml";
     let dir = tempfile::tempdir().unwrap();
     for file in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
@@ -292,7 +292,7 @@ fn a_release_holds_a_manual_page_for_every_command_and_its_digest() {
     }
     let bin = dir.path().join("target/cargo-genti");
     fs::create_dir(dir.path().join("target")).unwrap();
-    // Small, so that little is packed.
+    // A small binary keeps the archive small.
     fs::write(&bin, format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_cargo-genti"))).unwrap();
     passes(&bash("chmod +x target/cargo-genti", dir.path(), &[]));
     let name = "cargo-genti-v1-x86_64";
@@ -316,7 +316,7 @@ fn a_release_holds_a_manual_page_for_every_command_and_its_digest() {
 }
 
 #[test]
-fn every_workflow_that_is_shown_is_yaml() {
+fn every_workflow_example_is_valid_yaml() {
     let mut count = 0;
     for page in pages() {
         for block in blocks(&read(&page), "yaml") {
@@ -328,7 +328,7 @@ fn every_workflow_that_is_shown_is_yaml() {
     assert!(count >= 3);
 }
 
-/// The inputs that the documentation has are those of the action.
+/// The documentation lists exactly the inputs of the action.
 #[test]
 fn the_inputs_of_the_action_are_documented() {
     let text = read(".github/actions/genti/action.yml");

@@ -1,10 +1,11 @@
-//! What is accepted, how that grows and shrinks, and how two branches of it are merged.
+//! Tests of the baseline: how it is updated, how its entries are accepted and dropped, and how two branches of it
+//! are merged.
 
 use std::process::Command;
 
 use crate::support::Sandbox;
 
-/// The lines of the baseline without its header.
+/// Returns the lines of the baseline without its header.
 fn entries(sandbox: &Sandbox) -> Vec<String> {
     let path = sandbox.root().join(".config/genti/baseline/words.jsonl");
     let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -20,7 +21,7 @@ fn messages(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn update_drops_what_is_fixed_follows_what_moved_and_accepts_nothing() {
+fn update_drops_fixed_findings_follows_moved_ones_and_accepts_nothing() {
     let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
     assert_eq!(messages(&sandbox), ["one", "two", "three"]);
@@ -29,10 +30,10 @@ fn update_drops_what_is_fixed_follows_what_moved_and_accepts_nothing() {
     std::fs::rename(sandbox.root().join("b/c.txt"), sandbox.root().join("b/d.txt")).unwrap();
     sandbox.run(&["check"], 1);
     let text = sandbox.run(&["baseline", "update"], 0);
-    assert!(text.contains("dropped 1 entry that is fixed, followed 1 that moved; 2 are left"), "{text}");
+    assert!(text.contains("removed 1 fixed entry, updated 1 moved; 2 are left"), "{text}");
     assert_eq!(messages(&sandbox), ["two", "three"]);
     assert!(entries(&sandbox)[1].contains("b/d.txt"), "{:?}", entries(&sandbox));
-    // What was new still is.
+    // The new finding is still new.
     sandbox.run(&["check"], 1);
     assert_eq!(
         sandbox.findings(),
@@ -40,22 +41,22 @@ fn update_drops_what_is_fixed_follows_what_moved_and_accepts_nothing() {
     );
 
     let text = sandbox.run(&["baseline", "update"], 0);
-    assert!(text.contains("nothing was fixed and nothing moved"), "{text}");
+    assert!(text.contains("nothing was fixed or moved"), "{text}");
 }
 
 #[test]
-fn update_keeps_what_nobody_looked_at() {
+fn update_keeps_entries_of_code_that_was_not_checked() {
     let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.edit("genti.toml", "awk", "no-such-program");
     let before = entries(&sandbox);
     let text = sandbox.run(&["baseline", "update"], 0);
-    assert!(text.contains("3 entries were kept: nobody looked"), "{text}");
+    assert!(text.contains("kept 3 entries that this run did not check"), "{text}");
     assert_eq!(entries(&sandbox), before);
 }
 
 #[test]
-fn a_baseline_without_entries_is_no_file() {
+fn a_baseline_without_entries_is_not_written() {
     let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.write("a.txt", "fine\n");
@@ -66,10 +67,10 @@ fn a_baseline_without_entries_is_no_file() {
 }
 
 #[test]
-fn accept_takes_what_is_meant_and_keeps_the_reason() {
+fn accept_adds_the_matching_findings_with_the_reason() {
     let sandbox = Sandbox::with_words("");
     let text = sandbox.run(&["baseline", "accept", "--path", "b", "--reason", "a \"vendored\" file"], 0);
-    assert!(text.contains("2 findings stay new"), "{text}");
+    assert!(text.contains("2 new findings not accepted"), "{text}");
     assert_eq!(messages(&sandbox), ["three"]);
     assert!(entries(&sandbox)[0].ends_with(r#""reason":"a \"vendored\" file"}"#), "{:?}", entries(&sandbox));
 
@@ -83,13 +84,13 @@ fn accept_takes_what_is_meant_and_keeps_the_reason() {
     std::fs::rename(sandbox.root().join("b/c.txt"), sandbox.root().join("b/d.txt")).unwrap();
     sandbox.run(&["baseline", "update"], 0);
     let text = sandbox.run(&["baseline", "list"], 0);
-    assert!(text.contains("a.txt:2: words: two\n    accepted because: later\n"), "{text}");
+    assert!(text.contains("a.txt:2: words: two\n    reason: later\n"), "{text}");
     assert!(text.contains("b/d.txt"), "{text}");
-    assert!(text.contains("accepted because: a \"vendored\" file"), "{text}");
+    assert!(text.contains("reason: a \"vendored\" file"), "{text}");
 }
 
 #[test]
-fn to_accept_takes_a_reason() {
+fn accept_requires_a_reason() {
     let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "accept"], 2);
     sandbox.run(&["baseline", "accept", "--reason", " "], 2);
@@ -97,7 +98,7 @@ fn to_accept_takes_a_reason() {
 }
 
 #[test]
-fn a_diff_tells_what_came_and_went() {
+fn a_diff_shows_added_and_removed_findings() {
     let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
     let copy = sandbox.beside().join("before");
@@ -125,7 +126,7 @@ fn a_diff_tells_what_came_and_went() {
     sandbox.run(&["baseline", "diff", "nowhere", "."], 2);
 }
 
-/// Two branches that change `a.txt` and bring their baseline up to date, merged. Whether that was clean.
+/// Merges two branches that change `a.txt` and update their baselines. Returns whether there was no conflict.
 fn merge(sandbox: &Sandbox, before: &str, ours: &str, theirs: &str, merged: &str) -> bool {
     sandbox.write("a.txt", before);
     sandbox.run(&["baseline", "init"], 0);
@@ -148,10 +149,10 @@ fn merge(sandbox: &Sandbox, before: &str, ours: &str, theirs: &str, merged: &str
 }
 
 #[test]
-fn two_branches_merge_where_their_lines_do_not_touch() {
+fn two_branches_merge_if_their_lines_do_not_touch() {
     let sandbox = Sandbox::with_words("");
     let before = "bad a\nbad c\nbad e\nbad g\nbad i\nbad k\n";
-    // Each fixes one and accepts one, far from the other.
+    // Each branch fixes one finding and accepts another one, far from those of the other branch.
     let ours = "bad b\nbad c\nbad e\nbad g\nbad i\nbad k\n";
     let theirs = "bad a\nbad c\nbad e\nbad g\nbad i\nbad l\n";
     let merged = "bad b\nbad c\nbad e\nbad g\nbad i\nbad l\n";
@@ -161,7 +162,7 @@ fn two_branches_merge_where_their_lines_do_not_touch() {
 }
 
 #[test]
-fn where_their_lines_touch_resolve_settles_it() {
+fn resolve_merges_lines_that_conflict() {
     let sandbox = Sandbox::with_words("");
     let merged = "bad b\nbad d\n";
     assert!(!merge(&sandbox, "bad a\nbad c\n", "bad b\nbad c\n", "bad a\nbad d\n", merged), "a conflict");
@@ -171,7 +172,7 @@ fn where_their_lines_touch_resolve_settles_it() {
     assert!(text.contains("words.jsonl: 3 entries"), "{text}");
     sandbox.run(&["check"], 0);
     assert_eq!(messages(&sandbox), ["b", "d", "three"]);
-    // Without git's memory there is only what the markers say: nothing that is accepted gets lost.
+    // Without git's index, only the conflict markers are available. No accepted finding is lost.
     assert!(sandbox.git(&["checkout", "--merge", "--", ".config/genti/baseline/words.jsonl"]));
     std::fs::remove_dir_all(sandbox.root().join(".git")).unwrap();
     sandbox.run(&["baseline", "resolve"], 0);
@@ -180,8 +181,8 @@ fn where_their_lines_touch_resolve_settles_it() {
     assert_eq!(messages(&sandbox), ["b", "d", "three"]);
 }
 
-/// A finding in `a.txt` by a tool that is told the selection, accepted with these flags; then mended.
-fn mended(baseline: &str, flags: &[&str]) -> Sandbox {
+/// Creates a finding in `a.txt` by a tool that sees the selection, accepts it with these flags, and fixes it.
+fn fixed_sandbox(baseline: &str, flags: &[&str]) -> Sandbox {
     let config = r#"
 [tools.words]
 run = ["awk", "BEGIN {ARGC = 2} /bad/ {print FILENAME \":\" FNR \": \" $2}", "a.txt", "{selection}"]
@@ -195,9 +196,9 @@ version = ["echo", "words 1.2.3 (today)"]
     sandbox
 }
 
-/// Whether the entry that is no longer found is called fixed by `check` with these flags.
+/// Checks if `check` with these flags counts the missing entry as fixed.
 #[track_caller]
-fn check_mended(sandbox: &Sandbox, flags: &[&str], is_fixed: bool) -> String {
+fn check_fixed(sandbox: &Sandbox, flags: &[&str], is_fixed: bool) -> String {
     let text = sandbox.run(&[&["check", "--partial"], flags].concat(), i32::from(is_fixed));
     let state = if is_fixed { "fixed" } else { "unknown" };
     assert_eq!(sandbox.json("report.json")["gone"][0]["state"], state, "{text}");
@@ -205,19 +206,22 @@ fn check_mended(sandbox: &Sandbox, flags: &[&str], is_fixed: bool) -> String {
 }
 
 #[test]
-fn what_another_build_does_not_find_is_not_fixed() {
-    let sandbox = mended("", &[]);
-    check_mended(&sandbox, &["--all-features"], false);
-    check_mended(&sandbox, &[], true);
+fn a_finding_missing_in_another_build_is_not_fixed() {
+    let sandbox = fixed_sandbox("", &[]);
+    check_fixed(&sandbox, &["--all-features"], false);
+    check_fixed(&sandbox, &[], true);
 
-    let sandbox = mended(
+    let sandbox = fixed_sandbox(
         "[baseline]\nall-features = true\ncargo-profile = 'release'",
         &["--all-features", "--cargo-profile", "release"],
     );
-    let text = check_mended(&sandbox, &[], false);
-    assert!(text.contains("that of another build, `--all-features --cargo-profile release`"), "{text}");
-    check_mended(&sandbox, &["--all-features"], false);
-    check_mended(&sandbox, &["--all-features", "--cargo-profile", "release"], true);
+    let text = check_fixed(&sandbox, &[], false);
+    assert!(
+        text.contains("recorded with other build flags (`--all-features --cargo-profile release`)"),
+        "{text}"
+    );
+    check_fixed(&sandbox, &["--all-features"], false);
+    check_fixed(&sandbox, &["--all-features", "--cargo-profile", "release"], true);
     let text = sandbox.run(&["baseline", "update"], 2);
     assert!(text.contains("add `--all-features --cargo-profile release`"), "{text}");
     sandbox.run(&["baseline", "update", "--all-features", "--cargo-profile", "release"], 0);
@@ -225,35 +229,35 @@ fn what_another_build_does_not_find_is_not_fixed() {
 }
 
 #[test]
-fn the_target_of_the_baseline_may_be_that_of_the_machine() {
+fn the_target_of_the_baseline_may_be_the_host() {
     let output = Command::new("rustc").arg("-vV").output().unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
     let host = output.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let other = "x86_64-unknown-none";
-    let sandbox = mended(&format!("[baseline]\ntarget = '{host}'"), &[]);
-    check_mended(&sandbox, &["--target", other], false);
-    check_mended(&sandbox, &["--target", host], true);
-    check_mended(&sandbox, &[], true);
-    // Cargo's own configuration may name another one.
+    let sandbox = fixed_sandbox(&format!("[baseline]\ntarget = '{host}'"), &[]);
+    check_fixed(&sandbox, &["--target", other], false);
+    check_fixed(&sandbox, &["--target", host], true);
+    check_fixed(&sandbox, &[], true);
+    // Cargo's own configuration may select another target.
     sandbox.write(".cargo/config.toml", &format!("build.target = '{other}'"));
-    check_mended(&sandbox, &[], false);
+    check_fixed(&sandbox, &[], false);
 }
 
 #[test]
-fn what_another_version_of_the_tool_does_not_find_is_not_fixed() {
-    let sandbox = mended("[baseline]\nversions = { words = '1.2' }", &[]);
-    let text = check_mended(&sandbox, &[], true);
+fn a_finding_missing_with_another_version_of_the_tool_is_not_fixed() {
+    let sandbox = fixed_sandbox("[baseline]\nversions = { words = '1.2' }", &[]);
+    let text = check_fixed(&sandbox, &[], true);
     assert!(!text.contains("that of words"), "{text}");
     sandbox.edit("genti.toml", "words 1.2.3", "words 1.3.0");
-    let text = check_mended(&sandbox, &[], false);
+    let text = check_fixed(&sandbox, &[], false);
     assert!(text.contains("that of words 1.2, and the version is words 1.3.0 (today)"), "{text}");
     let text = sandbox.run(&["baseline", "update"], 0);
-    assert!(text.contains("1 entry was kept"), "{text}");
+    assert!(text.contains("kept 1 entry that this run did not check"), "{text}");
 }
 
 #[test]
-fn a_stale_entry_may_only_warn() {
-    let sandbox = mended("[baseline]\nstale = 'warn'", &[]);
+fn a_stale_entry_can_be_only_a_warning() {
+    let sandbox = fixed_sandbox("[baseline]\nstale = 'warn'", &[]);
     let text = sandbox.run(&["check"], 0);
     assert!(text.contains("1 baseline entry is stale"), "{text}");
     sandbox.edit("genti.toml", "'warn'", "'fail'");

@@ -1,4 +1,4 @@
-//! Where cargo builds: by the lanes, out of the user's way, and of no matter to what is found.
+//! Tests of cargo's build directories: one per lane, separate from the user's own, and without effect on findings.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::support::Sandbox;
 
 const MODES: [&str; 3] = ["one", "lanes", "shared"];
 
-/// A tool in each of cargo's lanes, and one in none, that run `script` with their name as `$0`.
+/// Creates one tool in each lane of cargo and one without a lane. They run `script` with their name as `$0`.
 fn with_lanes(script: &str) -> Sandbox {
     let tool = |name: &str, lane: &str| {
         format!(
@@ -23,7 +23,7 @@ fn with_lanes(script: &str) -> Sandbox {
 }
 
 #[test]
-fn each_lane_is_told_its_directory() {
+fn each_lane_gets_its_directory() {
     let sandbox = with_lanes("echo $CARGO_TARGET_DIR $CARGO_BUILD_BUILD_DIR > ../$0");
     let check = |args: &[&str], [check, build]: [&str; 2]| {
         sandbox.run(&[&["run"], args].concat(), 0);
@@ -45,7 +45,7 @@ fn each_lane_is_told_its_directory() {
 }
 
 #[test]
-fn the_directory_around_another_is_there_before_two_cargos_make_theirs() {
+fn the_outer_directory_exists_before_two_cargos_create_theirs() {
     let sandbox = with_lanes("test -d target/genti/build");
     sandbox.run(&["run", "--build-dir", "lanes"], 0);
     std::fs::remove_dir(sandbox.root().join("target/genti/build")).unwrap();
@@ -53,7 +53,7 @@ fn the_directory_around_another_is_there_before_two_cargos_make_theirs() {
 }
 
 #[test]
-fn a_build_directory_of_the_users_is_used_when_it_is_shared_and_else_left_alone() {
+fn the_build_directory_of_the_user_is_only_used_if_it_is_shared() {
     let sandbox = with_lanes("echo $CARGO_TARGET_DIR $CARGO_BUILD_BUILD_DIR > ../$0");
     sandbox.write(".cargo/config.toml", "[build]\nbuild-dir = \"intermediate\"\n");
     let root = sandbox.root().display();
@@ -66,8 +66,8 @@ fn a_build_directory_of_the_users_is_used_when_it_is_shared_and_else_left_alone(
 }
 
 #[test]
-fn lanes_exclude_each_other_in_one_directory_and_not_in_two() {
-    // Each of the two waits for the other.
+fn lanes_exclude_each_other_only_in_the_same_directory() {
+    // Each of the two tools waits for the other.
     let script = "case $0 in none) exit;; check) other=build;; *) other=check;; esac; touch ../$0; \
                   until test -e ../$other; do sleep 0.1; done";
     with_lanes(script).run_alone(&["run", "--parallel", "2", "--build-dir", "lanes"], 0);
@@ -77,7 +77,7 @@ fn lanes_exclude_each_other_in_one_directory_and_not_in_two() {
     }
 }
 
-/// Holds the lock that a cargo of the user's would, as long as the file lives.
+/// Holds the lock that the user's cargo would hold, until the file is dropped.
 fn lock(target_dir: &Path) -> File {
     let dir = target_dir.join("debug");
     std::fs::create_dir_all(&dir).unwrap();
@@ -87,7 +87,7 @@ fn lock(target_dir: &Path) -> File {
 }
 
 #[test]
-fn a_cargo_of_the_users_holds_up_no_run_unless_the_directory_is_shared() {
+fn the_cargo_of_the_user_blocks_a_run_only_if_the_directory_is_shared() {
     let sandbox = Sandbox::of("clean", "workspace");
     let lock = lock(&sandbox.root().join("target"));
     for mode in ["one", "lanes"] {
@@ -102,11 +102,11 @@ fn a_cargo_of_the_users_holds_up_no_run_unless_the_directory_is_shared() {
 }
 
 #[test]
-fn the_first_run_says_once_that_dependencies_are_built_apart() {
+fn the_first_run_says_once_that_dependencies_are_built_separately() {
     let says = |sandbox: &Sandbox, mode: &str| {
         sandbox
             .run(&["run", "--build-dir", mode, "--no-cache"], 0)
-            .contains("dependencies are built once more")
+            .contains("dependencies are built a second time")
     };
     let sandbox = with_lanes("mkdir -p $CARGO_TARGET_DIR");
     assert!(!says(&sandbox, "shared"));
@@ -118,9 +118,9 @@ fn the_first_run_says_once_that_dependencies_are_built_apart() {
 }
 
 #[test]
-fn the_artifacts_are_the_same_wherever_cargo_builds() {
+fn the_artifacts_do_not_depend_on_where_cargo_builds() {
     let sandbox = Sandbox::of("clean", "workspace");
-    // Clippy finds something in what the build script writes, so that cargo's directory is part of the place.
+    // Clippy has a finding in code written by the build script, so the path of cargo's directory could matter.
     sandbox.write(
         "build.rs",
         "//! Writes a part of the library.\n\nfn main() {\n    let dir = std::env::var(\"OUT_DIR\").unwrap();\n    \

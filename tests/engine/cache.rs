@@ -1,4 +1,4 @@
-//! What runs again after a change, and what does not: exactly the tasks that must.
+//! Tests of the result cache: after a change, exactly the tasks that depend on it run again.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::support::Sandbox;
 
-/// Members `a`, which needs `b`, `b`, and `c`, which needs a package outside; real tools, and two of the test's own.
+/// Creates the members `a`, which needs `b`, `b`, and `c`, which needs an outside package, with real tools and two
+/// test tools.
 fn workspace() -> Sandbox {
     let sandbox = Sandbox::with_tools("");
     let package = |name: &str, more: &str| {
@@ -82,7 +83,7 @@ const FMT: [&str; 5] =
 const CARGO: [&str; 2] = ["clippy:.", "doc:."];
 const OWN: [&str; 3] = ["own:a", "own:b", "own:c"];
 
-/// The tasks that ran, as `tool:unit`.
+/// Returns the tasks that ran, as `tool:unit`.
 fn ran(sandbox: &Sandbox) -> BTreeSet<String> {
     let lines = sandbox.lines("task");
     assert!(!lines.is_empty());
@@ -101,25 +102,25 @@ fn row(
     Row { change, make: Box::new(make), env: &[], args: &[], runs: runs.concat(), cause }
 }
 
-/// A change, and what must run because of it.
+/// A change, and the tasks that must run because of it.
 struct Row<'a> {
     change: &'a str,
     make: Box<dyn Fn(&Sandbox)>,
     env: &'a [(&'a str, &'a str)],
     args: &'a [&'a str],
     runs: Vec<&'a str>,
-    /// What `explain` says of it.
+    /// Expected output of `explain`.
     cause: &'a str,
 }
 
 #[test]
-fn exactly_those_tasks_run_that_a_change_concerns_and_explain_names_the_cause() {
+fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
     let sandbox = workspace();
     let run = |env: &[(&str, &str)], args: &[&str]| {
         let mut command = sandbox.command(&[&["run"], args].concat());
         command.env("HOME", sandbox.beside()).env_remove("CARGO_HOME").envs(env.iter().copied());
         let output = command.output().unwrap();
-        // rustfmt finds something, more or less of it by its configuration.
+        // The findings of rustfmt depend on its configuration.
         assert!(matches!(output.status.code(), Some(0 | 1)), "{}", String::from_utf8_lossy(&output.stderr));
     };
     run(&[], &[]);
@@ -186,21 +187,21 @@ fn exactly_those_tasks_run_that_a_change_concerns_and_explain_names_the_cause() 
             "an included file of no package is edited",
             edit("notes.txt", "Other notes.\n"),
             &[&CARGO, &["own:a", "words:notes.txt"]],
-            "the file notes.txt, which it has read",
+            "the file notes.txt, which it reads",
         ),
         row(
             "what a build script reads is edited",
             edit("gen.txt", "Generate more.\n"),
             &[&CARGO, &["words:gen.txt"]],
-            "the file gen.txt, which it has read",
+            "the file gen.txt, which it reads",
         ),
         row(
             "a package outside is edited",
             edit("../far/src/lib.rs", "//! Very far.\n"),
             &[&CARGO, &["own:c"]],
-            "there is no result for it as it is now",
+            "no cached result for the current inputs",
         ),
-        row("a file that nobody looks at is edited", edit("README.md", "Read me!\n"), &[], ""),
+        row("a file that no tool reads is edited", edit("README.md", "Read me!\n"), &[], ""),
         row("an ignored file is written", edit("a/x.ignored", "x"), &[], ""),
         row(
             "a version is raised, and with it the lock file",
@@ -342,20 +343,20 @@ fn exactly_those_tasks_run_that_a_change_concerns_and_explain_names_the_cause() 
             "a variable that a source reads",
             &[("COLOUR", "red")],
             &[&CARGO],
-            "the variable COLOUR, which a build has read",
+            "the variable COLOUR, which the build reads",
         ),
         with_env(
             "a variable that a build script reads",
             &[("MADE", "1")],
             &[&CARGO],
-            "the variable MADE, which a build has read",
+            "the variable MADE, which the build reads",
         ),
         Row {
             args: &["--all-features"],
             ..row("features", none, &[&CARGO], "the selection (all-features) has changed")
         },
         Row { args: &["--parallel", "1", "--batch", "1"], ..row("another batch policy", none, &[], "") },
-        // Last, because whatever runs the script again takes the edit back.
+        // This row is last because running the build script again reverts the edit.
         row(
             "what a build script has made is edited",
             |sandbox: &Sandbox| {
@@ -364,8 +365,8 @@ fn exactly_those_tasks_run_that_a_change_concerns_and_explain_names_the_cause() 
                 shell.args(["-c", script]).current_dir(sandbox.root());
                 assert!(shell.status().unwrap().success());
             },
-            &[&["clippy:."]],
-            "made.rs, which a build script has made",
+            &[&["clippy:.", "doc:."]],
+            "made.rs, which a build script generates",
         ),
     ];
     assert!(rows.len() >= 25);
@@ -381,7 +382,7 @@ fn exactly_those_tasks_run_that_a_change_concerns_and_explain_names_the_cause() 
         if !explained.contains(cause) {
             wrong.push(format!("{change}: `{cause}` is not in\n{explained}"));
         }
-        // What was known is what a run without any knowledge finds.
+        // The cached results must be those of a run without a cache.
         let warm = sandbox.artifact("report.json");
         if expected.is_empty() {
             continue;
@@ -390,14 +391,14 @@ fn exactly_those_tasks_run_that_a_change_concerns_and_explain_names_the_cause() 
         let explained = sandbox.run(&["explain", "--verbose"], 0);
         assert_eq!(ran(&sandbox), BTreeSet::new(), "{change}: the run after it\n{explained}");
         assert_eq!(sandbox.artifact("report.json"), warm, "{change}");
-        // Back to the common environment, where all is known again.
+        // Return to the common environment, in which everything is cached again.
         run(&[], &[]);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A tool `t` that notes each file that it looks at in `../log`, and finds what is bad in it.
-fn noted(config: &str) -> Sandbox {
+/// Creates a tool `t` that logs each file it reads to `../log` and reports its bad lines.
+fn with_log(config: &str) -> Sandbox {
     let script = "for f in \\\"$@\\\"; do echo $f >> ../log; sed -n \\\"s|.*bad.*|$f:1: &|p\\\" $f; done";
     let sandbox = Sandbox::with_tools(&format!(
         "[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\", \"sh\", \"{{files}}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n\
@@ -409,8 +410,8 @@ fn noted(config: &str) -> Sandbox {
     sandbox
 }
 
-/// How many files were looked at by now.
-fn looks(sandbox: &Sandbox) -> usize {
+/// Returns the number of files that were read so far.
+fn files_read(sandbox: &Sandbox) -> usize {
     fs::read_to_string(sandbox.beside().join("log")).unwrap_or_default().lines().count()
 }
 
@@ -422,19 +423,19 @@ fn without_timing(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 #[test]
-fn cold_partly_known_and_wholly_known_runs_leave_the_same() {
-    let sandbox = noted("");
+fn cold_partly_cached_and_fully_cached_runs_leave_the_same_artifacts() {
+    let sandbox = with_log("");
     let artifacts =
         || (sandbox.artifact("run.json"), sandbox.artifact("report.json"), without_timing(&sandbox));
     sandbox.run(&["run", "--no-cache"], 1);
     let cold = artifacts();
     sandbox.run(&["run", "-q"], 1);
-    assert_eq!((artifacts() == cold, looks(&sandbox)), (true, 8), "nothing was kept before");
+    assert_eq!((artifacts() == cold, files_read(&sandbox)), (true, 8), "nothing was kept before");
     sandbox.run(&["run"], 1);
-    assert_eq!((artifacts() == cold, looks(&sandbox)), (true, 8), "all is known");
+    assert_eq!((artifacts() == cold, files_read(&sandbox)), (true, 8), "all is known");
     let log = sandbox.root().join("target/genti/cache/results.log");
     let whole = fs::read(&log).unwrap();
-    // Each part of what is known, and what is damaged in every way: the rest is found anew.
+    // Remove or damage each part of the cache in every way. The missing results are computed again.
     for len in (0..whole.len()).step_by(41) {
         fs::write(&log, &whole[..len]).unwrap();
         sandbox.run(&["run"], 1);
@@ -448,39 +449,39 @@ fn cold_partly_known_and_wholly_known_runs_leave_the_same() {
 }
 
 #[test]
-fn what_one_machine_has_found_another_need_not() {
+fn results_of_one_machine_are_reused_on_another() {
     let cache = tempfile::tempdir().unwrap();
     let run = |sandbox: &Sandbox| {
         let mut command = sandbox.command(&["run"]);
         sandbox.expect(&command.env("GENTI_CACHE_DIR", cache.path()).output().unwrap(), 1);
         sandbox.artifact("report.json")
     };
-    let (here, there) = (noted(""), noted(""));
+    let (here, there) = (with_log(""), with_log(""));
     let report = run(&here);
     assert!(!here.root().join("target/genti/cache").exists());
     assert_eq!(run(&there), report);
-    assert_eq!((looks(&here), looks(&there)), (4, 0));
-    // What somebody else left in the directory stays.
+    assert_eq!((files_read(&here), files_read(&there)), (4, 0));
+    // A file that somebody else left in the directory stays.
     fs::write(cache.path().join("mine"), "mine").unwrap();
     let mut command = here.command(&["clean"]);
     here.expect(&command.env("GENTI_CACHE_DIR", cache.path()).output().unwrap(), 0);
     assert!(cache.path().join("mine").exists() && !here.root().join("target/genti/artifacts").exists());
     run(&there);
-    assert_eq!(looks(&there), 4, "its results are gone");
+    assert_eq!(files_read(&there), 4, "its results are gone");
 }
 
 #[test]
-fn known_findings_fail_a_run_fast_before_anything_starts() {
-    let sandbox = noted("");
+fn cached_findings_fail_a_run_fast_before_anything_starts() {
+    let sandbox = with_log("");
     sandbox.run(&["run"], 1);
     sandbox.write("many/d", "bad d\n");
     sandbox.run(&["run", "--fail-fast"], 3);
-    assert_eq!(looks(&sandbox), 4, "nothing was started");
+    assert_eq!(files_read(&sandbox), 4, "nothing was started");
     assert!(sandbox.lines("task").iter().any(|line| line["status"] == "not-run"));
 }
 
 #[test]
-fn what_changes_while_a_tool_reads_it_has_no_verdict_and_is_not_kept() {
+fn a_file_that_changes_while_a_tool_reads_it_has_no_verdict_and_is_not_cached() {
     for (change, of) in [
         ("echo more >> many/b", "many/b"),
         ("echo exit 0 >> t.sh", "the program of t"),
@@ -496,7 +497,7 @@ fn what_changes_while_a_tool_reads_it_has_no_verdict_and_is_not_kept() {
         assert!(text.contains(&format!("{of} changed during the run")), "{text}");
         let changed = |line: &&Value| line["status"] == "input-changed";
         assert!(sandbox.lines("task").iter().any(|line| changed(&line)), "{change}");
-        // What was not touched has its verdict, and the next run looks at the rest.
+        // Unchanged files have their verdict, and the next run checks the others.
         sandbox.run(&["run"], 0);
         let whole = sandbox.artifact("report.json");
         sandbox.run(&["run", "--no-cache"], 0);
@@ -505,22 +506,22 @@ fn what_changes_while_a_tool_reads_it_has_no_verdict_and_is_not_kept() {
 }
 
 #[test]
-fn a_tool_can_say_that_its_results_are_not_kept() {
-    let sandbox = noted("cache = false\n");
+fn caching_can_be_disabled_for_a_tool() {
+    let sandbox = with_log("cache = false\n");
     sandbox.run(&["run"], 1);
     sandbox.run(&["run"], 1);
-    assert_eq!(looks(&sandbox), 8);
+    assert_eq!(files_read(&sandbox), 8);
     assert!(sandbox.run(&["explain", "t"], 0).contains("`cache = false`"));
-    let sandbox = noted("");
+    let sandbox = with_log("");
     for _ in 0..2 {
         let mut command = sandbox.command(&["run"]);
         sandbox.expect(&command.env("GENTI_NO_CACHE", "1").output().unwrap(), 1);
     }
-    assert_eq!(looks(&sandbox), 8);
+    assert_eq!(files_read(&sandbox), 8);
 }
 
 #[test]
-fn tests_run_every_time_unless_their_tool_says_otherwise() {
+fn tests_run_every_time_unless_their_tool_allows_caching() {
     let attempts = |sandbox: &Sandbox| -> u64 {
         let lines = sandbox.lines("task");
         let tests = lines.iter().filter(|line| line["tool"] == "test");
@@ -537,21 +538,21 @@ fn tests_run_every_time_unless_their_tool_says_otherwise() {
     let cold = sandbox.artifact("report.json");
     run();
     assert_eq!((attempts(&sandbox), sandbox.artifact("report.json")), (0, cold));
-    // Whatever a test may read.
+    // This works whatever a test may read.
     sandbox.write("data.txt", "x");
     run();
     assert_eq!(attempts(&sandbox), all);
 }
 
 #[test]
-fn runs_at_once_are_all_right_and_lose_nothing() {
+fn concurrent_runs_are_correct_and_lose_nothing() {
     let rounds = if std::env::var("GENTI_TEST").is_ok_and(|test| test == "full") { 100 } else { 3 };
     let cache = tempfile::tempdir().unwrap();
-    let sandboxes: Vec<_> = (0..4).map(|_| noted("")).collect();
+    let sandboxes: Vec<_> = (0..4).map(|_| with_log("")).collect();
     sandboxes[0].run(&["run", "--no-cache"], 1);
     let report = sandboxes[0].artifact("report.json");
     for round in 0..rounds {
-        // Two runs in each of four workspaces, and one store for all; every second round begins without any.
+        // Two runs in each of four workspaces share one store. Every second round begins with an empty one.
         if round % 2 == 0 {
             let _ = fs::remove_file(cache.path().join("results.log"));
         }
@@ -570,16 +571,16 @@ fn runs_at_once_are_all_right_and_lose_nothing() {
         for sandbox in &sandboxes {
             assert_eq!(sandbox.artifact("report.json"), report, "round {round}");
         }
-        let before = looks(&sandboxes[0]);
+        let before = files_read(&sandboxes[0]);
         let mut command = sandboxes[0].command(&["run"]);
         sandboxes[0].expect(&command.env("GENTI_CACHE_DIR", cache.path()).output().unwrap(), 1);
-        assert_eq!(looks(&sandboxes[0]), before, "round {round}: something was lost");
+        assert_eq!(files_read(&sandboxes[0]), before, "round {round}: something was lost");
     }
 }
 
 #[test]
-fn no_value_of_the_environment_is_written_down() {
-    let sandbox = noted("env = [\"SECRET\"]\n");
+fn values_of_the_environment_are_not_stored() {
+    let sandbox = with_log("env = [\"SECRET\"]\n");
     let mut command = sandbox.command(&["run"]);
     sandbox.expect(&command.env("SECRET", "canary-7141").output().unwrap(), 1);
     let found =
@@ -587,10 +588,10 @@ fn no_value_of_the_environment_is_written_down() {
     assert_eq!(String::from_utf8(found.unwrap().stdout).unwrap(), "");
 }
 
-/// Read each time, because nothing tells whether it has changed; what is written of it stays the same.
+/// Such a file is read each time, because its stamp proves nothing. The recorded state stays the same.
 #[test]
-fn a_file_from_the_future_makes_no_run_write_what_it_saw() {
-    let sandbox = noted("");
+fn a_file_from_the_future_does_not_make_each_run_write_its_state() {
+    let sandbox = with_log("");
     let future = std::time::SystemTime::now() + std::time::Duration::from_secs(1 << 20);
     let file = fs::File::options().write(true).open(sandbox.root().join("Cargo.toml")).unwrap();
     file.set_modified(future).unwrap();

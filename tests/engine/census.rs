@@ -1,4 +1,4 @@
-//! What each tool looked at, in numbers: those that the tool states, whoever shows them, and the same from the cache.
+//! Tests of the census, the number of things each tool checked. It is the same in all reports and from the cache.
 
 use std::process::Command;
 
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::support::Sandbox;
 
-/// The census of `tool` in `report.json`.
+/// Returns the census of `tool` in `report.json`.
 pub(crate) fn census(sandbox: &Sandbox, tool: &str) -> Value {
     let report = sandbox.json("report.json");
     let mut tools = report["tools"].as_array().unwrap().iter();
     tools.find(|one| one["name"] == tool).unwrap_or_else(|| panic!("no {tool}"))["census"].clone()
 }
 
-/// `target run/ignored/filtered out`, for each target of `test`.
+/// Returns `target run/ignored/filtered out` for each target of `test`.
 fn by_target(sandbox: &Sandbox) -> Vec<String> {
     let of =
         |one: &Value| format!("{} {}/{}/{}", one["target"], one["run"], one["ignored"], one["filtered_out"]);
@@ -21,7 +21,7 @@ fn by_target(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn tests_are_counted_by_target_as_cargo_test_counts_them() {
+fn tests_are_counted_by_target_like_cargo_test_does() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.run(&["run", "--tool", "test", "--tool", "doctest"], 1);
     assert_eq!(
@@ -60,7 +60,7 @@ fn passed_and_failed(line: &str) -> Option<u64> {
 }
 
 #[test]
-fn a_filter_in_the_configuration_shows_in_the_counts() {
+fn a_filter_in_the_configuration_is_visible_in_the_counts() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.write("genti.toml", "[tools.test]\nargs = [\"passes\"]\n");
     let text = sandbox.run(&["run", "--tool", "test"], 0);
@@ -69,7 +69,7 @@ fn a_filter_in_the_configuration_shows_in_the_counts() {
 }
 
 #[test]
-fn compiled_targets_are_counted_the_same_when_cargo_replays_them() {
+fn compiled_targets_have_the_same_count_when_cargo_replays_them() {
     let sandbox = Sandbox::of("tests", "w");
     let tools = ["run", "--tool", "clippy", "--tool", "doc"];
     sandbox.run(&tools, 0);
@@ -129,7 +129,7 @@ fn nextest_counts_the_same_tests_for_the_same_targets() {
 }
 
 #[test]
-fn files_are_counted_once_whatever_the_batches() {
+fn files_are_counted_once_for_every_batch_policy() {
     let sandbox = Sandbox::with_words("");
     sandbox.run(&["run"], 1);
     assert_eq!(census(&sandbox, "words"), json!({ "files": 2 }));
@@ -143,7 +143,7 @@ fn files_are_counted_once_whatever_the_batches() {
 }
 
 #[test]
-fn every_report_for_humans_shows_what_was_looked_at() {
+fn every_human_readable_report_shows_the_census() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.run(&["run", "--tool", "test"], 1);
     let expected = "11 tests, 1 ignored, 6 targets";
@@ -151,7 +151,7 @@ fn every_report_for_humans_shows_what_was_looked_at() {
         let text = sandbox.run(&["report", "--format", format], 0);
         assert!(text.contains(expected), "{format}: {text}");
     }
-    // A target that ran no test is no case.
+    // A target that ran no test is not a test case.
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("tests/empty.rs", "//! Has no test.\n");
     sandbox.run(&["run", "--tool", "test"], 0);
@@ -160,11 +160,11 @@ fn every_report_for_humans_shows_what_was_looked_at() {
 }
 
 #[test]
-fn a_finished_run_is_judged_with_the_numbers_that_it_states() {
+fn a_finished_run_is_checked_with_its_own_numbers() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.run(&["run"], 1);
     let dir = sandbox.keep_artifacts();
     let text = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
     assert!(text.contains("11 tests, 1 ignored, 6 targets"), "{text}");
-    assert!(!text.contains("is not what the run has left"), "{text}");
+    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! The built-in `codegen`, and what it says of what was generated.
+//! Tests of the built-in tool `codegen` and its reports on generated files.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,13 +7,13 @@ use crate::support::{Sandbox, disabled};
 
 const OTHERS: [&str; 5] = ["fmt", "clippy", "doc", "test", "doctest"];
 
-/// A copy of `build-rust` in which only `codegen` and the tools of `config` run.
+/// Copies `build-rust` so that only `codegen` and the tools of `config` run.
 fn generating(place: &str, config: &str) -> Sandbox {
     let sandbox = Sandbox::of("build-rust", place);
     let repository = env!("CARGO_MANIFEST_DIR");
     sandbox.edit("Cargo.toml", "path = \"../..\"", &format!("path = {repository:?}"));
     std::fs::copy(Path::new(repository).join("Cargo.lock"), sandbox.root().join("Cargo.lock")).unwrap();
-    // Cargo drops what the package does not need.
+    // Cargo drops packages that are not needed from the lock file.
     let mut prune = Command::new(env!("CARGO"));
     prune.args(["metadata", "--offline", "--format-version=1"]);
     sandbox.scrub(&mut prune);
@@ -22,7 +22,7 @@ fn generating(place: &str, config: &str) -> Sandbox {
     sandbox
 }
 
-/// The generated files of the report, by path.
+/// Returns the generated files of the report, by path.
 fn files(sandbox: &Sandbox) -> std::collections::BTreeMap<String, (u64, String)> {
     let report = sandbox.json("report.json");
     let packages = report["generated"].as_array().unwrap();
@@ -35,7 +35,7 @@ fn files(sandbox: &Sandbox) -> std::collections::BTreeMap<String, (u64, String)>
 }
 
 #[test]
-fn the_report_lists_what_was_generated_the_same_at_any_place_and_what_changed() {
+fn the_report_lists_generated_files_and_changes_independent_of_the_location() {
     let (here, there) = (generating("here", ""), generating("some where/else", ""));
     let printed = here.run(&["run", "--parallel", "1"], 0);
     assert!(printed.contains("Passed codegen  1 package, 201 generated files"), "{printed}");
@@ -57,7 +57,7 @@ fn the_report_lists_what_was_generated_the_same_at_any_place_and_what_changed() 
 }
 
 #[test]
-fn what_a_script_says_is_shown_where_it_is_and_what_needs_it_is_run_after_it() {
+fn diagnostics_of_a_script_are_placed_in_it_and_dependent_tools_run_after_it() {
     let sandbox = generating(
         "workspace",
         "[tools.after]\nrun = ['sh', '-c', 'echo after >> log']\nneeds = ['codegen']\n",
@@ -78,7 +78,7 @@ fn what_a_script_says_is_shown_where_it_is_and_what_needs_it_is_run_after_it() {
 }
 
 #[test]
-fn a_generated_file_that_is_not_what_the_script_wrote_is_no_verdict() {
+fn a_generated_file_that_differs_from_what_the_script_wrote_has_no_verdict() {
     let sandbox = generating("workspace", "");
     sandbox.run(&["run"], 0);
     let build = sandbox.root().join("target/genti/build/debug/build");
@@ -93,11 +93,11 @@ fn a_generated_file_that_is_not_what_the_script_wrote_is_no_verdict() {
     assert!(printed.contains("the generated file `p00/t00.rs` has "), "{printed}");
     std::fs::remove_file(&file).unwrap();
     let printed = sandbox.run(&["run"], 3);
-    assert!(printed.contains("the generated file `p00/t00.rs` is not there"), "{printed}");
+    assert!(printed.contains("the generated file `p00/t00.rs` does not exist"), "{printed}");
 }
 
 #[test]
-fn what_was_not_compared_for_want_of_a_tool_is_no_verdict() {
+fn files_not_compared_because_of_a_missing_tool_have_no_verdict() {
     let sandbox = generating("workspace", "");
     let from = std::fs::read_to_string(sandbox.root().join("build.rs")).unwrap();
     let optional =
@@ -106,12 +106,12 @@ fn what_was_not_compared_for_want_of_a_tool_is_no_verdict() {
     sandbox.write("src/tables/mod.rs", "");
     sandbox.write("src/lib.rs", "");
     let printed = sandbox.run(&["run"], 3);
-    let why = "build-rust: `src/tables` was not compared with what is generated: `no-such-tool` is missing";
+    let why = "build-rust: `src/tables` was not compared with newly generated files because `no-such-tool` is missing";
     assert!(printed.contains(why), "{printed}");
 }
 
 #[test]
-fn it_runs_where_a_build_script_depends_on_genti_or_somebody_asks_for_it() {
+fn codegen_runs_if_a_build_script_depends_on_genti_or_on_request() {
     let sandbox = Sandbox::of("clean", "workspace");
     sandbox.write("genti.toml", &disabled(&OTHERS));
     sandbox.run(&["run"], 0);

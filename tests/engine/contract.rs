@@ -1,21 +1,22 @@
-//! What the command line promises beside its findings: flags, exit codes, words, and files left alone.
+//! Tests of the contract of the command line besides findings: flags, exit codes, messages, and files that must
+//! not change.
 
 use std::fs::File;
 use std::process::{Command, Output, Stdio};
 
 use crate::support::Sandbox;
 
-/// A tool that finds what it is told to: a line of the file of its name is a finding.
-fn told(name: &str, required: bool) -> String {
+/// Configures a tool that reports each line of the file with its name as a finding.
+fn file_tool(name: &str, required: bool) -> String {
     format!(
         "[tools.{name}]\nrun = [\"cat\", \"{name}.txt\"]\nrequired = {required}\n\
          parse = {{ regex = \"^(?<path>.+?):(?<line>\\\\d+): (?<message>.*)$\" }}\n"
     )
 }
 
-/// A required tool and an optional one, each finding what is given.
+/// Creates a required and an optional tool with the given findings.
 fn two_tools(required: &str, optional: &str) -> Sandbox {
-    let sandbox = Sandbox::with_tools(&(told("needed", true) + &told("extra", false)));
+    let sandbox = Sandbox::with_tools(&(file_tool("needed", true) + &file_tool("extra", false)));
     sandbox.write("needed.txt", required);
     sandbox.write("extra.txt", optional);
     sandbox
@@ -25,7 +26,7 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// The last line that the user sees of `args`.
+/// Returns the last line that the user sees for `args`.
 #[track_caller]
 fn last_line(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
     let text = sandbox.run(args, code);
@@ -33,22 +34,22 @@ fn last_line(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
 }
 
 #[test]
-fn every_policy_flag_is_taken_wherever_there_is_a_plan() {
+fn every_policy_flag_is_accepted_by_every_command_with_a_plan() {
     let sandbox = two_tools("", "");
     for command in ["run", "check", "plan"] {
         sandbox.run(&[command, "--parallel", "2"], 0);
         let text = sandbox.run(&[command, "--parallel", "0"], 2);
-        assert!(text.contains("--parallel: `0` is no number of processes"), "{text}");
+        assert!(text.contains("--parallel: invalid number of processes `0`"), "{text}");
         let output = sandbox.command(&[command]).env("GENTI_PARALLEL", "x").output().unwrap();
-        assert!(sandbox.expect(&output, 2).contains("GENTI_PARALLEL: `x`"));
+        assert!(sandbox.expect(&output, 2).contains("GENTI_PARALLEL: invalid number of processes `x`"));
     }
     let plan = |parallel| sandbox.run(&["plan", "--format", "json", "--parallel", parallel], 0);
     assert_eq!(plan("1"), plan("auto"));
-    assert!(sandbox.run(&["plan", "--help"], 0).contains("No part of the plan"));
+    assert!(sandbox.run(&["plan", "--help"], 0).contains("(never"));
 }
 
 #[test]
-fn more_processes_than_any_machine_holds_are_a_mistake() {
+fn too_many_parallel_processes_are_rejected() {
     let sandbox = two_tools("", "");
     for parallel in ["1025", "100000"] {
         let text = sandbox.run(&["run", "--parallel", parallel], 2);
@@ -58,9 +59,10 @@ fn more_processes_than_any_machine_holds_are_a_mistake() {
 }
 
 #[test]
-fn a_system_without_anything_left_is_no_bug_of_ours() {
+fn exhausted_system_resources_are_not_reported_as_a_bug() {
     let sandbox = two_tools("", "");
-    // Too few descriptors for cargo, then for us, then enough: on no way is it "a bug".
+    // First the limit of open files is too low for cargo, then for genti, then sufficient. It must never be
+    // reported as a bug.
     for limit in 4..24 {
         let script = format!("ulimit -n {limit}; exec \"$0\" genti run --tool needed");
         let output = shell(&sandbox, &script).output().unwrap();
@@ -69,9 +71,9 @@ fn a_system_without_anything_left_is_no_bug_of_ours() {
 }
 
 #[test]
-fn an_optional_tool_without_verdict_does_not_keep_a_baseline_from_being_made() {
+fn a_baseline_can_be_created_while_an_optional_tool_has_no_verdict() {
     let sandbox = Sandbox::with_tools(
-        &(told("needed", true) + "[tools.gone]\nrun = [\"genti-no-such-tool\"]\nrequired = false\n"),
+        &(file_tool("needed", true) + "[tools.gone]\nrun = [\"genti-no-such-tool\"]\nrequired = false\n"),
     );
     sandbox.write("needed.txt", "src/lib.rs:1: bad\n");
     let text = sandbox.run(&["baseline", "init"], 0);
@@ -80,18 +82,18 @@ fn an_optional_tool_without_verdict_does_not_keep_a_baseline_from_being_made() {
 }
 
 #[test]
-fn a_baseline_that_is_refused_names_every_reason_and_the_way_out() {
+fn a_refused_baseline_names_every_reason_and_the_fix() {
     let config = "[tools.crash]\nrun = [\"sh\", \"-c\", \"kill -SEGV $$\"]\n\
                   [tools.gone]\nrun = [\"genti-no-such-tool\"]\n\
                   [tools.slow]\nrun = [\"sh\", \"-c\", \"exec sleep 600\", \"{file}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n";
     let sandbox = Sandbox::with_tools(config);
     sandbox.write("many/a", "");
-    // Time enough to crash, on a machine that is slow and busy.
+    // Allow enough time to crash on a slow machine.
     let text = sandbox.run(&["baseline", "init", "--per-task-timeout", "5s"], 3);
     for reason in [
-        "error: crash: died by SIGSEGV",
+        "error: crash: killed by SIGSEGV",
         "error: gone: `genti-no-such-tool` is not installed",
-        "error: slow many/a: took longer than its time-out of 5s",
+        "error: slow many/a: timed out after 5s",
         "nothing was accepted",
         "`required = false`",
     ] {
@@ -101,7 +103,7 @@ fn a_baseline_that_is_refused_names_every_reason_and_the_way_out() {
 }
 
 #[test]
-fn a_baseline_is_made_of_the_default_build_and_may_be_of_a_part() {
+fn a_baseline_is_created_from_the_default_build_and_may_be_partial() {
     let sandbox = two_tools("src/lib.rs:1: bad\n", "");
     for args in [["-F", "x"], ["--target", "x"], ["--cargo-profile", "release"]] {
         let text = sandbox.run(&["baseline", "init", args[0], args[1]], 2);
@@ -109,45 +111,45 @@ fn a_baseline_is_made_of_the_default_build_and_may_be_of_a_part() {
     }
     sandbox.run(&["baseline", "init", "--all-features"], 2);
     let text = sandbox.run(&["baseline", "init", "--tool", "needed"], 0);
-    assert!(text.contains("what the rest finds stays new"), "{text}");
+    assert!(text.contains("findings outside the selection were not accepted"), "{text}");
 }
 
 #[test]
-fn a_set_of_artifacts_is_not_begun_before_all_of_it_is_on_disk() {
+fn artifacts_are_replaced_only_when_all_of_them_are_on_disk() {
     let sandbox = two_tools("", "");
     sandbox.run(&["run"], 0);
     let before = sandbox.artifact("tasks.jsonl");
     let found: String = (1..2000).map(|line| format!("src/lib.rs:{line}: bad\n")).collect();
     sandbox.write("needed.txt", &found);
-    // The report is larger than a file may be, the lines of the tasks are not.
+    // The report exceeds the maximum file size, but the lines of the tasks don't.
     let output = shell(&sandbox, "trap '' XFSZ; ulimit -f 128; exec \"$0\" genti run").output().unwrap();
     let text = sandbox.expect(&output, 4);
-    assert!(text.contains("what was there before is untouched"), "{text}");
+    assert!(text.contains("the previous file is unchanged"), "{text}");
     assert_eq!(sandbox.artifact("tasks.jsonl"), before);
 }
 
 #[test]
-fn artifacts_of_two_runs_side_by_side_are_told_as_such() {
+fn mixed_artifacts_of_two_runs_are_reported() {
     let sandbox = two_tools("", "");
     std::fs::create_dir_all(sandbox.root().join("target/genti/artifacts/run.json")).unwrap();
     let text = sandbox.run(&["run"], 4);
-    assert!(text.contains("run.json`") && text.contains("others are of this run"), "{text}");
-    assert!(!text.contains("untouched"), "{text}");
+    assert!(text.contains("run.json`") && text.contains("unlike other files"), "{text}");
+    assert!(!text.contains("is unchanged"), "{text}");
 }
 
 #[test]
-fn a_lock_of_somebody_elses_making_is_refused() {
+fn a_lock_file_that_genti_did_not_create_is_refused() {
     let sandbox = two_tools("", "");
     std::fs::create_dir_all(sandbox.root().join("target/genti")).unwrap();
     let elsewhere = sandbox.beside().join("elsewhere");
     std::os::unix::fs::symlink(&elsewhere, sandbox.root().join("target/genti/lock")).unwrap();
     let text = sandbox.run(&["run"], 2);
-    assert!(text.contains("genti/lock` is a symbolic link"), "{text}");
+    assert!(text.contains("genti/lock` was not created by genti: it is a symbolic link"), "{text}");
     assert!(!elsewhere.exists());
 }
 
 #[test]
-fn what_can_not_be_printed_is_an_error_unless_nobody_reads_it() {
+fn output_that_cannot_be_printed_is_an_error_unless_the_reader_is_gone() {
     let sandbox = two_tools("", "");
     let commands = [&["plan"][..], &["plan", "--format", "json"], &["tools"]];
     for args in commands {
@@ -163,14 +165,14 @@ fn what_can_not_be_printed_is_an_error_unless_nobody_reads_it() {
 }
 
 #[test]
-fn no_tool_left_is_a_mistake_and_no_unit_is_not() {
+fn a_selection_without_tools_is_an_error_and_one_without_units_is_not() {
     let sandbox = two_tools("", "");
     for args in [
         &["check", "--tool", "needed", "--skip-tool", "needed"][..],
         &["plan", "--skip-tool", "needed", "--skip-tool", "extra"],
     ] {
         let text = sandbox.run(args, 2);
-        assert!(text.contains("no tool is left"), "{text}");
+        assert!(text.contains("no tools left"), "{text}");
     }
     let config = "[tools.t]\nrun = [\"false\", \"{file}\"]\nper = \"file\"\nfiles = [\"*.none\"]\nmay-be-empty = true\n";
     Sandbox::with_tools(config).run(&["check"], 0);
@@ -191,7 +193,7 @@ fn a_signal_that_was_ignored_before_us_stays_ignored() {
 }
 
 #[test]
-fn a_run_that_was_stopped_still_tells_what_was_not_written() {
+fn a_stopped_run_still_reports_what_was_not_written() {
     let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"kill -s TERM $PPID; exec sleep 600\"]\n";
     let sandbox = Sandbox::with_tools(config);
     sandbox.write("target", "a file in the way");
@@ -202,19 +204,19 @@ fn a_run_that_was_stopped_still_tells_what_was_not_written() {
 }
 
 #[test]
-fn the_last_line_tells_required_findings_from_optional_ones() {
+fn the_last_line_distinguishes_required_and_optional_findings() {
     let found = "src/lib.rs:1: bad\n";
     for command in ["run", "check"] {
         let check = |required, optional, code, line: &str| {
             let sandbox = two_tools(required, optional);
             assert_eq!(last_line(&sandbox, &[command, "-q"], code), line);
         };
-        check("", "", 0, "Finished 2 tasks, nothing new");
+        check("", "", 0, "Finished 2 tasks, no new findings");
         check(
             "",
             found,
             0,
-            "Finished 2 tasks, nothing new from required tools; 1 new finding from optional ones",
+            "Finished 2 tasks, no new findings from required tools; 1 new finding from optional tools",
         );
         check(found, "", 1, "error: 1 new finding");
         check(found, found, 1, "error: 1 new finding; 1 more from optional tools");
@@ -222,12 +224,12 @@ fn the_last_line_tells_required_findings_from_optional_ones() {
     let sandbox = Sandbox::with_tools("[tools.gone]\nrun = [\"genti-no-such-tool\"]\nrequired = false\n");
     assert_eq!(
         last_line(&sandbox, &["run", "-q"], 0),
-        "Finished 1 task, nothing new from required tools; no verdict from optional gone"
+        "Finished 1 task, no new findings from required tools; no result from optional gone"
     );
 }
 
 #[test]
-fn a_check_that_fails_for_the_baseline_alone_says_so_and_names_the_lines() {
+fn a_check_that_fails_only_because_of_the_baseline_says_so_and_names_the_lines() {
     let sandbox = two_tools("src/lib.rs:1: bad\n", "");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.write("needed.txt", "");
@@ -240,7 +242,7 @@ fn a_check_that_fails_for_the_baseline_alone_says_so_and_names_the_lines() {
 }
 
 #[test]
-fn colour_is_as_asked_for() {
+fn color_is_used_as_requested() {
     let sandbox = two_tools("", "");
     let check = |args: &[&str], env: &[(&str, &str)], is_coloured: bool| {
         let mut command = sandbox.command(&["run"]);
@@ -260,7 +262,7 @@ fn colour_is_as_asked_for() {
 }
 
 #[test]
-fn help_is_found_where_cargo_users_look_for_it() {
+fn help_is_where_cargo_users_look_for_it() {
     let sandbox = two_tools("", "");
     let usage = "Usage: cargo genti <COMMAND>";
     assert!(stderr(&sandbox.command(&[]).output().unwrap()).contains(usage));
@@ -278,7 +280,7 @@ fn help_is_found_where_cargo_users_look_for_it() {
     }
 }
 
-/// `sh -c SCRIPT`, with the binary as `$0`.
+/// Creates the command `sh -c SCRIPT`, with the binary as `$0`.
 fn shell(sandbox: &Sandbox, script: &str) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_cargo-genti")]).stdin(Stdio::null());
@@ -287,21 +289,21 @@ fn shell(sandbox: &Sandbox, script: &str) -> Command {
 }
 
 #[test]
-fn after_thirty_findings_the_others_are_named_and_after_three_hundred_counted() {
+fn findings_after_the_thirtieth_are_only_listed_and_after_the_three_hundredth_counted() {
     let lines = |count: usize| (1..=count).map(|at| format!("a:{at}: bad {at}\n")).collect::<String>();
     let sandbox = two_tools(&lines(303), "");
     let shown = |text: &str| text.lines().filter(|line| line.starts_with("warning[needed]")).count();
     let named = |text: &str| text.lines().filter(|line| line.contains(":1 warning[needed]: bad ")).count();
     let text = sandbox.run(&["run"], 1);
-    let note = "note: and 3 more in target/genti/artifacts/report.json; `--verbose` shows all of them\n";
+    let note = "note: 3 more findings in target/genti/artifacts/report.json; pass `--verbose` to show all\n";
     assert!(text.contains(note), "{text}");
     assert_eq!((shown(&text), named(&text)), (30, 270));
     assert!(text.contains("303 needed\n") && text.contains("303 new findings"), "{text}");
     let text = sandbox.run(&["run", "--verbose"], 1);
     assert_eq!((shown(&text), named(&text), text.contains("more in")), (303, 0, false));
     assert_eq!(sandbox.findings().len(), 303);
-    // The worst are shown, wherever they come.
-    let config = told("needed", true).replace("(?<message>", "(?<level>\\\\w+) (?<message>");
+    // The worst findings are shown, wherever they are.
+    let config = file_tool("needed", true).replace("(?<message>", "(?<level>\\\\w+) (?<message>");
     let levels = Sandbox::with_tools(&config);
     levels.write("needed.txt", &(lines(40).replace("bad", "warning bad") + "b:1: error worse\n"));
     assert!(levels.run(&["run"], 1).contains("error[needed]: worse\n--> b:1:1\n"));
@@ -314,7 +316,7 @@ fn after_thirty_findings_the_others_are_named_and_after_three_hundred_counted() 
 }
 
 #[test]
-fn it_is_said_why_a_version_is_not_known() {
+fn the_reason_for_an_unknown_version_is_shown() {
     let tool = |name: &str, version: &str| format!("[tools.{name}]\nrun = [\"true\"]\nversion = {version}\n");
     let tools = [
         tool("answers", "[\"echo\", \"true 1.0\"]"),

@@ -1,4 +1,4 @@
-//! Tools that run where the workspace shows that it uses them: there, missing, and named.
+//! Tests of tools that run because the workspace uses them: installed, missing, and selected by name.
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use crate::support::Sandbox;
 
-/// What an installed typos says.
+/// Version output of the installed typos.
 const TYPO: &str = r#"{"type":"typo","path":"./src/lib.rs","line_num":1,"byte_offset":4,"typo":"teh","corrections":["the"]}"#;
 
-/// A workspace that shows that it uses typos, and nothing else to run but what `config` names.
+/// Creates a workspace that uses typos. No other tools run except those in `config`.
 fn with_typos(config: &str) -> Sandbox {
     let sandbox = Sandbox::with_tools(config);
     sandbox.write("typos.toml", "");
@@ -18,7 +18,7 @@ fn with_typos(config: &str) -> Sandbox {
     sandbox
 }
 
-/// Where programs are found: a directory of the test's own, and what is in PATH but has none of `programs`.
+/// Returns a PATH with a directory of the test, and the entries of the real PATH without any of `programs`.
 fn path(sandbox: &Sandbox, programs: &[&str]) -> OsString {
     let inherited = std::env::var_os("PATH").unwrap();
     let has_none = |dir: &PathBuf| !programs.iter().any(|program| dir.join(program).exists());
@@ -26,7 +26,7 @@ fn path(sandbox: &Sandbox, programs: &[&str]) -> OsString {
     std::env::join_paths([sandbox.beside().join("bin")].into_iter().chain(dirs)).unwrap()
 }
 
-/// Installs a typos that says `said` and ends with `code`.
+/// Installs a typos that prints `said` and exits with `code`.
 fn install(sandbox: &Sandbox, said: &str, code: i32) {
     let bin = sandbox.beside().join("bin");
     std::fs::create_dir_all(&bin).unwrap();
@@ -37,11 +37,11 @@ fn install(sandbox: &Sandbox, said: &str, code: i32) {
     std::fs::set_permissions(bin.join("typos"), PermissionsExt::from_mode(0o755)).unwrap();
 }
 
-/// Runs with and without what is installed beside the workspace.
+/// Runs with the programs installed next to the workspace.
 fn run(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
     let mut command = sandbox.command(args);
     command.env("PATH", path(sandbox, &["typos", "cargo-deny"]));
-    // Cargo finds its subcommands here, too.
+    // Cargo also finds its subcommands here.
     command.env("CARGO_HOME", sandbox.beside().join("cargo"));
     sandbox.expect(&command.output().unwrap(), code)
 }
@@ -55,8 +55,8 @@ fn a_detected_tool_that_is_not_installed_is_reported_and_leaves_a_gate_incomplet
         let text = run(&sandbox, args, code);
         assert!(text.contains("Missing typos") && text.contains(HOW), "{text}");
         assert!(text.contains("not installed: typos"), "{text}");
-        assert_eq!(text.contains("no verdict from: typos"), code == 3, "{text}");
-        assert_eq!(text.contains("or write `required = false` under `[tools.NAME]`"), code == 3, "{text}");
+        assert_eq!(text.contains("no result from: typos"), code == 3, "{text}");
+        assert_eq!(text.contains("or set `required = false` under `[tools.NAME]`"), code == 3, "{text}");
         let verdicts = [("after", "passed"), ("typos", "missing")];
         assert_eq!(sandbox.verdicts(), verdicts.map(|(tool, verdict)| (tool.to_owned(), verdict.to_owned())));
         let tasks = sandbox.lines("task");
@@ -65,11 +65,11 @@ fn a_detected_tool_that_is_not_installed_is_reported_and_leaves_a_gate_incomplet
     }
     let text = run(&sandbox, &["tools"], 0);
     assert!(
-        text.contains("detected, required, per workspace, reads typos-json") && text.contains(HOW),
+        text.contains("detected, required, per workspace, output format typos-json") && text.contains(HOW),
         "{text}"
     );
 
-    // Cargo is there, and its subcommand is not.
+    // Cargo is installed, but its subcommand is not.
     sandbox.write("deny.toml", "");
     let text = run(&sandbox, &["run", "--tool", "deny", "--tool", "typos"], 3);
     assert!(text.contains("`cargo deny` is not installed; install it with"), "{text}");
@@ -80,10 +80,10 @@ fn a_detected_tool_that_is_not_installed_is_reported_and_leaves_a_gate_incomplet
 }
 
 #[test]
-fn what_somebody_names_must_be_installed() {
+fn a_tool_selected_by_name_must_be_installed() {
     let sandbox = with_typos("");
     let text = run(&sandbox, &["run", "--tool", "typos"], 3);
-    assert!(text.contains(HOW) && text.contains("no verdict from: typos"), "{text}");
+    assert!(text.contains(HOW) && text.contains("no result from: typos"), "{text}");
     for config in ["[tools.typos]\n", "[tools.typos]\ndetect = { files = ['typos.toml'] }\n"] {
         let sandbox = with_typos(config);
         let text = run(&sandbox, &["run"], 3);
@@ -91,12 +91,12 @@ fn what_somebody_names_must_be_installed() {
     }
     let sandbox = with_typos("[tools.typos]\nrequired = false\n");
     for command in ["run", "check"] {
-        assert!(run(&sandbox, &[command], 0).contains("no verdict from optional typos"));
+        assert!(run(&sandbox, &[command], 0).contains("no result from optional typos"));
     }
 }
 
 #[test]
-fn a_gate_that_fails_fast_starts_nothing_after_a_tool_that_is_not_installed() {
+fn with_fail_fast_a_gate_starts_nothing_after_a_missing_tool() {
     let sandbox = with_typos(
         "[policy]\norder = 'required-first'\n[tools.zz]\nrun = ['true']\ncache = false\nrequired = false\n",
     );
@@ -110,17 +110,17 @@ fn a_gate_that_fails_fast_starts_nothing_after_a_tool_that_is_not_installed() {
 }
 
 #[test]
-fn a_finished_run_without_a_detected_tool_is_judged_as_by_a_gate() {
+fn a_finished_run_without_a_detected_tool_is_incomplete_in_a_check() {
     let sandbox = with_typos("");
     run(&sandbox, &["run"], 0);
     let text = run(&sandbox, &["check", "--artifacts", "target/genti/artifacts"], 3);
-    assert!(text.contains("no verdict from: typos"), "{text}");
+    assert!(text.contains("no result from: typos"), "{text}");
     run(&sandbox, &["check"], 3);
     run(&sandbox, &["check", "--artifacts", "target/genti/artifacts"], 3);
 }
 
 #[test]
-fn what_is_not_used_does_not_run_unless_it_is_named() {
+fn an_unused_tool_runs_only_if_selected_by_name() {
     let sandbox = Sandbox::with_tools("");
     install(&sandbox, TYPO, 2);
     run(&sandbox, &["run"], 0);
@@ -133,7 +133,7 @@ fn what_is_not_used_does_not_run_unless_it_is_named() {
 }
 
 #[test]
-fn a_table_in_a_manifest_shows_it_as_well() {
+fn a_tool_is_also_detected_from_a_table_in_a_manifest() {
     for table in ["[package.metadata.typos]", "[workspace.metadata.typos]"] {
         let sandbox = Sandbox::with_tools("");
         install(&sandbox, TYPO, 2);
@@ -145,7 +145,7 @@ fn a_table_in_a_manifest_shows_it_as_well() {
 }
 
 #[test]
-fn the_plan_is_the_same_installed_or_not_and_what_was_accepted_stays() {
+fn the_plan_is_the_same_without_the_tool_and_accepted_findings_stay() {
     let sandbox = with_typos("");
     install(&sandbox, TYPO, 2);
     let text = run(&sandbox, &["run"], 1);
@@ -163,13 +163,13 @@ fn the_plan_is_the_same_installed_or_not_and_what_was_accepted_stays() {
     assert_eq!(sandbox.json("run.json")["batch_id"], installed["batch_id"]);
     assert_eq!(sandbox.json("report.json")["gone"][0]["state"], "unknown");
 
-    // Once more there, it is mended.
+    // The finding is gone when the tool is installed again.
     install(&sandbox, "", 0);
     assert!(run(&sandbox, &["check"], 1).contains("fixed but still in the baseline"));
 }
 
 #[test]
-fn an_exit_code_of_a_finding_without_one_is_no_verdict() {
+fn an_exit_code_for_findings_without_any_finding_is_no_verdict() {
     let sandbox = with_typos("");
     for (said, code) in [("", 2), (TYPO, 0), (TYPO, 64), (&TYPO[..40], 2)] {
         install(&sandbox, said, code);

@@ -1,10 +1,10 @@
-//! Identical runs leave identical bytes.
+//! Tests that identical runs leave identical bytes.
 
 use crate::support::Sandbox;
 
 const ARTIFACTS: [&str; 3] = ["run.json", "report.json", "tasks.jsonl"];
 
-/// The artifacts of a run without timing.
+/// Returns the artifacts of a run without timing.
 fn artifacts(sandbox: &Sandbox, args: &[&str], code: i32) -> Vec<String> {
     let args = [&["run"], args].concat();
     let output = sandbox.command(&args).env("SOURCE_DATE_EPOCH", "0").output().unwrap();
@@ -46,7 +46,7 @@ fn clones_of_a_workspace_with_odd_names_leave_the_same_bytes() {
     check_clones("names", 0);
 }
 
-/// A tool of this test's own, so that the goldens hold for every toolchain.
+/// Configures a tool of this test, so the goldens don't depend on the toolchain.
 const WORDS: &str = r#"
 [tools.words]
 run = ["awk", "tolower($0) ~ /bad/ {print FILENAME \":\" FNR \":\" $0}", "{files}"]
@@ -66,7 +66,7 @@ fn words() -> Sandbox {
     sandbox
 }
 
-/// After a change that is meant: `SNAPSHOTS=overwrite cargo test --test engine the_committed`, then read the diff.
+/// To accept an intended change: `SNAPSHOTS=overwrite cargo test --test engine the_committed`, then read the diff.
 #[track_caller]
 fn is_golden(name: &str, text: String) {
     let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/golden/").to_owned() + name;
@@ -89,7 +89,7 @@ fn the_artifacts_are_the_committed_ones_at_every_parallelism_cold_and_warm() {
 }
 
 #[test]
-fn a_plan_has_the_ids_of_the_run() {
+fn a_plan_has_the_same_ids_as_the_run() {
     let sandbox = words();
     let plan = sandbox.command(&["plan", "--format", "json"]).output().unwrap();
     sandbox.expect(&plan, 0);
@@ -117,7 +117,7 @@ fn seed_and_batch_change_the_run_and_not_the_report() {
 }
 
 #[test]
-fn timing_is_the_only_thing_that_differs() {
+fn only_timing_differs() {
     let sandbox = words();
     sandbox.run(&["run"], 1);
     let with = sandbox.lines("task");

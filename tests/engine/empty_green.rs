@@ -1,17 +1,17 @@
-//! Green that checked nothing is no pass, or is listed as a blind spot.
+//! Tests that a tool which checked nothing does not pass, or is listed as a blind spot.
 
 use serde_json::Value;
 
 use crate::support::Sandbox;
 
-/// `rule path`, for each finding of the namespace `genti`.
+/// Returns `rule path` for each finding of the namespace `genti`.
 pub(crate) fn own_findings(sandbox: &Sandbox) -> Vec<String> {
     let report = sandbox.json("report.json");
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["ns"] == "genti");
     findings.map(|finding| format!("{} {}", text(&finding["rule"]), text(&finding["path"]))).collect()
 }
 
-/// `kind path: reason`, for each blind spot.
+/// Returns `kind path: reason` for each blind spot.
 pub(crate) fn blind_spots(sandbox: &Sandbox) -> Vec<String> {
     let report = sandbox.json("report.json");
     let spots = report["blind_spots"].as_array().expect("they were looked for").iter();
@@ -24,7 +24,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or("-")
 }
 
-/// The reasons why `tool` has no verdict.
+/// Returns the reasons why `tool` has no verdict.
 fn incomplete(sandbox: &Sandbox, tool: &str) -> Vec<String> {
     let report = sandbox.json("report.json");
     let mut tools = report["tools"].as_array().unwrap().iter();
@@ -40,13 +40,13 @@ fn a_filter_that_matches_nothing_leaves_the_tests_without_a_verdict() {
     let shown = sandbox.run(&["run"], 3);
     let reason = "no test ran, although the sources have tests; look at `args` of [tools.test]";
     assert_eq!(incomplete(&sandbox, "test"), [format!(".: {reason}")]);
-    assert!(shown.contains(reason) && shown.contains("no verdict from: test"), "{shown}");
+    assert!(shown.contains(reason) && shown.contains("no result from: test"), "{shown}");
     let junit = sandbox.run(&["report", "--format", "junit"], 0);
     let suite = junit.split("<testsuite name=\"test\"").nth(1).unwrap().split('>').next().unwrap();
     assert!(suite.contains("tests=\"1\"") && suite.contains("errors=\"1\""), "{suite}");
     sandbox.run(&["check"], 3);
 
-    // The same for nextest, and for a cargo of one's own.
+    // The same is true for nextest, and for a custom cargo command.
     let own = "[tools.test]\nenabled = false\n[tools.own]\nrun = [\"cargo\", \"test\", \"no_such_test\"]\n\
                parse = \"libtest\"\ninherit-env = true\nlane = \"build\"\n";
     sandbox.write("genti.toml", own);
@@ -71,7 +71,7 @@ fn only_a_whole_run_must_run_a_test() {
 }
 
 #[test]
-fn a_test_target_that_a_feature_switches_off_is_a_finding_that_can_be_accepted() {
+fn a_test_target_disabled_by_a_feature_is_a_finding_that_can_be_accepted() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.edit("Cargo.toml", "[workspace]", "[features]\nextra = []\n\n[workspace]");
     sandbox.write("tests/off.rs", "//! Off.\n#![cfg(feature = \"extra\")]\n\n#[test]\nfn works() {}\n");
@@ -85,11 +85,11 @@ fn a_test_target_that_a_feature_switches_off_is_a_finding_that_can_be_accepted()
     );
     sandbox.run(&["baseline", "init"], 0);
     sandbox.run(&["check"], 0);
-    // Warm runs say the same.
+    // Cached runs give the same result.
     let report = sandbox.artifact("report.json");
     sandbox.run(&["check", "--no-cache"], 0);
     assert_eq!(sandbox.artifact("report.json"), report);
-    // Once it runs, its entry is stale.
+    // Once the target runs, its entry is stale.
     sandbox.edit("tests/off.rs", "#![cfg(feature = \"extra\")]\n", "");
     let shown = sandbox.run(&["check"], 1);
     assert!(shown.contains("1 accepted finding is fixed but still in the baseline"), "{shown}");
@@ -98,14 +98,14 @@ fn a_test_target_that_a_feature_switches_off_is_a_finding_that_can_be_accepted()
 }
 
 #[test]
-fn a_finished_run_with_such_findings_is_judged_like_any_other() {
+fn a_finished_run_with_findings_of_genti_can_be_checked() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("tests/ignored.rs", "//! Ignored.\n\n#[test]\n#[ignore = \"slow\"]\nfn works() {}\n");
     sandbox.write("tests/windows.rs", "//! Elsewhere.\n#![cfg(windows)]\n\n#[test]\nfn works() {}\n");
     sandbox.run(&["check"], 1);
     let dir = sandbox.keep_artifacts();
     let shown = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
-    assert!(!shown.contains("is not what the run has left"), "{shown}");
+    assert!(!shown.contains("are not those of a run of this checkout"), "{shown}");
     assert!(shown.contains("not checked: 1 target"), "{shown}");
 }
 
@@ -125,7 +125,7 @@ fn ignored_and_filtered_tests_make_a_target_empty() {
 }
 
 #[test]
-fn a_target_that_needs_features_that_are_off_is_empty_too() {
+fn a_target_that_requires_disabled_features_is_empty_too() {
     let sandbox = Sandbox::of("clean", "w");
     let manifest =
         "[features]\nextra = []\n\n[[test]]\nname = \"off\"\nrequired-features = [\"extra\"]\n\n[workspace]";
@@ -138,7 +138,7 @@ fn a_target_that_needs_features_that_are_off_is_empty_too() {
 }
 
 #[test]
-fn what_the_platform_switches_off_and_what_states_no_count_are_blind_spots() {
+fn code_disabled_by_the_platform_and_tests_without_a_count_are_blind_spots() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.edit("Cargo.toml", "[workspace]", "[[test]]\nname = \"own\"\nharness = false\n\n[workspace]");
     sandbox.write("tests/own.rs", "//! A harness.\n\nfn main() {}\n");
@@ -158,7 +158,7 @@ fn what_the_platform_switches_off_and_what_states_no_count_are_blind_spots() {
 }
 
 #[test]
-fn what_a_manifest_switches_off_is_a_blind_spot() {
+fn a_target_disabled_in_a_manifest_is_a_blind_spot() {
     let sandbox = Sandbox::of("clean", "w");
     let manifest =
         "[lib]\ntest = false\ndoctest = false\n\n[[test]]\nname = \"greets\"\ntest = false\n\n[workspace]";
@@ -175,10 +175,10 @@ fn what_a_manifest_switches_off_is_a_blind_spot() {
 }
 
 #[test]
-fn files_that_nobody_compiles_or_formats_are_blind_spots() {
+fn files_that_are_not_compiled_or_formatted_are_blind_spots() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("src/orphan.rs", "this does not parse(\n");
-    // rustfmt follows no module that a macro declares.
+    // rustfmt does not follow modules declared by a macro.
     let made = "macro_rules! modules {\n    ($name:ident) => {\n        mod $name;\n    };\n}\n\nmodules!(made);\n\n#[cfg(test)]";
     sandbox.edit("src/lib.rs", "#[cfg(test)]", made);
     sandbox.write("src/made.rs", "//!   Badly formatted.\nconst   _X: u8  = 1;\n");
@@ -198,7 +198,7 @@ fn files_that_nobody_compiles_or_formats_are_blind_spots() {
         let report = sandbox.run(&["report", "--format", format], 0);
         assert!(report.contains("2 files"), "{format}: {report}");
     }
-    // Nothing has to run to know them, nor is anything read from a build directory that is gone.
+    // They are known without running anything or reading a removed build directory.
     let report = sandbox.artifact("report.json");
     std::fs::remove_dir_all(sandbox.root().join("target/genti/build")).unwrap();
     sandbox.run(&["run"], 0);
@@ -206,7 +206,7 @@ fn files_that_nobody_compiles_or_formats_are_blind_spots() {
 }
 
 #[test]
-fn packages_that_are_left_out_and_other_workspaces_are_blind_spots() {
+fn excluded_packages_and_other_workspaces_are_blind_spots() {
     let sandbox = Sandbox::of("members", "repository/w");
     sandbox.write("../tools/Cargo.toml", "[package]\nname = \"tools\"\n");
     sandbox.write("extra/Cargo.toml", "[package]\nname = \"extra\"\n[workspace]\nmembers = [\"deeper\"]\n");
@@ -225,7 +225,7 @@ fn packages_that_are_left_out_and_other_workspaces_are_blind_spots() {
     let expected =
         ["unseen-package app/Cargo.toml: `app` is left out of the selection", others[0], others[1]];
     assert_eq!(blind_spots(&sandbox), expected);
-    // A member that no tool builds: its only target needs a feature.
+    // No tool builds this member, because its only target needs a feature.
     let manifest = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[features]\ngui = []\n\n\
                     [[bin]]\nname = \"app\"\nrequired-features = [\"gui\"]\n";
     sandbox.write("app/Cargo.toml", manifest);
@@ -279,7 +279,7 @@ fn a_workspace_that_is_checked_completely_has_no_blind_spot() {
 }
 
 #[test]
-fn what_counts_as_no_file_is_a_blind_spot() {
+fn entries_that_are_not_files_are_blind_spots() {
     let sandbox = Sandbox::of("clean", "w");
     let config = "[tools.words]\nrun = [\"true\", \"{files}\"]\nfiles = [\"**/*.md\"]\nper = \"file\"\n";
     sandbox.write("genti.toml", config);
@@ -309,7 +309,7 @@ fn what_counts_as_no_file_is_a_blind_spot() {
     assert_eq!(files, 2, "a.md and committed/b.md");
 }
 
-/// A workspace with a blind spot of each kind but those that only a platform has, and with numbers.
+/// Creates a workspace with numbers and with a blind spot of each kind, except those specific to a platform.
 fn with_blind_spots() -> Sandbox {
     let sandbox = Sandbox::of("members", "w");
     let config = "[tools.test]\nratchet = [\"run\"]\n[tools.size]\nrun = [\"cat\", \"size.txt\"]\ninputs = [\"size.txt\"]\n\
@@ -325,7 +325,7 @@ fn with_blind_spots() -> Sandbox {
         "[dependencies]",
         "[features]\nextra = []\n\n[lib]\ndoctest = false\n\n[dependencies]",
     );
-    // rustfmt follows no module that a macro declares.
+    // rustfmt does not follow modules declared by a macro.
     let library = std::fs::read_to_string(sandbox.root().join("util/src/lib.rs")).unwrap();
     let made =
         "macro_rules! modules {\n    ($name:ident) => {\n        mod $name;\n    };\n}\n\nmodules!(made);\n";
@@ -336,7 +336,7 @@ fn with_blind_spots() -> Sandbox {
 }
 
 #[test]
-fn blind_spots_and_numbers_are_the_same_cold_warm_carried_and_verified() {
+fn blind_spots_and_numbers_are_the_same_cold_cached_moved_and_verified() {
     let cache = tempfile::tempdir().unwrap();
     let run = |sandbox: &Sandbox, args: &[&str]| {
         let mut command = sandbox.command(args);
@@ -365,7 +365,7 @@ fn blind_spots_and_numbers_are_the_same_cold_warm_carried_and_verified() {
         sandbox.lines("task").iter().filter(|task| task["timing"]["cache"] == "hit").count()
     };
     assert!(hits(&here) > 0, "nothing was cached");
-    // A second checkout, in which nothing was ever built.
+    // A second checkout in which nothing was built.
     let from = here.root().join(".config");
     let copied = std::process::Command::new("cp").arg("-r").arg(from).arg(there.root()).status();
     assert!(copied.unwrap().success());

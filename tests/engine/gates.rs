@@ -1,15 +1,15 @@
-//! `check` as a gate: what is not as configured does not pass for it.
+//! Tests of `check` as a gate: a run that differs from the configuration does not pass.
 
 use crate::support::Sandbox;
 
 const DRIFT: &str = "error: policy drift: nothing was run";
 
-/// A tool that leaves a mark, in a package with this configuration.
+/// Creates a tool that leaves a mark when it runs, in a package with this configuration.
 fn marked(config: &str) -> Sandbox {
     Sandbox::with_tools(&format!("[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n{config}"))
 }
 
-/// Whether the tool ran, for the first time since this was asked.
+/// Whether the tool has run since the last call.
 fn has_run(sandbox: &Sandbox) -> bool {
     std::fs::remove_file(sandbox.beside().join("ran")).is_ok()
 }
@@ -23,35 +23,40 @@ fn check(sandbox: &Sandbox, args: &[&str], vars: &[(&str, &str)], expected: Opti
 }
 
 #[test]
-fn what_is_asked_for_must_be_what_is_configured_whoever_asks() {
+fn the_requested_policy_must_be_the_configured_one() {
     let sandbox = marked("[policy]\norder = 'topo'\nmax-duration = '10m'\n[profile.ci.policy]\nbatch = 7\n");
     check(&sandbox, &[], &[], None);
     let order =
-        "order is not as configured: `deterministic` here (--order), `topo` configured (genti.toml:15)";
+        "order differs from the configuration: `deterministic` (--order) instead of `topo` (genti.toml:15)";
     check(&sandbox, &["--order", "deterministic"], &[], Some(order));
     check(&sandbox, &["--order", "topo"], &[], None);
-    let batch = "`7` here (GENTI_BATCH), `auto` configured (default)";
+    let batch = "`7` (GENTI_BATCH) instead of `auto` (default)";
     check(&sandbox, &[], &[("GENTI_BATCH", "7")], Some(batch));
     check(&sandbox, &[], &[("GENTI_BATCH", "auto")], None);
-    // The flag is what counts, and so it is what is named.
-    check(&sandbox, &["--batch", "8"], &[("GENTI_BATCH", "7")], Some("`8` here (--batch)"));
+    // The flag takes precedence and is therefore named.
+    check(&sandbox, &["--batch", "8"], &[("GENTI_BATCH", "7")], Some("`8` (--batch)"));
     check(&sandbox, &["--batch", "auto"], &[("GENTI_BATCH", "7")], None);
-    check(&sandbox, &["--seed", "1"], &[], Some("seed is not as configured: `1` here (--seed), `0`"));
+    check(
+        &sandbox,
+        &["--seed", "1"],
+        &[],
+        Some("seed differs from the configuration: `1` (--seed) instead of `0`"),
+    );
     check(&sandbox, &[], &[("GENTI_SEED", "0")], None);
-    check(&sandbox, &["--max-duration", "20m"], &[], Some("`20m` here (--max-duration), `10m` configured"));
-    check(&sandbox, &["--per-task-timeout", "1m"], &[], Some("`1m` here (--per-task-timeout), `none`"));
-    // A profile is a part of the configuration.
+    check(&sandbox, &["--max-duration", "20m"], &[], Some("`20m` (--max-duration) instead of `10m`"));
+    check(&sandbox, &["--per-task-timeout", "1m"], &[], Some("`1m` (--per-task-timeout) instead of `none`"));
+    // A profile is part of the configuration.
     check(&sandbox, &["--profile", "ci"], &[], None);
     check(&sandbox, &["--profile", "ci", "--batch", "7"], &[], None);
-    check(&sandbox, &["--profile", "ci"], &[("GENTI_BATCH", "auto")], Some("`7` configured (genti.toml:18)"));
-    // No part of a policy.
+    check(&sandbox, &["--profile", "ci"], &[("GENTI_BATCH", "auto")], Some("`7` (genti.toml:18)"));
+    // These are not part of a policy.
     check(&sandbox, &["--parallel", "3", "--build-dir", "lanes"], &[("GENTI_PARALLEL", "1")], None);
-    // It is a gate that has a configuration: `run` does what it is told.
+    // Only `check` is bound to the configuration. `run` does what it is told.
     sandbox.run(&["run", "--order", "topo", "--batch", "7"], 0);
 }
 
 #[test]
-fn a_part_passes_only_as_such() {
+fn a_partial_run_passes_only_with_the_partial_flag() {
     let sandbox = Sandbox::of("members", "w");
     sandbox.write(
         "genti.toml",
@@ -64,42 +69,48 @@ fn a_part_passes_only_as_such() {
     for (args, said) in [
         (
             &["-p", "core-numbers"][..],
-            "choice of packages is not as configured: `1 of 3` here (-p core-numbers), `all 3`",
+            "package selection differs from the configuration: `1 of 3` (-p core-numbers) instead of `all 3`",
         ),
-        (&["--exclude", "core-numbers"], "`2 of 3` here (--exclude core-numbers)"),
-        (&["--tool", "mark"], "choice of tools is not as configured: `mark` here (--tool mark)"),
+        (&["--exclude", "core-numbers"], "`2 of 3` (--exclude core-numbers)"),
+        (&["--tool", "mark"], "tool selection differs from the configuration: `mark` (--tool mark)"),
         (&["--skip-tool", "other"], "(--skip-tool other)"),
-        (&["--since", "HEAD"], "extent is not as configured: `since HEAD` here (--since), `everything`"),
-        (&["--all-features"], "build is not as configured: `--all-features` here (flags), `the default`"),
-        (&["--cargo-profile", "release"], "`--cargo-profile release` here"),
-        (&["--target", "x86_64-unknown-none"], "`--target x86_64-unknown-none` here"),
+        (
+            &["--since", "HEAD"],
+            "file selection differs from the configuration: `since HEAD` (--since) instead of `all files`",
+        ),
+        (
+            &["--all-features"],
+            "build differs from the configuration: `--all-features` (flags) instead of `default flags`",
+        ),
+        (&["--cargo-profile", "release"], "`--cargo-profile release` (flags)"),
+        (&["--target", "x86_64-unknown-none"], "`--target x86_64-unknown-none` (flags)"),
     ] {
         check(&sandbox, args, &[], Some(said));
         sandbox.run(&[&["check", "--partial"], args].concat(), 0);
-        // Of an unchanged workspace nothing is looked at.
+        // In an unchanged workspace nothing is checked.
         assert_eq!(has_run(&sandbox), args[0] != "--since", "{args:?}");
         sandbox.run(&[&["check", "--partial", "--seed", "1"], args].concat(), 5);
         assert!(!has_run(&sandbox), "the policy is no part");
     }
-    // All by name is all.
+    // Selecting all packages by name is a whole run.
     check(&sandbox, &["-p", "core-numbers", "-p", "util", "-p", "app"], &[], None);
     check(&sandbox, &["--workspace"], &[], None);
 }
 
 #[test]
-fn the_build_is_that_of_the_baseline() {
+fn the_build_must_match_the_baseline() {
     let sandbox = marked("[baseline]\nall-features = true\ntarget = 'x86_64-unknown-none'\n");
     check(&sandbox, &["--all-features"], &[], None);
     check(&sandbox, &["--all-features", "--target", "x86_64-unknown-none"], &[], None);
-    let missing = "build is not as configured: `the default` here (default), \
-                   `--all-features --target x86_64-unknown-none` configured ([baseline])";
+    let missing = "build differs from the configuration: `default flags` (default) \
+                   instead of `--all-features --target x86_64-unknown-none` ([baseline])";
     check(&sandbox, &[], &[], Some(missing));
     check(&sandbox, &["--all-features", "--target", "x86_64-unknown-linux-gnu"], &[], Some("unknown-linux"));
     sandbox.run(&["check", "--partial"], 0);
 }
 
 #[test]
-fn drift_leaves_the_artifacts_alone_and_a_mistake_comes_first() {
+fn drift_leaves_the_artifacts_unchanged_and_usage_errors_come_first() {
     let sandbox = marked("");
     sandbox.run(&["check"], 0);
     let before = sandbox.artifact("run.json");
@@ -113,7 +124,7 @@ fn check_code(sandbox: &Sandbox, args: &[&str], code: i32) {
     sandbox.run(&[&["check"], args].concat(), code);
 }
 
-/// A tool that looks at files in a directory that is not there.
+/// Creates a tool that checks files in a directory that does not exist.
 const EMPTY: &str =
     "[tools.prose]\nrun = ['false', '{files}']\nper = 'file'\nfiles = ['moved/**/*.md']\nparse = 'lines'\n";
 
@@ -121,10 +132,10 @@ const EMPTY: &str =
 fn a_tool_whose_files_match_nothing_is_reported_and_leaves_a_gate_incomplete() {
     let sandbox = Sandbox::with_tools(EMPTY);
     let text = sandbox.run(&["run"], 0);
-    assert!(text.contains("nothing to look at: prose"), "{text}");
+    assert!(text.contains("nothing to check: prose"), "{text}");
     let text = sandbox.run(&["check"], 3);
     assert!(
-        text.contains("no verdict from: prose") && text.contains("no file of the workspace matches"),
+        text.contains("no result from: prose") && text.contains("`files` matches no file in the workspace"),
         "{text}"
     );
     assert_eq!(sandbox.verdicts(), [("prose".to_owned(), "empty".to_owned())]);
@@ -133,20 +144,20 @@ fn a_tool_whose_files_match_nothing_is_reported_and_leaves_a_gate_incomplete() {
     sandbox.run(&["run"], 0);
     sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 3);
 
-    // Every unit, and whoever says what a built-in tool looks at.
+    // This is true for every kind of unit, and for the files of built-in tools.
     for per in ["workspace", "package"] {
         Sandbox::with_tools(&EMPTY.replace("'file'", &format!("'{per}'"))).run(&["check"], 3);
     }
     let typos = "[tools.typos]\nrun = ['false', '{files}']\nfiles = ['moved/**']\n";
-    assert!(Sandbox::with_tools(typos).run(&["check"], 3).contains("no verdict from: typos"));
+    assert!(Sandbox::with_tools(typos).run(&["check"], 3).contains("no result from: typos"));
 }
 
 #[test]
-fn a_tool_may_have_nothing_to_look_at_where_that_is_said_or_not_all_was_asked_for() {
+fn a_tool_may_match_no_files_if_configured_or_in_a_partial_run() {
     let may = Sandbox::with_tools(&format!("{EMPTY}may-be-empty = true\n"));
-    assert!(may.run(&["check"], 0).contains("nothing to look at"));
+    assert!(may.run(&["check"], 0).contains("nothing to check"));
     let optional = Sandbox::with_tools(&format!("{EMPTY}required = false\n"));
-    assert!(optional.run(&["check"], 0).contains("nothing to look at: prose"));
+    assert!(optional.run(&["check"], 0).contains("nothing to check: prose"));
     let sandbox = Sandbox::with_tools(&format!("{EMPTY}[tools.other]\nrun = ['true']\n"));
     for part in [&["--tool", "prose"][..], &["--skip-tool", "other"]] {
         sandbox.run(&[&["check", "--partial"], part].concat(), 0);

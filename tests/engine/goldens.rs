@@ -1,10 +1,10 @@
-//! Tools with `compare = "golden"`: what differs, what `--bless` writes, and what is left over.
+//! Tests of tools with `compare = "golden"`: differences, files written by `--bless`, and orphans.
 
 use crate::support::Sandbox;
 
 const DIR: &str = ".config/genti/golden";
 
-/// A tool `t` that runs `script` in a shell, with these further keys.
+/// Creates a tool `t` that runs `script` in a shell, with additional keys.
 fn tool(script: &str, keys: &str) -> Sandbox {
     Sandbox::with_tools(&format!(
         "[tools.t]\nrun = ['sh', '-c', '''{script}''']\ncompare = 'golden'\n{keys}\n"
@@ -20,7 +20,7 @@ fn message(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn what_is_blessed_passes_until_something_else_is_printed() {
+fn a_blessed_output_passes_until_the_output_changes() {
     let sandbox = tool("cat page.txt", "");
     sandbox.write("page.txt", "one\ntwo\nthree\n");
     let text = sandbox.run(&["check"], 1);
@@ -33,7 +33,7 @@ fn what_is_blessed_passes_until_something_else_is_printed() {
     assert_eq!(golden(&sandbox, "t.out").as_deref(), Some("one\ntwo\nthree\n"));
     sandbox.run(&["check"], 0);
     let text = sandbox.run(&["run", "--bless"], 0);
-    assert!(text.contains("every golden file is as it was"), "{text}");
+    assert!(text.contains("all golden files are up to date"), "{text}");
 
     sandbox.edit("page.txt", "two", "2");
     let text = sandbox.run(&["run"], 1);
@@ -74,7 +74,7 @@ fn the_exit_code_is_compared() {
 }
 
 #[test]
-fn the_streams_that_are_asked_for_are_compared() {
+fn the_configured_streams_are_compared() {
     #[track_caller]
     fn check(compare: &str, expected: &str) {
         let sandbox = tool("echo out; printf '\\033[1merr\\033[0m\\r\\n' >&2", "");
@@ -89,7 +89,7 @@ fn the_streams_that_are_asked_for_are_compared() {
 }
 
 #[test]
-fn each_unit_has_its_golden_whatever_the_batches_and_no_task_id_knows_of_it() {
+fn each_unit_has_its_golden_for_every_batch_policy_and_task_ids_ignore_it() {
     let sandbox = Sandbox::with_tools(
         "[tools.t]\nrun = ['cat', '{files}']\nfiles = ['**/*.in', '.config/**/*.out']\ncompare = 'golden'\n",
     );
@@ -110,7 +110,7 @@ fn each_unit_has_its_golden_whatever_the_batches_and_no_task_id_knows_of_it() {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let ended = |text: String| text.replace("\"failed\"", "\"passed\"").replace("\"exit\": 1", "\"exit\": 0");
     assert_eq!(ended(text(before)), ended(text(sandbox.artifact("run.json"))));
-    // Findings are counted to the unit, though they lie elsewhere.
+    // Findings are assigned to the unit, although they are placed in another file.
     sandbox.edit("b/c.in", "this", "that");
     sandbox.run(&["run"], 1);
     let statuses: Vec<_> =
@@ -120,7 +120,7 @@ fn each_unit_has_its_golden_whatever_the_batches_and_no_task_id_knows_of_it() {
 }
 
 #[test]
-fn a_difference_is_counted_to_its_unit_wherever_its_golden_lies() {
+fn a_difference_is_assigned_to_its_unit_wherever_its_golden_is() {
     let sandbox =
         Sandbox::with_tools("[tools.t]\nrun = ['cat', '{files}']\nper = 'target-root'\ncompare = 'golden'\n");
     sandbox.run(&["run", "--bless"], 0);
@@ -132,7 +132,7 @@ fn a_difference_is_counted_to_its_unit_wherever_its_golden_lies() {
 }
 
 #[test]
-fn an_orphan_warns_in_a_run_fails_a_check_and_is_removed_only_when_that_is_asked_for() {
+fn an_orphan_warns_in_a_run_fails_a_check_and_is_removed_only_on_request() {
     let sandbox =
         Sandbox::with_tools("[tools.t]\nrun = ['cat', '{files}']\nfiles = ['*.in']\ncompare = 'golden'\n");
     sandbox.write("a.in", "a\n");
@@ -142,16 +142,16 @@ fn an_orphan_warns_in_a_run_fails_a_check_and_is_removed_only_when_that_is_asked
     sandbox.write(&format!("{DIR}/gone.out"), "of a tool that is gone\n");
     sandbox.write(&format!("{DIR}/README.md"), "no golden\n");
     let text = sandbox.run(&["run"], 0);
-    assert!(text.contains("nothing prints 2 golden files any more"), "{text}");
+    assert!(text.contains("note: 2 orphaned golden files"), "{text}");
     assert_eq!(
         sandbox.json("report.json")["golden_orphans"],
         serde_json::json!([".config/genti/golden/gone.out", ".config/genti/golden/t/b.in.out"])
     );
     let text = sandbox.run(&["check"], 1);
-    assert!(text.contains("error: 2 golden files that nothing prints any more"), "{text}");
-    // A part of the run can't tell.
+    assert!(text.contains("error: 2 orphaned golden files"), "{text}");
+    // A partial run can't detect orphans.
     let text = sandbox.run(&["check", "--partial", "--tool", "t"], 0);
-    assert!(!text.contains("any more"), "{text}");
+    assert!(!text.contains("orphaned golden"), "{text}");
     sandbox.run(&["run", "--bless", "--remove-orphans", "--tool", "t"], 2);
     sandbox.run(&["run", "--bless"], 0);
     assert!(golden(&sandbox, "gone.out").is_some() && golden(&sandbox, "t/b.in.out").is_some());
@@ -163,20 +163,20 @@ fn an_orphan_warns_in_a_run_fails_a_check_and_is_removed_only_when_that_is_asked
 }
 
 #[test]
-fn goldens_of_a_tool_that_is_turned_off_are_no_orphans_and_an_optional_tool_decides_nothing() {
+fn goldens_of_a_disabled_tool_are_not_orphans_and_those_of_an_optional_tool_do_not_fail() {
     let sandbox = tool("echo x", "");
     sandbox.run(&["run", "--bless"], 0);
     sandbox.edit("genti.toml", "compare = 'golden'", "compare = 'golden'\nenabled = false");
     let text = sandbox.run(&["check"], 0);
-    assert!(!text.contains("any more"), "{text}");
+    assert!(!text.contains("orphaned golden"), "{text}");
     sandbox.edit("genti.toml", "enabled = false", "required = false");
     sandbox.write(&format!("{DIR}/t/gone.out"), "");
     let text = sandbox.run(&["check"], 0);
-    assert!(text.contains("any more"), "{text}");
+    assert!(text.contains("orphaned golden"), "{text}");
 }
 
 #[test]
-fn what_has_no_verdict_is_never_blessed() {
+fn output_without_a_verdict_is_never_blessed() {
     #[track_caller]
     fn check(script: &str, args: &[&str], status: &str, reason: &str) {
         let sandbox = tool(script, "");
@@ -189,20 +189,20 @@ fn what_has_no_verdict_is_never_blessed() {
     }
     check("echo half; exit 127", &[], "unparsable", "exited with 127");
     check("echo half; kill -SEGV $$", &[], "crashed", "SEGV");
-    check("echo half; sleep 600", &["--per-task-timeout", "300ms"], "timed-out", "time-out");
+    check("echo half; sleep 600", &["--per-task-timeout", "300ms"], "timed-out", "timed out after");
     check("echo a; printf 'b\\377\\n'", &[], "unparsable", "line 2 is not UTF-8");
-    check("echo a; printf 'b\\000\\n'", &[], "unparsable", "line 2 holds a NUL");
-    check("head -c 1048577 /dev/zero | tr '\\000' x", &[], "unparsable", "more than the 1 MiB");
+    check("echo a; printf 'b\\000\\n'", &[], "unparsable", "line 2 contains a NUL byte");
+    check("head -c 1048577 /dev/zero | tr '\\000' x", &[], "unparsable", "larger than 1 MiB");
     check("echo 'error: could not compile `x`' >&2; exit 101", &[], "incomplete", "compiles");
 }
 
 #[test]
-fn a_golden_that_cant_be_read_or_written_is_named() {
+fn a_golden_that_cannot_be_read_or_written_is_named() {
     let sandbox = tool("echo x", "");
     std::fs::create_dir_all(sandbox.root().join(DIR).join("t.out")).unwrap();
     sandbox.run(&["run"], 3);
     let reason = sandbox.lines("task")[0]["reason"].as_str().unwrap().to_owned();
-    assert_eq!(reason, "could not read the golden file `.config/genti/golden/t.out`: it is no file");
+    assert_eq!(reason, "could not read the golden file `.config/genti/golden/t.out`: it is not a file");
 
     let sandbox = tool("echo x", "");
     sandbox.write(DIR, "a file in the way");
@@ -215,15 +215,15 @@ fn a_golden_that_cant_be_read_or_written_is_named() {
 }
 
 #[test]
-fn no_baseline_takes_in_what_differs_from_a_golden() {
+fn differences_from_a_golden_cannot_be_accepted_in_the_baseline() {
     let sandbox = tool("echo x", "");
     let text = sandbox.run(&["baseline", "init"], 0);
     assert!(text.contains("1 difference from a golden file is not accepted"), "{text}");
     assert!(!sandbox.root().join(".config/genti/baseline").exists());
     let text = sandbox.run(&["baseline", "accept", "--reason", "no"], 0);
-    assert!(text.contains("none of them is meant"), "{text}");
+    assert!(text.contains("1 new finding can't be accepted"), "{text}");
     assert!(!sandbox.root().join(".config/genti/baseline").exists());
-    // Not even an entry that was written by hand.
+    // Entries written by hand are ignored too.
     sandbox.run(&["run"], 1);
     let finding = sandbox.json("report.json")["findings"][0].clone();
     let entry = serde_json::json!({
@@ -235,7 +235,7 @@ fn no_baseline_takes_in_what_differs_from_a_golden() {
 }
 
 #[test]
-fn check_knows_no_bless() {
+fn check_has_no_bless_flag() {
     let sandbox = tool("echo x", "");
     for args in [&["check", "--bless"][..], &["run", "--remove-orphans"]] {
         sandbox.run(args, 2);

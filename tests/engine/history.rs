@@ -1,4 +1,4 @@
-//! What becomes of accepted findings while the code goes on: real clippy and rustfmt before and after a change.
+//! Tests that accepted findings follow code changes, with real clippy and rustfmt before and after a change.
 
 use std::process::Command;
 
@@ -34,14 +34,14 @@ pub fn half(size: u32) -> u32 {
 }
 ";
 
-/// Accepts all that is found, makes a change, and expects of a run this exit code, these findings and entries that
-/// are no longer as they were (`state rule path scope`), and so many that are.
+/// Accepts all findings, applies a change, and checks the exit code of a run, the findings and entries that are
+/// not unchanged (`state rule path scope`), and the number of unchanged ones.
 #[track_caller]
 fn check(change: impl Fn(&Sandbox), code: i32, changed: &[&str], unchanged: usize) {
     check_with(SIZES, change, code, changed, unchanged);
 }
 
-/// The same with this text in `src/sizes.rs`.
+/// Like [`check`], with the given text in `src/sizes.rs`.
 #[track_caller]
 fn check_with(sizes: &str, change: impl Fn(&Sandbox), code: i32, changed: &[&str], unchanged: usize) {
     let sandbox = Sandbox::of("clean", "w");
@@ -111,7 +111,7 @@ fn an_item_that_moves_to_another_file_keeps_its_findings() {
 }
 
 #[test]
-fn one_swapped_for_another_of_the_same_lint_is_new() {
+fn a_finding_replaced_by_another_of_the_same_lint_is_new() {
     check(
         |sandbox| sandbox.edit("src/shapes.rs", "return width * height", "return width + height"),
         1,
@@ -124,7 +124,7 @@ fn one_swapped_for_another_of_the_same_lint_is_new() {
 }
 
 #[test]
-fn one_more_of_identical_ones_is_new() {
+fn an_additional_identical_finding_is_new() {
     let duplicate = |sandbox: &Sandbox| {
         let line = "    let first = u32::from(list.len() == 0);\n";
         sandbox.edit("src/shapes.rs", line, &line.repeat(2).replacen("first", "_zeroth", 1));
@@ -133,7 +133,7 @@ fn one_more_of_identical_ones_is_new() {
 }
 
 #[test]
-fn half_of_identical_ones_may_go() {
+fn half_of_several_identical_findings_may_disappear() {
     let delete = |sandbox: &Sandbox| {
         for name in ["second", "third"] {
             sandbox.edit("src/shapes.rs", &format!("    let {name} = u32::from(list.len() == 0);\n"), "");
@@ -143,7 +143,7 @@ fn half_of_identical_ones_may_go() {
     check(delete, 0, &["fixed clippy::len_zero src/shapes.rs fn none"; 2], 4);
 }
 
-/// A finding that flags 18 lines, with the call of a method that may be another one.
+/// Creates a finding that flags 18 lines with the call of a method that can be replaced.
 const LONG: &str = "//! Sizes.
 
 /// What is said of the first.
@@ -170,11 +170,11 @@ pub fn first(list: &[u32]) -> String {
 ";
 
 #[test]
-fn one_token_that_is_edited_in_long_flagged_code_makes_no_new_finding() {
+fn editing_one_token_in_long_flagged_code_is_not_a_new_finding() {
     let edit =
         |sandbox: &Sandbox| sandbox.edit("src/sizes.rs", "\"half\".to_string()", "\"half\".to_owned()");
     check_with(LONG, edit, 0, &["updated clippy::single_match src/sizes.rs fn first"], 5);
-    // Two edits that leave little of it.
+    // These two edits leave little of the original code.
     let rewrite = |sandbox: &Sandbox| {
         sandbox.edit("src/sizes.rs", "            let half = first / 2;\n            let rest = first % 2;\n            let name = \"half\".to_string();\n", "            let [half, rest, name] = [first / 3, first % 3, 7];\n");
         sandbox.edit(
@@ -195,7 +195,7 @@ fn one_token_that_is_edited_in_long_flagged_code_makes_no_new_finding() {
     check_with(LONG, rewrite, 1, &changed, 5);
 }
 
-/// As rustfmt has it in style edition 2021, and not in 2024.
+/// Code as formatted in style edition 2021, which differs from 2024.
 const FORMER: &str = "//! Versions.
 
 /// Sorted otherwise.
@@ -206,7 +206,7 @@ pub fn  odd() {}
 ";
 
 #[test]
-fn a_new_style_edition_is_one_migration_and_no_heap_of_findings() {
+fn a_new_style_edition_is_one_migration_and_not_many_findings() {
     let sandbox = Sandbox::of("clean", "w");
     for path in ["build.rs", "src/main.rs", "examples/twice.rs", "tests/greets.rs"] {
         std::fs::remove_file(sandbox.root().join(path)).unwrap();
@@ -229,14 +229,14 @@ fn a_new_style_edition_is_one_migration_and_no_heap_of_findings() {
     assert_eq!(of("fmt")["migration"], serde_json::json!({ "files": 2, "findings": 2 }));
     assert_eq!(of("fmt")["new"], 3);
     assert!(shown.contains("style edition changed: 2 findings in 2 files"), "{shown}");
-    // Only what is a mistake under both is shown as one.
+    // Only code that is wrong in both editions is shown as a finding.
     assert!(shown.contains("src/new.rs:4"), "{shown}");
     assert!(!shown.contains("src/more.rs"), "{shown}");
-    // The same from the cache.
+    // The result from the cache is the same.
     sandbox.run(&["run", "--tool", "fmt"], 1);
     assert_eq!(sandbox.json("report.json"), report);
 
-    // Who keeps the former style has nothing to migrate.
+    // A project that keeps the former style edition has nothing to migrate.
     sandbox.write("rustfmt.toml", "style_edition = \"2021\"\n");
     sandbox.run(&["run", "--tool", "fmt"], 1);
     let tools = &sandbox.json("report.json")["tools"];

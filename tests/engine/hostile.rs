@@ -1,13 +1,13 @@
-//! Output that is made to steer whoever reads on: nothing of it reaches a terminal or a CI service as it is.
+//! Tests with output that tries to control its reader: nothing of it reaches a terminal or a CI service unescaped.
 
 use genti::model::tool::Parse;
 
 use crate::support::Sandbox;
 
-/// One line each: what every format makes of it is a finding, or a reason for which there is none.
+/// One item per line. In every format it must become a finding or a reason for a missing verdict.
 const HOSTILE: &str = "\u{1b}[31mred\u{1b}]0;title\u{7}\n\u{9b}1mbold\n\u{202e}cilbup\u{2066}\r::error::r\n::error file=x::n\n  ::warning::w\n##[error]g\n<script>\0\u{85}\n";
 
-/// Tools that print this and end with each of these codes, one for each format.
+/// Configures tools that print this and exit with different codes, for every format.
 fn tools() -> String {
     let regex = r"{ regex = '^(?<message>.*)$' }".to_owned();
     let formats = Parse::NAMED.iter().map(|parse| format!("'{}'", parse.as_str()));
@@ -22,7 +22,7 @@ fn tools() -> String {
     formats.chain([regex]).enumerate().map(tool).collect()
 }
 
-/// Rules, places and notes of a finding.
+/// Creates SARIF with hostile rules, locations and notes.
 fn sarif() -> String {
     let text = serde_json::to_string(HOSTILE).unwrap();
     format!(
@@ -34,7 +34,7 @@ fn sarif() -> String {
 }
 
 #[test]
-fn nothing_that_a_tool_prints_steers_a_terminal_or_a_ci_service() {
+fn output_of_a_tool_cannot_control_a_terminal_or_a_ci_service() {
     let config = format!("{}[tools.sarif]\nrun = ['cat', 'log.sarif']\nparse = 'sarif'\n", tools());
     let sandbox = Sandbox::with_tools(&config);
     sandbox.write("hostile.txt", HOSTILE);
@@ -50,14 +50,14 @@ fn nothing_that_a_tool_prints_steers_a_terminal_or_a_ci_service() {
         });
         assert_eq!(line, None);
     }
-    // It passes only where the exit code alone counts, and where it holds no diff.
+    // It passes only for parsers of exit codes, and for the diff parser because it contains no diff.
     let is_clean = |(name, verdict): (String, String)| (verdict == "passed").then_some(name);
     let clean: Vec<_> = sandbox.verdicts().into_iter().filter_map(is_clean).collect();
     let at = |parse: Parse| Parse::NAMED.iter().position(|named| *named == parse).unwrap();
     assert_eq!(clean, [Parse::Diff, Parse::ExitCode].map(|parse| format!("h{}-0", at(parse))));
 }
 
-/// What CI services take for commands, each in a line of its own.
+/// Lines that CI services take for commands.
 const COMMANDS: [&str; 12] = [
     "::error::a",
     "  ::set-output name=a::b",
@@ -73,7 +73,7 @@ const COMMANDS: [&str; 12] = [
     "section_start:1:a",
 ];
 
-/// Whether some CI service would obey `line`.
+/// Whether any CI service would take `line` for a command.
 fn is_command(line: &str) -> bool {
     let hash = |mark: &str| line.contains(mark);
     let begins = |mark: &&str| line.starts_with(*mark);
@@ -85,7 +85,7 @@ fn is_command(line: &str) -> bool {
 }
 
 #[test]
-fn no_ci_service_obeys_what_a_tool_prints() {
+fn output_of_a_tool_contains_no_command_for_a_ci_service() {
     let pattern = r"{ regex = '^(?<path>hostile.txt):(?<line>\d+):(?<message>.*)$' }";
     let config = format!(
         "[tools.lines]\nrun = ['cat', 'hostile.txt']\nparse = 'lines'\n\
@@ -113,7 +113,7 @@ fn no_ci_service_obeys_what_a_tool_prints() {
             }
         }
     }
-    // The values are the same.
+    // The values themselves are unchanged.
     let output = sandbox.command(&["report", "--format", "json"]).output().unwrap();
     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(printed, sandbox.json("report.json"));

@@ -1,4 +1,4 @@
-//! `init`: what it writes decides nothing, and nothing is overwritten.
+//! Tests of `init`: the files it writes change no result, and nothing is overwritten.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,12 +12,12 @@ const WORKFLOW: &str = ".github/workflows/genti.yml";
 
 fn new(fixture: &str) -> Sandbox {
     let sandbox = Sandbox::of(fixture, "workspace");
-    // Beside the workspace, so that it is no file of it.
+    // Must be next to the workspace, so it is not one of its files.
     std::fs::write(sandbox.beside().join("empty.toml"), "").unwrap();
     sandbox
 }
 
-/// Every file but what is built, with its content.
+/// Returns every file except build products, with its content.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     let mut dirs = vec![dir.to_path_buf()];
@@ -60,7 +60,7 @@ fn the_plan_is_the_same_as_without_a_configuration() {
         assert_eq!(with, plan(&["--config-file", empty.to_str().unwrap()]), "{fixture}");
         assert_eq!(with.contains("\"tool\": \"deny\""), sign.is_some());
         let text = String::from_utf8(files(sandbox.root())[CONFIG].clone()).unwrap();
-        assert_eq!(text.contains("#   deny, because of deny.toml"), sign.is_some(), "{text}");
+        assert_eq!(text.contains("#   deny (detected by deny.toml)"), sign.is_some(), "{text}");
         assert_eq!(
             text.contains("#   .github/workflows/ci.yml: cargo clippy --all-features"),
             sign.is_some()
@@ -70,7 +70,7 @@ fn the_plan_is_the_same_as_without_a_configuration() {
 }
 
 #[test]
-fn nothing_is_overwritten_and_the_way_out_is_told() {
+fn nothing_is_overwritten_and_a_fix_is_suggested() {
     for place in [CONFIG, "genti.toml", "Cargo.toml"] {
         let sandbox = new("clean");
         let old = match place {
@@ -93,26 +93,26 @@ fn nothing_is_overwritten_and_the_way_out_is_told() {
         let workflow = after.remove(WORKFLOW).unwrap();
         assert!(after.remove("Cargo.lock").is_some() && after.remove(CONFIG) == before.get(CONFIG).cloned());
         let said = sandbox.run(&["init", "--github"], 2);
-        assert!(said.contains("there is a workflow already: `.github/workflows/genti.yml`"), "{said}");
+        assert!(said.contains("workflow `.github/workflows/genti.yml` already exists"), "{said}");
         assert_eq!(files(sandbox.root())[WORKFLOW], workflow);
     }
 }
 
 #[cfg(unix)]
 #[test]
-fn a_link_that_leads_nowhere_is_in_the_way_too() {
+fn a_broken_link_is_not_overwritten() {
     let sandbox = new("clean");
     std::fs::create_dir(sandbox.root().join(".config")).unwrap();
     std::os::unix::fs::symlink("../nowhere", sandbox.root().join(CONFIG)).unwrap();
     for args in [&["init"][..], &["init", "--github"]] {
         let said = sandbox.run(args, 2);
-        assert!(said.contains("in the place of the configuration"), "{said}");
+        assert!(said.contains("already exists"), "{said}");
     }
     assert!(!sandbox.root().join("nowhere").exists() && !sandbox.root().join(".github").exists());
 }
 
 #[test]
-fn the_workflow_of_a_workspace_below_the_top_is_at_the_top_and_names_it() {
+fn the_workflow_of_a_nested_workspace_is_at_the_top_and_names_it() {
     let sandbox = new("clean");
     std::fs::create_dir(sandbox.beside().join(".git")).unwrap();
     sandbox.write("deny.toml", "");
@@ -126,7 +126,7 @@ fn the_workflow_of_a_workspace_below_the_top_is_at_the_top_and_names_it() {
 }
 
 #[test]
-fn the_workflow_is_yaml_that_pins_its_actions_and_calls_what_there_is() {
+fn the_workflow_is_valid_yaml_with_pinned_actions_and_existing_commands() {
     let sandbox = new("clean");
     sandbox.run(&["init", "--github"], 0);
     let text = String::from_utf8(files(sandbox.root())[WORKFLOW].clone()).unwrap();
@@ -138,7 +138,7 @@ fn the_workflow_is_yaml_that_pins_its_actions_and_calls_what_there_is() {
     let steps = runs(&text);
     assert!(steps.contains("cargo genti check\n"), "{steps}");
     assert!(!steps.contains("INSTALLS") && !steps.contains("cargo-deny"), "{steps}");
-    // What the step does in a shell, up to what needs the network.
+    // Run the shell part of the step, up to the point where it needs the network.
     let script = "set -e; PATH=/nowhere; GENTI_REPOSITORY= \n".to_owned() + &steps;
     let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -148,7 +148,7 @@ fn the_workflow_is_yaml_that_pins_its_actions_and_calls_what_there_is() {
 }
 
 #[test]
-fn a_library_that_keeps_no_lock_file_is_told_and_makes_one_in_its_workflow() {
+fn a_library_without_a_lock_file_gets_a_note_and_creates_one_in_its_workflow() {
     let sandbox = new("clean");
     sandbox.commit_all();
     let lockfile = "cargo generate-lockfile\n";
@@ -162,7 +162,7 @@ fn a_library_that_keeps_no_lock_file_is_told_and_makes_one_in_its_workflow() {
     assert!(runs(&String::from_utf8(files(sandbox.root())[WORKFLOW].clone()).unwrap()).contains(lockfile));
 }
 
-/// What the steps of a workflow run, one after the other.
+/// Returns the commands of the steps of a workflow, in order.
 fn runs(text: &str) -> String {
     let documents = Yaml::load_from_str(text).unwrap();
     let steps = documents[0]["jobs"]["check"]["steps"].as_sequence().unwrap();

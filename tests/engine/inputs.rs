@@ -1,10 +1,10 @@
-//! Files that change during a run: what a tool reads takes its verdict from it, and nothing else does.
+//! Tests of files that change during a run: a change only invalidates the verdict of tools that read the file.
 
 use std::fs::File;
 
 use crate::support::Sandbox;
 
-/// Statements that write the time to `path`.
+/// Returns statements that write the time to `path`.
 fn writes(path: &str) -> String {
     format!(
         "    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();\n    \
@@ -13,7 +13,7 @@ fn writes(path: &str) -> String {
     )
 }
 
-/// The package `clean`, whose build script and tests write to `path` while a tool waits for them.
+/// Creates the package `clean`, whose build script and tests write to `path` while a tool waits for them.
 fn writing(path: &str) -> Sandbox {
     let sandbox = Sandbox::of("clean", "w");
     let writes = writes(path);
@@ -35,7 +35,7 @@ fn changed(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn a_log_that_a_run_is_written_to_takes_no_verdict() {
+fn a_log_written_during_the_run_invalidates_no_verdict() {
     for in_git in [true, false] {
         let sandbox = Sandbox::of("clean", "w");
         if in_git {
@@ -47,19 +47,19 @@ fn a_log_that_a_run_is_written_to_takes_no_verdict() {
         let status = command.status().unwrap();
         let text = std::fs::read_to_string(sandbox.root().join("out.log")).unwrap();
         assert_eq!(status.code(), Some(0), "{text}");
-        assert!(text.contains("builds go to"), "it was written to while tools ran: {text}");
+        assert!(text.contains("building in"), "it was written to while tools ran: {text}");
     }
 }
 
 #[test]
-fn an_untracked_file_that_a_tool_does_not_read_takes_no_verdict() {
+fn an_untracked_file_that_a_tool_does_not_read_invalidates_no_verdict() {
     for path in ["scratch.txt", "src/scratch.txt", "scratch.rs"] {
         let sandbox = writing(path);
         sandbox.commit_all();
         sandbox.write(path, "// old\n");
         sandbox.run(&["check"], 0);
         assert_eq!(changed(&sandbox), [""; 0], "{path}");
-        // What may have seen the old one is not kept.
+        // Results that may have seen the old file are not cached.
         sandbox.run(&["run"], 0);
         let is_hit = |task: &serde_json::Value| task["tool"] == "clippy" && task["timing"]["cache"] == "hit";
         assert!(!sandbox.lines("task").iter().any(is_hit), "{path}");
@@ -67,7 +67,7 @@ fn an_untracked_file_that_a_tool_does_not_read_takes_no_verdict() {
 }
 
 #[test]
-fn a_file_that_a_tool_is_known_to_read_takes_its_verdict() {
+fn a_file_that_a_tool_is_known_to_read_invalidates_its_verdict() {
     for tool in ["clippy", "doc", "test"] {
         let included = writing("data.txt");
         included.edit("src/lib.rs", "//! Greets.\n", "#![doc = include_str!(\"../data.txt\")]\n");
@@ -95,7 +95,7 @@ fn a_file_that_a_tool_is_known_to_read_takes_its_verdict() {
 }
 
 #[test]
-fn a_test_may_read_what_it_is_committed_with_and_clippy_does_not() {
+fn a_committed_file_may_be_read_by_tests_but_not_by_clippy() {
     let sandbox = writing("tests/data.txt");
     sandbox.write("tests/data.txt", "// old\n");
     sandbox.commit_all();
@@ -105,7 +105,7 @@ fn a_test_may_read_what_it_is_committed_with_and_clippy_does_not() {
 }
 
 #[test]
-fn a_file_that_the_globs_of_a_tool_name_takes_its_verdict() {
+fn a_file_matched_by_the_globs_of_a_tool_invalidates_its_verdict() {
     let tool = "[tools.t]\nrun = ['sh', '-c', 'echo more >> notes/a.txt']\ncache = false\n";
     let named = Sandbox::with_tools(&format!("{tool}files = ['notes/*']\n"));
     named.write("notes/a.txt", "x\n");
@@ -114,4 +114,21 @@ fn a_file_that_the_globs_of_a_tool_name_takes_its_verdict() {
     unnamed.commit_all();
     unnamed.write("notes/a.txt", "x\n");
     unnamed.run(&["run"], 0);
+}
+
+#[test]
+fn a_tool_may_write_a_file_that_its_command_line_names() {
+    let config = "[tools.copy]\nfiles = [\"conf.txt\"]\ninputs = [\"conf.txt\"]\nrun = [\"cp\", \"conf.txt\", \"target/out.txt\"]\n";
+    let sandbox = Sandbox::with_tools(config);
+    let status = || sandbox.lines("task")[0]["timing"]["cache"].as_str().unwrap().to_owned();
+    for text in ["one\n", "two\n"] {
+        std::fs::create_dir_all(sandbox.root().join("target")).unwrap();
+        sandbox.write("conf.txt", text);
+        sandbox.run(&["run"], 0);
+        assert_eq!(changed(&sandbox), [""; 0], "{text}");
+        // The result was not stored, because it was unknown whether the old file had been read.
+        sandbox.run(&["run"], 0);
+        sandbox.run(&["run"], 0);
+        assert_eq!(status(), "hit", "{text}");
+    }
 }

@@ -1,4 +1,5 @@
-//! `check --artifacts`: a finished run is judged by this checkout, and what was changed in it is found and named.
+//! Tests of `check --artifacts`: a finished run is checked against this checkout, and edits of its artifacts are
+//! found and named.
 
 use std::path::PathBuf;
 
@@ -6,7 +7,8 @@ use serde_json::Value;
 
 use crate::support::Sandbox;
 
-/// Finds lines with "bad" and leaves a mark: two findings are accepted, and with `b/c.txt` a third one is new.
+/// Creates a tool that reports lines with "bad" and leaves a mark. Two findings are accepted, and with `b/c.txt` a
+/// third one is new.
 fn finished() -> Sandbox {
     let sandbox = Sandbox::with_words("[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n");
     let text = std::fs::read_to_string(sandbox.root().join("b/c.txt")).unwrap();
@@ -16,7 +18,7 @@ fn finished() -> Sandbox {
     sandbox
 }
 
-/// Its artifacts, away from where a run would leave them.
+/// Copies its artifacts to a different directory.
 fn kept(sandbox: &Sandbox) -> PathBuf {
     let dir = sandbox.keep_artifacts();
     std::fs::remove_file(sandbox.beside().join("ran")).unwrap();
@@ -32,24 +34,24 @@ fn judge(sandbox: &Sandbox, dir: &std::path::Path, args: &[&str], code: i32) -> 
 }
 
 #[test]
-fn a_finished_run_is_judged_where_it_was_not_run() {
+fn a_finished_run_can_be_checked_on_another_machine() {
     let here = finished();
     here.run(&["check"], 1);
     let dir = kept(&here);
     let text = judge(&here, &dir, &[], 1);
     assert!(text.contains("three") && text.contains("error: 1 new finding\n"), "{text}");
 
-    // On another machine, with its own target directory, and once what is new is mended.
+    // This works on another machine with its own target directory, and once the new finding is fixed.
     let there = finished();
     std::fs::remove_file(there.beside().join("ran")).unwrap();
     there.write("b/c.txt", "fine\n");
     let text = judge(&there, &dir, &[], 5);
     assert!(text.contains("graph_hash is `"), "{text}");
-    assert!(text.contains("the id of task words:b/c.txt is `"), "{text}");
+    assert!(text.contains("id of task words:b/c.txt is `"), "{text}");
     there.write("b/c.txt", "bad three\n");
     judge(&there, &dir, &[], 1);
 
-    // A run is no gate, and judged as one.
+    // A run does not act as a gate, but its artifacts are checked like one.
     here.write("b/c.txt", "fine\n");
     here.write("a.txt", "bad one\nfine\nfine\n");
     here.run(&["run"], 0);
@@ -66,12 +68,15 @@ fn a_run_with_other_flags_is_drift() {
     sandbox.run(&["run", "--seed", "7"], 1);
     let dir = kept(&sandbox);
     let text = judge(&sandbox, &dir, &[], 5);
-    assert!(text.contains("seed is `7` in ") && text.contains(", and `0` here"), "{text}");
+    assert!(text.contains("seed is `7` in ") && text.contains(", but `0` in this checkout"), "{text}");
     sandbox.run(&["run", "--tool", "words"], 1);
     sandbox.write("../ran", "");
     let dir = kept(&sandbox);
     let text = judge(&sandbox, &dir, &[], 5);
-    assert!(text.contains("selection.tools[0] is `words` in ") && text.contains("`missing` here"), "{text}");
+    assert!(
+        text.contains("selection.tools[0] is `words` in ") && text.contains("`missing` in this checkout"),
+        "{text}"
+    );
     judge(&sandbox, &dir, &["--tool", "words"], 5);
     judge(&sandbox, &dir, &["--tool", "words", "--partial"], 1);
     sandbox.write("genti.toml", &(config(&sandbox) + "[policy]\nseed = 7\n"));
@@ -84,7 +89,7 @@ fn config(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn what_was_edited_is_named_with_its_place() {
+fn an_edit_of_the_artifacts_is_named_with_its_place() {
     let sandbox = finished();
     sandbox.run(&["check"], 1);
     let dir = kept(&sandbox);
@@ -98,24 +103,24 @@ fn what_was_edited_is_named_with_its_place() {
         std::fs::write(dir.join(file), before).unwrap();
     };
     let replace = |from: &'static str, to: &'static str| move |text: &str| text.replacen(from, to, 1);
-    // The form.
+    // The format was changed.
     let swapped = |text: &str| {
         let (code, fatal) = ("      \"code\": \"bad one\",\n", "      \"fatal\": false,\n");
         text.replacen(&format!("{code}{fatal}"), &format!("{fatal}{code}"), 1)
     };
-    check("report.json", &swapped, "line 7: keys are not in order: `code` comes after `fatal`");
+    check("report.json", &swapped, "line 7: keys are not sorted: `code` comes after `fatal`");
     let float = replace("\"line\": 2", "\"line\": 2.0");
-    check("report.json", &float, "`2.0` is no whole number");
+    check("report.json", &float, "`2.0` is not an integer");
     check("report.json", &replace("\"path\": \"a.txt\"", "\"path\": \"/w/a.txt\""), "is an absolute path");
-    check("run.json", &|text| text.trim_end().to_owned(), "not written as genti writes it");
-    check("tasks.jsonl", &replace(",\"kind\"", ", \"kind\""), "line 1: it is not written as genti");
-    // The order.
+    check("run.json", &|text| text.trim_end().to_owned(), "not in canonical format");
+    check("tasks.jsonl", &replace(",\"kind\"", ", \"kind\""), "line 1: not in canonical format");
+    // The order was changed.
     let reordered = |text: &str| {
         let mut report: Value = serde_json::from_str(text).unwrap();
         report["findings"].as_array_mut().unwrap().swap(0, 2);
         serde_json::to_string_pretty(&report).unwrap() + "\n"
     };
-    check("report.json", &reordered, "`findings` is not in order");
+    check("report.json", &reordered, "`findings` is not sorted");
     let tasks = |text: &str| {
         let mut lines: Vec<_> = text.lines().collect();
         let last = lines.len() - 1;
@@ -123,12 +128,12 @@ fn what_was_edited_is_named_with_its_place() {
         lines.join("\n") + "\n"
     };
     check("tasks.jsonl", &tasks, "tasks.jsonl: line ");
-    // What follows from the rest.
-    let new = "`findings[2].state` is unchanged, and new follows from the rest";
+    // A derived value was changed.
+    let new = "`findings[2].state` is unchanged, but new was expected";
     check("report.json", &replace("\"state\": \"new\"", "\"state\": \"unchanged\""), new);
     check("report.json", &replace("\"code\": \"bad one\"", "\"code\": \"bad two\""), "`findings[0].code`");
     check("report.json", &replace("\"message\": \"one\"", "\"message\": \"won\""), "`findings[0].id`");
-    check("report.json", &replace("\"new\": 1", "\"new\": 0"), "`tools[1].new` is 0, and 1 follows");
+    check("report.json", &replace("\"new\": 1", "\"new\": 0"), "`tools[1].new` is 0, but 1 was expected");
     check(
         "report.json",
         &replace("\"verdict\": \"failed\"", "\"verdict\": \"passed\""),
@@ -138,19 +143,19 @@ fn what_was_edited_is_named_with_its_place() {
     check("run.json", &replace("\"required\": true", "\"required\": false"), "`tools[0].required`");
     check("run.json", &replace("\"task_count\": 1", "\"task_count\": 2"), "`batches[0].steps[0].task_count`");
     let clean = replace("\"status\":\"findings\",\"task_id\"", "\"status\":\"clean\",\"task_id\"");
-    check("tasks.jsonl", &clean, "`exit_status` is 1, and 0 follows");
+    check("tasks.jsonl", &clean, "`exit_status` is 1, but 0 was expected");
     let without_report = |text: &str| text.lines().rev().skip(1).collect::<Vec<_>>().join("\n");
     let before = std::fs::read_to_string(dir.join("tasks.jsonl")).unwrap();
     std::fs::write(dir.join("tasks.jsonl"), without_report(&before)).unwrap();
     judge(&sandbox, &dir, &[], 1);
     std::fs::write(dir.join("tasks.jsonl"), before).unwrap();
-    // And nothing of all that is left.
+    // No artifacts of these checks are left.
     let text = judge(&sandbox, &dir, &[], 1);
-    assert!(!text.contains("is not what the run has left"), "{text}");
+    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
 }
 
 #[test]
-fn a_finding_that_was_taken_out_everywhere_but_in_its_task_is_missed() {
+fn a_finding_removed_everywhere_except_in_its_task_is_noticed() {
     let sandbox = finished();
     sandbox.run(&["check"], 1);
     let dir = kept(&sandbox);
@@ -164,11 +169,11 @@ fn a_finding_that_was_taken_out_everywhere_but_in_its_task_is_missed() {
         std::fs::write(dir.join(name), text).unwrap();
     }
     let text = judge(&sandbox, &dir, &[], 1);
-    assert!(text.contains("report.json: it has no findings of words, and a task has some"), "{text}");
+    assert!(text.contains("report.json: no findings of words, but a task in tasks.jsonl has some"), "{text}");
 }
 
 #[test]
-fn a_run_without_verdict_and_one_that_was_stopped_are_incomplete() {
+fn a_run_without_a_verdict_and_a_stopped_run_are_incomplete() {
     let sandbox = Sandbox::with_tools("[tools.gone]\nrun = ['genti-no-such-tool']\n");
     sandbox.run(&["check"], 3);
     sandbox.write("../ran", "");
@@ -178,25 +183,25 @@ fn a_run_without_verdict_and_one_that_was_stopped_are_incomplete() {
     sandbox.run(&["run"], 143);
     sandbox.write("../ran", "");
     let text = judge(&sandbox, &kept(&sandbox), &[], 3);
-    assert!(!text.contains("is not what the run has left"), "{text}");
+    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
 }
 
 #[test]
-fn runs_of_every_fixture_are_what_follows_from_them() {
+fn the_artifacts_of_every_fixture_are_consistent() {
     for (fixture, code) in [("findings", 1), ("broken", 3), ("tests", 1), ("clean", 0)] {
         let sandbox = Sandbox::of(fixture, "w");
         sandbox.run(&["check"], code);
         sandbox.write("../ran", "");
         let text = judge(&sandbox, &kept(&sandbox), &[], code);
-        assert!(!text.contains("is not what the run has left"), "{fixture}: {text}");
+        assert!(!text.contains("are not those of a run of this checkout"), "{fixture}: {text}");
     }
 }
 
 #[test]
-fn what_is_no_run_is_a_mistake() {
+fn a_directory_without_a_run_is_an_error() {
     let sandbox = finished();
     let text = sandbox.run(&["check", "--artifacts", "nowhere"], 2);
-    assert!(text.contains("there is no finished run in `nowhere`: `run.json` is missing"), "{text}");
+    assert!(text.contains("no finished run in `nowhere`: `run.json` is missing"), "{text}");
     sandbox.run(&["check"], 1);
     let dir = kept(&sandbox);
     let run = std::fs::read_to_string(dir.join("run.json")).unwrap();
@@ -208,18 +213,18 @@ fn what_is_no_run_is_a_mistake() {
 }
 
 #[test]
-fn what_names_this_machine_fails_the_check_that_wrote_it() {
+fn a_path_of_this_machine_fails_the_check_that_wrote_it() {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = ['true']\nversion = ['pwd']\n");
     sandbox.run(&["run"], 0);
     let text = sandbox.run(&["check"], 1);
     let place = sandbox.root().display().to_string();
-    let said = format!("`{place}` holds a path of this machine, `{place}`");
-    assert!(text.contains("would differ elsewhere: run.json, line ") && text.contains(&said), "{text}");
+    let said = format!("`{place}` contains `{place}`, a path of this machine");
+    assert!(text.contains("are specific to this machine: run.json, line ") && text.contains(&said), "{text}");
 }
 
-/// Large files are made in pieces by several threads: they come out as by one, in the order of the plan.
+/// Large files are produced in parts by several threads. The result must be the same as with one, in plan order.
 #[test]
-fn many_tasks_are_written_in_order_by_however_many_threads() {
+fn many_tasks_are_written_in_order_by_any_number_of_threads() {
     let sandbox =
         Sandbox::with_tools("[tools.t]\nrun = ['true', '{files}']\nfiles = ['many/**']\nper = 'file'\n");
     (0..3000).for_each(|at| sandbox.write(&format!("many/{at}"), ""));
@@ -238,22 +243,22 @@ fn many_tasks_are_written_in_order_by_however_many_threads() {
         let units: Vec<_> = written[0].iter().filter_map(units).collect();
         assert!(units.len() == 3000 && units.is_sorted(), "{units:?}");
     }
-    // Each line is as every other JSON of ours.
+    // Each line has the same format as other JSON of genti.
     sandbox.run(&["run"], 0);
     sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 0);
 }
 
-/// The lines of `tasks.jsonl` are not read back for that: their texts are judged before they are written.
+/// The lines of `tasks.jsonl` are checked for paths before they are written.
 #[test]
 #[cfg(unix)]
-fn a_unit_that_names_this_machine_is_told_with_its_line() {
+fn a_unit_with_a_path_of_this_machine_is_reported_with_its_line() {
     let sandbox =
         Sandbox::with_tools("[tools.t]\nrun = ['true', '{files}']\nfiles = ['a */**']\nper = 'file'\n");
     let place = sandbox.root().display().to_string();
     sandbox.write(&format!("a {place}/f"), "");
     sandbox.run(&["run"], 0);
     let text = sandbox.run(&["check"], 1);
-    let said = format!("tasks.jsonl, line 2: `a {place}/f` holds a path of this machine, `{place}`");
+    let said = format!("tasks.jsonl, line 2: `a {place}/f` contains `{place}`, a path of this machine");
     let tasks = std::fs::read_to_string(sandbox.root().join("target/genti/artifacts/tasks.jsonl")).unwrap();
     assert!(tasks.lines().nth(1).unwrap().contains(&format!("a {place}/f")), "{tasks}");
     assert!(text.contains(&said), "{text}");

@@ -1,4 +1,4 @@
-//! Lint levels decide what they are committed for, and nothing else: those of the environment count for nothing, and none keeps
+//! Tests that only committed lint levels affect results: those in the environment are ignored, and none prevents
 //! tests from being built.
 
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, disabled};
 
-/// The package `clean` with a warning of rustc and one of rustdoc, under a configuration that leaves out the other tools.
+/// Creates the package `clean` with a warning of rustc and one of rustdoc, and a configuration without the other
+/// tools.
 fn with_warnings(config: &str) -> Sandbox {
     let sandbox = Sandbox::of("clean", "w");
     let warns = "//! Greets.\n\n/// See [nothing].\npub fn warns() {\n    let unused = 1;\n}\n";
@@ -22,7 +23,7 @@ fn run(sandbox: &Sandbox, args: &[&str], vars: &[(&str, &str)], code: i32) -> St
     sandbox.expect(&command.output().unwrap(), code)
 }
 
-/// Whether each task of `tool` was looked up.
+/// Whether each task of `tool` had a cache hit.
 fn hits(sandbox: &Sandbox, tool: &str) -> Vec<bool> {
     let tasks = sandbox.lines("task");
     let of_tool = tasks.iter().filter(|task| task["tool"] == tool);
@@ -74,7 +75,8 @@ fn an_accepted_warning_passes_where_the_environment_denies_warnings() {
     let deny = [("RUSTFLAGS", "-D warnings"), ("RUSTDOCFLAGS", "-D warnings")];
     run(&sandbox, &["baseline", "init"], &deny, 0);
     let text = run(&sandbox, &["check"], &deny, 0);
-    let expected = "ignoring `-D warnings` from RUSTDOCFLAGS and `-D warnings` from RUSTFLAGS: every new finding fails already";
+    let expected =
+        "ignoring `-D warnings` from RUSTDOCFLAGS and `-D warnings` from RUSTFLAGS: new findings fail anyway";
     assert_eq!(text.matches(expected).count(), 1, "{text}");
     let text = run(&sandbox, &["verify"], &deny, 0);
     assert_eq!(text.matches("ignoring `-D warnings`").count(), 1, "{text}");
@@ -82,7 +84,7 @@ fn an_accepted_warning_passes_where_the_environment_denies_warnings() {
 }
 
 #[test]
-fn other_flags_stay_and_a_variable_without_any_hides_no_configuration() {
+fn other_flags_stay_and_an_empty_variable_does_not_hide_the_configuration() {
     let sandbox = with_warnings(&disabled(&["test", "doctest", "doc"]));
     sandbox.edit("src/lib.rs", "let unused = 1;", "#[cfg(seen)]\n    let unused = 1;");
     sandbox.write(
@@ -98,7 +100,7 @@ fn other_flags_stay_and_a_variable_without_any_hides_no_configuration() {
 }
 
 #[test]
-fn a_denied_lint_keeps_no_test_from_being_built() {
+fn a_denied_lint_does_not_prevent_tests_from_being_built() {
     let codegen = "[tools.codegen]\n";
     for how in ["[lints]", "attribute", "rustflags"] {
         let sandbox = with_warnings(codegen);
@@ -124,7 +126,7 @@ fn a_denied_lint_keeps_no_test_from_being_built() {
     }
 }
 
-/// A wrapper of the user's that notes what it compiles.
+/// Adds a user's wrapper that logs what it compiles.
 fn with_wrapper(sandbox: &Sandbox) -> String {
     let path = sandbox.root().join("wrap");
     std::fs::write(
@@ -142,7 +144,7 @@ fn wrapped(sandbox: &Sandbox) -> usize {
 }
 
 #[test]
-fn a_wrapper_of_the_users_still_sees_each_call_and_nothing_is_built_twice() {
+fn the_wrapper_of_the_user_still_sees_each_call_and_nothing_is_built_twice() {
     let tests = disabled(&["clippy", "doc"]);
     let sandbox = with_warnings(&tests);
     let wrapper = with_wrapper(&sandbox);
@@ -152,7 +154,7 @@ fn a_wrapper_of_the_users_still_sees_each_call_and_nothing_is_built_twice() {
     assert!(first > 0);
     run(&sandbox, &["run"], &var, 0);
     assert_eq!(wrapped(&sandbox), first, "a second run compiles nothing");
-    // Without it, something else is built. It may be configured as well.
+    // Without the wrapper, the build differs. The wrapper may also be configured.
     run(&sandbox, &["run"], &[], 0);
     assert_eq!(wrapped(&sandbox), first);
     sandbox.write(".cargo/config.toml", "[build]\nrustc-workspace-wrapper = \"wrap\"\n");

@@ -1,8 +1,8 @@
-//! `Cargo.lock` before a run: what is out of date is said once, before anything runs.
+//! Tests of `Cargo.lock` before a run: an outdated one is reported once, before anything runs.
 
 use crate::support::Sandbox;
 
-/// The package `clean` with a lock file that `change` makes one of another manifest.
+/// Creates the package `clean` with a lock file changed to fit another manifest.
 fn outdated(change: &str) -> Sandbox {
     let sandbox = Sandbox::of("clean", "w");
     let manifest = std::fs::read_to_string(sandbox.root().join("Cargo.toml")).unwrap();
@@ -43,7 +43,7 @@ fn an_outdated_lock_file_ends_a_locked_command_before_anything_runs() {
             assert!(!sandbox.root().join("target/genti/artifacts").exists(), "nothing has run");
             assert_eq!(std::fs::read(sandbox.root().join("Cargo.lock")).unwrap(), before);
         }
-        // What it says to do helps.
+        // The suggested fix works.
         let mut update = std::process::Command::new(env!("CARGO"));
         sandbox.scrub(&mut update);
         assert!(update.args(["update", "--workspace", "--offline"]).output().unwrap().status.success());
@@ -52,9 +52,9 @@ fn an_outdated_lock_file_ends_a_locked_command_before_anything_runs() {
 }
 
 #[test]
-fn a_lock_file_that_is_known_to_be_up_to_date_is_not_asked_about() {
+fn a_lock_file_known_to_be_up_to_date_is_not_checked_again() {
     let sandbox = Sandbox::with_tools("");
-    // A cargo that says whether it was asked.
+    // This cargo records whether it was called.
     let cargo = sandbox.beside().join("cargo");
     let script = format!(
         "#!/bin/sh\necho \"$1\" >> {}\nexec {} \"$@\"\n",
@@ -78,7 +78,7 @@ fn a_lock_file_that_is_known_to_be_up_to_date_is_not_asked_about() {
 }
 
 #[test]
-fn a_finished_run_is_judged_whatever_the_lock_file_says() {
+fn a_finished_run_is_checked_with_an_outdated_lock_file() {
     let sandbox = Sandbox::with_tools("");
     sandbox.run(&["run"], 0);
     let args = ["check", "--artifacts", "target/genti/artifacts"];

@@ -1,8 +1,9 @@
-//! `genti.lock`: what it holds, and what another version means.
+//! Tests of `genti.lock`: its content, and the effects of another version.
 
 use crate::support::{Sandbox, disabled};
 
-/// A tool that says of its version what its program is, and of its rules what a file says, and which finds `a.txt:1: rule message`.
+/// A tool that takes its version from its program and its rules from a file, and that finds `a.txt:1: rule
+/// message`.
 const TOOL: &str = "[tools.lint]\nrun = ['cat', 'found.sarif']\nparse = 'sarif'\nnamespaces = ['lint']\n\
                     version = ['./version.sh']\nrules = ['cat', 'rules.txt']\n";
 
@@ -28,7 +29,7 @@ fn update(sandbox: &Sandbox) {
     sandbox.write("rules.txt", rules);
 }
 
-/// Lets it find something of this rule on each of so many lines.
+/// Makes the tool report findings with these rules, one per line.
 fn finds(sandbox: &Sandbox, rules: &[&str]) {
     let result = |(line, rule): (usize, &&str)| {
         serde_json::json!({
@@ -50,16 +51,16 @@ fn lock(sandbox: &Sandbox) -> String {
 }
 
 #[test]
-fn what_is_locked_is_what_the_tools_say_and_stays_as_it_is() {
+fn the_lock_file_contains_what_the_tools_report_and_stays_unchanged() {
     let sandbox = sandbox("");
     let text = sandbox.run(&["lock"], 0);
     assert!(text.contains("Locked lint: lint 1.94.0 (abc)") && text.contains("Wrote genti.lock"), "{text}");
     let expected =
         "format = 1\n\n[tools.lint]\nversion = \"lint 1.94.0 (abc)\"\nrules = [\n    \"lint::old_one\",\n]\n";
     let written = lock(&sandbox);
-    assert!(written.starts_with("# The versions of the tools") && written.ends_with(expected), "{written}");
+    assert!(written.starts_with("# Versions of the tools") && written.ends_with(expected), "{written}");
     let text = sandbox.run(&["lock"], 0);
-    assert!(text.contains("genti.lock is as it was"), "{text}");
+    assert!(text.contains("genti.lock is up to date"), "{text}");
     update(&sandbox);
     let text = sandbox.run(&["lock"], 0);
     assert!(text.contains("Locked lint: lint 1.95.0 (def) (was lint 1.94.0 (abc))"), "{text}");
@@ -67,7 +68,7 @@ fn what_is_locked_is_what_the_tools_say_and_stays_as_it_is() {
 }
 
 #[test]
-fn it_lies_beside_the_configuration() {
+fn the_lock_file_is_next_to_the_configuration() {
     let sandbox = sandbox("");
     for (config, expected) in
         [(".config/genti.toml", ".config/genti.lock"), ("ci/other.toml", "ci/genti.lock")]
@@ -79,7 +80,7 @@ fn it_lies_beside_the_configuration() {
 }
 
 #[test]
-fn another_version_is_told_with_what_it_explains() {
+fn another_version_is_reported_with_the_findings_it_explains() {
     let sandbox = sandbox("");
     sandbox.run(&["lock"], 0);
     let silent = |text: &str| !text.contains(" locked");
@@ -89,29 +90,29 @@ fn another_version_is_told_with_what_it_explains() {
         finds(&sandbox, rules);
         for command in ["run", "check"] {
             let text = sandbox.run(&[command], i32::from(!rules.is_empty()));
-            let note = format!("note: lint 1.95.0 here, 1.94.0 locked{expected}\n");
+            let note = format!("note: lint 1.95.0 is installed, but 1.94.0 is locked{expected}\n");
             assert!(text.contains(&note), "{expected}: {text}");
         }
     };
     told(&[], "");
     let (old, new) = ("lint::old_one", "lint::new_one");
-    told(&[old, new, new], ": 2 of the 3 new findings come from lints it did not have");
-    told(&[old, old], ": none of the 2 new findings comes from a lint that it did not have");
-    told(&[new], ": the new finding comes from a lint that it did not have");
-    // It is a notice: it reaches no artifact.
+    told(&[old, new, new], "; 2 of the 3 new findings are from new lints");
+    told(&[old, old], "; none of the 2 new findings are from new lints");
+    told(&[new], "; the new finding is from a new lint");
+    // This is a notice and does not reach any artifact.
     assert!(!String::from_utf8(sandbox.artifact("report.json")).unwrap().contains("locked"));
-    // Without the rules, nothing is made up.
+    // Without the list of rules, nothing is reported.
     sandbox.edit("genti.lock", "rules = [\n    \"lint::old_one\",\n]\n", "");
     told(&[new], "");
 }
 
 #[test]
-fn where_it_must_be_locked_another_version_is_drift() {
+fn another_version_is_drift_if_locking_is_required() {
     let sandbox = sandbox("");
     let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     sandbox.write("genti.toml", &format!("locked = true\n{config}"));
     let text = sandbox.run(&["check"], 5);
-    let none = "the version of lint is not as configured: `lint 1.94.0 (abc)` here (installed), `none` configured (genti.lock)";
+    let none = "the version of lint differs from the configuration: `lint 1.94.0 (abc)` (installed) instead of `none` (genti.lock)";
     assert!(text.contains(none), "{text}");
     sandbox.run(&["lock"], 0);
     sandbox.run(&["check"], 0);
@@ -120,19 +121,19 @@ fn where_it_must_be_locked_another_version_is_drift() {
     sandbox.run(&judge, 0);
     update(&sandbox);
     let text = sandbox.run(&["check"], 5);
-    let other = "`lint 1.95.0 (def)` here (installed), `lint 1.94.0 (abc)` configured (genti.lock)";
+    let other = "`lint 1.95.0 (def)` (installed) instead of `lint 1.94.0 (abc)` (genti.lock)";
     assert!(text.contains(other) && text.contains("with `cargo genti lock`"), "{text}");
-    // Only a gate minds.
+    // Only a gate checks it.
     sandbox.run(&["run"], 0);
     sandbox.run(&["lock"], 0);
     sandbox.run(&["check"], 0);
-    // The finished run was of the version before; what it looked at is not the same by now, either.
+    // The finished run used the previous version, and the files it checked have changed too.
     let text = sandbox.run(&judge, 5);
     assert!(text.contains("the version of lint is `lint 1.94.0 (abc)` in "), "{text}");
 }
 
 #[test]
-fn what_is_missing_is_not_locked_and_keeps_the_rest_from_it_unless_nobody_asked_for_it() {
+fn a_missing_tool_prevents_locking_unless_it_was_only_detected() {
     let gone = "[tools.gone]\nrun = ['genti-no-such-tool']\nversion = ['genti-no-such-tool', '-V']\n";
     let missing = sandbox(gone);
     let text = missing.run(&["lock"], 3);
@@ -144,29 +145,29 @@ fn what_is_missing_is_not_locked_and_keeps_the_rest_from_it_unless_nobody_asked_
     let output = command.env("PATH", path_without_typos()).output().unwrap();
     let text = detected.expect(&output, 0);
     assert!(
-        text.contains("note: typos stays as it was locked, if it was: `typos` is not installed"),
+        text.contains("note: keeping the lock of typos, if there is one: `typos` is not installed"),
         "{text}"
     );
 }
 
-/// Where the tools of these tests are, and cargo.
+/// Returns a PATH with cargo and the tools of these tests.
 fn path_without_typos() -> String {
     let cargo = std::path::Path::new(env!("CARGO")).parent().unwrap().display().to_string();
     format!("{cargo}:/usr/bin:/bin")
 }
 
 #[test]
-fn a_broken_lock_is_a_mistake_with_its_place() {
+fn an_invalid_lock_file_is_an_error_with_its_place() {
     let sandbox = sandbox("");
     sandbox.write("genti.lock", "format = 1\n[tools.lint]\nversion = 1\n");
     let text = sandbox.run(&["run"], 2);
     assert!(text.contains("genti.lock:3:11") && text.contains("expected a string"), "{text}");
     sandbox.write("genti.lock", "format = 9\n");
-    assert!(sandbox.run(&["check"], 2).contains("a newer genti wrote this"));
+    assert!(sandbox.run(&["check"], 2).contains("this version of genti only supports lock format 1"));
 }
 
 #[test]
-fn clippy_and_rustdoc_tell_their_lints() {
+fn clippy_and_rustdoc_report_their_lints() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("genti.toml", &disabled(&["fmt", "test", "doctest"]));
     sandbox.run(&["lock"], 0);
@@ -178,13 +179,13 @@ fn clippy_and_rustdoc_tell_their_lints() {
     assert!(doc.contains("    \"rustdoc::broken_intra_doc_links\",\n") && !doc.contains("unused"), "{doc}");
     assert!(!clippy.contains("rustdoc::"), "{clippy}");
 
-    // An older clippy, that did not have the one that finds something here.
+    // Simulates an older clippy without the lint that has a finding here.
     let lines = text.lines().filter(|line| !line.contains("\"clippy::needless_return\""));
     let older: String =
         lines.map(|line| format!("{}\n", line.replace("\"clippy 0.1.", "\"clippy 0.0."))).collect();
     sandbox.write("genti.lock", &older);
     sandbox.edit("src/lib.rs", "    format!(\"Hello, {name}!\")", "    return format!(\"Hello, {name}!\");");
     let text = sandbox.run(&["run", "--tool", "clippy"], 1);
-    let said = " locked: the new finding comes from a lint that it did not have";
+    let said = " locked; the new finding is from a new lint";
     assert!(text.contains(said), "{text}");
 }

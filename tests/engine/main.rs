@@ -1,4 +1,4 @@
-//! The engine from outside: the binary over small workspaces, judged by its exit codes and artifacts.
+//! End-to-end tests: runs the binary in small workspaces and checks exit codes and artifacts.
 
 // The tools of these workspaces are shell scripts.
 #![cfg(unix)]
@@ -7,6 +7,7 @@
 mod baseline;
 mod build_dirs;
 mod cache;
+mod cancel;
 mod census;
 mod codegen;
 mod contract;

@@ -1,10 +1,10 @@
-//! What real tools say beside their usual findings: line ends, manifests, build scripts, generated and shared files.
+//! Tests of unusual messages of real tools: line endings, manifests, build scripts, generated and shared files.
 
 use serde_json::Value;
 
 use crate::support::{Sandbox, disabled};
 
-/// The findings of the report whose rule begins with `rule`.
+/// Returns the findings of the report whose rule begins with `rule`.
 fn findings(sandbox: &Sandbox, rule: &str) -> Vec<Value> {
     let report = sandbox.json("report.json");
     let is_meant = |finding: &&Value| finding["rule"].as_str().unwrap().starts_with(rule);
@@ -12,7 +12,7 @@ fn findings(sandbox: &Sandbox, rule: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_file_with_wrong_line_ends_hides_no_diff_and_mistakes_in_the_configuration_are_told() {
+fn wrong_line_endings_hide_no_diff_and_errors_in_the_configuration_are_reported() {
     let sandbox = Sandbox::of("clean", "workspace");
     sandbox.write("rustfmt.toml", "newline_style = \"Unix\"\nwrap_comments = true\nno_such_option = 1\n");
     sandbox.write("src/crlf.rs", "//! Text.\r\n\r\npub fn one() {}\r\n");
@@ -39,7 +39,7 @@ fn a_file_with_wrong_line_ends_hides_no_diff_and_mistakes_in_the_configuration_a
     );
     assert_eq!(edits(3)[0]["text"], "pub fn three() {}\n");
 
-    // What is cached says the same, notices included.
+    // The cached result is the same, including notices.
     let cold = sandbox.artifact("report.json");
     assert!(sandbox.run(&["run", "--tool", "fmt"], 1).contains("can't set `wrap_comments = true`"));
     assert_eq!(sandbox.artifact("report.json"), cold);
@@ -56,7 +56,7 @@ fn lints_about_the_manifest_stay_accepted_when_the_first_item_changes() {
     sandbox.run(&["run", "--tool", "clippy"], 1);
     let found = findings(&sandbox, "clippy::cargo_common_metadata");
     let subjects: Vec<_> = found.iter().map(|finding| finding["subject"].as_str().unwrap()).collect();
-    // Once, and not for each of the targets.
+    // It is reported once, not for each target.
     assert_eq!(subjects, ["package clean"; 6]);
     sandbox.run(&["baseline", "init", "--tool", "clippy"], 0);
     let lib = std::fs::read_to_string(sandbox.root().join("src/lib.rs")).unwrap();
@@ -65,7 +65,7 @@ fn lints_about_the_manifest_stay_accepted_when_the_first_item_changes() {
     sandbox.run(&["run", "--tool", "clippy"], 0);
 }
 
-/// A script that generates two files, one of which it says how it was made, and warns.
+/// A build script that generates two files, prints a warning, and states for one file how it was generated.
 const SCRIPT: &str = r###"//! Generates.
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -83,7 +83,7 @@ fn main() {
 "###;
 
 #[test]
-fn generated_code_and_what_its_script_says_is_told_the_same_at_any_place_and_from_the_cache() {
+fn findings_in_generated_code_and_its_script_are_the_same_at_any_path_and_from_the_cache() {
     let sandbox = |place: &str| {
         let sandbox = Sandbox::of("clean", place);
         sandbox.write("genti.toml", &disabled(&["fmt", "test", "doctest"]));
@@ -117,7 +117,7 @@ fn generated_code_and_what_its_script_says_is_told_the_same_at_any_place_and_fro
     assert_eq!(list, "the following are missing:\n- one\n- two");
 
     let cold = here.artifact("report.json");
-    // From the cache; then again by a cargo that replays.
+    // First from the cache, then replayed by cargo.
     here.run(&["run"], 1);
     assert_eq!(here.artifact("report.json"), cold);
     here.run(&["run", "--no-cache"], 1);
@@ -126,7 +126,7 @@ fn generated_code_and_what_its_script_says_is_told_the_same_at_any_place_and_fro
     there.run(&["run", "--parallel", "2"], 1);
     assert_eq!(there.artifact("report.json"), cold);
 
-    // All of it can be accepted, and is gone when it is fixed.
+    // All of these findings can be accepted, and are gone when fixed.
     here.run(&["baseline", "init"], 0);
     here.run(&["run"], 0);
     here.edit("build.rs", "return 1;", "1");
@@ -142,7 +142,7 @@ fn generated_code_and_what_its_script_says_is_told_the_same_at_any_place_and_fro
 }
 
 #[test]
-fn a_file_beside_the_workspace_that_two_packages_share_has_its_findings_once_with_source_and_fix() {
+fn a_file_outside_the_workspace_shared_by_two_packages_has_its_findings_once() {
     let sandbox = Sandbox::of("clean", "repository/workspace");
     sandbox.write("../.git/HEAD", "ref: refs/heads/main\n");
     sandbox.write("../shared/s.rs", "//! Text.\n\n/// One.\npub  fn one() -> u8 {\n    return 1;\n}\n");
@@ -178,7 +178,7 @@ fn a_file_beside_the_workspace_that_two_packages_share_has_its_findings_once_wit
 }
 
 #[test]
-fn the_command_that_is_printed_fixes_what_it_says() {
+fn the_suggested_command_fixes_the_findings() {
     let sandbox = Sandbox::of("clean", "workspace");
     let others = disabled(&["doc", "test", "doctest"]);
     let args = "[tools.clippy]\nargs = ['--all-targets', '--', '-W', 'clippy::str_to_string']\n";
@@ -207,7 +207,7 @@ fn the_command_that_is_printed_fixes_what_it_says() {
 }
 
 #[test]
-fn a_diff_of_a_tool_of_ones_own_is_findings_with_fixes() {
+fn a_diff_of_a_configured_tool_becomes_findings_with_fixes() {
     let sandbox = Sandbox::with_tools(
         "[tools.format]\nrun = ['sh', 'format.sh', '{files}']\nper = 'file'\nfiles = ['**/*.txt']\nparse = 'diff'\n",
     );

@@ -1,10 +1,10 @@
-//! Numbers that may only get better.
+//! Tests of ratcheted numbers, which may only improve.
 
 use serde_json::{Value, json};
 
 use crate::support::Sandbox;
 
-/// A tool that states the numbers in `numbers.txt`.
+/// A tool that reports the numbers in `numbers.txt`.
 const COVERAGE: &str = r#"
 [tools.cov]
 run = ["cat", "numbers.txt"]
@@ -18,7 +18,7 @@ fn stating(text: &str) -> Sandbox {
     sandbox
 }
 
-/// `name value accepted state`, for each number.
+/// Returns `name value accepted state` for each number.
 fn numbers(sandbox: &Sandbox) -> Vec<String> {
     let report = sandbox.json("report.json");
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -31,7 +31,7 @@ fn baseline(sandbox: &Sandbox, ns: &str) -> String {
 }
 
 #[test]
-fn a_number_fails_when_it_is_worse_and_is_stale_when_it_is_better() {
+fn a_worse_number_fails_and_a_better_one_is_stale() {
     let sandbox = stating("line coverage: 81.20%\nfunctions: 70%\n");
     let shown = sandbox.run(&["check"], 1);
     assert_eq!(numbers(&sandbox), ["functions 70 - new", "line coverage 81.20 - new"]);
@@ -45,12 +45,12 @@ fn a_number_fails_when_it_is_worse_and_is_stale_when_it_is_better() {
     let shown = sandbox.run(&["baseline", "list"], 0);
     assert!(shown.contains("line coverage: 81.20 (higher is better)"), "{shown}");
 
-    // Within the tolerance.
+    // The value is within the tolerance.
     sandbox.write("numbers.txt", "line coverage: 81.1%\nfunctions: 70.1%\n");
     sandbox.run(&["check"], 0);
     assert_eq!(numbers(&sandbox), ["functions 70.1 70 unchanged", "line coverage 81.1 81.20 unchanged"]);
 
-    // Worse: new, and an update does not loosen.
+    // A worse value is new, and an update does not loosen the limit.
     sandbox.write("numbers.txt", "line coverage: 79.9%\nfunctions: 70%\n");
     let shown = sandbox.run(&["check"], 1);
     assert!(shown.contains("line coverage: `79.9 %` is worse than the accepted `81.20 %`"), "{shown}");
@@ -67,7 +67,7 @@ fn a_number_fails_when_it_is_worse_and_is_stale_when_it_is_better() {
     assert_eq!(baseline(&sandbox, "cov"), before);
     sandbox.run(&["check"], 1);
 
-    // Better: stale in a gate, and an update tightens.
+    // A better value makes the entry stale in a gate, and an update tightens it.
     sandbox.write("numbers.txt", "line coverage: 90.5%\nfunctions: 70%\n");
     sandbox.run(&["run"], 0);
     let shown = sandbox.run(&["check"], 1);
@@ -77,7 +77,7 @@ fn a_number_fails_when_it_is_worse_and_is_stale_when_it_is_better() {
     assert!(baseline(&sandbox, "cov").contains(r#""code":"90.5""#));
     sandbox.run(&["check"], 0);
 
-    // Whoever means it can loosen it.
+    // It can be loosened on request.
     sandbox.write("numbers.txt", "line coverage: 80%\nfunctions: 70%\n");
     sandbox.run(&["baseline", "accept", "--reason", "less code"], 0);
     assert_eq!(baseline(&sandbox, "cov").matches("line coverage").count(), 1);
@@ -85,7 +85,7 @@ fn a_number_fails_when_it_is_worse_and_is_stale_when_it_is_better() {
 }
 
 #[test]
-fn numbers_are_the_same_warm_and_judged_again() {
+fn numbers_are_the_same_from_the_cache_and_in_a_check_of_a_finished_run() {
     let sandbox = stating("line coverage: 81.20%\n");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.write("numbers.txt", "line coverage: 60%\n");
@@ -95,17 +95,17 @@ fn numbers_are_the_same_warm_and_judged_again() {
     assert_eq!(sandbox.artifact("report.json"), cold);
     let dir = sandbox.keep_artifacts();
     let shown = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
-    assert!(!shown.contains("is not what the run has left"), "{shown}");
+    assert!(!shown.contains("are not those of a run of this checkout"), "{shown}");
 }
 
 #[test]
-fn what_states_no_number_has_no_verdict_and_keeps_its_lines() {
+fn a_tool_without_a_number_has_no_verdict_and_keeps_its_entries() {
     let sandbox = stating("line coverage: 81.20%\n");
     sandbox.run(&["baseline", "init"], 0);
     let before = baseline(&sandbox, "cov");
     sandbox.write("numbers.txt", "nothing\n");
     let shown = sandbox.run(&["check"], 3);
-    assert!(shown.contains("no line of its output states a number"), "{shown}");
+    assert!(shown.contains("no number found in the output"), "{shown}");
     sandbox.run(&["baseline", "update"], 0);
     assert_eq!(baseline(&sandbox, "cov"), before);
 }
@@ -138,7 +138,7 @@ fn an_accepted_number_that_is_stated_no_more_leaves_no_verdict_and_keeps_its_lin
 }
 
 #[test]
-fn the_counts_of_tests_may_be_ratcheted() {
+fn test_counts_can_be_ratcheted() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("genti.toml", "[tools.test]\nratchet = [\"run\", \"ignored\"]\n");
     sandbox.run(&["baseline", "init"], 0);
@@ -154,12 +154,12 @@ fn the_counts_of_tests_may_be_ratcheted() {
     sandbox.edit("tests/greets.rs", "#[ignore = \"slow\"]\n", "");
     sandbox.run(&["check"], 1);
     assert_eq!(numbers(&sandbox), ["tests ignored 0 0 unchanged", "tests run 3 2 better"]);
-    // A part of the packages is nothing to compare with.
+    // A partial run can't be compared.
     sandbox.run(&["run", "--since", "HEAD"], 2);
 }
 
 #[test]
-fn each_tool_has_its_own_lines_and_must_state_what_is_ratcheted() {
+fn each_tool_has_its_own_entries_and_must_report_ratcheted_numbers() {
     let sandbox = Sandbox::of("clean", "w");
     let config =
         "[tools.clippy]\nratchet = [\"packages\", \"targets\"]\n[tools.doc]\nratchet = [\"targets\"]\n";
@@ -170,7 +170,7 @@ fn each_tool_has_its_own_lines_and_must_state_what_is_ratcheted() {
             && baseline(&sandbox, "doc").contains("\"targets\"")
     );
     sandbox.run(&["check"], 0);
-    // One target less: what clippy looks at shrinks, and what rustdoc looks at does not.
+    // With one target less, the numbers of clippy shrink, and those of rustdoc don't.
     std::fs::remove_file(sandbox.root().join("tests/greets.rs")).unwrap();
     let shown = sandbox.run(&["check"], 1);
     assert_eq!(numbers(&sandbox), ["packages 1 1 unchanged", "targets 4 5 new", "targets 1 1 unchanged"]);
@@ -178,11 +178,11 @@ fn each_tool_has_its_own_lines_and_must_state_what_is_ratcheted() {
 
     sandbox.write("genti.toml", "[tools.test]\nratchet = [\"crates\"]\n");
     let shown = sandbox.run(&["check"], 3);
-    assert!(shown.contains("it does not state the number of crates (`ratchet`)"), "{shown}");
+    assert!(shown.contains("it does not report the number of crates (`ratchet`)"), "{shown}");
 }
 
 #[test]
-fn a_merge_conflict_is_settled_with_the_stricter_value() {
+fn a_merge_conflict_is_resolved_with_the_stricter_value() {
     let sandbox = stating("line coverage: 81%\n");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.commit_all();
@@ -197,7 +197,7 @@ fn a_merge_conflict_is_settled_with_the_stricter_value() {
     assert!(!sandbox.git(&["merge", "-q", "other"]), "it is a conflict");
     sandbox.run(&["baseline", "resolve"], 0);
     assert_eq!(baseline(&sandbox, "cov"), with("84.5"));
-    // A merge that kept both lines without a conflict: the stricter one holds.
+    // After a merge that kept both lines without a conflict, the stricter one applies.
     let both = format!("{}{}", with("83"), with("84.5").lines().nth(1).unwrap()) + "\n";
     sandbox.write(file, &both);
     sandbox.write("numbers.txt", "line coverage: 84%\n");
@@ -215,7 +215,7 @@ fn verify_names_a_number_that_varies() {
 }
 
 #[test]
-fn no_artifact_holds_a_float() {
+fn artifacts_contain_no_floats() {
     let sandbox = stating("line coverage: 81.20%\n");
     sandbox.run(&["run"], 1);
     let number = sandbox.json("report.json")["numbers"][0].clone();

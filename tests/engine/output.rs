@@ -1,4 +1,4 @@
-//! What tools print: however much, whatever bytes, and where it is kept.
+//! Tests of the output of tools: any amount, any bytes, and where it is kept.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::Sandbox;
 
-/// The files in which output was kept, with their bytes.
+/// Returns the files with kept output and their bytes.
 fn kept(sandbox: &Sandbox) -> BTreeMap<String, Vec<u8>> {
     let dir = sandbox.root().join("target/genti/output");
     let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
@@ -21,8 +21,8 @@ fn reason(sandbox: &Sandbox, task: usize) -> String {
 }
 
 #[test]
-fn a_flood_is_drained_in_bounded_memory_and_its_ends_are_kept() {
-    // Each step reads how much memory its parent has held so far.
+fn huge_output_is_drained_in_bounded_memory_and_its_ends_are_kept() {
+    // Each step records the peak memory of its parent.
     let resident = |name: &str| format!("grep VmHWM /proc/$PPID/status > ../{name}");
     let flood = "echo begin; head -c 300000000 /dev/zero | tr '\\\\0' x; echo end";
     let config = [("a", resident("before")), ("b", flood.to_owned()), ("c", resident("after"))].map(
@@ -31,8 +31,8 @@ fn a_flood_is_drained_in_bounded_memory_and_its_ends_are_kept() {
     let config = config.join("needs = [\"a\"]\n").replacen("needs = [\"a\"]\n", "", 1) + "needs = [\"b\"]\n";
     let sandbox = Sandbox::with_tools(&config);
     let text = sandbox.run(&["run"], 3);
-    assert!(text.contains("output kept in target/genti/output/b-1-0.stdout\n"), "{text}");
-    assert_eq!(reason(&sandbox, 1), "it printed more than 256 MiB");
+    assert!(text.contains("output saved to target/genti/output/b-1-0.stdout\n"), "{text}");
+    assert_eq!(reason(&sandbox, 1), "output exceeds 256 MiB");
     let resident = |name: &str| -> u64 {
         let text = std::fs::read_to_string(sandbox.beside().join(name)).unwrap();
         text.split_whitespace().nth(1).unwrap().parse().unwrap()
@@ -42,12 +42,12 @@ fn a_flood_is_drained_in_bounded_memory_and_its_ends_are_kept() {
 
     let ends = &kept(&sandbox)["b-1-0.stdout"];
     assert!(ends.starts_with(b"begin\nxxx") && ends.ends_with(b"xxxend\n") && ends.len() < 2 << 20);
-    let mark = "\n[genti: 298885898 bytes are left out here]\n";
+    let mark = "\n[genti: 298885898 bytes omitted]\n";
     assert!(ends.windows(mark.len()).any(|window| window == mark.as_bytes()));
 }
 
 #[test]
-fn what_is_long_and_valid_is_read() {
+fn long_valid_output_is_read() {
     let script =
         "i=0; while test $i -lt 20000; do echo \\\"x.rs:$i: $0$0$0$0$0$0$0$0$0$0\\\"; i=$((i+1)); done";
     let config = format!(
@@ -61,7 +61,7 @@ fn what_is_long_and_valid_is_read() {
 }
 
 #[test]
-fn what_left_no_verdict_is_kept_as_it_was_until_the_next_run() {
+fn output_without_a_verdict_is_kept_unchanged_until_the_next_run() {
     #[track_caller]
     fn check(script: &str, parse: &str, args: &[&str], status: &str, expected: &[(&str, &[u8])]) {
         let config = format!("[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\"]\nparse = \"{parse}\"\n");
@@ -87,21 +87,21 @@ fn what_left_no_verdict_is_kept_as_it_was_until_the_next_run() {
     check(script, "sarif", &[], "unparsable", both);
     check(&format!("{script}; kill -SEGV $$"), "exit-code", &[], "crashed", both);
     check(&format!("{script}; sleep 600 & true"), "exit-code", &[], "leaky", both);
-    // Time enough to print it, on a machine that is slow and busy.
+    // Allow enough time to print it on a slow machine.
     check(&format!("{script}; sleep 600"), "exit-code", &["--per-task-timeout", "5s"], "timed-out", both);
     check(&format!("{script}; sleep 600"), "exit-code", &["--max-duration", "10s"], "not-run", both);
     check("exit 130", "lines", &[], "unparsable", &[]);
 }
 
 #[test]
-fn what_a_finding_explains_is_not_kept() {
+fn output_explained_by_a_finding_is_not_kept() {
     let sandbox = Sandbox::of("broken", "w");
-    // Of what `cargo test --doc` can't build, another tool shows the errors.
+    // Errors of doc tests that don't compile under `cargo test --doc` are reported by another tool.
     let text = sandbox.run(&["run", "--skip-tool", "doctest"], 3);
-    assert!(kept(&sandbox).is_empty() && !text.contains("output kept"), "{text}");
+    assert!(kept(&sandbox).is_empty() && !text.contains("output saved"), "{text}");
 }
 
-/// A tool that is loud over the file `loud` and finds something in each of the others.
+/// Creates a tool that prints too much for the file `loud` and has a finding in each of the others.
 fn loud_over_one_file(bytes: u64) -> Sandbox {
     let script = format!(
         "for f in \\\"$@\\\"; do case $f in */loud) head -c {bytes} /dev/zero | tr '\\\\0' x;; *) echo $f:1: seen;; esac; done"
@@ -115,32 +115,32 @@ fn loud_over_one_file(bytes: u64) -> Sandbox {
     sandbox
 }
 
-/// The units without a verdict, each with the reason.
+/// Returns the units without a verdict, each with the reason.
 fn incomplete(report: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let entries = report["tools"][0]["incomplete"].as_array().unwrap().iter();
     entries.map(|entry| (text(&entry["unit"]), text(&entry["reason"]))).collect()
 }
 
-const NO_ROOM: &str = "it printed more than 1 MiB, which could not be put on disk: ";
+const NO_ROOM: &str = "output exceeds 1 MiB and could not be written to disk: ";
 
 #[test]
-fn without_a_target_directory_what_is_too_long_for_memory_has_no_verdict_and_the_rest_has() {
+fn without_a_target_directory_only_output_too_long_for_memory_has_no_verdict() {
     let sandbox = loud_over_one_file(4 << 20);
     std::fs::write(sandbox.root().join("target"), "a file in the way").unwrap();
     let output = sandbox.command(&["run"]).output().unwrap();
     sandbox.expect(&output, 4);
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let expected = format!("{NO_ROOM}the target directory can't be written");
+    let expected = format!("{NO_ROOM}the target directory is not writable");
     assert_eq!(incomplete(&report), [("many/loud".to_owned(), expected)]);
     assert_eq!(report["findings"].as_array().unwrap().len(), 2);
 }
 
 #[test]
-fn a_disk_without_room_is_no_verdict_and_the_ends_are_kept() {
+fn with_a_full_disk_there_is_no_verdict_and_the_ends_are_kept() {
     let sandbox = loud_over_one_file(20 << 20);
     let mut command = Command::new("sh");
-    // In blocks of 512 or 1024 bytes: more than is kept, less than is printed.
+    // In blocks of 512 or 1024 bytes. This is more than is kept and less than is printed.
     let genti = "ulimit -f 8192; exec \"$0\" genti run";
     command.args(["-c", genti, env!("CARGO_BIN_EXE_cargo-genti")]);
     sandbox.scrub(&mut command);
@@ -148,12 +148,12 @@ fn a_disk_without_room_is_no_verdict_and_the_ends_are_kept() {
     let report = sandbox.json("report.json");
     let expected = format!("{NO_ROOM}File too large (os error 27)");
     assert_eq!(incomplete(&report), [("many/loud".to_owned(), expected)]);
-    // The first process was that of all files, then each had its own.
+    // The first process covered all files, then each one had its own.
     assert_eq!(kept(&sandbox).into_keys().collect::<Vec<_>>(), ["t-0-0-3.stdout"]);
 }
 
 #[test]
-fn at_any_limit_of_open_files_there_is_the_whole_verdict_or_none() {
+fn any_limit_of_open_files_leads_to_a_complete_verdict_or_none() {
     let long = "head -c 3000000 /dev/zero | tr '\\\\0' '\\\\n'";
     let config =
         format!("[tools.t]\nrun = [\"sh\", \"-c\", \"echo bad; {long}; {long} >&2\"]\nparse = \"lines\"\n");

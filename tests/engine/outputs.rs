@@ -1,8 +1,10 @@
-//! A test and the programs that it runs belong to one build: whatever else builds, before it or beside it.
+//! Tests that a test and the programs it runs belong to the same build, whatever else builds before it or at the
+//! same time.
 
 use crate::support::{Sandbox, disabled};
 
-/// A package with a program that says how it was built, and a test that runs it after `wait`. `config` adds tools.
+/// Creates a package with a program that prints how it was built, and a test that runs it after `wait`. `config`
+/// adds tools.
 fn package(wait: &str, config: &str) -> Sandbox {
     let sandbox = Sandbox::of("clean", "w");
     let manifest = std::fs::read_to_string(sandbox.root().join("Cargo.toml")).unwrap();
@@ -27,13 +29,13 @@ fn package(wait: &str, config: &str) -> Sandbox {
 
 const SLOW: &str = "std::thread::sleep(std::time::Duration::from_millis(400));";
 
-/// A tool that builds the same program otherwise.
+/// Configures a tool that builds the same program differently.
 fn fast(rest: &str) -> String {
     format!("[tools.fast]\nrun = ['cargo', 'build', '--features', 'fast']\ncache = false\n{rest}\n")
 }
 
 #[test]
-fn another_build_replaces_no_program_that_a_test_runs() {
+fn another_build_does_not_replace_a_program_that_a_test_runs() {
     let ways = [("1", "one"), ("2", "one"), ("4", "lanes"), ("2", "shared")];
     for rest in ["inherit-env = true\nlane = 'build'", "inherit-env = true", "lane = 'build'"] {
         let sandbox = package(SLOW, &fast(rest));
@@ -46,7 +48,7 @@ fn another_build_replaces_no_program_that_a_test_runs() {
 }
 
 #[test]
-fn verify_finds_that_no_order_and_no_parallelism_matters() {
+fn verify_passes_for_every_order_and_parallelism() {
     let sandbox = package(SLOW, &fast("inherit-env = true\nlane = 'build'"));
     sandbox.run(&["verify", "--runs", "4"], 0);
 }
@@ -69,7 +71,7 @@ const WAITS: &str = "std::fs::write(\"../started\", \"\").unwrap();\n    \
                      while !std::path::Path::new(\"../replaced\").exists() {\n        \
                      std::thread::sleep(std::time::Duration::from_millis(10));\n    }";
 
-/// A build that genti knows nothing of, into the directory of the tests.
+/// A build not known to genti, in the directory of the tests.
 fn stranger(then: &str) -> String {
     format!(
         "[tools.stranger]\nrun = ['sh', '-c', 'until test -e ../started; do sleep 0.01; done; \
@@ -78,7 +80,7 @@ fn stranger(then: &str) -> String {
 }
 
 #[test]
-fn what_a_stranger_replaces_while_a_test_runs_is_built_again_and_the_test_run_again() {
+fn a_program_replaced_during_a_test_is_rebuilt_and_the_test_runs_again() {
     let sandbox = package(WAITS, &stranger("touch ../replaced"));
     sandbox.run(&["run", "--parallel", "2", "--build-dir", "one"], 0);
     let tasks = sandbox.lines("task");
@@ -87,7 +89,7 @@ fn what_a_stranger_replaces_while_a_test_runs_is_built_again_and_the_test_run_ag
 }
 
 #[test]
-fn a_test_whose_program_is_replaced_again_and_again_has_no_verdict() {
+fn a_test_whose_program_keeps_being_replaced_has_no_verdict() {
     let sandbox = package("std::fs::write(\"../started\", \"\").unwrap();", "");
     let own = "let own = std::path::Path::new(env!(\"CARGO_BIN_EXE_clean\")); let copy = std::fs::read(own).unwrap(); \
                std::fs::remove_file(own).unwrap(); std::fs::write(own, copy).unwrap();";

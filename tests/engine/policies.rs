@@ -1,4 +1,4 @@
-//! Every order and every batch policy, as `plan` shows them and as a run follows them.
+//! Tests of every order and batch policy, as shown by `plan` and followed by a run.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::support::{Sandbox, disabled};
 const ORDERS: [&str; 4] = ["deterministic", "topo", "required-first", "risk-first"];
 const BATCHES: [&str; 5] = ["auto", "1", "7", "by-tool", "by-path"];
 
-/// A tool for each text file, an optional one, and one of each package, over members that need one another.
+/// A tool per text file, an optional one, and one per package, over members that depend on each other.
 const TOOLS: &str = r#"
 [tools.fmt]
 max-bytes = 100
@@ -42,7 +42,7 @@ fn plan(sandbox: &Sandbox, args: &[&str]) -> Vec<u8> {
     output.stdout
 }
 
-/// The ids of all tasks in the order of the plan.
+/// Returns the ids of all tasks in plan order.
 fn tasks(plan: &Value) -> Vec<String> {
     let list = |value: &Value, key: &str| value[key].as_array().unwrap().clone();
     let steps = list(plan, "batches").into_iter().flat_map(|batch| list(&batch, "steps"));
@@ -80,7 +80,7 @@ fn every_policy_plans_the_same_in_every_clone() {
     assert!(by_one >= 3, "only {by_one} of the orders differ one by one");
 }
 
-/// The batches of a plan, a line each: its class, and the units of each step.
+/// Returns the batches of a plan, one per line: the class, and the units of each step.
 fn outline(plan: &Value) -> String {
     let list = |value: &Value, key: &str| value[key].as_array().unwrap().clone();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -96,9 +96,9 @@ fn outline(plan: &Value) -> String {
 }
 
 #[test]
-fn every_policy_cuts_and_ranks_as_the_committed_golden_says() {
+fn every_policy_splits_and_ranks_as_in_the_committed_golden() {
     let sandbox = sandbox("w", 0..9);
-    // Something to be risky about.
+    // A changed file, which has a risk.
     sandbox.run(&["baseline", "init"], 0);
     let mut found = String::new();
     for order in ORDERS {
@@ -131,7 +131,7 @@ fn every_policy_reports_the_same() {
 }
 
 #[test]
-fn a_seed_is_reproducible_and_changes_the_order_alone() {
+fn a_seed_is_reproducible_and_changes_only_the_order() {
     let sandbox = sandbox("w", 0..9);
     let seeded = |seed: &str| plan(&sandbox, &["--seed", seed, "--batch", "1"]);
     assert_eq!(seeded("1"), seeded("1"));
@@ -150,7 +150,7 @@ fn a_random_seed_is_printed_and_recorded() {
     assert!(seed > 0 && text.contains(&format!("--seed {seed}")), "{text}");
 }
 
-/// What started, by rank, at one process at a time.
+/// Returns the ranks of the steps in the order of their starts, with one process at a time.
 fn started(sandbox: &Sandbox) -> Vec<u64> {
     let mut batches: Vec<_> = sandbox
         .lines("batch")
@@ -172,7 +172,7 @@ fn one_process_at_a_time_follows_the_ranks() {
 }
 
 #[test]
-fn what_was_touched_comes_first_under_risk() {
+fn changed_files_come_first_under_risk() {
     let sandbox = sandbox("w", 0..9);
     sandbox.commit_all();
     let first = |args: &[&str]| {

@@ -1,7 +1,9 @@
-//! Processes under test: started in the background, watched while they run, and waited for with all they have started.
+//! Processes under test: starts them in the background, watches them, and waits for them and all their
+//! descendants.
 //!
-//! Each inherits the write end of a pipe and passes it on, whatever it starts and wherever that hides. The pipe is
-//! closed when the last of them has ended, so nothing here depends on time or on other processes of the machine.
+//! Each process inherits the writing end of a pipe and passes it on to everything it starts, in whatever group or
+//! session. The pipe is closed when the last of them has exited, so nothing here depends on time or on other
+//! processes of the machine.
 
 use std::io::{PipeReader, PipeWriter, Read};
 use std::os::unix::process::CommandExt;
@@ -13,10 +15,10 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal};
 
-/// Turns a hang into a failure. Nothing waits for this long otherwise, not even on a slow machine under load.
+/// Turns a hang into a failure. Far longer than any wait on a slow machine under load.
 pub(crate) const HANGS: Duration = Duration::from_secs(540);
 
-/// A process, and everything that it starts.
+/// A process and all its descendants.
 pub(crate) struct Running {
     child: Child,
     alive: PipeReader,
@@ -25,7 +27,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts `command` in a process group of its own, with its output captured and nothing to read.
+    /// Starts `command` in a process group of its own, with its output captured and without input.
     #[track_caller]
     pub(crate) fn start(command: &Command) -> Self {
         let (alive, theirs) = std::io::pipe().unwrap();
@@ -39,21 +41,26 @@ impl Running {
         self.child.id()
     }
 
-    /// Whether it has printed `text` to its standard error by now.
+    /// Whether it has printed `text` to its standard error yet.
     pub(crate) fn says(&self, text: &str) -> bool {
         String::from_utf8_lossy(&self.stderr.bytes()).contains(text)
+    }
+
+    /// Whether it has printed `text` to its standard output yet.
+    pub(crate) fn tells(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.stdout.bytes()).contains(text)
     }
 
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Sends `signal`, such as `INT`. A process that has ended already is no failure.
+    /// Sends `signal`, such as `INT`. If the process has already exited, that is not a failure.
     pub(crate) fn send(&self, signal: &str) {
         kill(signal, &self.id().to_string());
     }
 
-    /// Waits for its end and for that of everything it has started.
+    /// Waits until it and all its descendants have exited.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Output {
         let since = Instant::now();
@@ -70,15 +77,15 @@ impl Running {
         Output { status, stdout: self.stdout.end(), stderr: self.stderr.end() }
     }
 
-    /// Waits a moment for nobody to hold the pipe any more.
+    /// Waits a moment until no process holds the pipe.
     fn is_alone(&mut self) -> bool {
         let mut watched = [PollFd::new(&self.alive, PollFlags::IN)];
         let moment = Timespec { tv_sec: 1, tv_nsec: 0 };
-        // Nobody writes to it: if there is something to read, it is the end.
+        // Nobody writes to it, so it only becomes readable at its end.
         poll(&mut watched, Some(&moment)).is_ok_and(|ready| ready > 0)
     }
 
-    /// Kills whoever still holds the pipe, as far as the system tells who that is.
+    /// Kills the processes that still hold the pipe, as far as they can be determined.
     fn end_all(&self) -> Vec<String> {
         let pipe = rustix::fs::fstat(&self.alive).unwrap().st_ino;
         let link = format!("pipe:[{pipe}]");
@@ -101,13 +108,13 @@ impl Running {
     }
 }
 
-/// Runs `command` to its end and to that of everything it starts.
+/// Runs `command` until it and all its descendants have exited.
 #[track_caller]
 pub(crate) fn output(command: &Command) -> Output {
     Running::start(command).finish()
 }
 
-/// `command` under a shell that gives it the end of a pipe as descriptor 9, which is inherited by what it starts.
+/// Runs `command` in a shell that passes the end of a pipe as descriptor 9 to its descendants.
 fn holding(command: &Command, pipe: PipeWriter) -> Command {
     heed_signals();
     let mut holding = under(&["sh", "-c", "exec \"$@\" 9>&0 < /dev/null", "sh"], command);
@@ -115,7 +122,7 @@ fn holding(command: &Command, pipe: PipeWriter) -> Command {
     holding
 }
 
-/// `command` as started by `prefix`: a shell, strace, prlimit, nsenter.
+/// Wraps `command` with `prefix`: a shell, strace, prlimit or nsenter.
 pub(crate) fn under(prefix: &[&str], command: &Command) -> Command {
     let mut under = Command::new(prefix[0]);
     under.args(&prefix[1..]).arg(command.get_program()).args(command.get_args());
@@ -131,23 +138,24 @@ pub(crate) fn under(prefix: &[&str], command: &Command) -> Command {
     under
 }
 
-/// Sends `signal` to `pid`, or to the group if it begins with `-`. Nobody there is no failure.
+/// Sends `signal` to `pid`, or to a group if it begins with `-`. If there is no such process, that is not a
+/// failure.
 pub(crate) fn kill(signal: &str, pid: &str) {
     Command::new("kill").args(["-s", signal, "--", pid]).stderr(Stdio::null()).status().unwrap();
 }
 
-/// Waits until `is_so` says yes.
+/// Waits until `is_so` returns true.
 #[track_caller]
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut is_done: impl FnMut() -> bool) {
     let since = Instant::now();
-    while !is_so() {
+    while !is_done() {
         assert!(since.elapsed() < HANGS, "still waiting for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// Makes children react to the signals that tests send them. A suite in the background of a shell, or under `nohup`, is
-/// started with some of them ignored, and children would inherit that; a handler they don't inherit.
+/// Makes children react to the signals that tests send. If the tests run in the background of a shell or under
+/// `nohup`, some signals are ignored, and children would inherit that. They don't inherit handlers.
 pub(crate) fn heed_signals() {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     static ONCE: std::sync::Once = std::sync::Once::new();
@@ -163,7 +171,7 @@ pub(crate) fn heed_signals() {
     });
 }
 
-/// What a stream has printed, read as it comes.
+/// Output of a stream, read while it arrives.
 struct Captured {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: JoinHandle<()>,
@@ -186,7 +194,7 @@ impl Captured {
         self.bytes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// All of it. Whoever could print has ended.
+    /// Returns the complete output. All writers must have exited.
     fn end(self) -> Vec<u8> {
         self.reader.join().unwrap();
         std::mem::take(&mut self.bytes.lock().unwrap())

@@ -1,19 +1,19 @@
-//! Tokens, time caps, signals, and what is left behind: nothing.
+//! Tests of tokens, time limits and signals, and that no process is left behind.
 
 use std::process::Command;
 
 use crate::support::Sandbox;
 use crate::support::process::{Running, output, wait_until};
 
-/// A script that marks in a file beside the workspace when it starts and when it ends. It goes on when so many have
-/// started, and leaves time for one too many.
+/// Returns a script that records its start and its end in a file next to the workspace. It continues when
+/// `at_once` processes have started, and allows time for one too many to start.
 fn mark(at_once: usize) -> String {
     format!(
         "echo + >> ../log; until test $(grep -c + ../log) -ge {at_once}; do sleep 0.02; done; sleep 0.1; echo - >> ../log"
     )
 }
 
-/// A tool that does [`mark`] for each of so many files.
+/// Configures a tool that runs [`mark`] for each file.
 fn counted(files: usize, at_once: usize) -> Sandbox {
     let script = mark(at_once);
     let sandbox = Sandbox::with_tools(&format!(
@@ -25,7 +25,7 @@ fn counted(files: usize, at_once: usize) -> Sandbox {
     sandbox
 }
 
-/// How many ran, and how many at once at the most.
+/// Returns the number of processes that ran, and the maximum number at the same time.
 fn most_at_once(sandbox: &Sandbox) -> (usize, i32) {
     let log = std::fs::read_to_string(sandbox.beside().join("log")).unwrap();
     let (mut now, mut most) = (0, 0);
@@ -37,7 +37,7 @@ fn most_at_once(sandbox: &Sandbox) -> (usize, i32) {
 }
 
 #[test]
-fn no_more_processes_run_at_once_than_asked_for() {
+fn no_more_processes_run_at_once_than_allowed() {
     for parallel in [1, 3] {
         let sandbox = counted(9, parallel);
         sandbox.run_alone(&["run", "--parallel", &parallel.to_string()], 0);
@@ -46,12 +46,12 @@ fn no_more_processes_run_at_once_than_asked_for() {
 }
 
 #[test]
-fn an_inherited_pool_is_shared_and_never_topped_up() {
+fn an_inherited_pool_is_shared_and_never_refilled() {
     let make = Command::new("make").arg("--version").output();
     assert!(make.is_ok_and(|make| make.status.success()), "this test needs GNU make (apt install make)");
     let sandbox = counted(9, 2);
     let genti = env!("CARGO_BIN_EXE_cargo-genti");
-    // Beside us, a job of make's own takes one of the two slots until one of ours has started, and for a while.
+    // A job of make takes one of the two slots until one of our processes has started, and for a while after.
     let other = mark(2).replace('$', "$$");
     let makefile = format!("all: run other\nrun:\n\t+@{genti} genti run --parallel 8\nother:\n\t@{other}\n");
     sandbox.write("Makefile", &makefile);
@@ -64,10 +64,10 @@ fn an_inherited_pool_is_shared_and_never_topped_up() {
 }
 
 #[test]
-fn our_own_slot_is_used_while_the_pool_has_nothing_to_give() {
+fn our_own_slot_is_used_while_the_pool_is_empty() {
     let sandbox = counted(4, 1);
     let genti = env!("CARGO_BIN_EXE_cargo-genti");
-    // The other job holds the only token until we are done: we have our implicit slot alone.
+    // The other job holds the only token until the run is done, which leaves our implicit slot.
     let makefile = format!(
         "all: run other\nrun:\n\t+@{genti} genti run; touch ../done\n\
          other:\n\t@until test -e ../done; do sleep 0.1; done\n"
@@ -81,7 +81,7 @@ fn our_own_slot_is_used_while_the_pool_has_nothing_to_give() {
 }
 
 #[test]
-fn a_broken_jobserver_is_told_and_does_not_stop_the_run() {
+fn a_broken_jobserver_is_reported_and_does_not_stop_the_run() {
     let sandbox = counted(3, 1);
     let flags = " -j --jobserver-auth=97,98";
     let output =
@@ -91,7 +91,7 @@ fn a_broken_jobserver_is_told_and_does_not_stop_the_run() {
 }
 
 #[test]
-fn clients_get_the_pool_and_others_do_not() {
+fn only_clients_get_the_pool() {
     let show = "env | grep MAKEFLAGS > ../NAME; true";
     let config = ["client", "other"].map(|name| {
         let jobserver = name == "client";
@@ -108,8 +108,8 @@ fn clients_get_the_pool_and_others_do_not() {
 }
 
 #[test]
-fn a_task_that_takes_too_long_is_told_from_the_others_of_its_step() {
-    // One process over all files, that hangs if the file `slow` is among them.
+fn a_task_that_times_out_is_distinguished_from_the_others_of_its_step() {
+    // One process covers all files, and hangs if the file `slow` is among them.
     let script =
         "for f in \\\"$@\\\"; do case $f in */slow) sleep 600;; *) echo $f:1: seen;; esac; done; exit 1";
     let config = format!(
@@ -120,14 +120,14 @@ fn a_task_that_takes_too_long_is_told_from_the_others_of_its_step() {
     for name in ["a", "slow", "z"] {
         sandbox.write(&format!("many/{name}"), "");
     }
-    // Time enough for the others on a machine that is slow and busy.
+    // Allow enough time for the others on a slow machine.
     sandbox.run_alone(&["run", "--per-task-timeout", "5s"], 3);
     let statuses: Vec<_> = sandbox.lines("task").iter().map(|line| line["status"].clone()).collect();
     assert_eq!(statuses, ["findings", "timed-out", "findings"]);
 }
 
 #[test]
-fn what_is_not_run_within_the_time_of_the_whole_is_told() {
+fn tasks_not_run_within_the_time_limit_of_the_run_are_reported() {
     let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"exec sleep 600\", \"{file}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n";
     let sandbox = Sandbox::with_tools(config);
     for name in ["a", "b", "c"] {
@@ -137,14 +137,14 @@ fn what_is_not_run_within_the_time_of_the_whole_is_told() {
     for line in sandbox.lines("task") {
         assert_eq!(
             (line["status"].as_str(), line["reason"].as_str()),
-            (Some("not-run"), Some("the run reached its --max-duration"))
+            (Some("not-run"), Some("the run reached --max-duration"))
         );
     }
     assert_eq!(sandbox.json("run.json")["end"]["status"], "incomplete");
 }
 
 #[test]
-fn after_the_first_failure_of_a_required_tool_nothing_starts_under_fail_fast() {
+fn under_fail_fast_nothing_starts_after_a_required_tool_fails() {
     let config = |required: bool| {
         format!(
             "[tools.t]\nrun = [\"sh\", \"-c\", \"echo $0 >> ../log; test $0 != many/b\", \"{{file}}\"]\n\
@@ -162,8 +162,8 @@ fn after_the_first_failure_of_a_required_tool_nothing_starts_under_fail_fast() {
         check(&sandbox, &[command], 1, ["clean", "findings", "clean"]);
         check(&sandbox, &[command, "--fail-fast"], 3, ["clean", "findings", "not-run"]);
         let reason = sandbox.lines("task")[2]["reason"].clone();
-        assert_eq!(reason, "a required tool had failed before, under --fail-fast");
-        // What is accepted is no failure.
+        assert_eq!(reason, "not run because a required tool failed (--fail-fast)");
+        // An accepted finding is not a failure.
         sandbox.run(&["baseline", "init"], 0);
         check(&sandbox, &[command, "--fail-fast"], 0, ["clean", "findings", "clean"]);
     }
@@ -187,7 +187,7 @@ fn an_interrupt_ends_the_run_with_its_artifacts_written() {
 }
 
 #[test]
-fn a_second_interrupt_kills_what_does_not_heed_the_first() {
+fn a_second_interrupt_kills_processes_that_ignore_the_first() {
     let script = "trap 'echo + > ../heard' INT; echo + > ../ready; while :; do sleep 0.05; done";
     let sandbox = Sandbox::with_tools(&format!("[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\"]\n"));
     let run = sandbox.start(&["run"]);
@@ -200,7 +200,7 @@ fn a_second_interrupt_kills_what_does_not_heed_the_first() {
 }
 
 #[test]
-fn ctrl_z_stops_the_children_too_and_all_go_on_after_it() {
+fn ctrl_z_suspends_the_children_too_and_all_continue_afterwards() {
     let script = "echo $$ > ../new; mv ../new ../pid; until test -e ../go; do :; done";
     let sandbox = Sandbox::with_tools(&format!("[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\"]\n"));
     let run = sandbox.start(&["run"]);
@@ -218,7 +218,7 @@ fn ctrl_z_stops_the_children_too_and_all_go_on_after_it() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_a_tool_starts_outside_of_its_group_ends_with_the_run() {
+fn processes_outside_of_the_group_of_a_tool_end_with_the_run() {
     let sandbox =
         Sandbox::with_tools(&format!("[tools.t]\nrun = [\"sh\", \"-c\", \"{}\"]\n", daemon("sleep 600 &")));
     sandbox.run_alone(&["run"], 0);
@@ -226,7 +226,7 @@ fn what_a_tool_starts_outside_of_its_group_ends_with_the_run() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_server_that_a_tool_leaves_behind_lives_while_others_may_use_it() {
+fn a_server_left_behind_by_a_tool_lives_while_others_may_use_it() {
     let sandbox = Sandbox::with_tools(&format!(
         "[tools.first]\nrun = [\"sh\", \"-c\", \"{}\"]\n\
          [tools.user]\nrun = [\"sh\", \"-c\", \"until test -e ../looked; do sleep 0.05; done\"]\n\
@@ -237,8 +237,8 @@ fn a_server_that_a_tool_leaves_behind_lives_while_others_may_use_it() {
     sandbox.run_alone(&["run", "--parallel", "3"], 0);
 }
 
-/// A script that leaves a process behind, without a parent, in a session of its own and with no pipe of ours. It
-/// does `what` first, writes its number to `../pid` and sleeps.
+/// Returns a script that leaves a process behind, without a parent, in its own session and without our pipes. The
+/// process runs `what`, writes its id to `../pid` and sleeps.
 #[cfg(target_os = "linux")]
 fn daemon(what: &str) -> String {
     let daemon = format!("{what} echo $$ > ../new; mv ../new ../pid; exec sleep 600");
@@ -247,7 +247,7 @@ fn daemon(what: &str) -> String {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn orphans_that_die_are_reaped_while_the_run_goes_on() {
+fn dead_orphans_are_reaped_during_the_run() {
     let script = "(sleep 0.1 & echo $! > ../pid); while kill -0 $(cat ../pid); do sleep 0.1; done";
     let sandbox = Sandbox::with_tools(&format!("[tools.t]\nrun = [\"sh\", \"-c\", \"{script}\"]\n"));
     sandbox.run_alone(&["run"], 0);
@@ -255,7 +255,7 @@ fn orphans_that_die_are_reaped_while_the_run_goes_on() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn children_are_waited_for_even_if_their_ends_were_to_be_ignored() {
+fn children_are_reaped_even_if_sigchld_is_ignored() {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"sh\", \"-c\", \"exit 3\"]\n");
     let mut command = Command::new("env");
     command.args(["--ignore-signal=CHLD", env!("CARGO_BIN_EXE_cargo-genti"), "genti", "run"]);
@@ -267,18 +267,18 @@ fn children_are_waited_for_even_if_their_ends_were_to_be_ignored() {
 fn a_crash_is_no_verdict() {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"sh\", \"-c\", \"kill -SEGV $$\"]\n");
     let text = sandbox.run(&["run"], 3);
-    assert!(text.contains("died by SIGSEGV"), "{text}");
+    assert!(text.contains("killed by SIGSEGV"), "{text}");
     assert_eq!(sandbox.lines("task")[0]["status"], "crashed");
 }
 
 #[test]
-fn runs_in_one_workspace_wait_for_one_another() {
+fn runs_in_the_same_workspace_wait_for_each_other() {
     let sandbox = counted(4, 1);
     let held = "until test -e ../go; do sleep 0.05; done; echo +";
     sandbox.edit("genti.toml", "echo +", held);
     let start = || sandbox.start(&["run", "--parallel", "1", "--no-cache"]);
     let runs = [start(), start(), start(), start()];
-    // One of them holds the others up until its tools may go on.
+    // One run blocks the others until its tools may continue.
     let waiting = |runs: &[Running]| runs.iter().filter(|run| run.says("waiting for another run")).count();
     wait_until("three runs that wait", || waiting(&runs) == 3);
     std::fs::write(sandbox.beside().join("go"), "").unwrap();
@@ -289,7 +289,7 @@ fn runs_in_one_workspace_wait_for_one_another() {
 }
 
 #[test]
-fn a_target_directory_of_somebody_elses_making_is_refused() {
+fn a_target_directory_that_genti_did_not_create_is_refused() {
     let sandbox = counted(1, 1);
     let elsewhere = sandbox.beside().join("elsewhere");
     std::fs::create_dir_all(sandbox.root().join("target")).unwrap();
@@ -301,7 +301,7 @@ fn a_target_directory_of_somebody_elses_making_is_refused() {
 }
 
 #[test]
-fn artifacts_that_can_not_be_written_are_printed() {
+fn artifacts_that_cannot_be_written_are_printed() {
     let sandbox = counted(1, 1);
     std::fs::write(sandbox.root().join("target"), "a file in the way").unwrap();
     let output = sandbox.command(&["run"]).output().unwrap();
@@ -310,12 +310,12 @@ fn artifacts_that_can_not_be_written_are_printed() {
     assert_eq!(report["gate"]["status"], "passed");
 }
 
-/// Waits for a file beside the workspace that a tool makes.
+/// Waits for a file next to the workspace that a tool creates.
 fn wait_for(sandbox: &Sandbox, name: &str) {
     wait_until(name, || sandbox.beside().join(name).exists());
 }
 
-/// What the process does, in the letters of `ps`.
+/// Returns the state of a process, in the letters of `ps`.
 fn state_of(pid: u32) -> String {
     let output = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()

@@ -1,4 +1,5 @@
-//! A program is more than its file: what it loads counts, and what can't be established is not cached.
+//! Tests of program identity: everything a program loads counts, and results of programs with an unknown identity
+//! are not cached.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -12,7 +13,7 @@ fn program(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Runs with this exit code, and says whether `t` ran and which version is recorded.
+/// Runs with this exit code. Returns whether `t` ran and which version is recorded.
 fn run(sandbox: &Sandbox, code: i32) -> (bool, Option<String>) {
     sandbox.run(&["run"], code);
     let is_miss =
@@ -24,7 +25,7 @@ fn run(sandbox: &Sandbox, code: i32) -> (bool, Option<String>) {
     (is_miss, version)
 }
 
-/// A script `spell` as pip makes it, whose package is at version 2.1.0 and finds nothing. Its Python is a shell.
+/// Creates a script `spell` as pip does, whose package has version 2.1.0 and no findings. Its Python is a shell.
 fn with_spell(config: &str) -> Sandbox {
     let sandbox = Sandbox::with_tools(&format!(
         "[tools.t]\nrun = [\"../venv/bin/spell\", \"{{files}}\"]\nversion = [\"../venv/bin/spell\", \"--version\"]\nper = \"file\"\n\
@@ -42,7 +43,7 @@ fn with_spell(config: &str) -> Sandbox {
     sandbox
 }
 
-/// Puts another version of the package in the place of the one that is there.
+/// Replaces the package with another version.
 fn install(sandbox: &Sandbox, version: &str, code: &str) {
     let site = sandbox.beside().join("venv/lib/python3.11/site-packages");
     for entry in fs::read_dir(&site).into_iter().flatten().flatten() {
@@ -59,7 +60,7 @@ fn install(sandbox: &Sandbox, version: &str, code: &str) {
 const NEW: &str = "[ \"$1\" = --version ] && echo 2.4.1 && exit 0\nfor f; do echo \"$f:1: exmaple\"; done\n";
 
 #[test]
-fn an_upgrade_of_what_a_stub_loads_is_another_program() {
+fn an_upgrade_of_a_package_loaded_by_a_launcher_is_another_program() {
     let sandbox = with_spell("");
     assert_eq!(run(&sandbox, 0), (true, Some("2.1.0".into())));
     assert_eq!(run(&sandbox, 0), (false, Some("2.1.0".into())));
@@ -68,7 +69,7 @@ fn an_upgrade_of_what_a_stub_loads_is_another_program() {
     assert_eq!(run(&sandbox, 1), (false, Some("2.4.1".into())));
     let tools = sandbox.run(&["tools"], 0);
     assert!(tools.contains("(2.4.1)") && !tools.contains("not cached"), "{tools}");
-    // A dependency, or a plugin, is part of it too.
+    // Dependencies and plugins are part of the program too.
     let plugin = sandbox.beside().join("venv/lib/python3.11/site-packages/plugin-1.dist-info/METADATA");
     fs::create_dir_all(plugin.parent().unwrap()).unwrap();
     fs::write(&plugin, "Version: 1").unwrap();
@@ -78,7 +79,7 @@ fn an_upgrade_of_what_a_stub_loads_is_another_program() {
 }
 
 #[test]
-fn a_stub_that_reports_another_version_runs_again_though_no_file_tells() {
+fn a_launcher_that_reports_another_version_runs_again_without_changed_files() {
     let sandbox = with_spell("");
     run(&sandbox, 0);
     let code = sandbox.beside().join("venv/lib/python3.11/site-packages/spell.sh");
@@ -86,16 +87,16 @@ fn a_stub_that_reports_another_version_runs_again_though_no_file_tells() {
     fs::write(&code, text).unwrap();
     assert_eq!(run(&sandbox, 0), (true, Some("2.1.1".into())));
     assert!(sandbox.run(&["explain", "t"], 0).contains("the version that t reports has changed"));
-    // One that says nothing is not known.
+    // A tool that does not report its version has no known version.
     fs::write(&code, "[ \"$1\" = --version ] && exit 1\nexit 0\n").unwrap();
     for _ in 0..2 {
         assert_eq!(run(&sandbox, 0), (true, None));
     }
-    assert!(sandbox.run(&["explain", "t"], 0).contains("does not tell its version"));
+    assert!(sandbox.run(&["explain", "t"], 0).contains("does not report a version"));
 }
 
 #[test]
-fn an_editable_install_is_not_cached_unless_the_tool_says_so() {
+fn an_editable_install_is_not_cached_unless_configured() {
     let sandbox = with_spell("");
     run(&sandbox, 0);
     let site = sandbox.beside().join("venv/lib/python3.11/site-packages");
@@ -117,13 +118,13 @@ fn an_editable_install_is_not_cached_unless_the_tool_says_so() {
     run(&sandbox, 0);
     assert!(!run(&sandbox, 0).0);
     assert!(!sandbox.run(&["tools"], 0).contains("not cached"));
-    // What is known of it still counts.
+    // The known part of the program still counts.
     install(&sandbox, "2.4.1", NEW);
     assert_eq!(run(&sandbox, 1), (true, Some("2.4.1".into())));
 }
 
 #[test]
-fn an_upgrade_of_an_npm_package_or_of_what_it_loads_is_another_program() {
+fn an_upgrade_of_an_npm_package_or_its_dependencies_is_another_program() {
     let sandbox = Sandbox::with_tools(
         "[tools.t]\nrun = [\"node_modules/.bin/lint\", \"{files}\"]\nper = \"file\"\nfiles = [\"*.txt\"]\nenv = [\"PATH\"]\n",
     );
@@ -187,7 +188,7 @@ fn a_script_runs_again_when_its_interpreter_or_a_program_in_it_changes() {
 }
 
 #[test]
-fn a_tool_that_runs_cargo_runs_again_for_all_that_cargo_builds() {
+fn a_tool_that_runs_cargo_runs_again_when_anything_cargo_builds_changes() {
     let sandbox =
         Sandbox::with_tools("[tools.t]\nrun = [\"cargo\", \"check\", \"--quiet\"]\nlane = \"check\"\n");
     for path in ["build.rs", "tests", "examples", "src/main.rs"] {
@@ -224,7 +225,7 @@ fn a_tool_that_runs_cargo_runs_again_for_all_that_cargo_builds() {
 }
 
 #[test]
-fn a_launcher_is_not_cached_and_the_tools_say_why() {
+fn results_of_a_program_that_chooses_what_to_run_are_not_cached_and_tools_says_why() {
     let sandbox =
         Sandbox::with_tools("[tools.t]\nrun = [\"sh\", \"-c\", \"make -f x.mk lint\"]\nparse = \"lines\"\n");
     sandbox.write("x.mk", "lint:\n\t@true\n");
@@ -239,11 +240,11 @@ fn a_launcher_is_not_cached_and_the_tools_say_why() {
         text(&["run"]);
         assert!(sandbox.lines("task").iter().any(|line| line["timing"]["cache"] == "miss"));
     }
-    let why = "results are not cached: `make` chooses itself what it runs";
+    let why = "results are not cached: `make` decides at run time what to run";
     assert!(text(&["tools"]).contains(why));
     assert!(
         text(&["explain"])
-            .contains("results of this tool are not cached: `make` chooses itself what it runs")
+            .contains("results of this tool are not cached: `make` decides at run time what to run")
     );
 }
 

@@ -1,4 +1,4 @@
-//! What goes on is shown on a terminal while it goes on, and leaves nothing behind.
+//! Tests of the progress display on a terminal, which disappears at the end.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,17 +11,17 @@ use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr
 
 use crate::support::Sandbox;
 
-/// Two tools of one lane that run until there is a file `done` beside the workspace.
+/// Creates two tools in one lane that run until the file `done` exists next to the workspace.
 fn held() -> Sandbox {
     let wait = "until test -e ../done; do sleep 0.1; done";
     let tool = |name: &str| format!("[tools.{name}]\nrun = [\"sh\", \"-c\", \"{wait}\"]\nlane = \"own\"\n");
     Sandbox::with_tools(&[tool("a"), tool("b")].concat())
 }
 
-/// A terminal with a program in it.
+/// A terminal in which a program runs.
 struct Terminal {
     screen: InMemoryTerm,
-    /// All that was printed.
+    /// Everything that was printed.
     bytes: Vec<u8>,
     terminal: File,
     child: Child,
@@ -35,7 +35,7 @@ impl Terminal {
         let name = ptsname(&master, Vec::new()).unwrap();
         let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).unwrap();
-        // By default an interrupt drops the output that nobody has read yet: a test that reads late would lose some.
+        // By default, an interrupt discards output that was not read yet, which a slow test would lose.
         let mut modes = tcgetattr(&master).unwrap();
         modes.local_modes |= LocalModes::NOFLSH;
         tcsetattr(&master, OptionalActions::Now, &modes).unwrap();
@@ -50,25 +50,25 @@ impl Terminal {
         Self { screen: InMemoryTerm::new(24, 80), bytes: Vec::new(), terminal: File::from(master), child }
     }
 
-    /// Reads until `is_there`; if that never happens, to the end.
+    /// Reads until `is_there` returns true, or else to the end.
     fn read_until(&mut self, is_there: impl Fn(&Self) -> bool) {
         let mut buffer = [0; 4096];
         while !is_there(self) {
-            // Where nobody holds the other side any more, a terminal gives an error.
+            // Reading from a terminal fails when the other side is closed.
             let Ok(len @ 1..) = self.terminal.read(&mut buffer) else { break };
             self.bytes.extend_from_slice(&buffer[..len]);
             self.screen.write_str(&String::from_utf8_lossy(&buffer[..len])).unwrap();
         }
     }
 
-    /// The screen once it shows `text` in a whole frame.
+    /// Returns the screen once a complete frame shows `text`.
     fn screen_with(&mut self, text: &str) -> String {
         let is_whole = |terminal: &Self| terminal.bytes.ends_with(b"\r");
         self.read_until(|terminal| is_whole(terminal) && terminal.screen.contents().contains(text));
         self.screen.contents()
     }
 
-    /// The screen after the end, and the exit code.
+    /// Returns the final screen and the exit code.
     fn end(mut self) -> (String, Option<i32>) {
         self.read_until(|_| false);
         (self.screen.contents(), self.child.wait().unwrap().code())
@@ -76,7 +76,7 @@ impl Terminal {
 }
 
 #[test]
-fn a_terminal_shows_what_runs_and_what_is_waited_for_and_then_the_report_alone() {
+fn a_terminal_shows_running_and_waiting_steps_and_then_only_the_report() {
     let sandbox = held();
     let mut terminal = Terminal::with(sandbox.command(&["run", "--parallel", "2"]));
     let screen = terminal.screen_with("Waiting for lane").replace(|c: char| c.is_ascii_digit(), "");
@@ -89,8 +89,8 @@ fn a_terminal_shows_what_runs_and_what_is_waited_for_and_then_the_report_alone()
     assert!(shows("a", "b") || shows("b", "a"), "{screen}");
     std::fs::write(sandbox.beside().join("done"), "").unwrap();
     let (screen, code) = terminal.end();
-    let report = screen.split_once("once more there\n").unwrap().1;
-    assert_eq!(report, "      Passed a\n      Passed b\n    Finished 2 tasks, nothing new");
+    let report = screen.split_once("time, once)\n").unwrap().1;
+    assert_eq!(report, "      Passed a\n      Passed b\n    Finished 2 tasks, no new findings");
     assert_eq!(code, Some(0));
 }
 
@@ -99,8 +99,8 @@ fn an_interrupt_at_the_keyboard_leaves_no_line() {
     let sandbox = held();
     let mut terminal = Terminal::with(sandbox.command(&["run", "--parallel", "2"]));
     terminal.screen_with("Waiting for lane");
-    // The terminal writes `^C`, and only then comes the signal. It would come from the terminal too, if this were the one
-    // that controls the program.
+    // The terminal prints `^C` before the signal is sent. It would send the signal itself if it were the
+    // controlling terminal of the program.
     terminal.terminal.write_all(b"\x03").unwrap();
     terminal.read_until(|terminal| terminal.bytes.windows(2).any(|pair| pair == b"^C"));
     let kill = Command::new("kill").args(["-s", "INT", &terminal.child.id().to_string()]).status();
@@ -114,14 +114,14 @@ fn an_interrupt_at_the_keyboard_leaves_no_line() {
 }
 
 #[test]
-fn who_does_not_want_lines_gets_none() {
+fn progress_lines_can_be_disabled() {
     let plain = |args: &[&str], env: [&str; 2]| {
         let sandbox = Sandbox::with_tools("[tools.quick]\nrun = [\"true\"]\n");
         let mut command = sandbox.command(&[&["run"], args].concat());
         command.env(env[0], env[1]);
         let mut terminal = Terminal::with(command);
         let mut bytes = Vec::new();
-        // As above: it ends with an error.
+        // The end is an error, as above.
         let _ = terminal.terminal.read_to_end(&mut bytes);
         assert_eq!(terminal.child.wait().unwrap().code(), Some(0));
         !bytes.windows(2).any(|pair| pair == b"\x1b[")

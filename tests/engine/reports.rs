@@ -1,4 +1,5 @@
-//! Reports of finished runs: what they hold, where they go, and that nothing in them is a command to anybody.
+//! Tests of reports of finished runs: their content, where they are written, and that they contain no commands for
+//! CI services.
 
 use std::fs::File;
 use std::process::{Command, Output};
@@ -8,7 +9,7 @@ use serde_json::Value;
 use crate::support::Sandbox;
 use crate::support::process::wait_until;
 
-/// A tool that reads its findings from a file: `path:line: level: message` each.
+/// A tool that reads its findings from a file with lines such as `path:line: level: message`.
 const TOLD: &str = r#"
 [tools.told]
 run = ["cat", "told.txt"]
@@ -23,7 +24,7 @@ fn told(text: &str) -> Sandbox {
     sandbox
 }
 
-/// Something of everything: new, accepted, suppressed, fixed, no verdict, an optional tool.
+/// Every kind of result: new, accepted, suppressed, fixed, no verdict, an optional tool.
 pub(crate) fn mixed() -> Sandbox {
     let config = "[[suppress]]\nrule = 'words'\npath = 'b/**'\nreason = 'vendored'\nowner = 'jo'\n\
                   [tools.gone]\nrun = ['genti-no-such-tool']\nrequired = false\n";
@@ -52,7 +53,7 @@ fn a_small_run_is_the_committed_report_in_every_format() {
 }
 
 #[test]
-fn the_same_run_is_the_same_bytes_wherever_and_however_it_is_rendered() {
+fn the_same_run_is_rendered_to_the_same_bytes_everywhere() {
     let sandbox = mixed();
     let elsewhere = sandbox.beside().join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
@@ -72,14 +73,14 @@ fn the_same_run_is_the_same_bytes_wherever_and_however_it_is_rendered() {
         sandbox.expect(&by_run.unwrap(), 1);
         assert_eq!(std::fs::read(path).unwrap(), there, "{format} by run");
     }
-    // Another run of the same.
+    // Another run with the same results.
     let before = FORMATS.map(|format| report(&sandbox, format));
     sandbox.run(&["run", "--parallel", "1"], 1);
     assert_eq!(FORMATS.map(|format| report(&sandbox, format)), before);
 }
 
 #[test]
-fn what_run_shows_report_shows_again() {
+fn report_shows_the_same_as_run() {
     let sandbox = mixed();
     let run = sandbox.command(&["run"]).output().unwrap();
     let shown = report(&sandbox, "human");
@@ -87,7 +88,7 @@ fn what_run_shows_report_shows_again() {
 }
 
 #[test]
-fn several_reports_go_where_they_are_asked_for() {
+fn several_reports_are_written_where_requested() {
     let sandbox = told("a:1: error: bad\n");
     let reports =
         ["--report", "sarif=out/a/genti.sarif", "--report", "junit=out/genti.xml", "--report", "human=out/t"];
@@ -98,24 +99,28 @@ fn several_reports_go_where_they_are_asked_for() {
 }
 
 #[test]
-fn a_report_that_nobody_can_make_is_told_before_anything_runs() {
+fn an_impossible_report_is_an_error_before_anything_runs() {
     let sandbox = told("");
     for (report, said) in [
-        ("sarif", "`sarif` is no FORMAT=PATH"),
-        ("serif=x", "formats are human, json, sarif, junit, markdown, github"),
-        ("sarif=", "names no file"),
+        ("sarif", "invalid report `sarif`, expected FORMAT=PATH"),
+        ("serif=x", "(formats: human, json, sarif, junit, markdown, github"),
+        ("sarif=", "has no path"),
         ("sarif=-", "`cargo genti report"),
     ] {
         let text = sandbox.run(&["run", "--report", report], 2);
         assert!(text.contains("error: --report: ") && text.contains(said), "{text}");
     }
     let text = sandbox.run(&["run", "--report", "sarif=x", "--report", "junit=x", "--report", "y"], 2);
-    assert!(text.contains("two reports go to `x`") && text.contains("`y` is no FORMAT=PATH"), "{text}");
+    assert!(
+        text.contains("two reports have the same file `x`")
+            && text.contains("invalid report `y`, expected FORMAT=PATH"),
+        "{text}"
+    );
     assert!(!sandbox.root().join("target").exists());
 }
 
 #[test]
-fn a_report_that_can_not_be_written_is_exit_4_and_the_artifacts_are_there() {
+fn a_report_that_cannot_be_written_is_exit_code_4_and_the_artifacts_exist() {
     let sandbox = told("a:1: error: bad\n");
     sandbox.write("file", "in the way");
     let text = sandbox.run(&["run", "--report", "sarif=file/x"], 4);
@@ -136,10 +141,10 @@ fn a_report_that_can_not_be_written_is_exit_4_and_the_artifacts_are_there() {
 }
 
 #[test]
-fn where_there_is_no_run_or_none_of_ours_it_is_said_what_to_do() {
+fn without_a_valid_run_the_error_says_what_to_do() {
     let sandbox = told("");
     let text = sandbox.run(&["report"], 2);
-    assert!(text.contains("no finished run in") && text.contains("`cargo genti run` leaves one"), "{text}");
+    assert!(text.contains("no finished run in") && text.contains("run `cargo genti run` first"), "{text}");
     sandbox.run(&["run"], 0);
     sandbox.edit("target/genti/artifacts/report.json", "\"schema\": 1", "\"schema\": 2");
     let text = sandbox.run(&["report"], 2);
@@ -164,7 +169,7 @@ fn lines_that_changed_since_the_run_are_not_shown() {
 }
 
 #[test]
-fn a_workspace_below_the_top_of_its_repository_is_named_from_there() {
+fn paths_of_a_nested_workspace_start_at_the_top_of_its_repository() {
     let sandbox = Sandbox::with_words("");
     std::fs::create_dir(sandbox.beside().join(".git")).unwrap();
     sandbox.run(&["run"], 1);
@@ -175,12 +180,12 @@ fn a_workspace_below_the_top_of_its_repository_is_named_from_there() {
     assert!(text.starts_with("::warning file=workspace/a.txt,line=1,"), "{text}");
 }
 
-/// `command` as in GitHub Actions, with the file of the step's summary.
+/// Runs `command` as in GitHub Actions, with the file for the summary of the step.
 fn in_actions<'a>(sandbox: &Sandbox, command: &'a mut Command) -> &'a mut Command {
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", sandbox.beside().join("summary"))
 }
 
-/// What GitHub's runner would take for commands in what was printed.
+/// Returns the lines that GitHub's runner would take for commands.
 fn commands(output: &Output) -> Vec<String> {
     let text = [&output.stdout[..], b"\n", &output.stderr].concat();
     let text = String::from_utf8(text).unwrap();
@@ -189,7 +194,7 @@ fn commands(output: &Output) -> Vec<String> {
 }
 
 #[test]
-fn github_gets_its_summary_and_annotations_unless_it_is_told_otherwise() {
+fn github_gets_its_summary_and_annotations_unless_disabled() {
     let sandbox = told("a:1: error: bad\n");
     let summary = sandbox.beside().join("summary");
     std::fs::write(&summary, "Before.\n").unwrap();
@@ -205,15 +210,15 @@ fn github_gets_its_summary_and_annotations_unless_it_is_told_otherwise() {
         assert_eq!(commands(&output), [""; 0]);
         assert_eq!(std::fs::read_to_string(&summary).unwrap(), text);
     }
-    // Stdout is for events then; the summary is written as well.
+    // Standard output has the events in this case, and the summary is still written.
     let mut command = sandbox.command(&["check", "--message-format", "json"]);
     let output = in_actions(&sandbox, &mut command).output().unwrap();
     assert_eq!(commands(&output), [""; 0]);
     assert_eq!(std::fs::read_to_string(&summary).unwrap().matches("## genti").count(), 2);
-    // Elsewhere nothing of it.
+    // Outside of GitHub Actions, nothing is written.
     let output = sandbox.command(&["check"]).output().unwrap();
     assert!(output.stdout.is_empty());
-    // A summary that can't be written is a report that can't.
+    // A summary that can't be written is an error, like any other report.
     let mut command = sandbox.command(&["check"]);
     let output =
         in_actions(&sandbox, &mut command).env("GITHUB_STEP_SUMMARY", sandbox.root()).output().unwrap();
@@ -221,7 +226,7 @@ fn github_gets_its_summary_and_annotations_unless_it_is_told_otherwise() {
 }
 
 #[test]
-fn whatever_a_tool_says_it_is_one_annotation() {
+fn any_message_of_a_tool_is_one_annotation() {
     for message in [
         "::error::x",
         "x%0A::error::y",
@@ -253,7 +258,7 @@ fn whatever_a_tool_says_it_is_one_annotation() {
 }
 
 #[test]
-fn github_is_shown_ten_of_a_level_and_told_how_many_there_are_more() {
+fn github_shows_ten_annotations_per_level_and_the_number_of_others() {
     let lines =
         |level: &str, count| (1..=count).map(|at| format!("{level}:{at}: {level}: {level} {at}\n")).collect();
     let text: [String; 3] = [lines("note", 12), lines("warning", 11), lines("error", 13)];
@@ -264,11 +269,14 @@ fn github_is_shown_ten_of_a_level_and_told_how_many_there_are_more() {
     assert_eq!((count("::error "), count("::warning "), count("::notice ")), (10, 10, 10));
     assert!(text.starts_with("::error "), "{text}");
     let last = text.lines().last().unwrap();
-    assert_eq!(last, "::notice title=genti::7 more are in the summary and the artifacts of the run");
+    assert_eq!(
+        last,
+        "::notice title=genti::7 more annotations are in the summary and the artifacts of the run"
+    );
 }
 
 #[test]
-fn events_tell_what_happens_and_end_with_what_was_found() {
+fn events_report_progress_and_end_with_the_findings() {
     let sandbox = mixed();
     let output = sandbox.command(&["check", "--message-format", "json"]).output().unwrap();
     sandbox.expect(&output, 1);
@@ -298,7 +306,7 @@ fn events_tell_what_happens_and_end_with_what_was_found() {
 }
 
 #[test]
-fn events_have_an_end_whatever_happened() {
+fn events_always_have_an_end() {
     let sandbox = told("a:1: error: bad\n");
     let end = |output: &Output, code| {
         sandbox.expect(output, code);
@@ -313,7 +321,7 @@ fn events_have_an_end_whatever_happened() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let output = sandbox.command(&args).stdout(full).output().unwrap();
     assert!(sandbox.expect(&output, 4).contains("could not write to standard output"));
-    // Nobody reads on: that is no failure.
+    // If nobody reads the output, that is not an error.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = sandbox.command(&args).stdout(writer).output().unwrap();
@@ -337,12 +345,12 @@ fn an_artifact_is_not_overwritten_by_a_report() {
 }
 
 #[test]
-fn a_report_is_opened_by_what_the_system_opens_files_with() {
+fn a_report_is_opened_with_the_default_program() {
     let sandbox = mixed();
     let (bin, opened) = (sandbox.beside().join("bin"), sandbox.beside().join("opened"));
     std::fs::create_dir(&bin).unwrap();
     let script = format!("#!/bin/sh\necho \"$1\" > '{}.part' && mv '{0}.part' '{0}'\n", opened.display());
-    // One for Linux, one for macOS.
+    // One command for Linux, one for macOS.
     for name in ["xdg-open", "open"] {
         std::fs::write(bin.join(name), &script).unwrap();
         assert!(Command::new("chmod").arg("+x").arg(bin.join(name)).status().unwrap().success());
@@ -358,7 +366,7 @@ fn a_report_is_opened_by_what_the_system_opens_files_with() {
         let mut command = sandbox.command(&[&["report", "--open"], args].concat());
         let text = sandbox.expect(&command.env("PATH", &path).output().unwrap(), 0);
         assert!(text.contains(&format!("Opened {name}\n")), "{text}");
-        // It is not waited for.
+        // The run does not wait for it.
         wait_until("what opens it", || opened.exists());
         let place = sandbox.root().canonicalize().unwrap().join(name);
         assert_eq!(std::fs::read_to_string(&opened).unwrap().trim(), place.display().to_string());
@@ -368,7 +376,7 @@ fn a_report_is_opened_by_what_the_system_opens_files_with() {
 }
 
 #[test]
-fn where_nothing_opens_a_report_it_is_said_where_it_is() {
+fn without_a_program_to_open_it_the_path_of_the_report_is_shown() {
     let sandbox = mixed();
     let mut command = sandbox.command(&[
         "report",
@@ -378,9 +386,9 @@ fn where_nothing_opens_a_report_it_is_said_where_it_is() {
         "--artifacts",
         "target/genti/artifacts",
     ]);
-    // Nor is there a cargo to ask for the workspace.
+    // There is no cargo to find the workspace either.
     let text = sandbox.expect(&command.env("PATH", "/nowhere").env_remove("CARGO").output().unwrap(), 2);
-    assert!(text.contains("error: nothing here opens it ("), "{text}");
-    assert!(text.contains("it is in target/genti/artifacts/report.md"), "{text}");
+    assert!(text.contains("in an application: "), "{text}");
+    assert!(text.contains("could not open target/genti/artifacts/report.md"), "{text}");
     assert!(sandbox.root().join("target/genti/artifacts/report.md").exists());
 }

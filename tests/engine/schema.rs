@@ -1,4 +1,4 @@
-//! The schemas of the artifacts: every artifact that any of these tests looks at is held against its own.
+//! Validates artifacts: every artifact read by any of these tests is checked against its schema.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-/// By the name of the artifact: what it must look like, and nothing more.
+/// Strict schemas by the name of the artifact, without additional fields.
 pub(crate) static SCHEMAS: LazyLock<BTreeMap<&str, Validator>> = LazyLock::new(|| {
     ["run", "report", "task", "plan"]
         .into_iter()
@@ -19,13 +19,13 @@ pub(crate) static SCHEMAS: LazyLock<BTreeMap<&str, Validator>> = LazyLock::new(|
         .collect()
 });
 
-/// As committed: open to fields that are added some day.
+/// The committed schemas, which allow fields to be added in the future.
 pub(crate) fn schema(name: &str) -> Value {
     let path = format!("{}/docs/schemas/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Closes it, to see what of today's is missing in it.
+/// Disallows additional fields, to find fields missing in the schema.
 fn close(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
@@ -39,7 +39,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// Fails unless the artifact of this file name is what its schema says.
+/// Panics unless the artifact with this file name matches its schema.
 #[track_caller]
 pub(crate) fn check(name: &str, bytes: &[u8]) {
     let values: Vec<Value> = match name {

@@ -1,4 +1,4 @@
-//! The schemas of the artifacts take what there is, all of it, and nothing else.
+//! Tests that the schemas of the artifacts accept all artifacts and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::Sandbox;
 use crate::support::schema::{SCHEMAS, fits, read, schema, schema_of};
 
-/// A run in which all sorts of things come up: what there is of the artifacts and of a plan.
+/// Returns the artifacts and plans of a run with results of many kinds.
 fn rich() -> BTreeMap<&'static str, Vec<Value>> {
     let suppress = "[[suppress]]\nrule = \"words\"\npath = \"b/**\"\nmessage = \"three\"\nreason = \"known\"\nowner = \"jo\"\nexpires = 2030-01-31\n\
                     [[suppress]]\ntool = \"words\"\nsubject = \"nothing\"\nreason = \"never there\"\n";
@@ -53,16 +53,17 @@ fn rich() -> BTreeMap<&'static str, Vec<Value>> {
 }
 
 #[test]
-fn what_a_run_leaves_is_what_the_schemas_say() {
+fn the_artifacts_of_a_run_match_the_schemas() {
     for (name, values) in rich() {
         values.iter().for_each(|value| fits(name, value));
     }
 }
 
-/// Not a field for show: each is there in a real file.
+/// No field exists only on paper: each one appears in a real file.
 #[test]
-fn every_field_of_a_schema_is_in_a_file() {
-    // What these tools don't have: those that do have tests of their own, whose artifacts are held against the schemas, too.
+fn every_field_of_a_schema_appears_in_a_file() {
+    // Fields that these tools don't have. Other tests cover them, whose artifacts are checked against the schemas
+    // too.
     let generated = ["bytes", "checked_in", "digest", "files", "inputs", "package", "units"];
     let census = ["by_package", "by_target", "crates", "database_date", "packages", "target", "targets"];
     let rare: BTreeSet<_> = generated
@@ -107,9 +108,9 @@ fn properties(schema: &Value, known: &mut BTreeSet<String>) {
     }
 }
 
-/// The committed schemas, not the closed ones: a consumer has these.
+/// Uses the committed schemas instead of the closed ones, because consumers have these.
 #[test]
-fn what_lacks_a_field_or_has_another_type_is_refused() {
+fn missing_fields_and_wrong_types_are_refused() {
     for (name, values) in rich() {
         let validator = jsonschema::validator_for(&schema(name)).unwrap();
         let census = ["files", "filtered_out", "ignored", "skipped", "tests"];
@@ -119,10 +120,10 @@ fn what_lacks_a_field_or_has_another_type_is_refused() {
             let mut added = value.clone();
             added["added some day"] = json!(1);
             assert!(validator.is_valid(&added), "{name} is closed to what is added");
-            // A census has no field that every tool states.
+            // No field of a census is reported by every tool.
             for pointer in pointers(value).into_iter().filter(|pointer| !pointer.ends_with("/census")) {
                 let mut wrong = value.clone();
-                // No field of any artifact may be one of these.
+                // No value of any artifact has this form.
                 *wrong.pointer_mut(&pointer).unwrap() = json!({ "wrong": [-7] });
                 assert!(!validator.is_valid(&wrong), "{name}: {pointer} may be anything");
                 let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -138,7 +139,7 @@ fn what_lacks_a_field_or_has_another_type_is_refused() {
     }
 }
 
-/// Everything in it but itself.
+/// Returns all values inside of it.
 fn pointers(value: &Value) -> Vec<String> {
     let children: Vec<_> = match value {
         Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), value)).collect(),
@@ -154,7 +155,7 @@ fn pointers(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn values_that_can_not_be_are_refused() {
+fn impossible_values_are_refused() {
     let all = rich();
     for (name, pointer, wrong) in [
         ("run", "/graph_hash", json!("0486c2d3")),
@@ -182,9 +183,9 @@ fn values_that_can_not_be_are_refused() {
     }
 }
 
-/// Each list here is complete as long as it compiles.
+/// These lists are complete as long as they compile.
 #[test]
-fn every_word_that_there_is_is_in_the_schemas() {
+fn every_enum_value_is_in_the_schemas() {
     let text = |name: &str, pointer: &str| {
         let list = schema(name).pointer(pointer).unwrap_or_else(|| panic!("{name}: {pointer}")).clone();
         serde_json::from_value::<BTreeSet<String>>(list).unwrap()
@@ -201,7 +202,7 @@ fn every_word_that_there_is_is_in_the_schemas() {
             | End::NotWritten
             | End::Bug
             | End::Signal(_) => {}
-            // Told before anything is written.
+            // This is reported before anything is written.
             End::Drift => {}
         }
     }

@@ -1,11 +1,12 @@
-//! Configuration that a tool searches for, and the variables that count: a change of either lets the tool run again.
+//! Tests that a change of a configuration file that a tool searches for, or of a variable that counts, makes the
+//! tool run again.
 
 use std::fs;
 use std::path::Path;
 
 use crate::support::{Sandbox, disabled};
 
-/// Runs, and says whether `tool` ran.
+/// Runs, and returns whether `tool` ran.
 fn runs(sandbox: &Sandbox, tool: &str, env: &[(&str, &str)]) -> bool {
     let mut command = sandbox.command(&["run"]);
     command.env("HOME", sandbox.beside().join("home")).env_remove("CARGO_HOME").env_remove("XDG_CONFIG_HOME");
@@ -15,7 +16,7 @@ fn runs(sandbox: &Sandbox, tool: &str, env: &[(&str, &str)]) -> bool {
     sandbox.lines("task").iter().any(is_its)
 }
 
-/// A tool `t` that searches for these files and reads none, in a workspace whose `.gitignore` has `ignored`.
+/// Creates a tool `t` that searches for these files without reading them. The `.gitignore` contains `ignored`.
 fn searching(searches: &str) -> Sandbox {
     let sandbox = Sandbox::with_tools(&format!(
         "[tools.t]\nrun = [\"true\"]\nfiles = [\"src/**\"]\nsearches = {searches}\n"
@@ -26,7 +27,7 @@ fn searching(searches: &str) -> Sandbox {
     sandbox
 }
 
-/// Writes, changes and removes the file at `path`, each of which must let `tool` run again.
+/// Creates, changes and removes the file at `path`. Each step must make `tool` run again.
 #[track_caller]
 fn counts(sandbox: &Sandbox, tool: &str, path: &Path, env: &[(&str, &str)]) {
     runs(sandbox, tool, env);
@@ -38,11 +39,11 @@ fn counts(sandbox: &Sandbox, tool: &str, path: &Path, env: &[(&str, &str)]) {
     fs::write(path, "# two\n").unwrap();
     assert!(runs(sandbox, tool, env), "{} has changed", path.display());
     fs::remove_file(path).unwrap();
-    // The result of before is still right.
+    // The result from before is still valid.
     assert!(!runs(sandbox, tool, env), "{} is gone, as at first", path.display());
 }
 
-/// The same for a tool that takes long: that the file appears is enough.
+/// Like [`counts`] for a slow tool, for which only the creation of the file is checked.
 #[track_caller]
 fn appears(sandbox: &Sandbox, tool: &str, path: &Path, env: &[(&str, &str)]) {
     runs(sandbox, tool, env);
@@ -76,7 +77,7 @@ fn a_file_that_a_tool_searches_for_counts_wherever_it_may_be() {
     ] {
         counts(&sandbox, "t", &path, plain);
     }
-    // Where a linked directory really is, and above that.
+    // The real location of a linked directory, and the directories above.
     fs::create_dir_all(beside.join("far/off/linked")).unwrap();
     fs::write(beside.join("far/off/linked/file.txt"), "x").unwrap();
     std::os::unix::fs::symlink("../../far/off/linked", root.join("src/linked")).unwrap();
@@ -91,7 +92,7 @@ fn a_file_that_a_tool_searches_for_counts_wherever_it_may_be() {
 }
 
 #[test]
-fn a_file_that_is_there_at_first_and_is_removed_lets_the_tool_run_again() {
+fn removing_a_file_that_existed_at_first_makes_the_tool_run_again() {
     for path in [".toolrc", ".ignored", "../.toolrc"] {
         let sandbox = searching("[\".toolrc\", \".ignored\"]");
         sandbox.write(path, "strict\n");
@@ -103,7 +104,7 @@ fn a_file_that_is_there_at_first_and_is_removed_lets_the_tool_run_again() {
 }
 
 #[test]
-fn a_tool_gets_the_variables_that_it_searches_by() {
+fn a_tool_sees_the_variables_that_affect_its_search() {
     let sandbox = searching("[\"$T_DIR/rc\"]");
     sandbox.edit(
         "genti.toml",
@@ -122,7 +123,7 @@ fn a_tool_gets_the_variables_that_it_searches_by() {
     run(1);
 }
 
-/// A clean package in which only `tool` of the built-in ones runs.
+/// Creates a clean package in which only the built-in tool `tool` runs.
 fn built_in(tool: &str) -> Sandbox {
     let others: Vec<_> =
         ["fmt", "clippy", "doc", "test", "doctest"].into_iter().filter(|name| *name != tool).collect();
@@ -134,7 +135,7 @@ fn built_in(tool: &str) -> Sandbox {
 }
 
 #[test]
-fn rustfmt_is_configured_where_it_says_that_it_is() {
+fn rustfmt_searches_for_its_configuration_where_documented() {
     let sandbox = built_in("fmt");
     let (root, beside) = (sandbox.root(), sandbox.beside());
     fs::remove_file(root.join("rustfmt.toml")).unwrap();
@@ -149,7 +150,7 @@ fn rustfmt_is_configured_where_it_says_that_it_is() {
     }
     let xdg = beside.join("xdg");
     counts(&sandbox, "fmt", &xdg.join("rustfmt/rustfmt.toml"), &[("XDG_CONFIG_HOME", xdg.to_str().unwrap())]);
-    // And so it is for rustfmt itself.
+    // rustfmt itself behaves the same.
     let env = [("XDG_CONFIG_HOME", xdg.to_str().unwrap())];
     fs::write(
         root.join("src/lib.rs"),
@@ -164,7 +165,7 @@ fn rustfmt_is_configured_where_it_says_that_it_is() {
 }
 
 #[test]
-fn clippy_and_cargo_are_configured_where_they_say_that_they_are() {
+fn clippy_and_cargo_search_for_their_configuration_where_documented() {
     let sandbox = built_in("clippy");
     let (root, beside) = (sandbox.root(), sandbox.beside());
     let text = |path: &Path| path.to_str().unwrap().to_owned();
@@ -184,7 +185,7 @@ fn clippy_and_cargo_are_configured_where_they_say_that_they_are() {
     appears(&sandbox, "clippy", &beside.join("conf/clippy.toml"), &[("CLIPPY_CONF_DIR", &conf)]);
     fs::create_dir_all(&cargo).unwrap();
     appears(&sandbox, "clippy", &beside.join("cargo-home/config.toml"), &[("CARGO_HOME", &cargo)]);
-    // What a configuration includes, and what that includes: optional, absent, ignored.
+    // Included files and the files these include: optional, missing, ignored.
     sandbox.write(
         ".cargo/config.toml",
         "include = [{ path = \"a.toml\", optional = true }, { path = \"../../far/b.toml\", optional = true }]\n\
@@ -199,7 +200,7 @@ fn clippy_and_cargo_are_configured_where_they_say_that_they_are() {
 }
 
 #[test]
-fn a_file_that_a_command_line_names_counts_though_git_ignores_it_or_it_is_elsewhere() {
+fn a_file_named_in_a_command_line_counts_even_if_ignored_or_outside() {
     let sandbox = Sandbox::with_tools(
         "[tools.t]\nrun = [\"true\", \"ignored\", \"--config=../far/t.toml\", \"{args}\"]\nargs = [\"@../far/args\"]\nper = \"file\"\n\
          files = [\"a.txt\"]\n",
@@ -227,13 +228,13 @@ fn a_tool_that_inherits_every_variable_runs_again_when_one_that_counts_changes()
     assert!(!run(&good, 0));
     assert!(run(&[("APP_MODE", "bad")], 1), "a finding, not the pass of before");
     assert!(run(&[("APP_MODE", "good"), ("OTHER", "1")], 0), "all variables count");
-    // What differs from one shell to the next does not.
+    // Variables that differ between shells don't count.
     assert!(!run(&[("APP_MODE", "good"), ("SHLVL", "9"), ("OLDPWD", "/"), ("PWD", "/"), ("_", "x")], 0));
-    // Nor can the tool see it.
+    // The tool does not see them either.
     sandbox.edit("genti.toml", "test \"$APP_MODE\" != bad", "env | grep -q ^OLDPWD= && exit 1; exit 0");
     run(&[("OLDPWD", "/")], 0);
 
-    // Those that are listed count, and no others.
+    // Listed variables count, and no others.
     sandbox.edit(
         "genti.toml",
         "env | grep -q ^OLDPWD= && exit 1; exit 0",

@@ -1,10 +1,11 @@
-//! `--since`: what changed and what depends on it is looked at, nothing else, and nothing else is settled.
+//! Tests of `--since`: only changed code and code that depends on it is checked, and only its findings are
+//! settled.
 
 use serde_json::Value;
 
 use crate::support::{Sandbox, disabled};
 
-/// Beside cargo's tools, one that looks at a file at a time, and one that looks at all of them.
+/// In addition to cargo's tools, one that checks each file, and one that checks all files at once.
 const TOOLS: &str = r#"
 [tools.each]
 run = ["awk", "/bad/ {print FILENAME \":\" FNR \":\" $0}", "{files}"]
@@ -19,7 +20,7 @@ files = ["**/*.txt"]
 parse = { regex = "^(?<path>.+?):(?<line>\\d+):(?<message>.*)$" }
 "#;
 
-/// Members that all depend on `core-numbers`, in a commit.
+/// Creates members that all depend on `core-numbers`, in a commit.
 fn committed() -> Sandbox {
     let sandbox = Sandbox::of("members", "w");
     for (path, text) in [("app/notes.txt", "a\n"), ("util/notes.txt", "b\n"), ("notes.txt", "c\n")] {
@@ -30,7 +31,7 @@ fn committed() -> Sandbox {
     sandbox
 }
 
-/// `tool unit`, one for each task, and the packages.
+/// Returns `tool unit` for each task, and the packages.
 fn planned(sandbox: &Sandbox) -> (Vec<String>, Vec<String>) {
     let output = sandbox.command(&["plan", "--since", "HEAD", "--format", "json"]).output().unwrap();
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -71,12 +72,12 @@ const EVERYTHING: [&str; 8] = [
 const MEMBERS: [&str; 3] = ["app", "core-numbers", "util"];
 
 #[test]
-fn what_did_not_change_is_not_looked_at() {
+fn unchanged_code_is_not_checked() {
     check(|_| {}, &[], &[]);
 }
 
 #[test]
-fn a_package_brings_those_that_depend_on_it() {
+fn a_changed_package_includes_its_dependents() {
     let edit = |path: &'static str| move |sandbox: &Sandbox| sandbox.write(path, "//! Edited.\n");
     check(edit("util/src/lib.rs"), &["clippy .", "fmt util/src/lib.rs"], &["util"]);
     check(
@@ -87,7 +88,7 @@ fn a_package_brings_those_that_depend_on_it() {
 }
 
 #[test]
-fn files_are_looked_at_one_by_one() {
+fn tools_per_file_only_check_changed_files() {
     let cargo = ["clippy .", "fmt app/src/main.rs", "fmt core/src/lib.rs", "fmt util/src/lib.rs"];
     let edit = |path: &'static str| move |sandbox: &Sandbox| sandbox.write(path, "d\n");
     check(
@@ -95,7 +96,7 @@ fn files_are_looked_at_one_by_one() {
         &["all .", "clippy .", "each app/notes.txt", "fmt app/src/main.rs"],
         &["app"],
     );
-    // What belongs to nobody, anybody may include.
+    // A file without an owner may be included by anything.
     let [clippy, fmt @ ..] = cargo;
     check(edit("notes.txt"), &[&["all .", clippy, "each notes.txt"][..], &fmt].concat(), &MEMBERS);
     let remove = |sandbox: &Sandbox| std::fs::remove_file(sandbox.root().join("notes.txt")).unwrap();
@@ -103,7 +104,7 @@ fn files_are_looked_at_one_by_one() {
 }
 
 #[test]
-fn what_lies_above_the_workspace_counts() {
+fn changes_above_the_workspace_count() {
     let sandbox = committed();
     let git = |args: &[&str]| assert!(sandbox.git(args));
     std::fs::remove_dir_all(sandbox.root().join(".git")).unwrap();
@@ -118,9 +119,9 @@ fn what_lies_above_the_workspace_counts() {
 }
 
 #[test]
-fn a_repository_within_is_one_path() {
+fn a_nested_repository_is_one_path() {
     let sandbox = committed();
-    // Two packages in a repository of their own.
+    // A nested repository with two packages.
     sandbox
         .write("Cargo.toml", "[workspace]\nmembers = [\"app\", \"core\", \"sub/util\"]\nresolver = \"3\"\n");
     std::fs::create_dir(sandbox.root().join("sub")).unwrap();
@@ -152,7 +153,7 @@ fn a_subject_may_be_about_any_file() {
 }
 
 #[test]
-fn what_decides_everything_brings_everything() {
+fn a_change_that_affects_everything_includes_everything() {
     let accepted = ".config/genti/baseline/x.jsonl";
     let all = [
         "Cargo.lock",
@@ -173,7 +174,7 @@ fn what_decides_everything_brings_everything() {
 }
 
 #[test]
-fn what_a_change_causes_elsewhere_is_new_and_what_is_not_looked_at_stays() {
+fn findings_caused_elsewhere_are_new_and_entries_of_unchecked_code_stay() {
     let sandbox = committed();
     sandbox.edit("app/src/main.rs", "fn main() {", "fn main() {\n    let _ = || return 1;");
     sandbox.edit("util/notes.txt", "b", "bad");
@@ -196,14 +197,14 @@ fn what_a_change_causes_elsewhere_is_new_and_what_is_not_looked_at_stays() {
 
     sandbox.edit("core/src/lib.rs", "\n#[deprecated]", "");
     let text = sandbox.run(&["check", "--partial", "--since", "HEAD"], 0);
-    assert!(text.contains("nothing that a tool looks at has changed since `HEAD`"), "{text}");
+    assert!(text.contains("nothing to check: no relevant files have changed since `HEAD`"), "{text}");
     assert_eq!(sandbox.json("run.json")["selection"]["whole"], false);
     let gone = sandbox.json("report.json")["gone"].as_array().unwrap().clone();
     assert!(gone.len() == 3 && gone.iter().all(|gone| gone["state"] == "unknown"), "{gone:?}");
 }
 
 #[test]
-fn what_git_was_told_not_to_look_at_is_looked_at() {
+fn files_that_git_was_told_not_to_check_are_checked() {
     for flag in ["--assume-unchanged", "--skip-worktree"] {
         let sandbox = committed();
         assert!(sandbox.git(&["update-index", flag, "util/notes.txt"]));
@@ -211,12 +212,12 @@ fn what_git_was_told_not_to_look_at_is_looked_at() {
         assert!(planned(&sandbox).0.contains(&"each util/notes.txt".to_owned()), "{flag}");
         sandbox.run(&["check", "--partial", "--since", "HEAD", "--tool", "each"], 1);
     }
-    // What is not checked out can't be looked at.
+    // Files that are not checked out can't be checked.
     let sandbox = committed();
     assert!(sandbox.git(&["update-index", "--skip-worktree", "notes.txt"]));
     std::fs::remove_file(sandbox.root().join("notes.txt")).unwrap();
     assert_eq!(planned(&sandbox).0, [] as [String; 0]);
-    // One that was removed behind git's back has changed.
+    // A file removed without git's knowledge has changed.
     let sandbox = committed();
     assert!(sandbox.git(&["update-index", "--assume-unchanged", "util/src/lib.rs"]));
     std::fs::remove_file(sandbox.root().join("util/src/lib.rs")).unwrap();
@@ -225,7 +226,7 @@ fn what_git_was_told_not_to_look_at_is_looked_at() {
 }
 
 #[test]
-fn what_only_the_user_leaves_out_is_looked_at() {
+fn files_ignored_only_by_the_user_are_checked() {
     let bad = |sandbox: &Sandbox| {
         sandbox.write("util/new.txt", "bad\n");
         sandbox.write("target/debug/new.txt", "bad\n");
@@ -235,7 +236,7 @@ fn what_only_the_user_leaves_out_is_looked_at() {
     bad(&sandbox);
     assert!(planned(&sandbox).0.contains(&"each util/new.txt".to_owned()));
 
-    // By a list in the user's own configuration; what was built is in no other list.
+    // Ignored by a list in the user's own configuration. Build products are in no other list.
     let sandbox = committed();
     std::fs::remove_file(sandbox.root().join(".gitignore")).unwrap();
     assert!(sandbox.git(&["commit", "-qam", "without"]));

@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use process::Running;
 
-// Beside this file, also where another test borrows it.
+// Paths are relative to this file, even if another test includes it.
 #[path = "process.rs"]
 pub(crate) mod process;
 #[path = "schema.rs"]
 pub(crate) mod schema;
 
-/// A workspace of its own, removed when dropped.
+/// A workspace in a temporary directory, which is removed when dropped.
 pub(crate) struct Sandbox {
     dir: tempfile::TempDir,
     root: PathBuf,
 }
 
 impl Sandbox {
-    /// A copy of `fixtures/NAME`, in a directory that is called `place`.
+    /// Copies `fixtures/NAME` to a directory called `place`.
     pub(crate) fn of(name: &str, place: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join(place);
@@ -28,7 +28,8 @@ impl Sandbox {
         Self { dir, root }
     }
 
-    /// A package without findings in which only the tools of `config` run, over files that the test writes.
+    /// Creates a package without findings in which only the tools of `config` run, over files that the test
+    /// writes.
     pub(crate) fn with_tools(config: &str) -> Self {
         let sandbox = Self::of("clean", "workspace");
         let builtin = disabled(&["fmt", "clippy", "doc", "test", "doctest"]);
@@ -36,7 +37,8 @@ impl Sandbox {
         sandbox
     }
 
-    /// The same with a tool `words` that finds `one` and `two` in `a.txt`, `three` in `b/c.txt`, and with `config`.
+    /// Like `tools`, with a tool `words` that finds `one` and `two` in `a.txt` and `three` in `b/c.txt`, and with
+    /// `config`.
     pub(crate) fn with_words(config: &str) -> Self {
         let sandbox = Self::with_tools(&format!("{WORDS}\n{config}"));
         sandbox.write("a.txt", "bad one\nbad two\nfine\n");
@@ -48,7 +50,7 @@ impl Sandbox {
         &self.root
     }
 
-    /// A directory beside the workspace, for what tools of a test leave behind.
+    /// Returns a directory next to the workspace, for files that tools of a test leave behind.
     pub(crate) fn beside(&self) -> &Path {
         self.dir.path()
     }
@@ -65,7 +67,7 @@ impl Sandbox {
         self.write(path, &text.replace(from, to));
     }
 
-    /// `cargo genti ARGS`, as cargo starts it.
+    /// Creates the command `cargo genti ARGS`, as cargo would start it.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         process::heed_signals();
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
@@ -79,19 +81,19 @@ impl Sandbox {
         Running::start(&self.command(args))
     }
 
-    /// Takes from the environment what would make a difference.
+    /// Removes variables that would affect the result.
     pub(crate) fn scrub(&self, command: &mut Command) {
         scrub(command);
         command.current_dir(&self.root);
     }
 
-    /// Runs, expects this exit code, and gives what was printed.
+    /// Runs, checks the exit code, and returns the output.
     pub(crate) fn run(&self, args: &[&str], code: i32) -> String {
         let output = self.command(args).output().unwrap();
         self.expect(&output, code)
     }
 
-    /// The same, and waits until all that the run has started has ended.
+    /// Like [`Self::run`], and waits until all descendants of the run have exited.
     #[track_caller]
     pub(crate) fn run_alone(&self, args: &[&str], code: i32) -> String {
         self.expect(&self.start(args).finish(), code)
@@ -104,7 +106,7 @@ impl Sandbox {
         text
     }
 
-    /// `git ARGS`, whatever the user's configuration says. Whether it went well.
+    /// Runs `git ARGS` independent of the user's configuration. Returns whether it succeeded.
     pub(crate) fn git(&self, args: &[&str]) -> bool {
         let identity = ["-c", "user.name=n", "-c", "user.email=e", "-c", "commit.gpgsign=false"];
         let mut command = Command::new("git");
@@ -112,7 +114,7 @@ impl Sandbox {
         command.output().unwrap().status.success()
     }
 
-    /// `git ARGS` in `dir`.
+    /// Runs `git ARGS` in `dir`.
     pub(crate) fn git_in(dir: &Path) -> impl Fn(&[&str]) -> bool {
         move |args: &[&str]| {
             let mut command = Command::new("git");
@@ -121,14 +123,14 @@ impl Sandbox {
         }
     }
 
-    /// Makes a repository of it, with all that is there in one commit.
+    /// Turns it into a repository with all files in one commit.
     pub(crate) fn commit_all(&self) {
         self.write(".gitignore", "target\n");
         assert!(self.git(&["init", "-q", "-b", "main"]) && self.git(&["add", "."]));
         assert!(self.git(&["commit", "-qm", "all"]));
     }
 
-    /// The artifact, which is what its schema says.
+    /// Returns the artifact, after checking it against its schema.
     #[track_caller]
     pub(crate) fn artifact(&self, name: &str) -> Vec<u8> {
         let path = self.root.join("target/genti/artifacts").join(name);
@@ -137,7 +139,7 @@ impl Sandbox {
         bytes
     }
 
-    /// A copy of all artifacts, away from where a run leaves them: its directory.
+    /// Copies all artifacts to another directory and returns its path.
     #[track_caller]
     pub(crate) fn keep_artifacts(&self) -> PathBuf {
         let dir = self.beside().join("kept");
@@ -158,14 +160,14 @@ impl Sandbox {
         std::fs::read_to_string(file).unwrap()
     }
 
-    /// The lines of `tasks.jsonl` of this kind.
+    /// Returns the lines of `tasks.jsonl` of this kind.
     pub(crate) fn lines(&self, kind: &str) -> Vec<Value> {
         let text = String::from_utf8(self.artifact("tasks.jsonl")).unwrap();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.filter(|line| line["kind"] == kind).collect()
     }
 
-    /// The findings, a line each: `state rule path:line`.
+    /// Returns the findings, one per line: `state rule path:line`.
     pub(crate) fn findings(&self) -> Vec<String> {
         let report = self.json("report.json");
         let line = |finding: &Value| {
@@ -181,7 +183,7 @@ impl Sandbox {
         report["findings"].as_array().unwrap().iter().map(line).collect()
     }
 
-    /// The verdict of each tool.
+    /// Returns the verdict of each tool.
     pub(crate) fn verdicts(&self) -> Vec<(String, String)> {
         let report = self.json("report.json");
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -194,7 +196,7 @@ impl Sandbox {
     }
 }
 
-/// A finding for each line that holds "bad".
+/// Reports a finding for each line that contains "bad".
 const WORDS: &str = r#"
 [tools.words]
 run = ["awk", "/bad/ {print FILENAME \":\" FNR \": \" $2}", "{files}"]
@@ -203,7 +205,7 @@ files = ["**/*.txt"]
 parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<message>.*)$" }
 "#;
 
-/// Takes from the environment what would make a difference.
+/// Removes variables that would affect the result.
 pub(crate) fn scrub(command: &mut Command) {
     let matters = |name: &str| {
         let prefixes =
@@ -225,9 +227,11 @@ pub(crate) fn scrub(command: &mut Command) {
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(matters)) {
         command.env_remove(name);
     }
+    // Builds of small workspaces are a third faster without these.
+    command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
 }
 
-/// The part of a configuration that turns these tools off.
+/// Returns the configuration that disables these tools.
 pub(crate) fn disabled(tools: &[&str]) -> String {
     tools.iter().map(|tool| format!("[tools.{tool}]\nenabled = false\n")).collect()
 }

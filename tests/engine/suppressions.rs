@@ -1,4 +1,4 @@
-//! What the configuration says is not to count: until when, and what becomes of what it does not match.
+//! Tests of suppressions in the configuration: their expiry, and suppressions that match nothing.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::support::Sandbox;
 const BELOW_B: &str = "[[suppress]]\nrule = 'words'\npath = 'b/**'\nreason = 'vendored'\nowner = 'jo'\n";
 
 #[test]
-fn what_is_suppressed_does_not_fail_and_is_told() {
+fn suppressed_findings_do_not_fail_and_are_reported() {
     let sandbox = Sandbox::with_words(BELOW_B);
     let text = sandbox.run(&["check"], 1);
     assert!(text.contains("Failed words    2           1  2 files\n"), "{text}");
@@ -23,18 +23,21 @@ fn what_is_suppressed_does_not_fail_and_is_told() {
 
     sandbox.write("a.txt", "fine\n");
     let text = sandbox.run(&["check"], 0);
-    assert!(text.contains("Passed words           1  2 files\n") && text.contains("nothing new"), "{text}");
+    assert!(
+        text.contains("Passed words           1  2 files\n") && text.contains("no new findings"),
+        "{text}"
+    );
     let text = sandbox.run(&["check", "--verbose"], 0);
     assert!(text.contains("three") && text.contains("suppressed by genti.toml:"), "{text}");
 }
 
 #[test]
-fn fail_fast_does_not_stop_for_what_is_suppressed() {
+fn fail_fast_does_not_stop_for_suppressed_findings() {
     let sandbox = Sandbox::with_words("[[suppress]]\ntool = 'words'\nreason = 'all of it'\n");
     sandbox.run(&["run", "--fail-fast", "--batch", "1", "--parallel", "1"], 0);
 }
 
-/// Runs with one suppression that expires, and this date on the command line or in a variable.
+/// Runs with a suppression that expires, and the given date on the command line or in a variable.
 #[track_caller]
 fn check_date(args: &[&str], vars: &[(&str, &str)], code: i32, as_of: &str) {
     let sandbox =
@@ -43,13 +46,13 @@ fn check_date(args: &[&str], vars: &[(&str, &str)], code: i32, as_of: &str) {
     let text = sandbox.expect(&output, code);
     let report = sandbox.json("report.json");
     assert_eq!(report["as_of"], as_of);
-    let said = "this suppression has expired on 2027-01-31, and 3 findings count again: later";
+    let said = "suppression expired on 2027-01-31, so 3 findings count again: later";
     assert_eq!(text.contains(said), code != 0, "{text}");
     assert_eq!(report["suppressions"][0]["effect"], if code == 0 { "active" } else { "expired" });
 }
 
 #[test]
-fn after_its_last_day_a_suppression_holds_no_more() {
+fn a_suppression_expires_after_its_last_day() {
     check_date(&["run", "--as-of", "2027-01-31"], &[], 0, "2027-01-31");
     check_date(&["run", "--as-of", "2027-02-01"], &[], 1, "2027-02-01");
     check_date(&["check"], &[("GENTI_AS_OF", "2027-02-01")], 1, "2027-02-01");
@@ -62,19 +65,19 @@ fn after_its_last_day_a_suppression_holds_no_more() {
 }
 
 #[test]
-fn a_date_that_is_none_is_a_mistake() {
+fn an_invalid_date_is_an_error() {
     let sandbox = Sandbox::with_words("");
     let text = sandbox.run(&["run", "--as-of", "2027-02-29"], 2);
-    assert!(text.contains("--as-of: `2027-02-29` is no date such as `2027-01-31`"), "{text}");
+    assert!(text.contains("--as-of: invalid date `2027-02-29`, expected one such as `2027-01-31`"), "{text}");
     let mut command = sandbox.command(&["run"]);
     let output = command.env("GENTI_AS_OF", "tomorrow").env("SOURCE_DATE_EPOCH", "now").output().unwrap();
     let text = sandbox.expect(&output, 2);
-    assert!(text.contains("GENTI_AS_OF: `tomorrow` is no date"), "{text}");
-    assert!(text.contains("SOURCE_DATE_EPOCH: `now` is no number of seconds"), "{text}");
+    assert!(text.contains("GENTI_AS_OF: invalid date `tomorrow`"), "{text}");
+    assert!(text.contains("SOURCE_DATE_EPOCH: invalid number of seconds since 1970: `now`"), "{text}");
 }
 
 #[test]
-fn the_day_is_recorded_only_where_it_makes_a_difference() {
+fn the_date_is_recorded_only_if_it_affects_the_result() {
     let sandbox = Sandbox::with_words(BELOW_B);
     let report = |day| {
         sandbox.run(&["run", "--as-of", day], 1);
@@ -85,16 +88,16 @@ fn the_day_is_recorded_only_where_it_makes_a_difference() {
 }
 
 #[test]
-fn one_that_matches_nothing_is_told_where_all_was_looked_at() {
+fn an_unused_suppression_is_reported_if_everything_was_checked() {
     let sandbox = Sandbox::with_words("[[suppress]]\nrule = 'wrods'\nreason = 'x'\n");
     let line = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     let line = line.lines().position(|line| line == "[[suppress]]").unwrap() + 1;
-    let said = format!("warning: genti.toml:{line}: this suppression matches nothing");
+    let said = format!("warning: genti.toml:{line}: suppression matches nothing");
     let text = sandbox.run(&["run"], 1);
     assert!(text.contains(&said), "{text}");
     assert_eq!(sandbox.json("report.json")["suppressions"][0]["effect"], "unused");
 
-    // It may be about what could not be looked at.
+    // It may be for code that could not be checked.
     sandbox.edit("genti.toml", "awk", "no-such-program");
     let text = sandbox.run(&["run"], 3);
     assert!(!text.contains("matches nothing"), "{text}");
@@ -102,7 +105,7 @@ fn one_that_matches_nothing_is_told_where_all_was_looked_at() {
 }
 
 #[test]
-fn a_baseline_holds_nothing_that_is_suppressed() {
+fn a_baseline_contains_no_suppressed_findings() {
     let baseline = |sandbox: &Sandbox| {
         std::fs::read_to_string(sandbox.root().join(".config/genti/baseline/words.jsonl")).unwrap_or_default()
     };
@@ -125,18 +128,13 @@ fn an_entry_whose_finding_is_suppressed_is_not_called_fixed() {
     let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     sandbox.write("genti.toml", &format!("{config}{BELOW_B}expires = 2027-01-31\n"));
     let text = sandbox.run(&["check", "--as-of", "2027-01-01"], 0);
-    assert!(text.contains("1 baseline entry accepts what is suppressed"), "{text}");
+    assert!(text.contains("1 baseline entry is suppressed as well"), "{text}");
     let report = sandbox.json("report.json");
     assert_eq!(report["gone"][0]["state"], "suppressed");
     let text = sandbox.run(&["baseline", "update", "--as-of", "2027-01-01"], 0);
-    assert!(
-        text.contains(
-            "dropped 0 entries that are fixed and 1 of what is suppressed, followed 0 that moved; 2 are left"
-        ),
-        "{text}"
-    );
+    assert!(text.contains("removed 0 fixed entries and 1 suppressed, updated 0 moved; 2 are left"), "{text}");
     sandbox.run(&["check", "--as-of", "2027-01-01"], 0);
-    // Nothing else holds it back, once that has expired.
+    // No other entry holds the finding back once the suppression has expired.
     sandbox.run(&["check", "--as-of", "2027-02-01"], 1);
     assert_eq!(
         sandbox.findings(),
@@ -144,7 +142,7 @@ fn an_entry_whose_finding_is_suppressed_is_not_called_fixed() {
     );
 }
 
-/// `check` with a suppression that has expired, and these variables; with a commit of that day, if there is one.
+/// Runs `check` with an expired suppression and these variables, and with a commit of that day, if given.
 #[track_caller]
 fn check_past(vars: &[(&str, &str)], commit: Option<&str>, code: i32, said: Option<&str>) {
     let sandbox =
@@ -166,13 +164,13 @@ fn check_past(vars: &[(&str, &str)], commit: Option<&str>, code: i32, said: Opti
 }
 
 #[test]
-fn a_day_long_past_brings_nothing_back_that_has_expired() {
+fn a_date_in_the_past_does_not_revive_expired_suppressions() {
     let today = "suppressions expire as of ";
     for vars in [("SOURCE_DATE_EPOCH", "315532800"), ("GENTI_AS_OF", "2000-01-01")] {
         check_past(&[vars], None, 1, Some(today));
-        check_past(&[vars], Some("2022-01-01"), 1, Some("as of 2022-01-01, the date of the commit"));
-        // Not expired when that was committed: the same on every later day.
-        check_past(&[vars], Some("2021-06-30"), 0, Some("as of 2021-06-30, the date of the commit"));
+        check_past(&[vars], Some("2022-01-01"), 1, Some("as of 2022-01-01 (the date of the commit)"));
+        // The suppression had not expired when this was committed, so it holds on every later day.
+        check_past(&[vars], Some("2021-06-30"), 0, Some("as of 2021-06-30 (the date of the commit)"));
     }
     check_past(&[("GENTI_AS_OF", "2021-06-30")], Some("2021-06-01"), 0, None);
     check_past(&[("GENTI_AS_OF", "2021-07-01")], Some("2021-06-01"), 1, None);
@@ -180,11 +178,11 @@ fn a_day_long_past_brings_nothing_back_that_has_expired() {
 }
 
 #[test]
-fn a_finished_run_of_a_day_before_its_commit_is_drift() {
+fn a_finished_run_dated_before_its_commit_is_drift() {
     let sandbox =
         Sandbox::with_words("[[suppress]]\ntool = 'words'\nreason = 'later'\nexpires = 2021-06-30\n");
     sandbox.commit_all();
     sandbox.run(&["run", "--as-of", "2000-01-01"], 0);
     let text = sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 5);
-    assert!(text.contains("the day by which suppressions expire is `2000-01-01`"), "{text}");
+    assert!(text.contains("date for expiry of suppressions is `2000-01-01`"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! What tests print in other forms than usual, and what cargo says of them: no failure takes the place of another one.
+//! Tests of unusual output of tests and related messages of cargo: no failure is taken for another one.
 
 use std::process::Command;
 
@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::support::Sandbox;
 
-/// A workspace with the members `a` and `b`, with this library and a configuration that runs `mine` alone.
+/// Creates a workspace with the members `a` and `b`, with the given libraries and a configuration that only runs
+/// `mine`.
 fn two(a: &str, b: &str, config: &str) -> Sandbox {
     let sandbox = Sandbox::with_tools(config);
     sandbox.write("Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\nresolver = \"2\"\n");
@@ -20,12 +21,12 @@ fn two(a: &str, b: &str, config: &str) -> Sandbox {
     sandbox
 }
 
-/// A library with the test `tests::works`, which does this.
+/// Returns a library with the test `tests::works`, with the given body.
 fn with_test(body: &str) -> String {
     format!("#[cfg(test)]\nmod tests {{\n    #[test]\n    fn works() {{ {body} }}\n}}\n")
 }
 
-/// `state subject`, one for each finding.
+/// Returns `state subject` for each finding.
 fn subjects(sandbox: &Sandbox) -> Vec<String> {
     let report = sandbox.json("report.json");
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -33,7 +34,7 @@ fn subjects(sandbox: &Sandbox) -> Vec<String> {
     findings.map(|finding| format!("{} {}", text(&finding["state"]), text(&finding["subject"]))).collect()
 }
 
-/// A tool that runs `cargo test` with these arguments.
+/// Configures a tool that runs `cargo test` with these arguments.
 fn mine(args: &str) -> String {
     format!(
         "[tools.mine]\nrun = [\"cargo\", \"test\", \"--offline\", {args}]\nparse = \"libtest\"\ninherit-env = true\n\
@@ -42,7 +43,7 @@ fn mine(args: &str) -> String {
 }
 
 #[test]
-fn a_failure_in_one_package_is_not_accepted_by_that_of_another_one() {
+fn a_failure_in_one_package_is_not_accepted_by_an_entry_of_another() {
     for args in ["\"--lib\", \"--no-fail-fast\"", "\"--lib\", \"--no-fail-fast\", \"-q\""] {
         let sandbox = two(&with_test("panic!()"), &with_test(""), &mine(args));
         sandbox.run(&["run"], 1);
@@ -62,11 +63,11 @@ fn a_cargo_that_stops_at_an_accepted_failure_is_incomplete() {
     assert!(text.contains("--no-fail-fast"), "{text}");
 }
 
-/// Two doc tests of one item, of which the second fails.
+/// Two doc tests of one item, the second of which fails.
 const DOCUMENTED: &str =
     "/// ```\n/// assert_eq!(1, 1);\n/// ```\n///\n/// ```\n/// assert_eq!(1, 2);\n/// ```\npub fn f() {}\n";
 
-/// A workspace in which only `tool` runs, with this library of `b`.
+/// Creates a workspace in which only `tool` runs, with this library of `b`.
 fn with_tool(tool: &str, text: &str) -> Sandbox {
     let sandbox = two("", text, "");
     sandbox.edit("genti.toml", &format!("[tools.{tool}]\nenabled = false\n"), "");
@@ -74,7 +75,7 @@ fn with_tool(tool: &str, text: &str) -> Sandbox {
 }
 
 #[test]
-fn a_doc_test_more_above_an_accepted_one_makes_no_other_finding() {
+fn a_doc_test_added_above_an_accepted_one_does_not_change_its_finding() {
     let sandbox = with_tool("doctest", DOCUMENTED);
     sandbox.run(&["baseline", "init"], 0);
     let baseline =
@@ -87,7 +88,7 @@ fn a_doc_test_more_above_an_accepted_one_makes_no_other_finding() {
     sandbox.write("b/src/lib.rs", &format!("{more}{DOCUMENTED}"));
     sandbox.run(&["check"], 0);
     assert_eq!(subjects(&sandbox), ["unchanged b/src/lib.rs - f #3"]);
-    // Another block that fails is another finding, also at the number of the accepted one.
+    // Another failing block is another finding, even at the number of the accepted one.
     let broken = more.replace("0, 0", "0, 7");
     sandbox.write("b/src/lib.rs", &format!("{broken}{broken}{DOCUMENTED}"));
     sandbox.run(&["check"], 1);
@@ -98,7 +99,7 @@ fn a_doc_test_more_above_an_accepted_one_makes_no_other_finding() {
 }
 
 #[test]
-fn an_old_entry_of_a_doc_test_holds_and_is_brought_up_to_date() {
+fn an_old_entry_of_a_doc_test_is_valid_and_updated() {
     let sandbox = with_tool("doctest", DOCUMENTED);
     sandbox.run(&["baseline", "init"], 0);
     let path = ".config/genti/baseline/doctest.jsonl";
@@ -144,7 +145,7 @@ fn a_failed_test_is_shown_where_it_panicked_and_keeps_its_identity() {
 }
 
 #[test]
-fn no_setting_of_the_user_makes_one_failure_of_two() {
+fn no_user_setting_merges_two_failures_into_one() {
     let check = |variables: &[(&str, &str)], config: &str| {
         let sandbox = with_tool("doctest", DOCUMENTED);
         sandbox.write(".cargo/config.toml", config);
@@ -172,10 +173,10 @@ fn no_setting_of_the_user_makes_one_failure_of_two() {
     check(&[("CARGO_TERM_VERBOSE", "true"), ("RUST_TEST_SHUFFLE", "1")], "[term]\nverbose = true\n");
 }
 
-/// Starts a process that outlives the test, and holds its output.
+/// Starts a process that outlives the test and holds its output open.
 const LEAK: &str = "std::process::Command::new(\"sleep\").arg(\"600\").spawn().unwrap();";
 
-/// The lines of `tasks.jsonl` of this tool that say that something was left running: their unit and status.
+/// Returns the unit and status of the lines of `tasks.jsonl` of this tool that report a leak.
 fn leaky_tasks(sandbox: &Sandbox, tool: &str) -> Vec<String> {
     let lines = sandbox.lines("task").into_iter();
     let lines = lines.filter(|line| line["tool"] == tool && line["leaky"] == true);
@@ -184,7 +185,7 @@ fn leaky_tasks(sandbox: &Sandbox, tool: &str) -> Vec<String> {
         .collect()
 }
 
-/// What `report.json` has under `leaky`, by tool.
+/// Returns the content of `leaky` in `report.json`, by tool.
 fn leaky(sandbox: &Sandbox) -> Vec<Value> {
     let report = sandbox.json("report.json");
     report["tools"].as_array().unwrap().iter().filter_map(|tool| tool.get("leaky").cloned()).collect()
@@ -207,7 +208,7 @@ fn a_test_that_leaves_a_process_passes_and_is_reported_as_leaky() {
     assert!(report("github").contains("::notice title=test%3A leaky::b/src/lib.rs: left a process running"));
     assert!(report("sarif").contains("b/src/lib.rs left a process running"));
     assert!(report("html").contains("leaky: left a process running"));
-    // One that fails as well is a failure.
+    // A test that also fails is a failure.
     sandbox.write("b/src/lib.rs", &with_test(&format!("{LEAK} panic!()")));
     sandbox.run(&["run"], 1);
     assert_eq!(leaky_tasks(&sandbox, "test"), ["b/src/lib.rs findings"]);
@@ -215,7 +216,7 @@ fn a_test_that_leaves_a_process_passes_and_is_reported_as_leaky() {
 }
 
 #[test]
-fn a_leak_is_a_finding_where_the_configuration_says_so() {
+fn a_leak_is_a_finding_if_configured() {
     let sandbox = with_tool("test", &with_test(LEAK));
     let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     sandbox.write("genti.toml", &format!("{config}[tools.test]\nleaky = \"fail\"\n"));
@@ -227,7 +228,7 @@ fn a_leak_is_a_finding_where_the_configuration_says_so() {
 }
 
 #[test]
-fn what_leaves_a_process_and_states_no_count_has_no_verdict() {
+fn a_leaky_test_program_without_a_count_has_no_verdict() {
     let sandbox = with_tool("test", "");
     let manifest = std::fs::read_to_string(sandbox.root().join("b/Cargo.toml")).unwrap();
     sandbox.write("b/Cargo.toml", &format!("{manifest}[[test]]\nname = \"own\"\nharness = false\n"));

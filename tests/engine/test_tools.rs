@@ -1,4 +1,4 @@
-//! The built-in test tools: what they run, what that sees, and what comes of it.
+//! Tests of the built-in test tools: what they run, what the tests see, and how results are reported.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::support::Sandbox;
 
-/// Tests alone.
+/// Configuration that only runs tests.
 const TESTS: [&str; 5] = ["run", "--tool", "test", "--tool", "doctest"];
 
-/// `namespace subject`, one for each new finding.
+/// Returns `namespace subject` for each new finding.
 fn subjects(sandbox: &Sandbox) -> Vec<String> {
     let report = sandbox.json("report.json");
     let findings = report["findings"].as_array().unwrap().iter();
@@ -21,7 +21,7 @@ fn subjects(sandbox: &Sandbox) -> Vec<String> {
         .collect()
 }
 
-/// `unit status reason`, one for each task of `test`.
+/// Returns `unit status reason` for each task of `test`.
 fn statuses(sandbox: &Sandbox) -> Vec<String> {
     let lines = sandbox.lines("task").into_iter().filter(|line| line["tool"] == "test");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -47,7 +47,7 @@ fn each_failing_test_is_a_finding_and_each_target_a_task() {
             "alpha/src/lib.rs findings",
             "alpha/src/main.rs clean",
             "alpha/tests/custom.rs clean",
-            "alpha/tests/extra.rs skipped it needs features that are not enabled",
+            "alpha/tests/extra.rs skipped requires features that are not enabled",
             "alpha/tests/runs.rs clean",
             "beta/src/lib.rs clean",
             "macros/src/lib.rs clean",
@@ -66,7 +66,7 @@ fn each_failing_test_is_a_finding_and_each_target_a_task() {
 }
 
 #[test]
-fn what_cargo_test_runs_is_what_runs() {
+fn the_same_tests_run_as_with_cargo_test() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.run(
         &["run", "--tool", "test", "--tool", "doctest", "-F", "alpha/extra", "-p", "alpha", "-p", "beta"],
@@ -84,12 +84,12 @@ fn what_cargo_test_runs_is_what_runs() {
 }
 
 #[test]
-fn a_test_that_is_accepted_passes_until_it_is_mended() {
+fn an_accepted_test_failure_passes_until_it_is_fixed() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.run(&["baseline", "init", "--tool", "test", "--tool", "doctest"], 0);
     let check = ["check", "--partial", "--tool", "test", "--tool", "doctest"];
     sandbox.run(&check, 0);
-    // Lines may move, also those of doc tests, and a test of a target that is skipped stays what it was.
+    // Lines may move, including those of doc tests, and a test of a skipped target keeps its state.
     sandbox.edit("alpha/src/lib.rs", "/// The sum.\n", "/// The sum.\n///\n/// Of two numbers.\n");
     let baseline = sandbox.root().join(".config/genti/baseline/test.jsonl");
     let text = std::fs::read_to_string(&baseline).unwrap();
@@ -109,7 +109,7 @@ fn a_test_that_is_accepted_passes_until_it_is_mended() {
 }
 
 #[test]
-fn what_does_not_compile_leaves_its_own_tests_without_a_verdict() {
+fn a_target_that_does_not_compile_only_leaves_its_own_tests_without_a_verdict() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.edit(
         "alpha/src/lib.rs",
@@ -118,12 +118,12 @@ fn what_does_not_compile_leaves_its_own_tests_without_a_verdict() {
     );
     let text = sandbox.run(&["run", "--tool", "test"], 3);
     assert!(text.contains("error[E0308]") && text.contains("alpha: `alpha` does not compile"), "{text}");
-    let not_built = "alpha/src/lib.rs incomplete it was not built: see test-build";
+    let not_built = "alpha/src/lib.rs incomplete tests not run because they failed to build";
     let statuses = statuses(&sandbox);
     assert!(statuses.contains(&not_built.to_owned()), "{statuses:?}");
     assert!(statuses.contains(&"alpha/tests/runs.rs clean".to_owned()), "{statuses:?}");
     assert!(statuses.contains(&"beta/src/lib.rs clean".to_owned()), "{statuses:?}");
-    // A lint that is an error keeps no test from being built.
+    // A lint that is an error does not prevent tests from being built.
     let sandbox = Sandbox::of("tests", "w");
     sandbox.edit("beta/src/lib.rs", "/// Twice.", "#[deny(unused_variables)]\n/// Twice.");
     sandbox.edit("beta/src/lib.rs", "    2 * x", "    let y = 1;\n    2 * x");
@@ -132,25 +132,25 @@ fn what_does_not_compile_leaves_its_own_tests_without_a_verdict() {
 }
 
 #[test]
-fn a_program_that_does_not_get_to_its_end_has_no_verdict() {
+fn an_aborted_test_program_has_no_verdict() {
     let check = |body: &str, code: i32, expected: &str| {
         let sandbox = Sandbox::of("tests", "w");
         sandbox.edit("beta/src/lib.rs", "assert_eq!(twice(1), 2);", body);
         sandbox.run(&["run", "--tool", "test", "-p", "beta"], code);
         assert_eq!(statuses(&sandbox), [format!("beta/src/lib.rs {expected}")], "{body}");
     };
-    check("std::process::abort()", 3, "crashed died by SIGABRT");
-    check("std::process::exit(0)", 3, "unparsable exited with 0 before its tests were done");
-    check("std::process::exit(1)", 3, "unparsable exited with 1 before its tests were done");
+    check("std::process::abort()", 3, "crashed killed by SIGABRT");
+    check("std::process::exit(0)", 3, "unparsable exited with 0 before its tests finished");
+    check("std::process::exit(1)", 3, "unparsable exited with 1 before its tests finished");
     let imitated =
         "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
     let say = format!("use std::io::Write; writeln!(std::io::stdout(), \"\\n{imitated}\").unwrap();");
-    check(&format!("{say} std::process::exit(1)"), 3, "unparsable exited with 1, and its tests passed");
+    check(&format!("{say} std::process::exit(1)"), 3, "unparsable exited with 1 although its tests passed");
     check(&format!("{say} panic!()"), 1, "findings");
 }
 
 #[test]
-fn another_harness_is_judged_by_its_exit_code() {
+fn a_custom_harness_is_judged_by_its_exit_code() {
     let sandbox = Sandbox::of("tests", "w");
     sandbox.edit("alpha/tests/custom.rs", "was tried\");", "was tried\");\n    std::process::exit(1);");
     sandbox.run(&["run", "--tool", "test"], 1);
@@ -158,7 +158,7 @@ fn another_harness_is_judged_by_its_exit_code() {
 }
 
 #[test]
-fn tests_see_what_cargo_would_let_them_see_and_nothing_of_ours() {
+fn tests_see_the_environment_of_cargo_and_nothing_of_genti() {
     let sandbox = Sandbox::of("tests", "w");
     let shown = "std::fs::write(std::env::var(\"BESIDE\").unwrap(), \
                  [\"CARGO_TARGET_DIR\", \"RUNNER\", \"CONFIGURED\", \"RUST_BACKTRACE\", \"CARGO_MAKEFLAGS\"]\
@@ -183,7 +183,7 @@ fn tests_see_what_cargo_would_let_them_see_and_nothing_of_ours() {
 }
 
 #[test]
-fn a_task_takes_the_tokens_that_are_free_for_its_threads() {
+fn a_task_takes_free_tokens_for_its_threads() {
     let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"echo $N >> ../log; sleep 0.2\", \"{file}\"]\nthreads = \"N\"\n\
                   per = \"file\"\nfiles = [\"many/*\"]\n";
     let check = |files: usize, parallel: &str, own: Option<&str>, is_fine: &dyn Fn(&[usize]) -> bool| {
@@ -222,7 +222,7 @@ fn the_switch_to_nextest_keeps_the_baseline() {
 }
 
 #[test]
-fn a_package_with_nothing_to_test_has_no_task_for_it() {
+fn a_package_without_tests_has_no_test_task() {
     let sandbox = Sandbox::of("names", "w");
     sandbox.run(&["run"], 0);
     let tools: Vec<_> = sandbox.lines("task").iter().map(|line| line["tool"].clone()).collect();
@@ -239,7 +239,7 @@ fn a_package_with_nothing_to_test_has_no_task_for_it() {
     assert!(tools.iter().eq(["clippy", "doc", "fmt"]), "{tools:?}");
 }
 
-/// Runs the files of `tests/cmd` as trycmd does: what is in the way in a case is a failure.
+/// Runs the files of `tests/cmd` like trycmd. Commands that contain `bad` fail.
 const RUNNER: &str = r#"
 use std::io::Write;
 
@@ -288,7 +288,7 @@ fn each_failing_case_of_trycmd_is_a_finding_that_keeps_its_identity() {
     };
     let before = id(&sandbox);
 
-    // One moves, one is mended, and one is new.
+    // One case moves, one is fixed, and one is new.
     sandbox.write("tests/cmd/a.trycmd", "$ x good\n\n\n$ x bad 1\n\n$ x bad 3\n");
     sandbox.write("tests/cmd/b.trycmd", "$ x better\n");
     let text = sandbox.run(&[&["run"][..], &only].concat(), 1);
@@ -303,7 +303,7 @@ fn each_failing_case_of_trycmd_is_a_finding_that_keeps_its_identity() {
 
     assert_ne!(before, id(&sandbox), "cases are inputs of the test");
 
-    // A test that does not get to its end tells nothing of the cases.
+    // An aborted test reports no cases.
     sandbox.edit("tests/runs_cases.rs", "fn cases() {", "fn cases() {\n    std::process::abort();");
     sandbox.run(&[&["run"][..], &only].concat(), 3);
     assert_eq!(sandbox.json("report.json")["gone"][0]["state"], "unknown");

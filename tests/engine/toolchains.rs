@@ -1,10 +1,10 @@
-//! Tools that name a toolchain for rustup, and subcommands that are not installed.
+//! Tests of tools that select a toolchain through rustup, and of subcommands that are not installed.
 
 use std::os::unix::fs::PermissionsExt;
 
 use crate::support::Sandbox;
 
-/// A rustup that knows the toolchain `nightly`, and there only the subcommand `there`.
+/// A rustup with the toolchain `nightly`, in which only the subcommand `there` exists.
 const PROXY: &str = r#"#!/bin/sh
 echo "$*" >> "$(dirname "$0")/calls"
 case "$1" in
@@ -32,7 +32,7 @@ fn run(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
     sandbox.expect(&command.output().unwrap(), code)
 }
 
-/// A workspace whose only tool runs `command`.
+/// Creates a workspace whose only tool runs `command`.
 fn with(command: &str) -> Sandbox {
     Sandbox::with_tools(&format!(
         "[tools.mine]\nrun = {command}\nversion = ['cargo', '+nightly', 'there', '--version']\nparse = 'lines'\n\
@@ -41,7 +41,7 @@ fn with(command: &str) -> Sandbox {
 }
 
 #[test]
-fn a_tool_that_names_a_toolchain_runs_in_it() {
+fn a_tool_that_selects_a_toolchain_runs_in_it() {
     let sandbox = with("['cargo', '+nightly', 'there']");
     let text = run(&sandbox, &["run"], 1);
     assert!(text.contains("found by there"), "{text}");
@@ -49,14 +49,14 @@ fn a_tool_that_names_a_toolchain_runs_in_it() {
 }
 
 #[test]
-fn a_toolchain_that_is_not_installed_is_named_with_how_to_install_it() {
+fn a_missing_toolchain_is_named_with_the_command_to_install_it() {
     let text = run(&with("['cargo', '+1.70', 'there']"), &["run"], 3);
     let expected = "toolchain `1.70` is not installed; install it with `rustup toolchain install 1.70`";
     assert!(text.contains(expected), "{text}");
 }
 
 #[test]
-fn a_subcommand_that_is_not_installed_is_named_and_not_the_tool() {
+fn a_missing_subcommand_is_named_instead_of_the_tool() {
     for command in ["['cargo', '+nightly', 'gone']", "['cargo', 'gone-nowhere']"] {
         let text = run(&with(command), &["run"], 3);
         let named = if command.contains("nowhere") { "`cargo gone-nowhere`" } else { "`cargo gone`" };

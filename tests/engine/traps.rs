@@ -1,11 +1,11 @@
-//! Ways in which a run could say too much: each of these once passed, hung, or claimed what it did not know.
+//! Regression tests: each of these runs once passed wrongly, hung, or reported something it did not know.
 
 use std::process::Command;
 
 use crate::support::Sandbox;
 use crate::support::process::wait_until;
 
-/// A tool that reports each line of a file that holds `bad`, placed by file name.
+/// A tool that reports each line that contains `bad` in a file, placed by file name.
 const BAD: &str = "[tools.bad]\nrun = [\"awk\", \"/bad/ {print FILENAME \\\":\\\" FNR \\\":\\\" $0}\", \"{files}\"]\nper = \"file\"\nfiles = [\"text/*\"]\n\
                    parse = { regex = \"^(?<path>.+?):(?<line>\\\\d+):(?<message>.*)$\" }\n";
 
@@ -18,7 +18,7 @@ fn gone(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn findings_are_kept_where_a_link_leads_to_the_workspace() {
+fn findings_are_kept_if_a_link_leads_to_the_workspace() {
     let sandbox = Sandbox::of("findings", "real");
     let link = sandbox.beside().join("link");
     std::os::unix::fs::symlink(sandbox.root(), &link).unwrap();
@@ -28,7 +28,7 @@ fn findings_are_kept_where_a_link_leads_to_the_workspace() {
 }
 
 #[test]
-fn a_package_that_was_not_selected_has_nothing_fixed() {
+fn findings_of_an_unselected_package_are_not_fixed() {
     let sandbox = Sandbox::of("members", "w");
     sandbox.edit("app/src/main.rs", "fn main() {", "fn  main() {");
     sandbox.run(&["baseline", "init", "--tool", "fmt"], 0);
@@ -47,7 +47,7 @@ fn a_file_is_settled_only_if_every_root_that_may_reach_it_has_a_verdict() {
 }
 
 #[test]
-fn an_ignored_file_is_not_a_deleted_one() {
+fn an_ignored_file_is_not_a_deleted_file() {
     let sandbox = Sandbox::of("findings", "w");
     sandbox.run(&["baseline", "init", "--tool", "clippy"], 0);
     sandbox.write(".gitignore", "/target\n/src/lib.rs\n");
@@ -67,7 +67,7 @@ fn another_tool_of_the_same_namespace_may_still_find_it() {
 }
 
 #[test]
-fn where_a_program_was_found_reaches_no_artifact() {
+fn the_path_of_a_program_reaches_no_artifact() {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"./ci/t\"]\n");
     sandbox.write("ci/t", "no program at all");
     let chmod = Command::new("chmod").arg("+x").arg(sandbox.root().join("ci/t")).status();
@@ -95,7 +95,7 @@ fn the_baseline_and_the_policy_change_no_id() {
 }
 
 #[test]
-fn what_a_required_tool_needs_is_required() {
+fn the_needs_of_a_required_tool_are_required() {
     let sandbox = Sandbox::with_tools(
         "[tools.a]\nrun = [\"true\"]\nneeds = [\"b\"]\n[tools.b]\nrun = [\"sh\", \"-c\", \"kill -SEGV $$\"]\nrequired = false\n",
     );
@@ -103,7 +103,7 @@ fn what_a_required_tool_needs_is_required() {
 }
 
 #[test]
-fn a_tool_that_does_not_tell_its_version_holds_nobody_up() {
+fn a_tool_that_does_not_print_its_version_blocks_nothing() {
     let asked = "version = [\"sh\", \"-c\", \"echo > ../asked; exec sleep 600\"]\n";
     let sandbox = Sandbox::with_tools(&format!("[tools.t]\nrun = [\"true\"]\n{asked}"));
     let run = sandbox.start(&["run"]);
@@ -113,7 +113,7 @@ fn a_tool_that_does_not_tell_its_version_holds_nobody_up() {
 }
 
 #[test]
-fn output_that_comes_after_the_end_is_no_verdict() {
+fn output_after_the_end_is_no_verdict() {
     let sandbox = Sandbox::with_tools(
         "[tools.t]\nrun = [\"sh\", \"-c\", \"(sleep 600; echo late) & exit 0\"]\nparse = \"lines\"\n",
     );
@@ -122,7 +122,7 @@ fn output_that_comes_after_the_end_is_no_verdict() {
 }
 
 #[test]
-fn a_lock_file_that_cargo_updates_is_told() {
+fn a_lock_file_updated_by_cargo_is_reported() {
     let sandbox = Sandbox::of("clean", "w");
     let manifest = std::fs::read_to_string(sandbox.root().join("Cargo.toml")).unwrap();
     sandbox.write("Cargo.toml", &manifest.replace("version = \"0.1.0\"", "version = \"0.2.0\""));

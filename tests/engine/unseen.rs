@@ -1,4 +1,5 @@
-//! Accepted code that a run did not look at, with real clippy and rustfmt: it stays accepted until it is gone or looked at.
+//! Tests of accepted findings in code that a run did not check, with real clippy and rustfmt: they stay accepted
+//! until the code is gone or checked.
 
 use serde_json::Value;
 
@@ -66,7 +67,7 @@ fn works() {
 }
 ";
 
-/// A package with all of the above, accepted.
+/// Creates a package with all of the above findings accepted.
 fn accepted() -> Sandbox {
     let sandbox = Sandbox::of("clean", "w");
     for path in ["build.rs", "src/main.rs", "examples/twice.rs", "tests/greets.rs"] {
@@ -81,7 +82,8 @@ fn accepted() -> Sandbox {
     sandbox
 }
 
-/// Findings and entries that are not unchanged: `state rule path scope`, and the reason if one was not looked at.
+/// Returns the findings and entries that are not unchanged: `state rule path scope`, and the reason if one was not
+/// checked.
 fn changed(sandbox: &Sandbox, code: i32) -> Vec<String> {
     sandbox.run(&["run", "--tool", "clippy", "--tool", "fmt"], code);
     let report = sandbox.json("report.json");
@@ -101,7 +103,7 @@ const OFF: &str = "`cfg(feature = \"extra\")` is off in every target that was bu
 const NOT_COMPILED: &str = "no target that was built compiles this file";
 
 #[test]
-fn code_that_a_feature_switches_off_is_unseen_until_it_is_back() {
+fn code_disabled_by_a_feature_is_unseen_until_it_is_enabled() {
     let sandbox = accepted();
     sandbox.edit("Cargo.toml", "default = [\"extra\"]", "default = []");
     let unseen = [
@@ -111,15 +113,15 @@ fn code_that_a_feature_switches_off_is_unseen_until_it_is_back() {
         format!("unknown clippy::len_zero tests/extra.rs fn works {OFF}"),
     ];
     assert_eq!(changed(&sandbox, 0), unseen);
-    // The same from the cache.
+    // The result from the cache is the same.
     assert_eq!(changed(&sandbox, 0), unseen);
     let shown = sandbox.run(&["run", "--tool", "clippy"], 0);
-    assert!(shown.contains("4 baseline entries stay: this run did not look at the code"), "{shown}");
+    assert!(shown.contains("kept 4 baseline entries whose code still exists"), "{shown}");
     assert!(shown.contains(&format!("1 in src/more.rs: {NOT_COMPILED}")), "{shown}");
 
     sandbox.run(&["baseline", "update"], 0);
     assert_eq!(changed(&sandbox, 0), unseen);
-    // An edit of code that is off makes it another code: the entry is fixed.
+    // An edit of disabled code makes it different code, so the entry is fixed.
     sandbox.edit("src/lib.rs", "    return x + 2;", "    x + 2");
     let fixed = changed(&sandbox, 0);
     assert!(
@@ -133,21 +135,21 @@ fn code_that_a_feature_switches_off_is_unseen_until_it_is_back() {
 }
 
 #[test]
-fn code_that_was_compiled_and_is_no_longer_reported_is_fixed_although_it_stands() {
+fn compiled_code_that_is_no_longer_reported_is_fixed_even_if_unchanged() {
     let sandbox = accepted();
-    // A new caller elsewhere: nothing of the function itself has changed.
+    // A new caller in another place. The function itself has not changed.
     sandbox.edit("src/lib.rs", "    return x + 1;", "    return unused(x) - 2;");
     let lines = changed(&sandbox, 1);
     let of_dead_code: Vec<_> = lines.iter().filter(|line| line.contains("dead_code")).collect();
     assert_eq!(of_dead_code, ["fixed dead_code src/lib.rs fn unused"], "{lines:#?}");
     sandbox.edit("src/lib.rs", "    return unused(x) - 2;", "    return x + 1;");
-    // A lint that is allowed looks at nothing less.
+    // An allowed lint does not reduce the code that is checked.
     sandbox.edit("tests/extra.rs", "#[test]", "#[allow(clippy::len_zero)]\n#[test]");
     assert_eq!(changed(&sandbox, 0), ["fixed clippy::len_zero tests/extra.rs fn works"]);
 }
 
 #[test]
-fn a_failing_test_that_a_feature_switches_off_is_not_fixed() {
+fn a_failing_test_disabled_by_a_feature_is_not_fixed() {
     let sandbox = accepted();
     sandbox.write("tests/always.rs", "//! Always there.\n\n#[test]\nfn runs() {}\n");
     let failing = format!("{TEST}\n#[test]\nfn goes() {{\n    panic!(\"no\");\n}}\n");
@@ -160,7 +162,7 @@ fn a_failing_test_that_a_feature_switches_off_is_not_fixed() {
                 .map(|key| gone[key].as_str().unwrap_or_default().to_owned())
                 .join(" ")
         };
-        // Those of the other tools, which do not run, have files.
+        // Entries of the other tools, which do not run, have files.
         let of_tests = gone.as_array().unwrap().iter().filter(|gone| gone["subject"].is_string());
         of_tests.map(line).collect::<Vec<_>>()
     };
@@ -178,7 +180,7 @@ fn a_failing_test_that_a_feature_switches_off_is_not_fixed() {
 }
 
 #[test]
-fn a_file_that_no_target_leads_to_is_unseen_by_clippy_and_by_rustfmt() {
+fn a_file_not_reached_from_any_target_is_unseen_by_clippy_and_rustfmt() {
     let sandbox = accepted();
     sandbox.edit("src/more.rs", "x * y", "x  *  y");
     sandbox.run(&["baseline", "accept", "--reason", "old"], 0);
@@ -188,7 +190,7 @@ fn a_file_that_no_target_leads_to_is_unseen_by_clippy_and_by_rustfmt() {
         "unknown rustfmt::unformatted src/more.rs fn product no module leads rustfmt to this file".to_owned(),
     ];
     assert_eq!(changed(&sandbox, 0), expected);
-    // A finished run says the same when it is judged.
+    // A check of the finished run gives the same result.
     sandbox.run(&["run"], 0);
     sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 0);
 }

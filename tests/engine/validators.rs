@@ -1,7 +1,7 @@
-//! Reports as others read them: SARIF by Microsoft's multitool, JUnit by libxml2 against a schema.
+//! Validates reports with the tools of others: SARIF with Microsoft's multitool, JUnit with libxml2 and a schema.
 //!
-//! Both are programs of others. `.ci/run` installs the multitool from npm into `target/npm` and says where `xmllint`
-//! comes from; where they are missing these tests are left out, but under CI they fail.
+//! `.ci/run` installs the multitool from npm into `target/npm` and names the package with `xmllint`. Where the
+//! programs are missing these tests are skipped, but under CI they fail.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::support::Sandbox;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MULTITOOL: &str = "target/npm/node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool";
 
-/// Whether to go on. Nothing is skipped where it would not be seen.
+/// Whether to continue. Under CI, a missing program is a failure instead of being skipped silently.
 #[expect(clippy::print_stderr, reason = "a test that is left out must say so")]
 fn is_there(what: &str, is_there: bool, how: &str) -> bool {
     if !is_there {
@@ -24,10 +24,11 @@ fn is_there(what: &str, is_there: bool, how: &str) -> bool {
     is_there
 }
 
-/// A tool `many` that finds what `many.txt` says: a line each, of several rules and levels, with fixes among them.
+/// A tool `many` that reports the findings in `many.txt`: one per line, with several rules and levels, some with
+/// fixes.
 const MANY: &str = "[tools.many]\nrun = ['cat', 'many.json']\nparse = 'rustc-json'\nnamespaces = ['many']\n";
 
-/// A line of cargo's JSON.
+/// Returns a line of cargo's JSON.
 fn message(at: usize, level: &str, path: &str, id: &str) -> String {
     let span = serde_json::json!({
         "file_name": path, "line_start": at, "line_end": at, "column_start": 1, "column_end": 4, "is_primary": true,
@@ -51,7 +52,7 @@ fn message(at: usize, level: &str, path: &str, id: &str) -> String {
     format!("{message}\n")
 }
 
-/// A run with so many findings: of a part the baseline knows, another one is suppressed.
+/// Creates a run with `count` findings, some of them in the baseline and some suppressed.
 fn many(count: usize) -> Sandbox {
     let suppress = "[[suppress]]\nrule = 'many::rule_3'\nreason = 'known'\nexpires = 2999-01-01\n";
     let sandbox = Sandbox::with_tools(&format!("{MANY}{suppress}"));
@@ -67,7 +68,7 @@ fn many(count: usize) -> Sandbox {
         let end = format!("{artifact}\n{{\"reason\":\"build-finished\",\"success\":true}}\n");
         (1..=count).map(|at| message(at, level(at), "text/é ö#1.txt", &id)).collect::<String>() + &end
     };
-    // Nothing is accepted if there is one finding.
+    // With a single finding, nothing is accepted.
     if count > 1 {
         sandbox
             .write("many.json", &(message(count + 1, "warning", "text/gone.txt", &id) + &lines(count / 2)));
@@ -80,7 +81,7 @@ fn many(count: usize) -> Sandbox {
     sandbox
 }
 
-/// What the multitool says of `sarif`: errors and warnings, a line each.
+/// Returns the errors and warnings of the multitool for `sarif`, one per line.
 fn validate(sandbox: &Sandbox, sarif: &[u8]) -> Vec<String> {
     let (file, result) = (sandbox.beside().join("x.sarif"), sandbox.beside().join("result.sarif"));
     std::fs::write(&file, sarif).unwrap();
@@ -89,7 +90,7 @@ fn validate(sandbox: &Sandbox, sarif: &[u8]) -> Vec<String> {
         .arg(&file)
         .args(["--rule-kind", "Sarif;Ghas", "--log", "ForceOverwrite", "--output"])
         .arg(&result)
-        // It would look for ICU otherwise.
+        // Without this, it would look for ICU.
         .env("DOTNET_SYSTEM_GLOBALIZATION_INVARIANT", "1")
         .output()
         .unwrap();
@@ -120,7 +121,7 @@ fn results(sarif: &[u8]) -> Vec<Value> {
 }
 
 #[test]
-fn microsofts_validator_finds_nothing_to_say() {
+fn microsofts_validator_reports_nothing() {
     let how = "npm install --prefix target/npm @microsoft/sarif-multitool-linux, and make Sarif.Multitool executable";
     if !is_there("the SARIF multitool", Path::new(ROOT).join(MULTITOOL).is_file(), how) {
         return;
@@ -142,13 +143,13 @@ fn microsofts_validator_finds_nothing_to_say() {
     }
     let sandbox = mixed();
     assert_eq!(validate(&sandbox, &report(&sandbox, "sarif")), [""; 0]);
-    // The test must be able to fail.
+    // Verify that the test can fail.
     let broken = String::from_utf8(report(&sandbox, "sarif")).unwrap().replace("\"informationUri\"", "\"x\"");
     assert_ne!(validate(&sandbox, broken.as_bytes()), [""; 0]);
 }
 
 #[test]
-fn a_strict_reader_takes_the_test_report() {
+fn a_strict_parser_accepts_the_junit_report() {
     let is_installed = Command::new("xmllint").arg("--version").output().is_ok();
     if !is_there("xmllint", is_installed, "install libxml2-utils") {
         return;
@@ -173,7 +174,7 @@ fn a_strict_reader_takes_the_test_report() {
         let xml = report(sandbox, "junit");
         let (is_valid, said) = check(sandbox, &xml);
         assert!(is_valid, "{said}");
-        // The test must be able to fail.
+        // Verify that the test can fail.
         let broken = String::from_utf8(xml).unwrap().replace("tests=", "time=\"1\" tests=");
         assert!(!check(sandbox, broken.as_bytes()).0);
     }

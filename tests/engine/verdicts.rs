@@ -1,4 +1,4 @@
-//! What is found, what it means, and what can't be told.
+//! Tests of findings, their effect on the verdict, and incomplete results.
 
 use std::os::unix::ffi::OsStrExt;
 
@@ -18,7 +18,7 @@ fn a_clean_workspace_passes() {
 }
 
 #[test]
-fn each_tool_finds_what_is_there_at_its_place() {
+fn each_tool_reports_its_findings_at_their_place() {
     let sandbox = Sandbox::of("findings", "w");
     sandbox.run(&["run"], 1);
     assert_eq!(
@@ -37,7 +37,7 @@ fn each_tool_finds_what_is_there_at_its_place() {
 }
 
 #[test]
-fn what_does_not_compile_is_incomplete_and_the_rest_keeps_its_findings() {
+fn code_that_does_not_compile_is_incomplete_and_the_rest_keeps_its_findings() {
     let sandbox = Sandbox::of("broken", "w");
     sandbox.run(&["run"], 3);
     assert_eq!(
@@ -64,7 +64,7 @@ fn what_does_not_compile_is_incomplete_and_the_rest_keeps_its_findings() {
     assert_eq!(all, expected, "rustfmt does not care");
 }
 
-/// `state level path`, one for each finding.
+/// Returns `state level path` for each finding.
 fn levels(sandbox: &Sandbox) -> Vec<String> {
     let report = sandbox.json("report.json");
     let text = |value: &serde_json::Value| value.as_str().unwrap_or("-").to_owned();
@@ -72,7 +72,7 @@ fn levels(sandbox: &Sandbox) -> Vec<String> {
     findings.map(|it| [text(&it["state"]), text(&it["level"]), text(&it["path"])].join(" ")).collect()
 }
 
-/// Members with a finding each, the one that the others need with an attribute that makes it an error.
+/// Creates members with one finding each. In the one that the others need, an attribute makes it an error.
 fn denied() -> Sandbox {
     let sandbox = Sandbox::of("members", "w");
     sandbox.edit("core/src/lib.rs", "\n/// A number.", "#![deny(clippy::all)]\n\n/// A number.");
@@ -83,7 +83,7 @@ fn denied() -> Sandbox {
 }
 
 #[test]
-fn a_lint_that_is_an_error_hides_nothing_of_what_depends_on_it() {
+fn a_lint_that_is_an_error_hides_no_findings_of_dependents() {
     const CLIPPY: [&str; 3] = ["run", "--tool", "clippy"];
     let all = ["new warning app/src/main.rs", "new error core/src/lib.rs", "new warning util/src/lib.rs"];
     let sandbox = denied();
@@ -97,7 +97,7 @@ fn a_lint_that_is_an_error_hides_nothing_of_what_depends_on_it() {
     assert_eq!(first, sandbox.artifact("report.json"), "the same from cargo's cache");
     assert_eq!(sandbox.lines("task")[0]["timing"]["attempts"], 2);
 
-    // Behind a `--` of the user's there is no second one.
+    // A `--` of the user must not be followed by a second one.
     sandbox
         .write("genti.toml", "[tools.clippy]\nargs = [\"--all-targets\", \"--\", \"-Wclippy::pedantic\"]\n");
     sandbox.run(&CLIPPY, 1);
@@ -110,7 +110,7 @@ fn a_lint_that_is_an_error_hides_nothing_of_what_depends_on_it() {
 }
 
 #[test]
-fn what_does_not_compile_hides_what_it_hides_in_the_second_pass_too() {
+fn code_that_does_not_compile_hides_the_same_in_the_second_pass() {
     let sandbox = denied();
     sandbox.edit("util/src/lib.rs", "return 2", "return true");
     sandbox.run(&["run", "--tool", "clippy"], 3);
@@ -126,14 +126,14 @@ fn what_does_not_compile_hides_what_it_hides_in_the_second_pass_too() {
 }
 
 #[test]
-fn a_baseline_lets_what_was_there_pass_and_nothing_else() {
+fn a_baseline_accepts_existing_findings_and_no_others() {
     let sandbox = Sandbox::of("findings", "w");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.run(&["run"], 0);
     sandbox.run(&["check"], 0);
     assert!(sandbox.findings().iter().all(|finding| finding.starts_with("unchanged ")));
 
-    // Moved down, reindented and still known; one more of the same kind is new.
+    // The accepted finding moved, was reindented and is still accepted. An additional one of the same kind is new.
     sandbox.edit("src/lib.rs", "\n/// ", "\n\n\n/// ");
     let more = "\n/// More.\npub fn more(list: &[u8]) -> bool {\n    list.len() == 0\n}\n";
     let text = std::fs::read_to_string(sandbox.root().join("src/lib.rs")).unwrap();
@@ -145,7 +145,7 @@ fn a_baseline_lets_what_was_there_pass_and_nothing_else() {
 }
 
 #[test]
-fn what_is_fixed_is_stale_in_a_check_and_a_notice_in_a_run() {
+fn a_fixed_finding_is_stale_in_a_check_and_a_notice_in_a_run() {
     let sandbox = Sandbox::of("findings", "w");
     sandbox.run(&["baseline", "init"], 0);
     sandbox.edit("src/lib.rs", "return x + 1;", "x + 1");
@@ -157,7 +157,7 @@ fn what_is_fixed_is_stale_in_a_check_and_a_notice_in_a_run() {
 }
 
 #[test]
-fn what_was_not_looked_at_is_unknown_and_not_fixed() {
+fn findings_in_unchecked_code_are_unknown_and_not_fixed() {
     let sandbox = Sandbox::of("findings", "w");
     sandbox.run(&["baseline", "init"], 0);
     let states = || {
@@ -172,19 +172,19 @@ fn what_was_not_looked_at_is_unknown_and_not_fixed() {
         states
     };
     sandbox.edit("src/lib.rs", "return x + 1;", "x + 1");
-    // Without the tool, and with the tool in another configuration than the baseline's.
+    // Once without the tool, and once with a different configuration of the tool than in the baseline.
     sandbox.run(&["check", "--partial", "--skip-tool", "clippy"], 0);
     assert_eq!(states(), ["unknown"]);
     sandbox.run(&["check", "--partial", "--cargo-profile", "release"], 0);
     assert_eq!(states(), ["unknown"]);
-    // The tool ran, but did not get there.
+    // The tool ran, but did not reach the code.
     sandbox.edit("src/lib.rs", "x + 1", "x + \"1\"");
     sandbox.run(&["check"], 3);
     assert_eq!(states(), ["unknown"]);
 }
 
 #[test]
-fn a_compile_error_can_not_be_accepted() {
+fn a_compile_error_cannot_be_accepted() {
     let sandbox = Sandbox::of("broken", "w");
     let text = sandbox.run(&["baseline", "init"], 3);
     assert!(text.contains("nothing was accepted"), "{text}");
@@ -202,7 +202,7 @@ fn a_baseline_is_not_overwritten() {
 }
 
 #[test]
-fn a_file_that_does_not_parse_leaves_the_other_roots_their_verdict() {
+fn a_file_that_does_not_parse_does_not_affect_the_verdict_of_other_roots() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("examples/half.rs", "fn main() {\n");
     sandbox.run(&["run", "--tool", "fmt"], 3);
@@ -264,7 +264,7 @@ fn executable(sandbox: &Sandbox, path: &str) {
 }
 
 #[test]
-fn a_program_of_the_repository_is_found_from_any_directory() {
+fn a_program_in_the_repository_is_found_from_any_directory() {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"./ci/t\"]\n");
     sandbox.write("ci/t", "#!/bin/sh\ntest -e genti.toml\n");
     executable(&sandbox, "ci/t");
@@ -307,14 +307,14 @@ fn every_file_name_is_passed_and_reported_without_loss() {
 }
 
 #[test]
-fn what_a_tool_needs_runs_first() {
+fn the_needs_of_a_tool_run_first() {
     let config = "[tools.a]\nrun = [\"test\", \"-e\", \"../made\"]\nneeds = [\"z\"]\n[tools.z]\nrun = [\"touch\", \"../made\"]\n";
     let sandbox = Sandbox::with_tools(config);
     sandbox.run(&["run", "--parallel", "4"], 0);
 }
 
 #[test]
-fn run_makes_a_missing_lock_file_and_check_does_not() {
+fn run_creates_a_missing_lock_file_and_check_does_not() {
     let sandbox = Sandbox::of("clean", "w");
     let lock = sandbox.root().join("Cargo.lock");
     std::fs::remove_file(&lock).unwrap();
@@ -339,7 +339,7 @@ fn no_value_of_the_environment_reaches_an_artifact() {
 }
 
 #[test]
-fn what_is_not_to_be_documented_is_no_gap_of_cargo_doc() {
+fn targets_without_documentation_are_not_missing_in_cargo_doc() {
     let sandbox = Sandbox::of("broken", "w");
     let manifest = sandbox.root().join("good/Cargo.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();

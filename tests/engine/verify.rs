@@ -1,9 +1,9 @@
-//! `verify`: what does not depend on chance, order or parallelism passes, and what does is named.
+//! Tests of `verify`: results that depend on chance, order or parallelism are named, and others pass.
 
 use crate::support::process::wait_until;
 use crate::support::{Sandbox, disabled};
 
-/// Reads what its tools print as `path:line: message`.
+/// Configures a tool whose output is parsed as `path:line: message`.
 const LINES: &str = "parse = { regex = '^(?<path>.+?):(?<line>\\d+): (?<message>.*)$' }\n";
 
 fn tool(name: &str, script: &str, rest: &str) -> String {
@@ -36,7 +36,7 @@ fn a_workspace_without_chance_passes_whatever_is_found_in_it() {
     let text = sandbox.run(&["verify", "--parallel", "2"], 0);
     assert!(text.contains("Running 1 of 2: parallel 2, seed 0, files as found"), "{text}");
     assert!(text.contains("Running 2 of 2: parallel 1, seed 1, files reversed"), "{text}");
-    assert!(text.contains("Verified 3 tasks: the same bytes in 2 runs"), "{text}");
+    assert!(text.contains("Verified 3 tasks: identical results in 2 runs"), "{text}");
     let text = sandbox.run(&["verify", "--runs", "4", "--parallel", "1", "--batch", "1", "--seed", "7"], 0);
     assert!(text.contains("Running 4 of 4: parallel 2, seed 10, files shuffled"), "{text}");
     sandbox.run(&["verify", "--runs", "1"], 2);
@@ -49,17 +49,17 @@ fn cargos_own_tools_pass() {
     for fixture in ["members", "findings"] {
         let sandbox = Sandbox::of(fixture, "w");
         let text = sandbox.run(&["verify"], 0);
-        assert!(text.contains("the same bytes in 2 runs"), "{text}");
+        assert!(text.contains("identical results in 2 runs"), "{text}");
     }
 }
 
 #[test]
-fn who_prints_a_random_number_or_the_time_is_named_with_the_field() {
+fn a_tool_that_prints_a_random_number_or_the_time_is_named_with_the_field() {
     let number = "n=$(od -An -N8 -tu8 /dev/urandom | tr -d ' '); for f; do echo \"$f:1: took $n\"; done";
     varies(&tool("random", number, "per = 'file'\n"), &[], "random text/a: `message` varies: `took ");
     let time = "for f; do echo \"$f:1: at $(date +%s%N)\"; done";
     varies(&tool("clock", time, "per = 'file'\n"), &[], "clock text/a: `message` varies: `at ");
-    // Over the whole workspace, there is no unit to name.
+    // The task covers the whole workspace, so there is no unit to name.
     let whole = format!("[tools.clock]\nrun = ['sh', '-c', 'echo a:1: at $(date +%s%N)']\n{LINES}");
     varies(&whole, &[], "clock: `message` varies: `at ");
     let line = "echo \"text/b:$(($(date +%s%N) / 1000 % 1000000 + 1)): here\"";
@@ -69,7 +69,7 @@ fn who_prints_a_random_number_or_the_time_is_named_with_the_field() {
 }
 
 #[test]
-fn a_golden_that_holds_the_time_is_named_and_one_that_leaves_it_out_passes() {
+fn a_golden_with_the_time_is_named_and_one_that_redacts_it_passes() {
     let config = "[tools.g]\nrun = ['sh', '-c', 'echo took $(date +%s%N)']\ncompare = 'golden'\n";
     let sandbox = Sandbox::with_tools(config);
     sandbox.run(&["run", "--bless"], 0);
@@ -80,19 +80,20 @@ fn a_golden_that_holds_the_time_is_named_and_one_that_leaves_it_out_passes() {
 }
 
 #[test]
-fn what_depends_on_how_many_run_or_on_the_order_is_found() {
+fn dependence_on_parallelism_or_order_is_found() {
     let alone = |name: &str, script: &str| tool(name, script, "per = 'file'\nmax-tasks = 1\n");
-    // Only one of them at a time can make the directory. The first one waits until another one has found it there.
+    // Only one process at a time can create the directory. The first one waits until another one has found the
+    // directory.
     let held = "mkdir ../held 2> /dev/null || { : > ../met; echo \"$1:1: held\"; exit; }; \
                 until test -e ../met; do sleep 0.05; done; rmdir ../held";
     varies(&alone("alone", held), &["--parallel", "3"], "alone text/");
-    // Who comes first, wins.
+    // The first process wins.
     let first = "test $(ls ../seen* 2> /dev/null | wc -l) != 0 || echo \"$1:1: first\"; touch ../seen.$$";
     varies(&alone("race", first), &["--parallel", "1"], "race text/");
 }
 
 #[test]
-fn a_task_that_fails_seldom_is_found_by_running_often() {
+fn a_task_that_fails_rarely_is_found_by_many_runs() {
     let script = "n=$(cat ../count 2> /dev/null || echo 0); echo $((n + 1)) > ../count; \
                   test $n -ne 2 || { echo 'text/b:1: seldom'; exit 1; }";
     let text = varies(
@@ -100,8 +101,8 @@ fn a_task_that_fails_seldom_is_found_by_running_often() {
         &["--runs", "4"],
         "seldom text/b: `status` varies: `clean` in run 1",
     );
-    assert!(text.contains("`findings` in run 3; 1 of 3 further runs differ from the first"), "{text}");
-    assert!(text.contains("error: 1 thing varied over 4 runs of 3 tasks"), "{text}");
+    assert!(text.contains("`findings` in run 3; 1 of 3 later runs differ from the first"), "{text}");
+    assert!(text.contains("error: 1 difference over 4 runs of 3 tasks"), "{text}");
     Sandbox::run(&texts(&tool("seldom", script, "")), &["verify", "--runs", "2"], 0);
 }
 
@@ -118,8 +119,8 @@ fn a_flaky_test_is_named() {
     assert!(text.contains("error: test tests/flaky.rs: `status` varies: `clean` in run 1"), "{text}");
 }
 
-/// A tool over three files that prints, for each of them, what is in a file beside the workspace. Nothing says that it reads
-/// that one.
+/// Creates a tool over three files that prints, for each of them, the content of a file next to the workspace.
+/// This file is not declared as an input.
 fn with_hidden_input(text: &str) -> Sandbox {
     let script = "for f; do sed \"s|^|$f:1: |\" ../hidden; done";
     let sandbox = texts(&tool("own", script, "per = 'file'\n"));
@@ -129,11 +130,11 @@ fn with_hidden_input(text: &str) -> Sandbox {
 }
 
 #[test]
-fn a_cached_result_that_a_fresh_run_does_not_confirm_is_named_with_the_finding() {
+fn a_cached_result_that_a_new_run_does_not_confirm_is_named_with_the_finding() {
     for (before, after, says) in [
         ("", "bad\n", "a fresh run finds `own: bad`"),
         ("bad\n", "", "no fresh run finds `own: bad`"),
-        ("bad\n", "good\n", "`message` is `bad`, and `good` in a fresh run"),
+        ("bad\n", "good\n", "`message` is `bad`, but `good` in a fresh run"),
     ] {
         let sandbox = with_hidden_input(before);
         sandbox.write("../hidden", after);
@@ -149,39 +150,39 @@ fn a_cached_result_that_a_fresh_run_does_not_confirm_is_named_with_the_finding()
         );
         assert!(text.contains("Running 3 of 3: parallel 4, seed 2, files shuffled\n"), "{text}");
         assert!(text.contains("error: 3 cached results are wrong over 3 runs of 3 tasks"), "{text}");
-        assert!(text.contains("`cargo genti clean` removes the wrong results"), "{text}");
-        // They are still what a run goes by, until they are removed.
+        assert!(text.contains("remove the wrong results with `cargo genti clean`"), "{text}");
+        // A run still uses the cached results until they are removed.
         sandbox.run(&["run"], i32::from(!before.is_empty()));
         sandbox.run(&["clean"], 0);
         let text = sandbox.run(&["verify"], 0);
-        assert!(text.contains("Verified 3 tasks: the same bytes in 2 runs\n"), "{text}");
+        assert!(text.contains("Verified 3 tasks: identical results in 2 runs\n"), "{text}");
     }
 }
 
 #[test]
-fn a_cached_verdict_that_a_fresh_run_does_not_give_is_named() {
+fn a_cached_verdict_that_a_new_run_does_not_confirm_is_named() {
     let sandbox =
         Sandbox::with_tools("[tools.own]\nrun = ['sh', '-c', 'test ! -e ../hidden || kill -SEGV $$']\n");
     sandbox.run(&["run"], 0);
     sandbox.write("../hidden", "");
     let text = sandbox.run(&["verify"], 3);
-    let says = "error: own: the cached result is wrong: `status` is `clean`, and `crashed` in a fresh run\n";
+    let says = "error: own: the cached result is wrong: `status` is `clean`, but `crashed` in a fresh run\n";
     assert!(text.contains(says), "{text}");
-    assert!(text.contains("no verdict from own on .: died by SIGSEGV"), "{text}");
+    assert!(text.contains("no result from own for .: killed by SIGSEGV"), "{text}");
 }
 
 #[test]
-fn cached_results_that_are_right_are_counted_and_those_that_are_not_asked_for_are_not_looked_at() {
+fn correct_cached_results_are_counted_and_unselected_ones_are_not_verified() {
     let sandbox = with_hidden_input("bad\n");
     let text = sandbox.run(&["verify"], 0);
     assert!(
-        text.contains("Verified 3 tasks: the same bytes in 2 runs, 3 cached results confirmed\n"),
+        text.contains("Verified 3 tasks: identical results in 2 runs, 3 cached results confirmed\n"),
         "{text}"
     );
     sandbox.write("../hidden", "");
     let text = sandbox.run(&["verify", "--no-cache"], 0);
-    assert!(text.contains("Verified 3 tasks: the same bytes in 2 runs\n"), "{text}");
-    // Only what came from the cache can be wrong there: one of these runs at first, like a new file.
+    assert!(text.contains("Verified 3 tasks: identical results in 2 runs\n"), "{text}");
+    // Only cached results can be wrong. One of these tasks runs the first time, like for a new file.
     sandbox.write("../hidden", "bad\n");
     sandbox.run(&["verify"], 0);
     sandbox.write("text/a", "two\n");
@@ -200,10 +201,7 @@ fn a_tool_that_varies_is_not_blamed_on_the_cache() {
     sandbox.run(&["run"], 1);
     let text = sandbox.run(&["verify"], 1);
     assert!(text.contains("error: random text/a: `message` varies: `took "), "{text}");
-    assert!(
-        text.contains("in run 2, `took ") && text.contains("error: 3 things varied over 3 runs"),
-        "{text}"
-    );
+    assert!(text.contains("in run 2, `took ") && text.contains("error: 3 differences over 3 runs"), "{text}");
     assert!(!text.contains("the cached result is wrong"), "{text}");
 }
 
@@ -216,10 +214,10 @@ fn a_check_that_changes_the_workspace_is_named() {
 }
 
 #[test]
-fn what_has_no_verdict_is_not_verified() {
+fn tasks_without_a_verdict_are_not_verified() {
     let sandbox = Sandbox::with_tools("[tools.gone]\nrun = ['genti-no-such-tool']\n");
     let text = sandbox.run(&["verify"], 3);
-    assert!(text.contains("no verdict from gone on .: `genti-no-such-tool` is not installed"), "{text}");
+    assert!(text.contains("no result from gone for .: `genti-no-such-tool` is not installed"), "{text}");
     let sandbox = Sandbox::with_tools("[tools.gone]\nrun = ['genti-no-such-tool']\nrequired = false\n");
     sandbox.run(&["verify"], 0);
     let stopped =
@@ -228,17 +226,17 @@ fn what_has_no_verdict_is_not_verified() {
 }
 
 #[test]
-fn the_artifacts_of_the_last_run_are_left_alone() {
+fn the_artifacts_of_the_last_run_are_unchanged() {
     let sandbox = texts(&tool("words", "true", ""));
     sandbox.run(&["run"], 0);
     let before = sandbox.artifact("tasks.jsonl");
     sandbox.run(&["verify"], 0);
     assert_eq!(sandbox.artifact("tasks.jsonl"), before);
-    // One at a time, as with runs.
+    // Only one verify runs at a time, like with runs.
     let held = std::fs::File::create(sandbox.root().join("target/genti/lock")).unwrap();
     fs4::FileExt::lock(&held).unwrap();
     let mut verify = sandbox.start(&["verify"]);
-    wait_until("a verify that waits", || verify.says("waiting for another run in this workspace to end"));
+    wait_until("a verify that waits", || verify.says("waiting for another run in this workspace"));
     assert!(!verify.has_ended());
     drop(held);
     sandbox.expect(&verify.finish(), 0);

@@ -1,8 +1,8 @@
-//! From scan to gate over a workspace of 60 packages and 2,000 files, under time caps: what was put there is found, no more
-//! and no less, cold and warm, and the gate lets through what was accepted.
+//! Tests the complete pipeline with a workspace of 60 packages and 2,000 files, under time limits: exactly the
+//! planted findings are found, with and without the cache, and a gate passes accepted findings.
 //!
-//! `GENTI_TEST=full cargo test --test engine whole -- --nocapture` runs the tests and doc tests of that workspace too, and
-//! the same over this project.
+//! `GENTI_TEST=full cargo test --test engine whole -- --nocapture` also runs the tests and doc tests of that
+//! workspace, and checks this project in the same way.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,10 +11,11 @@ use std::process::Command;
 use crate::support::{Sandbox, disabled};
 
 const PACKAGES: usize = 60;
-/// Of each package, beside its manifest, its root, and a text.
+/// Number of modules of each package, in addition to its manifest, root module and text file.
 const MODULES: usize = 30;
 
-/// Caps that a machine with two slow cores keeps; what goes beyond has no verdict, and the exit code tells.
+/// Limits that a machine with two slow cores keeps. A tool that exceeds them has no verdict, which changes the
+/// exit code.
 const CONFIG: &str = r#"
 [policy]
 order = "topo"
@@ -31,7 +32,7 @@ fn is_full() -> bool {
     std::env::var("GENTI_TEST").as_deref() == Ok("full")
 }
 
-/// The workspace, and what there is to find: rule, path and line.
+/// Returns the workspace, and the expected findings as rule, path and line.
 fn generated() -> (Sandbox, BTreeSet<String>) {
     let sandbox = Sandbox::of("clean", "w");
     for path in ["src", "tests", "examples", "build.rs", "Cargo.lock"].map(|path| sandbox.root().join(path)) {
@@ -43,7 +44,7 @@ fn generated() -> (Sandbox, BTreeSet<String>) {
     let mut expected = BTreeSet::new();
     for at in 0..PACKAGES {
         let name = format!("p{at:02}");
-        // Each needs the one that a half of its number names: a tree six deep.
+        // Each package needs the one with half of its number, which makes a tree of depth six.
         let needs = (at > 0).then(|| format!("p{:02}", at / 2));
         let dependency =
             needs.iter().map(|name| format!("{name} = {{ path = \"../{name}\" }}\n")).collect::<String>();
@@ -78,21 +79,22 @@ fn generated() -> (Sandbox, BTreeSet<String>) {
             expected.insert(format!("words {dir}/notes.txt:2"));
         }
     }
-    // As cargo writes it: else the first run would, and the second one see another workspace.
+    // Written like cargo does. Otherwise the first run would create it, and the second one would see a different
+    // workspace.
     let mut command = Command::new(env!("CARGO"));
     sandbox.scrub(command.args(["generate-lockfile", "--offline"]));
     assert!(command.output().unwrap().status.success());
     (sandbox, expected)
 }
 
-/// What a run found, without the states.
+/// Returns the findings of a run, without their states.
 fn found(sandbox: &Sandbox) -> BTreeSet<String> {
     sandbox.findings().iter().map(|line| line.split_once(' ').unwrap().1.to_owned()).collect()
 }
 
 const ARTIFACTS: [&str; 3] = ["run.json", "report.json", "tasks.jsonl"];
 
-/// The artifacts of `cargo genti ARGS` as CI would call it, without timing.
+/// Returns the artifacts of `cargo genti ARGS` as called in CI, without timing.
 #[track_caller]
 fn artifacts(sandbox: &Sandbox, args: &[&str], code: i32) -> Vec<Vec<u8>> {
     let policy = ["--parallel", "auto", "--batch", "auto"];
@@ -102,7 +104,7 @@ fn artifacts(sandbox: &Sandbox, args: &[&str], code: i32) -> Vec<Vec<u8>> {
     ARTIFACTS.map(|name| sandbox.artifact(name)).into()
 }
 
-/// Names the first line that differs.
+/// Panics with the first line that differs.
 #[track_caller]
 fn is_same(warm: &[Vec<u8>], cold: &[Vec<u8>]) {
     for (name, (warm, cold)) in ARTIFACTS.iter().zip(warm.iter().zip(cold)) {
@@ -117,7 +119,7 @@ fn is_same(warm: &[Vec<u8>], cold: &[Vec<u8>]) {
 }
 
 #[test]
-fn what_was_put_into_a_workspace_of_2000_files_is_found_accepted_and_gated() {
+fn planted_findings_in_a_workspace_of_2000_files_are_found_accepted_and_gated() {
     let (sandbox, expected) = generated();
     let count: usize = PACKAGES * (MODULES + 3);
     assert!((1_900..=2_100).contains(&count) && expected.len() > 60, "{count} files, {}", expected.len());
@@ -132,7 +134,7 @@ fn what_was_put_into_a_workspace_of_2000_files_is_found_accepted_and_gated() {
     let ran: Vec<_> =
         sandbox.lines("task").into_iter().filter(|task| task["timing"]["cache"] != "hit").collect();
     assert!(is_full() || ran.is_empty(), "what is known is not run again: {ran:?}");
-    // Lines above move what is accepted; one more finding is the only new one.
+    // Lines added above move accepted findings. One additional finding is the only new one.
     sandbox.edit("crates/p45/src/m00.rs", "//! Module 0.\n", "//! Module 0.\n//!\n//! It has moved.\n");
     sandbox.edit("crates/p07/src/m05.rs", "    5\n", "    return 5;\n");
     artifacts(&sandbox, &["check"], 1);
@@ -141,8 +143,8 @@ fn what_was_put_into_a_workspace_of_2000_files_is_found_accepted_and_gated() {
 }
 
 #[test]
-fn this_project_is_the_same_cold_and_warm() {
-    // It is a minute of building: for the night, not for every run.
+fn results_for_this_project_are_the_same_cold_and_warm() {
+    // This builds for a minute, so it only runs at night.
     if !is_full() {
         return;
     }

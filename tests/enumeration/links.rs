@@ -1,4 +1,4 @@
-//! Symbolic links count by what is behind them.
+//! Symbolic links: their digest depends on the content of their target.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ fn file<'a>(workspace: &'a Workspace, path: &str) -> &'a File {
     workspace.file(workspace.find(&RelPath::new(path)).unwrap_or_else(|| panic!("{path} is listed")))
 }
 
-/// The digests of `paths`, before and after `change`.
+/// Returns the digests of `paths` before and after `change`.
 fn digests(tree: &Tree, paths: &[&str], change: impl FnOnce()) -> Vec<(Digest, Digest)> {
     let before = tree.load();
     change();
@@ -26,7 +26,7 @@ fn link(tree: &Tree, to: &str, at: &str) {
 }
 
 #[test]
-fn a_link_to_a_file_counts_by_its_text_and_the_content() {
+fn the_digest_of_a_link_covers_its_target_path_and_the_content() {
     let tree = Tree::package().write("ws/a", "1").write("ws/b", "1").write("ws/ignored", "1");
     let tree = tree.write("ws/.gitignore", "/ignored\n");
     for (at, to) in [("to_a", "a"), ("to_b", "b"), ("chain", "to_a"), ("to_ignored", "ignored")] {
@@ -35,7 +35,7 @@ fn a_link_to_a_file_counts_by_its_text_and_the_content() {
     let workspace = tree.load();
     let linked = file(&workspace, "to_a");
     assert!(linked.is_link && !linked.is_unit());
-    assert_ne!(linked.digest, file(&workspace, "to_b").digest, "the text counts");
+    assert_ne!(linked.digest, file(&workspace, "to_b").digest, "the target path counts");
     let changes = digests(&tree, &["to_a", "chain", "to_ignored", "to_b"], || {
         fs::write(tree.path("ws/a"), "2").unwrap();
         fs::write(tree.path("ws/ignored"), "2").unwrap();
@@ -62,7 +62,7 @@ fn the_files_of_a_linked_directory_are_listed_below_the_link() {
 }
 
 #[test]
-fn circles_of_links_end() {
+fn cycles_of_links_are_handled() {
     let tree = Tree::package().write("ws/a/x", "").write("ws/b/y", "");
     for (at, to) in [("cycle", "."), ("a/to_b", "../b"), ("b/to_a", "../a"), ("self", "self")] {
         link(&tree, to, at);
@@ -83,7 +83,7 @@ fn circles_of_links_end() {
 }
 
 #[test]
-fn a_link_to_nowhere_changes_when_it_leads_somewhere() {
+fn a_dangling_link_changes_when_its_target_is_created() {
     let tree = Tree::package();
     link(&tree, "nowhere", "dangling");
     let changes = digests(&tree, &["dangling"], || fs::write(tree.path("ws/nowhere"), "").unwrap());
@@ -91,7 +91,7 @@ fn a_link_to_nowhere_changes_when_it_leads_somewhere() {
 }
 
 #[test]
-fn what_is_behind_a_link_out_of_the_repository_is_no_part_of_ids() {
+fn files_behind_a_link_out_of_the_repository_do_not_affect_ids() {
     let tree = Tree::package().write("beyond/x", "1");
     for (at, to) in [("file", "../beyond/x"), ("dir", "../beyond"), ("none", "../none")] {
         link(&tree, to, at);
@@ -108,7 +108,7 @@ fn what_is_behind_a_link_out_of_the_repository_is_no_part_of_ids() {
 }
 
 #[test]
-fn what_is_in_the_repository_is_inside_although_the_workspace_is_not_its_top() {
+fn links_within_the_repository_are_followed_out_of_the_workspace() {
     let tree = Tree::package().write("shared/x", "1").write(".git/HEAD", "");
     link(&tree, "../shared", "to");
     link(&tree, "../shared/x", "x");
@@ -119,7 +119,7 @@ fn what_is_in_the_repository_is_inside_although_the_workspace_is_not_its_top() {
 }
 
 #[test]
-fn more_files_than_a_link_may_have_behind_it_are_not_listed() {
+fn a_link_to_too_many_files_is_not_followed() {
     let mut tree = Tree::package().write(".git/HEAD", "");
     for at in 0..10_001 {
         tree = tree.write(format!("many/{at}"), "");
@@ -132,7 +132,7 @@ fn more_files_than_a_link_may_have_behind_it_are_not_listed() {
 }
 
 #[test]
-fn a_link_to_a_build_directory_is_its_text() {
+fn a_link_to_a_build_directory_is_not_followed() {
     let tree = Tree::package().write("ws/target/x", "");
     let tag = "Signature: 8a477f597d28d172789f06886806bc55";
     let tree = tree.write("ws/other/CACHEDIR.TAG", tag).write("ws/other/x", "");
@@ -142,7 +142,7 @@ fn a_link_to_a_build_directory_is_its_text() {
 }
 
 #[test]
-fn a_member_behind_a_link_has_its_files() {
+fn the_files_of_a_member_behind_a_link_are_listed() {
     let tree = Tree::empty()
         .member("real/m", "m", "")
         .write("ws/Cargo.toml", "[workspace]\nmembers = [\"m\"]\nresolver = \"3\"\n");

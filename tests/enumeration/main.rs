@@ -1,6 +1,6 @@
-//! Which files count: each rule of the design, and that nothing around the workspace changes the answer.
+//! Tests which files of a workspace are listed, and that nothing outside of the workspace affects this.
 #![cfg(unix)]
-#![expect(clippy::disallowed_methods, reason = "tests make their own workspaces")]
+#![expect(clippy::disallowed_methods, reason = "tests create workspaces")]
 
 mod links;
 mod members;
@@ -22,12 +22,12 @@ use genti::workspace::{self, Listing, LoadError, Loaded, Request};
 const PACKAGE: &str = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# anything";
 
-/// Loads a workspace of which nothing is known.
+/// Loads a workspace without a cached file table.
 fn load(request: &Request) -> Result<Loaded, LoadError> {
     workspace::load(request, |_| FileTable::default())
 }
 
-/// A temporary directory that holds a workspace, its root at `ws` unless a test says otherwise.
+/// A temporary directory with a workspace, whose root is `ws` in most tests.
 struct Tree(tempfile::TempDir);
 
 impl Tree {
@@ -35,7 +35,7 @@ impl Tree {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// With a package at `ws`.
+    /// Creates a tree with a package at `ws`.
     fn package() -> Self {
         Self::empty().write("ws/Cargo.toml", PACKAGE).write("ws/Cargo.lock", "").write("ws/src/lib.rs", "")
     }
@@ -82,7 +82,7 @@ fn listed(workspace: &Workspace) -> Vec<String> {
     workspace.files.iter().map(|file| file.path.to_string()).collect()
 }
 
-/// Expects that beside those of [`Tree::package`] just these files count.
+/// Checks that exactly these files are listed, in addition to those of [`Tree::package`].
 #[track_caller]
 fn check(tree: &Tree, expected: &[&str]) {
     let mut listed = listed(&tree.load());
@@ -91,7 +91,7 @@ fn check(tree: &Tree, expected: &[&str]) {
 }
 
 #[test]
-fn hidden_files_count() {
+fn hidden_files_are_listed() {
     let tree = Tree::package().write("ws/.hidden", "").write("ws/.config/deep/.file", "");
     check(&tree, &[".config/deep/.file", ".hidden"]);
 }
@@ -103,9 +103,9 @@ fn files_are_sorted_by_the_bytes_of_their_whole_paths() {
     check(&tree, &["B", "a-b", "a.txt", "a/b"]);
 }
 
-/// Large directories are looked at in parts, and what lies below others comes between their files.
+/// Large directories are read in parts, and the files of subdirectories are sorted among their files.
 #[test]
-fn large_and_nested_directories_come_in_the_order_of_whole_paths() {
+fn large_and_nested_directories_are_sorted_by_whole_paths() {
     let mut tree = Tree::package();
     for at in 0..1300 {
         tree = tree.write(format!("ws/many/{}", at * 7 % 1300), "");
@@ -122,9 +122,9 @@ fn large_and_nested_directories_come_in_the_order_of_whole_paths() {
     assert!(listed.is_sorted_by(|a, b| a.as_bytes() < b.as_bytes()), "{listed:?}");
 }
 
-/// Outside comes somewhere between what lies within: `-` is less than `.`, and `.` than `/`.
+/// Paths outside sort between those within, because `-` is less than `.` and `.` is less than `/`.
 #[test]
-fn members_outside_come_where_their_paths_do() {
+fn members_outside_are_sorted_by_path() {
     let tree = Tree::package()
         .write("ws/Cargo.toml", &format!("{PACKAGE}[workspace]\nmembers = [\"../other\", \"../also\"]\n"))
         .write("ws/-a", "")
@@ -138,7 +138,7 @@ fn members_outside_come_where_their_paths_do() {
 }
 
 #[test]
-fn nested_gitignores_count_and_the_inner_one_wins() {
+fn nested_gitignores_apply_and_the_inner_one_wins() {
     let tree = Tree::package()
         .write("ws/.gitignore", "*.log\n/only-here\n")
         .write("ws/a.log", "")
@@ -165,7 +165,7 @@ fn with_ignores_above() -> Tree {
         .write("ws/beyond", "")
 }
 
-/// Where the workspace is nested in a repository, at `a/b/ws` of it.
+/// Checks a workspace at `a/b/ws` of a repository.
 fn check_below(git: &str, expected: &[&str]) {
     let tree = with_ignores_above();
     fs::rename(tree.path("ws"), tree.path("a/b/ws")).unwrap();
@@ -177,7 +177,7 @@ fn check_below(git: &str, expected: &[&str]) {
 }
 
 #[test]
-fn gitignores_above_count_up_to_the_root_of_the_repository() {
+fn gitignores_above_apply_up_to_the_root_of_the_repository() {
     check_below("a/.git", &[".gitignore", "beyond", "kept.log", "kept.tmp", "sub/anchored"]);
     check_below(".git", &[".gitignore", "kept.log", "kept.tmp", "sub/anchored"]);
     let all = &[".gitignore", "anchored", "beyond", "kept.log", "kept.tmp", "sub/anchored", "x.log", "x.tmp"];
@@ -186,18 +186,18 @@ fn gitignores_above_count_up_to_the_root_of_the_repository() {
 }
 
 #[test]
-fn without_git_the_same_files_count() {
+fn the_same_files_are_listed_without_git() {
     let tree = Tree::package().write("ws/.gitignore", "/out\n").write("ws/out/x", "").write("ws/in", "");
     check(&tree, &[".gitignore", "in"]);
     fs::create_dir(tree.path("ws/.git")).unwrap();
     check(&tree, &[".gitignore", "in"]);
     fs::remove_dir(tree.path("ws/.git")).unwrap();
-    // As in a submodule or a work tree.
+    // In submodules and worktrees, `.git` is a file.
     check(&tree.write("ws/.git", "gitdir: elsewhere"), &[".gitignore", "in"]);
 }
 
 #[test]
-fn git_agrees_where_it_has_no_rules_of_its_own() {
+fn git_lists_the_same_files() {
     let mut tree = Tree::package()
         .write("ws/.gitignore", "*.o\n!/kept.o\nbuild/\n/doc/*\n!/doc/in\n**/deep/x\ntrail\\ \n#no\n\\#yes\n")
         .write("ws/sub/.gitignore", "/x\n!*.o\n");
@@ -224,7 +224,7 @@ fn git_agrees_where_it_has_no_rules_of_its_own() {
 }
 
 #[test]
-fn rules_that_are_no_gitignore_do_not_count() {
+fn other_ignore_files_have_no_effect() {
     let tree = Tree::package()
         .write("ws/.git/info/exclude", "x\n")
         .write("ws/.ignore", "x\n")
@@ -234,7 +234,7 @@ fn rules_that_are_no_gitignore_do_not_count() {
 }
 
 #[test]
-fn global_excludes_do_not_count() {
+fn global_excludes_have_no_effect() {
     // The environment of this process can't be changed safely, so the check runs in a child.
     if std::env::var_os("GENTI_TEST_CHILD").is_some() {
         let tree = Tree::package().write("ws/x.global", "");
@@ -245,7 +245,7 @@ fn global_excludes_do_not_count() {
     let config = format!("[core]\n\texcludesFile = {}\n", home.path("excludes").display());
     let home = home.write(".gitconfig", &config).write("git/config", &config);
     let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "global_excludes_do_not_count"]).env("GENTI_TEST_CHILD", "1");
+    child.args(["--exact", "global_excludes_have_no_effect"]).env("GENTI_TEST_CHILD", "1");
     child.env("HOME", home.path("")).env("XDG_CONFIG_HOME", home.path(""));
     let output = child.env("GIT_CONFIG_GLOBAL", home.path(".gitconfig")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -253,7 +253,7 @@ fn global_excludes_do_not_count() {
 }
 
 #[test]
-fn git_is_out_wherever_it_is_and_nested_repositories_are_directories() {
+fn git_directories_are_skipped_and_nested_repositories_are_listed() {
     let tree = Tree::package()
         .write("ws/.gitignore", "*.o\n")
         .write("ws/.git/HEAD", "")
@@ -266,8 +266,9 @@ fn git_is_out_wherever_it_is_and_nested_repositories_are_directories() {
 }
 
 #[test]
-fn target_directories_are_out() {
-    // Cargo's own needs no mark; that of a nested workspace has one; a mark with other content is none.
+fn target_directories_are_skipped() {
+    // The target directory of the workspace needs no tag, but one of a nested workspace does. A tag with other content is
+    // ignored.
     let tree = Tree::package()
         .write("ws/target/x", "")
         .write("ws/nested/target/CACHEDIR.TAG", CACHEDIR_TAG)
@@ -278,7 +279,7 @@ fn target_directories_are_out() {
 }
 
 #[test]
-fn a_configured_target_directory_is_out_and_the_default_one_is_then_none() {
+fn a_configured_target_directory_is_skipped_instead_of_the_default_one() {
     let tree = Tree::package()
         .write("ws/.cargo/config.toml", "[build]\ntarget-dir = \"out/of the way\"\n")
         .write("ws/out/of the way/x", "")
@@ -288,7 +289,7 @@ fn a_configured_target_directory_is_out_and_the_default_one_is_then_none() {
 }
 
 #[test]
-fn a_target_directory_is_out_by_whatever_path_it_is_configured() {
+fn a_target_directory_is_skipped_however_its_path_is_written() {
     let config = "[build]\ntarget-dir = \"../alias/out\"\n";
     let tree = Tree::package().write("ws/.cargo/config.toml", config).write("ws/out/x", "");
     symlink("ws", tree.path("alias")).unwrap();
@@ -296,19 +297,19 @@ fn a_target_directory_is_out_by_whatever_path_it_is_configured() {
 }
 
 #[test]
-fn a_link_in_place_of_the_target_directory_is_out() {
+fn a_link_in_place_of_the_target_directory_is_skipped() {
     let tree = Tree::package().write("disk/x", "");
     symlink("../disk", tree.path("ws/target")).unwrap();
     check(&tree, &[]);
 }
 
 #[test]
-fn a_workspace_may_itself_lie_in_a_cache_directory() {
+fn a_workspace_may_be_in_a_cache_directory() {
     check(&Tree::package().write("ws/CACHEDIR.TAG", CACHEDIR_TAG), &["CACHEDIR.TAG"]);
 }
 
 #[test]
-fn what_cargo_reads_counts_even_if_it_is_ignored() {
+fn files_that_cargo_reads_are_listed_even_if_ignored() {
     let tree = Tree::package()
         .write("ws/.gitignore", "*\n")
         .write("ws/.cargo/config", "")
@@ -331,7 +332,7 @@ fn what_cargo_reads_counts_even_if_it_is_ignored() {
 }
 
 #[test]
-fn any_file_name_counts() {
+fn files_with_any_name_are_listed() {
     let names: [&[u8]; 6] =
         [b"-rf", b"100%", b"a b", b"new\nline", b"not-utf8-\xff\xfe", "\u{fc}".as_bytes()];
     let mut tree = Tree::package();
@@ -347,7 +348,7 @@ fn any_file_name_counts() {
 }
 
 #[test]
-fn what_is_no_file_is_skipped() {
+fn special_files_are_skipped() {
     let tree = Tree::package();
     assert!(Command::new("mkfifo").arg(tree.path("ws/fifo")).status().unwrap().success());
     let _socket = std::os::unix::net::UnixListener::bind(tree.path("ws/socket")).unwrap();
@@ -366,7 +367,7 @@ fn an_unreadable_file_is_an_error_that_names_it() {
 }
 
 #[test]
-fn of_several_directories_that_can_not_be_read_always_the_first_is_told() {
+fn the_first_of_several_unreadable_directories_is_reported() {
     let tree =
         Tree::package().write("ws/b/x", "").write("ws/a/x", "").write("ws/c/CACHEDIR.TAG", CACHEDIR_TAG);
     for (dir, mode) in [("ws/a", 0o000), ("ws/b", 0o000), ("ws/c", 0o111)] {
@@ -379,13 +380,13 @@ fn of_several_directories_that_can_not_be_read_always_the_first_is_told() {
     }
     let error = tree.try_load().unwrap_err();
     assert!(matches!(&error, LoadError::Unreadable { path, .. } if path.ends_with("ws/a")), "{error}");
-    // What is a cache is none of ours, and need not be readable.
+    // Cache directories are skipped, so they need not be readable.
     let _ = open();
     check(&tree, &["a/x", "b/x"]);
 }
 
 #[test]
-fn contents_are_hashed_whole() {
+fn contents_are_hashed_completely() {
     let long = "x".repeat((1 << 20) + 1);
     let tree = Tree::package().write("ws/long", &long).write("ws/empty", "");
     let workspace = tree.load();
@@ -396,7 +397,7 @@ fn contents_are_hashed_whole() {
 }
 
 #[test]
-fn neither_the_place_nor_the_directory_it_is_loaded_from_changes_the_files() {
+fn the_files_depend_neither_on_the_location_nor_on_the_current_directory() {
     let trees = [Tree::package(), Tree::package()].map(|tree| tree.write("ws/sub/x", "x").load());
     let [here, there] =
         trees.map(|it| it.files.into_iter().map(|file| (file.path, file.digest)).collect::<Vec<_>>());
@@ -410,7 +411,7 @@ fn neither_the_place_nor_the_directory_it_is_loaded_from_changes_the_files() {
 }
 
 #[test]
-fn nothing_depends_on_the_order_in_which_files_and_packages_are_met() {
+fn nothing_depends_on_the_order_in_which_files_and_packages_are_listed() {
     let tree = Tree::empty()
         .member(
             "ws/b",
@@ -426,7 +427,7 @@ fn nothing_depends_on_the_order_in_which_files_and_packages_are_met() {
         .write("ws/a/z.txt", "");
     let of = |listing| {
         let mut found = load(&Request { listing, ..request(&tree.path("ws")) }).unwrap().workspace;
-        // When it was looked at is of no interest.
+        // Ignore the times of reading.
         found.seen.at = 0;
         found
     };

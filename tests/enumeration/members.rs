@@ -1,4 +1,4 @@
-//! Members, targets, what they need by path, what is said when there is no workspace, and reading of sources.
+//! Tests of members, targets and path dependencies, of errors from loading a workspace, and of reading sources.
 
 use genti::model::workspace::PackageId;
 use std::fs;
@@ -63,7 +63,7 @@ fn a_member_around_the_root_does_not_list_it_twice() {
 }
 
 #[test]
-fn a_virtual_workspace_has_its_members_sorted_and_linked() {
+fn members_of_a_virtual_workspace_are_sorted_and_know_their_dependencies() {
     let needs =
         "[dependencies]\ncore = { path = \"../core\" }\n[dev-dependencies]\nutil = { path = \"../util\" }\n";
     let tree = Tree::empty()
@@ -107,8 +107,8 @@ fn targets_are_sorted_by_root_with_their_kinds() {
     assert_eq!(found, expected.map(|(root, kind, features)| (root.to_string(), kind, features)));
 }
 
-/// `a` needs `near`, which needs `far`, which inherits that from a workspace that doesn't list it; `b` needs `a`;
-/// `c` nothing.
+/// `a` needs `near`, which needs `middle`, which needs `far` through a workspace that does not list it. `b` needs `a`, and `c`
+/// needs nothing.
 fn with_outside() -> Tree {
     Tree::empty()
         .write("ws/Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\", \"c\"]\n")
@@ -130,7 +130,7 @@ fn with_outside() -> Tree {
 }
 
 #[test]
-fn path_dependencies_outside_are_found_through_one_another() {
+fn transitive_path_dependencies_outside_are_found() {
     let workspace = with_outside().load();
     let names: Vec<_> = workspace.outside.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["far", "middle", "near"]);
@@ -139,10 +139,14 @@ fn path_dependencies_outside_are_found_through_one_another() {
 }
 
 #[test]
-fn what_a_path_dependency_outside_is_made_of_changes_its_digest() {
+fn the_digest_of_a_path_dependency_outside_covers_its_sources() {
     let digests = |tree: &Tree| tree.load().outside.iter().map(|it| it.digest).collect::<Vec<_>>();
     let before = digests(&with_outside());
-    assert_eq!(before, digests(&with_outside().write("far/target/x", "")), "elsewhere, with build output");
+    assert_eq!(
+        before,
+        digests(&with_outside().write("far/target/x", "")),
+        "location and build output do not count"
+    );
     let changed = |path: &str| {
         let tree = with_outside();
         let old = fs::read_to_string(tree.path(path)).unwrap_or_default();
@@ -151,11 +155,11 @@ fn what_a_path_dependency_outside_is_made_of_changes_its_digest() {
     };
     assert_eq!(changed("far/src/lib.rs"), [true, false, false]);
     assert_eq!(changed("near/new"), [false, false, true]);
-    assert_eq!(changed("other/Cargo.toml"), [false, true, false], "what it inherits from");
+    assert_eq!(changed("other/Cargo.toml"), [false, true, false], "the workspace that it inherits from");
 }
 
 #[test]
-fn patches_reach_every_package() {
+fn patches_apply_to_every_package() {
     let patch = "[patch.crates-io]\npatched = { path = \"../patched\" }\n";
     let tree =
         Tree::package().member("patched", "patched", "").write("ws/Cargo.toml", &format!("{PACKAGE}{patch}"));
@@ -165,7 +169,7 @@ fn patches_reach_every_package() {
 }
 
 #[test]
-fn a_member_that_a_patch_puts_in_place_is_a_dependency() {
+fn a_member_that_a_patch_substitutes_is_a_dependency() {
     let patch = "[workspace]\nmembers = [\"a\", \"b\"]\n[patch.crates-io]\nb = { path = \"b\" }\n";
     let tree = Tree::empty()
         .write("ws/Cargo.toml", patch)
@@ -176,7 +180,7 @@ fn a_member_that_a_patch_puts_in_place_is_a_dependency() {
 }
 
 #[test]
-fn members_that_are_needed_through_a_package_outside_are_dependencies() {
+fn members_needed_through_a_package_outside_are_dependencies() {
     let tree = Tree::empty()
         .write("ws/Cargo.toml", "[workspace]\nmembers = [\"a\", \"b\"]\n")
         .member("ws/a", "a", "[dependencies]\nout = { path = \"../../out\" }\n")
@@ -187,7 +191,7 @@ fn members_that_are_needed_through_a_package_outside_are_dependencies() {
 }
 
 #[test]
-fn what_is_wrong_is_said_with_place_and_way_out() {
+fn errors_name_the_place_and_a_fix() {
     let message = |tree: &Tree| tree.try_load().unwrap_err().to_string();
     let tree = Tree::empty();
     fs::create_dir(tree.path("ws")).unwrap();
@@ -207,14 +211,14 @@ fn what_is_wrong_is_said_with_place_and_way_out() {
     assert!(!broken.starts_with("error") && !broken.contains('\u{1b}'), "{broken}");
 
     let no_cargo = Request { cargo: "/no/cargo".into(), ..request(Path::new(env!("CARGO_MANIFEST_DIR"))) };
-    assert!(load(&no_cargo).unwrap_err().to_string().starts_with("could not ask `/no/cargo`"));
+    assert!(load(&no_cargo).unwrap_err().to_string().starts_with("could not run `/no/cargo"));
 
     let missing = Tree::empty().member("ws", "p", "[dependencies]\ngone = { path = \"../gone\" }\n");
     assert!(message(&missing).contains("gone/Cargo.toml"), "{}", message(&missing));
 }
 
 #[test]
-fn sources_are_read_only_beneath_the_root() {
+fn only_sources_below_the_root_are_read() {
     let tree = Tree::package().write("ws/in", "in").write("out", "out").write("ws/..x", "dots");
     symlink("in", tree.path("ws/link-in")).unwrap();
     symlink("../out", tree.path("ws/link-out")).unwrap();
@@ -243,7 +247,7 @@ fn sources_are_read_only_beneath_the_root() {
 }
 
 #[test]
-fn every_fixture_loads_with_all_of_its_names() {
+fn every_fixture_loads() {
     let fixture =
         |name| load(&request(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name))).unwrap();
     for (name, packages) in [("clean", 1), ("findings", 1), ("broken", 3), ("names", 1), ("members", 3)] {

@@ -1,4 +1,4 @@
-//! What git tracks counts, whatever a rule says; and what is left out is told.
+//! Files that git tracks are listed even if ignored, and skipped paths are reported.
 
 use std::process::Command;
 
@@ -18,7 +18,7 @@ fn left_out(tree: &Tree) -> Vec<(String, WhyLeftOut)> {
     tree.load().seen.left_out.into_iter().map(|one| (one.path.to_string(), one.why)).collect()
 }
 
-/// With ignored files, of which git tracks some.
+/// Creates a tree with ignored files, some of which git tracks.
 fn tree() -> Tree {
     let tree = Tree::package()
         .write("ws/.gitignore", "*.gen\nvendor/\ntarget/\n")
@@ -40,16 +40,16 @@ fn tree() -> Tree {
 }
 
 #[test]
-fn a_tracked_file_counts_though_a_rule_matches_it() {
+fn a_tracked_file_is_listed_even_if_it_is_ignored() {
     let tree = tree();
     let expected = [".gitignore", "a.gen", "src/deep.gen", "vendor/a/tracked.c", "vendor/z", "z.txt"];
     check(&tree, &expected);
     assert_eq!(left_out(&tree), []);
-    // It is one only as long as it is there.
+    // Deleted or untracked files are no longer listed.
     std::fs::remove_file(tree.path("ws/vendor/z")).unwrap();
     git(&tree, &["rm", "-q", "--cached", "a.gen"]);
     check(&tree, &[".gitignore", "src/deep.gen", "vendor/a/tracked.c", "z.txt"]);
-    // Git agrees, but for what cargo builds.
+    // Git lists the same files, except in the target directory.
     let output = Command::new("git").args(["ls-files"]).current_dir(tree.path("ws")).output().unwrap();
     let tracked = String::from_utf8(output.stdout).unwrap();
     let tracked: Vec<_> =
@@ -60,7 +60,7 @@ fn a_tracked_file_counts_though_a_rule_matches_it() {
 }
 
 #[test]
-fn the_same_counts_below_the_top_of_a_repository_and_in_a_worktree() {
+fn tracked_files_are_listed_in_subdirectories_and_worktrees() {
     let tree = Tree::empty()
         .write("ws/.gitignore", "*.gen\n")
         .write("ws/sub/Cargo.toml", "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n")
@@ -78,7 +78,7 @@ fn the_same_counts_below_the_top_of_a_repository_and_in_a_worktree() {
 }
 
 #[test]
-fn what_is_below_a_committed_tag_counts_and_what_is_below_another_one_is_told() {
+fn a_directory_with_a_committed_tag_is_listed_and_others_are_reported() {
     let tree = Tree::package()
         .write("ws/kept/CACHEDIR.TAG", CACHEDIR_TAG)
         .write("ws/kept/a.txt", "")
@@ -100,7 +100,7 @@ fn what_is_below_a_committed_tag_counts_and_what_is_below_another_one_is_told() 
 }
 
 #[test]
-fn an_index_that_can_not_be_read_is_told() {
+fn an_unreadable_index_is_reported() {
     let tree = tree();
     git(&tree, &["update-index", "--split-index"]);
     check(&tree, &[".gitignore", "z.txt"]);

@@ -1,7 +1,7 @@
-//! Faults: what the table in `docs/faults.md` promises, tried on the binary over small workspaces.
+//! Injects the faults in the table of `docs/faults.md` into runs of the binary in small workspaces.
 //!
-//! `cargo test --test faults` prints the table with a mark for each row. A fault that can't be injected on this
-//! machine is marked as not tried, with the reason; `GENTI_TEST=full` tries the long ones at full length.
+//! `cargo test --test faults` prints the table with a mark for each row. A fault that can't be injected on this machine is
+//! marked as not tried, with the reason. `GENTI_TEST=full` runs the long tests at full length.
 
 #![cfg_attr(
     target_os = "linux",
@@ -21,6 +21,6 @@ fn main() -> ExitCode {
 #[cfg(not(target_os = "linux"))]
 #[expect(clippy::print_stdout, reason = "this is the harness")]
 fn main() -> ExitCode {
-    println!("not tried: the ways to inject faults are Linux's");
+    println!("not tried: faults can be injected on Linux only");
     ExitCode::SUCCESS
 }

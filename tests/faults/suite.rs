@@ -1,4 +1,4 @@
-//! The table, and the modules whose tests try its rows.
+//! The table of faults, and the modules with the tests for its rows.
 
 mod cache;
 mod children;
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use self::table::{Row, tests};
 
-/// Runs the tests that the command line asks for, and prints the table.
+/// Runs the tests that the command line selects, and prints the table.
 pub(super) fn main() -> ExitCode {
     table::main(ROWS)
 }
@@ -32,7 +32,7 @@ pub(super) fn main() -> ExitCode {
 const ROWS: &[Row] = &[
     Row {
         fault: "`kill -9` at any write, rename or fsync; a power cut",
-        holds: "the next run sweeps what was not put in place",
+        holds: "the next run removes unfinished files",
         tests: tests![
             kill::at_any_moment,
             kill::at_every_write_rename_and_sync,
@@ -43,13 +43,13 @@ const ROWS: &[Row] = &[
     },
     Row {
         fault: "Ctrl-C once, twice; TERM; HUP; QUIT; ALRM, USR1, USR2, XCPU",
-        holds: "the run ends within 3 s and a little, or at once; artifacts say `interrupted`; exit 130, 143, 129, 131, …",
+        holds: "the run ends after about 3 s, or immediately the second time; artifacts say `interrupted`; exit 130, 143, 129, 131, …",
         tests: tests![signals::once, signals::twice],
         later: "",
     },
     Row {
         fault: "a child ignores SIGTERM; forks while being killed; forks twice with `setsid`; a grandchild holds the pipe",
-        holds: "`timed-out` or `leaky`, and none survives",
+        holds: "`timed-out` or `leaky`; no process survives",
         tests: tests![
             children::ignores_sigterm,
             children::forks_while_being_killed,
@@ -60,13 +60,13 @@ const ROWS: &[Row] = &[
     },
     Row {
         fault: "`--max-duration` is reached",
-        holds: "what has no verdict is `not-run`; artifacts are written; exit 3",
+        holds: "tasks without a result are `not-run`; artifacts are written; exit 3",
         tests: tests![signals::max_duration],
         later: "",
     },
     Row {
-        fault: "the disk is full, takes no file that large, or can't be read",
-        holds: "the old artifacts are kept; the report goes to stdout; exit 4. What can't be read gives no verdict: exit 2 or 3. In the cache alone: a notice, and the same verdict",
+        fault: "the disk is full, rejects large files, or can't be read",
+        holds: "the old artifacts are kept; the report goes to stdout; exit 4. If a file can't be read: exit 2 or 3. If only the cache is affected: a notice, and the same verdict",
         tests: tests![
             disk::is_full_at_any_call,
             disk::is_full,
@@ -85,13 +85,13 @@ const ROWS: &[Row] = &[
     },
     Row {
         fault: "standard output is closed, can't be written to, or is full",
-        holds: "a command that prints there what it was asked for: exit 4",
+        holds: "commands that print their result there: exit 4",
         tests: tests![disk::standard_output_is_lost],
         later: "",
     },
     Row {
-        fault: "a named pipe, a socket or a device in the place of a file that is read",
-        holds: "refused at once, with its path: exit 2; in the cache alone, a notice, and everything runs. A report to a pipe that nobody reads: exit 4",
+        fault: "a named pipe, a socket or a device in place of a file",
+        holds: "rejected immediately, with its path: exit 2. In the cache: a notice, and everything runs. A report to a pipe that nobody reads: exit 4",
         tests: tests![
             special::of_the_workspace,
             special::of_what_runs_left,
@@ -100,50 +100,50 @@ const ROWS: &[Row] = &[
         later: "",
     },
     Row {
-        fault: "a directory of the repository or of a run is a link that leads elsewhere; `target/genti` holds files of others",
+        fault: "a directory of the repository or of a run is a link that leads elsewhere; `target/genti` contains other files",
         holds: "nothing is written or removed there; exit 4 or 2",
         tests: tests![disk::leads_out_of_the_workspace, disk::holds_files_of_others],
         later: "",
     },
     Row {
         fault: "bit flip, truncation, wrong key or newer format in the cache",
-        holds: "a miss, found anew; a log of a newer format is left alone",
+        holds: "a cache miss; a log in a newer format is not changed",
         tests: tests![cache::is_damaged, cache::is_newer],
         later: "",
     },
     Row {
-        fault: "others can write to the cache, or have put it there",
-        holds: "a warning; nothing of it is used, and it is written anew",
+        fault: "the cache is writable by other users or owned by one",
+        holds: "a warning; the cache is ignored and replaced",
         tests: tests![cache::can_be_forged],
         later: "",
     },
     Row {
         fault: "a tool or a test calls `cargo genti run` in the same workspace",
-        holds: "the call is refused, with the reason: exit 2; in another workspace it runs",
+        holds: "the call is rejected with the reason: exit 2. In another workspace it runs",
         tests: tests![recursion::in_the_same_workspace, recursion::elsewhere],
         later: "",
     },
     Row {
         fault: "8 runs at once in one workspace",
-        holds: "the later ones wait and say so; all are correct",
+        holds: "later runs wait and say so; all are correct",
         tests: tests![together::eight, together::some_are_killed, together::interrupted_while_it_waits],
         later: "",
     },
     Row {
-        fault: "a lock file left behind; the artifacts directory is a symbolic link or somebody else's",
-        holds: "no wait; refused, exit 2",
+        fault: "a lock file left behind; the artifacts directory is a symbolic link or owned by another user",
+        holds: "the lock file does not block; the directory is rejected, exit 2",
         tests: tests![disk::lock_left_behind, disk::is_somebody_elses],
         later: "",
     },
     Row {
         fault: "an input is edited or deleted while a tool reads it; the tool is replaced meanwhile",
-        holds: "`input-changed`, not kept; exit 3",
+        holds: "`input-changed`, not cached; exit 3",
         tests: tests![cache::an_input_changes_meanwhile],
         later: "",
     },
     Row {
-        fault: "a tool is missing; can't be started; dies by a signal; is killed for want of memory",
-        holds: "`missing` with how to install it, or `crashed` with the signal; the others go on; exit 3",
+        fault: "a tool is missing; can't be started; is killed by a signal; runs out of memory",
+        holds: "`missing` with how to install it, or `crashed` with the signal; other tools continue; exit 3",
         tests: tests![
             children::is_missing,
             children::can_not_be_started,
@@ -155,31 +155,31 @@ const ROWS: &[Row] = &[
     },
     Row {
         fault: "exit 0 with truncated JSON; invalid UTF-8; NUL; a line of 1 GB; 10 GB of output",
-        holds: "`unparsable`, with the output kept; what is too long takes no more than 64 MB",
+        holds: "`unparsable`, with the output kept; long output needs at most 64 MB of memory",
         tests: tests![output::is_truncated, output::is_no_text, output::is_endless,],
         later: "",
     },
     Row {
-        fault: "file names `-rf`, with newline, ESC, spaces, not UTF-8",
-        holds: "passed and reported without loss",
+        fault: "file names like `-rf`, with newline, ESC or spaces, not UTF-8",
+        holds: "passed to tools and reported correctly",
         tests: tests![names::are_odd, names::are_printed_as_they_are, names::steer_no_terminal],
         later: "",
     },
     Row {
-        fault: "200,000 files; one argument that is too long",
-        holds: "several processes, none with too many arguments; a clear error",
+        fault: "200,000 files; an argument that is too long",
+        holds: "several processes, each with few enough arguments; a clear error",
         tests: tests![names::are_very_many, names::one_is_too_long],
         later: "",
     },
     Row {
-        fault: "the clock jumps by a year in a run",
+        fault: "the clock jumps by a year during a run",
         holds: "no negative times",
         tests: tests![clock::jumps_a_year],
         later: "",
     },
     Row {
         fault: "closed or dead descriptors in `MAKEFLAGS`; a child or genti itself dies with tokens",
-        holds: "a warning and an own pool; no deadlock; the guard returns the tokens",
+        holds: "a warning, and genti uses its own pool; no deadlock; the guard returns the tokens",
         tests: tests![
             pool::descriptors_are_closed,
             pool::descriptors_are_dead,
@@ -191,8 +191,8 @@ const ROWS: &[Row] = &[
         later: "",
     },
     Row {
-        fault: "tools that need each other; deep nesting; a corrupt, newer or conflicted baseline",
-        holds: "exit 2 with place and cause; the file is left as it is",
+        fault: "a dependency cycle between tools; deep nesting; a corrupt, newer or conflicted baseline",
+        holds: "exit 2 with place and cause; the file is not changed",
         tests: tests![inputs::a_dependency_cycle, inputs::deep_nesting, inputs::a_bad_baseline],
         later: "",
     },

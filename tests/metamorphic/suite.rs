@@ -1,4 +1,4 @@
-//! The named cases and the pairs, run by libtest-mimic; at the end the table.
+//! Runs the named cases and the pairs with libtest-mimic, and prints the table at the end.
 
 mod cases;
 mod change;
@@ -23,14 +23,14 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use self::pair::{Outcome, Pair};
 use self::table::Table;
 
-/// How many pairs are tried each time.
+/// Number of pairs in every run.
 const SAMPLE: usize = 40;
 
-/// How many pairs `GENTI_TEST=full` makes.
+/// Number of pairs with `GENTI_TEST=full`.
 const FULL: u64 = 1_000;
 
-/// Runs what the command line and the environment ask for.
-#[expect(clippy::print_stdout, reason = "this is the harness")]
+/// Runs what the command line and the environment select.
+#[expect(clippy::print_stdout, reason = "a test harness prints its results")]
 pub(super) fn main() -> ExitCode {
     let args = Arguments::from_args();
     let table = Arc::new(Mutex::new(Table::default()));
@@ -47,7 +47,7 @@ pub(super) fn main() -> ExitCode {
             Ok(())
         })
     }));
-    trials.push(Trial::test("the_texts_of_a_part_have_one_length", || {
+    trials.push(Trial::test("the_texts_of_a_part_have_equal_lengths", || {
         parts::check_lengths();
         Ok(())
     }));
@@ -62,7 +62,7 @@ pub(super) fn main() -> ExitCode {
     run(&args, trials, &table)
 }
 
-#[expect(clippy::print_stdout, reason = "this is the harness")]
+#[expect(clippy::print_stdout, reason = "a test harness prints its results")]
 fn run(args: &Arguments, trials: Vec<Trial>, table: &Mutex<Table>) -> ExitCode {
     let conclusion = libtest_mimic::run(args, trials);
     if !args.list {
@@ -71,7 +71,7 @@ fn run(args: &Arguments, trials: Vec<Trial>, table: &Mutex<Table>) -> ExitCode {
     conclusion.exit_code()
 }
 
-/// What of a pair is shown when it is done; failures are shown again at the end.
+/// Selects the pairs to print when they are done. Failures are always printed again at the end.
 #[derive(Clone, Copy)]
 enum Shown {
     All,
@@ -102,14 +102,14 @@ fn trial(pair: Pair, table: &Arc<Mutex<Table>>, shown: Shown) -> Trial {
 
 fn failure(outcome: &Outcome) -> Option<String> {
     if let Some(said) = outcome.unexpected.first() {
-        return Some(format!("the generator is wrong: a fresh run says\n{said}"));
+        return Some(format!("the generator is wrong, because a fresh run reports\n{said}"));
     }
     let wrong: Vec<_> = outcome.wrong.iter().map(|(when, what)| format!("{what:?} {when}")).collect();
     (!wrong.is_empty()).then(|| wrong.join(", "))
 }
 
-/// A run of a thousand pairs shows what it finds as it goes.
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+/// Prints results as they come, for runs over a thousand pairs.
+#[expect(clippy::print_stdout, reason = "the user asked for it")]
 fn show(text: &str) {
     println!("{text}");
 }

@@ -1,4 +1,4 @@
-//! Real reformatting, by rustfmt, that keeps track of where every token went.
+//! Reformats code with rustfmt and tracks where every token went.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use super::rust::Code;
 use super::world::{FRESH, Text};
 
-/// Styles as unlike as rustfmt has them.
+/// Configurations that make rustfmt's output as different as possible.
 pub(crate) const CONFIGS: [&str; 6] = [
     "max_width=60",
     "max_width=60,use_small_heuristics=Off,match_block_trailing_comma=true",
@@ -18,10 +18,10 @@ pub(crate) const CONFIGS: [&str; 6] = [
     "max_width=80",
 ];
 
-/// Nothing that moves tokens about: their order is what they are followed by.
+/// Keeps the order of tokens, because they are identified by it.
 const KEEP_ORDER: &str = "reorder_imports=false,reorder_modules=false,merge_derives=false";
 
-/// The text as rustfmt lays it out with `config`; `None` if it can't, or does more than lay it out.
+/// Formats the text with `config`. Returns `None` if rustfmt fails or changes more than the layout.
 #[expect(clippy::disallowed_methods, reason = "it starts rustfmt")]
 pub(crate) fn rustfmt(text: &Text, config: &str) -> Option<Text> {
     let mut child = Command::new("rustfmt")
@@ -31,7 +31,7 @@ pub(crate) fn rustfmt(text: &Text, config: &str) -> Option<Text> {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // It reads all before it writes anything.
+    // rustfmt reads all input before it writes.
     child.stdin.take().unwrap().write_all(text.as_str().as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let formatted = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
@@ -49,7 +49,7 @@ pub(crate) fn rustfmt(text: &Text, config: &str) -> Option<Text> {
     Some(Text::with_origins(formatted, origins))
 }
 
-/// Everything that rustfmt leaves as it is, in order.
+/// Returns the pieces that rustfmt keeps, in order.
 fn pieces(text: &str) -> Vec<Range<usize>> {
     let code = Code::new(text);
     let tokens = code.tokens.iter().filter(|token| !token.is_layout()).map(|token| token.start..token.end);

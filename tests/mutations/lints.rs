@@ -1,4 +1,4 @@
-//! A stand-in for clippy: lints that tokens alone can find, with clippy's words and clippy's ranges.
+//! Stand-in for clippy: lints that need only tokens, with clippy's messages and ranges.
 
 use std::ops::Range;
 
@@ -7,21 +7,21 @@ use genti::model::path::RelPath;
 
 use super::rust::{Code, Item};
 
-/// A finding in one text.
+/// Finding in one text.
 #[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) rule: &'static str,
     pub(crate) message: String,
-    /// Whether the message names the item that it is about.
+    /// Set if the message names the item.
     pub(crate) names_item: bool,
-    /// What it flags, in bytes.
+    /// Flagged bytes.
     pub(crate) range: Range<usize>,
-    /// The byte that makes it this finding: of the word `unwrap`, of the name of the function. At one anchor
-    /// there is one finding of a rule at most.
+    /// Byte that identifies the finding: in the word `unwrap`, or in the name of the function. An anchor has at most
+    /// one finding per rule.
     pub(crate) anchor: usize,
 }
 
-/// Functions with more lines than this are too long: few enough that there are such.
+/// Maximum number of lines of a function. Low enough that some functions exceed it.
 const MAX_LINES: usize = 30;
 
 pub(crate) fn lint(code: &Code<'_>) -> Vec<Found> {
@@ -38,8 +38,12 @@ pub(crate) fn lint(code: &Code<'_>) -> Vec<Found> {
     linter.found
 }
 
-/// The same as a tool would report it.
-pub(crate) fn diagnostics(path: &str, text: &str, found: &[Found]) -> Vec<(String, Diagnostic)> {
+/// Converts findings to diagnostics, as a tool would report them.
+pub(crate) fn diagnostics(
+    path: &str,
+    text: &str,
+    found: &[Found],
+) -> Vec<(genti::model::text::Text, Diagnostic)> {
     let starts: Vec<usize> =
         std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let position = |at: usize| {
@@ -51,17 +55,17 @@ pub(crate) fn diagnostics(path: &str, text: &str, found: &[Found]) -> Vec<(Strin
         let range = Lines { start: position(found.range.start), end: position(found.range.end) };
         let diagnostic = Diagnostic {
             place: Place::File { path: RelPath::new(path), range: Some(range) },
-            ns: "clippy".to_owned(),
-            rule: found.rule.to_owned(),
+            ns: "clippy".into(),
+            rule: found.rule.into(),
             level: Level::Warning,
-            message: found.message.clone(),
+            message: found.message.as_str().into(),
             fatal: false,
             package: None,
             related: Vec::new(),
             fix: None,
             test: None,
         };
-        ("clippy".to_owned(), diagnostic)
+        ("clippy".into(), diagnostic)
     };
     found.iter().map(report).collect()
 }
@@ -72,7 +76,7 @@ struct Linter<'a> {
 }
 
 impl Linter<'_> {
-    /// A finding over the tokens `first..=last`.
+    /// Adds a finding over the tokens `first..=last`.
     fn find(&mut self, rule: &'static str, first: usize, last: usize, anchor: usize, message: &str) {
         let tokens = &self.code.tokens;
         let range = tokens[first].start..tokens[last].end;
@@ -155,7 +159,7 @@ impl Linter<'_> {
         }
     }
 
-    /// Whether an argument of a call begins here.
+    /// Returns whether an argument of a call begins here.
     fn is_argument(&self, at: usize) -> bool {
         let code = self.code;
         let Some(open) = code.tokens[at].within.filter(|&open| open > 1 && code.word(open) == "(") else {
@@ -186,7 +190,7 @@ impl Linter<'_> {
         }
     }
 
-    /// Lints whose range is many lines.
+    /// Checks lints that flag many lines.
     fn block(&mut self, at: usize) {
         let code = self.code;
         let Some(open) = (at..code.tokens.len())
@@ -255,7 +259,7 @@ impl Linter<'_> {
         }
     }
 
-    /// The first token of the expression of calls, fields and paths that ends at `last`.
+    /// Returns the first token of the expression of calls, fields and paths that ends at `last`.
     fn operand(&self, last: usize) -> usize {
         let code = self.code;
         let mut at = last;

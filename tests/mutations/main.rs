@@ -1,28 +1,28 @@
-//! Scripted changes to real code, with known truth: does `compare` tell what is new and what is fixed?
+//! Scripted changes to real code with known truth: does `compare` recognize what is new and what is fixed?
 //!
-//! A workspace is read, and every byte of it gets a number ([`world`]). A change ([`mutate`], [`format`]) moves bytes,
-//! removes them and adds some that have no number. A stand-in for clippy ([`lints`]) looks at the code before and
-//! after, so what became of a finding is known from where its bytes went ([`truth`]), and not from what it looks like:
+//! The test reads a workspace and numbers its bytes ([`world`]). A change ([`mutate`], [`format`]) moves bytes, removes
+//! them, and adds bytes without a number. A stand-in for clippy ([`lints`]) checks the code before and after. The fate
+//! of a finding is then known from where its bytes went ([`truth`]), and not from its appearance:
 //!
-//! - Every finding has an anchor, the word that it is there for: `unwrap`, `return`, the name of the function. Where
-//!   the anchor is still there, with a finding of the same lint, it is the same occurrence; else it is **fixed**. What
-//!   is found at an anchor that is new, or that nothing was found at, is **new**.
-//! - An occurrence whose flagged code is untouched, with nothing added inside, is **known**, wherever it is now. What is
-//!   flagged is what findings.md says: the tokens of the range, at most 64 and the length; under four, the statement
-//!   around; in a comment, its lines. The rest of the line is free to change.
-//! - An occurrence whose flagged code was edited is another finding: one **new** and one **fixed**; or, if nearly all of
-//!   the code is as it was, the same one, *updated*. That two occurrences are taken for one is wrong. If it is about an
-//!   item, as its message names one or its range has the name of the one around it, and that item is where it was,
-//!   it is the same finding: *updated*.
-//! - A renamed item is an edit of every finding whose flagged code has its name, and of no other.
-//! - A copy is **new**. If the original is gone or edited, a copy that is not is the original.
-//! - A fixed finding and a new one that agree in path, lint, message and code are one that is known: identical
-//!   occurrences are counted, never told apart.
-//! - A tool that words a lint differently reports nothing new. (Not among several changes at once: what was reworded and
-//!   moved is not promised to be known.)
+//! - Every finding has an anchor, the word that causes it: `unwrap`, `return`, the name of the function. If the
+//!   anchor still exists with a finding of the same lint, it is the same occurrence. Otherwise it is **fixed**. A
+//!   finding at a new anchor, or at one that had no finding, is **new**.
+//! - An occurrence with unchanged flagged code, and nothing added inside, is **known**, wherever it is now. The
+//!   flagged code is defined in findings.md: the tokens of the range, at most 64 and the length; for less than four
+//!   tokens, the statement around them; in a comment, its lines. The rest of the line may change.
+//! - An occurrence with edited flagged code is another finding: one **new** and one **fixed**. If nearly all of the
+//!   code is unchanged, it is the same one, *updated*. It is wrong to match two different occurrences. If the finding
+//!   is about an item, because its message names one or its range contains the name of the enclosing one, and that item
+//!   was not moved, it is the same finding: *updated*.
+//! - Renaming an item edits every finding whose flagged code contains its name, and no other.
+//! - A copy is **new**. If the original was removed or edited, an unchanged copy takes its place.
+//! - A fixed and a new finding with equal path, lint, message and code are one known finding. Identical occurrences
+//!   are counted and not distinguished.
+//! - A tool that words a lint differently reports nothing new, except when it is combined with other changes:
+//!   findings that are reworded and moved at once need not be recognized.
 //!
 //! `GENTI_TEST=full MUTATE=DIR cargo test --release --test mutations -- --nocapture` makes 1,000 changes to the
-//! workspace at `DIR` and prints the table and every disagreement; `SEED=N` repeats one.
+//! workspace at `DIR` and prints the table and all disagreements. `SEED=N` repeats one change.
 
 #![expect(
     clippy::disallowed_methods,
@@ -46,7 +46,7 @@ use mutate::{KINDS, Kind, SEVERAL};
 use truth::{Before, Pair, Score, Verdict};
 use world::World;
 
-/// What came of all changes of a kind.
+/// Results of all changes of one kind.
 struct Row {
     kind: &'static Kind,
     changes: usize,
@@ -54,7 +54,7 @@ struct Row {
 }
 
 #[test]
-fn what_is_new_and_what_is_fixed_is_told_through_every_change() {
+fn new_and_fixed_findings_are_recognized_through_every_change() {
     let is_full = std::env::var("GENTI_TEST").as_deref() == Ok("full");
     let before = Before::new(match std::env::var("MUTATE") {
         Ok(dir) => World::read(Path::new(&dir), &["."]),
@@ -77,9 +77,9 @@ fn what_is_new_and_what_is_fixed_is_told_through_every_change() {
         assert!(is_clean || !kind.is_quiet, "{}: {:#?}", kind.name, total.disagreements);
     }
     for score in [new, fixed] {
-        // Of fewer than a hundred, one: the sample is what this repository holds today.
+        // With fewer than 100 changes, one may be wrong. The sample depends on the current code of this repository.
         let all = score.got.max(score.expected);
-        assert!(all - score.right <= 1.max(all / 100), "less than 99 of 100 are right");
+        assert!(all - score.right <= 1.max(all / 100), "fewer than 99 of 100 are right");
     }
 }
 
@@ -91,7 +91,7 @@ fn run(before: &Before, seeds: std::ops::Range<u64>) -> Vec<Row> {
     let mut rows: Vec<Row> =
         ALL.iter().map(|kind| Row { kind, changes: 0, total: Verdict::default() }).collect();
     for seed in seeds {
-        // Every fifth is several changes at once.
+        // Every fifth change combines several kinds.
         let mut dice = Dice::new(seed);
         let at = if seed % 5 == 4 { KINDS.len() } else { (seed - seed / 5) as usize % KINDS.len() };
         let row = &mut rows[at];

@@ -1,4 +1,4 @@
-//! What may happen to code: each kind of change as a function that makes one, where there is something to change.
+//! Kinds of changes to code. Each is a function that makes one change if there is something to change.
 
 use std::ops::Range;
 
@@ -8,15 +8,15 @@ use super::lints::{Found, lint};
 use super::rust::{Code, Item};
 use super::world::{Text, World};
 
-/// A kind of change.
+/// Kind of change.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
-    /// Whether it leaves all findings as they are: it moves, renames a file, reformats, shifts.
+    /// Set if the change keeps all findings: moves, renamed files, reformatting, shifted lines.
     pub(crate) is_quiet: bool,
     change: Change,
 }
 
-/// Changes something and says what; `None` if it met nothing to change, and changed nothing.
+/// Function that makes a change and describes it. Returns `None` if it found nothing to change.
 type Change = fn(&mut World, &mut Dice) -> Option<String>;
 
 pub(crate) const KINDS: [Kind; 20] = [
@@ -42,11 +42,11 @@ pub(crate) const KINDS: [Kind; 20] = [
     kind("fix", fix),
 ];
 
-/// Several changes at once.
+/// Number of kinds combined in one change.
 pub(crate) const SEVERAL: Kind = kind("several", several);
 
 impl Kind {
-    /// Makes a change of this kind; some places have nothing to change, so it tries a few.
+    /// Makes a change of this kind. Tries several places, because some offer nothing to change.
     pub(crate) fn apply(&self, world: &mut World, dice: &mut Dice) -> Option<String> {
         (0..40).find_map(|_| (self.change)(world, dice))
     }
@@ -61,13 +61,13 @@ const fn kind(name: &'static str, change: Change) -> Kind {
 }
 
 fn several(world: &mut World, dice: &mut Dice) -> Option<String> {
-    // A new version of a tool is a change of its own.
+    // A new version of a tool is not combined with other changes.
     let kinds: Vec<_> = KINDS.iter().filter(|kind| kind.name != "reword a lint").collect();
     let changes = (0..2 + dice.below(6)).filter_map(|_| kinds[dice.below(kinds.len())].apply(world, dice));
     Some(changes.collect::<Vec<_>>().join("; "))
 }
 
-/// A file at random, as it is now.
+/// Returns a random file in its current state.
 fn any_file(world: &World, dice: &mut Dice) -> (String, Text) {
     let paths = world.paths();
     let path = paths[dice.below(paths.len())].clone();
@@ -79,7 +79,7 @@ fn any_finding(code: &Code<'_>, dice: &mut Dice) -> Option<Found> {
     dice.pick(&lint(code)).cloned()
 }
 
-/// Items that can stand elsewhere.
+/// Returns the items that can be moved.
 fn movable<'c>(code: &Code<'_>, items: &'c [Item]) -> Vec<&'c Item> {
     let is_movable = |item: &&Item| {
         let keyword = code.word(item.keyword);
@@ -116,7 +116,7 @@ fn move_within(world: &mut World, dice: &mut Dice) -> Option<String> {
     let code = Code::new(text.as_str());
     let items = code.items();
     let item = *dice.pick(&movable(&code, &items))?;
-    // Beside another one, most often of the same module or `impl`.
+    // Prefer a neighbour in the same module or `impl`.
     let is_place =
         |other: &&Item| !item.range.contains(&other.range.start) && other.range.start != item.range.end;
     let siblings: Vec<_> =
@@ -156,7 +156,7 @@ fn move_between(world: &mut World, dice: &mut Dice) -> Option<String> {
     Some(format!("move {} from {from} to {to}", code.name(item)))
 }
 
-/// From an `impl` to one of the same type and trait in another file.
+/// Moves a method to an `impl` of the same type and trait in another file.
 fn move_method(world: &mut World, dice: &mut Dice) -> Option<String> {
     let (from, text) = any_file(world, dice);
     let (to, _) = any_file(world, dice);
@@ -181,7 +181,7 @@ fn move_method(world: &mut World, dice: &mut Dice) -> Option<String> {
     Some(format!("move method {} from {from} to {to}", code.name(method)))
 }
 
-/// `mod a { ... }` becomes `mod a;` and a file.
+/// Turns `mod a { ... }` into `mod a;` and a file.
 fn module_to_file(world: &mut World, dice: &mut Dice) -> Option<String> {
     let (path, text) = any_file(world, dice);
     let code = Code::new(text.as_str());
@@ -272,7 +272,7 @@ fn reword(world: &mut World, dice: &mut Dice) -> Option<String> {
     Some(format!("reword {rule}, as of {path}"))
 }
 
-/// The words on the lines of `found`, outside of what it and any other finding flags.
+/// Returns the words on the lines of `found` that no finding flags.
 fn words_beside(code: &Code<'_>, found: &Found) -> Vec<Range<usize>> {
     let all = lint(code);
     let flagged: Vec<Range<usize>> = all.iter().flat_map(|other| code.flagged(&other.range)).collect();
@@ -297,7 +297,7 @@ fn edit_beside(world: &mut World, dice: &mut Dice) -> Option<String> {
     Some(format!("edit `{}` beside {} in {path}", &text.as_str()[word], found.rule))
 }
 
-/// The words of what `found` flags, but for the one that it is there for.
+/// Returns the flagged words of `found` except for its anchor.
 fn flagged_words(code: &Code<'_>, found: &Found) -> Vec<Range<usize>> {
     let flagged = code.flagged(&found.range).into_iter();
     flagged
@@ -318,7 +318,7 @@ fn edit(world: &mut World, dice: &mut Dice) -> Option<String> {
     let (range, new) = if dice.below(2) == 0 {
         (dice.pick(&flagged_words(&code, &found))?.clone(), "edited")
     } else {
-        // One argument more.
+        // Add an argument.
         let parens: Vec<_> = flagged
             .into_iter()
             .filter(|piece| {
@@ -332,7 +332,7 @@ fn edit(world: &mut World, dice: &mut Dice) -> Option<String> {
     Some(format!("edit `{}` in what {} flags in {path}", &text.as_str()[range], found.rule))
 }
 
-/// All of what is flagged but the anchor becomes something else: another finding of the same lint.
+/// Replaces all flagged code except for the anchor, which makes another finding of the same lint.
 fn swap(world: &mut World, dice: &mut Dice) -> Option<String> {
     let (path, text) = any_file(world, dice);
     let code = Code::new(text.as_str());
@@ -375,7 +375,7 @@ fn delete_item(world: &mut World, dice: &mut Dice) -> Option<String> {
     Some(format!("delete {} from {path}", code.name(item)))
 }
 
-/// A line that is a statement, with findings if there are such.
+/// Returns the line of a statement, preferably one with findings.
 fn any_statement(code: &Code<'_>, dice: &mut Dice) -> Option<Range<usize>> {
     let found = lint(code);
     let statements = code.statements();

@@ -1,15 +1,15 @@
-//! As much of the syntax of Rust as is needed to mutate code, and to tell what a finding flags.
+//! Parses as much Rust syntax as is needed to mutate code and to determine what a finding flags.
 //!
-//! Written apart from the one in `src/compare`, from what is promised and not from how it is done.
+//! Written independently of `src/compare`, from its documentation and not from its code.
 
 use std::ops::Range;
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, strip_shebang, tokenize};
 
-/// A file in tokens.
+/// File as tokens.
 pub(crate) struct Code<'a> {
     pub(crate) text: &'a str,
-    /// All but whitespace and comments.
+    /// All tokens except for whitespace and comments.
     pub(crate) tokens: Vec<Token>,
     pub(crate) comments: Vec<Range<usize>>,
 }
@@ -19,30 +19,30 @@ pub(crate) struct Token {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) kind: TokenKind,
-    /// For a delimiter the number of the other one.
+    /// Index of the matching delimiter, for a delimiter.
     pub(crate) partner: Option<usize>,
-    /// The innermost delimiter that is open before it.
+    /// Innermost open delimiter before it.
     pub(crate) within: Option<usize>,
 }
 
-/// An item with the comments and attributes before it, up to the end of its last line.
+/// Item with its preceding comments and attributes, up to the end of its last line.
 pub(crate) struct Item {
     pub(crate) range: Range<usize>,
-    /// Its first token, attributes included.
+    /// First token, including attributes.
     pub(crate) first: usize,
-    /// Its first token that is neither attribute nor visibility nor another modifier.
+    /// First token after attributes, visibility and other modifiers.
     pub(crate) keyword: usize,
-    /// Its braces.
+    /// Braces of the item.
     pub(crate) body: Option<(usize, usize)>,
-    /// The item around it.
+    /// Enclosing item.
     pub(crate) parent: Option<usize>,
 }
 
-/// As findings.md has it: "under 4 tokens, the whole line", where a statement stands for the line.
+/// From findings.md: "under 4 tokens, the whole line". A statement stands for the line.
 const FEW: usize = 4;
-/// "At most 64 tokens plus the length."
+/// From findings.md: "At most 64 tokens plus the length."
 const MOST: usize = 64;
-/// How far a statement reaches to either side.
+/// Maximum extent of a statement to either side.
 const AROUND: usize = 30;
 
 impl<'a> Code<'a> {
@@ -80,7 +80,7 @@ impl<'a> Code<'a> {
         code
     }
 
-    /// The text of a token; empty behind the last.
+    /// Returns the text of a token, or an empty string after the last one.
     pub(crate) fn word(&self, at: usize) -> &'a str {
         self.tokens.get(at).map_or("", |token| &self.text[token.start..token.end])
     }
@@ -90,26 +90,26 @@ impl<'a> Code<'a> {
             && !KEYWORDS.contains(&self.word(at))
     }
 
-    /// Behind a group or a token.
+    /// Returns the position after a group or token.
     pub(crate) fn skip(&self, at: usize) -> usize {
         self.tokens[at].partner.filter(|partner| *partner > at).unwrap_or(at) + 1
     }
 
-    /// The tokens that begin in `range`.
+    /// Returns the tokens that begin in `range`.
     pub(crate) fn tokens_in(&self, range: &Range<usize>) -> Range<usize> {
         let first = self.tokens.partition_point(|token| token.start < range.start);
         first..self.tokens.partition_point(|token| token.start < range.end)
     }
 
-    /// The lines that `range` touches.
+    /// Returns the lines that `range` touches.
     pub(crate) fn lines(&self, range: &Range<usize>) -> Range<usize> {
         let start = self.text[..range.start].rfind('\n').map_or(0, |at| at + 1);
         start..self.text[range.end..].find('\n').map_or(self.text.len(), |at| range.end + at + 1)
     }
 
-    /// What a finding at `range` flags, as pieces of the text: its tokens, as many as count; under four, the
-    /// statement around; in a comment, its lines. Commas, semicolons and braces are left out: rustfmt adds and
-    /// drops them.
+    /// Returns the code that a finding at `range` flags, as pieces of the text: its first tokens; for less than four
+    /// tokens, the statement around them; in a comment, its lines. Omits commas, semicolons and braces, because rustfmt
+    /// adds and removes them.
     pub(crate) fn flagged(&self, range: &Range<usize>) -> Vec<Range<usize>> {
         let mut tokens = self.tokens_in(range);
         if tokens.is_empty() {
@@ -124,12 +124,12 @@ impl<'a> Code<'a> {
         pieces.map(|token| token.start..token.end).collect()
     }
 
-    /// How much code there is in `range`.
+    /// Returns the length of the code in `range`.
     pub(crate) fn length(&self, range: &Range<usize>) -> usize {
         self.tokens[self.tokens_in(range)].iter().filter(|token| !token.is_layout()).count()
     }
 
-    /// `tokens` and what is around them in the same statement, element of a list, match arm or closure.
+    /// Returns `tokens` with the rest of their statement, list element, match arm or closure.
     fn statement(&self, tokens: Range<usize>) -> Range<usize> {
         let mut start = tokens.start;
         while start > tokens.start.saturating_sub(AROUND) && !self.ends_statement(start - 1) {
@@ -154,7 +154,7 @@ impl<'a> Code<'a> {
         start..end
     }
 
-    /// Whether a statement ends here, or what may be written like one.
+    /// Returns whether a statement, or something written like one, ends here.
     fn ends_statement(&self, at: usize) -> bool {
         let token = &self.tokens[at];
         let around = token.within.map_or("{", |around| self.word(around));
@@ -169,7 +169,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The name of an item, an `impl` with all of its head.
+    /// Returns the name of an item. For an `impl`, this is its whole head.
     pub(crate) fn name(&self, item: &Item) -> &'a str {
         let start = self.tokens[item.keyword].start;
         let end = match item.body {
@@ -179,7 +179,7 @@ impl<'a> Code<'a> {
         &self.text[start..end]
     }
 
-    /// Whether the bracket at `open` is that of an attribute.
+    /// Returns whether the bracket at `open` belongs to an attribute.
     fn is_attribute(&self, open: Option<usize>) -> bool {
         open.and_then(|open| open.checked_sub(1)).is_some_and(|before| match self.word(before) {
             "#" => true,
@@ -188,7 +188,7 @@ impl<'a> Code<'a> {
         })
     }
 
-    /// All items outside functions, each behind the one that it is in.
+    /// Returns all items outside functions. Each one follows the item that contains it.
     pub(crate) fn items(&self) -> Vec<Item> {
         let mut items = Vec::new();
         self.items_in(0..self.tokens.len(), 0, None, &mut items);
@@ -217,7 +217,7 @@ impl<'a> Code<'a> {
         }
     }
 
-    /// The keyword, the braces and the end of the item whose first token is at `first`.
+    /// Returns the keyword, the braces and the end of the item whose first token is at `first`.
     fn item_at(&self, first: usize, end: usize) -> (usize, Option<(usize, usize)>, usize) {
         let mut keyword = first;
         while keyword < end {
@@ -244,7 +244,7 @@ impl<'a> Code<'a> {
         (keyword, None, end)
     }
 
-    /// The start of the next line if nothing but a comment follows in this one.
+    /// Returns the start of the next line if only a comment follows on this one.
     pub(crate) fn line_end(&self, at: usize) -> usize {
         let rest = &self.text[at..];
         let line = rest.split_inclusive('\n').next().unwrap_or("");
@@ -252,7 +252,7 @@ impl<'a> Code<'a> {
         if trimmed.is_empty() || trimmed.starts_with("//") { at + line.len() } else { at }
     }
 
-    /// `//!` speaks of what it is in, and not of the item that follows.
+    /// Skips `//!` comments, which belong to the enclosing item and not to the next one.
     fn behind_inner_docs(&self, mut at: usize) -> usize {
         let mut end = at;
         for line in self.text[at..].split_inclusive('\n') {
@@ -266,7 +266,7 @@ impl<'a> Code<'a> {
         end
     }
 
-    /// The lines of statements without braces that begin and end a line, in functions.
+    /// Returns the lines of brace-free statements in functions that begin and end a line.
     pub(crate) fn statements(&self) -> Vec<Range<usize>> {
         let ends = (0..self.tokens.len()).filter(|&at| self.word(at) == ";");
         ends.filter_map(|end| {
@@ -294,7 +294,7 @@ impl<'a> Code<'a> {
 }
 
 impl Token {
-    /// Whether rustfmt adds and drops such tokens.
+    /// Returns whether rustfmt adds and removes such tokens.
     pub(crate) fn is_layout(&self) -> bool {
         use TokenKind::{CloseBrace, Comma, OpenBrace, Semi};
         matches!(self.kind, Comma | Semi | OpenBrace | CloseBrace)

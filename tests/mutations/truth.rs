@@ -1,11 +1,12 @@
-//! What became of every finding, told by where its bytes went; and what `compare` makes of it.
+//! Determines the fate of every finding from where its bytes went, and compares it with the result of `compare`.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use genti::compare::baseline::entries_of;
 use genti::compare::identity::identify;
-use genti::compare::matching::{Matched, Reach, compare};
+use genti::compare::matching::{Matched, compare};
+use genti::compare::reach::Reach;
 use genti::compare::similar::{edits, is_near};
 use genti::compare::suppressions::Suppressions;
 use genti::model::finding::{Entry, Finding, State};
@@ -17,34 +18,34 @@ use super::lints::{Found, diagnostics, lint};
 use super::rust::Code;
 use super::world::{FRESH, Text, World};
 
-/// A finding in a workspace.
+/// Finding in a workspace.
 #[derive(Clone)]
 struct Seen {
     path: String,
     found: Found,
     finding: Finding,
-    /// Where the word came from that it is there for.
+    /// Origin of its anchor.
     anchor: u32,
-    /// Where the code came from that it flags, byte by byte.
+    /// Origin of its flagged code, by byte.
     flagged: Vec<u32>,
-    /// How long that is: of what is very long, only the beginning counts and the length.
+    /// Length of the flagged code. For long code, only the beginning and the length count.
     length: usize,
-    /// The code that it flags, whatever the layout.
+    /// Flagged code, independent of layout.
     code: String,
-    /// The items around it, by their names.
+    /// Names of the enclosing items.
     around: Vec<String>,
-    /// Whether it is about an item: its message names one, or it flags the head of the innermost one around it.
+    /// Set if it is about an item: its message names one, or it flags the head of the innermost enclosing one.
     is_about_item: bool,
 }
 
-/// A workspace with everything that is found in it.
+/// Workspace with all its findings.
 pub(crate) struct Before {
     pub(crate) world: World,
     seen: BTreeMap<String, Vec<Seen>>,
     baseline: BTreeMap<String, Vec<Entry>>,
 }
 
-/// How what `compare` calls new, or fixed, agrees with what is.
+/// Agreement between expected and reported findings, for new or for fixed ones.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Score {
     pub(crate) expected: usize,
@@ -52,29 +53,29 @@ pub(crate) struct Score {
     pub(crate) right: usize,
 }
 
-/// The pass that takes what was edited a little for the same finding.
+/// Name of the pass that matches slightly edited findings.
 const NEAR: u8 = 7;
 
-/// A finding that is gone and one that is new, of one lint in one item and in the same words.
+/// A removed and an added finding with equal lint, item and message.
 #[derive(Clone, Copy)]
 pub(crate) struct Pair {
-    /// How many tokens differ, of how many.
+    /// Number of tokens that differ, and of all tokens.
     pub(crate) edits: (usize, usize),
-    /// Whether they are one occurrence, edited.
+    /// Set if they are one occurrence that was edited.
     pub(crate) is_same: bool,
 }
 
-/// What came of one change.
+/// Result of one change.
 #[derive(Default)]
 pub(crate) struct Verdict {
     pub(crate) findings: usize,
-    /// What could be taken for updated.
+    /// Pairs that could be matched as updated.
     pub(crate) pairs: Vec<Pair>,
-    /// What was taken for updated because the code is nearly the same: expected is that it is one occurrence.
+    /// Findings matched as updated because the code is nearly the same. They should be one occurrence.
     pub(crate) near: Score,
     pub(crate) new: Score,
     pub(crate) fixed: Score,
-    /// What is not as it should be, for people.
+    /// Descriptions of disagreements.
     pub(crate) disagreements: Vec<String>,
 }
 
@@ -101,14 +102,14 @@ impl Before {
         self.seen.values().map(Vec::len).sum()
     }
 
-    /// Holds `compare` against the truth.
+    /// Compares the result of `compare` with the truth.
     pub(crate) fn judge(&self, world: &World) -> Verdict {
         let now: Vec<Seen> =
             world.files.iter().flat_map(|(path, text)| self.look(path, text, world)).collect();
         let (mut new, mut fixed) = self.truth(&now, world);
         let current = now.iter().map(|seen| seen.finding.clone()).collect();
         let matched = compare(current, &Suppressions::default(), &self.baseline, &Files(world), &Never)
-            .expect("nobody halts it");
+            .expect("never halted");
 
         let got_new = matched.findings.iter().filter(|compared| compared.state == State::New);
         let got_new = got_new.map(|compared| describe(&Entry::of(&compared.finding)));
@@ -133,7 +134,7 @@ impl Before {
         }
     }
 
-    /// What is new and what is fixed: see the rules in the head of this test.
+    /// Returns the new and the fixed findings, by the rules in the documentation of this test.
     fn truth<'a>(&'a self, now: &'a [Seen], world: &World) -> (Vec<&'a Seen>, Vec<&'a Seen>) {
         let (mut new, handed_on): (Vec<&Seen>, Vec<&Seen>) =
             now.iter().partition(|seen| seen.anchor == FRESH);
@@ -145,7 +146,7 @@ impl Before {
         for before in self.seen.values().flatten() {
             let mut heirs = heirs.remove(&(before.found.rule, before.anchor)).unwrap_or_default();
             let is_intact = |heir: &Seen| before.is_intact_in(heir, self.world.text(&before.path), world);
-            // Of copies one is the original: one that is as it was and where it was, if there is one.
+            // One of several copies is the original, preferably one that is unchanged and was not moved.
             let best =
                 (0..heirs.len()).min_by_key(|&at| (!is_intact(heirs[at]), heirs[at].path != before.path));
             let heir = best.map(|at| heirs.swap_remove(at));
@@ -158,7 +159,7 @@ impl Before {
                 }
             }
         }
-        // What was in no finding before.
+        // Findings with new anchors.
         new.extend(heirs.into_values().flatten());
         cancel(&mut new, &mut fixed);
         (new, fixed)
@@ -166,7 +167,7 @@ impl Before {
 }
 
 impl Seen {
-    /// Whether the code that this flagged in `text` is what `heir` flags: all of it, and nothing between.
+    /// Returns whether the code that this flagged in `text` is exactly what `heir` flags.
     fn is_intact_in(&self, heir: &Self, text: &Text, world: &World) -> bool {
         let has = |text: &Text, part: &[u32]| {
             part.is_empty() || stream(text).windows(part.len()).any(|window| window == part)
@@ -178,7 +179,7 @@ impl Seen {
                     && has(text, &heir.flagged)))
     }
 
-    /// Whether it is still about the same item, though the code was edited.
+    /// Returns whether it is about the same item although the code was edited.
     fn is_updated_in(&self, heir: &Self, world: &World) -> bool {
         let is_there = heir.path == self.path || !world.files.contains_key(&self.path);
         let is_same = heir.finding.msg == self.finding.msg && heir.around == self.around;
@@ -186,13 +187,13 @@ impl Seen {
     }
 }
 
-/// Where code that is nearly the same was taken for the same occurrence, edited, and is: as good an answer as one new and
-/// one fixed. Where it is another occurrence, that is still expected.
+/// Accepts matches of nearly equal code that are the same occurrence, as an alternative to one new and one fixed
+/// finding. Other matches count as errors.
 fn take_near(matched: &Matched, new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) -> Score {
     let mut score = Score::default();
     for compared in &matched.findings {
         let Some(accepted) = &compared.accepted else { continue };
-        // An earlier pass may have found it by its item.
+        // An earlier pass may have matched it by its item.
         let is_counted = accepted.pass == NEAR;
         if !is_counted && !is_near(edits(&accepted.entry.code, &compared.finding.code)) {
             continue;
@@ -216,7 +217,7 @@ fn take_near(matched: &Matched, new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) ->
     score
 }
 
-/// All pairs that one edit could have made, and whether it has.
+/// Returns all pairs that one edit could have made.
 fn pairs(new: &[&Seen], fixed: &[&Seen]) -> Vec<Pair> {
     let mut groups: BTreeMap<_, Vec<&Seen>> = BTreeMap::new();
     fn group(seen: &Seen) -> (&str, &str, &str, &str) {
@@ -228,7 +229,7 @@ fn pairs(new: &[&Seen], fixed: &[&Seen]) -> Vec<Pair> {
     let news: Vec<_> = new.iter().map(|now| (group(now), now.anchor)).collect();
     let of = |now: &&Seen| {
         let before = groups.get(&group(now)).map(Vec::as_slice).unwrap_or_default();
-        // Where one of both was only edited, the other is none of its affair.
+        // If one of them was only edited, it does not match the other.
         let is_edited = before.iter().any(|before| before.anchor == now.anchor);
         let is_fair = |before: &&&Seen| {
             before.anchor == now.anchor || !is_edited && !news.contains(&(group(before), before.anchor))
@@ -242,7 +243,7 @@ fn pairs(new: &[&Seen], fixed: &[&Seen]) -> Vec<Pair> {
     new.iter().flat_map(of).collect()
 }
 
-/// What is the same in every respect is the same, though it was taken out and put in again.
+/// Removes pairs that are equal in every respect, even if the code was removed and added again.
 fn cancel(new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) {
     fn key(seen: &Seen) -> (&str, &str, &str, &str, usize) {
         (&seen.path, seen.found.rule, &seen.found.message, &seen.code, seen.length)
@@ -253,7 +254,7 @@ fn cancel(new: &mut Vec<&Seen>, fixed: &mut Vec<&Seen>) {
     });
 }
 
-/// Every file that is there was looked at.
+/// All existing files were checked.
 struct Files<'a>(&'a World);
 
 impl Reach for Files<'_> {
@@ -277,7 +278,7 @@ fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
     let sources = Sources(BTreeMap::from([(RelPath::new(path), text.as_str().as_bytes().to_vec())]));
     let mut findings: BTreeMap<_, _> = identify(reports.clone(), &sources, &Never)
-        .expect("nobody halts it")
+        .expect("never halted")
         .into_iter()
         .map(|finding| (finding.diagnostic.clone(), finding))
         .collect();
@@ -306,7 +307,7 @@ fn look(path: &str, text: &Text, reworded: &[&'static str]) -> Vec<Seen> {
     seen
 }
 
-/// Where all the code of a file came from, but for what depends on the layout.
+/// Returns the origins of all code in a file, without layout.
 fn stream(text: &Text) -> Vec<u32> {
     let code = Code::new(text.as_str());
     let tokens = code.tokens.iter().filter(|token| !token.is_layout());
@@ -317,12 +318,12 @@ fn stream(text: &Text) -> Vec<u32> {
         .collect()
 }
 
-/// Without the scope: it is in no identity.
+/// Describes an entry without its scope, which is not part of the identity.
 fn describe(entry: &Entry) -> String {
     format!("{} {} `{}`: {}", entry.site.name(), entry.rule, entry.code, entry.msg)
 }
 
-/// Of identical ones it does not matter which, so these are multisets.
+/// Compares as multisets, because identical findings are interchangeable.
 fn score(
     what: &str,
     expected: impl Iterator<Item = String>,

@@ -1,4 +1,4 @@
-//! A workspace whose every byte knows where it came from.
+//! Workspace in which every byte knows its origin.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use super::rust::Code;
 
-/// The origin of a byte that was not there before.
+/// Origin of an added byte.
 pub(crate) const FRESH: u32 = u32::MAX;
 
-/// A text, and for each of its bytes its number among all bytes of the workspace as it was, or [`FRESH`]. A copy
-/// has the origins of what it was copied from.
+/// Text with the origin of each byte: its number in the original workspace, or [`FRESH`]. A copy has the origins of its
+/// source.
 #[derive(Clone, Default)]
 pub(crate) struct Text {
     text: String,
@@ -23,7 +23,7 @@ impl Text {
         Self { text: text.to_owned(), origins: vec![FRESH; text.len()] }
     }
 
-    /// The same bytes from elsewhere.
+    /// Creates a text with these origins.
     pub(crate) fn with_origins(text: String, origins: Vec<u32>) -> Self {
         assert_eq!(text.len(), origins.len());
         Self { text, origins }
@@ -46,7 +46,7 @@ impl Text {
         self.origins.splice(range, with.origins.iter().copied());
     }
 
-    /// Puts `indent` before every line that is not empty and does not begin inside a token.
+    /// Indents every line that is not empty and does not begin inside a token.
     pub(crate) fn indented(&self, indent: &str) -> Self {
         let code = Code::new(&self.text);
         let in_token = |at: usize| {
@@ -71,16 +71,16 @@ impl Text {
     }
 }
 
-/// Files by path. Cheap to copy: a file that nobody touches is shared.
+/// Files by path. Cheap to clone, because unchanged files are shared.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) files: BTreeMap<String, Rc<Text>>,
-    /// The rules whose messages a newer tool words differently.
+    /// Rules whose messages are worded differently by a newer tool.
     pub(crate) reworded: Vec<&'static str>,
 }
 
 impl World {
-    /// The Rust files below `dirs`, which are below `root`.
+    /// Reads the Rust files in `dirs` below `root`.
     #[expect(clippy::disallowed_methods, reason = "it reads the workspace to mutate")]
     pub(crate) fn read(root: &Path, dirs: &[&str]) -> Self {
         let mut texts = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! A source file, and what tools find in it.
+//! A source file with findings.
 
-/// The body of each file: what is flagged in it stands on known lines.
+/// Content of each source file. The findings are on known lines.
 pub(crate) const BODY: &str = "\
 /// Counts the `words` of a line, see [`nothing_of_this_name`].
 pub fn count(line: &str, limit: usize) -> Option<usize> {
@@ -33,7 +33,7 @@ impl<'a> Iterator for Cursor<'a> {
 }
 ";
 
-/// What is flagged in the body.
+/// A finding in [`BODY`].
 pub(crate) struct Flagged {
     pub(crate) tool: &'static str,
     pub(crate) rule: &'static str,
@@ -43,7 +43,7 @@ pub(crate) struct Flagged {
     pub(crate) text: &'static str,
     pub(crate) item: &'static str,
     pub(crate) note: &'static str,
-    /// What the text is replaced by.
+    /// Replacement of the text.
     pub(crate) new: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! Runs that were never run: artifacts and sources, made to look like those of a workspace.
+//! Generates artifacts and sources that look like those of a real run.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::body::{BODY, FLAGGED, Flagged};
 
-/// A run and the source text that its findings are in.
+/// A generated run with its sources.
 pub(crate) struct Made {
     pub(crate) artifacts: Artifacts,
     pub(crate) sources: Sources,
@@ -24,12 +24,12 @@ impl Made {
     }
 }
 
-/// What a run is to look like.
+/// Parameters of a generated run.
 pub(crate) struct Recipe {
-    /// The exit code.
+    /// Exit code of the run.
     pub(crate) exit: u8,
     pub(crate) findings: usize,
-    /// Of so many findings, one is new.
+    /// One in this many findings is new.
     pub(crate) new_each: usize,
     pub(crate) files: usize,
     pub(crate) batches: usize,
@@ -47,7 +47,7 @@ const TOOLS: [(&str, &str, Option<&str>, bool); 8] = [
     ("typos", "typos-cli 1.40.0", None, false),
 ];
 
-/// A number that looks random, the same each time.
+/// Returns a deterministic number that looks random.
 fn scrambled(at: usize) -> usize {
     let mixed = (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33) as usize
@@ -103,7 +103,7 @@ pub(crate) fn make(recipe: &Recipe) -> Made {
 
 fn source(recipe: &Recipe, file: usize) -> String {
     let blocks = recipe.findings.div_ceil(recipe.files.max(1)).div_ceil(FLAGGED.len()).max(1);
-    // Of many files no two lines are alike, as in a workspace.
+    // In runs with many files all lines are distinct, as in a real workspace.
     let line = |block: usize, line: &str| match recipe.files {
         100.. => format!("{line} // {file}.{block}\n"),
         _ => format!("{line}\n"),
@@ -187,7 +187,7 @@ fn tool_report(name: &str, required: bool, exit: u8, findings: &[Value], gone: &
     })
 }
 
-/// A plausible run of so many batches on two slots.
+/// Generates a plausible schedule of batches on two slots.
 fn batches(recipe: &Recipe, path: &dyn Fn(usize) -> String) -> (Vec<Value>, String) {
     let (mut batches, mut lines) = (Vec::new(), String::new());
     let mut free = [180_000_u64, 180_000];
@@ -196,7 +196,7 @@ fn batches(recipe: &Recipe, path: &dyn Fn(usize) -> String) -> (Vec<Value>, Stri
     let order = ["clippy", "fmt", "test-build", "typos", "doc", "deny", "test", "doctest"];
     for rank in 0..recipe.batches {
         let (name, _, lane, _) = *TOOLS.iter().find(|tool| tool.0 == order[rank % 8]).unwrap();
-        // Cargo's tools have one batch, what is cut has many.
+        // Tools of cargo have one batch each, and the others have many.
         let (name, lane) = if rank >= 8 && lane.is_some() { ("fmt", None) } else { (name, lane) };
         let millis = match lane {
             Some(_) => 1_800 + scrambled(rank) as u64 % 3_000,
@@ -259,7 +259,7 @@ fn batches(recipe: &Recipe, path: &dyn Fn(usize) -> String) -> (Vec<Value>, Stri
     (batches, lines)
 }
 
-/// A run in which every text is hostile: no field is left out.
+/// Generates a run in which every text is hostile.
 pub(crate) fn hostile() -> Made {
     let recipe = Recipe { exit: 1, findings: 24, new_each: 2, files: 3, batches: 12, with_timing: true };
     let Made { artifacts, .. } = make(&recipe);
@@ -282,7 +282,7 @@ pub(crate) fn hostile() -> Made {
     Made { artifacts, sources: Sources(BTreeMap::from([(path, text.into_bytes())])) }
 }
 
-/// Runs something, leaves an element or turns the text around, wherever it is taken for more than text.
+/// Text that would run a script, add an element or reverse text if it were treated as more than text.
 pub(crate) const HOSTILE: &str = concat!(
     "</script><script>alert(1)</script><img src=x onerror=alert(2)><svg/onload=alert(3)>",
     "\"'><a href=javascript:alert(4) id=injected>x</a><style>*{display:none}</style><!-- -->{{data}}{{script}}",
@@ -291,13 +291,13 @@ pub(crate) const HOSTILE: &str = concat!(
 );
 
 fn spoiled(key: &str, text: &str) -> String {
-    // Alike texts stay alike, and others different.
+    // Equal texts stay equal, and different ones stay different.
     let _ = key;
     format!("{}{HOSTILE}", text.chars().take(11).collect::<String>())
 }
 
 fn spoil(value: &mut Value, key: &str) {
-    // Words that the reader knows no others of, and what tells which line belongs to which.
+    // Fields that must keep their values: enums, and the ids that connect lines.
     let words = ["kind", "level", "state", "verdict", "effect", "batch_id", "status", "normalize", "scan"];
     match value {
         Value::String(text) if !words.contains(&key) => *text = spoiled(key, text),

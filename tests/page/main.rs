@@ -1,6 +1,8 @@
-//! `report.html` in a browser: pages are made with the library, and `tests/browser/` looks at them in headless
-//! Chromium. What that needs: Node 20, `npm ci` in `tests/browser`, and Chromium (`apt-get install chromium`, or its
-//! path in `CHROMIUM`). Without, the test says so; with `CI=true` it fails.
+//! Tests of the HTML report in a browser. The pages are rendered with the library, and `tests/browser/` tests them in headless
+//! Chromium.
+//!
+//! Requires Node 20, `npm ci` in `tests/browser`, and Chromium (`apt-get install chromium`, or its path in `CHROMIUM`).
+//! Without these, the test is skipped with a message, or fails if `CI=true`.
 #![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tests write pages and start node")]
 
 mod body;
@@ -16,7 +18,7 @@ use made::{Made, Recipe, hostile, make};
 const BROWSER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser");
 
 #[test]
-fn a_browser_shows_what_is_promised() {
+fn the_page_works_in_a_browser() {
     let pages = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     fs::create_dir_all(&pages).unwrap();
     let write =
@@ -34,7 +36,7 @@ fn a_browser_shows_what_is_promised() {
             let missing: Vec<_> = [node.err(), modules.err(), chromium.err()].into_iter().flatten().collect();
             let missing = missing.join("; ");
             assert!(env::var_os("CI").is_none_or(|ci| ci != "true"), "{missing}");
-            eprintln!("not tried: {missing}");
+            eprintln!("skipped: {missing}");
             return;
         }
     };
@@ -45,12 +47,11 @@ fn a_browser_shows_what_is_promised() {
         .env("CHROMIUM", chromium)
         .status()
         .unwrap();
-    assert!(status.success(), "{status}: see above; the pages are in {}", pages.display());
+    assert!(status.success(), "{status}; see above; the pages are in {}", pages.display());
 }
 
-/// The same run gives the same bytes.
 #[test]
-fn a_page_is_a_function_of_its_run() {
+fn the_same_run_gives_the_same_page() {
     let recipe = Recipe { exit: 1, findings: 200, new_each: 3, files: 6, batches: 14, with_timing: true };
     assert_eq!(make(&recipe).page(), make(&recipe).page());
 }
@@ -63,9 +64,9 @@ fn node() -> Result<(), String> {
     match (version, major) {
         (_, Some(20_u32..)) => Ok(()),
         (Some(version), _) => {
-            Err(format!("`node` is {version}, and 20 is needed: install it from nodejs.org"))
+            Err(format!("`node` is {version}, but 20 or newer is required; install it from nodejs.org"))
         }
-        (None, _) => Err("there is no `node`: install Node 20 or newer from nodejs.org".to_owned()),
+        (None, _) => Err("`node` is not installed; install version 20 or newer from nodejs.org".to_owned()),
     }
 }
 
@@ -73,7 +74,7 @@ fn modules() -> Result<(), String> {
     let is_there = |name| Path::new(BROWSER).join("node_modules").join(name).is_dir();
     match ["axe-core", "playwright-core"].into_iter().all(is_there) {
         true => Ok(()),
-        false => Err("the packages of `tests/browser` are not installed: run `npm ci` there".to_owned()),
+        false => Err("the packages of `tests/browser` are not installed; run `npm ci` there".to_owned()),
     }
 }
 
@@ -85,6 +86,6 @@ fn chromium() -> Result<PathBuf, String> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut places = env::split_paths(&path).flat_map(|dir| names.map(|name| dir.join(name)));
     places.find(|place| place.is_file()).ok_or_else(|| {
-        "there is no Chromium: `apt-get install chromium`, or say where it is with `CHROMIUM`".to_owned()
+        "Chromium is not installed; run `apt-get install chromium`, or set `CHROMIUM` to its path".to_owned()
     })
 }

@@ -1,6 +1,6 @@
-//! Random choices that are the same on every machine.
+//! Deterministic random choices.
 
-/// SplitMix64.
+/// SplitMix64 generator.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -18,12 +18,12 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// Less than `count`, which is not 0.
+    /// Returns a number less than `count`, which must not be 0.
     pub(crate) fn below(&mut self, count: usize) -> usize {
         (self.next() % count as u64) as usize
     }
 
-    /// One of `choices`, if there is any.
+    /// Returns one of `choices`. `None` if there are none.
     pub(crate) fn pick<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
         if choices.is_empty() { None } else { Some(&choices[self.below(choices.len())]) }
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use genti::model::digest::Digest;
-use genti::store::{Next, Results};
+use genti::cache::{Next, ResultLog};
 use redb::{Database, Durability, ReadableDatabase, TableDefinition};
 
 const COUNT: u32 = 100_000;
@@ -46,13 +46,13 @@ fn taken(what: impl FnOnce()) -> Duration {
 }
 
 fn write_log(dir: &Path, keys: &[Digest]) {
-    let mut results = Results::open(dir, 1).expect("it opens");
+    let mut results = ResultLog::open(dir, 1).expect("it opens");
     keys.iter().for_each(|key| results.put(*key, RESULT.to_vec()));
     results.finish().expect("it is written");
 }
 
 fn read_log(dir: &Path, keys: &[Digest]) -> usize {
-    let results = Results::open(dir, 1).expect("it opens");
+    let results = ResultLog::open(dir, 1).expect("it opens");
     let mut next = Next::default();
     keys.iter().filter(|key| results.get_next(key, &mut next).is_some()).count()
 }

@@ -1,4 +1,4 @@
-//! The command line as parsed. What it means is decided in [`crate::resolve`].
+//! Command line arguments as parsed. [`crate::resolve`] interprets them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -19,16 +19,16 @@ const STYLES: Styles = Styles::styled()
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0      passed: every required tool looked at everything and found nothing new
-  1      failed: new findings, in `check` a stale baseline or an orphaned golden file, in `verify` what varies
-  2      a mistake in the command line or the configuration
-  3      incomplete: a required tool has no verdict (compile error, time-out, crash, missing tool, --max-duration)
-  4      the artifacts, a report, the baseline, golden files, or what was asked for on stdout could not be written
-  5      drift: what `check` was asked to run or to judge is not what is configured
+  0      passed: every required tool checked everything and found nothing new
+  1      failed: new findings; stale baseline entries or orphaned golden files in `check`; differences in `verify`
+  2      invalid command line or configuration
+  3      incomplete: a required tool has no result (compile error, timeout, crash, missing tool, --max-duration)
+  4      the artifacts, a report, the baseline, golden files or stdout could not be written
+  5      drift: what `check` runs or judges differs from the configuration
   101    a bug in genti
   128+n  stopped by signal n";
 
-/// The words that cargo calls us with, less the name of the subcommand: `cargo genti run` starts
+/// Returns the arguments without the name of the subcommand, which cargo adds: `cargo genti run` starts
 /// `cargo-genti genti run`.
 pub(crate) fn of_cargo(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<_> = args.collect();
@@ -38,7 +38,7 @@ pub(crate) fn of_cargo(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     args
 }
 
-/// `error` with the command that was meant. Clap has none for a short word with two letters swapped.
+/// Adds the intended command to `error`. Clap suggests none for a short word with two letters swapped.
 pub(crate) fn with_suggestion(mut error: clap::Error) -> clap::Error {
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
         && error.get(ContextKind::SuggestedSubcommand).is_none()
@@ -53,8 +53,8 @@ pub(crate) fn with_suggestion(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Runs every check of a Rust workspace as one task graph: reproducible order, one jobserver, byte-identical
-/// artifacts.
+/// Run the checks of a Rust workspace as one task graph, in a reproducible order, with one jobserver and
+/// byte-identical results
 #[derive(Debug, Parser)]
 #[command(name = "cargo-genti", bin_name = "cargo genti", version, styles = STYLES, after_help = EXIT_CODES)]
 #[command(max_term_width = 110, disable_help_subcommand = true)]
@@ -65,38 +65,39 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run every check, and write the artifacts
+    /// Run all checks and write the artifacts
     Run(BlessArgs),
-    /// Run every check as a gate, as configured: nothing is written into the repository, a stale baseline fails
+    /// Run all checks as a gate: exactly as configured, without changing the repository, failing on a stale
+    /// baseline
     Check(CheckArgs),
-    /// Run every check several times, each time in another way, and compare every byte of what comes out
+    /// Run all checks several times under varying conditions and compare the results byte by byte
     Verify(VerifyArgs),
-    /// Show what would be run, in which batches; nothing is started
+    /// Show the plan (tools, tasks and batches) without running anything
     Plan(PlanArgs),
-    /// Accept today's findings, and look at what is accepted
+    /// Accept current findings and manage accepted ones
     Baseline(BaselineArgs),
-    /// Show a finished run: on the terminal, or for other programs and places
+    /// Show or convert the report of a finished run
     Report(ReportArgs),
-    /// List what no tool of the last run looked at, and why
+    /// List what no tool of the last run checked, with reasons
     BlindSpots(BlindSpotsArgs),
-    /// Show the tools, their versions and where they are found
+    /// List the tools with their versions and locations
     Tools(ToolsArgs),
-    /// Write the versions of the tools to genti.lock, beside the configuration
+    /// Write the versions of the tools to genti.lock, next to the configuration
     Lock(ToolsArgs),
-    /// Say why the tasks of the last run ran, or why they did not have to
+    /// Explain why tasks of the last run ran or were cached
     Explain(ExplainArgs),
-    /// Remove what runs left under target/genti, and the results that are kept
+    /// Remove artifacts, builds and cached results
     Clean(CleanArgs),
-    /// Write a commented configuration from what is found here; overwrites nothing
+    /// Create a commented configuration for this workspace, without overwriting files
     Init(InitArgs),
-    /// Print what makes a shell complete the words of `cargo-genti`
+    /// Generate shell completions for `cargo-genti`
     Completions(CompletionsArgs),
-    /// Print the manual page of a command, as roff
+    /// Print the manual page of a command in roff format
     Man(ManArgs),
 }
 
 impl Command {
-    /// How to print, where that is for the user to say.
+    /// Returns the output options, if the command has any.
     pub(crate) fn output(&self) -> Option<&OutputArgs> {
         Some(match self {
             Self::Run(args) => &args.gate.run.output,
@@ -121,7 +122,7 @@ impl Command {
 }
 
 impl Command {
-    /// Whether stdout is for events.
+    /// Returns true if stdout is reserved for events.
     pub(crate) fn has_stream(&self) -> bool {
         let format = match self {
             Self::Run(args) => args.gate.reports.message_format,
@@ -132,27 +133,28 @@ impl Command {
     }
 }
 
-/// What only `run` may do: write into the repository.
+/// Options of `run`, including those that write to the repository.
 #[derive(Debug, Args)]
 pub(crate) struct BlessArgs {
-    /// Accept what tools with `compare = "golden"` print: write it to .config/genti/golden/
+    /// Accept the output of tools with `compare = "golden"` by writing it to .config/genti/golden/
     #[arg(long)]
     pub(crate) bless: bool,
-    /// Remove the golden files that no tool prints any more
+    /// Remove orphaned golden files, which no tool uses any more
     #[arg(long, requires = "bless")]
     pub(crate) remove_orphans: bool,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
 }
 
-/// What a gate knows beside what it runs.
+/// Options of `check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Let a part pass as such: -p, --exclude, --tool, --skip-tool, --since, and another build than `[baseline]` names
+    /// Accept a partial run (-p, --exclude, --tool, --skip-tool, --since) and build flags that differ from
+    /// [baseline]
     #[arg(long)]
     pub(crate) partial: bool,
-    /// Run nothing, and judge the finished run that left its artifacts in this directory, on whatever machine: by the
-    /// plan and the baseline of this checkout, on the day of the run
+    /// Judge a finished run, possibly from another machine, by its artifacts in this directory instead of
+    /// running anything. Uses the plan and the baseline of this checkout and the date of the run
     #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache"])]
     pub(crate) artifacts: Option<PathBuf>,
     #[command(flatten)]
@@ -161,8 +163,8 @@ pub(crate) struct CheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct GateArgs {
-    /// Start nothing more once a required tool has failed, and end as incomplete. What was run until then may
-    /// depend on --parallel
+    /// Stop starting tasks once a required tool has failed, and end as incomplete. The tasks that have run by
+    /// then may depend on --parallel
     #[arg(long)]
     pub(crate) fail_fast: bool,
     #[command(flatten)]
@@ -174,33 +176,33 @@ pub(crate) struct GateArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
 pub(crate) struct ReportsArgs {
-    /// Write a report to a file, such as sarif=genti.sarif: human, json, sarif, junit, markdown or github (several
-    /// times)
+    /// Write a report to a file, such as sarif=genti.sarif. Formats: human, json, sarif, junit, markdown,
+    /// github, html. May be repeated
     #[arg(long = "report", value_name = "FORMAT=PATH")]
     pub(crate) reports: Vec<String>,
-    /// What to print: a report for humans on stderr, or events as lines of JSON on stdout
+    /// Output format: a report for humans on stderr, or events as JSON lines on stdout
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) message_format: MessageFormat,
-    /// In GitHub Actions, write neither the summary of the step nor annotations
+    /// Don't write the job summary and annotations in GitHub Actions
     #[arg(long)]
     pub(crate) no_ci: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MessageFormat {
-    /// The report, on stderr
+    /// A report on stderr
     Human,
-    /// Events, on stdout
+    /// Events on stdout
     Json,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The day by which suppressions expire: by default that of SOURCE_DATE_EPOCH, else today, in UTC
+    /// Date by which suppressions expire, in UTC (default: the date of SOURCE_DATE_EPOCH, or else today)
     /// [env: GENTI_AS_OF]
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<String>,
-    /// Run everything, and keep no results for the next run [env: GENTI_NO_CACHE]
+    /// Disable the result cache: run everything and store no results [env: GENTI_NO_CACHE]
     #[arg(long)]
     pub(crate) no_cache: bool,
     #[command(flatten)]
@@ -215,7 +217,7 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// How often to run: more often finds what varies seldom
+    /// Number of runs. More runs find rarer differences
     #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub(crate) runs: u32,
     #[command(flatten)]
@@ -224,10 +226,10 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// How to print the plan
+    /// Output format of the plan
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: PlanFormat,
-    /// Print what the id of one task is made of: `tool:unit`, or the beginning of its id
+    /// Show what the id of a task is computed from. TASK is `tool:unit`, or the beginning of the id
     #[arg(long, value_name = "TASK", conflicts_with = "format")]
     pub(crate) explain: Option<String>,
     #[command(flatten)]
@@ -244,9 +246,9 @@ pub(crate) struct PlanArgs {
 pub(crate) enum PlanFormat {
     /// A table of batches
     Human,
-    /// Everything, with all task ids
+    /// All data, including task ids
     Json,
-    /// The graph of batches, for Graphviz
+    /// The graph of batches in Graphviz format
     Dot,
 }
 
@@ -258,29 +260,29 @@ pub(crate) struct BaselineArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BaselineCommand {
-    /// Run every check and accept all of today's findings into .config/genti/baseline/
+    /// Run all checks and accept all current findings in .config/genti/baseline/
     Init(Box<RunArgs>),
-    /// Run every check and drop the entries that are fixed; follow those that moved. Accepts nothing
+    /// Run all checks, remove entries that are fixed and follow moved ones, without accepting anything
     Update(Box<RunArgs>),
-    /// Run every check and accept what is new
+    /// Run all checks and accept new findings
     Accept(Box<AcceptArgs>),
-    /// Show the accepted findings
+    /// List accepted findings
     List(ListArgs),
-    /// Show what two runs found, or two baselines accept, and the other does not
+    /// Compare the findings of two runs, or the entries of two baselines
     Diff(DiffArgs),
-    /// Settle the merge conflicts in baseline files
+    /// Resolve merge conflicts in baseline files
     Resolve(ListArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AcceptArgs {
-    /// Why; kept with the entries
+    /// Reason, which is stored in the entries
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// Accept findings of this rule only. May be repeated
+    /// Accept only findings of this rule. May be repeated
     #[arg(long, value_name = "RULE")]
     pub(crate) rule: Vec<String>,
-    /// Accept findings in this file or below this directory only, relative to the workspace root. May be repeated
+    /// Accept only findings in this file or directory, relative to the workspace root. May be repeated
     #[arg(long, value_name = "PATH")]
     pub(crate) path: Vec<String>,
     #[command(flatten)]
@@ -289,10 +291,10 @@ pub(crate) struct AcceptArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct DiffArgs {
-    /// The artifacts of a run (target/genti/artifacts, or a copy), or the directory of a baseline
+    /// Artifacts of a run (target/genti/artifacts, or a copy), or a baseline directory
     #[arg(value_name = "A")]
     pub(crate) old: PathBuf,
-    /// What to compare it with
+    /// Artifacts or baseline directory to compare with
     #[arg(value_name = "B")]
     pub(crate) new: PathBuf,
     #[command(flatten)]
@@ -309,16 +311,16 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// What to make of the run: human, or html if it is to be opened
+    /// Report format (default: human, or html with --open)
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<ReportFormat>,
-    /// Where the artifacts of the run are: by default target/genti/artifacts of the workspace
+    /// Directory of the artifacts (default: target/genti/artifacts of the workspace)
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,
-    /// Write it to a file instead of stdout
+    /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Write it to a file, by default beside the artifacts, and open that with what the system opens such files with
+    /// Write to a file (by default next to the artifacts) and open it in the default application
     #[arg(long)]
     pub(crate) open: bool,
     /// Path to Cargo.toml
@@ -330,7 +332,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BlindSpotsArgs {
-    /// Where the artifacts of the run are: by default target/genti/artifacts of the workspace
+    /// Directory of the artifacts (default: target/genti/artifacts of the workspace)
     #[arg(long, value_name = "DIR")]
     pub(crate) artifacts: Option<PathBuf>,
     /// Path to Cargo.toml
@@ -342,19 +344,19 @@ pub(crate) struct BlindSpotsArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum ReportFormat {
-    /// As `run` shows it
+    /// The report that `run` prints
     Human,
-    /// report.json as it is
+    /// The content of report.json
     Json,
     /// SARIF 2.1.0, for code scanning
     Sarif,
-    /// JUnit's XML, for test reports
+    /// JUnit XML, for test reports
     Junit,
-    /// For the summary of a CI job, or a comment
+    /// Markdown, for CI job summaries and comments
     Markdown,
-    /// Annotations of GitHub Actions
+    /// Annotations for GitHub Actions
     Github,
-    /// A page, complete in itself
+    /// A self-contained page
     Html,
 }
 
@@ -368,7 +370,7 @@ pub(crate) struct ToolsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// Write a GitHub workflow that runs `cargo genti check` as well: .github/workflows/genti.yml
+    /// Also create a GitHub workflow that runs `cargo genti check`: .github/workflows/genti.yml
     #[arg(long)]
     pub(crate) github: bool,
     /// Path to Cargo.toml
@@ -383,7 +385,7 @@ pub(crate) struct InitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// Only this tool, or one of its tasks: `tool` or `tool:unit`
+    /// Explain only this tool or task: `tool` or `tool:unit`
     #[arg(value_name = "TASK")]
     pub(crate) task: Option<String>,
     #[command(flatten)]
@@ -394,7 +396,7 @@ pub(crate) struct ExplainArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CleanArgs {
-    /// Remove only the results that no run has used for this long, such as 30d, to within a week
+    /// Remove only results that were not used for this long, such as 30d (with a precision of a week)
     #[arg(long, value_name = "TIME")]
     pub(crate) older_than: Option<String>,
     #[command(flatten)]
@@ -405,43 +407,44 @@ pub(crate) struct CleanArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
-    /// For this shell
+    /// Shell to generate completions for
     #[arg(value_name = "SHELL")]
     pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// Of this command, such as `run` or `baseline accept`; without one, of `cargo genti` itself
+    /// Command, such as `run` or `baseline accept` (default: `cargo genti` itself)
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Policy (each also as GENTI_… and under [policy]; the flag wins)")]
+#[command(next_help_heading = "Policy (also set by GENTI_… or under [policy]; flags take precedence)")]
 pub(crate) struct PolicyArgs {
-    /// How tasks are ordered: deterministic, topo, required-first or risk-first [env: GENTI_ORDER]
+    /// Order of tasks: deterministic, topo, required-first or risk-first [env: GENTI_ORDER]
     #[arg(long, value_name = "ORDER")]
     pub(crate) order: Option<String>,
-    /// How ordered tasks are cut into batches: auto, at most N tasks each, by-tool or by-path [env: GENTI_BATCH]
+    /// Batch policy: auto, N (at most N tasks per batch), by-tool or by-path [env: GENTI_BATCH]
     #[arg(long, value_name = "BATCH")]
     pub(crate) batch: Option<String>,
-    /// Shuffle the order reproducibly; 0 keeps path order, `random` picks a seed and prints it [env: GENTI_SEED]
+    /// Seed to shuffle the order reproducibly; 0 keeps path order, `random` picks a seed and prints it
+    /// [env: GENTI_SEED]
     #[arg(long, value_name = "N|random")]
     pub(crate) seed: Option<String>,
-    /// How many processes run at once: up to 1024, or auto for one a core. No part of the plan, and nothing that
-    /// is found depends on it [env: GENTI_PARALLEL]
+    /// Number of processes to run in parallel, 1 to 1024, or `auto` for one per core (never affects results)
+    /// [env: GENTI_PARALLEL]
     #[arg(long, value_name = "auto|N")]
     pub(crate) parallel: Option<String>,
-    /// Where cargo builds: one (a directory apart from yours), lanes (one for each lane), shared (yours), or auto:
-    /// one for up to 3 processes, else lanes. Nothing that is found depends on it [env: GENTI_BUILD_DIR]
+    /// Build directory: one (separate from yours), lanes (one per lane), shared (yours), or auto (`one` for
+    /// up to 3 processes, else `lanes`). Never affects results [env: GENTI_BUILD_DIR]
     #[arg(long, value_name = "WHERE")]
     pub(crate) build_dir: Option<String>,
-    /// The time that one task may take, such as 90s or 2m; a process over several tasks may take up to four
-    /// times as long [env: GENTI_PER_TASK_TIMEOUT]
+    /// Time limit per task, such as 90s or 2m. A process that covers several tasks gets up to four times as
+    /// long [env: GENTI_PER_TASK_TIMEOUT]
     #[arg(long, value_name = "TIME")]
     pub(crate) per_task_timeout: Option<String>,
-    /// The time that the whole run may take; what is left then is not run [env: GENTI_MAX_DURATION]
+    /// Time limit of the whole run. Remaining tasks are not run [env: GENTI_MAX_DURATION]
     #[arg(long, value_name = "TIME")]
     pub(crate) max_duration: Option<String>,
 }
@@ -449,22 +452,23 @@ pub(crate) struct PolicyArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct SelectionArgs {
-    /// Check only this package (several times)
+    /// Check only this package. May be repeated
     #[arg(short, long = "package", value_name = "NAME")]
     pub(crate) packages: Vec<String>,
-    /// Check every package: the default
+    /// Check all packages (default)
     #[arg(long, conflicts_with = "packages")]
     pub(crate) workspace: bool,
-    /// Don't check this package (several times)
+    /// Exclude this package. May be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) exclude: Vec<String>,
-    /// Run only this tool, and what it needs (several times)
+    /// Run only this tool and the tools it needs. May be repeated
     #[arg(long = "tool", value_name = "NAME")]
     pub(crate) tools: Vec<String>,
-    /// Don't run this tool (several times)
+    /// Skip this tool. May be repeated
     #[arg(long = "skip-tool", value_name = "NAME")]
     pub(crate) skip_tools: Vec<String>,
-    /// Check only what changed since this commit, uncommitted and untracked files included, and what depends on it
+    /// Check only what changed since this commit (including uncommitted and untracked files), and its
+    /// dependents
     #[arg(long, value_name = "REF")]
     pub(crate) since: Option<String>,
     /// Features to activate, separated by spaces or commas
@@ -479,7 +483,7 @@ pub(crate) struct SelectionArgs {
     /// Check for this target triple
     #[arg(long, value_name = "TRIPLE")]
     pub(crate) target: Option<String>,
-    /// Cargo's profile to check with
+    /// Cargo profile to build with
     #[arg(long, value_name = "NAME")]
     pub(crate) cargo_profile: Option<String>,
 }
@@ -490,19 +494,19 @@ pub(crate) struct WorkspaceArgs {
     /// Path to Cargo.toml
     #[arg(long, value_name = "PATH")]
     pub(crate) manifest_path: Option<PathBuf>,
-    /// Read this configuration, instead of .config/genti.toml, genti.toml or [workspace.metadata.genti]
+    /// Configuration file to use instead of .config/genti.toml, genti.toml or [workspace.metadata.genti]
     #[arg(long, value_name = "PATH")]
     pub(crate) config_file: Option<PathBuf>,
-    /// Let `[profile.NAME.policy]` of the configuration outrank `[policy]`
+    /// Policy profile: `[profile.NAME.policy]` of the configuration overrides `[policy]`
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Require that Cargo.lock is up to date
+    /// Require Cargo.lock to be up to date
     #[arg(long)]
     pub(crate) locked: bool,
     /// Run without access to the network
     #[arg(long)]
     pub(crate) offline: bool,
-    /// The same as --locked and --offline
+    /// Same as --locked and --offline
     #[arg(long)]
     pub(crate) frozen: bool,
 }
@@ -510,13 +514,13 @@ pub(crate) struct WorkspaceArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Show all findings, accepted ones too
+    /// Show all findings, including accepted ones
     #[arg(short, long)]
     pub(crate) verbose: bool,
     /// Show only the verdict
     #[arg(short, long, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Colour the output
+    /// When to color the output
     #[arg(long, value_name = "WHEN")]
     pub(crate) color: Option<Color>,
 }

@@ -1,4 +1,4 @@
-//! `--bless`: what tools with golden files print is accepted, and written.
+//! `--bless`: accepts the output of tools with golden files by writing it.
 
 use std::path::Path;
 
@@ -7,17 +7,17 @@ use genti::store::{self, GoldenError};
 
 use crate::render::{GOOD, Shell, visible_line};
 
-/// What is done with golden files.
+/// Changes to golden files that the user asked for.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Bless {
-    /// What differs is accepted.
+    /// Accept differences.
     pub(crate) accept: bool,
-    /// What nothing prints any more is removed.
+    /// Remove golden files that no tool is compared with any more.
     pub(crate) remove_orphans: bool,
 }
 
 impl Bless {
-    /// Writes what `outcome` accepts, and says what. A run that was stopped writes nothing.
+    /// Writes the accepted golden files and reports them. Writes nothing after an interrupted run.
     pub(crate) fn write(
         self,
         root: &Path,
@@ -28,7 +28,7 @@ impl Bless {
             return Ok(());
         }
         if let End::Signal(_) = outcome.end {
-            shell.error("the run was stopped: the golden files are as they were");
+            shell.error("the run was interrupted; the golden files are unchanged");
             return Ok(());
         }
         store::save_goldens(root, &outcome.goldens.accepted)?;
@@ -44,7 +44,7 @@ impl Bless {
             }
         }
         if is_as_before {
-            shell.note("every golden file is as it was");
+            shell.note("all golden files are up to date");
         }
         Ok(())
     }

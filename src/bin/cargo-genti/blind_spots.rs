@@ -1,4 +1,4 @@
-//! `cargo genti blind-spots`: what no tool of the last run looked at, and why.
+//! `cargo genti blind-spots`: lists what no tool of the last run checked, with reasons.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -35,8 +35,8 @@ fn show(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> Result<End, End>
         artifacts.read().map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
     let Some(spots) = run.report.blind_spots else {
         shell.error(
-            "the last run did not look for blind spots: it was asked for some tools, for what has changed, or \
-             `[policy]` says `blind-spots = \"ignore\"`",
+            "the last run did not look for blind spots, because it was partial (--tool, --skip-tool or --since), or \
+             [policy] has `blind-spots = \"ignore\"`",
         );
         return Err(End::Usage);
     };

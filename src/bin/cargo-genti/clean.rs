@@ -1,10 +1,11 @@
-//! `cargo genti clean`: removes what runs left.
+//! `cargo genti clean`: removes files of runs.
 
+use genti::cache::ResultLog;
 use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
 use genti::plan::config;
 use genti::scan::Env;
-use genti::store::{self, Results};
+use genti::store;
 
 use crate::args::CleanArgs;
 use crate::render::Shell;
@@ -26,7 +27,7 @@ pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> End {
     let cache_dir = resolve::cache_dir(&target_dir, env);
     let Some(time) = older_than else {
         let removed = store::clean(&target_dir).and_then(|removed| {
-            // It may lie elsewhere.
+            // The cache may be outside the target directory.
             let more = store::clean_results(&cache_dir)?;
             Ok((removed.files + more.files, removed.bytes + more.bytes, removed.left))
         });
@@ -38,7 +39,7 @@ pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> End {
                     format_args!("{}, {}", count(files, "file"), size(bytes)),
                 );
                 for path in &left {
-                    shell.note(format_args!("left `{}`, which genti did not make", render::place(path)));
+                    shell.note(format_args!("kept `{}`, which genti did not create", render::place(path)));
                 }
                 End::Passed
             }
@@ -49,11 +50,11 @@ pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> End {
         };
     };
     if !cache_dir.exists() {
-        shell.status(render::GOOD, "Removed", "0 results: none are kept");
+        shell.status(render::GOOD, "Removed", "0 results: there is no cache");
         return End::Passed;
     }
     let days = u32::try_from(time.as_secs() / (24 * 60 * 60)).unwrap_or(u32::MAX);
-    let opened = Results::open(&cache_dir, resolve::today());
+    let opened = ResultLog::open(&cache_dir, resolve::today());
     let cleaned = opened.map_err(|error| error.to_string()).and_then(|mut results| {
         results.clean(days).map_err(|error| format!("could not write `{}`: {error}", cache_dir.display()))
     });
@@ -74,7 +75,7 @@ fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// As cargo writes it.
+/// Formats a size like cargo.
 fn size(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut tenths = u128::from(bytes) * 10;

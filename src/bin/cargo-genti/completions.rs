@@ -1,4 +1,4 @@
-//! `cargo genti completions`: what makes a shell complete our words.
+//! `cargo genti completions`: generates shell completions.
 
 use clap::CommandFactory;
 use clap_complete::Shell as For;
@@ -7,7 +7,7 @@ use genti::model::outcome::End;
 use crate::args::{Cli, CompletionsArgs};
 use crate::render::Shell;
 
-/// Of the program itself: cargo's own completions hand on what follows `cargo genti`.
+/// Name of the executable. Cargo's own completions delegate `cargo genti` to it.
 const PROGRAM: &str = "cargo-genti";
 
 pub(crate) fn main(args: &CompletionsArgs, shell: &mut Shell) -> End {
@@ -19,13 +19,13 @@ pub(crate) fn main(args: &CompletionsArgs, shell: &mut Shell) -> End {
     }
 }
 
-/// The name that the text is generated for. That for bash loses the subcommands of a name with a dash in it: it calls
-/// them by two names.
+/// Returns the name to generate completions for. The bash generator mixes up two spellings of a name with a
+/// dash and loses its subcommands.
 fn name(shell: For) -> &'static str {
     if shell == For::Bash { "genti" } else { PROGRAM }
 }
 
-/// The same text, for the name that the program has.
+/// Replaces the name in the completions for bash with that of the executable.
 fn for_bash(text: &str) -> String {
     text.replace(" genti\n", &format!(" {PROGRAM}\n"))
 }

@@ -1,18 +1,18 @@
-//! `cargo genti explain`: why the tasks of the last run ran.
+//! `cargo genti explain`: shows why tasks of the last run ran.
 
 use std::fmt::Write;
 
-use genti::model::explain::{Changed, TaskCause, ToolCauses};
+use genti::cache;
+use genti::cache::explain::{Changed, TaskReason, ToolReasons};
 use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
 use genti::scan::Env;
-use genti::store;
 
 use crate::args::ExplainArgs;
 use crate::render::{Shell, visible_line};
 use crate::{fail, resolve};
 
-/// Tasks of one tool beyond so many are only counted, unless all are asked for.
+/// Number of tasks per tool that are listed, unless all are requested.
 const SHOWN: usize = 20;
 
 pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
@@ -21,7 +21,7 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
         Ok(target_dir) => target_dir,
         Err(error) => return fail(shell, error),
     };
-    let causes = match store::load_causes(&target_dir) {
+    let causes = match cache::load_reasons(&target_dir) {
         Ok(causes) => causes,
         Err(error) => {
             shell.error(error);
@@ -29,7 +29,7 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
         }
     };
     let Some(causes) = causes else {
-        shell.error("nothing has run here yet, or what was kept of it is gone; `cargo genti run` first");
+        shell.error("there is no finished run to explain; run `cargo genti run` first");
         return End::Usage;
     };
     let (tool, unit) = match args.task.as_deref().map(|task| task.split_once(':').unwrap_or((task, ""))) {
@@ -41,7 +41,10 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
         tools.retain(|causes| causes.tool == tool);
         if tools.is_empty() {
             let names: Vec<_> = causes.tools.iter().map(|causes| causes.tool.as_str()).collect();
-            shell.error(format_args!("no tool `{tool}` was part of the last run ({})", names.join(", ")));
+            shell.error(format_args!(
+                "no tool named `{tool}` was part of the last run (tools: {})",
+                names.join(", ")
+            ));
             return End::Usage;
         }
     }
@@ -55,15 +58,15 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
     shell.out(&out)
 }
 
-fn explain_tool(causes: &ToolCauses, all: bool, out: &mut String) {
-    let ToolCauses { tool, hits, changed, ran } = causes;
+fn explain_tool(causes: &ToolReasons, all: bool, out: &mut String) {
+    let ToolReasons { tool, hits, changed, ran } = causes;
     let tasks = |number: usize| format!("{number} task{}", if number == 1 { "" } else { "s" });
     let _ = match (hits, ran.len()) {
-        (hits, 0) => writeln!(out, "{tool}: nothing ran, the results of {} were known", tasks(*hits)),
+        (hits, 0) => writeln!(out, "{tool}: {} cached, none ran", tasks(*hits)),
         (0, ran) => writeln!(out, "{tool}: {} ran", tasks(ran)),
-        (hits, ran) => writeln!(out, "{tool}: {} ran, the results of {hits} were known", tasks(ran)),
+        (hits, ran) => writeln!(out, "{tool}: {} ran, {hits} cached", tasks(ran)),
     };
-    changed.iter().for_each(|changed| tell(changed, "  ", out));
+    changed.iter().for_each(|changed| write_change(changed, "  ", out));
     let shown = if all { ran.len() } else { SHOWN };
     ran.iter().take(shown).for_each(|task| explain_task(task, out));
     if ran.len() > shown {
@@ -71,26 +74,23 @@ fn explain_tool(causes: &ToolCauses, all: bool, out: &mut String) {
     }
 }
 
-fn explain_unit(causes: &ToolCauses, unit: &str, out: &mut String) {
-    let ToolCauses { tool, changed, ran, .. } = causes;
+fn explain_unit(causes: &ToolReasons, unit: &str, out: &mut String) {
+    let ToolReasons { tool, changed, ran, .. } = causes;
     match ran.iter().find(|task| task.unit == unit) {
         Some(task) => {
             let _ = writeln!(out, "{tool}:");
-            changed.iter().for_each(|changed| tell(changed, "  ", out));
+            changed.iter().for_each(|changed| write_change(changed, "  ", out));
             explain_task(task, out);
         }
         None => {
             let unit = visible_line(unit);
-            let _ = writeln!(
-                out,
-                "{tool}: {unit} did not run: its result was known, or it is no task of the last run"
-            );
+            let _ = writeln!(out, "{tool}: {unit} was cached, or was not part of the last run");
         }
     }
 }
 
-fn explain_task(task: &TaskCause, out: &mut String) {
-    let TaskCause { unit, why, changed } = task;
+fn explain_task(task: &TaskReason, out: &mut String) {
+    let TaskReason { unit, why, changed } = task;
     let unit = visible_line(unit);
     match (why.is_empty(), changed.is_empty()) {
         (true, true) => {
@@ -103,10 +103,10 @@ fn explain_task(task: &TaskCause, out: &mut String) {
             let _ = writeln!(out, "  {unit}: {}", visible_line(why));
         }
     }
-    changed.iter().for_each(|changed| tell(changed, "    ", out));
+    changed.iter().for_each(|changed| write_change(changed, "    ", out));
 }
 
-fn tell(changed: &Changed, indent: &str, out: &mut String) {
+fn write_change(changed: &Changed, indent: &str, out: &mut String) {
     let Changed { what, from, to } = changed;
     let what = visible_line(what);
     let _ = match (from, to) {

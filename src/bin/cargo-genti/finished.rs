@@ -1,11 +1,12 @@
-//! `cargo genti check --artifacts DIR`: judges a finished run, and starts nothing.
+//! `cargo genti check --artifacts DIR`: judges a finished run without running anything.
 
 use std::path::Path;
 
+use genti::model::halt::Never;
 use genti::model::outcome::{End, Strict};
 use genti::pipeline::{self, Difference, Judged, Lockfile, NotJudged};
 use genti::report::Draft;
-use genti::report::finished::ReadError;
+use genti::report::finished::{Finished, ReadError};
 use genti::scan::Env;
 use genti::store;
 
@@ -13,8 +14,8 @@ use crate::args::GateArgs;
 use crate::fail;
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
-use crate::run::{Gate, prepare};
-use crate::show::Case;
+use crate::session::{Gate, prepare};
+use crate::show::FinishedRun;
 
 pub(crate) fn check(
     dir: &Path,
@@ -41,7 +42,7 @@ pub(crate) fn check(
         Err(error) => {
             shell.error(visible_line(&format!("{}: {error}", dir.display())));
             return Err(match error {
-                // It is no run, or one of two.
+                // The artifacts are invalid, or from two runs.
                 NotJudged::Artifacts(ReadError::Content { .. } | ReadError::Mixed { .. }) => End::Failed,
                 NotJudged::Artifacts(ReadError::Newer { .. }) => End::Usage,
                 NotJudged::Source(_) => End::Incomplete,
@@ -49,31 +50,40 @@ pub(crate) fn check(
         }
     };
     let mut is_reported = true;
-    if let Some(outcome) = &outcome {
-        // What is shown is as judged here.
-        let draft = Draft::of(&project.workspace, outcome, false);
-        let case = Case { root, outcome, draft: &draft, dir: Some(dir), may_begin_baseline: false };
-        is_reported = case.show(&reports, shell)?;
+    let end = outcome.as_ref().map_or(End::Failed, |outcome| outcome.end);
+    if let Some(mut outcome) = outcome {
+        // The report shows the states as judged in this checkout.
+        let Draft { outcome, run, report, tasks } = Draft::of(&project.workspace, &mut outcome, false);
+        let run = &Finished::of(&run, report).map_err(|error| {
+            shell.error(error);
+            End::Bug
+        })?;
+        let (dir, halt) = (Some(dir), &Never);
+        let finished_run = FinishedRun { root, outcome, run, tasks, dir, may_begin_baseline: false, halt };
+        is_reported = finished_run.show(&reports, shell)?;
     }
     for violation in &violations {
         shell.error(visible_line(violation));
     }
     for Difference { what, there, here } in &drift {
         let dir = dir.display();
-        shell.error(visible_line(&format!("{what} is `{there}` in {dir}, and `{here}` here")));
+        shell.error(visible_line(&format!("{what} is `{there}` in {dir}, but `{here}` in this checkout")));
     }
     if !drift.is_empty() {
-        shell.note("judge it in the checkout that it is of, with the same flags, or run again here");
-        shell.error("policy drift: the run is not one of this checkout as it is configured");
+        shell.note("judge the run in its own checkout with the same flags, or run again in this one");
+        shell.error("policy drift: the run does not match the configuration of this checkout");
         return Err(End::Drift);
     }
     if !violations.is_empty() {
         shell.note(
-            "the files were changed after the run, or the baseline or the suppressions here are others",
+            "the artifacts were changed after the run, or the baseline or suppressions of this checkout differ",
         );
-        shell.error(format_args!("{} is not what the run has left", dir.display()));
+        shell.error(format_args!(
+            "the artifacts in {} are not those of a run of this checkout",
+            dir.display()
+        ));
     }
-    match outcome.map_or(End::Failed, |outcome| outcome.end) {
+    match end {
         _ if !is_reported => Ok(End::NotWritten),
         End::Passed if !violations.is_empty() => Ok(End::Failed),
         end => Ok(end),

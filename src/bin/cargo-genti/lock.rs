@@ -1,4 +1,4 @@
-//! `cargo genti lock`: writes down which versions the tools have.
+//! `cargo genti lock`: writes the versions of the tools to the lock file.
 
 use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
@@ -26,23 +26,23 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
     for (name, error) in failed {
         let tool = project.plan.graph.tools.iter().find(|tool| tool.name == name);
         if matches!(error, NoVersion::Missing(_)) && tool.is_some_and(|tool| tool.is_only_detected()) {
-            // Who has it may have locked it.
+            // Someone who has the tool may have locked it.
             lock.tools.extend(old.tools.get(&name).map(|locked| (name.clone(), locked.clone())));
-            shell.note(visible_line(&format!("{name} stays as it was locked, if it was: {error}")));
+            shell.note(visible_line(&format!("keeping the lock of {name}, if there is one: {error}")));
         } else {
             shell.error(visible_line(&format!("{name}: {error}")));
             is_whole = false;
         }
     }
     if !is_whole {
-        shell.error("not every tool could be asked for its version: nothing was written");
+        shell.error("the versions of some tools are unknown, so nothing was written");
         return End::Incomplete;
     }
     let changed = changes(&old, &lock);
     changed.iter().for_each(|line| shell.aside(GOOD, "Locked", visible_line(line)));
     match store::save_lock(&project.workspace.root, &project.lock_name, &lock.render()) {
         Ok(true) => shell.status(GOOD, "Wrote", visible_line(&project.lock_name)),
-        Ok(false) => shell.note(format_args!("{} is as it was", visible_line(&project.lock_name))),
+        Ok(false) => shell.note(format_args!("{} is up to date", visible_line(&project.lock_name))),
         Err(error) => {
             shell.error(error);
             return End::NotWritten;
@@ -51,7 +51,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
     End::Passed
 }
 
-/// A line for each tool that is locked at another version than before.
+/// Returns a line for each tool whose locked version changes.
 fn changes(old: &Lock, new: &Lock) -> Vec<String> {
     let now = new.tools.iter().filter_map(|(name, locked)| match old.tools.get(name) {
         Some(before) if before.version == locked.version => None,
@@ -59,5 +59,5 @@ fn changes(old: &Lock, new: &Lock) -> Vec<String> {
         None => Some(format!("{name}: {}", locked.version)),
     });
     let gone = old.tools.keys().filter(|name| !new.tools.contains_key(*name));
-    now.chain(gone.map(|name| format!("{name}: no more"))).collect()
+    now.chain(gone.map(|name| format!("{name}: removed"))).collect()
 }

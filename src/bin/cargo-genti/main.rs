@@ -1,8 +1,9 @@
-//! `cargo genti`: the command line. Parses, resolves, calls the library, renders what it tells, and exits.
+//! The command line `cargo genti`: parses arguments, calls the library, renders its events, and sets the exit
+//! code.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the clock, the working directory and signals are the command line's"
+    reason = "the command line may access the clock, the working directory and signals"
 )]
 
 mod args;
@@ -22,6 +23,7 @@ mod report;
 mod reports;
 mod resolve;
 mod run;
+mod session;
 mod show;
 mod signals;
 mod stdout;
@@ -40,7 +42,7 @@ use genti::store::BaselineError;
 
 use crate::args::{Cli, Command, OutputArgs};
 use crate::render::Shell;
-use crate::run::Start;
+use crate::session::Start;
 
 fn main() -> ExitCode {
     if let Some(code) = genti::scan::wrap_rustc(std::env::args_os()) {
@@ -50,9 +52,9 @@ fn main() -> ExitCode {
         genti::scan::stand_guard();
         return ExitCode::SUCCESS;
     }
-    // First of all: the descriptors that a build hands down are only safe to take before a file is opened.
+    // Inherited descriptors are only safe to take before any file is opened.
     let inherited = Inherited::take();
-    // At worst, the first child that is waited for tells.
+    // If this fails, waiting for the first child reports the problem.
     let _ = signals::expect_children();
     let env = Env::capture();
     let cli = match Cli::try_parse_from(args::of_cargo(std::env::args_os())) {
@@ -63,7 +65,7 @@ fn main() -> ExitCode {
             if error.use_stderr() {
                 return ExitCode::from(End::Usage.code());
             }
-            // Help and version are no mistakes, and were asked for.
+            // Help and version are not errors, and go to stdout.
             return ExitCode::from(Shell::new(&OutputArgs::default(), &env).printed(printed).code());
         }
     };
@@ -89,7 +91,7 @@ fn main() -> ExitCode {
     ExitCode::from(shell.end_stream(end).code())
 }
 
-/// Says why there is nothing to run.
+/// Reports why a run is not possible.
 fn fail(shell: &mut Shell, error: Error) -> End {
     match &error {
         Error::Config(problems) | Error::Baseline(BaselineError::Content(problems)) => {

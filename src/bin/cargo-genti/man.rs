@@ -1,4 +1,4 @@
-//! `cargo genti man`: the manual pages, made of the same text as `--help`.
+//! `cargo genti man`: prints manual pages, which are generated from the same text as `--help`.
 
 use clap::{Command, CommandFactory};
 use genti::model::outcome::End;
@@ -21,7 +21,7 @@ pub(crate) fn main(args: &ManArgs, shell: &mut Shell) -> End {
         };
     }
     let mut out = Vec::new();
-    // Into memory nothing fails to be written.
+    // Writing to memory can't fail.
     let page = clap_mangen::Man::new(command.clone()).source(concat!("genti ", env!("CARGO_PKG_VERSION")));
     let _ = page.render(&mut out);
     shell.out_as_it_is(&out)
@@ -32,7 +32,7 @@ fn unknown(above: &Command, word: &str) -> String {
     let of = above.get_bin_name().unwrap_or_default();
     match config::closest(word, names.iter().copied()) {
         Some(name) => format!("`{of}` has no command `{word}`; did you mean `{name}`?"),
-        None if names.is_empty() => format!("`{of}` has no command `{word}`, nor any other"),
-        None => format!("`{of}` has no command `{word}`; there are: {}", names.join(", ")),
+        None if names.is_empty() => format!("`{of}` has no subcommands, so there is no `{word}`"),
+        None => format!("`{of}` has no command `{word}`; available commands: {}", names.join(", ")),
     }
 }

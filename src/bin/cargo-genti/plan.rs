@@ -1,4 +1,4 @@
-//! `cargo genti plan`: what would be run. Starts nothing from the checkout but `cargo metadata`.
+//! `cargo genti plan`: shows the plan of a run. Runs nothing except `cargo metadata`.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::args::{PlanArgs, PlanFormat};
 use crate::render::{Shell, plural, visible_line};
 use crate::{fail, resolve};
 
-/// Units that are named on one line.
+/// Number of units that are listed per line.
 const NAMED: usize = 3;
 
 pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
@@ -35,7 +35,9 @@ pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
                 End::Usage
             }
         },
-        (None, PlanFormat::Json) => shell.out_json(&report::plan_json(&project.workspace, &project.plan)),
+        (None, PlanFormat::Json) => {
+            shell.write_json(|out| report::plan_json(&project.workspace, &project.plan, out))
+        }
         (None, PlanFormat::Dot) => shell.out(&report::plan_dot(&project.plan)),
         (None, PlanFormat::Human) => shell.out(&human(&project)),
     }
@@ -57,11 +59,9 @@ fn human(project: &Project) -> String {
     let _ = writeln!(out, "graph {}", plan.graph.hash.short(16));
     let class = match plan.policy.order {
         Order::Deterministic => None,
-        Order::Topo => Some("depth: packages come after the members that they depend on"),
-        Order::RequiredFirst => Some("class: required tools and what they need come first"),
-        Order::RiskFirst => {
-            Some("risk: the points of the batch's most urgent task; 100 and more is critical")
-        }
+        Order::Topo => Some("depth: packages come after the members they depend on"),
+        Order::RequiredFirst => Some("class: required tools and the tools they need come first"),
+        Order::RiskFirst => Some("risk: points of the riskiest task in the batch (100 and more is critical)"),
     };
     if let Some(class) = class {
         let _ = writeln!(out, "{class}");
@@ -89,7 +89,7 @@ fn columns([rank, batch, class, tool, units]: [&str; 5], has_class: bool) -> Str
     format!("{rank:>4}  {batch:12}  {class}{tool:12}  {units}")
 }
 
-/// The first units of a step, and how many more there are.
+/// Lists the first units of a step, and the number of the others.
 fn units(project: &Project, tasks: &[TaskIx]) -> String {
     let name = |task: &TaskIx| project.plan.graph.task(*task).unit.path(&project.workspace).to_string();
     let names: Vec<_> = tasks.iter().take(NAMED).map(|task| visible_line(&name(task))).collect();
@@ -98,7 +98,7 @@ fn units(project: &Project, tasks: &[TaskIx]) -> String {
     names.join(", ") + &more
 }
 
-/// Why a batch stands where it does.
+/// Returns the reason for the rank of a batch.
 fn why(plan: &Plan, batch: &PlannedBatch) -> String {
     match plan.policy.order {
         Order::Deterministic => String::new(),
@@ -112,7 +112,7 @@ fn why(plan: &Plan, batch: &PlannedBatch) -> String {
     }
 }
 
-/// The task that the user means: `tool`, `tool:unit`, or the beginning of an id.
+/// Finds a task by `tool`, `tool:unit`, or the beginning of its id.
 fn find(project: &Project, name: &str) -> Result<TaskIx, String> {
     let graph = &project.plan.graph;
     let is_meant = |at: &TaskIx| {
@@ -128,12 +128,12 @@ fn find(project: &Project, name: &str) -> Result<TaskIx, String> {
     match (found.next(), found.next()) {
         (Some(task), None) => Ok(task),
         (Some(first), Some(_)) => Err(format!(
-            "`{name}` means several tasks; name one by its unit, such as `{}`",
+            "`{name}` matches several tasks; add a unit, such as `{}`",
             visible_line(&long_name(project, first))
         )),
-        (None, _) => Err(format!(
-            "there is no task `{name}`; name it `tool:unit` or by its id, as in `plan --format json`"
-        )),
+        (None, _) => {
+            Err(format!("no task named `{name}`; use `tool:unit` or an id from `plan --format json`"))
+        }
     }
 }
 
@@ -142,7 +142,7 @@ fn long_name(project: &Project, at: TaskIx) -> String {
     format!("{}:{}", project.plan.graph.tool(task.tool).name, task.unit.path(&project.workspace))
 }
 
-/// The parts of a task's id, as they are hashed: texts as such, digests and numbers as hex.
+/// Lists the hashed fields of a task id, with digests and numbers in hex.
 fn explanation(project: &Project, at: TaskIx) -> String {
     let mut out =
         format!("{}\n{:16}{}\n", visible_line(&long_name(project, at)), "id", project.plan.graph.task(at).id);
@@ -152,7 +152,7 @@ fn explanation(project: &Project, at: TaskIx) -> String {
         let value = match value.as_slice() {
             [] => "-".to_owned(),
             _ if is_text => String::from_utf8_lossy(&value).into_owned(),
-            // A count, or a flag.
+            // A count or a flag.
             [low, rest @ ..] if value.len() <= 8 && rest.iter().all(|byte| *byte == 0) => low.to_string(),
             bytes => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         };
@@ -161,7 +161,7 @@ fn explanation(project: &Project, at: TaskIx) -> String {
     if let Some(risk) = project.plan.risks.get(at.0 as usize) {
         let _ = writeln!(
             out,
-            "{:16}{} = changed {} + findings {} + dependents {} + weight {} (no part of the id)",
+            "{:16}{} = changed {} + findings {} + dependents {} + weight {} (not part of the id)",
             "risk",
             risk.value(),
             risk.changed,

@@ -1,7 +1,8 @@
-//! `cargo genti report`: a finished run, shown. Starts nothing from the checkout but `cargo metadata`.
+//! `cargo genti report`: shows a finished run. Runs nothing except `cargo metadata`.
 
 use std::path::Path;
 
+use genti::model::halt::Never;
 use genti::model::outcome::End;
 use genti::pipeline::{self, Located};
 use genti::report::finished::Finished;
@@ -22,7 +23,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     let format = args.format.unwrap_or(default);
     let cwd = std::env::current_dir().unwrap_or_else(|_| ".".into());
     let located = pipeline::locate(&cwd, args.manifest_path.as_deref(), env);
-    // Where artifacts are named, they do without a workspace.
+    // With `--artifacts`, no workspace is required.
     let located = match (located, &args.artifacts) {
         (Err(_), Some(_)) if args.manifest_path.is_none() => None,
         (located, _) => Some(located.map_err(|error| fail(shell, error))?),
@@ -34,7 +35,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         End::Usage
     };
     let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, &error))?;
-    // All of them, whatever is shown: of two runs, it would be neither.
+    // All artifacts are read for any format, to detect files of different runs.
     let (run, tasks) =
         artifacts.read().map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
     let shows_sources = matches!(format, ReportFormat::Human | ReportFormat::Markdown | ReportFormat::Html);
@@ -45,7 +46,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         Some(path) => Some(path.to_path_buf()),
         None => args.open.then(|| dir.join(reports::file_name(format))),
     };
-    // It is one already.
+    // report.json already exists in this directory.
     let is_there = output.is_some() && args.output.is_none() && format == ReportFormat::Json;
     if let Some(path) = output.as_deref().filter(|_| !is_there)
         && let Err(error) = reports::may_be_written(path)
@@ -73,22 +74,39 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         return Ok(shell.out(&render::report(&view)));
     }
     let read_tasks = || Ok(&tasks);
-    let Rendered { bytes, notes } = reports::render(format, &artifacts.report, &read_tasks, &view, &around)
-        .map_err(|error| usage(shell, &error))?;
+    let rendered = match format {
+        // Copied unchanged, because another version may have written it.
+        ReportFormat::Json => Ok(Rendered::of_bytes(artifacts.report)),
+        _ => reports::render(format, &read_tasks, &view, &around),
+    };
+    let rendered = rendered.map_err(|error| usage(shell, &error))?;
+    let mut notes = Vec::new();
     let end = match &output {
         Some(_) if is_there => End::Passed,
-        Some(path) => match store::write_report(path, &bytes) {
-            Ok(()) => End::Passed,
+        Some(path) => match reports::write(path, &rendered, &Never) {
+            Ok(omitted) => {
+                notes = omitted;
+                End::Passed
+            }
             Err(error) => {
                 shell.error(error);
                 End::NotWritten
             }
         },
         None => match format {
-            ReportFormat::Json | ReportFormat::Sarif => shell.out_json(&bytes),
-            // What it holds of commands is what was asked for.
-            ReportFormat::Github => shell.out_as_it_is(&bytes),
-            _ => shell.out_harmless(&bytes),
+            ReportFormat::Json | ReportFormat::Sarif => {
+                shell.write_json(|out| rendered.write(out, &Never).map(|omitted| notes = omitted))
+            }
+            _ => {
+                let mut bytes = Vec::new();
+                // Writing to memory can't fail.
+                notes = rendered.write(&mut bytes, &Never).unwrap_or_default();
+                match format {
+                    // The commands in it are intended.
+                    ReportFormat::Github => shell.out_as_it_is(&bytes),
+                    _ => shell.out_harmless(&bytes),
+                }
+            }
         },
     };
     notes.into_iter().for_each(|note| shell.note(note));
@@ -98,9 +116,9 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     }
 }
 
-/// Opens the file at `path` as a double click would.
+/// Opens the file at `path` in the default application.
 fn open(path: &Path, shell: &mut Shell) -> End {
-    // A name that begins with a dash would be an option.
+    // A path that starts with a dash would be read as an option.
     let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     match open::that_detached(&place) {
         Ok(()) => {
@@ -108,30 +126,31 @@ fn open(path: &Path, shell: &mut Shell) -> End {
             End::Passed
         }
         Err(error) => {
-            shell.error(format_args!("nothing here opens it ({error}); it is in {}", render::place(path)));
+            shell.error(format_args!("could not open {} in an application: {error}", render::place(path)));
             End::Usage
         }
     }
 }
 
-/// What is around the run: the sources too where they are shown, less those that are not any more what was looked at.
+/// Collects data about the workspace for a report. Includes the sources if they are shown, except files that changed since
+/// the run.
 fn around(located: &Located, run: &Finished, shows_sources: bool, shell: &mut Shell) -> Around {
     if !shows_sources {
         return Around { base: pipeline::base(&located.root), ..Around::default() };
     }
-    // Only to be shown: what can't be read is left out.
+    // Unreadable sources are left out, since they are only displayed.
     let mut around = pipeline::around(&located.root, run).unwrap_or_default();
     let changed = pipeline::forget_changed(&mut around, run);
     if changed > 0 {
         shell.note(format_args!(
-            "{changed} {} changed since the run: their lines are not shown",
+            "{changed} {} changed since the run, so their lines are not shown",
             plural(changed, "file has", "files have")
         ));
     }
     around
 }
 
-/// Whether nothing is accepted yet, and the run was one that a baseline can be taken from.
+/// Returns true if there is no baseline and one can be created with the build flags of the run.
 fn may_begin_baseline(run: &Finished) -> bool {
     let selection = &run.run.selection;
     let is_default = selection.features.is_empty()

@@ -1,16 +1,18 @@
-//! What `run` and `check` write beside the artifacts: the reports that are asked for, and what GitHub Actions shows.
+//! Reports that `run` and `check` write in addition to the artifacts: requested files, and output for GitHub Actions.
 
+use std::cell::RefCell;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use anstream::adapter::strip_str;
 use clap::ValueEnum;
+use genti::model::halt::Halt;
 use genti::model::outcome::End;
 use genti::report::finished::ReadError;
 use genti::report::{self, Around, Format, ReadTasks, Rendered};
 use genti::scan::Env;
-use genti::store;
+use genti::store::{self, NotReported};
 
 use crate::args::{ReportFormat, ReportsArgs};
 use crate::render::{self, Shell, View};
@@ -18,26 +20,24 @@ use crate::render::{self, Shell, View};
 /// The reports of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
-    /// As asked for.
+    /// Requested files with their formats.
     files: Vec<(ReportFormat, PathBuf)>,
-    /// GitHub's summary of the step.
+    /// File for the job summary of GitHub Actions.
     summary: Option<PathBuf>,
-    /// Whether GitHub's annotations are printed.
+    /// True if annotations for GitHub Actions are printed.
     has_annotations: bool,
 }
 
 impl Reports {
-    /// What `--report`, `--no-ci` and the environment say. Every mistake is told.
+    /// Interprets `--report`, `--no-ci` and the environment. Reports all mistakes.
     pub(crate) fn resolve(args: &ReportsArgs, env: &Env, shell: &mut Shell) -> Result<Self, End> {
         let mut files: Vec<(ReportFormat, PathBuf)> = Vec::new();
         let mut has_mistakes = false;
         for text in &args.reports {
             match parse(text) {
                 Ok((_, path)) if files.iter().any(|(_, other)| *other == path) => {
-                    shell.error(format_args!(
-                        "--report: two reports go to `{}`; give each its own file",
-                        path.display()
-                    ));
+                    shell
+                        .error(format_args!("--report: two reports have the same file `{}`", path.display()));
                     has_mistakes = true;
                 }
                 Ok(report) => files.push(report),
@@ -55,13 +55,13 @@ impl Reports {
         Ok(Self { files, summary: summary.map(PathBuf::from), has_annotations: is_wanted })
     }
 
-    /// Writes them. Whether all could be written.
-    pub(crate) fn write(
+    /// Writes the reports. Returns true if all of them were written.
+    pub(crate) fn write<'a>(
         &self,
-        report: &[u8],
-        tasks: &ReadTasks<'_>,
-        view: &View<'_>,
-        around: &Around,
+        tasks: &ReadTasks<'a>,
+        view: &View<'a>,
+        around: &'a Around,
+        halt: &dyn Halt,
         shell: &mut Shell,
     ) -> bool {
         let mut written = true;
@@ -70,13 +70,14 @@ impl Reports {
             written = false;
         };
         for (format, path) in &self.files {
-            match render(*format, report, tasks, view, around) {
-                Ok(Rendered { bytes, notes }) => {
-                    if let Err(error) = store::write_report(path, &bytes) {
-                        failed(&error, shell);
+            match render(*format, tasks, view, around) {
+                Ok(report) => match write(path, &report, halt) {
+                    Ok(notes) => {
+                        let note = |note| shell.note(format_args!("{}: {note}", path.display()));
+                        notes.into_iter().for_each(note);
                     }
-                    notes.into_iter().for_each(|note| shell.note(format_args!("{}: {note}", path.display())));
-                }
+                    Err(error) => failed(&error, shell),
+                },
                 Err(error) => failed(&error, shell),
             }
         }
@@ -94,16 +95,24 @@ impl Reports {
     }
 }
 
-/// The report of a run in `format`, for a file or for stdout.
-pub(crate) fn render(
+/// Writes `report` to the file at `path` until `halt` is due. Returns notes about omitted parts.
+pub(crate) fn write(path: &Path, report: &Rendered<'_>, halt: &dyn Halt) -> Result<Vec<String>, NotReported> {
+    let notes = RefCell::new(Vec::new());
+    store::write_report_until(path, halt, &|out| {
+        report.write(out, halt).map(|omitted| *notes.borrow_mut() = omitted)
+    })?;
+    Ok(notes.into_inner())
+}
+
+/// Renders the report of a run in `format`, for a file or for stdout.
+pub(crate) fn render<'a>(
     format: ReportFormat,
-    report: &[u8],
-    tasks: &ReadTasks<'_>,
-    view: &View<'_>,
-    around: &Around,
-) -> Result<Rendered, ReadError> {
+    tasks: &ReadTasks<'a>,
+    view: &View<'a>,
+    around: &'a Around,
+) -> Result<Rendered<'a>, ReadError> {
     match of_library(format) {
-        Some(format) => report::render(format, report, view.run, tasks, around),
+        Some(format) => report::render(format, view.run, tasks, around),
         None => {
             let text = render::report(&View {
                 kept: view.kept.clone(),
@@ -113,12 +122,12 @@ pub(crate) fn render(
                 terminal: None,
                 ..*view
             });
-            Ok(Rendered::from(strip_str(&text).to_string().into_bytes()))
+            Ok(Rendered::of_bytes(strip_str(&text).to_string().into_bytes()))
         }
     }
 }
 
-/// The same format as the library knows it; only the command line writes for humans.
+/// Returns the format of the library, or `None` for the human format, which only the command line has.
 pub(crate) fn of_library(format: ReportFormat) -> Option<Format> {
     match format {
         ReportFormat::Human => None,
@@ -131,7 +140,7 @@ pub(crate) fn of_library(format: ReportFormat) -> Option<Format> {
     }
 }
 
-/// What a report is called that has no other name.
+/// Returns the default file name of a report.
 pub(crate) fn file_name(format: ReportFormat) -> &'static str {
     match format {
         ReportFormat::Human => "report.txt",
@@ -144,7 +153,7 @@ pub(crate) fn file_name(format: ReportFormat) -> &'static str {
     }
 }
 
-/// Whether a report may go to `path`: not where an artifact is.
+/// Checks that a report at `path` would not overwrite an artifact.
 pub(crate) fn may_be_written(path: &Path) -> Result<(), String> {
     let dir = path.parent().and_then(|dir| Path::new(".").join(dir).canonicalize().ok());
     let is_in_artifacts = dir.is_some_and(|dir| dir.ends_with("genti/artifacts"));
@@ -152,24 +161,28 @@ pub(crate) fn may_be_written(path: &Path) -> Result<(), String> {
         .iter()
         .any(|name| path.file_name() == Some(OsStr::new(name)));
     match is_in_artifacts && is_artifact {
-        true => Err(format!("`{}` is an artifact; choose another name for the report", path.display())),
+        true => Err(format!("`{}` is an artifact; use another name for the report", path.display())),
         false => Ok(()),
     }
 }
 
-/// `FORMAT=PATH`.
+/// Parses `FORMAT=PATH`.
 fn parse(text: &str) -> Result<(ReportFormat, PathBuf), String> {
     let formats = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
     let names: Vec<_> = formats.map(|value| value.get_name().to_owned()).collect();
     let names = names.join(", ");
     let Some((format, path)) = text.split_once('=') else {
-        return Err(format!("`{text}` is no FORMAT=PATH, such as `sarif=genti.sarif`; formats are {names}"));
+        return Err(format!(
+            "invalid report `{text}`, expected FORMAT=PATH such as `sarif=genti.sarif` (formats: {names})"
+        ));
     };
     let format = ReportFormat::from_str(format, false)
-        .map_err(|_| format!("`{format}` is no format of a report; formats are {names}"))?;
+        .map_err(|_| format!("unknown report format `{format}` (formats: {names})"))?;
     match path {
-        "" => Err(format!("`{text}` names no file")),
-        "-" => Err("`-` is no file; `cargo genti report --format …` prints a report to stdout".to_owned()),
+        "" => Err(format!("`{text}` has no path")),
+        "-" => {
+            Err("reports can't be written to stdout; use `cargo genti report --format …` for that".to_owned())
+        }
         path => {
             may_be_written(Path::new(path))?;
             Ok((format, PathBuf::from(path)))

@@ -1,4 +1,4 @@
-//! The command line and the environment as they are meant: flags before variables, every mistake named.
+//! Interprets the command line and the environment. Flags take precedence over variables, and all mistakes are reported.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 use crate::args::{PolicyArgs, SelectionArgs, WorkspaceArgs};
 use crate::render::Shell;
 
-/// A mistake on the command line or in a variable: where it is, and what.
+/// A mistake in a flag or an environment variable.
 #[derive(Debug, thiserror::Error)]
 #[error("{place}: {error}")]
 struct ArgError {
@@ -26,9 +26,9 @@ struct ArgError {
     error: PolicyError,
 }
 
-/// What of the workspace is asked for; no selection, no policy.
+/// Returns a request for the workspace, without selection and policy.
 pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
-    // What must not write must not update the lock file either.
+    // A command that must not write must not update Cargo.lock either.
     let locked = args.locked || matches!(lockfile, Lockfile::Require | Lockfile::Exist);
     let flags = [("--locked", locked), ("--offline", args.offline), ("--frozen", args.frozen)];
     Request {
@@ -42,9 +42,9 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
     }
 }
 
-/// The policy: each value from its flag, else from its variable.
+/// Returns the policy, with each value from its flag or else from its environment variable.
 ///
-/// Every mistake is told; a seed that was left to chance is told too, to be able to use it again.
+/// Reports all mistakes, and a randomly picked seed, so that it can be used again.
 pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<PolicyConfig, End> {
     let mut read = Reader::new(env);
     read.known = OTHERS.map(|name| format!("{PREFIX}{name}")).to_vec();
@@ -60,13 +60,14 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
         max_duration: read.value("--max-duration", args.max_duration.as_deref(), config::duration),
         parallel: read.value("--parallel", args.parallel.as_deref(), FromStr::from_str),
         build_dir: read.value("--build-dir", args.build_dir.as_deref(), FromStr::from_str),
-        // Not for the command line to say: a gate must not depend on it.
+        // Only set in the configuration, because a gate must not depend on flags.
         blind_spots: None,
+        max_findings: None,
         origins: BTreeMap::new(),
     };
     policy.origins = std::mem::take(&mut read.origins);
     for (name, meant) in read.misspelt() {
-        shell.note(format_args!("the variable {name} is not read; did you mean {PREFIX}{meant}?"));
+        shell.note(format_args!("unknown variable {name}; did you mean {PREFIX}{meant}?"));
     }
     if !read.errors.is_empty() {
         read.errors.into_iter().for_each(|error| shell.error(error));
@@ -79,29 +80,29 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
     Ok(policy)
 }
 
-/// The variables that hold no policy.
+/// Further variables, which are not part of the policy.
 const OTHERS: [&str; 4] = ["AS_OF", "CACHE_DIR", "NO_CACHE", "RUNNING"];
 
-/// Whether the environment says that nothing is to be looked up and kept.
+/// Returns true if the environment disables the result cache.
 pub(crate) fn no_cache(env: &Env) -> bool {
     env.get("GENTI_NO_CACHE").is_some_and(|value| value != "0" && value != "false")
 }
 
-/// Where results are kept.
+/// Returns the directory of the result cache.
 pub(crate) fn cache_dir(target_dir: &Path, env: &Env) -> PathBuf {
     let Some(dir) = env.get("GENTI_CACHE_DIR") else { return target_dir.join("genti/cache") };
     let dir = std::env::current_dir().unwrap_or_default().join(dir);
-    // Whoever names a directory may name a link to it.
+    // A directory that the user names may be a symbolic link.
     dir.canonicalize().unwrap_or(dir)
 }
 
-/// Today, in days since 1970, in UTC.
+/// Returns the current date in UTC, in days since 1970.
 pub(crate) fn today() -> u32 {
     u32::try_from(Timestamp::now().as_second() / (24 * 60 * 60)).unwrap_or_default()
 }
 
-/// The day by which suppressions expire: that of the flag, else of its variable, else of `SOURCE_DATE_EPOCH`, else
-/// today, in UTC.
+/// Returns the date by which suppressions expire: from the flag, its variable, `SOURCE_DATE_EPOCH`, or else the
+/// current date in UTC.
 pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result<Date, End> {
     let mut read = Reader::new(env);
     let date = read.value("--as-of", given, config::date);
@@ -118,33 +119,33 @@ pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result
     Ok(date.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
 }
 
-/// Lets nothing that has expired count for a gate again by a day long past, and says so.
+/// Prevents expired suppressions from applying to a gate because of an earlier date, with a warning.
 pub(crate) fn as_of_gate(project: &mut Project, shell: &mut Shell) {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     if let Some(Later { asked, counts, is_commit }) = project.expire_no_earlier(today) {
         let which = if is_commit { "the date of the commit" } else { "today" };
         shell.warning(format_args!(
-            "suppressions expire as of {counts}, {which}: {asked}, which --as-of, GENTI_AS_OF or SOURCE_DATE_EPOCH says, is earlier"
+            "suppressions expire as of {counts} ({which}), because {asked} from --as-of, GENTI_AS_OF or SOURCE_DATE_EPOCH is earlier"
         ));
     }
 }
 
-/// The variable by which reproducible builds tell the time.
+/// Environment variable with the time for reproducible builds.
 const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
-/// Its value.
+/// Parses its value.
 fn epoch(text: &str) -> Result<Timestamp, PolicyError> {
     let time = text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    time.ok_or_else(|| PolicyError(format!("`{text}` is no number of seconds since 1970")))
+    time.ok_or_else(|| PolicyError(format!("invalid number of seconds since 1970: `{text}`")))
 }
 
-/// Of variables that hold a policy.
+/// Prefix of environment variables.
 const PREFIX: &str = "GENTI_";
 
-/// The seed that leaves it to chance.
+/// Value of `--seed` that picks a random seed.
 const RANDOM: &str = "random";
 
-/// The selection, each list sorted and without repetitions.
+/// Returns the selection, with each list sorted and without duplicates.
 pub(crate) fn selection(args: &SelectionArgs) -> Selection {
     let features =
         args.features.iter().flat_map(|list| list.split([',', ' '])).filter(|name| !name.is_empty());
@@ -168,9 +169,9 @@ fn sorted(names: impl Iterator<Item = String>) -> Vec<String> {
 
 struct Reader<'a> {
     env: &'a Env,
-    /// The variables that there are.
+    /// Names of known variables.
     known: Vec<String>,
-    /// Who said what was read, by the flag's name.
+    /// Origin of each value, by the name of the flag.
     origins: BTreeMap<&'static str, String>,
     errors: Vec<ArgError>,
 }
@@ -199,27 +200,23 @@ impl<'a> Reader<'a> {
         parse(&text).map_err(|error| self.errors.push(ArgError { place, error })).ok()
     }
 
-    /// The variables that are none, each with the one that was most likely meant. What resembles none may be
-    /// somebody else's.
+    /// Returns unknown variables with the known one that was probably meant. Variables without a similar name may
+    /// belong to other programs.
     fn misspelt(&self) -> impl Iterator<Item = (&str, &str)> {
         let unknown = self.env.names(PREFIX).filter(|name| !self.known.iter().any(|known| known == name));
-        // Without what all have in common, which would make any two alike.
+        // The common prefix would make all names similar.
         let suffixes = || self.known.iter().map(|known| &known[PREFIX.len()..]);
         unknown.filter_map(move |name| Some((name, config::closest(&name[PREFIX.len()..], suffixes())?)))
     }
 }
 
-/// A number, or one that is picked at random.
+/// Parses a seed: a number, or `random`.
 fn seed(text: &str) -> Result<u64, PolicyError> {
     if text == RANDOM {
-        // Any number will do that differs from one run to the next: the keys of std's hash maps do. Six digits
-        // can be typed again.
+        // Hash maps of the standard library have random keys, which is enough here. Six digits are easy to type.
         return Ok(1 + RandomState::new().hash_one(()) % 999_999);
     }
-    let bad = || {
-        PolicyError(format!(
-            "`{text}` is no seed; choose a number from 0 up (0 keeps path order), or `random`"
-        ))
-    };
+    let bad =
+        || PolicyError(format!("invalid seed `{text}`, expected a number (0 keeps path order) or `random`"));
     text.parse().map_err(|_| bad())
 }

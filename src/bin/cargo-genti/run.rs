@@ -1,34 +1,21 @@
-//! `cargo genti run` and `cargo genti check`, and what `baseline init` shares with them.
+//! `cargo genti run` and `cargo genti check`.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::time::Instant;
-
-use genti::model::event::{Event, Waiting};
-use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
-use genti::model::workspace::Workspace;
-use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
-use genti::plan::{Drift, DriftKind};
+use genti::model::outcome::{End, Strict};
+use genti::pipeline::{self, Lockfile};
 use genti::report::Draft;
-use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
-use genti::store::{self, ArtifactDir, Results, StoreError};
+use genti::report::finished::Finished;
+use genti::scan::StopReason;
+use genti::store::{self, ArtifactDir, StoreError};
 
-use crate::args::{BlessArgs, CheckArgs, GateArgs, RunArgs};
+use crate::args::{BlessArgs, CheckArgs, GateArgs};
 use crate::bless::Bless;
-use crate::render::{self, Bar, Shell, visible_line};
+use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
-use crate::show::Case;
-use crate::{fail, finished, resolve, signals};
+use crate::session::{Gate, Run, Start, execute, note_ignored_levels, prepare};
+use crate::show::FinishedRun;
+use crate::{fail, finished, resolve};
 
-/// What is known before anything is read.
-pub(crate) struct Start {
-    pub(crate) env: Env,
-    pub(crate) inherited: Inherited,
-    pub(crate) at: Instant,
-}
-
-/// `run`.
+/// Runs `cargo genti run`.
 pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
     let gate =
@@ -36,7 +23,7 @@ pub(crate) fn run(args: &BlessArgs, start: Start, shell: &mut Shell) -> End {
     main(&args.gate, Lockfile::Create, gate, start, shell).unwrap_or_else(|end| end)
 }
 
-/// `check`: the same as a gate. Nothing is written into the repository, and a stale baseline fails.
+/// Runs `cargo genti check`: a gate that does not write to the repository and fails on a stale baseline.
 pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
     let gate = Gate {
         bless: Bless::default(),
@@ -53,41 +40,6 @@ pub(crate) fn check(args: &CheckArgs, start: Start, shell: &mut Shell) -> End {
     end.unwrap_or_else(|end| end)
 }
 
-/// What fails a run, and what it does then.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Gate {
-    bless: Bless,
-    /// What fails it beside new findings.
-    strict: Strict,
-    /// Nothing starts any more once a required tool has failed.
-    fail_fast: bool,
-    /// Everything is run, and no result kept.
-    no_cache: bool,
-    /// Whether only what is configured is run: before anything is, for whoever waits for a run wants its verdict to count.
-    as_configured: bool,
-    /// Whether it may be a part of that.
-    may_be_partial: bool,
-}
-
-impl Gate {
-    /// That of a command which only wants to know what is found.
-    pub(crate) fn none(args: &RunArgs) -> Self {
-        Self { no_cache: args.no_cache, ..Self::default() }
-    }
-
-    /// Whether `project` is not what is configured, and is to be; then it is told.
-    pub(crate) fn has_drifted(&self, project: &Project, shell: &mut Shell) -> bool {
-        let counts = |drift: &&Drift| {
-            self.as_configured && !(drift.kind == DriftKind::Selection && self.may_be_partial)
-        };
-        let drift: Vec<_> = project.drift.iter().filter(counts).cloned().collect();
-        if !drift.is_empty() {
-            render::drift(shell, &drift);
-        }
-        !drift.is_empty()
-    }
-}
-
 fn main(
     args: &GateArgs,
     lockfile: Lockfile,
@@ -96,8 +48,8 @@ fn main(
     shell: &mut Shell,
 ) -> Result<End, End> {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
-    say_ignored(&start.env, shell);
-    // As long as the process lives: the system frees it at once, and not a hundred thousand paths one by one.
+    note_ignored_levels(&start.env, shell);
+    // Leaked, because freeing a hundred thousand paths one by one would take longer than exiting.
     let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
     if gate.as_configured {
         resolve::as_of_gate(project, shell);
@@ -108,259 +60,58 @@ fn main(
         return Err(End::Drift);
     }
     if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
-        shell.error("only a run of everything can tell which golden files are orphans: leave out --remove-orphans, or the selection");
+        shell.error(
+            "a partial run can't determine orphaned golden files; remove --remove-orphans, or the selection",
+        );
         return Err(End::Usage);
     }
     let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let Run { outcome, dir } = execute(project, &baseline, gate, start, shell)?;
+    let Run { outcome, dir, stop } = execute(project, &baseline, gate, start, shell)?;
     let outcome = Box::leak(Box::new(outcome));
-    // First of all: the artifacts say that what was accepted is there.
+    // Golden files are written before the artifacts, which say that they are accepted.
     gate.bless.write(root, outcome, shell).map_err(|error| {
         shell.error(error);
         End::NotWritten
     })?;
     let draft = Draft::of(&project.workspace, outcome, !without_timing);
-    let written = dir.and_then(|dir| {
-        dir.write(&draft)?;
-        Ok(dir.path().to_path_buf())
-    });
-    let dir = written.as_deref().ok();
-    let case = Case { root, outcome, draft: &draft, dir, may_begin_baseline };
-    let is_reported = case.show(&reports, shell)?;
-    // Only here is it known which texts are paths of this machine.
+    let written = dir.and_then(|dir| dir.write(&draft, stop).map(|()| dir));
+    // Only here it is known which texts are paths of this machine.
     let place = root.display().to_string();
-    let violations = match gate.as_configured {
-        true => draft.violations(&[&place]),
-        false => Vec::new(),
+    let violations = match written.as_ref().map(ArtifactDir::open_report) {
+        Ok(Ok(report)) if gate.as_configured => draft.violations(report, &[&place]),
+        _ => Vec::new(),
     };
+    // Dropping the directory releases its lock, so the next run may start.
+    let written = written.map(|dir| dir.path().to_path_buf());
+    let Draft { outcome, run, report, tasks } = draft;
+    let run = &Finished::of(&run, report).map_err(|error| {
+        shell.error(error);
+        End::Bug
+    })?;
+    let dir = written.as_deref().ok();
+    let finished_run = FinishedRun { root, outcome, run, tasks, dir, may_begin_baseline, halt: stop };
+    let is_reported = finished_run.show(&reports, shell)?;
     for violation in &violations {
-        shell.error(visible_line(&format!("the artifacts would differ elsewhere: {violation}")));
+        shell.error(visible_line(&format!("the artifacts are specific to this machine: {violation}")));
     }
-    let end = match outcome.end {
-        End::Passed if !violations.is_empty() => End::Failed,
-        end => end,
+    let end = match (outcome.end, stop.reason()) {
+        // The signal arrived after the verdict was known, and possibly after the artifacts were written.
+        (_, Some(StopReason::Signal(signal))) => End::Signal(signal),
+        (End::Passed, _) if !violations.is_empty() => End::Failed,
+        (end, _) => end,
     };
     if let Err(error) = &written {
         shell.error(error);
-        if !shell.has_stream() {
-            shell.note("the report is on stdout");
-            shell.out_json(&draft.report);
+        if !shell.has_stream() && !matches!(error, StoreError::GivenUp) {
+            shell.note("printing the report to stdout instead");
+            shell.write_json(|out| run.report.write(out));
         }
     }
     match end {
         End::Signal(_) => Ok(end),
         _ if written.is_err() || !is_reported => Ok(End::NotWritten),
         _ => Ok(end),
-    }
-}
-
-/// Reads and plans.
-pub(crate) fn prepare(
-    args: &RunArgs,
-    lockfile: Lockfile,
-    env: &Env,
-    shell: &mut Shell,
-) -> Result<Project, End> {
-    load(&request(args, lockfile, env, shell)?, env, shell)
-}
-
-/// What `args` and the environment ask for.
-pub(crate) fn request(
-    args: &RunArgs,
-    lockfile: Lockfile,
-    env: &Env,
-    shell: &mut Shell,
-) -> Result<Request, End> {
-    let mut request = resolve::workspace(&args.workspace, lockfile);
-    request.selection = resolve::selection(&args.selection);
-    let (policy, as_of) =
-        (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
-    (request.policy, request.as_of) = (policy?, Some(as_of?));
-    Ok(request)
-}
-
-/// Reads and plans what is asked for.
-pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Project, End> {
-    let mut notices = |event: Event<'_>| {
-        if let Event::Notice(text) = event {
-            shell.tell_notice(text);
-            shell.note(text);
-        }
-    };
-    let project = pipeline::load(request, env, &mut notices).map_err(|error| fail(shell, error))?;
-    if let (Some(since), true) = (&project.plan.selection.since, project.plan.graph.tasks.is_empty()) {
-        shell.note(format_args!("nothing that a tool looks at has changed since `{since}`"));
-    }
-    Ok(project)
-}
-
-/// Says which lint levels of the environment count for nothing. To be called once a command.
-pub(crate) fn say_ignored(env: &Env, shell: &mut Shell) {
-    let from = |ignored: &Ignored| {
-        let levels: Vec<_> = ignored.levels.iter().map(|level| format!("`{level}`")).collect();
-        format!("{} from {}", levels.join(", "), ignored.variable)
-    };
-    let all: Vec<_> = env.ignored().iter().map(from).collect();
-    if all.is_empty() {
-        return;
-    }
-    let why = match env.ignored().iter().all(|ignored| ignored.only_raises) {
-        true => "every new finding fails already",
-        false => "set lint levels in `[lints]`, where they hold for everybody",
-    };
-    let text = visible_line(&format!("ignoring {}: {why}", all.join(" and ")));
-    shell.tell_notice(&text);
-    shell.note(text);
-}
-
-/// Where the output of a tool is that has no verdict on something; nothing if there is none.
-pub(crate) fn kept(result: &ToolOutcome) -> Vec<String> {
-    let shown = |path: &PathBuf| visible_line(&path.display().to_string());
-    let files = match result.kept.as_slice() {
-        [] => None,
-        [one] => Some(shown(one)),
-        [one, other] => Some(format!("{} and {}", shown(one), shown(other))),
-        [first, rest @ ..] => Some(format!("{} and {} files more", shown(first), rest.len())),
-    };
-    let files = files.map(|files| format!("output kept in {files}"));
-    let error = result.not_kept.as_ref().map(|error| format!("output not kept: {}", visible_line(error)));
-    files.into_iter().chain(error).collect()
-}
-
-/// A run that came to its end.
-pub(crate) struct Run {
-    pub(crate) outcome: Outcome,
-    /// Where its artifacts go, or why they can't.
-    dir: Result<ArtifactDir, StoreError>,
-}
-
-/// Runs `project`, one run at a time in a workspace.
-pub(crate) fn execute(
-    project: &Project,
-    baseline: &BTreeMap<String, Vec<Entry>>,
-    gate: Gate,
-    start: Start,
-    shell: &mut Shell,
-) -> Result<Run, End> {
-    let Gate { bless, fail_fast, no_cache, .. } = gate;
-    let strict = Strict { stale: gate.strict.stale && !project.baseline.stale_warns, ..gate.strict };
-    let Start { mut env, inherited, at } = start;
-    enter(project, &mut env, shell)?;
-    if let Some(warning) = &inherited.warning {
-        shell.warning(warning);
-    }
-    // Nothing has a verdict then, and nobody made a mistake.
-    let failed = |shell: &mut Shell, error: RunError| {
-        shell.error(error);
-        End::Incomplete
-    };
-    let parallel = pipeline::parallelism(project.parallel);
-    let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
-    let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
-    if gate.as_configured {
-        let drift = pipeline::lock_drift(project, &env, stop);
-        if !drift.is_empty() {
-            render::drift(shell, &drift);
-            return Err(End::Drift);
-        }
-    }
-    let mut bar = Bar::new(project, shell);
-    let dir = open(project, stop, &mut bar, shell)?;
-    let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
-    let results = match dir.is_ok() && !no_cache {
-        true => open_results(project, &env, shell),
-        false => None,
-    };
-    let own_program = std::env::current_exe().ok();
-    let session = Session {
-        env: &env,
-        pool: &pool,
-        stop,
-        parallel,
-        fail_fast,
-        started: at,
-        bless: bless.accept,
-        strict,
-        outputs,
-        own_program: own_program.as_deref(),
-    };
-    let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
-    drop(bar);
-    Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir })
-}
-
-/// Opens the results of earlier runs, unless the environment says not to. They are only there to save time.
-pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<Results> {
-    if resolve::no_cache(env) {
-        return None;
-    }
-    let dir = resolve::cache_dir(&project.workspace.target_dir, env);
-    let opened = Results::open(&dir, resolve::today());
-    let opened = opened.map_err(|error| {
-        // Not in the words of the artifacts: nothing was there to be lost.
-        let why = match error {
-            StoreError::Io { path, error } => format!("could not use `{}`: {error}", path.display()),
-            error => error.to_string(),
-        };
-        shell.warning(format_args!("nothing is known and nothing kept: {}", visible_line(&why)));
-    });
-    if let Some(why) = opened.as_ref().ok().and_then(Results::distrust) {
-        shell.warning(visible_line(why));
-    }
-    opened.ok()
-}
-
-/// Notes in `env` that `project` is being run, unless this is a part of such a run.
-pub(crate) fn enter(project: &Project, env: &mut Env, shell: &mut Shell) -> Result<(), End> {
-    let Workspace { root, target_dir, .. } = &project.workspace;
-    env.enter(root, target_dir).map_err(|error| {
-        shell.error(error);
-        End::Usage
-    })
-}
-
-/// Opens the artifact directory, waiting for another run to end. A disk that says no does not stop the run.
-pub(crate) fn open(
-    project: &Project,
-    stop: &Stop,
-    bar: &mut Bar<'_>,
-    shell: &mut Shell,
-) -> Result<Result<ArtifactDir, StoreError>, End> {
-    let (mut waits, mut waits_for_itself) = (false, false);
-    let target_dir = &project.workspace.target_dir;
-    let dir = ArtifactDir::open(target_dir, &mut || {
-        waits_for_itself = store::holder(target_dir).is_some_and(|holder| scan::is_above(&holder));
-        if waits_for_itself {
-            return false;
-        }
-        let is_news = !std::mem::replace(&mut waits, true);
-        bar.on(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
-        stop.reason().is_none()
-    });
-    if waits {
-        bar.on(Event::Waiting(None), shell);
-    }
-    let dir = dir.and_then(|dir| dir.refuse_links().map(|()| dir));
-    match dir {
-        Err(error @ StoreError::Foreign { .. }) => {
-            shell.error(error);
-            Err(End::Usage)
-        }
-        Err(StoreError::Stopped) if waits_for_itself => {
-            shell.error(scan::Recursion);
-            Err(End::Usage)
-        }
-        Err(StoreError::Stopped) => Err(match stop.reason() {
-            Some(StopReason::Signal(signal)) => End::Signal(signal),
-            _ => End::Incomplete,
-        }),
-        dir => {
-            if let (Ok(dir), Some(name)) = (&dir, scan::own_name()) {
-                dir.set_holder(&name);
-            }
-            Ok(dir)
-        }
     }
 }

@@ -1,17 +1,17 @@
-//! What a user or the system asks of a run by signals: to end, and to pause.
+//! Handles signals that stop or pause a run.
 
 use std::io;
 use std::path::PathBuf;
 
 use genti::scan::{Stop, StopReason};
 
-/// The argument under which this program stands guard over a run of its own, and does nothing else.
+/// Argument that makes this program the guard process of a run.
 pub(crate) const GUARD: &str = "__guard";
 
-/// The switch of this process, turned by signals: the first ends what runs, kindly, the second at once. Ctrl-Z
-/// stops it with all its children.
+/// Returns the cancellation of this process, which signals trigger: the first stops gracefully, the second kills.
+/// Ctrl-Z pauses the run with all its children.
 pub(crate) fn stop() -> io::Result<&'static Stop> {
-    // Where orphans can't be adopted, it goes without.
+    // Not all systems support adopting orphans.
     let mut stop = Stop::adopting_orphans().or_else(|_| Stop::new())?;
     if let Ok(program) = own_program() {
         stop.guard_with(program, GUARD);
@@ -21,15 +21,15 @@ pub(crate) fn stop() -> io::Result<&'static Stop> {
     Ok(stop)
 }
 
-/// What ends a run that hears it. Each of them would end the process at once otherwise, without a report.
+/// Signals that stop a run. Without handling, each would end the process without a report.
 #[cfg(unix)]
 const ENDING: [i32; 8] = {
     use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
     [SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU]
 };
 
-/// This program, even if another one is at its place by now. Under this name, it is not killed along with us by who kills
-/// by name.
+/// Returns the path of this executable, even if the file has been replaced. With this name, the guard process is not
+/// killed by commands that kill processes by name.
 #[cfg(target_os = "linux")]
 fn own_program() -> io::Result<PathBuf> {
     Ok(PathBuf::from("/proc/self/exe"))
@@ -46,14 +46,14 @@ fn listen(stop: &'static Stop) -> io::Result<()> {
     let heard = ENDING.into_iter().chain([SIGTSTP]).filter(|signal| !is_ignored(*signal));
     let mut signals = signal_hook::iterator::Signals::new(heard)?;
     if !is_ignored(SIGXFSZ) {
-        // A file that may not become longer is an error of the write then, not the end of the run. Not ignored: what
-        // is ignored stays so in children.
+        // With a handler, exceeding the file size limit is a write error instead of ending the process. The signal is
+        // not ignored, because children would inherit that.
         signal_hook::flag::register(SIGXFSZ, std::sync::Arc::default())?;
     }
     std::thread::Builder::new().spawn(move || {
         for signal in signals.forever() {
             match signal {
-                // It comes back when we are to go on.
+                // The default handler returns when the process is continued.
                 SIGTSTP => stop.pause(|| {
                     let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
                 }),
@@ -64,8 +64,8 @@ fn listen(stop: &'static Stop) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes it possible to wait for children: who started us may have wanted their ends ignored, and then the
-/// system keeps none.
+/// Makes waiting for children possible, even if the parent process set SIGCHLD to be ignored, in which case the system
+/// would discard their exit status.
 #[cfg(unix)]
 pub(crate) fn expect_children() -> io::Result<()> {
     use signal_hook::consts::SIGCHLD;
@@ -75,7 +75,8 @@ pub(crate) fn expect_children() -> io::Result<()> {
     Ok(())
 }
 
-/// Whether who started us wants `signal` ignored, as `nohup` does. No, where the system does not tell.
+/// Returns true if the parent process set `signal` to be ignored, like `nohup` does. Always false on systems that don't
+/// show it.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -90,7 +91,7 @@ fn listen(stop: &'static Stop) -> io::Result<()> {
     ctrlc::set_handler(move || stop.stop(StopReason::Signal(SIGINT))).map_err(io::Error::other)
 }
 
-/// There is nothing to do.
+/// Does nothing on Windows.
 #[cfg(windows)]
 pub(crate) fn expect_children() -> io::Result<()> {
     Ok(())

@@ -1,9 +1,8 @@
-//! Whether anything reads standard output. Where it is closed, the Rust runtime opens `/dev/null` in its place before `main`
-//! begins, and takes it for success if a descriptor can't be written to: without a closer look, what was asked for would be
-//! lost without a word.
+//! Detects a closed standard output. The Rust runtime replaces it by `/dev/null` before `main` and ignores write errors for a
+//! bad descriptor, so output would be lost without an error.
 
-/// Whether nothing that is written to standard output arrives anywhere, though nobody said that it may be thrown away.
-/// `by_cargo` is whether cargo started this program.
+/// Returns true if standard output is closed, as opposed to being redirected to `/dev/null` on purpose. `by_cargo` says that
+/// cargo started this program.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_closed(by_cargo: bool) -> bool {
     use rustix::fs::{OFlags, fcntl_getfl, fstat, major, minor};
@@ -14,7 +13,7 @@ pub(crate) fn is_closed(by_cargo: bool) -> bool {
     }
     let out = std::io::stdout();
     let Ok(flags) = fcntl_getfl(&out) else { return true };
-    // Cargo's runtime did the same before ours: `>/dev/null` is open for writing only.
+    // Cargo's own runtime may have opened `/dev/null` for reading and writing. `>/dev/null` is write-only.
     const NULL: (u32, u32) = (1, 3);
     let is_stand_in = || {
         by_cargo
@@ -24,7 +23,7 @@ pub(crate) fn is_closed(by_cargo: bool) -> bool {
     flags & OFlags::ACCMODE == OFlags::RDONLY || is_stand_in()
 }
 
-/// Elsewhere, there is no way to tell.
+/// Other systems don't show it.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn is_closed(_: bool) -> bool {
     false
@@ -36,18 +35,18 @@ mod before_main {
     use std::sync::atomic::AtomicBool;
     use std::sync::atomic::Ordering::Relaxed;
 
-    /// Whether there was no standard output when the process began.
+    /// True if standard output was closed when the process started.
     pub(super) static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-    /// Called by the loader, before the Rust runtime.
+    /// Function that the loader calls before the Rust runtime starts.
     #[used]
     #[unsafe(link_section = ".init_array")]
-    #[expect(unsafe_code, reason = "there is no other way to look before the Rust runtime does")]
+    #[expect(unsafe_code, reason = "only the loader can run code before the Rust runtime")]
     static LOOK: extern "C" fn() = look;
 
     extern "C" fn look() {
-        // SAFETY: the descriptor is only asked after, and may be closed.
-        #[expect(unsafe_code, reason = "standard output by its number, for it may be closed")]
+        // SAFETY: the descriptor is only queried, which is valid even if it is closed.
+        #[expect(unsafe_code, reason = "standard output may be closed, so it is accessed by number")]
         let out = unsafe { BorrowedFd::borrow_raw(1) };
         WAS_CLOSED.store(rustix::io::fcntl_getfd(out) == Err(rustix::io::Errno::BADF), Relaxed);
     }

@@ -1,4 +1,4 @@
-//! `--message-format json`: events on stdout, as they happen. Without it, nothing.
+//! Event stream of `--message-format json`: JSON lines on stdout. Does nothing for other formats.
 
 use std::path::Path;
 
@@ -6,56 +6,41 @@ use genti::model::event::Event;
 use genti::model::outcome::End;
 use genti::model::task::Plan;
 use genti::model::workspace::Workspace;
+use genti::report::finished::Report;
 use genti::report::stream;
 
 use crate::render::Shell;
 
-/// The events of one command.
-#[derive(Debug, Default)]
-pub(crate) struct Stream {
-    is_on: bool,
-    /// Where the artifacts are, once they are written.
-    artifacts: Option<String>,
-    /// Whether what was asked for could not be printed.
-    has_failed: bool,
-}
-
 impl Shell {
-    /// Begins to tell, if that is asked for.
+    /// Starts the stream if `is_on` is set.
     pub(crate) fn start_stream(&mut self, is_on: bool) {
         self.stream.is_on = is_on;
-        self.tell(stream::start);
+        self.emit(stream::start);
     }
 
-    /// Whether stdout is for events.
+    /// Returns true if stdout is used for events.
     pub(crate) fn has_stream(&self) -> bool {
         self.stream.is_on
     }
 
-    pub(crate) fn tell_notice(&mut self, text: &str) {
-        self.tell(|| stream::notice(text));
+    pub(crate) fn emit_notice(&mut self, text: &str) {
+        self.emit(|| stream::notice(text));
     }
 
-    pub(crate) fn tell_event(&mut self, event: Event<'_>, workspace: &Workspace, plan: &Plan) {
-        self.tell(|| stream::event(event, workspace, plan).unwrap_or_default());
+    pub(crate) fn emit_event(&mut self, event: Event<'_>, workspace: &Workspace, plan: &Plan) {
+        self.emit(|| stream::event(event, workspace, plan).unwrap_or_default());
     }
 
-    /// What was found, and where it is kept.
-    pub(crate) fn tell_outcome(&mut self, report: &[u8], dir: Option<&Path>) {
+    /// Emits the findings, and remembers the directory of the artifacts.
+    pub(crate) fn emit_outcome(&mut self, report: &Report, dir: Option<&Path>) {
         self.stream.artifacts = dir.map(|dir| dir.display().to_string());
-        match stream::findings(report) {
-            Ok(lines) => self.tell(|| lines),
-            Err(error) => {
-                self.error(error);
-                self.stream.has_failed = true;
-            }
-        }
+        stream::findings(report).for_each(|line| self.emit(|| line));
     }
 
-    /// The last event, and how the process ends.
+    /// Emits the last event and returns the end of the process.
     pub(crate) fn end_stream(&mut self, end: End) -> End {
         let artifacts = self.stream.artifacts.take();
-        self.tell(|| stream::end(end.as_str(), end.code(), artifacts.as_deref()));
+        self.emit(|| stream::end(end.as_str(), end.code(), artifacts.as_deref()));
         match end {
             End::Passed | End::Failed | End::Incomplete | End::Drift if self.stream.has_failed => {
                 End::NotWritten
@@ -64,8 +49,8 @@ impl Shell {
         }
     }
 
-    fn tell(&mut self, lines: impl FnOnce() -> Vec<u8>) {
-        // A failure is said once.
+    fn emit(&mut self, lines: impl FnOnce() -> Vec<u8>) {
+        // A failure is only reported once.
         if self.stream.is_on && !self.stream.has_failed {
             let lines = lines();
             self.stream.has_failed = !lines.is_empty() && self.out_json(&lines) != End::Passed;

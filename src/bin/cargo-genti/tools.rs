@@ -1,4 +1,4 @@
-//! `cargo genti tools`: the tools, their versions, where they are found.
+//! `cargo genti tools`: lists the tools with their versions and locations.
 
 use std::fmt::Write;
 
@@ -37,13 +37,13 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         let lane = tool.lane.as_ref().map(|lane| format!(", lane {lane}")).unwrap_or_default();
         let _ = writeln!(
             out,
-            "  {origin}, {required}, per {}, reads {}{lane}",
+            "  {origin}, {required}, per {}, output format {}{lane}",
             tool.per.as_str(),
             tool.parse.as_str()
         );
         match project.programs.of(tool) {
             Ok(_) if tool.runs_executable() => {
-                let _ = writeln!(out, "  the programs that `{}` builds", tool.needs.join("`, `"));
+                let _ = writeln!(out, "  test binaries built by `{}`", tool.needs.join("`, `"));
             }
             Ok(path) => {
                 let line = match scan::version(tool, &project.workspace, &project.programs, env, stop) {

@@ -1,24 +1,25 @@
-//! `cargo genti verify`: runs again and again, each time in another way, and compares.
+//! `cargo genti verify`: runs several times under varying conditions and compares the results.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use genti::cache::ResultLog;
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome, Strict};
 use genti::model::policy::Parallel;
 use genti::pipeline::{self, Lockfile, Project, Request, Session, Varies, Witness};
 use genti::report;
 use genti::scan::{BuildDirs, Pool, Stop};
-use genti::store::{self, ArtifactDir, Results};
+use genti::store::{self, ArtifactDir};
 use genti::workspace::Listing;
 
 use crate::args::VerifyArgs;
 use crate::render::{BUSY, Bar, GOOD, Shell, plural, visible_line};
-use crate::run::{self, Start};
+use crate::session::{self, Start};
 use crate::{fail, signals};
 
-/// What varies and is shown before the rest is only counted.
+/// Number of differences that are shown. The rest is only counted.
 const MOST: usize = 20;
 
 pub(crate) fn main(args: &VerifyArgs, mut start: Start, shell: &mut Shell) -> End {
@@ -27,17 +28,17 @@ pub(crate) fn main(args: &VerifyArgs, mut start: Start, shell: &mut Shell) -> En
     }
 }
 
-/// In which way one of the runs differs from the others.
+/// Conditions of one run.
 #[derive(Clone, Copy, Debug)]
-struct Way {
+struct Conditions {
     parallel: usize,
     seed: u64,
     listing: Listing,
 }
 
-impl Way {
-    /// The first run is as asked for; each further one has another seed and listing, and another parallelism than the
-    /// one before: first one by one, then crowded.
+impl Conditions {
+    /// Returns the conditions of a run. The first has the requested ones. Each further run has another seed and order of
+    /// files, and a low or high parallelism in turn.
     fn of(run: u32, parallel: usize, seed: u64) -> Self {
         let others = if parallel == 1 { [2, 4] } else { [1, (2 * parallel).min(Parallel::MOST as usize)] };
         let (parallel, listing) = match run {
@@ -50,22 +51,22 @@ impl Way {
 }
 
 fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End, End> {
-    let request = run::request(&args.run, Lockfile::Require, &start.env, shell)?;
-    run::say_ignored(&start.env, shell);
-    let mut first = run::load(&request, &start.env, shell)?;
-    run::enter(&first, &mut start.env, shell)?;
+    let request = session::request(&args.run, Lockfile::Require, &start.env, shell)?;
+    session::note_ignored_levels(&start.env, shell);
+    let mut first = session::load(&request, &start.env, shell)?;
+    session::enter(&first, &mut start.env, shell)?;
     let start = &*start;
     let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
     if let Some(warning) = &start.inherited.warning {
         shell.warning(warning);
     }
     let parallel = pipeline::parallelism(first.parallel);
-    // What is built stays where it is: another parallelism would look for it elsewhere.
-    first.build_dir = BuildDirs::settled(first.build_dir, parallel);
+    // The build directory is fixed, because it may depend on the parallelism.
+    first.build_dir = BuildDirs::resolve(first.build_dir, parallel);
     let stop = signals::stop().map_err(|error| unable(shell, error))?;
     let dir = {
         let mut bar = Bar::new(&first, shell);
-        run::open(&first, stop, &mut bar, shell)?
+        session::open(&first, stop, &mut bar, shell)?
     };
     let dir = dir.map_err(|error| {
         shell.error(error);
@@ -73,7 +74,7 @@ fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End
     })?;
     let results = match args.run.no_cache {
         true => None,
-        false => run::open_results(&first, &start.env, shell),
+        false => session::open_results(&first, &start.env, shell),
     };
     let series =
         Series { request: &request, first: &first, parallel, start, stop, dir: &dir, baseline: &baseline };
@@ -81,16 +82,18 @@ fn verify(args: &VerifyArgs, start: &mut Start, shell: &mut Shell) -> Result<End
     let has_wrong =
         |witnesses: &[_]| pipeline::varies(&first.workspace, witnesses).iter().any(|varies| varies.is_cached);
     if witnesses.len() == 2 && stop.reason().is_none() && has_wrong(&witnesses) {
-        shell.note("a cached result differs from that of a fresh run: running once more, to see whether the tool itself varies");
+        shell.note(
+            "a cached result differs from a fresh run; running once more to check if the tool itself varies",
+        );
         witnesses.push(series.run_again(2, 3, shell)?);
     }
     Ok(judge(&first, &witnesses, &dir, shell))
 }
 
-/// What all runs have in common.
+/// State that all runs share.
 struct Series<'a> {
     request: &'a Request,
-    /// The workspace and its plan, as the first run met them.
+    /// The project of the first run.
     first: &'a Project,
     parallel: usize,
     start: &'a Start,
@@ -100,10 +103,10 @@ struct Series<'a> {
 }
 
 impl Series<'_> {
-    /// Runs so many times, or until the run is stopped. Only the first run may take results from the cache.
-    fn run(&self, runs: u32, results: Option<Results>, shell: &mut Shell) -> Result<Vec<Witness>, End> {
-        let way = self.announce(0, runs, results.is_some(), shell);
-        let outcome = self.run_once(self.first, way, results, shell)?;
+    /// Runs `runs` times, or until interrupted. Only the first run may use the cache.
+    fn run(&self, runs: u32, results: Option<ResultLog>, shell: &mut Shell) -> Result<Vec<Witness>, End> {
+        let conditions = self.announce(0, runs, results.is_some(), shell);
+        let outcome = self.run_once(self.first, conditions, results, shell)?;
         let mut witnesses = vec![Witness::new(&self.first.workspace, outcome, &self.first.plan)];
         for number in 1..runs {
             if self.stop.reason().is_some() {
@@ -114,26 +117,26 @@ impl Series<'_> {
         Ok(witnesses)
     }
 
-    /// One more run, which reads and plans for itself, and takes nothing from the cache.
+    /// Runs again with a newly loaded project and without the cache.
     fn run_again(&self, number: u32, runs: u32, shell: &mut Shell) -> Result<Witness, End> {
-        let way = self.announce(number, runs, false, shell);
-        let request = Request { listing: way.listing, ..self.request.clone() };
-        let mut project = run::load(&request, &self.start.env, shell)?;
-        // Under the first seed, with this run's listing: all that is compared of the plan.
-        let told = Arc::clone(&project.plan);
+        let conditions = self.announce(number, runs, false, shell);
+        let request = Request { listing: conditions.listing, ..self.request.clone() };
+        let mut project = session::load(&request, &self.start.env, shell)?;
+        // Plans are compared before the seed changes.
+        let planned = Arc::clone(&project.plan);
         if let Some(end) = plan_differs(self.first, &project, number, shell) {
             return Err(end);
         }
-        project.reseed(way.seed).map_err(|error| fail(shell, error.into()))?;
+        project.reseed(conditions.seed).map_err(|error| fail(shell, error.into()))?;
         project.build_dir = self.first.build_dir;
-        let outcome = self.run_once(&project, way, None, shell)?;
-        Ok(Witness::new(&project.workspace, outcome, &told))
+        let outcome = self.run_once(&project, conditions, None, shell)?;
+        Ok(Witness::new(&project.workspace, outcome, &planned))
     }
 
-    /// Says in which way the run with this number differs from the others.
-    fn announce(&self, number: u32, runs: u32, with_cache: bool, shell: &mut Shell) -> Way {
-        let way = Way::of(number, self.parallel, self.first.plan.policy.seed);
-        let Way { parallel, seed, listing } = way;
+    /// Prints the conditions of a run.
+    fn announce(&self, number: u32, runs: u32, with_cache: bool, shell: &mut Shell) -> Conditions {
+        let conditions = Conditions::of(number, self.parallel, self.first.plan.policy.seed);
+        let Conditions { parallel, seed, listing } = conditions;
         let cache = if with_cache { ", with the result cache" } else { "" };
         shell.aside(
             BUSY,
@@ -143,25 +146,26 @@ impl Series<'_> {
                 number + 1
             ),
         );
-        way
+        conditions
     }
 
-    /// What cargo has built may stay.
+    /// Runs once. Builds of cargo are reused.
     fn run_once(
         &self,
         project: &Project,
-        way: Way,
-        results: Option<Results>,
+        conditions: Conditions,
+        results: Option<ResultLog>,
         shell: &mut Shell,
     ) -> Result<Outcome, End> {
         let Start { env, inherited, .. } = self.start;
-        let pool = Pool::new(inherited.clone(), env, way.parallel).map_err(|error| unable(shell, error))?;
+        let pool =
+            Pool::new(inherited.clone(), env, conditions.parallel).map_err(|error| unable(shell, error))?;
         let own_program = std::env::current_exe().ok();
         let session = Session {
             env,
             pool: &pool,
             stop: self.stop,
-            parallel: way.parallel,
+            parallel: conditions.parallel,
             fail_fast: false,
             started: Instant::now(),
             bless: false,
@@ -181,19 +185,24 @@ impl Series<'_> {
     }
 }
 
-/// Nobody made a mistake, and there is no verdict.
+/// Reports an environment problem, which leaves the run without a result.
 fn unable(shell: &mut Shell, error: impl std::fmt::Display) -> End {
     shell.error(error);
     End::Incomplete
 }
 
-/// Whether the plan of a later run is another one. Then nothing else can be compared.
-fn plan_differs(first: &Project, told: &Project, number: u32, shell: &mut Shell) -> Option<End> {
-    let plan = |project: &Project| report::plan_json(&project.workspace, &project.plan);
-    if plan(first) == plan(told) {
+/// Compares the plan of a later run with the first. If it differs, nothing else can be compared.
+fn plan_differs(first: &Project, planned: &Project, number: u32, shell: &mut Shell) -> Option<End> {
+    let plan = |project: &Project| {
+        let mut bytes = Vec::new();
+        // Writing to memory can't fail.
+        let _ = report::plan_json(&project.workspace, &project.plan, &mut bytes);
+        bytes
+    };
+    if plan(first) == plan(planned) {
         return None;
     }
-    let changed = told
+    let changed = planned
         .plan
         .graph
         .tasks
@@ -202,14 +211,14 @@ fn plan_differs(first: &Project, told: &Project, number: u32, shell: &mut Shell)
     let number = number + 1;
     match changed {
         Some(task) => {
-            let tool = &told.plan.graph.tool(task.tool).name;
-            let unit = task.unit.path(&told.workspace).to_string();
+            let tool = &planned.plan.graph.tool(task.tool).name;
+            let unit = task.unit.path(&planned.workspace).to_string();
             shell.error(visible_line(&format!(
-                "{tool} {unit}: `task_id` varies: what it looks at is not the same before run {number}"
+                "{tool} {unit}: `task_id` varies: its inputs changed before run {number}"
             )));
-            shell.note("a tool has changed the workspace, or somebody else has: a check must leave it alone");
+            shell.note("a tool or another process changed the workspace; checks must not change it");
         }
-        None => shell.error(format_args!("the plan of run {number} has its tasks in another order")),
+        None => shell.error(format_args!("the plan of run {number} has a different order of tasks")),
     }
     Some(End::Failed)
 }
@@ -217,20 +226,20 @@ fn plan_differs(first: &Project, told: &Project, number: u32, shell: &mut Shell)
 fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut Shell) -> End {
     let all = pipeline::varies(&first.workspace, witnesses);
     for varies in all.iter().take(MOST) {
-        shell.error(visible_line(&said(varies, witnesses.len())));
+        shell.error(visible_line(&describe(varies, witnesses.len())));
     }
     if all.len() > MOST {
         shell.note(format_args!("and {} more", all.len() - MOST));
     }
     let tasks = first.plan.graph.tasks.len();
     let (named, runs) = (plural(tasks, "task", "tasks"), witnesses.len());
-    // Which of them are required, every run says by how it ended.
+    // The end of a run takes into account which tools are required.
     let is_open = witnesses.iter().find(|witness| witness.outcome.end == End::Incomplete);
     if let Some(varies) = all.first() {
         let [first, other] = varies.between;
-        let kept = [("first", first), ("other", other)]
+        let saved = [("first", first), ("other", other)]
             .map(|(name, at)| dir.set_aside(name, &witnesses[at].artifacts.files()));
-        match kept {
+        match saved {
             [Ok(first), Ok(other)] => shell.note(format_args!(
                 "compare {} with {}",
                 visible_line(&first.display().to_string()),
@@ -245,7 +254,7 @@ fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut 
         let without = tools.filter(|(tool, result)| tool.required && !result.incomplete.is_empty());
         for (tool, result) in without {
             for (unit, reason) in result.incomplete.iter().take(1) {
-                shell.error(visible_line(&format!("no verdict from {} on {unit}: {reason}", tool.name)));
+                shell.error(visible_line(&format!("no result from {} for {unit}: {reason}", tool.name)));
             }
         }
         return End::Incomplete;
@@ -257,27 +266,31 @@ fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut 
         0 => String::new(),
         cached => format!(", {cached} cached {} confirmed", plural(cached, "result", "results")),
     };
-    shell.status(GOOD, "Verified", format_args!("{tasks} {named}: the same bytes in {runs} runs{confirmed}"));
+    shell.status(
+        GOOD,
+        "Verified",
+        format_args!("{tasks} {named}: identical results in {runs} runs{confirmed}"),
+    );
     End::Passed
 }
 
-/// How many things varied `over` all runs, and how many cached results are wrong.
+/// Prints the number of differences `over` all runs, and of wrong cached results.
 fn sum_up(all: &[Varies], over: &str, shell: &mut Shell) {
     let wrong = all.iter().filter(|varies| varies.is_cached).count();
     let counts = [
         (wrong, "cached result is wrong", "cached results are wrong"),
-        (all.len() - wrong, "thing varied", "things varied"),
+        (all.len() - wrong, "difference", "differences"),
     ];
     let counts = counts.into_iter().filter(|(count, ..)| *count > 0);
     let counts: Vec<_> =
         counts.map(|(count, one, more)| format!("{count} {}", plural(count, one, more))).collect();
     if wrong > 0 {
-        shell.note("a tool reads something that does not count for its cached results: name it in the tool's `inputs`, or set `cache = false`; `cargo genti clean` removes the wrong results");
+        shell.note("a tool reads an input that is not part of its cache key; add it to the tool's `inputs`, or set `cache = false`, then remove the wrong results with `cargo genti clean`");
     }
     shell.error(format_args!("{} {over}", counts.join(", ")));
 }
 
-fn said(varies: &Varies, runs: usize) -> String {
+fn describe(varies: &Varies, runs: usize) -> String {
     let Varies { tool, unit, field, first, other, between, runs: differing, is_cached } = varies;
     let who = match (tool, unit) {
         (Some(tool), Some(unit)) if unit != "." => format!("{tool} {unit}: "),
@@ -288,14 +301,14 @@ fn said(varies: &Varies, runs: usize) -> String {
         let wrong = match (field.as_str(), first.as_str(), other.as_str()) {
             ("finding", "missing", _) => format!("a fresh run finds `{other}`"),
             ("finding", _, "missing") => format!("no fresh run finds `{first}`"),
-            _ => format!("`{field}` is `{first}`, and `{other}` in a fresh run"),
+            _ => format!("`{field}` is `{first}`, but `{other}` in a fresh run"),
         };
         return format!("{who}the cached result is wrong: {wrong}");
     }
     let [one, another] = between.map(|run| run + 1);
     let often = match runs - one {
         1 => String::new(),
-        further => format!("; {differing} of {further} further runs differ from the first"),
+        further => format!("; {differing} of {further} later runs differ from the first"),
     };
     format!("{who}`{field}` varies: `{first}` in run {one}, `{other}` in run {another}{often}")
 }

@@ -1,16 +1,16 @@
-//! Files that are kept in the repository.
+//! Tests of checked-in files.
 
 use super::*;
 
 #[test]
-fn files_that_are_checked_in_are_compared_and_written_only_for_a_package_that_is_named() {
+fn checked_in_files_are_compared_and_updated_only_for_a_named_package() {
     let mut package = Package::new(&[("in/a.x", "a\n"), ("in/b.x", "b\n"), ("gen/a.out", "a\r\n")]);
     package.place.env.insert("CARGO_PKG_NAME".into(), "mine".into());
     let plan = || copy("in/*.x").checked_in("gen");
     assert_eq!(
         package.error(&plan()),
-        "gen/b.out: this file is generated, and missing\n\
-         to write what the generator makes to `gen`: GENTI_BUILD_ACCEPT=mine cargo build -p mine"
+        "gen/b.out: this generated file is missing\n\
+         to update `gen`, run GENTI_BUILD_ACCEPT=mine cargo build -p mine"
     );
     package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "other".into());
     assert!(package.error(&plan()).contains("missing"));
@@ -33,17 +33,17 @@ fn files_that_are_checked_in_are_compared_and_written_only_for_a_package_that_is
     package.write("gen/b.out", "b\nmore\n");
     package.write("gen/stranger", "");
     let error = package.error(&plan());
-    assert!(error.starts_with("gen/b.out:2: this is not what the generator makes\n"), "{error}");
-    assert!(error.contains("gen/stranger: nothing generates this file"), "{error}");
+    assert!(error.starts_with("gen/b.out:2: this differs from the generated file\n"), "{error}");
+    assert!(error.contains("gen/stranger: no generator writes this file"), "{error}");
     assert_eq!(fs::read_to_string(package.place.root.join("gen/b.out")).unwrap(), "b\nmore\n");
-    // An input below the directory of the outputs would be one of them.
+    // An input in the directory of the outputs would also be an output.
     package.remove("gen/stranger");
     let plan = plan().inputs("gen/a.out").each(|_, _| Ok(()));
-    assert!(package.error(&plan).contains("gen/a.out: this input is an output, too"));
+    assert!(package.error(&plan).contains("gen/a.out: this input is also an output"));
 }
 
 #[test]
-fn without_an_optional_tool_what_is_checked_in_is_taken_as_it_is() {
+fn without_an_optional_tool_the_checked_in_files_are_used_as_they_are() {
     let mut package = Package::new(&[("in/a.x", "a"), ("gen/a.out", "by hand")]);
     package.place.env.insert("CARGO_PKG_NAME".into(), "mine".into());
     let with = |tool: Tool| copy("in/*.x").checked_in("gen").tool(tool);
@@ -51,7 +51,7 @@ fn without_an_optional_tool_what_is_checked_in_is_taken_as_it_is() {
     assert!(package.error(&with(missing())).contains("`no-such-tool` was not found"));
     let done = package.lines(&with(missing().optional())).unwrap();
     assert!(
-        done.lines.starts_with("cargo:warning=genti: `gen` is taken as it is, and was not compared:"),
+        done.lines.starts_with("cargo:warning=genti: using `gen` without checking it:"),
         "{}",
         done.lines
     );
@@ -59,7 +59,7 @@ fn without_an_optional_tool_what_is_checked_in_is_taken_as_it_is() {
     assert_eq!(package.names(), [""; 0]);
     let manifest = fs::read_to_string(package.place.out.join(".genti/manifest.json")).unwrap();
     assert!(manifest.contains("\"missing_tool\":\"no-such-tool\""), "{manifest}");
-    // Who wants the files written must have the tool.
+    // Updating the files requires the tool.
     package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "mine".into());
     assert!(package.error(&with(missing().optional())).contains("`no-such-tool` was not found"));
     package.place.env.clear();
@@ -68,7 +68,11 @@ fn without_an_optional_tool_what_is_checked_in_is_taken_as_it_is() {
     assert!(
         package
             .error(&with(missing().optional()))
-            .starts_with("gen: it is not there, and can't be generated")
+            .starts_with("gen: this directory is missing and cannot be generated")
     );
-    assert!(package.error(&copy("in/*.x").tool(missing().optional())).contains("only beside `checked_in`"));
+    assert!(
+        package
+            .error(&copy("in/*.x").tool(missing().optional()))
+            .contains("cannot be optional without `checked_in`")
+    );
 }

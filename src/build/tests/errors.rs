@@ -1,49 +1,49 @@
-//! What goes wrong, and how it is told.
+//! Tests of error messages.
 
 use super::*;
 
 #[test]
-fn nothing_that_depends_on_the_order_of_execution_is_shown() {
+fn errors_do_not_depend_on_the_order_of_execution() {
     let package = Package::new(&[("in/a.x", "1"), ("in/b.x", "2"), ("in/c.x", "3"), ("in/d.x", "4")]);
     let all_to =
         |name: &'static str| plan().inputs("in/*.x").each(move |input, out| out.write(name, input.bytes()));
     for _ in 0..20 {
         let error = package.error(&all_to("same"));
-        assert_eq!(error, "the output `same` is made twice: from in/a.x and in/b.x and in/c.x and in/d.x");
+        assert_eq!(error, "the output `same` is written twice: from in/a.x and in/b.x and in/c.x and in/d.x");
     }
-    // Whoever wrote last time is not taken for right this time either.
-    assert!(package.error(&all_to("same")).contains("made twice"));
+    // The unit that wrote the file last time has no priority.
+    assert!(package.error(&all_to("same")).contains("written twice"));
 }
 
 #[test]
-fn outputs_that_can_not_be_told_apart_everywhere_are_errors() {
+fn outputs_that_conflict_on_some_system_are_errors() {
     let check = |names: &[&str], expected: &str| {
         let plan = plan().inputs("in/a.x").include("mod.rs");
         let plan = plan.each(|_, out| names.iter().try_for_each(|name| out.write(name, "")));
         assert_eq!(Package::new(&[("in/a.x", "")]).error(&plan), expected);
     };
-    let on_some = "are one file on some systems, and two on others";
+    let on_some = "are the same file on some systems";
     check(&["Foo.rs", "foo.rs"], &format!("the outputs `Foo.rs` and `foo.rs` {on_some}"));
     check(&["A/x", "a/y"], &format!("the outputs `A` and `a` {on_some}"));
     check(&["same", "same"], "in/a.x: the output `same` is written twice");
-    let stay = "it must be relative and stay below OUT_DIR";
-    check(&["../x"], &format!("in/a.x: `../x` can't be the name of an output: {stay}"));
-    check(&["x", "mod.rs"], "the output `mod.rs` is made twice: by a generator and by `include`");
+    let stay = "it must be a relative path below OUT_DIR";
+    check(&["../x"], &format!("in/a.x: invalid output name `../x`: {stay}"));
+    check(&["x", "mod.rs"], "the output `mod.rs` is written twice: by a generator and by `include`");
 }
 
 #[test]
 fn an_input_that_is_read_twice_or_written_is_an_error() {
     let package = Package::new(&[("in/a.x", "a"), ("in/b.x", "b")]);
     let error = package.error(&copy("in/*.x").inputs("in/*.x").inputs("in/a.x").each(|_, _| Ok(())));
-    assert_eq!(error, "in/a.x: it is read twice: `in/*.x` and `in/a.x` both match it");
-    // Two generators may well read the same file.
+    assert_eq!(error, "in/a.x: this file is read twice: both `in/*.x` and `in/a.x` match it");
+    // Two generators may read the same file.
     let plan = copy("in/*.x").inputs("in/a.x").each(|_, out| out.write("again", ""));
     assert_eq!(package.run(&plan), counts(3, 0, 0));
 
     let into_itself = plan_into_itself(&package.place.out);
     fs::create_dir_all(package.place.out.join("mine")).unwrap();
     fs::write(package.place.out.join("mine/a"), "").unwrap();
-    assert!(package.error(&into_itself).contains("this input is an output, too"));
+    assert!(package.error(&into_itself).contains("this input is also an output"));
 }
 
 fn plan_into_itself(out: &std::path::Path) -> Plan<'static> {
@@ -52,23 +52,23 @@ fn plan_into_itself(out: &std::path::Path) -> Plan<'static> {
 }
 
 #[test]
-fn every_mistake_in_a_plan_is_told_with_a_way_out() {
+fn every_mistake_in_a_plan_is_reported_with_a_fix() {
     let package = Package::new(&[("in/a.x", ""), ("top.x", "")]);
     let check = |plan: Plan<'_>, expected: &str| {
         let error = package.error(&plan);
         assert!(error.contains(expected), "{error:?} does not say {expected:?}");
     };
     check(copy("in/*.y"), "no file matches `in/*.y`");
-    check(copy("no/*.y"), "there is no directory `no`");
-    check(copy("in"), "it is a directory; `in/**` is what is in it");
-    check(copy("in/{a,b}.x"), "there are `*`, `?` and `**` alone");
-    check(copy("*.x"), "keep the inputs in a directory of their own");
-    check(copy("../**"), "where the build writes");
+    check(copy("no/*.y"), "the directory `no` does not exist");
+    check(copy("in"), "it is a directory; use `in/**` for its files");
+    check(copy("in/{a,b}.x"), "the only wildcards are `*`, `?` and `**`");
+    check(copy("*.x"), "move the inputs to a separate directory");
+    check(copy("../**"), "a directory that contains OUT_DIR");
     check(plan(), "the plan is empty");
-    check(plan().inputs("in/a.x"), "`each` or `batch` comes behind `inputs`");
-    check(plan().each(|_, _| Ok(())), "`inputs` comes before `each`");
+    check(plan().inputs("in/a.x"), "call `each` or `batch` after `inputs`");
+    check(plan().each(|_, _| Ok(())), "call `inputs` before `each`");
     check(plan().inputs("in/a.x").batch(0, |_, _| Ok(())), "`usize::MAX`");
-    check(copy("in/a.x").env("A=B"), "can't be the name of a variable");
+    check(copy("in/a.x").env("A=B"), "invalid name of an environment variable");
     check(copy("in/a.x").checked_in("../x"), "must be a directory of the package");
     check(copy("in/a.x").checked_in("gen").include("all.rs"), "must be `mod.rs`");
     check(copy("in/a.x").tool(Tool::find("no-such-tool").hint("look under the sofa")), "look under the sofa");
@@ -78,12 +78,12 @@ fn every_mistake_in_a_plan_is_told_with_a_way_out() {
         plan().inputs("in/a.x").each(|_, out| out.command("cc").map(drop)),
         "add `.tool(Tool::find(\"cc\"))`",
     );
-    // A file of that name, and no wildcard: that can be watched.
+    // A file name without wildcards can be watched.
     assert_eq!(package.run(&copy("top.x")), counts(1, 0, 0));
 }
 
 #[test]
-fn names_that_cargo_can_not_be_told_are_errors() {
+fn names_that_cargo_cannot_watch_are_errors() {
     if cfg!(windows) {
         return;
     }
@@ -95,12 +95,12 @@ fn names_that_cargo_can_not_be_told_are_errors() {
     {
         let package = Package::new(&[("in/a.x", "")]);
         std::os::unix::fs::symlink("nowhere", package.place.root.join("in/b.x")).unwrap();
-        assert!(package.error(&copy("in/*.x")).starts_with("in/b.x: a link that leads nowhere"));
+        assert!(package.error(&copy("in/*.x")).starts_with("in/b.x: broken symbolic link"));
     }
 }
 
 #[test]
-fn a_unit_that_fails_leaves_what_was_there_and_the_others_are_done() {
+fn a_failed_unit_keeps_its_old_outputs_and_the_others_are_done() {
     let package = Package::new(&[("in/a.x", "a"), ("in/b.x", "b"), ("in/c.x", "c")]);
     let plan = copy("in/*.x");
     package.run(&plan).unwrap();
@@ -116,7 +116,7 @@ fn a_unit_that_fails_leaves_what_was_there_and_the_others_are_done() {
 }
 
 #[test]
-fn a_generator_that_panics_is_an_error_of_its_input() {
+fn a_panic_in_a_generator_is_an_error_of_its_input() {
     let package = Package::new(&[("in/a.x", "a"), ("in/b.x", "b")]);
     let plan = plan().inputs("in/*.x").each(|input, out| {
         assert!(input.stem() != "a", "no {}", "a");
@@ -128,7 +128,7 @@ fn a_generator_that_panics_is_an_error_of_its_input() {
 
 #[test]
 #[cfg(unix)]
-fn what_a_program_says_that_fails_is_shown_up_to_a_length() {
+fn output_of_a_failed_program_is_shown_up_to_a_limit() {
     let mut package = Package::new(&[("in/a.x", ""), ("in/b.x", "")]);
     package.place.env.insert("SH".into(), "/bin/sh".into());
     let plan = plan().inputs("in/*.x").tool(Tool::find("sh").env("SH")).each(|input, out| {
@@ -138,12 +138,12 @@ fn what_a_program_says_that_fails_is_shown_up_to_a_length() {
     let error = package.error(&plan);
     assert!(error.starts_with("in/a.x: `sh` failed (exit status: 3):\n1\n2\n"), "{error}");
     assert!(error.contains("\n50\n(and 10 more lines)\n"), "{error}");
-    assert!(error.ends_with("in/b.x: `sh` failed (exit status: 4):\n(it printed nothing)"), "{error}");
+    assert!(error.ends_with("in/b.x: `sh` failed (exit status: 4):\n(no output)"), "{error}");
 }
 
 #[test]
-fn a_script_runs_one_plan() {
-    // Out of a build script, the first fails for want of OUT_DIR, if that is not set.
+fn a_script_runs_only_one_plan() {
+    // Outside a build script, the first one fails because OUT_DIR is usually not set.
     let _ = copy("in/*.x").try_run();
     assert!(copy("in/*.x").try_run().unwrap_err().to_string().contains("put all generators into one plan"));
 }

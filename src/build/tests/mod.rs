@@ -1,4 +1,4 @@
-//! Plans that run here, with a package in a temporary directory and without cargo.
+//! Tests of plans that run in this process, with a package in a temporary directory and without cargo.
 
 #![expect(clippy::disallowed_methods, reason = "tests make and read files")]
 
@@ -16,7 +16,7 @@ use super::run::{Done, run};
 use super::workers::Slots;
 use super::*;
 
-/// A package and its `OUT_DIR`.
+/// Package with its `OUT_DIR`.
 struct Package {
     _dir: tempfile::TempDir,
     place: Place,
@@ -45,13 +45,13 @@ impl Package {
         fs::remove_file(self.place.root.join(path)).unwrap();
     }
 
-    /// Lets what was written so far be older than what comes: a file that has changed just now may change once more within
-    /// the same tick of the file system's clock.
+    /// Waits until earlier writes are older than later ones. A file that has just changed may change again within the
+    /// same tick of the file system's clock.
     fn let_time_pass(&self) {
         std::thread::sleep(std::time::Duration::from_millis(30));
     }
 
-    /// What is in `OUT_DIR`, less what the plan keeps for itself.
+    /// Returns the content of `OUT_DIR` without the plan's own state.
     fn outputs(&self) -> BTreeMap<String, String> {
         let mut files = BTreeMap::new();
         let mut open = vec![self.place.out.clone()];
@@ -82,13 +82,13 @@ impl Package {
 
     fn error(&self, plan: &Plan<'_>) -> String {
         match self.run(plan) {
-            Ok(summary) => panic!("it went well: {summary:?}"),
+            Ok(summary) => panic!("unexpected success: {summary:?}"),
             Err(error) => error.replace(&self.place.root.display().to_string(), "[ROOT]"),
         }
     }
 }
 
-/// Copies each input to an output of the same name with another extension, less one that says `fail`.
+/// Copies each input to an output with the extension `.out`, except for inputs that contain `fail`.
 fn copy(pattern: &str) -> Plan<'static> {
     plan().inputs(pattern).each(|input, out| match input.text()? {
         "fail" => Err(input.error(1, "it says so")),
@@ -101,7 +101,7 @@ fn counts(generated: usize, unchanged: usize, removed: usize) -> Result<Summary,
 }
 
 #[test]
-fn only_what_changed_is_generated_again_and_what_is_gone_is_removed() {
+fn only_changed_inputs_are_generated_again_and_stale_outputs_removed() {
     let package = Package::new(&[("in/a.x", "a"), ("in/d/b.x", "b")]);
     let plan = copy("in/**/*.x");
     assert_eq!(package.run(&plan), counts(2, 0, 0));
@@ -113,11 +113,11 @@ fn only_what_changed_is_generated_again_and_what_is_gone_is_removed() {
     package.remove("in/d/b.x");
     assert_eq!(package.run(&plan), counts(0, 2, 1));
     assert_eq!(package.names(), ["a.out", "c.out"]);
-    assert!(!package.place.out.join("d").exists(), "an empty directory is left");
+    assert!(!package.place.out.join("d").exists(), "the empty directory was not removed");
 }
 
 #[test]
-fn an_output_that_was_touched_is_made_again() {
+fn a_modified_output_is_generated_again() {
     let package = Package::new(&[("in/a.x", "a"), ("in/b.x", "b")]);
     let plan = copy("in/*.x");
     package.run(&plan).unwrap();
@@ -128,7 +128,7 @@ fn an_output_that_was_touched_is_made_again() {
 }
 
 #[test]
-fn an_output_that_did_not_change_is_not_written_again() {
+fn an_unchanged_output_is_not_written_again() {
     let package = Package::new(&[("in/a.x", "a")]);
     let plan = plan().inputs("in/*.x").each(|_, out| out.write("a.out", "always the same"));
     package.run(&plan).unwrap();
@@ -140,7 +140,7 @@ fn an_output_that_did_not_change_is_not_written_again() {
 }
 
 #[test]
-fn all_is_generated_again_when_what_all_depends_on_changes() {
+fn everything_is_generated_again_if_a_shared_dependency_changes() {
     let mut package = Package::new(&[("in/a.x", "a"), ("in/b.x", "b"), ("shared/t", "1"), ("tool", "1")]);
     #[cfg(unix)]
     {
@@ -160,7 +160,7 @@ fn all_is_generated_again_when_what_all_depends_on_changes() {
     package.place.program = Some(Fingerprint::of(b"another"));
     check(&package, "another program", &plan);
     package.place.env.insert("VAR".into(), "".into());
-    check(&package, "a variable that is set and empty", &plan);
+    check(&package, "an empty variable", &plan);
     package.place.env.insert("CARGO_CFG_TARGET_OS".into(), "x".into());
     check(&package, "another target", &plan);
     package.write("shared/t", "2");
@@ -173,12 +173,12 @@ fn all_is_generated_again_when_what_all_depends_on_changes() {
     package.place.env.insert("UNRELATED".into(), "x".into());
     assert_eq!(package.run(&with_key("2")), counts(0, 2, 0));
     package.place.program = None;
-    assert_eq!(package.run(&with_key("2")), counts(2, 0, 0), "a program that can't be read");
-    assert_eq!(package.run(&with_key("2")), counts(2, 0, 0), "nor ever");
+    assert_eq!(package.run(&with_key("2")), counts(2, 0, 0), "an unreadable program");
+    assert_eq!(package.run(&with_key("2")), counts(2, 0, 0), "still unreadable");
 }
 
 #[test]
-fn what_a_generator_says_that_it_depends_on_counts_for_it_alone() {
+fn discovered_dependencies_count_for_their_unit_only() {
     let package = Package::new(&[("in/a.x", "inc/1"), ("in/b.x", "inc/2"), ("inc/1", ""), ("inc/2", "")]);
     let plan = plan().inputs("in/*.x").each(|input, out| {
         out.depends_on(input.text()?)?;
@@ -203,13 +203,13 @@ fn what_a_generator_says_that_it_depends_on_counts_for_it_alone() {
 }
 
 #[test]
-fn an_input_that_changes_while_it_is_read_is_read_again() {
+fn an_input_that_changes_during_generation_is_read_again() {
     let package = Package::new(&[("in/a.x", "a")]);
     let path = package.place.root.join("in/a.x");
     let plan = plan().inputs("in/*.x").each(|input, out| {
         if input.text()? == "a" {
             fs::write(&path, "b")?;
-            // And back again in the next build: nobody may believe that `a` was done.
+            // The next build changes it back. `a` must not count as done.
         }
         out.write("a.out", input.bytes())
     });
@@ -219,7 +219,7 @@ fn an_input_that_changes_while_it_is_read_is_read_again() {
 }
 
 #[test]
-fn a_file_may_become_a_directory_and_the_other_way_round() {
+fn a_file_may_become_a_directory_and_vice_versa() {
     let package = Package::new(&[("in/a.x", "one")]);
     let plan = plan().inputs("in/a.x").each(|input, out| out.write(input.text()?, "x"));
     for name in ["one", "one/two", "one/two/three", "one"] {
@@ -230,7 +230,7 @@ fn a_file_may_become_a_directory_and_the_other_way_round() {
 }
 
 #[test]
-fn hidden_files_and_target_directories_are_no_inputs() {
+fn hidden_files_and_target_directories_are_not_inputs() {
     let files = ["in/a.x", "in/.b.x", "in/.git/c.x", "in/target/d.x", "in/target/CACHEDIR.TAG", "in/e/f.x"];
     let package = Package::new(&files.map(|path| (path, "")));
     package.run(&copy("in/**/*.x")).unwrap();
@@ -242,7 +242,7 @@ fn hidden_files_and_target_directories_are_no_inputs() {
 }
 
 #[test]
-fn inputs_come_in_one_order_and_each_in_one_batch() {
+fn inputs_are_sorted_and_each_is_in_one_batch() {
     let package = Package::new(&["in/b.x", "in/a/z.x", "in/a.x", "in/c.x"].map(|path| (path, "")));
     let seen = Mutex::new(Vec::new());
     let plan = plan().inputs("in/**").batch(usize::MAX, |inputs, out| {
@@ -257,7 +257,7 @@ fn inputs_come_in_one_order_and_each_in_one_batch() {
 }
 
 #[test]
-fn cargo_is_told_of_what_is_there_and_never_of_what_is_written() {
+fn cargo_watches_inputs_and_never_outputs() {
     let package = Package::new(&[("in/a.x", ""), ("in/d/b.x", ""), ("t/t", "")]);
     let done = package.lines(&copy("in/**/*.x").depends_on("t/t").env("B").env("A")).unwrap();
     let reruns: Vec<&str> =
@@ -267,11 +267,11 @@ fn cargo_is_told_of_what_is_there_and_never_of_what_is_written() {
 }
 
 #[test]
-fn what_a_killed_build_left_is_known_to_the_next() {
+fn files_of_a_killed_build_are_found_by_the_next() {
     let package = Package::new(&[("in/a.x", "a"), ("in/b.x", "b")]);
     let plan = copy("in/*.x");
     package.run(&plan).unwrap();
-    // As if the build had been killed after the output of `c` was made, and before its record; with a name half added.
+    // As if the build had been killed after writing the output of `c` and before its record, with a partly added name.
     let state = package.place.out.join(".genti");
     fs::create_dir_all(state.join("tmp/7")).unwrap();
     fs::write(state.join("tmp/7/half"), "").unwrap();
@@ -285,7 +285,7 @@ fn what_a_killed_build_left_is_known_to_the_next() {
 }
 
 #[test]
-fn damaged_state_costs_time_and_nothing_else() {
+fn damaged_state_only_costs_time() {
     let package = Package::new(&[("in/a.x", "a"), ("in/b.x", "b")]);
     let plan = copy("in/*.x");
     package.run(&plan).unwrap();

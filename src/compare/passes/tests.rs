@@ -1,14 +1,16 @@
 use super::*;
 use crate::model::halt::Never;
+use crate::model::text::Text;
 
-/// An entry: `path | rule | scope | code | message`.
+/// Parses an entry: `path | rule | scope | code | message`.
 fn entry(line: &str) -> Entry {
     let fields: Vec<_> = line.split('|').map(|field| field.trim().to_owned()).collect();
     let [path, rule, scope, code, msg] = <[String; 5]>::try_from(fields).unwrap();
+    let [rule, scope, code, msg] = [rule, scope, code, msg].map(Text::from);
     Entry { site: Site::Path(RelPath::new(&path)), rule, scope, code, msg, reason: None }
 }
 
-/// Files whose name begins with `gone` are gone; those in `unseen/` were not looked at.
+/// A run in which files whose path begins with `gone` are missing and those in `unseen/` were not checked.
 struct World;
 
 impl Reach for World {
@@ -20,7 +22,7 @@ impl Reach for World {
     }
 }
 
-/// The pass of each of `current` (0: none), for a baseline of `known`.
+/// Checks the pass of each of `current` (0: none), for a baseline of `known`.
 fn check(known: &[&str], current: &[&str], passes: &[u8]) {
     let (known, mut current): (Vec<_>, Vec<_>) =
         (known.iter().map(|line| entry(line)).collect(), current.iter().map(|line| entry(line)).collect());
@@ -42,13 +44,13 @@ fn check(known: &[&str], current: &[&str], passes: &[u8]) {
 fn a_renamed_file_keeps_its_findings() {
     let known = ["gone.rs|r|fn a|x|m", "gone.rs|r|fn b|y|m", "gone.rs|s|fn b|z|n"];
     check(&known, &["new.rs|r|fn a|x|m", "new.rs|r|fn c|y|m", "new.rs|s|fn b|z|n"], &[3, 3, 3]);
-    // Half of what was there is enough, and what is left is followed too.
+    // Half of the findings is enough, and the others are followed too.
     let known = ["gone.rs|r|fn a|x|m", "gone.rs|r|fn b|y|is `b`"];
     check(&known, &["new.rs|r|fn a|x|m", "new.rs|r|fn b|other|is `b`"], &[3, 5]);
-    // A third is not; what moved with its item is found all the same.
+    // A third is not enough, but a finding that moved with its item is still matched.
     let known = ["gone.rs|r|fn a|x|m", "gone.rs|r|fn b|y|m", "gone.rs|r|fn c|z|m"];
     check(&known, &["new.rs|r|fn a|x|m", "new.rs|r|fn other|y2|m"], &[6, 0]);
-    // A file that has the old name is it, though a copy beside it has more.
+    // A file with the old name wins, even if a copy beside it has more of the findings.
     let known = ["gone/a.rs|r|fn a|x|m", "gone/a.rs|r|fn b|y|m", "gone/a.rs|s|fn b|z|n"];
     let both = [
         "new/a.rs|r|fn a|x|m",
@@ -60,12 +62,12 @@ fn a_renamed_file_keeps_its_findings() {
     check(&known, &both, &[3, 3, 0, 0, 6]);
 }
 
-/// The pass of each doc test of `current` (0: none), for a baseline of `known`: each `subject | code`.
+/// Checks the pass of each doc test of `current` (0: none), for a baseline of `known`. Each is `subject | code`.
 fn check_doc_tests(known: &[&str], current: &[&str], passes: &[u8]) {
     let entry = |line: &&str| {
         let (subject, code) = line.split_once(" |").unwrap();
-        let (rule, msg) = ("failed".to_owned(), "test failed".to_owned());
-        let (subject, code, scope) = (subject.to_owned(), code.trim().to_owned(), String::new());
+        let [rule, msg, code, scope] = ["failed", "test failed", code.trim(), ""].map(Text::from);
+        let subject = subject.to_owned();
         Entry { site: Site::Subject(subject), rule, scope, code, msg, reason: None }
     };
     let (known, current): (Vec<_>, Vec<_>) =
@@ -77,7 +79,7 @@ fn check_doc_tests(known: &[&str], current: &[&str], passes: &[u8]) {
 }
 
 #[test]
-fn a_doc_test_is_matched_by_its_code_whatever_its_number() {
+fn a_doc_test_with_code_is_matched_regardless_of_its_number() {
     check_doc_tests(&["a.rs - f #2 | x"], &["a.rs - f #3 | x"], &[1]);
     check_doc_tests(&["a.rs - f #2 | x"], &["a.rs - f | x"], &[1]);
     check_doc_tests(&["a.rs - f #2 | x"], &["a.rs - f #2 | y"], &[0]);
@@ -89,20 +91,20 @@ fn a_doc_test_is_matched_by_its_code_whatever_its_number() {
 fn an_old_entry_of_a_doc_test_is_matched_by_its_number() {
     check_doc_tests(&["a.rs - f #2 |"], &["a.rs - f | w", "a.rs - f #2 | x"], &[0, 2]);
     check_doc_tests(&["a.rs - f #2 |"], &["a.rs - f #3 | x"], &[0]);
-    // Where the code is not known, neither is on the other side.
+    // Without code, a doc test only matches an entry without code.
     check_doc_tests(&["a.rs - f #2 |"], &["a.rs - f #2 |"], &[1]);
     check_doc_tests(&["a.rs - f #2 | x"], &["a.rs - f #2 |"], &[0]);
 }
 
 #[test]
-fn a_tie_is_no_rename() {
+fn a_tie_is_not_a_rename() {
     let known = ["gone.rs|r||x|m", "gone.rs|r||y|m"];
     check(&known, &["one.rs|r||x|m", "two.rs|r||y|m"], &[0, 0]);
     check(&known, &["one.rs|r||x|m", "one.rs|r||y|m", "two.rs|r||y|m"], &[3, 3, 0]);
 }
 
 #[test]
-fn a_file_that_is_there_was_not_renamed() {
+fn an_existing_file_was_not_renamed() {
     check(&["old.rs|r||x|m"], &["new.rs|r||x|m"], &[0]);
 }
 
@@ -110,25 +112,25 @@ fn a_file_that_is_there_was_not_renamed() {
 fn a_reworded_lint_is_the_same_finding() {
     check(&["a.rs|r|fn a|x|old words"], &["a.rs|r|fn a|x|new words"], &[4]);
     check(&["a.rs|r|f|x|old", "a.rs|r|f|x|old"], &["a.rs|r|f|x|new", "a.rs|r|f|x|new"], &[4, 4]);
-    // Another count is another finding; without code nothing holds them together.
+    // Different numbers are not paired, and neither are findings without code.
     check(&["a.rs|r|f|x|old"], &["a.rs|r|f|x|new", "a.rs|r|f|x|new"], &[0, 0]);
     check(&["a.rs|r|||old"], &["a.rs|r|||new"], &[0]);
     check(&["a.rs|r|f|x|old"], &["a.rs|other|f|x|new"], &[0]);
 }
 
 #[test]
-fn edited_code_is_followed_where_it_is_about_an_item() {
+fn edited_code_is_followed_if_the_finding_is_about_an_item() {
     check(&["a.rs|r|fn a|x(1)|`a` is long"], &["a.rs|r|fn a|x(2)|`a` is long"], &[5]);
     check(&["a.rs|r||pub fn b(1)|`b` is long"], &["a.rs|r||fn b(2)|`b` is long"], &[5]);
     check(&["a.rs|r|fn a|let x=1|unused `x`"], &["a.rs|r|fn a|let x=2|unused `x`"], &[5]);
     check(&["a.rs|r||struct B|`B` is"], &["a.rs|r||pub struct B|`B` is"], &[5]);
-    // What is flagged may be the item itself.
+    // The flagged code may be the item itself.
     check(&["a.rs|r|impl A > fn b|pub fn b(1)|m"], &["a.rs|r|impl A > fn b|pub fn b(2)|m"], &[5]);
     check(&["a.rs|r|fn r#b|fn r#b(1)|m"], &["a.rs|r|fn r#b|fn r#b(2)|m"], &[5]);
     check(&["a.rs|r|fn r#b|fn r#b(1)|`b` is"], &["a.rs|r|fn r#b|fn r#b(2)|`b` is"], &[5]);
     check(&["a.rs|r|fn b|b(1)|m"], &["a.rs|r|fn b|b(2)|m"], &[0]);
     check(&["a.rs|r|fn a|x(1)|it is long"], &["a.rs|r|fn a|x(2)|it is long"], &[0]);
-    // What is in backticks must be an item that both are about.
+    // The name in backticks must be an item that both are about.
     check(&["a.rs|r|fn a|return x|no `return`"], &["a.rs|r|fn a|return y|no `return`"], &[0]);
     check(&["a.rs|r|fn a|x|of `Copy`"], &["a.rs|r|fn a|y|of `Copy`"], &[0]);
     check(&["a.rs|r|fn a|x.clone()|a `clone`"], &["a.rs|r|fn a|y.clone()|a `clone`"], &[0]);
@@ -136,7 +138,7 @@ fn edited_code_is_followed_where_it_is_about_an_item() {
     check(&["a.rs|r|impl A|f(x)-> A|an `A`"], &["a.rs|r|impl A|f(y)-> A|an `A`"], &[0]);
     check(&["a.rs|r|fn a|panic!(1)|no `panic`"], &["a.rs|r|fn a|panic!(2)|no `panic`"], &[0]);
     check(&["a.rs|r|fn a|x(1)|`a` is long"], &["a.rs|r|fn b|x(2)|`a` is long"], &[0]);
-    // Of two it can't be told which is which.
+    // Of two, it is unknown which is which.
     let known = ["a.rs|r|f|x(1)|`a` is", "a.rs|r|f|x(2)|`a` is"];
     check(&known, &["a.rs|r|f|x(3)|`a` is", "a.rs|r|f|x(4)|`a` is"], &[0, 0]);
 }
@@ -148,12 +150,12 @@ fn code_that_is_nearly_the_same_is_the_same_finding() {
         |path: &str, scope: &str, inner: &str, msg: &str| format!("{path}|r|{scope}|{}|{msg}", long(inner));
     let known = [&*entry("a.rs", "fn a", "f(x)", "m")];
     check(&known, &[&entry("a.rs", "fn a", "f(y)", "m")], &[7]);
-    // Half of it is another one; so is what is elsewhere, or said in other words.
+    // Code that differs by half is another finding, and so is code with another scope, file or message.
     check(&known, &[&entry("a.rs", "fn a", "let [one,two]=[3*x,4*x,5*x]", "m")], &[0]);
     check(&known, &[&entry("a.rs", "fn b", "f(y)", "m")], &[0]);
     check(&known, &[&entry("b.rs", "fn a", "f(y)", "m")], &[0]);
     check(&known, &[&entry("a.rs", "fn a", "f(y)", "n")], &[0]);
-    // Of several, the nearest; one to one.
+    // The most similar of several is paired, one to one.
     let current = [&*entry("a.rs", "fn a", "g(y)", "m"), &*entry("a.rs", "fn a", "f(y)", "m")];
     check(&known, &current, &[0, 7]);
     // A renamed file is followed first.
@@ -164,21 +166,21 @@ fn code_that_is_nearly_the_same_is_the_same_finding() {
 #[test]
 fn an_item_may_move_to_another_file() {
     check(&["a.rs|r|impl A > fn b|x|m"], &["b.rs|r|impl A > fn b|x|m"], &[6]);
-    // An inline module that becomes a file is no change either.
+    // An inline module that becomes a file does not matter either.
     check(&["a.rs|r|mod tests > fn b|x|m"], &["a/tests.rs|r|fn b|x|m"], &[6]);
     check(&["a.rs|r|mod b > mod c|x|m"], &["a/b/c/mod.rs|r||x|m"], &[6]);
     check(&["src/lib.rs|r|mod b|x|m"], &["src/b.rs|r||x|m"], &[6]);
     check(&["a.rs|r|mod b|x|m"], &["b.rs|r||x|m"], &[0]);
     check(&["a.rs|r|impl A > fn b|x|m"], &["b.rs|r|impl A > fn c|x|m"], &[0]);
-    // It did not move if one is still there.
+    // It did not move if it is still there.
     let both = ["a.rs|r|fn b|x|m", "b.rs|r|fn b|x|m"];
     check(&both[..1], &both, &[1, 0]);
-    // Where nobody looked it may be still there, too.
+    // In an unchecked file, it may still be there as well.
     check(&["unseen/a.rs|r|fn b|x|m"], &["b.rs|r|fn b|x|m"], &[0]);
 }
 
 #[test]
-fn what_is_surely_new_is_new_in_every_company() {
+fn a_certainly_new_finding_is_new_whatever_else_is_found() {
     let check = |known: &[&str], current: &[&str], is_new: bool| {
         let entries = |lines: &[&str]| lines.iter().map(|line| entry(line)).collect::<Vec<_>>();
         assert_eq!(has_surely_new(&entries(current), &entries(known)), is_new, "{current:?}");
@@ -186,7 +188,7 @@ fn what_is_surely_new_is_new_in_every_company() {
     check(&[], &["a.rs|r|f|x|m"], true);
     check(&["a.rs|r|f|x|m"], &["a.rs|r|f|x|m"], false);
     check(&["a.rs|r|f|x|m"], &["a.rs|r|f|y|n"], true);
-    // Each of these may turn out to be the one that is known: moved, reworded, edited.
+    // Each of these entries may match in the end: moved, reworded, edited.
     for known in ["b.rs|r|f|x|m", "a.rs|r|g|x|n", "a.rs|r|f|y|m"] {
         check(&[known], &["a.rs|r|f|x|m"], false);
     }

@@ -1,61 +1,61 @@
-//! How the output of a tool is read.
+//! Output formats of tools.
 
 use crate::model::digest::{ContentHash, Sink};
 use crate::model::ratchet::NumberPattern;
 
-/// How the output of a tool is read.
+/// Output format of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Parse {
     /// Cargo's `--message-format=json` lines.
     RustcJson,
-    /// The same of a build: what keeps it from an end, and the test programs that it made.
+    /// The same lines for a build: its errors, and the test binaries it made.
     CargoBuild,
-    /// The same as far as build scripts go: whether each of them ran, and what it generated.
+    /// The same lines for build scripts: whether each ran, and the files it generated.
     BuildScripts,
-    /// What the test programs of rustc's own harness print, and `cargo test --doc`.
+    /// Output of test binaries with rustc's own harness, and of `cargo test --doc`.
     Libtest,
-    /// What `cargo nextest run` prints.
+    /// Output of `cargo nextest run`.
     Nextest,
-    /// The diffs of `rustfmt --check`.
+    /// Diffs of `rustfmt --check`.
     Rustfmt,
-    /// `cargo deny --format json check`: JSON lines on stderr.
+    /// JSON lines of `cargo deny --format json check`, on stderr.
     DenyJson,
-    /// `cargo audit --json`.
+    /// Output of `cargo audit --json`.
     AuditJson,
-    /// `typos --format json`.
+    /// Output of `typos --format json`.
     TyposJson,
-    /// What `cargo machete` prints.
+    /// Output of `cargo machete`.
     Machete,
     /// SARIF 2.1.0 on stdout.
     Sarif,
     /// Unified diffs on stdout.
     Diff,
-    /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, on each
-    /// line of stdout and stderr.
+    /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, applied
+    /// to each line of stdout and stderr.
     Regex(String),
-    /// Numbers that may only get better.
+    /// Ratcheted numbers.
     Number(Box<NumberPattern>),
-    /// Each line of stdout that is not blank is a finding.
+    /// Each non-blank line of stdout is a finding.
     Lines,
-    /// Any other exit code than 0 is one finding.
+    /// Any exit code except 0 is a finding.
     ExitCode,
-    /// Not at all: what it prints is compared with a golden file.
+    /// Not parsed, but compared with a golden file.
     Golden(Streams),
 }
 
-/// What a golden file holds of what a tool prints.
+/// The output streams in a golden file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Streams {
-    /// Its standard output.
+    /// Standard output.
     Stdout,
-    /// Its standard error.
+    /// Standard error.
     Stderr,
-    /// Its standard output, then its standard error.
+    /// Standard output, followed by standard error.
     Both,
 }
 
 impl Streams {
-    /// As written in the configuration.
+    /// Returns the name in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
@@ -66,7 +66,8 @@ impl Streams {
 }
 
 impl Parse {
-    /// Each that goes by its name alone: all but [`Parse::Regex`] and [`Parse::Number`].
+    /// Formats that are configured by name only: all but [`Parse::Regex`], [`Parse::Number`] and
+    /// [`Parse::Golden`].
     pub const NAMED: [Self; 14] = [
         Self::RustcJson,
         Self::CargoBuild,
@@ -84,7 +85,7 @@ impl Parse {
         Self::ExitCode,
     ];
 
-    /// As written in the configuration.
+    /// Returns the name in the configuration.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::RustcJson => "rustc-json",
@@ -107,12 +108,12 @@ impl Parse {
         }
     }
 
-    /// The namespaces, sorted, of what is found in the output of a tool called `tool`.
+    /// Returns the namespaces, sorted, of findings in the output of the tool with this name.
     pub fn namespaces(&self, tool: &str) -> Vec<String> {
         let names = match self {
             Self::RustcJson => &["cargo", "clippy", "rustc", "rustdoc"][..],
             Self::Rustfmt => &["rustfmt"],
-            // Its errors are the other compilers' too, and its silence says nothing of their warnings.
+            // Clippy reports the same errors, and a build without warnings does not mean that there are none.
             Self::CargoBuild => &[],
             Self::BuildScripts => &[tool],
             Self::Nextest => &["test"],

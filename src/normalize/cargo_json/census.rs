@@ -1,4 +1,4 @@
-//! Which targets cargo compiled, or replayed: the two are not told apart.
+//! Lists the targets that cargo compiled or replayed, without distinguishing the two.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,8 @@ use crate::model::tool::{Arg, Piece};
 use crate::model::workspace::PackageId;
 use crate::normalize::Input;
 
-/// The census of a process that got as far as `reach`. Where a cargo stops at the first error, it depends on time how far
-/// that is.
+/// Returns the census of a process that got as far as `reach`. If cargo stops at the first error, how far it gets
+/// depends on timing, so targets are not listed.
 pub(super) fn of(
     input: &Input<'_>,
     reach: &Reach,

@@ -1,4 +1,4 @@
-//! One message of rustc as a diagnostic.
+//! Converts one message of rustc to a diagnostic.
 
 use super::message::{Message, Span};
 use super::place::Places;
@@ -7,14 +7,14 @@ use crate::model::generated::split_out_dir;
 use crate::model::workspace::PackageId;
 use crate::normalize::package_place;
 
-/// A message as it was said of one target, in one expansion.
+/// Message for one target and one macro expansion.
 pub(super) struct Occurrence {
-    /// The places of all primary spans: with namespace, rule and message, what makes two messages the same.
+    /// Places of all primary spans. Together with namespace, rule and message they identify duplicates.
     pub(super) primaries: Vec<Place>,
     pub(super) diagnostic: Diagnostic,
 }
 
-/// Reads `message`, which was said of a target of `package`; `None` if it says nothing of its own.
+/// Converts `message` about a target of `package`. Returns `None` for summaries.
 pub(super) fn read(places: &Places<'_>, package: PackageId, message: &Message<'_>) -> Option<Occurrence> {
     if message.is_summary() {
         return None;
@@ -38,14 +38,14 @@ pub(super) fn read(places: &Places<'_>, package: PackageId, message: &Message<'_
     Some(Occurrence {
         diagnostic: Diagnostic {
             place,
-            ns: ns.to_owned(),
-            rule: code.unwrap_or(level.as_str()).to_owned(),
+            ns: ns.into(),
+            rule: code.unwrap_or(level.as_str()).into(),
             level,
-            message: places.input.scrub.text(&message.message),
+            message: places.input.scrub.text(&message.message).into(),
             fatal: message.is_fatal(),
             package: Some(about),
             related,
-            fix: message.children.iter().find_map(|child| read.fix(child)),
+            fix: message.children.iter().find_map(|child| read.fix(child)).map(Box::new),
             test: None,
         },
         primaries,
@@ -57,7 +57,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The package that `message` is about. Lints about manifests look at those of all members whenever one is compiled.
+    /// Returns the package that `message` is about. Lints about manifests look at those of all members whenever one is
+    /// compiled.
     fn about(&self, package: PackageId, message: &Message<'_>) -> PackageId {
         let has_place = message.spans.iter().any(|span| span.is_primary && !span.is_dummy());
         let named = || message.message.strip_prefix("package `")?.split('`').next();
@@ -66,8 +67,8 @@ impl Reader<'_> {
         packages.find(|(_, member)| member.name == name).map_or(package, |(id, _)| id)
     }
 
-    /// Clippy's lints without a place are about `package`, rustc's about one crate of it. An error that stops the compiler may
-    /// name a file in its text.
+    /// Returns the place of a message without a span. Clippy's lints are about `package`, rustc's about one of its
+    /// crates. A fatal error may name a file in its text.
     fn place_without_span(&self, ns: &str, package: PackageId, message: &Message<'_>) -> Place {
         let root = || {
             let mut spans = message.spans.iter().filter(|span| span.is_primary && ns != "clippy");
@@ -80,14 +81,14 @@ impl Reader<'_> {
         }
     }
 
-    /// What is said beside the primary message about `place`.
+    /// Returns the notes attached to the primary message at `place`.
     fn related(&self, message: &Message<'_>, place: &Place) -> Vec<Related> {
         let mut all = Vec::new();
         for span in message.spans.iter().filter(|span| !span.is_dummy()) {
             let at = self.places.of(span);
             let also = || match &at {
                 _ if !span.is_primary => None,
-                // What lies outside of the repository still has a name.
+                // Places outside the repository are shown by name.
                 None => Some(self.foreign(span)),
                 Some(at) => (at != place).then(|| "also here".to_owned()),
             };
@@ -107,10 +108,10 @@ impl Reader<'_> {
                 }
             }
         }
-        // The child that proposes the fix is shown as one.
+        // The child with the fix is shown as a fix, not as a note.
         let proposes = message.children.iter().position(|child| self.fix(child).is_some());
-        let said = message.children.iter().enumerate().filter(|(at, _)| Some(*at) != proposes);
-        for child in said.map(|(_, child)| child).filter(|child| !is_unstable(&child.message)) {
+        let notes = message.children.iter().enumerate().filter(|(at, _)| Some(*at) != proposes);
+        for child in notes.map(|(_, child)| child).filter(|child| !is_unstable(&child.message)) {
             all.push((with_suggestion(child), child.spans.first().and_then(|span| self.places.of(span))));
             for span in &child.spans {
                 let label = span.label.as_deref().filter(|label| !label.is_empty());
@@ -124,18 +125,18 @@ impl Reader<'_> {
             .collect()
     }
 
-    /// The code at `at`, if that is a generated file: it is in no checkout.
+    /// Returns the code at `at` if that is a generated file, because no checkout contains it.
     fn generated(&self, span: &Span<'_>, at: Option<&Place>) -> Option<(String, Option<Place>)> {
         at?.path().and_then(split_out_dir)?;
         Some((format!("generated code: `{}`", Places::source(span)?), None))
     }
 
-    /// The name and line of a place that is none of the repository's.
+    /// Returns the name and line of a place outside the repository.
     fn foreign(&self, span: &Span<'_>) -> String {
         format!("in {}:{}", self.places.input.scrub.foreign(span.file_name.as_bytes()), span.line_start)
     }
 
-    /// The change that `child` proposes, if a machine may apply it and it stays in the workspace.
+    /// Returns the change that `child` suggests if it is machine-applicable and stays in the workspace.
     fn fix(&self, child: &Message<'_>) -> Option<Fix> {
         let edit = |span: &Span<'_>| {
             let text = span.suggested_replacement.clone()?;
@@ -149,7 +150,7 @@ impl Reader<'_> {
     }
 }
 
-/// What `child` says, with the text it proposes where that is short and one piece, as rustc shows it.
+/// Returns the message of `child`, followed by its suggestion if that is one short piece, as rustc shows it.
 fn with_suggestion(child: &Message<'_>) -> String {
     match child.spans.as_slice() {
         [Span { suggested_replacement: Some(text), .. }]
@@ -161,7 +162,7 @@ fn with_suggestion(child: &Message<'_>) -> String {
     }
 }
 
-/// Whether a note comes with the first finding of a lint only, or names files that each run names anew.
+/// Returns whether a note only comes with the first finding of a lint, or names randomly named files.
 fn is_unstable(note: &str) -> bool {
     let lint_level = note.starts_with("`#[")
         && (note.ends_with(" on by default") || note.contains(" implied by "))

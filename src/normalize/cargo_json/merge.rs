@@ -1,14 +1,15 @@
-//! One diagnostic out of its occurrences, whatever their order.
+//! Merges the occurrences of a diagnostic, independent of their order.
 
 use std::collections::BTreeMap;
 
 use super::diagnostic::Occurrence;
 use crate::model::finding::{Diagnostic, Place};
+use crate::model::text::Text;
 
-/// Each diagnostic once: the worst level, everything that was said beside any occurrence, and the fix only
-/// where all that have one agree on it.
+/// Returns each diagnostic once, with the worst level and the notes of all occurrences. The fix is kept only if all
+/// occurrences with a fix agree on it.
 pub(super) fn merge(occurrences: Vec<Occurrence>) -> Vec<Diagnostic> {
-    type Key = (String, String, String, Vec<Place>, Place);
+    type Key = (Text, Text, Text, Vec<Place>, Place);
     let mut groups: BTreeMap<Key, Vec<Diagnostic>> = BTreeMap::new();
     for Occurrence { primaries, diagnostic } in occurrences {
         let Diagnostic { ns, rule, message, place, .. } = &diagnostic;

@@ -1,4 +1,4 @@
-//! The lines of cargo's JSON and the parts of rustc's that count. Fields that are not named here are skipped.
+//! Data types for cargo's JSON lines and the parts of rustc's diagnostics that are used. Other fields are skipped.
 
 use std::borrow::Cow;
 
@@ -7,14 +7,14 @@ use serde_json::value::RawValue;
 
 use crate::model::workspace::TargetKind;
 
-/// Any line: what kind it is of.
+/// Any line, read for its kind only.
 #[derive(Deserialize)]
 pub(super) struct Envelope<'a> {
     #[serde(borrow)]
     pub(super) reason: Cow<'a, str>,
 }
 
-/// `compiler-message`: rustc, clippy or rustdoc said something about a target.
+/// `compiler-message`: diagnostic of rustc, clippy or rustdoc about a target.
 #[derive(Deserialize)]
 pub(super) struct CompilerMessage<'a> {
     #[serde(borrow)]
@@ -23,7 +23,7 @@ pub(super) struct CompilerMessage<'a> {
     pub(super) message: Message<'a>,
 }
 
-/// `compiler-artifact`: a target is done, and without errors.
+/// `compiler-artifact`: a target was built without errors.
 #[derive(Deserialize)]
 pub(super) struct Artifact<'a> {
     #[serde(borrow)]
@@ -37,18 +37,18 @@ pub(super) struct Artifact<'a> {
     pub(super) filenames: Vec<String>,
     #[serde(default)]
     pub(super) executable: Option<String>,
-    /// Whether it was there already.
+    /// Set if it was up to date already.
     #[serde(default)]
     pub(super) fresh: bool,
 }
 
-/// `build-script-executed`: what a build script said.
+/// `build-script-executed`: a build script ran, or its output was replayed.
 #[derive(Deserialize)]
 pub(super) struct BuildScript<'a> {
     #[serde(borrow)]
     pub(super) package_id: Cow<'a, str>,
     pub(super) linked_paths: Vec<String>,
-    /// The conditions that it turned on.
+    /// Values of `cargo::rustc-cfg`.
     #[serde(default)]
     pub(super) cfgs: Vec<String>,
     pub(super) env: Vec<(String, String)>,
@@ -93,7 +93,7 @@ pub(super) struct Profile {
     pub(super) debug_assertions: Option<bool>,
 }
 
-/// A diagnostic of rustc, or a note beside one.
+/// Diagnostic of rustc, or a note attached to one.
 #[derive(Deserialize)]
 pub(super) struct Message<'a> {
     pub(super) message: String,
@@ -111,21 +111,21 @@ impl Message<'_> {
         self.level.starts_with("error")
     }
 
-    /// Whether nothing could be judged because of it: the code is no lint's.
+    /// Returns whether nothing can be checked because of it. Its code is not that of a lint.
     pub(super) fn is_fatal(&self) -> bool {
         let numbered =
             |code: &Code| code.code.strip_prefix('E').is_some_and(|rest| rest.parse::<u32>().is_ok());
         self.is_error() && self.code.as_ref().is_none_or(numbered)
     }
 
-    /// How often cargo may count it: what will be an error in all cases later is reported to cargo a second time.
+    /// Returns how often cargo may count it. rustc reports future-incompatibility errors to cargo a second time.
     pub(super) fn count(&self) -> usize {
         let is_of_the_future =
             |child: &Self| child.message.contains("it will become a hard error in a future release");
         1 + usize::from(self.children.iter().any(is_of_the_future))
     }
 
-    /// Whether it only sums up what was said before.
+    /// Returns whether it only summarizes earlier messages.
     pub(super) fn is_summary(&self) -> bool {
         self.level == "failure-note"
             || self.code.is_none()
@@ -158,21 +158,21 @@ pub(super) struct Span<'a> {
     pub(super) suggested_replacement: Option<String>,
     #[serde(default)]
     pub(super) suggestion_applicability: Option<String>,
-    /// The lines that it covers.
+    /// Source lines that the span covers.
     #[serde(default)]
     pub(super) text: Vec<SourceLine>,
-    /// Left unread: expansions nest as deep as macros recurse, deeper than a parser's stack should.
+    /// Parsed on demand: expansions nest as deep as macros recurse, which could overflow a parser's stack.
     #[serde(borrow, default)]
     expansion: Option<&'a RawValue>,
 }
 
-/// A line of source.
+/// Line of source code.
 #[derive(Deserialize)]
 pub(super) struct SourceLine {
     pub(super) text: String,
 }
 
-/// The macro that a span comes from, and the place of the call.
+/// Macro that a span comes from, with the place of its call.
 #[derive(Deserialize)]
 pub(super) struct Expansion<'a> {
     #[serde(borrow)]
@@ -181,14 +181,14 @@ pub(super) struct Expansion<'a> {
 }
 
 impl<'a> Span<'a> {
-    /// Whether it is no place: what lints say that have none, shown as the beginning of the crate's root.
+    /// Returns whether the span is a placeholder. Lints without a place report the beginning of the crate root.
     pub(super) fn is_dummy(&self) -> bool {
         (self.byte_start, self.byte_end) == (Some(0), Some(0)) && self.text.is_empty()
     }
 
-    /// The macro calls that the span comes from, the innermost first.
+    /// Returns the macro calls that the span comes from, innermost first.
     pub(super) fn expansions(&self) -> impl Iterator<Item = Expansion<'a>> + use<'a> {
-        // The recursion limit of rustc is 128 unless a crate raises it: what lies further out is not shown.
+        // rustc's recursion limit is 128 unless a crate raises it. Outer calls beyond that are not shown.
         const DEPTH: usize = 128;
         let read = |raw: Option<&'a RawValue>| serde_json::from_str::<Expansion<'a>>(raw?.get()).ok();
         let mut next = self.expansion;

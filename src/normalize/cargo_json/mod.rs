@@ -1,11 +1,12 @@
-//! The JSON lines of `cargo clippy`, `check`, `doc`, `build` and `test --no-run` with `--message-format=json`.
+//! Parses the JSON lines of `cargo clippy`, `check`, `doc`, `build` and `test --no-run` with `--message-format=json`.
 //!
-//! The order of the lines differs from run to run, and one diagnostic comes several times: for a library and
-//! its test target, for each expansion of a macro. [`diagnostic`] reads one message, [`merge`] makes one out
-//! of its occurrences, [`reach`] tells which packages cargo did not get to, [`programs`] which tests it built.
+//! The order of the lines varies, and the same diagnostic appears several times, for example for a library and its test
+//! target, or for each expansion of a macro. [`diagnostic`] reads one message, [`merge`] combines occurrences,
+//! [`reach`] finds packages that cargo did not finish, and [`programs`] collects the test programs.
 //!
-//! Of a mere build ([`Parse::CargoBuild`]) only errors are kept: what warns there warns clippy's build too. Of one that is
-//! there for build scripts ([`Parse::BuildScripts`]) only theirs, and who has run is judged, whatever else failed.
+//! For a plain build ([`Parse::CargoBuild`]) only errors are kept, because clippy's build reports the same warnings.
+//! For a build that runs build scripts ([`Parse::BuildScripts`]) only their diagnostics are kept, and each package has
+//! a result if its script ran, whatever else failed.
 
 mod census;
 mod diagnostic;
@@ -31,7 +32,7 @@ use programs::Programs;
 use reach::Reach;
 use scripts::Scripts;
 
-/// Reads the output of a cargo that ended with `code`.
+/// Parses the output of cargo, which exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     let members: BTreeMap<&str, PackageId> =
         input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
@@ -48,13 +49,14 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut finished = None;
     let mut messages = 0_usize;
     for (line, bytes) in (1..).zip(input.lines(&input.output.stdout)) {
-        let broken = |error: serde_json::Error| Unparsable(format!("line {line} of cargo's JSON: {error}"));
+        let broken =
+            |error: serde_json::Error| Unparsable(format!("invalid JSON from cargo in line {line}: {error}"));
         let text = std::str::from_utf8(bytes).map_err(serde::de::Error::custom);
         let read = text.and_then(|text| Ok((text, serde_json::from_str::<Envelope<'_>>(text)?)));
         let (text, envelope) = match read {
             Ok(read) => read,
             Err(error) if bytes.starts_with(br#"{"reason":"#) => return Err(broken(error)),
-            // Procedural macros and build scripts print here too.
+            // Procedural macros and build scripts also print to stdout.
             Err(_) => continue,
         };
         messages += 1;
@@ -62,9 +64,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             "compiler-message" => {
                 let message: CompilerMessage<'_> = serde_json::from_str(text).map_err(broken)?;
                 if let Some(&package) = members.get(&*message.package_id) {
-                    reach.told(package, &message);
-                    // Cargo lints the members that a selected one depends on too, with the features that this one
-                    // asks for. Only what stops the selected one is its affair.
+                    reach.add_message(package, &message);
+                    // Cargo also lints members that a selected package depends on, with the features that the package
+                    // enables. Keep only their errors that stop the selected package.
                     let is_asked_for = |read: &diagnostic::Occurrence| {
                         let about = read.diagnostic.package.unwrap_or(package);
                         read.diagnostic.fatal || asked_for.contains(&package) && asked_for.contains(&about)
@@ -82,20 +84,20 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             "compiler-artifact" => {
                 let artifact: Artifact<'_> = serde_json::from_str(text).map_err(broken)?;
                 let package = members.get(&*artifact.package_id).copied();
-                traces.made(package, &artifact);
+                traces.add_artifact(package, &artifact);
                 if let Some(package) = package {
-                    reach.made(package, &artifact);
+                    reach.add_artifact(package, &artifact);
                     features.entry(package).or_default().extend(artifact.features.iter().cloned());
-                    programs.made(package, artifact);
+                    programs.add_artifact(package, artifact);
                 }
             }
             "build-script-executed" => {
                 let script: BuildScript<'_> = serde_json::from_str(text).map_err(broken)?;
                 let package = members.get(&*script.package_id).copied();
-                traces.ran(package, &script);
-                programs.ran(package, &script);
+                traces.add_script(package, &script);
+                programs.add_script(package, &script);
                 if let Some(package) = package {
-                    scripts.ran(package, script.out_dir.into());
+                    scripts.add(package, script.out_dir.into());
                 }
             }
             "build-finished" => {
@@ -111,21 +113,22 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         Some(_) if is_crash(code) => vec![Gap::all(input.crashed(code).0)],
         Some(success) if is_for_scripts && success == (code == 0) => scripts.gaps(input, &reach),
         Some(true) if code == 0 && reach.is_elsewhere(input) => {
-            // Under a link to the workspace, for one: all that it found was taken for somebody else's.
+            // For example if the workspace is reached through a symbolic link. All findings were attributed to other
+            // packages.
             let reason =
-                "cargo names none of the workspace's packages that were selected: its ids are of others";
+                "cargo built none of the selected packages; its package ids are not those of this workspace";
             return Err(Unparsable(reason.to_owned()));
         }
         Some(true) if code == 0 => Vec::new(),
         Some(false) if code != 0 => reach.gaps(input),
         Some(true) => vec![Gap::all(complaint().unwrap_or_else(|| format!("cargo exited with {code}")))],
         Some(false) => return Err(Unparsable("cargo exited with 0 after a failed build".to_owned())),
-        // Refused before it built anything: a manifest, the lock file, the selection.
+        // Rejected before building anything, because of a manifest, the lock file or the selection.
         None if messages == 0 && code != 0 => match complaint() {
             Some(reason) => vec![Gap::all(reason)],
-            None => return Err(Unparsable(format!("cargo exited with {code} and said nothing"))),
+            None => return Err(Unparsable(format!("cargo exited with {code} without any output"))),
         },
-        None => return Err(Unparsable("cargo's JSON ends before `build-finished`".to_owned())),
+        None => return Err(Unparsable("cargo's JSON has no `build-finished` message".to_owned())),
     };
     let outputs = if is_build { programs.outputs() } else { Vec::new() };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
@@ -153,7 +156,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     Ok(parsed)
 }
 
-/// Where build scripts of members leave what they generate. Told before and after what is said of it.
+/// Returns the `OUT_DIR`s of members' build scripts. Read in advance, because messages about their files may come
+/// earlier.
 fn out_dirs(input: &Input<'_>, members: &BTreeMap<&str, PackageId>) -> Vec<(PathBuf, PackageId)> {
     const EXECUTED: &[u8] = br#"{"reason":"build-script-executed""#;
     let lines = input.lines(&input.output.stdout).filter(|line| line.starts_with(EXECUTED));
@@ -161,10 +165,10 @@ fn out_dirs(input: &Input<'_>, members: &BTreeMap<&str, PackageId>) -> Vec<(Path
     scripts.filter_map(|script| Some((script.out_dir.into(), *members.get(&*script.package_id)?))).collect()
 }
 
-/// The last line of cargo's messages.
+/// Beginning of cargo's last message.
 const FINISHED: &[u8] = br#"{"reason":"build-finished""#;
 
-/// Splits the output of a tool that builds and then prints something else: cargo's messages, and what follows them.
+/// Splits the output of a tool that builds and then prints something else into cargo's messages and the rest.
 pub(super) fn split_build(stdout: &[u8]) -> (&[u8], &[u8]) {
     if !stdout.starts_with(br#"{"reason":"#) {
         return (&[], stdout);
@@ -179,22 +183,23 @@ pub(super) fn split_build(stdout: &[u8]) -> (&[u8], &[u8]) {
     stdout.split_at(end)
 }
 
-/// What cargo's messages in `stdout` say of what was built.
+/// Returns what was built according to cargo's messages in `stdout`.
 pub(super) fn traces(input: &Input<'_>, stdout: &[u8]) -> Result<Traces, Unparsable> {
     let members: BTreeMap<&str, PackageId> =
         input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
     let mut traces = traces::Collector::default();
     for (line, text) in (1..).zip(input.lines(stdout)) {
-        let broken = |error: serde_json::Error| Unparsable(format!("line {line} of cargo's JSON: {error}"));
+        let broken =
+            |error: serde_json::Error| Unparsable(format!("invalid JSON from cargo in line {line}: {error}"));
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(text) else { continue };
         match &*envelope.reason {
             "compiler-artifact" => {
                 let artifact: Artifact<'_> = serde_json::from_slice(text).map_err(broken)?;
-                traces.made(members.get(&*artifact.package_id).copied(), &artifact);
+                traces.add_artifact(members.get(&*artifact.package_id).copied(), &artifact);
             }
             "build-script-executed" => {
                 let script: BuildScript<'_> = serde_json::from_slice(text).map_err(broken)?;
-                traces.ran(members.get(&*script.package_id).copied(), &script);
+                traces.add_script(members.get(&*script.package_id).copied(), &script);
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Where something lies that rustc, cargo or a build script names.
+//! Converts places reported by rustc, cargo or a build script.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::model::path::RelPath;
 use crate::model::workspace::PackageId;
 use crate::normalize::{Input, range, whole_line};
 
-/// Finds places. Knows the workspace and where build scripts left what they generated.
+/// Finds places, using the workspace and the `OUT_DIR`s of build scripts.
 pub(super) struct Places<'a> {
     pub(super) input: &'a Input<'a>,
-    /// The directories of build scripts, each with its package.
+    /// `OUT_DIR`s of build scripts, each with its package.
     out_dirs: Vec<(PathBuf, PackageId)>,
 }
 
@@ -24,8 +24,8 @@ impl<'a> Places<'a> {
         Self { input, out_dirs }
     }
 
-    /// The place of `span`. Where a macro from elsewhere wrote it, that of the innermost call in a package of the workspace,
-    /// else in another file of the repository, else in a generated file.
+    /// Returns the place of `span`. If a macro from elsewhere produced the code, returns the innermost call in a
+    /// workspace package, else in another file of the repository, else in a generated file.
     pub(super) fn of(&self, span: &Span<'_>) -> Option<Place> {
         if span.is_dummy() {
             return None;
@@ -42,15 +42,15 @@ impl<'a> Places<'a> {
             .map(|(path, range)| Place::File { path, range })
     }
 
-    /// The place of `span` itself, if it lies in the workspace or beside it in the repository.
+    /// Returns the place of `span` itself if it lies in the workspace or elsewhere in the repository.
     pub(super) fn location(&self, span: &Span<'_>) -> Option<(RelPath, Option<Range>)> {
-        // `<anon>` and the like are no files.
+        // `<anon>` and the like are not files.
         let name = Some(&*span.file_name).filter(|name| !name.starts_with('<'))?;
         let path = self.input.scrub.path(name.as_bytes())?;
         Some((path, stretch(span)))
     }
 
-    /// The place of `span` itself, if it lies in a generated file.
+    /// Returns the place of `span` itself if it lies in a generated file.
     fn generated(&self, span: &Span<'_>) -> Option<(RelPath, Option<Range>)> {
         let file = RelPath::without_dots(Path::new(&span.file_name));
         let (dir, package) = self.out_dirs.iter().find(|(dir, _)| file.starts_with(dir))?;
@@ -58,7 +58,7 @@ impl<'a> Places<'a> {
         Some((path_in_out_dir(&self.input.workspace.package(*package).dir, &below), stretch(span)))
     }
 
-    /// The directories of generated files that one of `diagnostics` is about.
+    /// Returns the `OUT_DIR`s that one of `diagnostics` points into.
     pub(super) fn made_in(&self, diagnostics: &[Diagnostic]) -> Vec<(PackageId, PathBuf)> {
         let dirs: BTreeSet<_> =
             diagnostics.iter().filter_map(|found| Some(split_out_dir(found.place.path()?)?.0)).collect();
@@ -67,7 +67,7 @@ impl<'a> Places<'a> {
         self.out_dirs.iter().filter(is_meant).map(|(dir, id)| (*id, dir.clone())).collect()
     }
 
-    /// The first lines that `span` covers, as rustc has read them.
+    /// Returns the first lines that `span` covers, as rustc read them.
     pub(super) fn source(span: &Span<'_>) -> Option<String> {
         const LINES: usize = 3;
         let lines: Vec<_> = span.text.iter().take(LINES).map(|line| line.text.trim_end()).collect();
@@ -76,8 +76,8 @@ impl<'a> Places<'a> {
         (!lines.iter().all(|line| line.is_empty())).then(|| lines.join("\n"))
     }
 
-    /// The place before `text` that a build script of `package` names, `path:`, `path:line:` or `path:line:column:`, if there
-    /// is such a file in the workspace; and the text behind it.
+    /// Splits off the place at the beginning of a message from a build script of `package` (`path:`, `path:line:` or
+    /// `path:line:column:`) if the workspace has this file. Returns the place and the remaining text.
     pub(super) fn named<'t>(&self, package: PackageId, text: &'t str) -> Option<(Place, &'t str)> {
         let (place, rest) = text.split_once(": ").or_else(|| Some((text.strip_suffix(':')?, "")))?;
         let mut parts = place.rsplitn(3, ':');
@@ -93,7 +93,7 @@ impl<'a> Places<'a> {
         Some((Place::File { path, range: line.and_then(whole_line) }, rest))
     }
 
-    /// The file of the workspace that a program run in the directory of `package` calls `path`.
+    /// Returns the workspace file that a program running in the directory of `package` calls `path`.
     fn file_of(&self, package: PackageId, path: &str) -> Option<RelPath> {
         let raw = match Path::new(path).is_absolute() {
             true => RelPath::new(path),
@@ -103,7 +103,7 @@ impl<'a> Places<'a> {
         self.input.workspace.find(&path).map(|_| path)
     }
 
-    /// The first file of the workspace that `text` names, in backticks or between spaces.
+    /// Returns the first workspace file that `text` names, in quotes or between spaces.
     pub(super) fn mentioned(&self, text: &str) -> Option<RelPath> {
         let words = text.split(|c: char| c.is_whitespace() || matches!(c, '`' | '"' | '\''));
         words

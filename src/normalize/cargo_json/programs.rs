@@ -1,4 +1,4 @@
-//! The test programs that a build has made, with what cargo would let each of them see.
+//! Collects the test programs of a build, with the environment that cargo gives each of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,23 +7,23 @@ use super::message::{Artifact, BuildScript};
 use crate::model::task::Program;
 use crate::model::workspace::{PackageId, TargetKind, Workspace};
 
-/// What was told so far.
+/// Artifacts and build scripts collected so far.
 #[derive(Default)]
 pub(super) struct Programs {
     tests: Vec<(PackageId, TargetKind, String, PathBuf)>,
-    /// The binaries of each package, by name.
+    /// Binaries of each package, by name.
     binaries: BTreeMap<PackageId, BTreeMap<String, String>>,
-    /// What the build script of each package said.
+    /// Variables set by the build script of each package.
     vars: BTreeMap<PackageId, Vec<(String, String)>>,
-    /// Where build scripts say that libraries are.
+    /// Library directories stated by build scripts.
     native_dirs: BTreeSet<PathBuf>,
-    /// What is linked: programs, and libraries that are loaded.
+    /// Linked files: programs and dynamic libraries.
     outputs: BTreeSet<PathBuf>,
 }
 
 impl Programs {
-    /// Takes note of an artifact of a target of `package`.
-    pub(super) fn made(&mut self, package: PackageId, artifact: Artifact<'_>) {
+    /// Adds an artifact of a target of `package`.
+    pub(super) fn add_artifact(&mut self, package: PackageId, artifact: Artifact<'_>) {
         let kind = artifact.target.kind();
         let is_linked = |path: &&String| {
             let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
@@ -40,8 +40,8 @@ impl Programs {
         }
     }
 
-    /// Takes note of the build script of a package, which is `package` if it is a member.
-    pub(super) fn ran(&mut self, package: Option<PackageId>, script: &BuildScript<'_>) {
+    /// Adds the output of a build script. `package` is its package if that is a member.
+    pub(super) fn add_script(&mut self, package: Option<PackageId>, script: &BuildScript<'_>) {
         let dirs = script.linked_paths.iter().filter(|path| !path.starts_with("framework="));
         let dir = |path: &String| path.split_once('=').map_or(path.as_str(), |(_, dir)| dir).into();
         self.native_dirs.extend(dirs.map(dir));
@@ -52,12 +52,12 @@ impl Programs {
         }
     }
 
-    /// What was linked.
+    /// Takes the linked files.
     pub(super) fn outputs(&mut self) -> Vec<PathBuf> {
         std::mem::take(&mut self.outputs).into_iter().collect()
     }
 
-    /// The programs of targets that the workspace has.
+    /// Returns the test programs of workspace targets.
     pub(super) fn finish(self, workspace: &Workspace) -> Vec<Program> {
         let program = |(package, kind, name, path): &(PackageId, TargetKind, String, PathBuf)| {
             let targets = &workspace.package(*package).targets;
@@ -77,8 +77,8 @@ impl Programs {
         self.tests.iter().filter_map(program).collect()
     }
 
-    /// As cargo has it: what build scripts made below the directory of the profile, that directory, and the one of
-    /// dependencies. `program` lies in that one, or in the one of examples.
+    /// Returns the library search path as cargo sets it: build script directories below the profile directory, the
+    /// profile directory and its `deps` directory. `program` lies in `deps` or in `examples`.
     fn lib_dirs(&self, program: &Path) -> Option<Vec<PathBuf>> {
         let profile = program.parent()?.parent()?;
         let mut dirs: Vec<_> =

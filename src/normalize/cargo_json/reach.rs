@@ -1,8 +1,8 @@
-//! Which packages a failed cargo did not judge.
+//! Finds the packages that a failed cargo did not check.
 //!
-//! A target is judged when cargo made its artifact, or when it failed for nothing but lints: those are all
-//! reported. Everything else was not reached, or not got through: a type error hides a crate's lints, and an
-//! error in one crate hides all of its dependents.
+//! A target is checked if cargo built its artifact, or if it failed only because of lints, since lints are all
+//! reported. Everything else was not reached or not finished: a type error hides the crate's lints, and an error in one
+//! crate hides all its dependents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,22 +12,22 @@ use crate::model::tool::{Arg, Parse, Piece, Tool};
 use crate::model::workspace::{PackageId, Target, TargetKind, Workspace};
 use crate::normalize::{Gap, Input};
 
-/// What cargo got done, as far as members are concerned.
+/// Progress of cargo with workspace members.
 pub(super) struct Reach {
-    /// What should be done.
+    /// Compilations that cargo should do.
     wanted: Wanted,
-    made: BTreeSet<(PackageId, Compilation)>,
+    finished: BTreeSet<(PackageId, Compilation)>,
     /// Packages that do not compile.
     fatal: BTreeSet<PackageId>,
-    /// Packages that a message was about.
+    /// Packages that have a message.
     named: BTreeSet<PackageId>,
     /// Targets with lints that are errors.
     denied: BTreeSet<(PackageId, TargetKind, String)>,
-    /// How many errors were read of each target, in all of its compilations.
+    /// Number of errors parsed for each target, over all its compilations.
     errors: BTreeMap<(PackageId, TargetKind, String), usize>,
 }
 
-/// One of the ways in which cargo has a target compiled.
+/// One way in which cargo compiles a target.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Compilation {
     kind: TargetKind,
@@ -43,11 +43,11 @@ enum Mode {
 }
 
 impl Reach {
-    /// Nothing is done yet of what `input` is about.
+    /// Creates the state before any progress.
     pub(super) fn of(input: &Input<'_>) -> Self {
         Self {
             wanted: Wanted::of(input.tool),
-            made: BTreeSet::new(),
+            finished: BTreeSet::new(),
             fatal: BTreeSet::new(),
             named: BTreeSet::new(),
             denied: BTreeSet::new(),
@@ -55,8 +55,8 @@ impl Reach {
         }
     }
 
-    /// Takes note of a message about a target of `package`.
-    pub(super) fn told(&mut self, package: PackageId, message: &CompilerMessage<'_>) {
+    /// Adds a message about a target of `package`.
+    pub(super) fn add_message(&mut self, package: PackageId, message: &CompilerMessage<'_>) {
         self.named.insert(package);
         if message.message.is_summary() {
             return;
@@ -65,7 +65,7 @@ impl Reach {
             let target = (package, message.target.kind(), message.target.name.clone());
             *self.errors.entry(target).or_default() += message.message.count();
         }
-        // For a build, a lint that is an error is as bad as any other.
+        // For a build, a lint that is an error is as bad as any other error.
         if message.message.is_fatal() || self.wanted.programs && message.message.is_error() {
             self.fatal.insert(package);
         } else if message.message.is_error() {
@@ -73,50 +73,52 @@ impl Reach {
         }
     }
 
-    /// Takes note of an artifact of a target of `package`.
-    pub(super) fn made(&mut self, package: PackageId, artifact: &Artifact<'_>) {
+    /// Adds an artifact of a target of `package`.
+    pub(super) fn add_artifact(&mut self, package: PackageId, artifact: &Artifact<'_>) {
         let mode = match () {
             () if artifact.profile.test => Mode::Test,
             () if artifact.filenames.iter().any(|name| name.ends_with(".html")) => Mode::Doc,
             () => Mode::Plain,
         };
         let (kind, name) = (artifact.target.kind(), artifact.target.name.clone());
-        self.made.insert((package, Compilation { kind, name, mode }));
+        self.finished.insert((package, Compilation { kind, name, mode }));
     }
 
-    /// Whether there was something to do for the packages asked for, and cargo did nothing for any of them: where
-    /// it succeeded, it spoke of other packages.
+    /// Returns whether there was something to compile for the requested packages but cargo named none of them. If it
+    /// still succeeded, it compiled other packages.
     pub(super) fn is_elsewhere(&self, input: &Input<'_>) -> bool {
         let packages = asked_for(input);
         let targets = |id: &PackageId| &input.workspace.package(*id).targets;
         packages.iter().any(|id| self.wanted.compilations(targets(id)).next().is_some())
-            && !self.made.iter().any(|(package, _)| packages.contains(package))
+            && !self.finished.iter().any(|(package, _)| packages.contains(package))
             && !self.named.iter().any(|package| packages.contains(package))
     }
 
-    /// The targets that cargo was asked for and got through, or of which it reported the lints.
+    /// Returns the requested targets that cargo finished or whose lints it reported.
     pub(super) fn looked_at(&self) -> impl Iterator<Item = (PackageId, TargetKind, &str)> {
         let is_wanted = |mode| match (self.wanted.docs, self.wanted.programs) {
             (true, _) => mode == Mode::Doc,
             (_, true) => mode == Mode::Test,
             _ => true,
         };
-        let made = self.made.iter().filter(move |(_, compilation)| is_wanted(compilation.mode));
-        let made = made.map(|(package, Compilation { kind, name, .. })| (*package, *kind, name.as_str()));
-        made.chain(self.denied.iter().map(|(package, kind, name)| (*package, *kind, name.as_str())))
+        let finished = self.finished.iter().filter(move |(_, compilation)| is_wanted(compilation.mode));
+        let finished =
+            finished.map(|(package, Compilation { kind, name, .. })| (*package, *kind, name.as_str()));
+        finished.chain(self.denied.iter().map(|(package, kind, name)| (*package, *kind, name.as_str())))
     }
 
-    /// The packages of which a compilation may have ended in errors that are only lints: cargo names no artifact of it.
+    /// Returns the packages with compilations that possibly failed only because of lints. Cargo reports no artifact for
+    /// these.
     pub(super) fn undecided(&self) -> impl Iterator<Item = PackageId> {
         self.denied.iter().map(|(package, ..)| *package).chain(self.fatal.iter().copied())
     }
 
-    /// Whether errors that are only lints may have kept cargo from going on.
+    /// Returns whether lints that are errors may have stopped cargo.
     pub(super) fn has_denied(&self) -> bool {
         !self.denied.is_empty()
     }
 
-    /// The packages that should have been judged and were not.
+    /// Returns the packages that should have been checked but were not.
     pub(super) fn gaps(&self, input: &Input<'_>) -> Vec<Gap> {
         let stderr = input.scrub.lossy(&input.output.stderr);
         let failures = Failures::read(input, &stderr);
@@ -140,14 +142,14 @@ impl Reach {
             })
             .collect();
         if gaps.is_empty() && (self.denied.is_empty() || failures.has_more_than_errors(input.workspace)) {
-            // Everything that must be there is, and still something failed that no finding tells of.
+            // All expected artifacts exist, but something failed that no finding explains.
             let reason = failures.outside(input.workspace).or_else(|| input.complaint());
             return vec![Gap::all(reason.unwrap_or_else(|| "cargo failed".to_owned()))];
         }
         gaps
     }
 
-    /// The packages of which cargo counts more errors than were read, with these counts in words.
+    /// Returns the packages for which cargo counts more errors than were parsed, each with a message.
     fn unread(&self, workspace: &Workspace, failures: &Failures<'_>) -> BTreeMap<PackageId, String> {
         let mut unread = BTreeMap::new();
         for (id, package) in workspace.packages() {
@@ -159,7 +161,10 @@ impl Reach {
                 if counted > read {
                     unread.insert(
                         id,
-                        format!("cargo counts {counted} errors in `{}`, and {read} were read", package.name),
+                        format!(
+                            "cargo counts {counted} errors in `{}`, but only {read} were parsed",
+                            package.name
+                        ),
                     );
                 }
             }
@@ -178,10 +183,10 @@ impl Reach {
             && self
                 .wanted
                 .compilations(&package.targets)
-                .all(|compilation| lints_only(&compilation) || self.made.contains(&(id, compilation)))
+                .all(|compilation| lints_only(&compilation) || self.finished.contains(&(id, compilation)))
     }
 
-    /// Why cargo did not get as far as `package`.
+    /// Returns the reason why cargo did not check `package`.
     pub(super) fn why_not(&self, input: &Input<'_>, package: PackageId) -> String {
         let stderr = input.scrub.lossy(&input.output.stderr);
         self.reason(input, package, &Failures::read(input, &stderr))
@@ -197,9 +202,9 @@ impl Reach {
             return (*error).to_owned();
         }
         if failures.unreported.contains(name(id)) {
-            return format!("`{}` was not compiled to the end", name(id));
+            return format!("compiling `{}` did not finish", name(id));
         }
-        // A dependency's errors explain more than the package's own, which are listed as its findings.
+        // Errors of a dependency explain more than the package's own errors, which are listed as its findings.
         let mut seen = BTreeSet::from([id]);
         let mut queue = vec![id];
         while let Some(next) = queue.pop() {
@@ -212,17 +217,17 @@ impl Reach {
                 || failures.build_scripts.contains_key(name(*at))
         };
         if let Some(culprit) = seen.into_iter().find(has_errors).or_else(|| Some(id).filter(has_errors)) {
-            return format!("not reached: `{}` has errors", name(culprit));
+            return format!("not checked because `{}` has errors", name(culprit));
         }
         failures
             .outside(workspace)
-            .map(|error| format!("not reached: {error}"))
+            .map(|error| format!("not checked: {error}"))
             .or_else(|| input.complaint())
-            .unwrap_or_else(|| "not reached".to_owned())
+            .unwrap_or_else(|| "not checked".to_owned())
     }
 }
 
-/// The packages that the process was to judge.
+/// Returns the packages that the process should check.
 pub(super) fn asked_for(input: &Input<'_>) -> Vec<PackageId> {
     let own: Option<Vec<PackageId>> = input
         .units
@@ -232,10 +237,10 @@ pub(super) fn asked_for(input: &Input<'_>) -> Vec<PackageId> {
     own.filter(|own| !own.is_empty()).unwrap_or_else(|| input.packages.to_vec())
 }
 
-/// What a command line makes cargo compile.
+/// Kinds of targets that a command line makes cargo compile.
 #[derive(Clone, Copy)]
 struct Wanted {
-    /// Test programs, and nothing else.
+    /// Only test programs.
     programs: bool,
     docs: bool,
     lib: bool,
@@ -273,7 +278,7 @@ impl Wanted {
     fn compilations(self, targets: &[Target]) -> impl Iterator<Item = Compilation> {
         let lib = targets.iter().find(|target| target.kind == TargetKind::Lib);
         targets.iter().filter(|target| !target.needs_features).flat_map(move |target| {
-            // Cargo documents no binary under the name of the library.
+            // Cargo does not document a binary with the same name as the library.
             let shadowed = target.kind == TargetKind::Bin
                 && lib.is_some_and(|lib| lib.name.replace('-', "_") == target.name.replace('-', "_"));
             let test = self.tests && target.test;
@@ -295,22 +300,23 @@ impl Wanted {
     }
 }
 
-/// What cargo's stderr tells of what failed: the one place that names the compilation, not just the target.
+/// Failures that cargo reports on stderr. Only these name the compilation and not just the target.
 #[derive(Default)]
 struct Failures<'a> {
-    /// Packages of which a compilation failed.
+    /// Packages with a failed compilation.
     packages: BTreeSet<&'a str>,
-    /// Those of them of which one ended without telling all: a compiler that was killed, for one.
+    /// Packages with a compilation that failed without reporting all its errors, for example because the compiler was
+    /// killed.
     unreported: BTreeSet<&'a str>,
-    /// By package, the compilations that ended in errors which were all reported, in cargo's words.
+    /// Compilations that failed with all errors reported, by package, in cargo's words.
     reported: BTreeSet<(&'a str, &'a str)>,
-    /// How many errors cargo counts in all compilations of a target, by package.
+    /// Number of errors that cargo counts in all compilations of a target, by package.
     counted: BTreeMap<(&'a str, String), usize>,
-    /// By package, what cargo says of its build script.
+    /// Message of cargo about a failed build script, by package.
     build_scripts: BTreeMap<&'a str, &'a str>,
 }
 
-/// A target in cargo's words.
+/// Returns the name of a target in cargo's words.
 fn words_of(kind: TargetKind, name: &str) -> String {
     let named = |kind: &str| format!("{kind} \"{name}\"");
     match kind {
@@ -323,7 +329,7 @@ fn words_of(kind: TargetKind, name: &str) -> String {
     }
 }
 
-/// Whether `cause` says that a compiler just exited after its errors, which cargo tells under `--verbose`.
+/// Returns whether `cause` means that the compiler just exited after its errors. Cargo prints this with `--verbose`.
 fn is_plain_exit(cause: &str) -> bool {
     cause.ends_with("(exit status: 1)") || cause.ends_with("(exit code: 1)")
 }
@@ -335,7 +341,7 @@ impl<'a> Failures<'a> {
         while let Some(line) = lines.next() {
             let Some(error) = line.strip_prefix("error: ") else { continue };
             let quoted = |before: &str| error.strip_prefix(before)?.split_once('`');
-            // A compiler that did not just exit after its errors: cargo says what became of it.
+            // Cargo states a cause if the compiler did not simply exit after its errors.
             let cause = lines.next_if(|next| next.starts_with("Caused by:")).is_some();
             let died = cause && !lines.peek().is_some_and(|cause| is_plain_exit(cause));
             if let Some((name, rest)) = quoted("could not compile `") {
@@ -347,9 +353,9 @@ impl<'a> Failures<'a> {
                     let counted = failures.counted.entry((name, target)).or_default();
                     *counted = counted.saturating_add(count);
                 }
-                failures.ended(name, what.filter(|_| !died).map(|(what, _)| what));
+                failures.add(name, what.filter(|_| !died).map(|(what, _)| what));
             } else if let Some((name, _)) = quoted("could not document `") {
-                failures.ended(name, (!died).then_some("doc"));
+                failures.add(name, (!died).then_some("doc"));
             } else if let Some((package, _)) = quoted("failed to run custom build command for `") {
                 let name = package.split(' ').next().unwrap_or(package);
                 failures.build_scripts.insert(name, error);
@@ -358,8 +364,8 @@ impl<'a> Failures<'a> {
         failures
     }
 
-    /// Takes note that a compilation of `package` failed; `reported` is which, where it told all that it had to.
-    fn ended(&mut self, package: &'a str, reported: Option<&'a str>) {
+    /// Adds a failed compilation of `package`. `reported` names it if all its errors were reported.
+    fn add(&mut self, package: &'a str, reported: Option<&'a str>) {
         self.packages.insert(package);
         match reported {
             Some(what) => self.reported.insert((package, what)),
@@ -367,12 +373,12 @@ impl<'a> Failures<'a> {
         };
     }
 
-    /// Whether something failed for another reason than errors in members, which are findings.
+    /// Returns whether something failed for a reason other than errors in members, which are findings.
     fn has_more_than_errors(&self, workspace: &Workspace) -> bool {
         !self.unreported.is_empty() || !self.build_scripts.is_empty() || self.outside(workspace).is_some()
     }
 
-    /// Whether cargo says that `compilation` ended in errors that were all reported.
+    /// Returns whether cargo says that `compilation` failed with all errors reported.
     fn is_reported(&self, package: &str, compilation: &Compilation) -> bool {
         let target = words_of(compilation.kind, &compilation.name);
         let what = match (compilation.mode, compilation.kind) {
@@ -383,7 +389,7 @@ impl<'a> Failures<'a> {
         self.reported.contains(&(package, &what))
     }
 
-    /// The first failure, by name, of a package that is no member.
+    /// Returns the first failure, by name, of a package outside the workspace.
     fn outside(&self, workspace: &Workspace) -> Option<String> {
         let members: BTreeSet<&str> = workspace.packages.iter().map(|package| &*package.name).collect();
         let compile = self.packages.iter().map(|name| (*name, format!("`{name}` does not compile")));

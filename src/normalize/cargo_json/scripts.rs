@@ -1,4 +1,5 @@
-//! Which build scripts ran, where each left what it generated, and the errors and warnings that they told cargo.
+//! Build scripts: which ones ran, their output directories, and the errors and warnings that they reported through
+//! cargo.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -10,26 +11,26 @@ use crate::model::task::Exit;
 use crate::model::workspace::{PackageId, TargetKind};
 use crate::normalize::{Gap, Input, package_place};
 
-/// The rule of what a script says for an error.
+/// Rule of an error from a script.
 const ERROR: &str = "build-script";
-/// The namespace and the rule of what it says for a warning.
+/// Namespace and rule of a warning from a script.
 const CARGO: &str = "cargo";
 const WARNING: &str = "cargo::build_script_warning";
 
-/// What was told so far.
+/// Build scripts collected so far.
 #[derive(Default)]
 pub(super) struct Scripts {
-    /// Those that ran, each with its `OUT_DIR`; two where a package is built for the host as well.
+    /// `OUT_DIR`s of each package whose script ran. There are two if the package is also built for the host.
     out_dirs: BTreeMap<PackageId, BTreeSet<PathBuf>>,
 }
 
 impl Scripts {
-    /// Takes note of the script of `package`.
-    pub(super) fn ran(&mut self, package: PackageId, out_dir: PathBuf) {
+    /// Adds the script of `package`, which ran.
+    pub(super) fn add(&mut self, package: PackageId, out_dir: PathBuf) {
         self.out_dirs.entry(package).or_default().insert(out_dir);
     }
 
-    /// The packages whose scripts should have run and did not.
+    /// Returns the packages whose scripts should have run but did not.
     pub(super) fn gaps(&self, input: &Input<'_>, reach: &Reach) -> Vec<Gap> {
         let has_script = |package: &PackageId| {
             let mut targets = input.workspace.package(*package).targets.iter();
@@ -47,7 +48,7 @@ impl Scripts {
         not_run.map(gap).collect()
     }
 
-    /// Where each package of the process left what it generated.
+    /// Returns the `OUT_DIR`s of the packages that were asked for.
     pub(super) fn finish(self, input: &Input<'_>) -> Vec<(PackageId, PathBuf)> {
         let asked_for: BTreeSet<_> = reach::asked_for(input).into_iter().collect();
         let own = self.out_dirs.into_iter().filter(|(package, _)| asked_for.contains(package));
@@ -55,29 +56,30 @@ impl Scripts {
     }
 }
 
-/// The errors that scripts told cargo: `error: name@version: text`. They keep the package from being built.
+/// Returns the errors that scripts reported through cargo: `error: name@version: text`. They make the build of the
+/// package fail.
 pub(super) fn errors(places: &Places<'_>) -> Vec<Diagnostic> {
-    let said = messages(places, "error: ");
+    let found = messages(places, "error: ");
     let error = |(package, lines): (PackageId, Vec<String>)| {
         let Message { place, text, beside } = Message::of(places, package, &lines);
         let place = place.unwrap_or_else(|| package_place(places.input.workspace, package));
-        let error = places.input.diagnostic(place, ERROR.to_owned(), Level::Error, text);
+        let error = places.input.diagnostic(place, ERROR, Level::Error, text);
         Diagnostic { package: Some(package), fatal: true, related: beside, ..error }
     };
-    said.into_iter().map(error).collect()
+    found.into_iter().map(error).collect()
 }
 
-/// The warnings that scripts of members told cargo: `warning: name@version: text`. Cargo repeats them in every build. What
-/// the library in the script says of itself is a notice.
+/// Returns the warnings that scripts of members reported through cargo: `warning: name@version: text`. Cargo repeats
+/// them in every build. Messages of genti's own build script library become notices.
 pub(super) fn warnings(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String>) {
-    let said = messages(places, "warning: ");
+    let found = messages(places, "warning: ");
     let warning = |(package, lines): (PackageId, Vec<String>)| {
         let Message { place, text, beside } = Message::of(places, package, &lines);
         let place = place.unwrap_or_else(|| script_of(places.input, package));
-        let warning = places.input.diagnostic(place, WARNING.to_owned(), Level::Warning, text);
-        Diagnostic { ns: CARGO.to_owned(), package: Some(package), related: beside, ..warning }
+        let warning = places.input.diagnostic(place, WARNING, Level::Warning, text);
+        Diagnostic { ns: CARGO.into(), package: Some(package), related: beside, ..warning }
     };
-    // C compilers count what they have said.
+    // C compilers print a count of their warnings.
     let counts = |lines: &[String]| {
         let mut words = lines.first().map_or("", String::as_str).split(' ');
         words.next().is_some_and(|count| count.parse::<u32>().is_ok())
@@ -85,16 +87,16 @@ pub(super) fn warnings(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String
             && words.next().is_some_and(|what| what.starts_with("generated"))
     };
     let is_ours = |lines: &[String]| lines.first().is_some_and(|line| line.starts_with("genti: "));
-    let (ours, said): (Vec<_>, Vec<_>) = said.into_iter().partition(|(_, lines)| is_ours(lines));
+    let (ours, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, lines)| is_ours(lines));
     let notice = |(package, lines): (PackageId, Vec<String>)| {
         let name = &places.input.workspace.package(package).name;
         format!("{name}: {}", places.input.scrub.text(&lines.join("\n")))
     };
-    let warnings = said.into_iter().filter(|(_, lines)| !counts(lines)).map(warning);
+    let warnings = found.into_iter().filter(|(_, lines)| !counts(lines)).map(warning);
     (warnings.collect(), ours.into_iter().map(notice).collect())
 }
 
-/// The build script of `package`.
+/// Returns the build script of `package` as a place.
 fn script_of(input: &Input<'_>, package: PackageId) -> Place {
     let mut targets = input.workspace.package(package).targets.iter();
     match targets.find(|target| target.kind == TargetKind::BuildScript) {
@@ -103,8 +105,9 @@ fn script_of(input: &Input<'_>, package: PackageId) -> Place {
     }
 }
 
-/// The messages behind `label` of scripts of the packages that were asked for, each with its lines: cargo labels every line.
-/// Below a line that ends with a colon stands its list, indented or not; any other indented line goes on with the message above.
+/// Returns the messages with prefix `label` from scripts of the packages that were asked for, each with its lines.
+/// Cargo labels every line. Lines after a line that ends with a colon form its list, indented or not. Any other
+/// indented line continues the previous message.
 fn messages(places: &Places<'_>, label: &str) -> Vec<(PackageId, Vec<String>)> {
     let input = places.input;
     let asked_for = reach::asked_for(input);
@@ -124,23 +127,23 @@ fn messages(places: &Places<'_>, label: &str) -> Vec<(PackageId, Vec<String>)> {
             is_next = false;
             continue;
         };
-        let goes_on = |(last, lines): &(PackageId, Vec<String>)| {
+        let continues_last = |(last, lines): &(PackageId, Vec<String>)| {
             let is_set_off = |line: &str| line.starts_with([' ', '\t']) || line.is_empty();
             let has_list = lines.first().is_some_and(|line| line.ends_with(':'));
             let begins = is_placed(text) || places.named(id, text).is_some();
             let is_of_list = lines.get(1).is_none_or(|line| !is_set_off(line)) && !begins;
             *last == id && (is_set_off(text) || (has_list && is_of_list))
         };
-        // A C compiler names the file and the function first, then the line.
-        let leads = |(last, lines): &(PackageId, Vec<String>)| {
+        // C compilers print the file and the function first, then the line.
+        let locates_last = |(last, lines): &(PackageId, Vec<String>)| {
             *last == id
                 && is_placed(text)
                 && lines.iter().all(|line| !is_placed(line))
                 && lines.last().is_some_and(|line| line.ends_with(':'))
         };
         match messages.last_mut().filter(|_| is_next) {
-            Some(last) if goes_on(last) => last.1.push(text.to_owned()),
-            Some(last) if leads(last) => last.1.insert(0, text.to_owned()),
+            Some(last) if continues_last(last) => last.1.push(text.to_owned()),
+            Some(last) if locates_last(last) => last.1.insert(0, text.to_owned()),
             _ => messages.push((id, vec![text.to_owned()])),
         }
         is_next = true;
@@ -148,14 +151,14 @@ fn messages(places: &Places<'_>, label: &str) -> Vec<(PackageId, Vec<String>)> {
     messages
 }
 
-/// Whether `text` begins with a file, a line and a message.
+/// Returns whether `text` begins with a file, a line and a message.
 fn is_placed(text: &str) -> bool {
     text.split_once(": ").is_some_and(|(place, _)| {
         place.rsplit(':').next().is_some_and(|line| line.parse::<u32>().is_ok()) && place.contains(':')
     })
 }
 
-/// What a script said, with the place that it names.
+/// Message of a script with the place that it names.
 struct Message {
     place: Option<Place>,
     text: String,
@@ -182,7 +185,7 @@ impl Message {
     }
 }
 
-/// `lines` without the indentation that all of them have.
+/// Removes the common indentation of `lines`.
 fn outdented(lines: &[String]) -> Vec<String> {
     let indent = |line: &String| line.len() - line.trim_start().len();
     let all = lines.iter().filter(|line| !line.trim().is_empty()).map(indent).min().unwrap_or_default();

@@ -14,7 +14,7 @@ const CLIPPY_STDERR: &str = include_str!("../testdata/clippy.stderr");
 const DOC: &str = include_str!("../testdata/doc.jsonl");
 const DOC_STDERR: &str = include_str!("../testdata/doc.stderr");
 
-/// `b` needs `a` and a package outside, `c` needs `d`; `d` denies a lint that it breaks, `e` does not compile,
+/// `b` needs `a` and an external package, `c` needs `d`, `d` breaks a lint that it denies, `e` does not compile, and
 /// the build script of `f` fails.
 fn sample() -> Workspace {
     let mut workspace = workspace(
@@ -38,14 +38,14 @@ fn clippy(stdout: &str, stderr: &str, code: i32) -> Result<Parsed, Unparsable> {
     run(&sample(), &tool, &[Unit::Workspace], stdout, stderr, code)
 }
 
-/// A message of `package` about its library, with these JSON fields.
+/// Returns a message about the library of `package` with these JSON fields.
 fn message(package: &str, fields: &str) -> String {
     format!(
         r#"{{"reason":"compiler-message","package_id":"path+file:///w/ws/{package}#0.1.0","target":{{"kind":["lib"],"name":"{package}"}},"message":{{{fields}}}}}"#
     )
 }
 
-/// A lint at one place of `a/src/lib.rs`, with the rest of its JSON fields.
+/// Returns a lint at one place of `a/src/lib.rs` with more JSON fields.
 fn lint(line: u32, rest: &str) -> String {
     let fields = format!(
         r#""message":"m","code":{{"code":"l"}},"level":"warning","spans":[{}],{rest}"#,
@@ -60,7 +60,7 @@ fn span(file: &str, line: u32, primary: &str, expansion: &str) -> String {
     )
 }
 
-/// The diagnostics of a successful run with these messages.
+/// Returns the diagnostics of a successful run with these messages.
 fn diagnostics(messages: &[String]) -> Vec<Diagnostic> {
     let done = [artifact("a", "lib", false), "{\"reason\":\"build-finished\",\"success\":true}\n".to_owned()];
     let stdout = [messages, &done].concat().join("\n");
@@ -69,7 +69,7 @@ fn diagnostics(messages: &[String]) -> Vec<Diagnostic> {
     parsed.diagnostics
 }
 
-/// What cargo says of a target of `package` that is done.
+/// Returns cargo's message about a finished target of `package`.
 fn artifact(package: &str, kind: &str, test: bool) -> String {
     format!(
         r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/ws/{package}#0.1.0","target":{{"kind":["{kind}"],"name":"{package}"}},"profile":{{"test":{test}}},"filenames":[]}}"#
@@ -77,7 +77,7 @@ fn artifact(package: &str, kind: &str, test: bool) -> String {
 }
 
 #[test]
-fn a_failed_clippy_keeps_its_findings_and_tells_what_it_did_not_reach() {
+fn a_failed_clippy_keeps_its_findings_and_reports_unchecked_packages() {
     let parsed = clippy(CLIPPY, CLIPPY_STDERR, 101).expect("readable");
     assert_shown(
         &parsed,
@@ -123,7 +123,7 @@ error rustc E0308 e/src/lib.rs 1:43-1:44 @4: mismatched types (fatal)
   expected `String`, found integer at e/src/lib.rs 1:43-1:44
   expected due to this at e/src/lib.rs 1:34-1:40
   try using a conversion method: `.to_string()` at e/src/lib.rs 1:44-1:44
-gap @2: not reached: `d` has errors
+gap @2: not checked because `d` has errors
 gap @4: `e` does not compile
 gap @5: failed to run custom build command for `f v0.1.0 (f)`
 
@@ -132,7 +132,7 @@ gap @5: failed to run custom build command for `f v0.1.0 (f)`
 }
 
 #[test]
-fn a_failed_doc_tells_what_it_did_not_reach() {
+fn a_failed_doc_reports_unchecked_packages() {
     let tool = tool("doc", Parse::RustcJson, &["cargo", "doc", "--no-deps", "--keep-going"]);
     let parsed = run(&sample(), &tool, &[Unit::Workspace], DOC, DOC_STDERR, 101).expect("readable");
     assert_shown(
@@ -160,7 +160,7 @@ gap @5: failed to run custom build command for `f v0.1.0 (f)`
 }
 
 #[test]
-fn the_order_of_lines_changes_nothing() {
+fn the_order_of_lines_does_not_matter() {
     let mut lines: Vec<&str> = CLIPPY.lines().collect();
     let last = lines.pop().expect("build-finished");
     lines.reverse();
@@ -169,7 +169,7 @@ fn the_order_of_lines_changes_nothing() {
 }
 
 #[test]
-fn a_truncated_output_is_never_a_verdict() {
+fn truncated_output_is_never_a_result() {
     let lines: Vec<&str> = CLIPPY.lines().collect();
     let short = [&lines[..3], &lines[lines.len() - 1..]].concat().join("\n");
     for at in 0..short.len() {
@@ -180,21 +180,21 @@ fn a_truncated_output_is_never_a_verdict() {
 }
 
 #[test]
-fn what_macros_print_is_not_cargos() {
+fn output_of_macros_is_not_from_cargo() {
     let noise = ["hello".to_owned(), "{ debug".to_owned(), "[1]".to_owned(), String::new()];
     assert_eq!(diagnostics(&noise), []);
 }
 
 #[test]
-fn a_message_cut_short_makes_the_output_unparsable() {
+fn a_truncated_message_makes_the_output_unparsable() {
     let cut = &lint(1, r#""children":[]"#)[..100];
     let stdout = format!("{cut}\n{{\"reason\":\"build-finished\",\"success\":true}}\n");
     let error = clippy(&stdout, "", 0).expect_err("cut");
-    assert!(error.to_string().starts_with("line 1 of cargo's JSON: "), "{error}");
+    assert!(error.to_string().starts_with("invalid JSON from cargo in line 1: "), "{error}");
 }
 
 #[test]
-fn a_cargo_that_refuses_says_why() {
+fn the_reason_why_cargo_refuses_is_reported() {
     let stderr = "error: cannot update the lock file /w/ws/Cargo.lock because --locked was passed to prevent this\nhelp: x\n";
     let parsed = clippy("", stderr, 101).expect("explained");
     assert_shown(
@@ -208,13 +208,13 @@ gap: cannot update the lock file Cargo.lock because --locked was passed to preve
     assert!(clippy("", "", 0).is_err());
 }
 
-/// All but where it stands what was read.
+/// Removes the traces.
 fn untraced(parsed: Parsed) -> Parsed {
     Parsed { traces: Traces::default(), census: Census::default(), ..parsed }
 }
 
 #[test]
-fn traces_name_each_unit_and_what_lists_its_inputs() {
+fn traces_name_each_unit_and_the_list_of_its_inputs() {
     let line = |package: &str, kind: &str, files: &str| {
         artifact(package, kind, false).replace("\"filenames\":[]", &format!("\"filenames\":[{files}]"))
     };
@@ -237,7 +237,7 @@ fn traces_name_each_unit_and_what_lists_its_inputs() {
 fn a_target_counts_once_however_often_it_is_compiled_and_whatever_it_denies() {
     let parsed = clippy(CLIPPY, CLIPPY_STDERR, 101).expect("readable");
     let targets = parsed.census.targets.iter().map(|it| format!("{} {} {}", it.package, it.kind, it.name));
-    // `d` denies a lint that it breaks, `c` needs `d`, and `e` does not compile.
+    // `d` breaks a lint that it denies, `c` needs `d`, and `e` does not compile.
     const TARGETS: [&str; 7] = [
         "a example ex",
         "a lib a",
@@ -270,14 +270,14 @@ gap: cargo exited with 1
 }
 
 #[test]
-fn a_success_that_names_none_of_our_packages_is_no_verdict() {
+fn a_success_that_names_no_package_of_the_workspace_is_rejected() {
     let finished = "\n{\"reason\":\"build-finished\",\"success\":true}\n";
     let elsewhere = lint(1, r#""children":[]"#) + "\n" + &artifact("a", "lib", false) + finished;
     let error = clippy(&elsewhere.replace("/w/ws/", "/w/link/"), "", 0).expect_err("not ours");
-    assert!(error.to_string().starts_with("cargo names none of the workspace's packages"), "{error}");
+    assert!(error.to_string().starts_with("cargo built none of the selected packages"), "{error}");
     assert_eq!(clippy(&elsewhere, "", 0).expect("ours").diagnostics.len(), 1);
 
-    // A package alone must be named itself; one without anything to compile need not.
+    // A package checked alone must be named itself, unless it has nothing to compile.
     let alone = |flag: &str, package: &str| {
         let tool = tool("check", Parse::RustcJson, &["cargo", "check", flag]);
         let stdout = artifact(package, "lib", false) + finished;
@@ -298,20 +298,20 @@ fn a_dependency_that_does_not_compile_is_named() {
     };
     check(
         "error: could not compile `serde` (lib) due to 1 previous error\n",
-        "not reached: `serde` does not compile",
+        "not checked: `serde` does not compile",
     );
     check(
         "error: failed to run custom build command for `ring v1.0.0`\n\nCaused by:\n  x\n",
-        "not reached: failed to run custom build command for `ring v1.0.0`",
+        "not checked: failed to run custom build command for `ring v1.0.0`",
     );
     check("error: out of luck in /w/ws/a\n", "out of luck in a");
-    check("", "not reached");
+    check("", "not checked");
 }
 
 #[test]
-fn a_compiler_that_died_after_a_denied_lint_did_not_judge() {
+fn a_compiler_that_dies_after_a_denied_lint_gives_no_result() {
     let denied = message("d", r#""message":"m","code":{"code":"clippy::l"},"level":"error""#);
-    // Once for each of the two compilations.
+    // One error for each of the two compilations.
     let stdout = format!("{denied}\n{denied}\n{{\"reason\":\"build-finished\",\"success\":false}}\n");
     let both = |end: &str| {
         ["lib", "lib test"]
@@ -329,10 +329,10 @@ fn a_compiler_that_died_after_a_denied_lint_did_not_judge() {
 }
 
 #[test]
-fn a_failure_beside_a_denied_lint_is_a_gap_of_its_own() {
+fn a_failure_next_to_a_denied_lint_is_a_separate_gap() {
     let denied = message("d", r#""message":"m","code":{"code":"clippy::l"},"level":"error""#);
     let failed = "\n{\"reason\":\"build-finished\",\"success\":false}\n";
-    // Of `a`, only an example is there, which is built with a feature alone.
+    // `a` has only an example, which is built only with a feature.
     let mut workspace = sample();
     workspace.packages[0].targets.truncate(1);
     workspace.packages[0].targets[0].needs_features = true;
@@ -347,15 +347,15 @@ fn a_failure_beside_a_denied_lint_is_a_gap_of_its_own() {
     check("", &[]);
     check(
         "error: could not compile `a` (example \"ex\")\n\nCaused by:\n  (signal: 9, SIGKILL: kill)\n",
-        &[(Some(0), "`a` was not compiled to the end")],
+        &[(Some(0), "compiling `a` did not finish")],
     );
-    check("error: could not compile `d` (example \"ex\")\n", &[(Some(3), "`d` was not compiled to the end")]);
+    check("error: could not compile `d` (example \"ex\")\n", &[(Some(3), "compiling `d` did not finish")]);
     let outside = "error: could not compile `a-outside` (lib) due to 1 previous error\n";
     check(outside, &[(None, "`a-outside` does not compile")]);
 }
 
 #[test]
-fn a_failure_that_nothing_explains_is_a_gap() {
+fn an_unexplained_failure_is_a_gap() {
     let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "--tests"]);
     let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
     let mut workspace = sample();
@@ -371,9 +371,9 @@ gap: no space left
 }
 
 #[test]
-fn the_flags_of_the_command_say_what_must_be_reached() {
+fn command_line_flags_determine_what_must_be_reached() {
     let failed = "{\"reason\":\"build-finished\",\"success\":false}";
-    // What cargo has done of `b`, which is a library and a binary; something else failed.
+    // Targets of `b`, a library and a binary, that cargo finished. Something else failed.
     let is_judged = |flags: &[&str], done: &[(&str, bool)]| {
         let done: String = done.iter().map(|(kind, test)| artifact("b", kind, *test) + "\n").collect();
         let run_line = [&["cargo", "check"], flags].concat();
@@ -390,7 +390,7 @@ fn the_flags_of_the_command_say_what_must_be_reached() {
 }
 
 #[test]
-fn what_is_not_documented_need_not_be_reached_by_cargo_doc() {
+fn undocumented_targets_need_not_be_reached_by_cargo_doc() {
     let gaps = |documented: bool| {
         let mut workspace = sample();
         for target in &mut workspace.packages[2].targets {
@@ -406,7 +406,7 @@ fn what_is_not_documented_need_not_be_reached_by_cargo_doc() {
 }
 
 #[test]
-fn a_package_alone_is_asked_for_alone() {
+fn a_package_checked_alone_is_requested_alone() {
     let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "-p", "d"]);
     let failed = "{\"reason\":\"build-finished\",\"success\":false}\n";
     let parsed = run(&sample(), &tool, &[Unit::Package(PackageId(3))], failed, "", 101).expect("readable");
@@ -415,7 +415,7 @@ fn a_package_alone_is_asked_for_alone() {
 }
 
 #[test]
-fn what_a_package_depends_on_is_not_judged_with_it() {
+fn dependencies_of_a_package_are_not_checked_with_it() {
     let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "-p", "b"]);
     let output =
         format!("{}\n{}", lint(1, r#""x":1"#), "{\"reason\":\"build-finished\",\"success\":false}\n");
@@ -427,7 +427,7 @@ fn what_a_package_depends_on_is_not_judged_with_it() {
 }
 
 #[test]
-fn occurrences_become_one_diagnostic_whatever_came_first() {
+fn occurrences_are_merged_in_any_order() {
     let on_by_default = r##"{"message":"`#[warn(l)]` on by default","level":"note"}"##;
     let help = r#"{"message":"try this","level":"help"}"#;
     let first = lint(1, &format!(r#""children":[{on_by_default},{help}]"#));
@@ -459,7 +459,7 @@ fn notes_that_differ_between_runs_are_dropped() {
 }
 
 #[test]
-fn summaries_are_no_diagnostics() {
+fn summaries_are_not_diagnostics() {
     for (level, text) in [
         ("warning", "1 warning emitted"),
         ("error", "aborting due to 2 previous errors"),
@@ -474,7 +474,7 @@ fn summaries_are_no_diagnostics() {
 }
 
 #[test]
-fn only_errors_that_are_no_lints_are_fatal() {
+fn only_errors_that_are_not_lints_are_fatal() {
     let check = |code: &str, level: &str, ns: &str, rule: &str, fatal: bool| {
         let fields = format!(r#""message":"m","code":{code},"level":"{level}""#);
         let all = diagnostics(&[message("a", &fields)]);
@@ -514,7 +514,7 @@ fn a_place_outside_becomes_that_of_the_call_inside() {
 }
 
 #[test]
-fn expansions_may_nest_deeper_than_a_parser_recurses() {
+fn expansions_may_nest_deeper_than_the_parser_recurses() {
     let mut expansion = "null".to_owned();
     for line in (1..=200).rev() {
         expansion = format!(
@@ -530,7 +530,7 @@ fn expansions_may_nest_deeper_than_a_parser_recurses() {
 }
 
 #[test]
-fn a_fix_is_kept_where_all_occurrences_agree() {
+fn a_fix_is_kept_if_all_occurrences_agree() {
     let child = |text: &str, how: &str| {
         let span = span("a/src/lib.rs", 1, "true", "null");
         let span = span.strip_suffix('}').expect("an object").to_owned();
@@ -552,7 +552,7 @@ fn a_fix_is_kept_where_all_occurrences_agree() {
 }
 
 #[test]
-fn of_build_scripts_it_counts_whether_they_ran_and_what_they_said() {
+fn build_scripts_are_checked_for_having_run_and_for_their_messages() {
     let stdout = include_str!("../testdata/build-scripts.jsonl");
     let stderr = include_str!("../testdata/build-scripts.stderr");
     let package = |name: &'static str| {
@@ -567,7 +567,7 @@ fn of_build_scripts_it_counts_whether_they_ran_and_what_they_said() {
     let tool = tool("codegen", Parse::BuildScripts, &["cargo", "check"]);
     let units = [0, 1, 2].map(|id| Unit::Package(PackageId(id)));
     let parsed = run(&workspace, &tool, &units, stdout, stderr, 101).expect("readable");
-    // The library of `h` does not compile either, which is clippy's to tell: its script ran.
+    // The library of `h` does not compile either, which clippy reports. Its script ran.
     assert_shown(
         &parsed,
         str![[r#"

@@ -1,4 +1,4 @@
-//! What cargo's messages say of what was built, and where to find what it read.
+//! Collects from cargo's messages what was built and where to find lists of its inputs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use crate::model::workspace::{PackageId, TargetKind};
 #[derive(Default)]
 pub(super) struct Collector {
     traces: Traces,
-    /// The manifest and the name of the build script of each package that has one.
+    /// Manifest and target name of each package's build script.
     scripts: BTreeMap<String, (PathBuf, String)>,
 }
 
 impl Collector {
-    /// Adds an artifact, of the member `package` if it is one's.
-    pub(super) fn made(&mut self, package: Option<PackageId>, artifact: &Artifact<'_>) {
+    /// Adds an artifact. `package` is its package if that is a member.
+    pub(super) fn add_artifact(&mut self, package: Option<PackageId>, artifact: &Artifact<'_>) {
         let Some(first) = artifact.filenames.first().map(PathBuf::from) else { return };
         let kind = artifact.target.kind();
         let is_doc = artifact.filenames.iter().any(|file| file.ends_with(".html"));
@@ -43,6 +43,7 @@ impl Collector {
             source: artifact.target.src_path.clone().into(),
             artifact: first,
             dep_infos,
+            read_by_rustc: Vec::new(),
             is_macro: artifact.target.is_macro(),
             is_for_host: artifact.target.is_macro() || kind == TargetKind::BuildScript,
             is_test: artifact.profile.test,
@@ -53,8 +54,8 @@ impl Collector {
         });
     }
 
-    /// Adds a build script that ran, of the member `package` if it is one's.
-    pub(super) fn ran(&mut self, package: Option<PackageId>, script: &BuildScript<'_>) {
+    /// Adds a build script that ran. `package` is its package if that is a member.
+    pub(super) fn add_script(&mut self, package: Option<PackageId>, script: &BuildScript<'_>) {
         let compiled = self.scripts.get(&*script.package_id);
         let target = compiled.map_or("build-script-build", |(_, name)| name.as_str());
         let manifest = compiled.map(|(manifest, _)| manifest.clone());
@@ -76,8 +77,8 @@ impl Collector {
     }
 }
 
-/// The files, one of which rustc names after what it made: beside it, after the crate for a library, after the file itself
-/// for a program. Of a build script, cargo renames the program.
+/// Returns the possible paths of rustc's dep-info for an artifact. It lies next to the artifact and is named after the
+/// crate for a library or after the file for a program. Cargo renames the program of a build script.
 fn dep_infos(artifact: &Path, kind: TargetKind) -> Vec<PathBuf> {
     let name = artifact.file_name().unwrap_or_default().to_string_lossy();
     if kind == TargetKind::BuildScript {
@@ -95,7 +96,7 @@ fn dep_infos(artifact: &Path, kind: TargetKind) -> Vec<PathBuf> {
     [bare, &stem].map(|stem| artifact.with_file_name(format!("{stem}.d"))).to_vec()
 }
 
-/// What cargo calls a target of this kind in the names of fingerprints.
+/// Returns the name of the target kind in cargo's fingerprint names.
 fn kind_in_fingerprint(kind: TargetKind) -> &'static str {
     match kind {
         TargetKind::Lib => "lib",
@@ -107,8 +108,8 @@ fn kind_in_fingerprint(kind: TargetKind) -> &'static str {
     }
 }
 
-/// The name of the package with this id: `path+file:///a/b#name@1.0.0`, `path+file:///a/name#1.0.0` (where it is that of
-/// the directory) or, before cargo 1.77, `name 1.0.0 (path+file:///a/b)`.
+/// Returns the package name from a package id: `path+file:///a/b#name@1.0.0`, `path+file:///a/name#1.0.0` (if the
+/// directory has the same name) or, before cargo 1.77, `name 1.0.0 (path+file:///a/b)`.
 fn name_of(id: &str, manifest: &str) -> String {
     if let Some((name, _)) = id.split_once(' ') {
         return name.to_owned();

@@ -1,8 +1,8 @@
-//! What cargo itself warns of on stderr: mistakes in manifests and in its configuration.
+//! Parses cargo's own warnings on stderr about mistakes in manifests and in cargo's configuration.
 //!
-//! A warning that names a file of the workspace, or that is known to be about the manifest, is a finding there. What is
-//! about the machine, the network or how far cargo got is none, since it would differ from run to run. Anything else is a
-//! notice.
+//! A warning becomes a finding if it names a file of the workspace or is known to be about the manifest. Warnings about
+//! the machine, the network or the progress of the build are dropped, because they differ between runs. Everything else
+//! becomes a notice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +15,7 @@ use crate::normalize::{Input, Parsed, said, whole_line};
 const NS: &str = "cargo";
 const MANIFEST: &str = "Cargo.toml";
 
-/// How warnings begin that are about the manifest of the root where they name no other file: cargo leaves its path out where
-/// there is no other member.
+/// Prefixes of warnings about the root manifest. Cargo omits the path of the manifest if there are no other members.
 const OF_MANIFEST: [&str; 29] = [
     "`[",
     "`default-features` is ignored",
@@ -49,7 +48,7 @@ const OF_MANIFEST: [&str; 29] = [
     "virtual workspace defaulting to",
 ];
 
-/// How warnings begin that say nothing of the workspace, or differ between two runs.
+/// Prefixes of warnings that are unrelated to the workspace or differ between runs.
 const PASSING: [&str; 6] = [
     "a `-j` argument was passed",
     "build failed, waiting for other jobs",
@@ -59,7 +58,7 @@ const PASSING: [&str; 6] = [
     "spurious network error",
 ];
 
-/// The findings and the notices in what cargo has said.
+/// Returns the findings and the notices from cargo's output.
 pub(super) fn read(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String>) {
     let (mut diagnostics, mut notices) = (Vec::new(), BTreeSet::new());
     let input = places.input;
@@ -71,7 +70,7 @@ pub(super) fn read(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String>) {
         }
         match warning.place(places) {
             Some(Site::Ours(place)) => diagnostics.extend(warning.diagnostic(input, place)),
-            // The same on every machine is only what the workspace says.
+            // Only warnings about the workspace are the same on every machine.
             Some(Site::Elsewhere) => {}
             None => drop(notices.insert(input.scrub.text(&warning.text))),
         }
@@ -79,22 +78,22 @@ pub(super) fn read(places: &Places<'_>) -> (Vec<Diagnostic>, BTreeSet<String>) {
     (diagnostics, notices)
 }
 
-/// Whom a warning is about.
+/// Subject of a warning.
 enum Site {
     Ours(Place),
-    /// A file that is none of the workspace's.
+    /// File outside the workspace.
     Elsewhere,
 }
 
-/// A warning with what belongs to it.
+/// Warning with its details.
 struct Warning {
-    /// The first line without the path before it; with the list, if it ends with a colon.
+    /// First line without the path before it. Includes the list if the line ends with a colon.
     text: String,
-    /// The path before it.
+    /// Path at the beginning of the first line.
     path: Option<String>,
-    /// The place that stands below it.
+    /// Place stated below the first line.
     at: Option<(String, u32)>,
-    /// The other lines.
+    /// Other lines.
     below: Vec<String>,
     notes: Vec<String>,
 }
@@ -117,7 +116,7 @@ impl Warning {
         warning
     }
 
-    /// A line below the first one: of a source excerpt with its place and notes, or of the text.
+    /// Adds a line below the first one. It belongs to a source excerpt with place and notes, or to the text.
     fn add(&mut self, line: &str) {
         let trimmed = line.trim();
         if let Some(place) = trimmed.strip_prefix("--> ") {
@@ -132,7 +131,7 @@ impl Warning {
         }
     }
 
-    /// Whether it is not about the workspace, or is told elsewhere.
+    /// Returns whether it is unrelated to the workspace, or reported elsewhere.
     fn is_passing(&self, input: &Input<'_>) -> bool {
         let is_members = |name: &str| input.workspace.packages.iter().any(|package| package.name == name);
         PASSING.iter().any(|begin| self.text.starts_with(begin))
@@ -141,14 +140,14 @@ impl Warning {
             || self.script().is_some_and(is_members)
     }
 
-    /// The package whose build script says it.
+    /// Returns the name of the package whose build script printed it.
     fn script(&self) -> Option<&str> {
         let (id, _) = self.text.split_once(": ").filter(|_| self.path.is_none())?;
         let (name, version) = id.split_once('@')?;
         (!name.contains(' ') && version.starts_with(|c: char| c.is_ascii_digit())).then_some(name)
     }
 
-    /// The place that it is about.
+    /// Returns the place that it is about.
     fn place(&self, places: &Places<'_>) -> Option<Site> {
         let input = places.input;
         let file = |path: &str| {
@@ -183,7 +182,7 @@ impl Warning {
         (is_known && input.workspace.find(&manifest).is_some()).then(|| site(Some(manifest), None))
     }
 
-    /// The finding at `place`; `None` if that is the manifest of a package that nobody asked for.
+    /// Returns the finding at `place`, or `None` for the manifest of a package that was not asked for.
     fn diagnostic(self, input: &Input<'_>, place: Place) -> Option<Diagnostic> {
         let path = place.path()?;
         let members = input.workspace.packages();
@@ -202,12 +201,12 @@ impl Warning {
         let beside = if self.text.contains('\n') { None } else { Some(self.below.join("\n")) };
         let beside = beside.filter(|text| !text.is_empty()).into_iter().chain(self.notes);
         let related = beside.map(|text| Related { message: input.scrub.text(&text), place: None }).collect();
-        let diagnostic = input.diagnostic(place, rule.to_owned(), Level::Warning, text);
-        Some(Diagnostic { ns: NS.to_owned(), related, package: member.map(|(id, _)| id), ..diagnostic })
+        let diagnostic = input.diagnostic(place, rule, Level::Warning, text);
+        Some(Diagnostic { ns: NS.into(), related, package: member.map(|(id, _)| id), ..diagnostic })
     }
 }
 
-/// The keys of manifests that findings are about, put to their lines in `sources`.
+/// Sets the lines of manifest keys that findings are about, using `sources`.
 pub(in crate::normalize) fn settle(parsed: &mut Parsed, sources: &BTreeMap<RelPath, Vec<u8>>) {
     for found in parsed.diagnostics.iter_mut().filter(|found| unused_key(found).is_some()) {
         let line = unused_key(found).and_then(|key| {
@@ -221,19 +220,19 @@ pub(in crate::normalize) fn settle(parsed: &mut Parsed, sources: &BTreeMap<RelPa
     parsed.diagnostics.sort();
 }
 
-/// The files that [`settle`] needs.
+/// Returns the files that [`settle`] needs.
 pub(in crate::normalize) fn unsettled(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &RelPath> {
     diagnostics.iter().filter(|found| unused_key(found).is_some()).filter_map(|found| found.place.path())
 }
 
-/// The dotted key that cargo does not know.
+/// Returns the dotted key that cargo does not know.
 fn unused_key(found: &Diagnostic) -> Option<&str> {
     let is_open = found.ns == NS && found.place.range().is_none();
     let key = found.message.strip_prefix("unused manifest key: ").filter(|_| is_open)?;
     key.split(' ').next()
 }
 
-/// The first line of `text`, a manifest, that sets the dotted `key`, or begins the table of this name.
+/// Returns the first line of the manifest `text` that sets the dotted `key` or begins a table of that name.
 fn line_of(text: &str, key: &str) -> Option<u32> {
     let plain = |name: &str| {
         name.split('.').map(|part| part.trim().trim_matches(['"', '\''])).collect::<Vec<_>>().join(".")
@@ -254,7 +253,7 @@ fn line_of(text: &str, key: &str) -> Option<u32> {
         } else {
             continue;
         };
-        // An element of a list of tables has an index that no line tells.
+        // Elements of table arrays have an index that no line shows.
         let key: Vec<_> = key.split('.').filter(|part| part.parse::<u32>().is_err()).collect();
         let name: Vec<_> = name.split('.').collect();
         if name.starts_with(&key) {

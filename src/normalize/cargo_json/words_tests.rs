@@ -1,4 +1,5 @@
-//! Lints without a place, generated files, and what cargo and build scripts say on stderr. Captured with cargo 1.95.0.
+//! Tests of lints without a place, generated files, and messages of cargo and build scripts on stderr. Captured with
+//! cargo 1.95.0.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use crate::normalize::{Parsed, Traces};
 const STDERR: &str = include_str!("../testdata/cargo-warnings.stderr");
 const FINISHED: &str = "{\"reason\":\"build-finished\",\"success\":true}\n";
 
-/// `b` needs `a`, whose build script generates code and has much to say.
+/// `b` needs `a`, whose build script generates code and prints many messages.
 fn sample() -> Workspace {
     workspace(
         &[
@@ -36,14 +37,14 @@ fn sample() -> Workspace {
     )
 }
 
-/// What a cargo says of all members.
+/// Parses a clippy run over all members.
 fn clippy(stdout: &str, stderr: &str) -> Parsed {
     let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "--all-targets"]);
     let parsed = run(&sample(), &tool, &[Unit::Workspace], stdout, stderr, 0).expect("readable");
     Parsed { traces: Traces::default(), ..parsed }
 }
 
-/// Cargo's last words after it has built `a`.
+/// Returns cargo's last messages after building `a`.
 fn finished() -> String {
     format!(
         r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/ws/a#0.1.0","target":{{"kind":["lib"],"name":"a"}},"profile":{{"test":false}},"filenames":[]}}
@@ -58,7 +59,7 @@ fn settled(mut parsed: Parsed, sources: &[(&str, &str)]) -> Parsed {
 }
 
 #[test]
-fn lints_without_a_place_are_of_their_package_once_and_generated_code_has_a_name_of_its_own() {
+fn lints_without_a_place_are_reported_once_per_package_and_generated_code_is_named() {
     assert_shown(
         &clippy(include_str!("../testdata/cargo-lints.jsonl"), ""),
         str![[r#"
@@ -88,7 +89,7 @@ warning clippy clippy::cargo_common_metadata package c @2: package `c` is missin
 }
 
 #[test]
-fn a_lint_about_a_crate_is_of_its_root_whatever_the_first_item_is() {
+fn a_lint_about_a_crate_points_to_its_root_whatever_the_first_item_is() {
     let lint = |root: &str| {
         let span = format!(
             r#"{{"file_name":"{root}","byte_start":0,"byte_end":0,"line_start":1,"column_start":1,"line_end":1,"column_end":1,"is_primary":true,"text":[]}}"#
@@ -97,7 +98,7 @@ fn a_lint_about_a_crate_is_of_its_root_whatever_the_first_item_is() {
             r#"{{"reason":"compiler-message","package_id":"path+file:///w/ws/a#0.1.0","target":{{"kind":["lib"],"name":"a"}},"message":{{"message":"extern crate `b` is unused in crate `a`","code":{{"code":"unused_crate_dependencies"}},"level":"warning","spans":[{span}]}}}}"#
         ) + "\n"
     };
-    // A program may use what the library does not.
+    // A program may not use what the library uses.
     let stdout = lint("a/src/lib.rs").repeat(2) + &lint("a/src/main.rs") + &finished();
     let found = clippy(&stdout, "").diagnostics;
     let places: Vec<_> = found.iter().map(|found| (found.place.name(), found.place.range())).collect();
@@ -105,7 +106,7 @@ fn a_lint_about_a_crate_is_of_its_root_whatever_the_first_item_is() {
 }
 
 #[test]
-fn warnings_of_cargo_are_findings_at_the_file_that_they_are_about_or_notices() {
+fn warnings_of_cargo_are_findings_at_the_file_they_concern_or_notices() {
     let sources = [
         ("Cargo.toml", "[workspace]\nmembers = []\n\"bogus\" = 1\n\n[profile.dev]\nnope = 3\n"),
         ("a/Cargo.toml", "[package]\nname = 'a'\n# wat = 0\nwat = 1\n"),
@@ -146,7 +147,7 @@ notice: dep@0.3.0: of a dependency
 }
 
 #[test]
-fn a_warning_is_told_of_packages_that_were_asked_for() {
+fn warnings_are_reported_for_requested_packages_only() {
     let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy", "-p", "c"]);
     let stdout =
         finished().replace("/ws/a#", "/ws/c#").replace(r#"["lib"],"name":"a""#, r#"["bin"],"name":"c""#);
@@ -180,14 +181,14 @@ notice: something that no version has said so far
 }
 
 #[test]
-fn a_mere_build_does_not_repeat_warnings() {
+fn a_plain_build_does_not_repeat_warnings() {
     let tool = tool("test-build", Parse::CargoBuild, &["cargo", "build", "--tests"]);
     let parsed = run(&sample(), &tool, &[Unit::Workspace], finished(), STDERR, 0).expect("readable");
     assert_eq!((parsed.diagnostics.len(), parsed.notices.len()), (0, 0));
 }
 
 #[test]
-fn an_error_of_several_lines_is_one_at_the_file_that_it_names() {
+fn a_multi_line_error_is_one_finding_at_the_file_that_it_names() {
     let stderr = "error: a@0.1.0: src/x.c: `cc` failed (exit status: 1):\nerror: a@0.1.0:   x.c:1: no\nerror: a@0.1.0:     \
                   int\nerror: a@0.1.0: \nerror: a@0.1.0: src/x.c:3:7: expected one of:\nerror: a@0.1.0: - int\nerror: \
                   a@0.1.0: - char\nerror: a@0.1.0: no place: at all\nerror: c@0.1.0:   said by another\nerror: a@0.1.0: build.rs: no\n";
@@ -213,7 +214,7 @@ error codegen build-script package c @2: said by another (fatal)
 }
 
 #[test]
-fn an_error_of_the_compiler_without_a_place_stands_at_the_file_that_its_text_names() {
+fn a_compiler_error_without_a_place_points_to_the_file_in_its_text() {
     let error = |text: &str| {
         let message = format!(
             r#"{{"reason":"compiler-message","package_id":"path+file:///w/ws/a#0.1.0","target":{{"kind":["lib"],"name":"a"}},"message":{{"message":"{text}","level":"error","spans":[]}}}}"#
@@ -222,7 +223,7 @@ fn an_error_of_the_compiler_without_a_place_stands_at_the_file_that_its_text_nam
         let tool = tool("clippy", Parse::RustcJson, &["cargo", "clippy"]);
         let parsed = run(&sample(), &tool, &[Unit::Workspace], message + failed, "", 101).expect("readable");
         let [found] = parsed.diagnostics.as_slice() else { panic!("{parsed:?}") };
-        (found.place.name(), found.message.clone())
+        (found.place.name(), found.message.to_string())
     };
     assert_eq!(
         error(r"couldn't generate code:\n  in `/w/ws/a/src/x.c`"),

@@ -1,8 +1,9 @@
-//! Unified diffs on stdout: of formatters (`black --diff`, `shfmt -d`, `taplo fmt --diff`), of `git diff` and of `diff -u`.
+//! Parses unified diffs on stdout: from formatters (`black --diff`, `shfmt -d`, `taplo fmt --diff`), `git diff` and
+//! `diff -u`.
 //!
-//! [`read`](mod@read) takes the text apart, [`name`] finds out which files of the workspace it is about, [`open`] looks into
-//! these. A diff of a formatter starts from the file as it is; one of git ends with it. The numbers in a hunk's header say how
-//! many lines it has, so no line of a file can be taken for a part of the diff.
+//! [`read`](mod@read) parses the text, [`name`] finds the workspace files, and [`open`] compares with their content. A
+//! formatter's diff starts from the current file, a git diff ends with it. The header of a hunk states its number of
+//! lines, so content of a file cannot be taken for part of the diff.
 
 mod name;
 mod open;
@@ -17,14 +18,14 @@ use regex::bytes::Regex;
 
 use super::{Gap, Input, PANIC, Parsed, Unparsable, Unsettled, is_crash, range};
 use crate::model::finding::{Diagnostic, Level, Place, Related};
-use name::{Named, Side};
+use name::Named;
 pub(super) use open::{Open, settle, unsettled};
-use read::{Change, FileDiff, Kind};
+use read::{Change, FileDiff, Kind, Side};
 
-/// Lines of a change that are quoted.
+/// Maximum number of lines of a change to quote.
 const MOST_LINES: usize = 40;
 
-/// Reads the output of a tool that ended with `code`.
+/// Parses the output of a tool that exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     if code == PANIC || is_crash(code) {
         return Err(input.crashed(code));
@@ -37,7 +38,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     parsed.gaps = match code {
         0 => Vec::new(),
         1 => failures(input),
-        // Whatever it means, not everything was looked at.
+        // The meaning is unknown, but some files were not checked.
         _ => vec![Gap::all(input.crashed(code).0)],
     };
     if code != 0 && parsed.diagnostics.is_empty() && parsed.gaps.is_empty() {
@@ -49,7 +50,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     Ok(parsed)
 }
 
-/// What a tool that also ends with 1 for a difference could not read: errors that name a file and a place, or say so.
+/// Returns files that could not be read, for a tool that also exits with 1 for differences. These are errors that name
+/// a file and a place. Without such errors, any other error counts for everything.
 fn failures(input: &Input<'_>) -> Vec<Gap> {
     static AT: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?-u)^(.+?):(\d+):(?:(\d+):)? (.+)$").expect("valid"));
@@ -66,7 +68,7 @@ fn failures(input: &Input<'_>) -> Vec<Gap> {
     gaps
 }
 
-/// The diagnostics of one file: one for each change, and one for what changes as a whole.
+/// Adds the diagnostics of one file: one per change, and one for each change of the file as a whole.
 fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>, open: &mut Vec<Open>) {
     let Named { place, side } = name::find(input, file);
     let tool = &input.tool.name;
@@ -76,7 +78,7 @@ fn of_file(input: &Input<'_>, file: &FileDiff, diagnostics: &mut Vec<Diagnostic>
             Place::File { path, .. } => Place::File { path: path.clone(), range: None },
             subject => subject.clone(),
         };
-        input.diagnostic(place, tool.clone(), Level::Warning, message)
+        input.diagnostic(place, tool.as_str(), Level::Warning, message)
     };
     let old_name = || input.scrub.lossy(&file.renamed_from.clone().unwrap_or_default());
     match (&file.kind, is_git) {
@@ -124,18 +126,20 @@ fn diagnostic(input: &Input<'_>, change: &Change, place: &Place, side: Side, mes
         Place::File { path, .. } => Place::File { path: path.clone(), range: patch.range() },
         subject => subject.clone(),
     };
-    let fix =
-        place.path().and_then(|path| patch.fix(path, &format!("apply what `{}` prints", input.tool.name)));
+    let fix = place
+        .path()
+        .and_then(|path| patch.fix(path, &format!("apply the change from `{}`", input.tool.name)));
     let fix = fix.filter(|_| side == Side::Old && !change.is_lossy);
     let related = match &fix {
         Some(_) => Vec::new(),
         None => vec![quoted(input, change)],
     };
-    let diagnostic = input.diagnostic(place, input.tool.name.clone(), Level::Warning, message.to_owned());
-    Diagnostic { fix, related, ..diagnostic }
+    let diagnostic = input.diagnostic(place, input.tool.name.as_str(), Level::Warning, message);
+    Diagnostic { fix: fix.map(Box::new), related, ..diagnostic }
 }
 
-/// The change itself, where nothing else shows it. It is a message like any other, so directories of this machine are left out.
+/// Returns the change itself as a note, for findings without a fix. Directories of this machine are removed as in any
+/// message.
 fn quoted(input: &Input<'_>, change: &Change) -> Related {
     let removed = change.old.iter().map(|line| format!("-{line}"));
     let mut lines: Vec<_> = removed.chain(change.new.iter().map(|line| format!("+{line}"))).collect();
@@ -146,7 +150,7 @@ fn quoted(input: &Input<'_>, change: &Change) -> Related {
     Related { message: input.scrub.text(&lines.join("\n")), place: None }
 }
 
-/// A stretch of whole lines, or a point before one.
+/// Returns the range of whole lines, or an empty range before a line.
 fn whole_lines(first: u32, count: usize) -> Option<crate::model::finding::Range> {
     range((first, 1), (first.checked_add(u32::try_from(count).ok()?)?, 1))
 }

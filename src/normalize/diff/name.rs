@@ -1,30 +1,21 @@
-//! Which file of the workspace a part of a diff is about.
+//! Finds the workspace file that a part of a diff is about.
 
-use super::read::FileDiff;
+use super::read::{FileDiff, Side};
 use crate::model::finding::Place;
 use crate::normalize::Input;
 
-/// Which of the two texts is the file as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Side {
-    /// The tool would change it.
-    Old,
-    /// Somebody has changed it.
-    New,
-}
-
-/// A file, and which side of the diff it is.
+/// File, with the side of the diff that matches it.
 pub(super) struct Named {
     pub(super) place: Place,
     pub(super) side: Side,
 }
 
-/// Ends of names that tools make up for one of the two texts.
+/// Suffixes that tools add to the name of one side.
 const SUFFIXES: [&[u8]; 3] = [b".orig", b":before", b":after"];
 
-/// The file that `file` is about.
+/// Returns the file that `file` is about.
 pub(super) fn find(input: &Input<'_>, file: &FileDiff) -> Named {
-    // git compares what it has with what is there.
+    // git compares its index or a commit with the working tree.
     let side = if file.is_git { Side::New } else { Side::Old };
     let names = [&file.new, &file.old].map(|name| name.as_deref());
     let candidates = candidates(input, file, names);
@@ -38,7 +29,7 @@ pub(super) fn find(input: &Input<'_>, file: &FileDiff) -> Named {
     Named { place, side }
 }
 
-/// Whether `raw` is no stand-in for what came by a pipe.
+/// Returns whether `raw` is a file name and not a placeholder for piped input.
 fn is_name(raw: &[u8]) -> bool {
     !raw.is_empty()
         && raw != b"-"
@@ -47,16 +38,16 @@ fn is_name(raw: &[u8]) -> bool {
         && raw != b"standard input"
 }
 
-/// The paths that may be meant, the likeliest first.
+/// Returns possible paths, most likely first.
 fn candidates(input: &Input<'_>, file: &FileDiff, names: [Option<&[u8]>; 2]) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut add = |path: &[u8]| {
-        // git tells paths from the top of the repository.
+        // git prints paths relative to the top of the repository.
         let from_top = file.is_git.then(|| input.scrub.seen_from_top(path)).flatten();
         all.extend(from_top.map(|path| path.as_bytes().to_vec()));
         all.push(path.to_vec());
     };
-    // `a/` and `b/`, `old/` and `new/`: what both have in common is the path.
+    // For `a/` and `b/`, or `old/` and `new/`, the common rest is the path.
     if let [Some(new), Some(old)] = names
         && new != old
         && let (Some(one), Some(other)) = (below_first(new), below_first(old))
@@ -78,7 +69,7 @@ fn candidates(input: &Input<'_>, file: &FileDiff, names: [Option<&[u8]>; 2]) -> 
     all
 }
 
-/// `path` without its first part.
+/// Returns `path` without its first component.
 fn below_first(path: &[u8]) -> Option<&[u8]> {
     let at = path.iter().position(|&byte| byte == b'/').filter(|&at| at > 0)?;
     Some(&path[at + 1..]).filter(|rest| !rest.is_empty())

@@ -1,24 +1,23 @@
-//! The changes of a diff held against the files as they are.
+//! Compares the changes of a diff with the current files.
 
 use std::collections::BTreeMap;
 
-use super::name::Side;
-use super::read::Change;
+use super::read::{Change, Side};
 use super::whole_lines;
 use crate::model::finding::{Diagnostic, Fix, Place, Range, Related};
 use crate::model::path::RelPath;
 use crate::normalize::Parsed;
 use crate::normalize::patch::Patch;
 
-/// A change that is to be compared with the file which it is about.
+/// Change to compare with its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Open {
     path: RelPath,
     change: Change,
     side: Side,
-    /// The range of its diagnostic.
+    /// Range of its diagnostic.
     range: Option<Range>,
-    /// The change as it is shown where its diagnostic has no fix.
+    /// The change as a note, for a diagnostic without a fix.
     shown: Related,
 }
 
@@ -34,13 +33,13 @@ impl Open {
     }
 }
 
-/// The files that [`settle`] needs.
+/// Returns the files that [`settle`] needs.
 pub(in crate::normalize) fn unsettled(open: &[Open]) -> impl Iterator<Item = &RelPath> {
     open.iter().map(|open| &open.path)
 }
 
-/// Puts each change where the file has its lines. A tool may count them otherwise, or speak of another text: then the finding
-/// is about the file, and has no fix.
+/// Moves each change to its lines in the file. If the file does not contain these lines, because the tool counts
+/// differently or diffed another text, the finding is about the whole file and has no fix.
 pub(in crate::normalize) fn settle(open: &[Open], parsed: &mut Parsed, sources: &BTreeMap<RelPath, Vec<u8>>) {
     let lines: BTreeMap<&RelPath, Vec<&str>> = sources
         .iter()
@@ -69,9 +68,10 @@ fn place(open: &Open, found: &mut Diagnostic, path: RelPath, lines: &[&str]) {
         return;
     };
     if let Some(fix) = found.fix.take() {
-        found.fix = patch.fix(&path, &fix.message).map(|fix| with_line_ends(fix, &patch, lines));
+        let fix = patch.fix(&path, &fix.message).map(|fix| with_line_ends(fix, &patch, lines));
+        found.fix = fix.map(Box::new);
     }
-    // The change is there already.
+    // The change was already made.
     if side == Side::New {
         drop_fix(found, &open.shown);
     }
@@ -85,7 +85,7 @@ fn drop_fix(found: &mut Diagnostic, shown: &Related) {
     }
 }
 
-/// `patch` if its old lines are those of the file, with the end of the file where it ends there.
+/// Returns `patch` if its old lines match the file. Adjusts it at the end of a file without a final newline.
 fn fitted(mut patch: Patch, lines: &[&str]) -> Option<Patch> {
     let first = usize::try_from(patch.first).ok()?.checked_sub(1)?;
     let here = lines.get(first..first.checked_add(patch.old.len())?)?;
@@ -94,7 +94,7 @@ fn fitted(mut patch: Patch, lines: &[&str]) -> Option<Patch> {
     if !is_same {
         return None;
     }
-    // What is added behind the last line begins within it, if its newline is missing.
+    // If the last line has no newline, an insertion after it begins within that line.
     if let (true, Some(last)) = (patch.old.is_empty() && first == lines.len(), lines.last())
         && !last.ends_with('\n')
     {
@@ -110,13 +110,13 @@ fn fitted(mut patch: Patch, lines: &[&str]) -> Option<Patch> {
     Some(patch)
 }
 
-/// New lines end as the replaced ones do, where the diff does not tell.
+/// Gives new lines the line endings of the replaced ones, unless the diff states line endings.
 fn with_line_ends(mut fix: Fix, patch: &Patch, lines: &[&str]) -> Fix {
     let first = (patch.first as usize).saturating_sub(1);
     let near = lines.get(first).or_else(|| lines.get(first.saturating_sub(1)));
     let has_cr = near.is_some_and(|line| line.ends_with("\r\n"));
-    let tells = patch.old.iter().chain(&patch.new).any(|line| line.ends_with('\r'));
-    if has_cr && !tells {
+    let states_ends = patch.old.iter().chain(&patch.new).any(|line| line.ends_with('\r'));
+    if has_cr && !states_ends {
         fix.edits.iter_mut().for_each(|(_, _, text)| *text = text.replace('\n', "\r\n"));
     }
     fix

@@ -1,39 +1,47 @@
-//! The text of a diff, file by file.
+//! Parses the text of a diff, file by file.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::name::Side;
 use crate::model::halt::Pace;
 use crate::normalize::Input;
 use crate::normalize::patch::Patch;
 use crate::normalize::scrub::strip_escapes;
 
-/// What the diff says of one file.
+/// Side of the diff that is the current file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// The tool would change the current file.
+    Old,
+    /// The current file contains the change.
+    New,
+}
+
+/// Part of a diff about one file.
 #[derive(Debug, Default)]
 pub(super) struct FileDiff {
-    /// The path in the header's first line, as it was printed; `None` for no file.
+    /// Path in the first header line, as printed. `None` for `/dev/null`.
     pub(super) old: Option<Vec<u8>>,
-    /// The path in the second line.
+    /// Path in the second header line.
     pub(super) new: Option<Vec<u8>>,
-    /// Whether git has written it.
+    /// Set for a diff by git.
     pub(super) is_git: bool,
     pub(super) kind: Kind,
     pub(super) renamed_from: Option<Vec<u8>>,
-    /// The old and the new mode, where they differ.
+    /// Old and new mode, if they differ.
     pub(super) modes: Option<(String, String)>,
     pub(super) is_binary: bool,
-    /// Whether only one of two directories has it.
+    /// Set if the file exists in only one of two directories.
     pub(super) is_only_in_one: bool,
     pub(super) changes: Vec<Change>,
-    /// Whether its hunks count lines from 0, as taplo's do.
+    /// Set if its hunks count lines from 0, as those of taplo do.
     counts_from_zero: bool,
     has_hunks: bool,
 }
 
-/// What happens to a file as a whole.
+/// Change of a file as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Kind {
     #[default]
@@ -44,21 +52,21 @@ pub(super) enum Kind {
     Copied,
 }
 
-/// Neighbouring lines that differ.
+/// Adjacent lines that differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Change {
     old_first: u32,
     new_first: u32,
     pub(super) old: Vec<String>,
     pub(super) new: Vec<String>,
-    /// Whether the last old line, or new line, ends the file without a newline.
+    /// Set if the last old line, or new line, ends the file without a newline.
     open: (bool, bool),
-    /// Whether something in it was not UTF-8.
+    /// Set if it contained invalid UTF-8.
     pub(super) is_lossy: bool,
 }
 
 impl Change {
-    /// As a change of the file on `side`.
+    /// Returns the change relative to the file on `side`.
     pub(super) fn on(&self, side: Side) -> Patch {
         let (old, new) = (self.old.clone(), self.new.clone());
         let (old_is_open, new_is_open) = self.open;
@@ -75,7 +83,7 @@ impl Change {
     }
 }
 
-/// All files of the diff in `stdout`; why it can't be read.
+/// Returns all files of the diff in `stdout`, or the reason why it is invalid.
 pub(super) fn files(input: &Input<'_>, stdout: &[u8]) -> Result<Vec<FileDiff>, String> {
     let lines: Vec<&[u8]> = input.lines(stdout).collect();
     let mut reader = Reader { is_coloured: is_coloured(&lines), lines, at: 0, files: Vec::new() };
@@ -87,18 +95,18 @@ pub(super) fn files(input: &Input<'_>, stdout: &[u8]) -> Result<Vec<FileDiff>, S
         let work = lines.iter().map(|line| line.len() + 1).sum();
         pace.spend(work).map_err(|halted| halted.to_string())?;
     }
-    // A header alone tells nothing.
-    reader.files.retain(|file| file.has_hunks || file.is_told());
+    // Drop headers without any change.
+    reader.files.retain(|file| file.has_hunks || file.has_whole_change());
     Ok(reader.files)
 }
 
 impl FileDiff {
-    fn is_told(&self) -> bool {
+    fn has_whole_change(&self) -> bool {
         self.kind != Kind::Changed || self.modes.is_some() || self.is_binary || self.is_only_in_one
     }
 }
 
-/// Whether the headers are in colour: then all lines may be.
+/// Returns whether the headers are coloured. Other lines may then be coloured too.
 fn is_coloured(lines: &[&[u8]]) -> bool {
     let is_header = |line: &[u8]| {
         let text = String::from_utf8_lossy(&line[..line.len().min(64)]).into_owned();
@@ -117,11 +125,11 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The line at `at`, without colours if there are any.
+    /// Returns the line at `at` without colours.
     fn line(&self, at: usize) -> Option<Cow<'a, [u8]>> {
         let line = *self.lines.get(at)?;
         if line.contains(&0x1b) && (self.is_coloured || line.starts_with(b"\x1b[")) {
-            // Escapes are ASCII: what is not UTF-8 stays.
+            // Escape sequences are ASCII, so bytes that are not UTF-8 are kept.
             let text: String = line.iter().map(|&byte| char::from(byte)).collect();
             let plain = strip_escapes(&text);
             return Some(Cow::Owned(
@@ -139,7 +147,7 @@ impl<'a> Reader<'a> {
         &mut self.files[last]
     }
 
-    /// Reads a header, a hunk, or a line that is none.
+    /// Reads a header, a hunk, or an unrelated line.
     fn step(&mut self) -> Result<(), String> {
         let Some(line) = self.line(self.at) else { return Ok(()) };
         self.at += 1;
@@ -164,7 +172,7 @@ impl<'a> Reader<'a> {
             }
             (file.old, file.new) = (old, new);
         } else if text.starts_with("@@@ ") {
-            return Err("a combined diff, of a merge, has no single old text".to_owned());
+            return Err("combined diffs of merges are not supported".to_owned());
         } else if text.starts_with("@@ ") {
             return self.hunk(&text);
         } else {
@@ -173,7 +181,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A line that says something of a file as a whole.
+    /// Reads a line about a file as a whole.
     fn extended(&mut self, line: &[u8], text: &str) {
         let quoted = |begin: &str| unquoted(&line[begin.len()..]);
         let in_git = self.files.last().is_some_and(|file| file.is_git && !file.has_hunks);
@@ -196,7 +204,7 @@ impl<'a> Reader<'a> {
             }
             self.file().is_binary = true;
         } else if !in_git {
-            // Whatever else a tool says.
+            // Other output of the tool.
         } else if text.starts_with("new file mode ") {
             self.file().kind = Kind::New;
         } else if text.starts_with("deleted file mode ") {
@@ -224,19 +232,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The hunk behind its header.
+    /// Reads the hunk after its header.
     fn hunk(&mut self, header: &str) -> Result<(), String> {
         static HEADER: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@").expect("valid"));
         let wrong = |what: &str| format!("{what}: {header:?}");
-        let found = HEADER.captures(header).ok_or_else(|| wrong("no header of a hunk"))?;
+        let found = HEADER.captures(header).ok_or_else(|| wrong("invalid hunk header"))?;
         let number = |group: usize| found.get(group).map_or(Ok(1), |text| text.as_str().parse::<u32>());
         let numbers = [number(1), number(2), number(3), number(4)];
         let [Ok(old_at), Ok(old_count), Ok(new_at), Ok(new_count)] = numbers else {
-            return Err(wrong("no header of a hunk"));
+            return Err(wrong("invalid hunk header"));
         };
         if self.files.is_empty() {
-            return Err(wrong("a hunk of no file"));
+            return Err(wrong("hunk without a file header"));
         }
         let file = self.file();
         if !file.has_hunks {
@@ -244,7 +252,7 @@ impl<'a> Reader<'a> {
         }
         file.has_hunks = true;
         let from_zero = file.counts_from_zero;
-        // Where there are no lines, the number is that of the line before.
+        // If there are no lines, the number is that of the line before.
         let first = |at: u32, count: u32| at.saturating_add(u32::from(count == 0 || from_zero));
         let start = (first(old_at, old_count), first(new_at, new_count));
         let changes = self.body(start, (old_count, new_count), from_zero).map_err(|what| wrong(&what))?;
@@ -252,7 +260,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The changes in the next lines, until `counts` old and new ones are read.
+    /// Reads changes from the next lines until `counts` old and new lines are read.
     fn body(
         &mut self,
         start: (u32, u32),
@@ -262,7 +270,7 @@ impl<'a> Reader<'a> {
         let (mut old_left, mut new_left) = counts;
         let mut changes: Vec<Change> = Vec::new();
         let (mut old_line, mut new_line) = start;
-        // taplo marks what differs, and colours it; what is the same stands in a hunk of its own.
+        // taplo prints unchanged lines as a hunk of their own, without colour.
         let end = self.at.saturating_add(old_left as usize).min(self.lines.len());
         let is_same = from_zero
             && old_left == new_left
@@ -272,7 +280,7 @@ impl<'a> Reader<'a> {
         while old_left > 0 || new_left > 0 {
             let line =
                 self.line(self.at).filter(|_| self.at + 1 < self.lines.len() || self.lines[self.at] != b"");
-            let line = line.ok_or("the hunk is shorter than its header says")?;
+            let line = line.ok_or("hunk is shorter than its header says")?;
             self.at += 1;
             let mark = match line.first() {
                 _ if is_same => Mark::Same,
@@ -282,16 +290,16 @@ impl<'a> Reader<'a> {
                 }
                 Some(b'-') => Mark::Old,
                 Some(b'+') => Mark::New,
-                // Some editors and tools drop the blank of an empty line.
+                // Some editors and tools drop the space of an empty line.
                 Some(b' ') | None => Mark::Same,
                 Some(_) if from_zero => Mark::Same,
-                Some(_) => return Err("a line of the hunk has no mark".to_owned()),
+                Some(_) => return Err("hunk contains a line without a marker".to_owned()),
             };
             let text = line.get(1..).unwrap_or_default();
             let is_old = mark != Mark::New;
             let is_new = mark != Mark::Old;
             if (is_old && old_left == 0) || (is_new && new_left == 0) {
-                return Err("the hunk has other lines than its header says".to_owned());
+                return Err("hunk does not match the line counts in its header".to_owned());
             }
             if mark == Mark::Same {
                 is_open_run = false;
@@ -312,19 +320,19 @@ impl<'a> Reader<'a> {
             mark_open(&mut changes, last);
             self.at += 1;
         }
-        let goes_on = |line: Cow<'_, [u8]>| {
+        let is_more = |line: Cow<'_, [u8]>| {
             matches!(line.first(), Some(b'+' | b'-'))
                 && !line.starts_with(b"--- ")
                 && !line.starts_with(b"-- ")
         };
-        match self.line(self.at).is_some_and(goes_on) {
-            true => Err("the hunk is longer than its header says".to_owned()),
+        match self.line(self.at).is_some_and(is_more) {
+            true => Err("hunk is longer than its header says".to_owned()),
             false => Ok(changes),
         }
     }
 }
 
-/// On which side a line stands.
+/// Side of a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
     Old,
@@ -344,7 +352,7 @@ impl Change {
     }
 }
 
-/// The last line that was read ends its file without a newline.
+/// Records that the last line read ends its file without a newline.
 fn mark_open(changes: &mut [Change], last: Mark) {
     let Some(change) = changes.last_mut() else { return };
     match last {
@@ -354,7 +362,7 @@ fn mark_open(changes: &mut [Change], last: Mark) {
     }
 }
 
-/// The path behind `--- ` or `+++ `: up to a tab, behind which a time stands. `None` for no file.
+/// Returns the path after `--- ` or `+++ `, up to a tab, which is followed by a time. `None` for `/dev/null`.
 fn path(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     if text.starts_with(b"\"") {
@@ -364,7 +372,7 @@ fn path(text: &[u8]) -> Option<Vec<u8>> {
     Some(text[..end].to_vec()).filter(|path| path != b"/dev/null")
 }
 
-/// The two names behind `diff --git`, if they are told apart: the same, but for the first part.
+/// Splits the two names after `diff --git`, if possible. They are equal except for the first component.
 fn names_of(text: &[u8]) -> (Option<Vec<u8>>, Option<Vec<u8>>) {
     if text.starts_with(b"\"") {
         let end = text.iter().enumerate().skip(1).find(|(at, byte)| **byte == b'"' && text[at - 1] != b'\\');
@@ -383,7 +391,7 @@ fn with_prefix(prefix: &[u8], name: &[u8]) -> Vec<u8> {
     [prefix, name].concat()
 }
 
-/// `text` without the quotes and escapes of git's.
+/// Removes git's quotes and escapes from `text`.
 fn unquoted(text: &[u8]) -> Vec<u8> {
     let Some(text) = text.strip_prefix(b"\"") else { return text.to_vec() };
     let mut out = Vec::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! Outputs of black 26.10.1, shfmt 3.14.1, taplo 0.9.3, git 2.39 and GNU diff, as captured but for the directory.
+//! Output of black 26.10.1, shfmt 3.14.1, taplo 0.9.3, git 2.39 and GNU diff, captured with directories replaced.
 
 use std::collections::BTreeMap;
 
@@ -35,19 +35,19 @@ fn settled(mut parsed: Parsed, sources: &[(&str, &str)]) -> Parsed {
 }
 
 #[test]
-fn black_has_a_finding_for_each_change_with_its_fix() {
+fn each_change_of_black_is_a_finding_with_a_fix() {
     let parsed = diff(include_str!("../testdata/black.diff"), include_str!("../testdata/black.stderr"), 0);
     assert_shown(
         &parsed.expect("readable"),
         str![[r#"
 warning format format py/a.py 1:1-2:1: `format` would change this
-  fix: apply what `format` prints
+  fix: apply the change from `format`
     py/a.py 1:1-2:1 "def a(x):\n"
 warning format format py/a.py 12:1-12:14: `format` would change this
-  fix: apply what `format` prints
+  fix: apply the change from `format`
     py/a.py 12:1-12:14 "    return 1\n"
 warning format format py/b c.py 1:1-2:1: `format` would change this
-  fix: apply what `format` prints
+  fix: apply the change from `format`
     py/b c.py 1:1-2:1 "y = 1\n"
 
 "#]],
@@ -55,13 +55,13 @@ warning format format py/b c.py 1:1-2:1: `format` would change this
 }
 
 #[test]
-fn shfmt_and_taplo_are_read_with_their_own_ideas_of_names_and_numbers() {
+fn shfmt_and_taplo_are_read_despite_odd_names_and_numbers() {
     let shfmt = diff(include_str!("../testdata/shfmt.diff"), "", 1).expect("readable");
     assert_shown(
         &shfmt,
         str![[r#"
 warning format format sh/a.sh 2:1-3:1: `format` would change this
-  fix: apply what `format` prints
+  fix: apply the change from `format`
     sh/a.sh 2:1-3:1 "\techo \"é\"\n"
 
 "#]],
@@ -72,13 +72,13 @@ warning format format sh/a.sh 2:1-3:1: `format` would change this
         &settled(taplo.expect("readable"), &sources),
         str![[r#"
 warning format format toml/a.toml 1:1-3:1: `format` would change this
-  fix: apply what `format` prints
+  fix: apply the change from `format`
     toml/a.toml 1:1-3:1 "a = 1\nb = [1, 2]\n"
 warning format format toml/a.toml 5:1-6:1: `format` would change this
-  fix: apply what `format` prints
+  fix: apply the change from `format`
     toml/a.toml 5:1-6:1 ""
 warning format format toml/a.toml 7:1-7:8: `format` would change this
-  fix: apply what `format` prints
+  fix: apply the change from `format`
     toml/a.toml 7:1-7:8 "x = 1\n"
 gap: invalid TOML
 
@@ -87,7 +87,7 @@ gap: invalid TOML
 }
 
 #[test]
-fn git_tells_what_was_changed_also_of_whole_files() {
+fn git_changes_of_lines_and_whole_files_are_read() {
     let parsed = diff(include_str!("../testdata/git.diff"), "", 1).expect("readable");
     let sources = [("src/lib.rs", "a\nB\nc\nd\n"), ("sp ace.txt", "x\nz"), ("ü.txt", "e\n")];
     assert_shown(
@@ -123,7 +123,7 @@ warning format format ü.txt 1:1-2:1: this differs from what git has
 }
 
 #[test]
-fn colours_are_no_part_of_a_diff() {
+fn colours_are_not_part_of_a_diff() {
     let plain = include_str!("../testdata/black.diff");
     let coloured: String = plain
         .lines()
@@ -136,14 +136,14 @@ fn colours_are_no_part_of_a_diff() {
         })
         .collect();
     assert_eq!(diff(&coloured, "", 0), diff(plain, "", 0));
-    // Those of a file are a part of it.
+    // Escape sequences in a file are part of it.
     let text = "--- py/a.py\n+++ py/a.py\n@@ -1 +1 @@\n-a \x1b[1mb\n+a \x1b[0mb\n";
     let fix = diff(text, "", 0).expect("readable").diagnostics[0].fix.clone().expect("a fix");
     assert_eq!(fix.edits[0].2, "a \x1b[0mb\n");
 }
 
 #[test]
-fn a_path_is_found_by_what_both_sides_have_in_common() {
+fn a_path_is_the_common_part_of_both_names() {
     let place = |old: &str, new: &str| {
         let parsed = diff(&format!("--- {old}\n+++ {new}\n@@ -1 +1 @@\n-a\n+b\n"), "", 0).expect("readable");
         parsed.diagnostics[0].place.name()
@@ -163,7 +163,7 @@ fn a_path_is_found_by_what_both_sides_have_in_common() {
 }
 
 #[test]
-fn git_names_files_from_the_top_of_the_repository() {
+fn git_paths_are_relative_to_the_top_of_the_repository() {
     let text = "diff --git a/ws/src/lib.rs b/ws/src/lib.rs\nindex 1..2 100644\n--- a/ws/src/lib.rs\n+++ b/ws/src/lib.rs\n@@ -1 \
                 +1 @@\n-a\n+b\ndiff --git a/other/x b/other/x\n--- a/other/x\n+++ b/other/x\n@@ -1 +1 @@\n-a\n+b\n";
     let workspace = workspace(&[], &FILES);
@@ -191,7 +191,7 @@ fn git_names_files_from_the_top_of_the_repository() {
 }
 
 #[test]
-fn a_change_is_put_where_the_file_has_its_lines() {
+fn a_change_is_moved_to_its_lines_in_the_file() {
     let text = "--- py/a.py\n+++ py/a.py\n@@ -2,2 +2,3 @@\n-b\n+B\n c\n+d\n";
     let found = |source: &str| {
         let parsed = settled(diff(text, "", 0).expect("readable"), &[("py/a.py", source)]);
@@ -203,39 +203,39 @@ fn a_change_is_put_where_the_file_has_its_lines() {
     };
     let new = |text: &str| Some(text.to_owned());
     assert_eq!(found("a\nb\nc\n"), [(Some((2, 3, 1)), new("B\n")), (Some((4, 4, 1)), new("d\n"))]);
-    // The end of the file is in the last line.
+    // Without a final newline, the file ends within its last line.
     assert_eq!(found("a\nb\nc"), [(Some((2, 3, 1)), new("B\n")), (Some((3, 3, 2)), new("c\nd\n"))]);
     assert_eq!(found("a\r\nb\r\nc\r\n"), [(Some((2, 3, 1)), new("B\r\n")), (Some((4, 4, 1)), new("d\r\n"))]);
-    // It is there already, or the diff is of another text.
+    // The change was already made, or the diff is about another text.
     assert_eq!(found("a\nB\nc\nd\n")[0], (Some((2, 3, 1)), None));
     assert_eq!(found("x\ny\n")[0], (None, None));
 }
 
 #[test]
-fn a_hunk_has_as_many_lines_as_it_says() {
+fn a_hunk_must_match_its_line_counts() {
     let check = |hunk: &str, expected: &str| {
         let parsed = diff(&format!("--- py/a.py\n+++ py/a.py\n{hunk}"), "", 0);
         assert_eq!(parsed.expect_err(hunk).0, expected);
     };
-    check("@@ -1,2 +1 @@\n-a\n+b\n", "the hunk is shorter than its header says: \"@@ -1,2 +1 @@\"");
-    check("@@ -1 +1 @@\n-a\n", "the hunk is shorter than its header says: \"@@ -1 +1 @@\"");
-    check("@@ -1 +1 @@\n-a\n-b\n+c\n", "the hunk has other lines than its header says: \"@@ -1 +1 @@\"");
-    check("@@ -1 +1 @@\n-a\n+b\n+c\n", "the hunk is longer than its header says: \"@@ -1 +1 @@\"");
-    check("@@ -1 +1 @@\nx\n", "a line of the hunk has no mark: \"@@ -1 +1 @@\"");
-    check("@@ -99999999999 +1 @@\n", "no header of a hunk: \"@@ -99999999999 +1 @@\"");
-    check("@@@ -1 -1 +1 @@@\n", "a combined diff, of a merge, has no single old text");
+    check("@@ -1,2 +1 @@\n-a\n+b\n", "hunk is shorter than its header says: \"@@ -1,2 +1 @@\"");
+    check("@@ -1 +1 @@\n-a\n", "hunk is shorter than its header says: \"@@ -1 +1 @@\"");
+    check("@@ -1 +1 @@\n-a\n-b\n+c\n", "hunk does not match the line counts in its header: \"@@ -1 +1 @@\"");
+    check("@@ -1 +1 @@\n-a\n+b\n+c\n", "hunk is longer than its header says: \"@@ -1 +1 @@\"");
+    check("@@ -1 +1 @@\nx\n", "hunk contains a line without a marker: \"@@ -1 +1 @@\"");
+    check("@@ -99999999999 +1 @@\n", "invalid hunk header: \"@@ -99999999999 +1 @@\"");
+    check("@@@ -1 -1 +1 @@@\n", "combined diffs of merges are not supported");
     assert_eq!(
         diff("@@ -1 +1 @@\n-a\n+b\n", "", 0).expect_err("no file").0,
-        "a hunk of no file: \"@@ -1 +1 @@\""
+        "hunk without a file header: \"@@ -1 +1 @@\""
     );
-    // What stands around is not read; a blank may be missing in an empty line.
+    // Surrounding text is skipped. The space of an empty line may be missing.
     let text =
         "Checking …\n--- py/a.py\n+++ py/a.py\n@@ -1,3 +1,2 @@ def f\n--- a\n\n c\nDone: - all\n-- \n2.39\n";
     assert_eq!(diff(text, "", 0).expect("readable").diagnostics.len(), 1);
 }
 
 #[test]
-fn only_what_a_tool_says_of_all_files_is_a_verdict() {
+fn errors_about_files_are_gaps() {
     let shfmt = include_str!("../testdata/shfmt.diff");
     let gaps = |stdout: &str, stderr: &str, code: i32| -> Result<Vec<String>, Unparsable> {
         let gap = |gap: &Gap| {

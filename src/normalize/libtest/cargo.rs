@@ -1,9 +1,9 @@
-//! What `cargo test` says beside the reports of the programs that it runs: which of them failed, and how.
+//! Reads which programs failed, and how, from the stderr of `cargo test`.
 //!
-//! The reports are on stdout and name no program, so that they are told apart by what cargo says on stderr. Of each
-//! failure it says how to run that program again, also under `--quiet`, where it names no program that it starts. One
-//! failure after the other belongs to one report with failures after the other; where there are not as many, no test
-//! can be told from one of the same name, and there is no verdict.
+//! The reports on stdout don't name their program, so cargo's messages on stderr are used to identify it. For each
+//! failure, cargo prints how to run that program again, even with `--quiet`, where it does not print the programs that
+//! it starts. The failures are matched with the reports that contain failures, in order. If their numbers differ, tests
+//! with equal names cannot be distinguished and there is no result.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -15,37 +15,37 @@ use super::report::Report;
 use crate::model::workspace::{Package, Target, TargetKind, Workspace};
 use crate::normalize::{Input, is_crash};
 
-/// What cargo says on stderr.
+/// Failures reported by cargo on stderr.
 pub(super) struct Cargo<'a> {
-    /// One program after the other.
+    /// Failed programs, in order.
     failures: Vec<Failure<'a>>,
-    /// How many it counts in the end, having run all of them.
+    /// Number of failures that cargo counts at the end, after running everything.
     counted: Option<usize>,
-    /// How many crates it says that it runs the doc tests of.
+    /// Number of crates whose doc tests cargo started.
     documented: usize,
 }
 
-/// A program whose tests failed, or the doc tests of a crate.
+/// Program with failed tests, or failed doc tests of a crate.
 pub(super) struct Failure<'a> {
-    /// All of the line behind `error: `.
+    /// Line without `error: `.
     line: &'a str,
-    /// The options that select it: `-p alpha --test it`.
+    /// Options that select the program: `-p alpha --test it`.
     args: &'a str,
     is_doc: bool,
-    /// Unless it exited like a panic, as the harness does after a failure.
+    /// Set unless it exited with 101, as the harness does after a failure.
     death: Option<Death>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Death {
-    /// It exited with this code.
+    /// Exited with this code.
     Exit(i32),
-    /// It was ended by a signal, could not be started, or the like.
+    /// Killed by a signal, could not be started, or the like.
     Other,
 }
 
 impl Death {
-    /// What the line behind `Caused by:` says.
+    /// Parses the line after `Caused by:`.
     fn read(line: &str) -> Self {
         static STATUS: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r"\(exit (?:status|code): (-?\d+)\)$").expect("valid"));
@@ -75,15 +75,15 @@ impl<'a> Cargo<'a> {
         cargo
     }
 
-    /// Whether a program did not come to its end.
+    /// Returns whether a program did not finish.
     pub(super) fn has_dead(&self) -> bool {
         self.failures.iter().any(|failure| failure.death == Some(Death::Other))
     }
 
-    /// Why what cargo ran is not all that it was to run, or not all of it can be judged; `failed` are the reports with
-    /// failures, `reports` is how many there are in all.
+    /// Returns a reason if cargo did not run everything, or if some of it has no result. `failed` are the reports with
+    /// failures, `reports` is the number of all reports.
     pub(super) fn gap(&self, input: &Input<'_>, failed: &[&Report<'_>], reports: usize) -> Option<String> {
-        // A failure of one crate does not account for that of another one.
+        // A failure in one crate does not explain a failure in another.
         let mut accounted = BTreeSet::new();
         for report in failed.iter().filter(|report| is_of_docs(report)) {
             let owner = |name: &&str| {
@@ -108,22 +108,23 @@ impl<'a> Cargo<'a> {
         if self.documented > reports {
             let documented = self.documented;
             return Some(format!(
-                "cargo ran the doc tests of {documented} crates, and {reports} reported a result"
+                "cargo ran the doc tests of {documented} crates, but only {reports} reported a result"
             ));
         }
         match self.counted {
             Some(counted) if counted != self.failures.len() => {
-                Some(format!("cargo counts {counted} failed targets and names {}", self.failures.len()))
+                Some(format!("cargo counts {counted} failed targets but names {}", self.failures.len()))
             }
             None if !self.failures.is_empty() => Some(
-                "cargo stopped at the first target that failed: pass `--no-fail-fast` to run them all"
+                "cargo stopped at the first failed target; pass `--no-fail-fast` to run all of them"
                     .to_owned(),
             ),
             _ => None,
         }
     }
 
-    /// The program that each of the reports `failed`, which are not of doc tests, is of; or why that can't be told.
+    /// Returns the program of each report in `failed`, none of which is about doc tests. Otherwise returns the reason
+    /// why the programs are not known.
     pub(super) fn programs(&self, input: &Input<'_>, failed: &[&Report<'_>]) -> Result<Vec<String>, String> {
         let programs: Vec<_> =
             self.failures.iter().filter(|it| !it.is_doc && it.death != Some(Death::Other)).collect();
@@ -132,11 +133,11 @@ impl<'a> Cargo<'a> {
                 1 => format!("1 program{verb}"),
                 count => format!("{count} programs{}", verb.replace("reports", "report")),
             };
-            let (named, told) =
+            let (named, reporting) =
                 (count(programs.len(), " with failed tests"), count(failed.len(), " reports failures"));
-            return Err(format!("cargo names {named}, and {told}"));
+            return Err(format!("cargo names {named}, but {reporting}"));
         }
-        // The harness of rustc exits like a panic.
+        // rustc's harness exits with 101.
         let is_odd =
             |(program, report): (&&Failure<'_>, &&Report<'_>)| report.is_libtest && program.death.is_some();
         if let Some((program, _)) =
@@ -147,30 +148,30 @@ impl<'a> Cargo<'a> {
         Ok(programs.into_iter().map(|program| program.name(input.workspace)).collect())
     }
 
-    /// The programs that failed, where none of them reports anything: each has a harness of its own.
+    /// Returns the failed programs if none of them printed a report. Each has a custom harness.
     pub(super) fn without_reports(&self, input: &Input<'_>) -> Vec<String> {
         let own = self.failures.iter().filter(|it| !it.is_doc && it.death != Some(Death::Other));
         own.map(|program| program.name(input.workspace)).collect()
     }
 
-    /// Whether it says nothing of what it runs.
+    /// Returns whether cargo does not mention any program.
     pub(super) fn is_silent(&self) -> bool {
         self.failures.is_empty() && self.documented == 0
     }
 
-    /// Whether it says of any failure.
+    /// Returns whether cargo reports a failure.
     pub(super) fn has_failures(&self) -> bool {
         !self.failures.is_empty()
     }
 }
 
-/// Whether the tests that failed are of documentation.
+/// Returns whether the failed tests are doc tests.
 pub(super) fn is_of_docs(report: &Report<'_>) -> bool {
     report.failed.iter().all(|name| DocTest::read(name).is_some())
 }
 
 impl<'a> Failure<'a> {
-    /// The line `error: test failed, to rerun pass `-p alpha --lib``.
+    /// Parses the line `error: test failed, to rerun pass `-p alpha --lib``.
     fn read(line: &'a str) -> Option<Self> {
         let line = line.strip_prefix("error: ")?;
         let (kind, args) = line.split_once(" failed, to rerun pass ")?;
@@ -182,20 +183,20 @@ impl<'a> Failure<'a> {
         Some(Self { line, args: args.trim_matches('`'), is_doc, death: None })
     }
 
-    /// What stands behind `option`.
+    /// Returns the word after `option`.
     fn value(&self, option: &str) -> Option<&'a str> {
         let mut words = self.args.split(' ').skip_while(|word| *word != option);
         words.nth(1)
     }
 
-    /// The package that it is of. Cargo names it unless only one was selected.
+    /// Returns the package of the program. Cargo names it unless only one was selected.
     fn package<'w>(&self, workspace: &'w Workspace) -> Option<&'w Package> {
         let named = self.value("-p");
         let mut packages = workspace.packages.iter();
         match (named, workspace.packages.as_slice()) {
             (Some(name), _) => packages.find(|package| package.name == name),
             (None, [only]) => Some(only),
-            // Of those that may be meant, the one that cargo takes where it is started.
+            // If several packages match, cargo means the one in the current directory.
             (None, _) => {
                 let candidates: Vec<_> = packages.filter(|package| self.target(package).is_some()).collect();
                 match candidates.as_slice() {
@@ -216,7 +217,7 @@ impl<'a> Failure<'a> {
         })
     }
 
-    /// What the program is called: as where it is run by itself, if it is known which it is.
+    /// Returns the name of the program, the same as if it were run alone, or else the options that select it.
     fn name(&self, workspace: &Workspace) -> String {
         let package = self.package(workspace);
         let target = package.and_then(|package| Some((package, self.target(package)?)));

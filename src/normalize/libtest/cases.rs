@@ -1,8 +1,8 @@
-//! A test that runs the cases of trycmd, or compares with a file of snapbox or insta: where what failed stands.
+//! Finds the place of failures in tests that run trycmd cases, or compare with a file of snapbox or insta.
 //!
-//! The finding is about the case then, one for each, and names the test. Only a file of the workspace is a place: else, or
-//! where what is said does not add up, the test is all that there is to say. Checked with trycmd 1.2.1, snapbox 1.2.2
-//! and insta 1.49.0.
+//! The finding is then about the case, one for each, and names the test. Only files of the workspace are places. If
+//! there is none, or if the output is inconsistent, the finding is about the test. Checked with trycmd 1.2.1, snapbox
+//! 1.2.2 and insta 1.49.0.
 
 use std::sync::LazyLock;
 
@@ -21,8 +21,8 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("valid")
 }
 
-/// The findings for the failed test `name` of `program`, which printed `output`. `beside` is where the cases are that
-/// trycmd lists: it writes past the harness.
+/// Returns the findings for the failed test `name` of `program`, which printed `output`. trycmd lists its cases in
+/// `beside`, because it bypasses the harness's capture.
 pub(in crate::normalize) fn of_test(
     input: &Input<'_>,
     (program, package): (&str, Option<&Package>),
@@ -38,33 +38,35 @@ pub(in crate::normalize) fn of_test(
     let Some(cases) = cases else {
         return vec![failed(input, subject, story::of_test(input, name, output, beside))];
     };
-    let finding = |Case { place, said }| {
-        let said = said.and_then(|said| excerpt(input.scrub, said.join("\n").trim_matches('\n').as_bytes()));
-        let related = match said {
+    let finding = |Case { place, details }| {
+        let details =
+            details.and_then(|lines| excerpt(input.scrub, lines.join("\n").trim_matches('\n').as_bytes()));
+        let related = match details {
             Some(message) => vec![Related { message, place: None }],
-            None => story::of_test(input, name, output, &[]).told(),
+            None => story::of_test(input, name, output, &[]).into_related(),
         };
         let message = format!("{}: `{subject}`", FailedTest::MESSAGE);
         let story = Story { related, ..Story::none() };
-        Diagnostic { place, message, test: None, ..failed(input, String::new(), story) }
+        Diagnostic { place, message: message.into(), test: None, ..failed(input, String::new(), story) }
     };
     cases.into_iter().map(finding).collect()
 }
 
-/// What failed, and what is said of it, if not in the words of the panic.
+/// Failed case, with its output if that is not the panic message.
 struct Case<'a> {
     place: Place,
-    said: Option<&'a [&'a str]>,
+    details: Option<&'a [&'a str]>,
 }
 
-/// The files that a test may name.
+/// Files that a test may name.
 struct Files<'a> {
     input: &'a Input<'a>,
     package: Option<&'a Package>,
 }
 
 impl Files<'_> {
-    /// The place that a test of the package calls `name`: seen from its directory, where tests run, or from the root.
+    /// Returns the place that a test of the package calls `name`, relative to the package directory, where tests run,
+    /// or to the root.
     fn place(&self, name: &str, line: Option<u32>) -> Option<Place> {
         let from_package = self.package.map(|package| package.dir.join(name));
         let mut paths = from_package.into_iter().chain([RelPath::new(name)]);
@@ -76,8 +78,8 @@ impl Files<'_> {
     }
 }
 
-/// The cases that failed, `Testing tests/cmd/a.trycmd:12 ... failed 7ms`, if they are as many as the panic says: of
-/// several such tests, nothing tells whose a case is.
+/// Returns the failed cases of trycmd, `Testing tests/cmd/a.trycmd:12 ... failed 7ms`, if there are as many as the
+/// panic says. With several such tests, nothing says which test a case belongs to.
 fn of_trycmd<'a>(files: &Files<'_>, output: &[&str], beside: &'a [&'a str]) -> Option<Vec<Case<'a>>> {
     static COUNT: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\d+) of \d+ tests failed$"));
     static CASE: LazyLock<Regex> =
@@ -87,29 +89,30 @@ fn of_trycmd<'a>(files: &Files<'_>, output: &[&str], beside: &'a [&'a str]) -> O
     let mut cases = Vec::new();
     for (at, line) in beside.iter().enumerate() {
         let Some(found) = CASE.captures(line).filter(|_| line.contains(" ... failed")) else { continue };
-        let said = &beside[at + 1..];
-        let end = said.iter().position(|line| is_end(line)).unwrap_or(said.len());
+        let details = &beside[at + 1..];
+        let end = details.iter().position(|line| is_end(line)).unwrap_or(details.len());
         let line = found.get(2).and_then(|line| line.as_str().parse().ok());
-        cases.push(Case { place: files.place(&found[1], line)?, said: Some(&said[..end]) });
+        cases.push(Case { place: files.place(&found[1], line)?, details: Some(&details[..end]) });
     }
     (cases.len() == count).then_some(cases)
 }
 
-/// `---- expected: tests/data/a.txt`, and behind it a diff with the lines of that file on its left. An inline one has
-/// line and column behind it, and is where the test is.
+/// Reads `---- expected: tests/data/a.txt`, followed by a diff with the lines of that file on its left. For an inline
+/// snapshot, line and column of the test follow.
 fn of_snapbox<'a>(files: &Files<'_>, output: &[&str]) -> Option<Case<'a>> {
     static GONE: LazyLock<Regex> = LazyLock::new(|| regex(r"^ *(\d+) +- "));
     let named = |line: &&str| Some(line.strip_prefix("---- expected: ")?.to_owned());
     let (at, name) = output.iter().enumerate().find_map(|(at, line)| Some((at, named(line)?)))?;
     let line = output[at..].iter().find_map(|line| GONE.captures(line)?[1].parse().ok());
-    Some(Case { place: files.place(&name, line)?, said: None })
+    Some(Case { place: files.place(&name, line)?, details: None })
 }
 
-/// `Snapshot file: alpha/tests/snapshots/a.snap`, and a diff behind it, before the panic. An inline one has no file.
+/// Reads `Snapshot file: alpha/tests/snapshots/a.snap`, followed by a diff, before the panic. Inline snapshots have no
+/// file.
 fn of_insta<'a>(files: &Files<'_>, output: &'a [&'a str]) -> Option<Case<'a>> {
     let (at, name) =
         output.iter().enumerate().find_map(|(at, line)| Some((at, line.strip_prefix("Snapshot file: ")?)))?;
-    let said = &output[at..];
-    let end = said.iter().position(|line| line.starts_with("Stopped on the first failure."));
-    Some(Case { place: files.place(name, None)?, said: Some(&said[..end.unwrap_or(said.len())]) })
+    let details = &output[at..];
+    let end = details.iter().position(|line| line.starts_with("Stopped on the first failure."));
+    Some(Case { place: files.place(name, None)?, details: Some(&details[..end.unwrap_or(details.len())]) })
 }

@@ -1,5 +1,5 @@
-//! How many tests a harness says that there were: read from the line `test result: …`, and, where a cargo ran several
-//! harnesses, assigned to targets and packages by what cargo says on stderr.
+//! Counts tests from the line `test result: …`. If cargo ran several harnesses, their counts are assigned to targets
+//! and packages by cargo's messages on stderr.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use crate::model::path::RelPath;
 use crate::model::workspace::{Package, TargetKind};
 use crate::normalize::Input;
 
-/// The counts of one line `test result: ok. 2 passed; 0 failed; …`, whatever stands behind them.
+/// Returns the counts of a line `test result: ok. 2 passed; 0 failed; …`, ignoring its end.
 pub(super) fn tests(line: &str) -> Option<Tests> {
     static COUNT: LazyLock<Regex> =
         LazyLock::new(|| regex(r"(\d+) (passed|failed|ignored|measured|filtered out)\b"));
@@ -35,18 +35,18 @@ pub(super) fn tests(line: &str) -> Option<Tests> {
     })
 }
 
-/// The census of one test program; `None` for a harness that states no count.
+/// Returns the census of one test program. `tests` is `None` for a harness that prints no count.
 pub(super) fn of_program(target: &str, tests: Option<Tests>) -> Census {
     Census { tests: BTreeMap::from([(Group::Target(target.to_owned()), tests)]), ..Census::default() }
 }
 
-/// One report of a harness: its counts, and the lines above them.
+/// Report of a harness: its counts, and its lines.
 pub(super) struct Reported<'a> {
     pub(super) tests: Tests,
     pub(super) lines: &'a [&'a str],
 }
 
-/// The census of a cargo that printed `reports` and, on stderr, what it started for them.
+/// Returns the census of a cargo that printed `reports` and, on stderr, the programs it started.
 pub(super) fn of_cargo(input: &Input<'_>, reports: &[Reported<'_>], stderr: &str) -> Census {
     let started: Vec<_> = input.text_lines(stderr).filter_map(Started::read).collect();
     let known = in_order(input, reports, &started).or_else(|| by_path(input, reports, &started));
@@ -59,7 +59,7 @@ pub(super) fn of_cargo(input: &Input<'_>, reports: &[Reported<'_>], stderr: &str
     census
 }
 
-/// The tests of each group, where cargo started as many harnesses as have reported.
+/// Assigns counts to groups in order, if cargo started as many harnesses as there are reports.
 fn in_order(
     input: &Input<'_>,
     reports: &[Reported<'_>],
@@ -72,7 +72,7 @@ fn in_order(
     both.map(|(one, report)| Some((one.group(input)?, report.tests))).collect()
 }
 
-/// The doc tests of each package by the paths in their names: rustdoc reports those of one crate in several parts.
+/// Assigns doc tests to packages by the paths in their names, because rustdoc may report one crate in several parts.
 fn by_path(
     input: &Input<'_>,
     reports: &[Reported<'_>],
@@ -98,12 +98,12 @@ fn by_path(
     Some(found)
 }
 
-/// A harness that cargo started.
+/// Harness that cargo started.
 #[derive(Debug, PartialEq, Eq)]
 enum Started<'a> {
-    /// `Running unittests src/lib.rs (target/debug/deps/alpha-0123456789abcdef)`: the root and the program.
+    /// `Running unittests src/lib.rs (target/debug/deps/alpha-0123456789abcdef)`: the root and the program name.
     Program { root: &'a str, stem: &'a str },
-    /// `Doc-tests alpha`: the name of the crate.
+    /// `Doc-tests alpha`: the crate name.
     Documentation(&'a str),
 }
 
@@ -119,7 +119,7 @@ impl<'a> Started<'a> {
         Some(Self::Program { root: found.get(1)?.as_str(), stem: found.get(2)?.as_str() })
     }
 
-    /// The group, if exactly one target fits.
+    /// Returns the group if exactly one target matches.
     fn group(&self, input: &Input<'_>) -> Option<Group> {
         let mut fitting = input.packages.iter().flat_map(|id| {
             let package = input.workspace.package(*id);
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_are_read_whatever_a_harness_leaves_out() {
+    fn counts_are_read_even_if_a_harness_omits_some() {
         let line = "test result: FAILED. 3 passed; 1 failed; 2 ignored; 4 measured; 5 filtered out; finished in 0.00s";
         let expected =
             Tests { run: 8, passed: 3, failed: 1, ignored: Some(2), filtered_out: Some(5), skipped: None };
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cargo_starts_is_read() {
+    fn programs_that_cargo_starts_are_read() {
         let program = |root, stem| Some(Started::Program { root, stem });
         for (line, expected) in [
             (

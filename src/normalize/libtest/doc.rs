@@ -1,12 +1,12 @@
-//! The names of doc tests: `PATH - ITEM (line N)`. The line is no part of what they are called here, for it changes with
-//! every line that is added above.
+//! Parses names of doc tests: `PATH - ITEM (line N)`. The line is not part of the identity, because it changes whenever
+//! lines are added above.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The parts of a name.
+/// Parts of a doc test's name.
 pub(super) struct DocTest<'a> {
     pub(super) path: &'a str,
     /// Empty for the documentation of a whole file.
@@ -15,7 +15,7 @@ pub(super) struct DocTest<'a> {
 }
 
 impl<'a> DocTest<'a> {
-    /// Reads a name, with or without what follows it in a list of results.
+    /// Parses a name, with or without the rest of its result line.
     pub(super) fn read(name: &'a str) -> Option<Self> {
         static NAME: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(r"^(.+?) - (?:(.+) )?\(line (\d+)\)(?: - [a-z ]+)?(?: \.\.\. .+)?$").expect("valid")
@@ -26,11 +26,11 @@ impl<'a> DocTest<'a> {
     }
 }
 
-/// The lines of all doc tests of each item.
+/// Lines of all doc tests of each item.
 pub(super) struct DocTests<'a>(BTreeMap<(&'a str, &'a str), BTreeSet<u32>>);
 
 impl<'a> DocTests<'a> {
-    /// Those whose results stand in `lines`.
+    /// Collects the doc tests whose results are in `lines`.
     pub(super) fn of(lines: &[&'a str]) -> Self {
         let mut all = BTreeMap::<_, BTreeSet<u32>>::new();
         for DocTest { path, item, line } in
@@ -41,7 +41,7 @@ impl<'a> DocTests<'a> {
         Self(all)
     }
 
-    /// Which of the doc tests of its item `test` is, counted from 1: the same whether or not others fail.
+    /// Returns the number of `test` among the doc tests of its item, from 1. It does not depend on which of them fail.
     pub(super) fn number(&self, test: &DocTest<'_>) -> usize {
         let above = self.0.get(&(test.path, test.item)).map_or(0, |lines| lines.range(..test.line).count());
         above + 1

@@ -1,12 +1,12 @@
-//! What the test programs of rustc's own harness print, and `cargo test --doc`, which prints it for each crate.
+//! Parses the output of test programs with rustc's harness, and of `cargo test --doc`, which prints a report per crate.
 //!
-//! Tests print too: whatever they start writes to the same stream, in the middle of a line, and may itself be a
-//! test program. So nothing counts but what the harness says at its end: the summary and the list of failures
-//! right above it, and only if both agree with each other, with the number of tests that it began with, and with
-//! the exit code. What does not agree has no verdict. See [`report`] for that, [`story`] for what is told of one
-//! failed test, [`cases`] for tests that run cases of files.
+//! Tests print too. Their output goes to the same stream, may start in the middle of a line, and may come from another
+//! test program. So only the end of the harness's report counts: the summary and the list of failures right above it,
+//! and only if both agree with each other, with the announced number of tests, and with the exit code. Otherwise there
+//! is no result. [`report`] reads reports, [`story`] extracts the details of one failed test, and [`cases`] handles
+//! tests that run cases from files.
 //!
-//! Does not know how the program was started.
+//! This module does not know how the program was started.
 
 mod cargo;
 pub(super) mod cases;
@@ -25,10 +25,10 @@ use doc::{DocTest, DocTests};
 use report::{Report, Reports};
 use story::Story;
 
-/// The rule of a test that failed: the subject tells which.
+/// Rule of a failed test. The subject names the test.
 const RULE: &str = "failed";
 
-/// Reads the output of a test program, or of a cargo that ran several.
+/// Parses the output of a test program, or of a cargo that ran several.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     if is_crash(code) {
         return Err(input.crashed(code));
@@ -44,14 +44,14 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
 }
 
-/// One program: its harness is done when it prints nothing more.
+/// Parses the output of one program. The last thing it prints is the end of its report.
 fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<Parsed, Unparsable> {
     let package = unit.package(input.workspace).map(|id| input.workspace.package(id));
     let name = package
         .zip(unit.target(input.workspace))
         .map_or_else(|| input.tool.name.clone(), |(package, target)| package.test_name(target));
     let Some(begin) = report::begin(lines, 0) else {
-        // A harness of its own (`harness = false`), of which only the exit code is known to mean something.
+        // With a custom harness (`harness = false`), only the exit code is known to mean something.
         let output = [&input.output.stdout, &input.output.stderr].into_iter();
         let related =
             output.filter_map(|text| Some(Related { message: excerpt(input.scrub, text)?, place: None }));
@@ -62,7 +62,7 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
     };
     let report = report::ends(lines).last().and_then(|end| Report::read(lines, begin, end));
     let Some(report) = report else {
-        return Err(Unparsable(format!("exited with {code} before its tests were done")));
+        return Err(Unparsable(format!("exited with {code} before its tests finished")));
     };
     agree(code, !report.failed.is_empty(), report.is_libtest)?;
     let stderr = input.text(&input.output.stderr);
@@ -76,20 +76,20 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
     Ok(parsed.of_counted(report.failed.len()))
 }
 
-/// A cargo: one program after the other, or the documentation of one crate after the other.
+/// Parses the output of cargo, with one program after the other, or the doc tests of one crate after the other.
 fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Result<Parsed, Unparsable> {
     let stderr = input.text(&input.output.stderr);
     let mut cargo = Cargo::read(input, &stderr);
     if cargo.is_silent() {
-        // A shell may have put both streams into one.
+        // A shell may have merged both streams.
         cargo = Cargo::read(input, stdout);
     }
     let Reports { all, is_torn } = Reports::read(input, lines);
     if is_torn && !cargo.has_dead() {
-        return Err(Unparsable(format!("exited with {code} before its tests were done")));
+        return Err(Unparsable(format!("exited with {code} before its tests finished")));
     }
     if all.is_empty() && code == 0 && cargo.is_silent() {
-        return Err(Unparsable("exited with 0 without a report of any test".to_owned()));
+        return Err(Unparsable("exited with 0 without reporting any test".to_owned()));
     }
     if all.is_empty() && !cargo.has_failures() && code != 0 {
         let reason = input.build_failure().or_else(|| input.complaint());
@@ -103,8 +103,8 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
     let doc_tests = DocTests::of(lines);
     let mut diagnostics = Vec::new();
     for report in of_docs {
-        let one = |test: &&str| of_documentation(input, &doc_tests, test, report.output_of(test));
-        diagnostics.extend(report.failed.iter().map(one));
+        let failure = |test: &&str| of_documentation(input, &doc_tests, test, report.output_of(test));
+        diagnostics.extend(report.failed.iter().map(failure));
     }
     let names = match of_programs.as_slice() {
         [] => {
@@ -112,24 +112,24 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
             diagnostics.extend(names.map(|name| failed(input, name, Story::none())));
             Vec::new()
         }
-        // Of a single program there is nothing to tell it from.
+        // A single program cannot be confused with another.
         [_] if all.len() == 1 && !cargo.has_failures() => vec![None],
         _ => match cargo.programs(input, &of_programs) {
             Ok(names) => names.into_iter().map(Some).collect(),
             Err(reason) => {
-                // They are told all the same, under names that other programs may have too.
+                // The failures are still reported, under names that tests of other programs may have too.
                 gaps.push(Gap::all(reason));
                 vec![None; of_programs.len()]
             }
         },
     };
     for (report, program) in of_programs.iter().zip(names) {
-        let one = |test: &&str| {
+        let failure = |test: &&str| {
             let subject =
                 program.as_ref().map_or_else(|| (*test).to_owned(), |program| format!("{program} {test}"));
             failed(input, subject, story::of_test(input, test, report.output_of(test), &[]))
         };
-        diagnostics.extend(report.failed.iter().map(one));
+        diagnostics.extend(report.failed.iter().map(failure));
     }
     if gaps.is_empty() {
         let is_libtest = !cargo.has_failures() && all.iter().all(|report| report.is_libtest);
@@ -146,17 +146,17 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
     Ok(Parsed { diagnostics, gaps, census, is_whole, ..Parsed::default() }.of_counted(failures))
 }
 
-/// Both rustc's harness and cargo exit like a panic if a test failed; what else runs tests may do otherwise.
+/// Checks the exit code. rustc's harness and cargo exit with 101 if a test failed. Other test runners may not.
 fn agree(code: i32, has_failures: bool, is_libtest: bool) -> Result<(), Unparsable> {
     match (code, has_failures) {
         (0, false) | (PANIC, true) => Ok(()),
         (1.., true) if !is_libtest => Ok(()),
-        (_, false) => Err(Unparsable(format!("exited with {code}, and its tests passed"))),
-        (_, true) => Err(Unparsable(format!("exited with {code}, and not all of its tests passed"))),
+        (_, false) => Err(Unparsable(format!("exited with {code} although its tests passed"))),
+        (_, true) => Err(Unparsable(format!("exited with {code} although some of its tests failed"))),
     }
 }
 
-/// A doc test that failed. Of several ones of one item, each is told from the others by its number.
+/// Returns the diagnostic of a failed doc test. Several doc tests of one item are distinguished by their number.
 fn of_documentation(
     input: &Input<'_>,
     all: &DocTests<'_>,
@@ -176,19 +176,20 @@ fn of_documentation(
     let (message, related) = story::of_doc_test(input, output);
     let story = Story { message, related: related.into_iter().collect(), at: Some(place) };
     let found = failed(input, subject, story);
-    let test = found.test.map(|test| FailedTest { item: Some(doc.item.to_owned()), ..test });
+    let test = found.test.map(|test| Box::new(FailedTest { item: Some(doc.item.to_owned()), ..*test }));
     Diagnostic { test, ..found }
 }
 
-/// The namespace and the identity are the same whoever runs the tests: the baseline holds for all of them.
+/// Returns the diagnostic of a failed test. Namespace and identity do not depend on the test runner, so a baseline is
+/// valid for all of them.
 pub(super) fn failed(input: &Input<'_>, subject: String, story: Story) -> Diagnostic {
     let Story { message, related, at } = story;
     let place = Place::Subject(subject);
     let message = message.unwrap_or_else(|| FailedTest::MESSAGE.to_owned());
     let at = at.filter(|at| at.path().is_some());
-    let found = input.diagnostic(place, RULE.to_owned(), Level::Error, message);
-    // The task is that of the process, not the first one of its package.
-    Diagnostic { related, package: None, test: Some(FailedTest { at, item: None }), ..found }
+    let found = input.diagnostic(place, RULE, Level::Error, message);
+    // The finding belongs to the task of the process, not to the first task of its package.
+    Diagnostic { related, package: None, test: Some(Box::new(FailedTest { at, item: None })), ..found }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! One report of the harness, from `running N tests` to `test result: …`.
+//! Reads one report of the harness, from `running N tests` to `test result: …`.
 //!
-//! Other harnesses print the same, more or less: the runner of wasm-bindgen counts nothing as measured, and leaves an empty
-//! line above its list of failures. What a summary leaves out is 0, as long as the counts add up.
+//! Other harnesses print similar reports: the runner of wasm-bindgen does not count measured tests, and leaves an empty
+//! line above its list of failures. Counts missing in a summary are 0, as long as the totals match.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -11,18 +11,18 @@ use regex::Regex;
 use crate::model::halt::{Pace, until};
 use crate::normalize::Input;
 
-/// What the harness reported of one program.
+/// Report of one program.
 pub(super) struct Report<'a> {
-    /// The tests that failed, as it lists them.
+    /// Failed tests as listed by the harness.
     pub(super) failed: Vec<&'a str>,
-    /// Whether the summary is word for word that of rustc's harness, which exits like a panic after a failure.
+    /// Set if the summary has exactly the format of rustc's harness, which exits with 101 after a failure.
     pub(super) is_libtest: bool,
-    /// The first and the last line.
+    /// First and last line.
     pub(super) begin: usize,
     pub(super) end: usize,
-    /// How many tests there were.
+    /// Number of tests.
     total: usize,
-    /// What was kept of the output of failed tests, where it is clear.
+    /// Captured output of failed tests, if unambiguous.
     outputs: BTreeMap<&'a str, Option<&'a [&'a str]>>,
 }
 
@@ -30,8 +30,8 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("valid")
 }
 
-/// The lines of `text` as far as they can be believed: the last one may have been cut, and only a summary of rustc's
-/// harness shows that it was not.
+/// Returns the lines of `text` that are complete. The last line may be truncated unless it is a summary of rustc's
+/// harness.
 pub(super) fn lines<'t>(input: &Input<'_>, text: &'t str) -> Vec<&'t str> {
     let mut lines: Vec<&str> = input.text_lines(text).collect();
     if !text.ends_with('\n')
@@ -42,7 +42,7 @@ pub(super) fn lines<'t>(input: &Input<'_>, text: &'t str) -> Vec<&'t str> {
     lines
 }
 
-/// What rustc's harness has printed in place of a report, if that can be told.
+/// Returns an error message if rustc's harness printed something other than a report.
 pub(super) fn other_form(lines: &[&str]) -> Option<&'static str> {
     static JSON: LazyLock<Regex> = LazyLock::new(|| regex(r#"^\{ ?"type": ?"suite", ?"event": ?"started""#));
     static LISTED: LazyLock<Regex> = LazyLock::new(|| regex(r"^\d+ tests?, \d+ benchmarks?$"));
@@ -51,39 +51,39 @@ pub(super) fn other_form(lines: &[&str]) -> Option<&'static str> {
     }
     let is_junit = |line: &&str| line.starts_with("<?xml ") && line.contains("<testsuites>");
     if lines.iter().any(|line| JSON.is_match(line)) || lines.iter().any(is_junit) {
-        return Some("the tests report in another format: drop `--format`");
+        return Some("the tests report in another format; remove `--format`");
     }
     lines
         .last()
         .is_some_and(|line| LISTED.is_match(line))
-        .then_some("the tests were listed and not run: drop `--list`")
+        .then_some("the tests were listed but not run; remove `--list`")
 }
 
-/// The first line from `start` on with which the harness begins.
+/// Returns the first line from `start` on where a report begins.
 pub(super) fn begin(lines: &[&str], start: usize) -> Option<usize> {
     (start..lines.len()).find(|at| announced(lines[*at]).is_some())
 }
 
-/// Every line that looks like the end of a report.
+/// Returns every line that looks like the end of a report.
 pub(super) fn ends(lines: &[&str]) -> impl DoubleEndedIterator<Item = usize> {
     (0..lines.len()).filter(|at| lines[*at].starts_with("test result: "))
 }
 
-/// So many beginnings are tried for an end: tests that print more of them make their own report unreadable.
+/// Number of possible beginnings to try for one end. Tests that print more of them make their own report unreadable.
 const MOST_NESTED: usize = 100;
 
-/// Reports of several programs, one after the other.
+/// Reports of several programs in sequence.
 pub(super) struct Reports<'a> {
     pub(super) all: Vec<Report<'a>>,
-    /// Whether one of them has begun and did not come to its end.
+    /// Set if a report has begun but not ended.
     pub(super) is_torn: bool,
 }
 
 impl<'a> Reports<'a> {
-    /// Every report in `lines`. What lies within another one was printed by a test.
+    /// Reads every report in `lines`. A report inside another one was printed by a test.
     pub(super) fn read(input: &Input<'_>, lines: &'a [&'a str]) -> Self {
         let mut all: Vec<Report<'a>> = Vec::new();
-        // Beginnings without an end, with the number of tests that they announce.
+        // Beginnings without an end, with the announced number of tests.
         let mut open: Vec<(usize, usize)> = Vec::new();
         let mut pace = Pace::new(input.halt);
         for at in 0..lines.len() {
@@ -93,7 +93,7 @@ impl<'a> Reports<'a> {
             if let Some(total) = announced(lines[at]) {
                 open.push((at, total));
             } else if let Some(summary) = Summary::read(lines[at]) {
-                // All of this is gone through once more.
+                // The code below iterates over all of these.
                 if pace.spend(open.len() + all.len()).is_err() {
                     break;
                 }
@@ -103,13 +103,13 @@ impl<'a> Reports<'a> {
                 else {
                     continue;
                 };
-                // A beginning within this report was printed by a test.
+                // A beginning inside this report was printed by a test.
                 open.retain(|(begin, _)| *begin < report.begin);
                 all.retain(|within| within.end < report.begin);
                 all.push(report);
             }
         }
-        // A test may have printed a beginning like that of its own program, which was taken for it then.
+        // If a test printed the same beginning as its own program, the later one was matched.
         let is_explained = |(begin, total): &(usize, usize)| {
             all.iter().find(|report| report.begin > *begin).is_some_and(|report| report.total == *total)
         };
@@ -118,15 +118,15 @@ impl<'a> Reports<'a> {
     }
 }
 
-/// How many tests are to run.
+/// Parses the number of tests that will run.
 fn announced(line: &str) -> Option<usize> {
     static BEGIN: LazyLock<Regex> =
         LazyLock::new(|| regex(r"^running (\d+) tests?(?: \(shuffle seed: \d+\))?$"));
-    // Of millions of lines, most do not begin like this.
+    // Most of possibly millions of lines fail this cheap check.
     line.starts_with("running ").then(|| BEGIN.captures(line))??[1].parse().ok()
 }
 
-/// The line `test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
+/// Line `test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s`.
 struct Summary {
     total: usize,
     failed: usize,
@@ -146,7 +146,7 @@ impl Summary {
         for part in found[2].split("; ") {
             let Some((count, what)) = part.split_once(' ') else { continue };
             let Ok(count) = count.parse::<usize>() else {
-                // `finished in 0.01s`; but a number that is too large is none that was read.
+                // `finished in 0.01s` is not a count. A number that is too large invalidates the line.
                 if count.bytes().all(|byte| byte.is_ascii_digit()) {
                     return None;
                 }
@@ -167,7 +167,7 @@ impl Summary {
 }
 
 impl<'a> Report<'a> {
-    /// The report between the lines `begin` and `end`, if they and the list of failures agree.
+    /// Reads the report between lines `begin` and `end`, if they agree with the list of failures.
     pub(super) fn read(lines: &'a [&'a str], begin: usize, end: usize) -> Option<Self> {
         let Summary { total, failed: count, is_libtest } = Summary::read(lines[end])?;
         if begin >= end || announced(lines[begin])? != total {
@@ -190,14 +190,14 @@ impl<'a> Report<'a> {
         Some(Self { failed, is_libtest, begin, end, total, outputs })
     }
 
-    /// What the failed test `name` printed. `None` if it printed nothing, or it is not clear what.
+    /// Returns the output of the failed test `name`. `None` if there is none, or if it is ambiguous.
     pub(super) fn output_of(&self, name: &str) -> Option<&'a [&'a str]> {
         self.outputs.get(name).copied().flatten()
     }
 }
 
-/// What each of the tests `failed` printed, by the headings `---- NAME stdout ----`. What a test prints may look like
-/// one: of a test that has several, nothing is clear.
+/// Returns the output of each test in `failed`, by the headings `---- NAME stdout ----`. A test may print such a line
+/// itself, so a test with several headings has no unambiguous output.
 fn outputs<'a>(lines: &'a [&'a str], failed: &[&'a str]) -> BTreeMap<&'a str, Option<&'a [&'a str]>> {
     let failed: BTreeSet<_> = failed.iter().copied().collect();
     let heading = |(at, line): (usize, &&'a str)| {

@@ -28,7 +28,7 @@ fn check(unit: Unit, stdout: &str, stderr: &str, code: i32, expected: impl snapb
     assert_data_eq!(shown, expected.into_data().raw());
 }
 
-/// The report of a program with one test that passes and one that fails, around what they print.
+/// Returns the report of a program with one passing and one failing test, with extra output of these tests.
 fn report(printed: &str, output: &str) -> String {
     format!(
         "\nrunning 2 tests\ntest good ... ok\n{printed}test bad ... FAILED\n\nfailures:\n\n---- bad stdout ----\n{output}\n\n\
@@ -42,7 +42,7 @@ error test failed alpha::it bad: boom
   --> alpha/tests/it.rs 3:5-3:5
 ";
 
-/// The group, run, failed, ignored and filtered out, for each group.
+/// Checks the census as group, run, failed, ignored and filtered out, for each group.
 #[track_caller]
 fn check_census(unit: Unit, stdout: &str, stderr: &str, code: i32, expected: &[&str]) {
     let mut test = tool("test", Parse::Libtest, &["test"]);
@@ -58,14 +58,14 @@ fn check_census(unit: Unit, stdout: &str, stderr: &str, code: i32, expected: &[&
 }
 
 #[test]
-fn the_tests_of_a_program_are_counted_as_its_harness_counts_them() {
+fn tests_of_a_program_are_counted_as_by_its_harness() {
     check_census(IT, &report("", ""), "", 101, &["Target(\"alpha::it\") 2 1 0 0"]);
     check_census(LIB, include_str!("../testdata/libtest.stdout"), "", 101, &["Target(\"alpha\") 7 4 1 0"]);
     check_census(IT, "whatever\n", "", 0, &["Target(\"alpha::it\")"]);
 }
 
 #[test]
-fn a_cargo_counts_the_tests_of_each_target_and_the_doc_tests_of_each_package() {
+fn cargo_test_counts_tests_per_target_and_doc_tests_per_package() {
     let of = |passed: usize| {
         format!(
             "\nrunning {passed} tests\n\ntest result: ok. {passed} passed; 0 failed; 0 ignored; 0 measured; 1 filtered out\n"
@@ -76,13 +76,13 @@ fn a_cargo_counts_the_tests_of_each_target_and_the_doc_tests_of_each_package() {
                    Running tests/it.rs (target/debug/deps/it-0123456789abcdef)\n   Doc-tests beta\n";
     let expected = ["Target(\"alpha::it\") 2 0 0 1", "Target(\"beta\") 1 0 0 1", "Package(\"beta\") 3 0 0 1"];
     check_census(Unit::Workspace, &stdout, started, 0, &expected);
-    // Where it is not known which is which, only the sum is.
+    // If the assignment is ambiguous, only the total is known.
     let (first, _) = started.split_once('\n').unwrap();
     check_census(Unit::Workspace, &stdout, first, 0, &["Unknown 6 0 0 3"]);
 }
 
 #[test]
-fn doc_tests_that_are_reported_in_several_parts_belong_to_their_package() {
+fn doc_tests_reported_in_several_parts_belong_to_their_package() {
     let (stdout, stderr) =
         (include_str!("../testdata/doctest.stdout"), include_str!("../testdata/doctest.stderr"));
     let stderr = &stderr.replace("mac", "beta");
@@ -95,7 +95,7 @@ fn doc_tests_that_are_reported_in_several_parts_belong_to_their_package() {
     );
 }
 
-/// Of Rust 1.95.
+/// Captured with Rust 1.95.
 #[test]
 fn each_failed_test_of_a_program_is_one_finding() {
     check(
@@ -122,9 +122,9 @@ x
     );
 }
 
-/// Of Rust 1.95, of a crate of edition 2024, whose doc tests are put together, and of one of edition 2021.
+/// Captured with Rust 1.95, for a crate of edition 2024, whose doc tests are merged, and one of edition 2021.
 #[test]
-fn doc_tests_are_told_apart_without_their_lines() {
+fn doc_tests_are_distinguished_without_their_lines() {
     check(
         Unit::Workspace,
         include_str!("../testdata/doctest.stdout"),
@@ -179,7 +179,7 @@ fn a_program_whose_tests_pass_is_clean() {
 }
 
 #[test]
-fn what_tests_print_changes_nothing() {
+fn output_of_tests_does_not_matter() {
     let hostile = [
         "",
         "no newline at the end",
@@ -198,17 +198,17 @@ fn what_tests_print_changes_nothing() {
             101,
             if printed.contains("---- bad") { NAME_ONLY } else { BAD },
         );
-        // The same in what was kept of the failed test, where it comes before the panic.
-        let kept = format!("{printed}\n{PANIC}");
+        // The same in the captured output of the failed test, where it comes before the panic.
+        let captured = format!("{printed}\n{PANIC}");
         let is_unclear = printed.contains("---- bad");
-        check(IT, &report("", &kept), "", 101, if is_unclear { NAME_ONLY } else { BAD });
+        check(IT, &report("", &captured), "", 101, if is_unclear { NAME_ONLY } else { BAD });
     }
 }
 
 const NAME_ONLY: &str = "error test failed alpha::it bad: test failed\n";
 
 #[test]
-fn no_hint_and_no_backtrace_is_kept() {
+fn hints_and_backtraces_are_dropped() {
     for behind in [
         "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n",
         "stack backtrace:\n   0: one\n             at ./a.rs:1:2\n   1: two\nnote: Some details are omitted, run with `RUST_BACKTRACE=full` for a verbose backtrace.\n",
@@ -221,25 +221,25 @@ fn no_hint_and_no_backtrace_is_kept() {
 }
 
 #[test]
-fn a_program_that_ends_early_has_no_verdict() {
+fn a_program_that_exits_early_has_no_result() {
     let whole = report("", PANIC);
     for end in (0..whole.len()).filter(|end| whole[..*end].contains("running 2 tests\n")) {
         let is_done = whole[..end].ends_with("0 filtered out") || whole[..end].contains("filtered out; ");
         if !is_done {
-            check(IT, &whole[..end], "", 101, "unparsable: exited with 101 before its tests were done\n");
+            check(IT, &whole[..end], "", 101, "unparsable: exited with 101 before its tests finished\n");
         }
     }
-    check(IT, "running 2 tests\n", "", 0, "unparsable: exited with 0 before its tests were done\n");
+    check(IT, "running 2 tests\n", "", 0, "unparsable: exited with 0 before its tests finished\n");
     check(IT, &whole, "", 134, "unparsable: exited with 134\n");
 }
 
 #[test]
-fn a_report_that_the_exit_code_belies_is_no_verdict() {
+fn a_report_must_match_the_exit_code() {
     let whole = report("", PANIC);
-    check(IT, &whole, "", 0, "unparsable: exited with 0, and not all of its tests passed\n");
-    check(IT, &whole, "", 1, "unparsable: exited with 1, and not all of its tests passed\n");
+    check(IT, &whole, "", 0, "unparsable: exited with 0 although some of its tests failed\n");
+    check(IT, &whole, "", 1, "unparsable: exited with 1 although some of its tests failed\n");
     let passed = "running 1 test\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0s\n";
-    check(IT, passed, "", 101, "unparsable: exited with 101, and its tests passed\n");
+    check(IT, passed, "", 101, "unparsable: exited with 101 although its tests passed\n");
     for broken in [
         whole.replace("running 2", "running 3"),
         whole.replace("1 passed", "0 passed"),
@@ -248,12 +248,12 @@ fn a_report_that_the_exit_code_belies_is_no_verdict() {
         whole.replace("FAILED. 1", "ok. 1"),
         whole.replace("1 failed", "99999999999999999999999 failed"),
     ] {
-        check(IT, &broken, "", 101, "unparsable: exited with 101 before its tests were done\n");
+        check(IT, &broken, "", 101, "unparsable: exited with 101 before its tests finished\n");
     }
 }
 
 #[test]
-fn of_another_harness_only_the_exit_code_counts() {
+fn only_the_exit_code_of_a_custom_harness_counts() {
     check(IT, "all fine\n", "", 0, "");
     check(
         IT,
@@ -270,7 +270,7 @@ error test failed alpha::it: test failed
     check(IT, "", "", 127, "unparsable: exited with 127\n");
 }
 
-/// As wasm-bindgen-test-runner 0.2 prints it.
+/// As printed by wasm-bindgen-test-runner 0.2.
 #[test]
 fn the_report_of_another_runner_is_read() {
     let wasm = include_str!("../testdata/wasm.stdout");
@@ -283,7 +283,7 @@ error test failed alpha::it wasm::fails: assertion `left == right` failed
 
 "#]];
     check(IT, wasm, "", 1, expected.clone());
-    // Without the counts that not every version has, and as cargo shows it.
+    // Without the counts that some versions omit, and as cargo shows it.
     let older = wasm.replace("; 0 filtered out; finished in 0.01s", "");
     check(IT, &older, "", 1, expected);
     for end in [
@@ -297,20 +297,20 @@ error test failed alpha::it wasm::fails: assertion `left == right` failed
             &format!("running 2 tests\ntest result: {end}"),
             "",
             1,
-            "unparsable: exited with 1, and its tests passed\n",
+            "unparsable: exited with 1 although its tests passed\n",
         );
         check(
             IT,
             &format!("running 3 tests\ntest result: {end}"),
             "",
             0,
-            "unparsable: exited with 0 before its tests were done\n",
+            "unparsable: exited with 0 before its tests finished\n",
         );
-        // It may have been cut.
+        // It may be truncated.
         let cut = format!("running 2 tests\ntest result: {}", end.trim_end());
-        check(IT, &cut, "", 0, "unparsable: exited with 0 before its tests were done\n");
+        check(IT, &cut, "", 0, "unparsable: exited with 0 before its tests finished\n");
     }
-    check(IT, wasm, "", 0, "unparsable: exited with 0, and not all of its tests passed\n");
+    check(IT, wasm, "", 0, "unparsable: exited with 0 although some of its tests failed\n");
     let cargo = "error: test failed, to rerun pass `-p alpha --test it`\n\nCaused by:\n  \
                  process didn't exit successfully: `wasm-bindgen-test-runner /w/ws/target/it.wasm` (exit status: 1)\n\
                  error: 1 target failed:\n    `-p alpha --test it`\n";
@@ -323,7 +323,7 @@ error test failed alpha::it wasm::fails: assertion `left == right` failed
 }
 
 #[test]
-fn what_is_no_report_of_tests_that_ran_is_no_verdict() {
+fn output_that_is_not_a_test_report_is_rejected() {
     let json = "{ \"type\": \"suite\", \"event\": \"started\", \"test_count\": 2 }\n{ \"type\": \"test\", \"event\": \"started\", \"name\": \"a\" }\n";
     let junit = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><testsuites><testsuite name=\"test\" tests=\"1\"></testsuite></testsuites>\n";
     for unit in [IT, Unit::Workspace] {
@@ -334,17 +334,17 @@ fn what_is_no_report_of_tests_that_ran_is_no_verdict() {
                     stdout,
                     "",
                     code,
-                    "unparsable: the tests report in another format: drop `--format`\n",
+                    "unparsable: the tests report in another format; remove `--format`\n",
                 );
             }
         }
         let listed = "tests::a: test\n\n1 test, 0 benchmarks\n";
-        check(unit, listed, "", 0, "unparsable: the tests were listed and not run: drop `--list`\n");
+        check(unit, listed, "", 0, "unparsable: the tests were listed but not run; remove `--list`\n");
     }
 }
 
 #[test]
-fn failures_that_can_not_be_told_apart_are_no_verdict() {
+fn failures_that_cannot_be_distinguished_are_a_gap() {
     let twice = "running 2 tests\ntest bad ... FAILED\ntest bad ... FAILED\n\nfailures:\n\nfailures:\n    bad\n    bad\n\n\
                  test result: FAILED. 0 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
     check(
@@ -352,12 +352,12 @@ fn failures_that_can_not_be_told_apart_are_no_verdict() {
         twice,
         "",
         101,
-        "error test failed alpha::it bad: test failed\ngap: 2 tests failed, and 1 of them can be told apart\n",
+        "error test failed alpha::it bad: test failed\ngap: 2 tests failed but only 1 of them can be distinguished\n",
     );
 }
 
 #[test]
-fn without_capture_the_panic_is_looked_for_beside_the_report() {
+fn without_capture_the_panic_is_found_outside_the_report() {
     let whole = report("", "");
     let beside = |thread: &str| format!("thread '{thread}' (7) panicked at alpha/tests/it.rs:3:5:\nboom\n");
     check(IT, &whole, &format!("noise\n{}", beside("bad")), 101, BAD);
@@ -366,7 +366,7 @@ fn without_capture_the_panic_is_looked_for_beside_the_report() {
 }
 
 #[test]
-fn only_a_source_of_a_member_is_where_a_test_failed() {
+fn only_sources_of_members_are_places_of_failures() {
     let at = |path: &str| {
         let text = report("", &PANIC.replace("alpha/tests/it.rs", path));
         let mut test = tool("test", Parse::Libtest, &["test"]);
@@ -388,7 +388,7 @@ fn only_a_source_of_a_member_is_where_a_test_failed() {
     };
     assert_eq!(at("alpha/src/lib.rs"), "alpha/src/lib.rs");
     assert_eq!(at("/w/ws/alpha/src/lib.rs"), "alpha/src/lib.rs");
-    // Generated beside the sources, and ignored by git.
+    // Generated next to the sources, and ignored by git.
     assert_eq!(at("alpha/src/generated.rs"), "alpha/src/generated.rs");
     assert_eq!(at("alpha/vendor/x/src/lib.rs"), "panicked alpha/vendor/x/src/lib.rs");
     assert_eq!(
@@ -409,14 +409,20 @@ fn a_shuffled_report_is_read() {
 }
 
 #[test]
-fn documentation_that_can_not_be_tested_is_no_verdict() {
+fn documentation_that_cannot_be_tested_is_a_gap() {
     let ok = "\nrunning 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
     let failed = "\nrunning 1 test\ntest beta/src/lib.rs - b (line 1) ... FAILED\n\nfailures:\n\nfailures:\n    beta/src/lib.rs - b (line 1)\n\n\
                   test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
     let two = "   Doc-tests alpha\n   Doc-tests beta\n";
     check(Unit::Workspace, &format!("{ok}{ok}"), two, 0, "");
-    // One of them said nothing.
-    check(Unit::Workspace, ok, two, 0, "gap: cargo ran the doc tests of 2 crates, and 1 reported a result\n");
+    // One of them printed nothing.
+    check(
+        Unit::Workspace,
+        ok,
+        two,
+        0,
+        "gap: cargo ran the doc tests of 2 crates, but only 1 reported a result\n",
+    );
     let broken = "   Doc-tests alpha\nerror: doctest failed, to rerun pass `-p alpha --doc`\n\nCaused by:\n  process didn't exit successfully: `rustdoc` (exit status: 1)\n   Doc-tests beta\n";
     check(
         Unit::Workspace,
@@ -425,7 +431,7 @@ fn documentation_that_can_not_be_tested_is_no_verdict() {
         101,
         "gap: doctest failed, to rerun pass `-p alpha --doc`\n",
     );
-    // A failure of beta does not cover for alpha.
+    // A failure in beta does not explain one in alpha.
     let both = "   Doc-tests alpha\nerror: doctest failed, to rerun pass `-p alpha --doc`\n   Doc-tests beta\nerror: doctest failed, to rerun pass `-p beta --doc`\n";
     check(
         Unit::Workspace,
@@ -441,18 +447,18 @@ gap: doctest failed, to rerun pass `-p alpha --doc`
     );
     let compile =
         "error[E0308]: mismatched types\nerror: could not compile `beta` (lib) due to 1 previous error\n";
-    check(Unit::Workspace, "", compile, 101, "gap: not everything that it needs compiles\n");
+    check(Unit::Workspace, "", compile, 101, "gap: build failed: not all code compiles\n");
     check(
         Unit::Workspace,
         "running 1 test\n",
         "",
         101,
-        "unparsable: exited with 101 before its tests were done\n",
+        "unparsable: exited with 101 before its tests finished\n",
     );
 }
 
 #[test]
-fn the_number_of_a_doc_test_does_not_depend_on_others() {
+fn the_number_of_a_doc_test_does_not_depend_on_other_results() {
     let of = |first: &str| {
         format!(
             "\nrunning 2 tests\ntest b/src/lib.rs - f (line 3) - compile ... {first}\ntest b/src/lib.rs - f (line 9) ... FAILED\n\n\
@@ -473,7 +479,7 @@ fn the_number_of_a_doc_test_does_not_depend_on_others() {
 
 proptest::proptest! {
     #[test]
-    fn any_output_is_read_without_a_panic(
+    fn no_output_causes_a_panic(
         parts in proptest::collection::vec(proptest::sample::select(vec![
             "running 2 tests\n", "running 1 test\n", "test a ... ok\n", "test a ... FAILED\n", "failures:\n", "\n", "    a\n",
             "---- a stdout ----\n", "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out\n",
@@ -484,7 +490,7 @@ proptest::proptest! {
         let test = tool("test", Parse::Libtest, &["test"]);
         for unit in [IT, Unit::Workspace] {
             let result = run(&sample(), &test, &[unit], parts.concat(), "", code);
-            // Never clean against the exit code.
+            // Never clean if the exit code says otherwise.
             if let Ok(parsed) = result {
                 assert!(code == 0 || !parsed.diagnostics.is_empty() || !parsed.gaps.is_empty());
                 assert!(code != 0 || parsed.diagnostics.is_empty());
@@ -505,9 +511,9 @@ fn check_cases(unit: u32, stdout: &str, stderr: &str, expected: impl snapbox::In
 const TRYCMD: (&str, &str) =
     (include_str!("../testdata/trycmd.stdout"), include_str!("../testdata/trycmd.stderr"));
 
-/// Of trycmd 1.2.1.
+/// Captured with trycmd 1.2.1.
 #[test]
-fn each_failed_case_of_trycmd_is_a_finding_where_it_stands() {
+fn each_failed_trycmd_case_is_a_finding_at_its_place() {
     check_cases(
         0,
         TRYCMD.0,
@@ -558,7 +564,7 @@ stderr:
 }
 
 #[test]
-fn cases_that_do_not_add_up_leave_the_test_as_the_finding() {
+fn inconsistent_cases_make_the_test_the_finding() {
     let expected = str![[r#"
 error test failed cases::cli cli: 4 of 3 tests failed
   panicked at [HOME]/.cargo/registry/src/index.crates.io-1949cf8c6b5b557f/trycmd-1.2.1/src/runner.rs 123:17-123:17
@@ -575,9 +581,9 @@ error test failed cases::cli cli: 4 of 3 tests failed
     }
 }
 
-/// Of snapbox 1.2.2 and insta 1.49.0.
+/// Captured with snapbox 1.2.2 and insta 1.49.0.
 #[test]
-fn a_snapshot_in_a_file_is_where_the_finding_is() {
+fn a_snapshot_file_is_the_place_of_its_finding() {
     check_cases(
         1,
         include_str!("../testdata/snapshots.stdout"),

@@ -1,5 +1,5 @@
-//! How many tests nextest says that there were: all of them in the line `Summary`, and those of each target in the lines
-//! above it, where every test has one (`--status-level pass`). It does not tell ignored tests from filtered ones.
+//! Counts tests in nextest's output: totals from the `Summary` line, and per target from the lines above it if every
+//! test has one (`--status-level pass`). Ignored tests cannot be distinguished from filtered ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -8,12 +8,12 @@ use regex::Regex;
 
 use crate::model::census::{Census, Group, Tests};
 
-/// Nothing was run.
+/// Returns the census of a run without tests.
 pub(super) fn none() -> Census {
     Census { tests: BTreeMap::from([(Group::Unknown, Some(Tests::default()))]), ..Census::default() }
 }
 
-/// The census by the summary and the lines above it; `failed` has the target of each failed test.
+/// Returns the census from the summary and the lines above it. `failed` contains the target of each failed test.
 pub(super) fn read<'a>(summary: &str, lines: &[&'a str], failed: impl Iterator<Item = &'a str>) -> Census {
     let Some(all) = all(summary) else { return Census::default() };
     let seen: BTreeSet<_> = lines.iter().filter_map(|line| ended(line)).collect();
@@ -32,7 +32,7 @@ pub(super) fn read<'a>(summary: &str, lines: &[&'a str], failed: impl Iterator<I
             of_target.passed = passed(&of_target).unwrap_or_default();
             tests.insert(Group::Target(program.to_owned()), Some(of_target));
         }
-        // What was skipped is known for all of them together.
+        // The number of skipped tests is known only for all targets together.
         let skipped = Tests { skipped: all.skipped, ..Tests::default() };
         tests.insert(Group::Unknown, Some(skipped));
     } else {
@@ -41,7 +41,8 @@ pub(super) fn read<'a>(summary: &str, lines: &[&'a str], failed: impl Iterator<I
     Census { tests, ..Census::default() }
 }
 
-/// The target and the name of the test whose last attempt `line` is about: only that has a number of its own, `( 3/11)`.
+/// Returns the target and name of the test whose last attempt `line` reports. Only that line has a counter such as
+/// `( 3/11)`.
 fn ended(line: &str) -> Option<(&str, &str)> {
     static LINE: LazyLock<Regex> =
         LazyLock::new(|| super::regex(r"^ *\S.* \[[ >]*[\d.]+s\] \( *\d+/\d+\) (\S+) +(.+)$"));
@@ -49,7 +50,7 @@ fn ended(line: &str) -> Option<(&str, &str)> {
     Some((found.get(1)?.as_str(), found.get(2)?.as_str()))
 }
 
-/// `Summary [   0.331s] 11 tests run: 9 passed (1 slow), 2 failed, 1 skipped`.
+/// Parses `Summary [   0.331s] 11 tests run: 9 passed (1 slow), 2 failed, 1 skipped`.
 fn all(summary: &str) -> Option<Tests> {
     static RUN: LazyLock<Regex> = LazyLock::new(|| super::regex(r"\] (\d+)(?:/\d+)? tests? run: (.*)$"));
     static COUNT: LazyLock<Regex> = LazyLock::new(|| super::regex(r"(?:^|, )(\d+) (passed|skipped)\b"));

@@ -20,7 +20,7 @@ fn check(stderr: &str, code: i32, expected: impl snapbox::IntoData) {
     assert_data_eq!(shown, expected.into_data().raw());
 }
 
-/// Of cargo-nextest 0.9.143.
+/// Captured with cargo-nextest 0.9.143.
 #[test]
 fn each_failed_test_is_one_finding() {
     check(
@@ -52,7 +52,7 @@ error test failed mac unit_bad: macro bad
     );
 }
 
-/// The group, run and failed, for each group.
+/// Returns the group, run and failed counts, for each group.
 fn census(stderr: &str, code: i32) -> Vec<String> {
     let tool = tool("nextest", Parse::Nextest, &["cargo"]);
     let parsed = run(&workspace(&[], &[]), &tool, &[Unit::Workspace], "", stderr, code).unwrap();
@@ -65,7 +65,7 @@ fn census(stderr: &str, code: i32) -> Vec<String> {
 }
 
 #[test]
-fn tests_are_counted_by_target_where_each_has_a_line() {
+fn tests_are_counted_by_target_if_each_has_a_line() {
     let lines = "        PASS [   0.008s] (1/4) alpha::it one\n  TRY 1 FAIL [   0.008s] (-/-) alpha two\n  TRY 2 PASS [   0.008s] (2/4) alpha two\n        \
                  FAIL [   0.316s] (3/4) alpha three\n        PASS [   0.1s] (4/4) alpha::bin/alpha one\n";
     let summary = |run: u32| {
@@ -82,18 +82,22 @@ fn tests_are_counted_by_target_where_each_has_a_line() {
         "Unknown 0 0 Some(3)",
     ];
     assert_eq!(census(&format!("{lines}{}", summary(4)), 100), expected);
-    assert_eq!(census(&format!("{lines}{}", summary(5)), 100), ["Unknown 5 1 Some(3)"], "one has no line");
+    assert_eq!(
+        census(&format!("{lines}{}", summary(5)), 100),
+        ["Unknown 5 1 Some(3)"],
+        "one test has no line"
+    );
     assert_eq!(census("", 4), ["Unknown 0 0 None"]);
 }
 
-/// The end of an output with these lines behind the rule.
+/// Returns the end of an output with these lines after the rule.
 fn summary(lines: &str) -> String {
     format!("{RULE}\n{lines}error: test run failed\n")
 }
 
 const RULE: &str = "────────────";
 
-/// Every status of a failed test in the sources of cargo-nextest 0.9.144, and some of none.
+/// Every status of a failed test in the sources of cargo-nextest 0.9.144, and some of passed tests.
 const FAILED: [&str; 24] = [
     "FAIL",
     "FAIL + LEAK",
@@ -137,7 +141,7 @@ const PASSED: [&str; 12] = [
 ];
 
 #[test]
-fn every_status_of_a_failed_test_is_read_and_none_of_a_passed_one() {
+fn statuses_of_failed_tests_are_recognized() {
     for status in FAILED {
         let end = |status: &str| {
             summary(&format!(
@@ -164,9 +168,10 @@ fn every_status_of_a_failed_test_is_read_and_none_of_a_passed_one() {
     }
 }
 
-/// Of cargo-nextest 0.9.143 with retries and time limits, on tests that leak, abort, exit and pass on the second attempt.
+/// Captured with cargo-nextest 0.9.143 with retries and time limits, on tests that leak, abort, exit and pass on the
+/// second attempt.
 #[test]
-fn every_way_to_fail_counts() {
+fn every_kind_of_failure_counts() {
     check(
         include_str!("../testdata/nextest-retries.stderr"),
         100,
@@ -188,7 +193,7 @@ error test failed nx tests::slow: test timed out
 }
 
 #[test]
-fn later_ways_to_fail_are_counted_and_stress_runs_are_read() {
+fn unknown_kinds_of_failure_and_stress_runs_are_read() {
     check(
         &summary(
             "     Summary [   2.087s] 9 tests run: 1 passed (1 flaky), 2 failed (1 due to being leaky), 2 exec failed, \
@@ -219,7 +224,7 @@ error test failed a::it with spaces: test failed
 }
 
 #[test]
-fn tests_that_pass_and_leave_something_running_are_leaky() {
+fn passing_tests_that_leave_processes_running_are_leaky() {
     let is_leaky = |counts: &str| {
         let stderr = summary(&format!("     Summary [ 0.1s] 9 tests run: {counts}, 0 skipped\n"));
         let tool = tool("nextest", Parse::Nextest, &["cargo"]);
@@ -230,7 +235,7 @@ fn tests_that_pass_and_leave_something_running_are_leaky() {
 }
 
 #[test]
-fn what_a_test_prints_is_not_taken_for_a_summary() {
+fn output_of_a_test_is_not_taken_for_a_summary() {
     let printed = format!(
         "        FAIL [   0.013s] (1/1) a::it bad\n  stdout ───\n\n    {RULE}\n         Summary [   0.106s] 1 tests run: 1 passed, 0 skipped\n\
          \u{20}           FAIL [   0.013s] (1/1) a::it other\n      stdout ───\n\n"
@@ -250,36 +255,44 @@ error test failed a::it bad: test failed
 
 "#]],
     );
-    check(&printed, 100, "unparsable: cargo nextest exited with 100 and without a summary\n");
+    check(&printed, 100, "unparsable: cargo nextest exited with 100 without printing a summary\n");
 }
 
 #[test]
-fn what_does_not_agree_has_no_verdict() {
+fn inconsistent_counts_are_a_gap() {
     let one = "     Summary [ 0.1s] 2 tests run: 1 passed, 1 failed, 0 skipped\n        FAIL [ 0.0s] (1/1) a::it bad\n";
     let none = "     Summary [ 0.1s] 2 tests run: 2 passed, 0 skipped\n";
     check(&summary(none), 0, "");
-    check(&summary(one), 0, "unparsable: exited with 0: 1 tests failed, 1 are listed\n");
-    check(&summary(none), 100, "unparsable: exited with 100: 0 tests failed, 0 are listed\n");
+    check(
+        &summary(one),
+        0,
+        "unparsable: exited with 0: the summary counts 1 failed tests, but 1 are listed\n",
+    );
+    check(
+        &summary(none),
+        100,
+        "unparsable: exited with 100: the summary counts 0 failed tests, but 0 are listed\n",
+    );
     check(
         &summary(&one.replace("1 failed", "2 failed")),
         100,
-        "error test failed a::it bad: test failed\ngap: cargo nextest counts 2 failed tests and lists 1\n",
+        "error test failed a::it bad: test failed\ngap: the summary counts 2 failed tests, but 1 are listed\n",
     );
     check(
         &summary(&one.replace("1 failed", "one failed")),
         100,
-        "unparsable: cargo nextest exited with 100 and without a summary\n",
+        "unparsable: cargo nextest exited with 100 without printing a summary\n",
     );
-    // What is listed is told, and that it is not all.
+    // The listed tests are reported, with a gap for the rest.
     check(
         &summary(&one.replace("1 passed, 1 failed", "2 failed")),
         100,
-        "error test failed a::it bad: test failed\ngap: cargo nextest counts 2 failed tests and lists 1\n",
+        "error test failed a::it bad: test failed\ngap: the summary counts 2 failed tests, but 1 are listed\n",
     );
     check(
         &summary(&format!("{one}        FAIL [ 0.0s] (1/1) a::it worse\n")),
         100,
-        "unparsable: exited with 100: 1 tests failed, 2 are listed\n",
+        "unparsable: exited with 100: the summary counts 1 failed tests, but 2 are listed\n",
     );
     check(&summary(&none.replace("2 tests", "2/9 tests")), 100, "gap: not all tests were run\n");
     check(
@@ -287,14 +300,14 @@ fn what_does_not_agree_has_no_verdict() {
         100,
         "error test failed a::it bad: test failed\ngap: not all tests were run\n",
     );
-    check("", 0, "unparsable: cargo nextest exited with 0 and without a summary\n");
+    check("", 0, "unparsable: cargo nextest exited with 0 without printing a summary\n");
     check("error: creating test list failed\n", 104, "gap: creating test list failed\n");
     check("", 4, "");
 }
 
-/// Of cargo-nextest 0.9.143 with trycmd 1.2.1, snapbox 1.2.2 and insta 1.49.0: the same findings as libtest's.
+/// Captured with cargo-nextest 0.9.143 with trycmd 1.2.1, snapbox 1.2.2 and insta 1.49.0. Same findings as for libtest.
 #[test]
-fn failed_cases_and_snapshots_are_findings_where_they_stand() {
+fn failed_cases_and_snapshots_are_findings_at_their_places() {
     let workspace = with_cases();
     let parse = |parse, unit, stdout, stderr, code| {
         let name = if parse == Parse::Nextest { "nextest" } else { "test" };

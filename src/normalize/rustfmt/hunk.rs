@@ -1,30 +1,30 @@
-//! One hunk of rustfmt's diff, and the smallest changes in it.
+//! Parses one hunk of rustfmt's diff and finds the smallest changes in it.
 //!
-//! rustfmt splits both texts at each `\n` (or `\r\n`), so a text that ends with a newline has an empty last line. A hunk
-//! ends with three lines of context, or at the end of the file.
+//! rustfmt splits both texts at each `\n` (or `\r\n`), so a text that ends with a newline has an empty last line. A
+//! hunk ends with three lines of context, or at the end of the file.
 
 use crate::normalize::patch::Patch;
 
-/// A part of a file as it is and as rustfmt would have it.
+/// Part of a file, before and after formatting.
 pub(super) struct Hunk {
-    /// The line of the file that it begins with.
+    /// First line in the file.
     line: u32,
     old: Vec<String>,
     new: Vec<String>,
-    /// Whether its last line is the same in both.
+    /// Set if the last line is the same on both sides.
     ends_alike: bool,
 }
 
-/// Lines that rustfmt would write differently, with their place in the formatted file.
+/// Lines that rustfmt would change, with their place in the formatted file.
 pub(super) struct Change {
     pub(super) patch: Patch,
-    /// How many lines of the hunk come before, in the formatted file.
+    /// Number of lines of the hunk before this change, in the formatted file.
     pub(super) new_start: usize,
 }
 
 impl Hunk {
-    /// Reads the hunk at the beginning of `body`, whose first line is the file's `line`; and how long it is. Under
-    /// `--verbose` each line ends with an arrow.
+    /// Reads the hunk at the beginning of `body`, whose first line is `line` of the file. Returns it with its length.
+    /// With `--verbose`, each line ends with an arrow.
     pub(super) fn read(body: &[u8], line: u32, is_verbose: bool) -> (Self, usize) {
         let mut hunk = Self { line, old: Vec::new(), new: Vec::new(), ends_alike: false };
         let mut len = 0;
@@ -46,27 +46,27 @@ impl Hunk {
         (hunk, len)
     }
 
-    /// The first line of the file that it shows.
+    /// Returns the first line of the file that it shows.
     pub(super) fn line(&self) -> u32 {
         self.line
     }
 
-    /// By how many lines it makes the file longer.
+    /// Returns the number of lines that it adds to the file.
     pub(super) fn growth(&self) -> i64 {
         let count = |lines: &[String]| i64::try_from(lines.len()).unwrap_or(i64::MAX);
         count(&self.new) - count(&self.old)
     }
 
-    /// The smallest changes that it is made of. rustfmt puts changes into one hunk because they are near: fixing one of
-    /// them would make another finding of its neighbours. It moves letters and digits from line to line, but hardly
-    /// adds or drops any: a change ends where old and new lines end after as many.
+    /// Splits the hunk into its smallest changes. rustfmt groups nearby changes into one hunk, so without splitting,
+    /// fixing one change would turn its neighbours into another finding. rustfmt moves letters and digits between lines
+    /// but hardly ever adds or removes any, so a change ends where old and new lines have the same number of them.
     pub(super) fn changes(&self) -> Vec<Change> {
         let (old_ends, new_ends) = (letters_up_to(&self.old), letters_up_to(&self.new));
         let mut cuts = old_ends.clone();
         cuts.retain(|cut| new_ends.binary_search(cut).is_ok());
         cuts.dedup();
         cuts.push(usize::MAX);
-        // The last line is often the empty one behind the last newline: no line that could be removed.
+        // The last line is often the empty one after the last newline, which cannot be removed.
         let held = usize::from(self.ends_alike);
         let (most_old, most_new) = (self.old.len() - held, self.new.len() - held);
         let (mut changes, mut old_at, mut new_at) = (Vec::new(), 0, 0);
@@ -89,7 +89,7 @@ impl Hunk {
 
     fn change(&self, mut old: std::ops::Range<usize>, mut new: std::ops::Range<usize>) -> Change {
         let old_is_open = old.end == self.old.len() && !self.old.is_empty();
-        // What follows the last line begins within it: its newline is missing.
+        // If the last line has no newline, a change after it begins within that line.
         if old_is_open && old.is_empty() && new.start > 0 {
             (old.start, new.start) = (old.start - 1, new.start - 1);
         }
@@ -103,7 +103,7 @@ impl Hunk {
     }
 }
 
-/// For each line, how many letters and digits there are up to its end.
+/// Returns the number of letters and digits up to the end of each line.
 fn letters_up_to(lines: &[String]) -> Vec<usize> {
     let letters = |line: &String| line.chars().filter(|c| c.is_alphanumeric()).count();
     let add = |sum: &mut usize, line| {

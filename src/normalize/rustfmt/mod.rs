@@ -1,9 +1,9 @@
-//! The output of `rustfmt --check`: diffs on stdout, change by change, files with wrong line endings, and reports and
-//! warnings on stderr.
+//! Parses the output of `rustfmt --check`: diffs and files with wrong line endings on stdout, reports and warnings on
+//! stderr.
 //!
-//! Exit code 1 means that something differs, or that a file does not parse. Paths are absolute, with symbolic links
-//! resolved, and may hold any byte. The diff does not say how a file ends its lines, and a warning about the
-//! configuration does not say where that stands: [`Open`] settles both with the sources.
+//! Exit code 1 means that something differs or that a file does not parse. Paths are absolute, with symbolic links
+//! resolved, and may contain any byte. The diff does not show line endings, and warnings about the configuration have
+//! no place. [`Open`] settles both with the sources.
 
 mod hunk;
 mod open;
@@ -17,8 +17,7 @@ use std::sync::LazyLock;
 
 use regex::bytes::{Captures, Regex};
 
-use super::settle::Unsettled;
-use super::{Gap, Input, Parsed, Unparsable};
+use super::{Gap, Input, Parsed, Unparsable, Unsettled};
 use crate::model::finding::{Diagnostic, Level, Place};
 use crate::model::halt::Pace;
 use crate::model::path::RelPath;
@@ -26,41 +25,41 @@ use crate::model::style::FORMER_STYLE;
 use crate::model::task::Unit;
 use hunk::{Change, Hunk};
 pub(super) use open::Open;
-use stderr::Said;
+use stderr::Stderr;
 
 const NS: &str = "rustfmt";
-/// The work that a line is, at least.
+/// Minimum work per line.
 const LINE: usize = 80;
 
-/// Reads the output of a rustfmt that ended with `code`.
+/// Parses the output of rustfmt, which exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
     let Found { mut diagnostics, moved } = Found::read(input, &input.output.stdout)?;
-    let said = Said::read(input, &moved);
-    let explained = !diagnostics.is_empty() || !said.diagnostics.is_empty();
-    let gaps = if said.unread || !matches!(code, 0 | 1) || (code == 1 && !explained) {
+    let reports = Stderr::read(input, &moved);
+    let explained = !diagnostics.is_empty() || !reports.diagnostics.is_empty();
+    let gaps = if reports.unread || !matches!(code, 0 | 1) || (code == 1 && !explained) {
         vec![Gap::all(input.complaint().unwrap_or_else(|| format!("rustfmt exited with {code}")))]
     } else {
-        said.diagnostics.iter().filter(|error| error.fatal).map(|error| gap(input, error)).collect()
+        reports.diagnostics.iter().filter(|error| error.fatal).map(|error| gap(input, error)).collect()
     };
-    diagnostics.extend(said.diagnostics);
-    let open = Open::new(input, said.mistakes);
+    diagnostics.extend(reports.diagnostics);
+    let open = Open::new(input, reports.mistakes);
     let is_restyled = diagnostics.iter().any(is_unformatted) && may_be_restyled(input);
     Ok(Parsed {
         is_restyled,
         diagnostics,
         gaps,
-        notices: said.notices,
+        notices: reports.notices,
         unsettled: Unsettled::Rustfmt(open),
         ..Parsed::default()
     })
 }
 
-/// Whether this is a change of layout, which depends on the style edition.
+/// Returns whether this is a layout change, which depends on the style edition.
 pub(super) fn is_unformatted(found: &Diagnostic) -> bool {
     found.ns == NS && found.rule == rule("unformatted")
 }
 
-/// Whether the style edition may be the newest one: by the edition of a target, or because a configuration may say so.
+/// Returns whether the newest style edition may apply, by the edition of a target or by a configuration file.
 fn may_be_restyled(input: &Input<'_>) -> bool {
     let is_new =
         |unit: &Unit| unit.target(input.workspace).is_some_and(|target| *target.edition > *FORMER_STYLE);
@@ -68,14 +67,14 @@ fn may_be_restyled(input: &Input<'_>) -> bool {
     input.units.iter().any(is_new) || input.workspace.files.iter().any(|file| is_config(&file.path))
 }
 
-/// What a file that does not parse leaves without a verdict: itself, and what includes it. Of several roots
-/// rustfmt does not say which that is.
+/// Returns the gap for a file that does not parse. It covers the file and everything that includes it. If there are
+/// several roots, rustfmt does not say which one that is.
 fn gap(input: &Input<'_>, error: &Diagnostic) -> Gap {
     let path = error.place.path().filter(|_| input.units.len() > 1).cloned();
     Gap { package: None, path, reason: format!("{}: {}", error.place.name(), error.message) }
 }
 
-/// What stdout tells.
+/// Findings from stdout.
 #[derive(Default)]
 struct Found {
     diagnostics: Vec<Diagnostic>,
@@ -95,15 +94,15 @@ impl Found {
             pace.spend(LINE).map_err(|halted| Unparsable(halted.to_string()))?;
             let unexpected = || {
                 let line = input.scrub.quote(rest.split(|&b| b == b'\n').next().unwrap_or_default());
-                Unparsable(format!("no diff of rustfmt: {line:?}"))
+                Unparsable(format!("unexpected output of rustfmt: {line:?}"))
             };
             if let Some(header) = HEADER.captures(rest) {
                 let line = header.get(2).or_else(|| header.get(3)).and_then(|line| number(line.as_bytes()));
                 let body = &rest[header.get_match().end()..];
                 let (hunk, len) = Hunk::read(body, line.ok_or_else(unexpected)?, is_verbose);
-                // A path may hold any byte; what is not UTF-8 is no Rust.
+                // A path may contain any byte, but Rust code must be UTF-8.
                 if std::str::from_utf8(&body[..len]).is_err() {
-                    return Err(Unparsable("a diff of rustfmt holds what is not UTF-8".to_owned()));
+                    return Err(Unparsable("the diff from rustfmt is not UTF-8".to_owned()));
                 }
                 let halted = pace.spend(len);
                 halted.map_err(|halted| Unparsable(halted.to_string()))?;
@@ -118,7 +117,7 @@ impl Found {
             } else if VERBOSE.iter().any(|word| entry.starts_with(word)) {
                 is_verbose = true;
             } else if is_source(input, entry) {
-                // Under `-l` only the names are printed.
+                // With `-l`, only names are printed.
                 found.push(input, input.place_at(entry, None), "unformatted", UNFORMATTED);
             } else {
                 return Err(unexpected());
@@ -135,28 +134,28 @@ impl Found {
         moved.add(&changes, hunk);
         for Change { patch, .. } in changes {
             let place = input.place_at(path, patch.range());
-            let fix = place.path().and_then(|path| patch.fix(path, "format it"));
+            let fix = place.path().and_then(|path| patch.fix(path, "format it")).map(Box::new);
             self.push(input, place, "unformatted", UNFORMATTED);
             self.diagnostics.last_mut().into_iter().for_each(|found| found.fix = fix.clone());
         }
     }
 
     fn push(&mut self, input: &Input<'_>, place: Place, name: &str, message: &str) {
-        let diagnostic = input.diagnostic(place, rule(name), Level::Warning, message.to_owned());
-        self.diagnostics.push(Diagnostic { ns: NS.to_owned(), ..diagnostic });
+        let diagnostic = input.diagnostic(place, rule(name), Level::Warning, message);
+        self.diagnostics.push(Diagnostic { ns: NS.into(), ..diagnostic });
     }
 }
 
 const UNFORMATTED: &str = "not formatted as rustfmt would";
 
-/// Before the path of a file in which nothing but the ends of lines differs.
+/// Prefix of a path where only line endings differ.
 const NEWLINES: &[u8] = b"Incorrect newline style in ";
 
-/// What `--verbose` adds.
+/// Lines that `--verbose` adds.
 const VERBOSE: [&[u8]; 3] = [b"Formatting ", b"Spent ", b"Using rustfmt config file "];
 
-/// The length of the line at the beginning of `text`, without its end. A path in it may hold newlines, so it ends where
-/// the next entry begins.
+/// Returns the length of the first line of `text`, without its end. A path in it may contain newlines, so the line ends
+/// where the next entry begins.
 fn entry_len(text: &[u8]) -> Option<usize> {
     let begins = |rest: &[u8]| {
         rest.is_empty()
@@ -169,24 +168,24 @@ fn entry_len(text: &[u8]) -> Option<usize> {
     ends().find(|at| begins(&text[at + 1..])).or_else(|| ends().next())
 }
 
-/// Whether `path` is a source of the workspace.
+/// Returns whether `path` is a source file of the workspace.
 fn is_source(input: &Input<'_>, path: &[u8]) -> bool {
     path.ends_with(b".rs") && input.scrub.path(path).is_some_and(|path| input.workspace.find(&path).is_some())
 }
 
-/// How formatting moves lines: rustfmt's reports count the lines of the formatted file. By the names of the files.
+/// Line shifts caused by formatting, by file name. rustfmt's reports count lines of the formatted file.
 #[derive(Default)]
 struct Moved(BTreeMap<String, Moves>);
 
-/// The changes of one file, in order.
+/// Changes of one file, in order.
 #[derive(Default)]
 struct Moves {
     changes: Vec<Move>,
-    /// By how many lines the formatted file is longer, up to here.
+    /// Number of lines by which the formatted file is longer, up to here.
     shift: i64,
 }
 
-/// Lines that formatting replaces by others.
+/// Replacement of lines by formatting.
 struct Move {
     new: i64,
     new_len: i64,
@@ -218,7 +217,7 @@ impl Moves {
 }
 
 impl Moved {
-    /// The line of the file called `name` that became line `line` of the formatted one.
+    /// Returns the line of file `name` that became line `line` of the formatted file.
     fn back(&self, name: &str, line: u32) -> u32 {
         let back = self.0.get(name).map(|moves| moves.back(line.into()));
         back.and_then(|line| u32::try_from(line).ok()).unwrap_or(line)
@@ -237,7 +236,7 @@ fn number(digits: &[u8]) -> Option<u32> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
-/// The text of a group.
+/// Returns the text of a group.
 fn group<'a>(found: &Captures<'a>, at: usize) -> Option<&'a [u8]> {
     found.get(at).map(|group| group.as_bytes())
 }

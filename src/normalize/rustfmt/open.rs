@@ -1,4 +1,4 @@
-//! What rustfmt leaves open and the sources settle: how a file ends its lines, and where its configuration stands.
+//! Settles what rustfmt's output leaves open: line endings, and the place of configuration mistakes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -11,34 +11,34 @@ use crate::model::path::RelPath;
 use crate::model::tool::Tool;
 use crate::normalize::{Input, Parsed, range, whole_line};
 
-/// Edits in one fix. A file with more wrong line ends has a finding without a fix of our own.
+/// Maximum number of edits in one fix. A file with more wrong line endings gets a finding without a fix.
 const MOST_EDITS: usize = 2_000;
 
-/// What the sources must settle.
+/// Open questions that need the sources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Open {
-    /// The configuration files of what was formatted.
+    /// Configuration files that apply to the formatted files.
     configs: Vec<RelPath>,
-    /// How lines are to end, where the command line says so.
+    /// Line endings set on the command line.
     style: Option<Style>,
     mistakes: BTreeSet<Mistake>,
 }
 
-/// A mistake in a configuration file.
+/// Mistake in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mistake {
-    /// The option.
+    /// Name of the option.
     pub(super) key: String,
-    /// What rustfmt says of it.
+    /// Message of rustfmt.
     pub(super) message: String,
 }
 
-/// How lines are to end.
+/// Expected line endings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
     Unix,
     Windows,
-    /// As the file ends its first line, or as the system does.
+    /// Like the first line of the file, or the system default.
     Other,
 }
 
@@ -54,7 +54,7 @@ impl Open {
         Self { configs: configs.into_iter().collect(), style, mistakes }
     }
 
-    /// The files to read.
+    /// Returns the files to read.
     pub(in crate::normalize) fn paths<'a>(
         &'a self,
         diagnostics: &'a [Diagnostic],
@@ -71,8 +71,8 @@ impl Open {
             let Some(path) = found.place.path().cloned() else { continue };
             let Some(source) = sources.get(&path) else { continue };
             let style = self.style_of(&path, sources);
-            if found.rule == rule("newline_style") {
-                found.fix = line_ends(&path, source, style);
+            if found.rule == *rule("newline_style") {
+                found.fix = line_ends(&path, source, style).map(Box::new);
             } else if ends_with_cr(source, style) {
                 let edits = found.fix.iter_mut().flat_map(|fix| &mut fix.edits);
                 edits.for_each(|(_, _, text)| *text = text.replace('\n', "\r\n"));
@@ -83,7 +83,7 @@ impl Open {
         parsed.diagnostics.dedup();
     }
 
-    /// A diagnostic for each configuration file that holds the mistake.
+    /// Returns a diagnostic for each configuration file that contains the mistake.
     fn located(&self, mistake: &Mistake, sources: &BTreeMap<RelPath, Vec<u8>>) -> Vec<Diagnostic> {
         let lines =
             self.configs.iter().filter_map(|path| Some((path, line_of(sources.get(path)?, &mistake.key)?)));
@@ -98,10 +98,10 @@ impl Open {
         let diagnostic = |place| Diagnostic {
             test: None,
             place,
-            ns: NS.to_owned(),
-            rule: rule("config"),
+            ns: NS.into(),
+            rule: rule("config").into(),
             level: Level::Warning,
-            message: mistake.message.clone(),
+            message: mistake.message.as_str().into(),
             fatal: false,
             package: None,
             related: Vec::new(),
@@ -110,7 +110,7 @@ impl Open {
         places.into_iter().map(diagnostic).collect()
     }
 
-    /// How the lines of the file at `path` are to end, by the innermost configuration around it.
+    /// Returns the line endings for the file at `path`, by the innermost configuration file around it.
     fn style_of(&self, path: &RelPath, sources: &BTreeMap<RelPath, Vec<u8>>) -> Style {
         let is_around = |config: &&RelPath| path.is_within(&config.parent().unwrap_or_default());
         let config = self.configs.iter().filter(is_around).max_by_key(|config| config.as_bytes().len());
@@ -128,7 +128,7 @@ impl Style {
         }
     }
 
-    /// Of an argument `--config` takes: `newline_style=Unix,…`.
+    /// Parses an argument of `--config`: `newline_style=Unix,…`.
     fn of_option(arg: &str) -> Option<Self> {
         let pairs = arg.strip_prefix("--config=").unwrap_or(arg);
         pairs.split(',').find_map(|pair| pair.strip_prefix("newline_style=")).map(Self::named)
@@ -142,12 +142,12 @@ impl Style {
     }
 }
 
-/// Whether the text of the file has a part in what is said of it.
+/// Returns whether the finding depends on the text of the file.
 fn is_about_text(found: &Diagnostic) -> bool {
-    found.ns == NS && (found.fix.is_some() || found.rule == rule("newline_style"))
+    found.ns == NS && (found.fix.is_some() || found.rule == *rule("newline_style"))
 }
 
-/// Whether new lines in `source` end with `\r\n`: rustfmt goes by the first one, unless it is told otherwise.
+/// Returns whether new lines in `source` end with `\r\n`. By default rustfmt follows the first line.
 fn ends_with_cr(source: &[u8], style: Style) -> bool {
     match style {
         Style::Unix => false,
@@ -159,7 +159,7 @@ fn ends_with_cr(source: &[u8], style: Style) -> bool {
     }
 }
 
-/// The edits that make all lines of `source` end as they should.
+/// Returns the edits that correct the line endings of `source`.
 fn line_ends(path: &RelPath, source: &[u8], style: Style) -> Option<Fix> {
     let source = std::str::from_utf8(source).ok()?;
     let has_cr = |line: &str| line.ends_with("\r\n");
@@ -167,7 +167,7 @@ fn line_ends(path: &RelPath, source: &[u8], style: Style) -> Option<Fix> {
     let to_unix = match style {
         Style::Unix => true,
         Style::Windows => false,
-        // Something is wrong: if all lines end alike, they all are.
+        // Some are wrong. If all lines have the same ending, all of them are.
         Style::Other if ended.clone().all(has_cr) => true,
         Style::Other if !ended.any(has_cr) => false,
         Style::Other => return None,
@@ -188,7 +188,7 @@ fn line_ends(path: &RelPath, source: &[u8], style: Style) -> Option<Fix> {
     is_some.then(|| Fix { message: "convert the line endings".to_owned(), edits })
 }
 
-/// The first line of `source` that sets the option `key`.
+/// Returns the first line of `source` that sets option `key`.
 fn line_of(source: &[u8], key: &str) -> Option<u32> {
     let text = String::from_utf8_lossy(source);
     let sets = |line: &str| {
@@ -198,7 +198,7 @@ fn line_of(source: &[u8], key: &str) -> Option<u32> {
     (1..).zip(text.lines()).find_map(|(number, line)| sets(line).map(|()| number))
 }
 
-/// The value of the option `name` in the arguments of `tool`.
+/// Returns the value of option `name` in the arguments of `tool`.
 fn option<'a>(tool: &'a Tool, name: &str) -> Option<&'a str> {
     let mut args = tool.args.iter();
     args.find_map(|arg| arg.strip_prefix(name)).and_then(|rest| match rest.strip_prefix('=') {
@@ -207,13 +207,13 @@ fn option<'a>(tool: &'a Tool, name: &str) -> Option<&'a str> {
     })
 }
 
-/// The configuration of the root at `path`: the innermost around it, as far as it lies in the workspace.
+/// Returns the configuration file of the root at `path`: the innermost one around it in the workspace.
 fn config_of(input: &Input<'_>, path: &RelPath) -> Option<RelPath> {
     let above = std::iter::successors(path.parent(), RelPath::parent);
     above.into_iter().find_map(|dir| config_at(input, &dir))
 }
 
-/// The configuration that is `path`, or lies in it.
+/// Returns the configuration file that is `path` or lies in it.
 fn config_at(input: &Input<'_>, path: &RelPath) -> Option<RelPath> {
     let names = [".rustfmt.toml", "rustfmt.toml"].map(|name| path.join(name));
     names.into_iter().chain([path.clone()]).find(|path| input.workspace.find(path).is_some())

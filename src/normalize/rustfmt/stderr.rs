@@ -1,4 +1,4 @@
-//! Reports and warnings of rustfmt: what does not parse, what it could not format, and mistakes in its configuration.
+//! Parses reports and warnings of rustfmt: parse errors, code that it could not format, and configuration mistakes.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -10,33 +10,33 @@ use super::{Moved, NS, group, number, rule};
 use crate::model::finding::{Diagnostic, Level, Place};
 use crate::normalize::{Input, range, whole_line};
 
-/// What stderr tells.
+/// Diagnostics and notices from stderr.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct Stderr {
     pub(super) diagnostics: Vec<Diagnostic>,
-    /// Mistakes in the configuration, whose place only the sources tell.
+    /// Configuration mistakes. Their places are found later with the sources.
     pub(super) mistakes: BTreeSet<Mistake>,
     pub(super) notices: BTreeSet<String>,
-    /// Whether there is an error without a place.
+    /// Set if there is an error without a place.
     pub(super) unread: bool,
 }
 
-impl Said {
+impl Stderr {
     pub(super) fn read(input: &Input<'_>, moved: &Moved) -> Self {
-        let mut said = Self::default();
+        let mut stderr = Self::default();
         let mut lines = input.lines(&input.output.stderr).peekable();
         while let Some(line) = lines.next() {
-            if !said.module(input, line)
-                && !said.report(input, line, lines.peek().copied().unwrap_or_default(), moved)
-                && !said.configuration(input, line)
+            if !stderr.module(input, line)
+                && !stderr.report(input, line, lines.peek().copied().unwrap_or_default(), moved)
+                && !stderr.configuration(input, line)
             {
-                said.unread |= line.starts_with(b"Error");
+                stderr.unread |= line.starts_with(b"Error");
             }
         }
-        said
+        stderr
     }
 
-    /// A module that can't be read.
+    /// Reads an error about a module that cannot be read.
     fn module(&mut self, input: &Input<'_>, line: &[u8]) -> bool {
         static MODULE: LazyLock<Regex> = LazyLock::new(|| {
             Regex::new(r"(?-u)^Error writing files: (failed to resolve mod `.*?`): (?:(cannot parse) (.+)|(.+) (does not exist))$")
@@ -47,14 +47,14 @@ impl Said {
         let message = [group(&module, 1), group(&module, 2).or_else(|| group(&module, 5))]
             .map(|part| input.scrub.lossy(part.unwrap_or_default()));
         let place = input.place_at(path, None);
-        // That it does not parse has been said, with its place.
+        // The parse error was already reported with its place.
         if !self.diagnostics.iter().any(|error| error.fatal && error.place.name() == place.name()) {
             self.push(input, place, "parse", Level::Error, message.join(": "));
         }
         true
     }
 
-    /// An error or a warning in the form of rustc's, with its place on the `next` line.
+    /// Reads an error or warning in rustc's format, with its place on the `next` line.
     fn report(&mut self, input: &Input<'_>, line: &[u8], next: &[u8], moved: &Moved) -> bool {
         static HEAD: LazyLock<Regex> =
             LazyLock::new(|| Regex::new(r"(?-u)^(error|warning)(?:\[(\w+)\])?: (.+)$").expect("valid"));
@@ -67,7 +67,7 @@ impl Said {
         let Some(at) = AT.captures(next) else {
             match is_error {
                 true => self.unread = true,
-                // It counts what it has reported.
+                // Counts earlier reports.
                 false if message.starts_with("rustfmt has failed to format") => {}
                 false => drop(self.notices.insert(message)),
             }
@@ -81,7 +81,7 @@ impl Said {
             None => None,
         };
         let place = match (name, numbers.as_slice()) {
-            // Its own reports count the lines of the formatted file.
+            // rustfmt's own reports count lines of the formatted file.
             (Some(_), [line, ..]) => {
                 let path = input.place_at(&at[1], None);
                 input.place_at(&at[1], whole_line(moved.back(&path.name(), *line)))
@@ -91,7 +91,7 @@ impl Said {
             (_, []) => input.place_at(&at[1], None),
         };
         let (name, level) = match name {
-            // What rustfmt could not format, in a file that does parse.
+            // Code that rustfmt could not format in a file that parses.
             Some("internal") => ("internal", Level::Warning),
             Some(name) => (name, level),
             None if is_error => ("parse", level),
@@ -101,7 +101,7 @@ impl Said {
         true
     }
 
-    /// A warning about the configuration.
+    /// Reads a warning about the configuration.
     fn configuration(&mut self, input: &Input<'_>, line: &[u8]) -> bool {
         static KEY: LazyLock<regex::Regex> =
             LazyLock::new(|| regex::Regex::new("`([A-Za-z0-9_.-]+)`").expect("valid"));
@@ -120,7 +120,7 @@ impl Said {
                 let (key, message) = (key[1].to_owned(), lower_case(message));
                 self.mistakes.insert(Mistake { key, message });
             }
-            // An option that needs a nightly toolchain is right on one: no mistake of the workspace's.
+            // Options that need a nightly toolchain are valid on nightly, so this is not a mistake in the workspace.
             None => drop(self.notices.insert(message.to_owned())),
         }
         true
@@ -128,17 +128,17 @@ impl Said {
 
     fn push(&mut self, input: &Input<'_>, place: Place, name: &str, level: Level, message: String) {
         let diagnostic = input.diagnostic(place, rule(name), level, message);
-        self.diagnostics.push(Diagnostic { ns: NS.to_owned(), fatal: name == "parse", ..diagnostic });
+        self.diagnostics.push(Diagnostic { ns: NS.into(), fatal: name == "parse", ..diagnostic });
     }
 }
 
-/// Reports of rustfmt itself about a file that does parse.
+/// Report of rustfmt about a file that parses.
 enum Own {
     InvalidAttribute,
     DeprecatedAttribute,
-    /// Of versions before 1.5: a `TODO` or `FIXME`, if these are to be reported.
+    /// `TODO` or `FIXME`, if configured. Only before version 1.5.
     Issue,
-    /// Of versions before 1.5: a file does not begin with the licence.
+    /// Missing license header. Only before version 1.5.
     License,
 }
 
@@ -163,7 +163,7 @@ impl Own {
     }
 }
 
-/// Messages begin with a small letter.
+/// Converts the first letter to lower case.
 fn lower_case(message: &str) -> String {
     let mut chars = message.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())

@@ -16,7 +16,7 @@ fn rustfmt(stdout: impl AsRef<[u8]>, stderr: &str, code: i32, roots: u32) -> Res
 }
 
 #[test]
-fn hunks_and_files_that_do_not_parse_are_told_apart() {
+fn hunks_and_unparsable_files_are_separate_findings() {
     let parsed =
         rustfmt(include_str!("../testdata/rustfmt.diff"), include_str!("../testdata/rustfmt.stderr"), 1, 2);
     assert_shown(
@@ -59,7 +59,7 @@ fn check_hunk(hunk: &str, expected: impl snapbox::IntoData) {
 }
 
 #[test]
-fn a_range_covers_exactly_what_changes() {
+fn a_range_covers_exactly_the_changed_lines() {
     check_hunk(
         " a\n-b\n+B\n c\n",
         str![[r#"
@@ -102,7 +102,7 @@ warning rustfmt rustfmt::unformatted x.rs 6:1-7:1: not formatted as rustfmt woul
 }
 
 #[test]
-fn changes_that_are_near_are_told_apart() {
+fn nearby_changes_are_separate_findings() {
     check_hunk(
         "-f( 1 );\n-g(2,\n-    3);\n+f(1);\n+g(2, 3);\n h();\n-let x = [\n-    4 ];\n+let x = [4];\n i();\n",
         str![[r#"
@@ -118,7 +118,7 @@ warning rustfmt rustfmt::unformatted x.rs 9:1-11:1: not formatted as rustfmt wou
 
 "#]],
     );
-    // Braces and commas come and go.
+    // Braces and commas are added and removed.
     check_hunk(
         "-match a { B => {\n-    c }\n-_ => d }\n-e( );\n+match a {\n+    B => c,\n+    _ => d,\n+}\n+e();\n",
         str![[r#"
@@ -134,7 +134,7 @@ warning rustfmt rustfmt::unformatted x.rs 8:1-8:6: not formatted as rustfmt woul
 
 "#]],
     );
-    // What is put in another order is one.
+    // Reordered lines are one change.
     check_hunk(
         "-use bb;\n-use a;\n-f( );\n+use a;\n+use bb;\n+f();\n g();\n",
         str![[r#"
@@ -150,8 +150,8 @@ warning rustfmt rustfmt::unformatted x.rs 7:1-8:1: not formatted as rustfmt woul
 }
 
 #[test]
-fn changes_at_the_end_of_a_file_have_their_lines_and_a_fix() {
-    // Captured with 1.9.0: blank lines at the end, a missing newline, both ends of an empty file, all lines blank.
+fn changes_at_the_end_of_a_file_have_ranges_and_fixes() {
+    // Captured with 1.9.0: blank lines at the end, a missing newline, both ends of an empty file, and only blank lines.
     check_hunk(
         " a\n-\n-\n \n",
         str![[r#"
@@ -209,7 +209,7 @@ warning rustfmt rustfmt::unformatted x.rs 5:1-8:1: not formatted as rustfmt woul
 }
 
 #[test]
-fn lines_that_look_like_headers_are_not() {
+fn content_that_looks_like_a_header_is_not_one() {
     check_hunk(
         "-Diff in /w/ws/y.rs:1:\n+Diff in /w/ws/z.rs:2:\n x\n",
         str![[r#"
@@ -222,7 +222,7 @@ warning rustfmt rustfmt::unformatted x.rs 5:1-6:1: not formatted as rustfmt woul
 }
 
 #[test]
-fn paths_hold_any_byte() {
+fn paths_may_contain_any_byte() {
     let place = |path: &[u8], header: &str| {
         let diff = [b"Diff in ", path, header.as_bytes(), b"\n-a\n+b\n c\n"].concat();
         rustfmt(diff, "", 1, 1).expect("readable").diagnostics[0].place.name()
@@ -234,7 +234,7 @@ fn paths_hold_any_byte() {
 }
 
 #[test]
-fn a_file_reached_from_two_roots_is_told_once() {
+fn a_file_reached_from_two_roots_is_reported_once() {
     let hunk = "Diff in /w/ws/x.rs:1:\n-a\n+b\n c\n";
     assert_eq!(rustfmt(hunk.repeat(2), "", 1, 2).expect("readable").diagnostics.len(), 1);
 }
@@ -299,7 +299,7 @@ gap: rustfmt exited with 1
 }
 
 #[test]
-fn what_rustfmt_could_not_format_is_no_gap() {
+fn code_that_rustfmt_cannot_format_is_not_a_gap() {
     check_stderr(
         "error[internal]: left behind trailing whitespace\n --> /w/ws/x.rs:2:2:9\n  |\n",
         1,
@@ -311,7 +311,7 @@ warning rustfmt rustfmt::internal x.rs 2:1-3:1: left behind trailing whitespace
 }
 
 #[test]
-fn reports_of_rustfmt_itself_do_not_mean_that_a_file_does_not_parse() {
+fn reports_of_rustfmt_do_not_mean_that_a_file_does_not_parse() {
     // Captured with 1.9.0 of a nightly toolchain.
     check_stderr(
         include_str!("../testdata/rustfmt-reports.stderr"),
@@ -323,7 +323,7 @@ warning rustfmt rustfmt::internal src/lib.rs 5:1-6:1: line formatted, but exceed
 
 "#]],
     );
-    // Of 1.4.
+    // Captured with 1.4.
     check_stderr(
         "error: found TODO without issue number\n --> /w/ws/x.rs:7:7:4\n  |\n",
         1,
@@ -335,7 +335,7 @@ error rustfmt rustfmt::issue x.rs 7:1-8:1: found TODO without issue number
 }
 
 #[test]
-fn a_report_is_placed_in_the_file_as_it_is_and_not_as_it_would_be_formatted() {
+fn reports_are_placed_in_the_unformatted_file() {
     let diff = "Diff in /w/ws/x.rs:1:\n-fn a(){1;}\n+fn a() {\n+    1;\n+}\n fn b() {}\n fn c() {}\n fn d() {}\n\
                 Diff in /w/ws/x.rs:11:\n fn e() {}\n-\n-\n+\n fn f() {}\n fn g() {}\n fn h() {}\n";
     let line = |formatted: u32| {
@@ -347,12 +347,12 @@ fn a_report_is_placed_in_the_file_as_it_is_and_not_as_it_would_be_formatted() {
             parsed.diagnostics.iter().find(|found| found.rule == "rustfmt::internal").expect("there");
         report.place.range().expect("a line").start.line
     };
-    // Within what was changed, behind it, before and behind the second change, in another file.
+    // Inside the change, after it, before and after the second change, and in another file.
     assert_eq!([line(2), line(3), line(4), line(12), line(15), line(16)], [1, 1, 2, 10, 14, 15]);
 }
 
 #[test]
-fn a_file_with_wrong_line_ends_is_a_finding_beside_the_diffs() {
+fn a_file_with_wrong_line_endings_is_a_finding_next_to_the_diffs() {
     // Captured with 1.9.0.
     let diff = include_str!("../testdata/rustfmt-newlines.diff");
     let mut parsed = rustfmt(diff, "", 1, 1).expect("readable");
@@ -376,7 +376,7 @@ warning rustfmt rustfmt::newline_style new%0Aline.rs: incorrect newline style
 }
 
 #[test]
-fn which_line_ends_are_wrong_is_told_by_the_configuration_or_by_all_of_them() {
+fn wrong_line_endings_are_determined_by_the_configuration_or_the_file() {
     let fixed = |source: &str, config: &str, args: &[&str]| {
         let files = ["a/src/lib.rs", "a/src/rustfmt.toml", "rustfmt.toml"];
         let workspace = workspace(&[("a", &[(TargetKind::Lib, "a/src/lib.rs")])], &files);
@@ -404,7 +404,7 @@ fn which_line_ends_are_wrong_is_told_by_the_configuration_or_by_all_of_them() {
     assert_eq!(fixed(mixed, " newline_style='Unix'", &[]), Some(vec![edit(1, ""), edit(3, "")]));
     assert_eq!(fixed(mixed, "newline_style = \"Windows\"", &[]), Some(vec![edit(2, "\r")]));
     assert_eq!(fixed(mixed, "", &["--config", "a=b,newline_style=Windows"]), Some(vec![edit(2, "\r")]));
-    // The system decides, or somebody else.
+    // The system decides, or a configuration that is not visible.
     for config in ["newline_style = \"Native\"", "# newline_style = \"Unix\"", ""] {
         assert_eq!(fixed(mixed, config, &[]), None);
         assert_eq!(fixed("a\nb\n", config, &[]), Some(vec![edit(1, "\r"), edit(2, "\r")]));
@@ -414,7 +414,7 @@ fn which_line_ends_are_wrong_is_told_by_the_configuration_or_by_all_of_them() {
 }
 
 #[test]
-fn a_mistake_in_the_configuration_is_a_finding_at_its_line_and_a_nightly_option_a_notice() {
+fn configuration_mistakes_are_findings_at_their_lines_and_nightly_options_notices() {
     let files = ["a/rustfmt.toml", "rustfmt.toml"];
     let members: [(&str, &[_]); 2] =
         [("a", &[(TargetKind::Lib, "a/src/lib.rs")]), ("b", &[(TargetKind::Lib, "b/src/lib.rs")])];
@@ -477,13 +477,13 @@ warning rustfmt rustfmt::unformatted a/src/lib.rs: not formatted as rustfmt woul
 }
 
 #[test]
-fn anything_else_on_stdout_is_unparsable() {
+fn other_output_on_stdout_is_unparsable() {
     for stdout in ["Diff in /w/ws/x.r", "hello\n", "Diff in /w/ws/x.rs:1:\n-a\nb\n"] {
         assert!(rustfmt(stdout, "", 1, 1).is_err(), "{stdout}");
     }
 }
 
-/// Findings that are marked, where `now` and `former` are the lines of `a.rs` and `b.rs` that differ under each style
+/// Checks which findings are marked. `now` and `former` are the lines of `a.rs` and `b.rs` that differ under each style
 /// edition.
 #[track_caller]
 fn check_style(now: [&[u32]; 2], former: [&[u32]; 2], marked: &[&str]) {
@@ -507,17 +507,17 @@ fn check_style(now: [&[u32]; 2], former: [&[u32]; 2], marked: &[&str]) {
 }
 
 #[test]
-fn code_formatted_in_the_former_style_edition_is_marked() {
+fn code_in_the_former_style_edition_is_marked() {
     check_style([&[3, 9], &[5]], [&[], &[]], &["a.rs:3", "a.rs:9", "b.rs:5"]);
-    // A place that differs under both is an ordinary finding.
+    // A place that differs under both editions is an ordinary finding.
     check_style([&[3, 9], &[5]], [&[9], &[5]], &["a.rs:3"]);
-    // A file that is in the new style, but for one place.
+    // A file in the new style except for one place.
     check_style([&[3], &[]], [&[20, 30], &[]], &[]);
     check_style([&[], &[]], [&[20, 30], &[]], &[]);
 }
 
 #[test]
-fn a_second_process_that_could_not_read_a_file_marks_nothing() {
+fn nothing_is_marked_if_the_second_process_could_not_read_a_file() {
     let first = rustfmt("Diff in /w/ws/a.rs:3:\n-a  ;\n+a;\n", "", 1, 1).expect("readable");
     let first = Parsed { is_restyled: true, ..first };
     let second = rustfmt("", "error: no such option\n", 1, 1).expect("readable");

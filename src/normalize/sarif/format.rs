@@ -1,4 +1,4 @@
-//! The parts of SARIF's object model that count. Everything else may be missing or `null`.
+//! Data types for the parts of SARIF's object model that are used. All other fields may be missing or `null`.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +9,16 @@ use serde::de::IgnoredAny;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Log {
     pub(super) version: Option<String>,
-    /// Here, because without them nothing tells this from any other JSON; `null` is a tool that failed to run.
+    /// Required, because without it any JSON would be accepted. `null` means that the tool failed to run.
     pub(super) runs: Vec<Run>,
-    /// Parts of runs that are written beside them.
+    /// Parts of runs that are stored outside of them.
     pub(super) inline_external_properties: Option<Vec<External>>,
 }
 
-/// A part of a run that is written elsewhere.
+/// Part of a run that is stored elsewhere.
 #[derive(Deserialize)]
 pub(super) struct External {
-    /// What they say is of no interest, but that there are any.
+    /// Read only to know whether there are any.
     results: Option<Vec<IgnoredAny>>,
 }
 
@@ -34,14 +34,14 @@ pub(super) struct Run {
     pub(super) tool: Tool,
     pub(super) results: Option<Vec<SarifResult>>,
     pub(super) invocations: Option<Vec<Invocation>>,
-    /// Files with parts of the run.
+    /// Files that contain parts of the run.
     pub(super) external_property_file_references: Option<External>,
     pub(super) original_uri_base_ids: Option<BTreeMap<String, ArtifactLocation>>,
     artifacts: Option<Vec<Artifact>>,
 }
 
 impl Run {
-    /// The rule of `result`, in the driver or in an extension.
+    /// Returns the rule of `result`, from the driver or an extension.
     pub(super) fn rule(&self, result: &SarifResult) -> Option<&Rule> {
         let reference = result.rule.as_ref();
         let extension = reference.and_then(|rule| rule.tool_component.as_ref()?.index);
@@ -60,7 +60,7 @@ impl Run {
     }
 }
 
-/// The entry at an index; SARIF writes -1 for none.
+/// Returns the entry at an index. SARIF uses -1 for none.
 fn at_index<T>(list: Option<&[T]>, at: i64) -> Option<&T> {
     list?.get(usize::try_from(at).ok()?)
 }
@@ -107,12 +107,12 @@ pub(super) struct SarifResult {
 }
 
 impl SarifResult {
-    /// The rule's id, as the result itself gives it.
+    /// Returns the rule id stated in the result itself.
     pub(super) fn rule_id(&self) -> Option<&str> {
         self.rule_id.as_deref().or_else(|| self.rule.as_ref()?.id.as_deref())
     }
 
-    /// Whether somebody said that it does not count, and nobody objected.
+    /// Returns whether it is suppressed and the suppression is not rejected or under review.
     pub(super) fn is_suppressed(&self) -> bool {
         let suppressions = self.suppressions.as_deref().unwrap_or_default();
         let refused = |by: &Suppression| matches!(by.status.as_deref(), Some("rejected" | "underReview"));
@@ -202,7 +202,7 @@ pub(super) struct Invocation {
 }
 
 impl Invocation {
-    /// What the tool says went wrong, beside what it found.
+    /// Returns the errors that the tool reported about its own work.
     pub(super) fn errors(&self) -> impl Iterator<Item = &Notification> {
         let all = [&self.tool_execution_notifications, &self.tool_configuration_notifications];
         let all = all.into_iter().flatten().flatten();

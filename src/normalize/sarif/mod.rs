@@ -1,7 +1,7 @@
-//! SARIF 2.1.0 on stdout.
+//! Parses SARIF 2.1.0 on stdout.
 //!
-//! Columns are taken as they are. SARIF counts them in UTF-16 units unless a run says otherwise, and only the
-//! source could tell how many characters these are; they differ behind characters beyond the 65,536th only.
+//! Columns are used unchanged. SARIF counts them in UTF-16 code units unless a run says otherwise, and only the source
+//! could convert them to characters. They differ only after characters outside the basic multilingual plane.
 
 mod format;
 
@@ -11,16 +11,16 @@ use crate::model::finding::{Diagnostic, Level, Place, Range, Related};
 use crate::model::path::RelPath;
 use format::{ArtifactLocation, External, Invocation, Location, Log, Message, Region, Run, SarifResult};
 
-/// Reads the output of a tool that ended with `code`.
+/// Parses the output of a tool that exited with `code`.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
-    // Some write a byte order mark. What is not UTF-8 is no JSON: a place may be among what can't be read.
+    // Some tools write a byte order mark. Invalid UTF-8 is not JSON and might affect a place.
     let stdout = input.output.stdout.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&input.output.stdout);
     let log: Log = std::str::from_utf8(stdout)
         .map_err(serde::de::Error::custom)
         .and_then(|text| document::read(input.halt, text.as_bytes()))
         .map_err(|error: serde_json::Error| {
             Unparsable(input.complaint().filter(|_| code != 0).map_or_else(
-                || format!("no SARIF: {error}"),
+                || format!("invalid SARIF: {error}"),
                 |reason| format!("exited with {code}: {reason}"),
             ))
         })?;
@@ -28,15 +28,15 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         Some(version) if version.starts_with("2.1.") => {}
         Some(version) => {
             let version = input.scrub.quote(version.as_bytes());
-            return Err(Unparsable(format!("SARIF {version} can't be read, only 2.1.0")));
+            return Err(Unparsable(format!("unsupported SARIF version {version}; only 2.1.0 is supported")));
         }
-        None => return Err(Unparsable("no SARIF: `version` is missing".to_owned())),
+        None => return Err(Unparsable("invalid SARIF: missing `version`".to_owned())),
     }
     let runs = log.runs;
     let mut parsed = Parsed::default();
     if runs.is_empty() {
         let reason = input.complaint().filter(|_| code != 0);
-        parsed.gaps.push(Gap::all(reason.unwrap_or_else(|| "the SARIF log contains no run".to_owned())));
+        parsed.gaps.push(Gap::all(reason.unwrap_or_else(|| "the SARIF log contains no runs".to_owned())));
     }
     if log.inline_external_properties.iter().flatten().any(External::has_results) {
         parsed.gaps.push(Gap::all(EXTERNAL));
@@ -47,7 +47,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         let results = run.results.iter().flatten();
         parsed.diagnostics.extend(results.filter_map(|result| reader.diagnostic(result)));
     }
-    // A nonzero exit is explained by results, also by those that do not count.
+    // Results explain a nonzero exit code, even those that are filtered out.
     let explained = runs.iter().any(|run| run.results.as_ref().is_some_and(|results| !results.is_empty()));
     if code == PANIC || is_crash(code) {
         parsed.gaps.push(Gap::all(input.crashed(code).0));
@@ -58,10 +58,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     Ok(parsed)
 }
 
-/// Results that are written where they are not read.
-const EXTERNAL: &str = "the SARIF log keeps results outside of its runs, where they are not read";
+/// Gap reason for results in places that are not read.
+const EXTERNAL: &str = "the SARIF log has results in external properties, which are not supported";
 
-/// Why a run came to no verdict.
+/// Returns the reason if a run did not produce a result.
 fn failure(input: &Input<'_>, run: &Run) -> Option<String> {
     let has_failed = |invocation: &&Invocation| {
         invocation.execution_successful == Some(false)
@@ -71,19 +71,20 @@ fn failure(input: &Input<'_>, run: &Run) -> Option<String> {
             || invocation.exit_signal_number.is_some()
     };
     if let Some(invocation) = run.invocations.iter().flatten().find(has_failed) {
-        let said = invocation
+        let reason = invocation
             .errors()
             .find_map(|notification| notification.message.as_ref()?.text.as_deref())
             .or(invocation.process_start_failure_message.as_deref())
             .or(invocation.exit_code_description.as_deref());
         return Some(
-            said.map_or_else(|| "the tool says that it failed".to_owned(), |text| input.scrub.text(text)),
+            reason
+                .map_or_else(|| "the tool reported that it failed".to_owned(), |text| input.scrub.text(text)),
         );
     }
     if run.external_property_file_references.as_ref().is_some_and(External::has_results) {
         return Some(EXTERNAL.to_owned());
     }
-    run.results.is_none().then(|| "the tool did not get to look".to_owned())
+    run.results.is_none().then(|| "the run has no `results`, so the tool did not finish".to_owned())
 }
 
 struct Reader<'a> {
@@ -92,7 +93,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A result as a diagnostic; `None` if it is none: passed, suppressed, or gone.
+    /// Converts a result to a diagnostic. Returns `None` for results that passed, are suppressed, or are gone.
     fn diagnostic(&self, result: &SarifResult) -> Option<Diagnostic> {
         let rule = self.run.rule(result);
         let kind = result.kind.as_deref().unwrap_or("fail");
@@ -131,10 +132,10 @@ impl Reader<'_> {
             .collect();
         let message = message.filter(|text| !text.is_empty()).unwrap_or_else(|| id.to_owned());
         let place = place.unwrap_or_else(|| self.input.default_place());
-        Some(Diagnostic { related, ..self.input.diagnostic(place, id.to_owned(), level, message) })
+        Some(Diagnostic { related, ..self.input.diagnostic(place, id, level, message) })
     }
 
-    /// The text of `message` with its arguments in the place of `{0}`, `{1}`.
+    /// Returns the text of `message` with its arguments inserted for `{0}`, `{1}`.
     fn text(&self, template: &str, message: &Message) -> String {
         let arguments = message.arguments.as_deref().unwrap_or_default();
         if arguments.is_empty() {
@@ -153,7 +154,7 @@ impl Reader<'_> {
                 out.push_str(argument);
                 rest = behind;
             } else {
-                // A doubled brace stands for one.
+                // A doubled brace stands for a single one.
                 out.push_str(&brace[..1]);
                 let doubled = brace.starts_with("{{") || brace.starts_with("}}");
                 rest = &brace[if doubled { 2 } else { 1 }..];
@@ -183,7 +184,7 @@ impl Reader<'_> {
         physical().or_else(logical)
     }
 
-    /// Where `location` leads, through its base and the bases of that.
+    /// Resolves `location` through its base and the bases of that base.
     fn resolve(&self, location: &ArtifactLocation) -> Option<Resolved> {
         const BASES: usize = 8;
         let mut uri = location.uri.clone()?;
@@ -202,7 +203,7 @@ impl Reader<'_> {
             Some(scheme) if scheme.eq_ignore_ascii_case("file") => {
                 let rest = &uri[scheme.len() + 1..];
                 match rest.strip_prefix("//") {
-                    // The authority: empty, or a host.
+                    // The authority: empty, or a host name.
                     Some(rest) => &rest[rest.find('/')?..],
                     None => rest,
                 }
@@ -210,7 +211,7 @@ impl Reader<'_> {
             Some(_) => return Some(Resolved::Uri(uri)),
         };
         let path = RelPath::unescape(path).as_bytes().to_vec();
-        // `/C:/x` is `C:/x`.
+        // `/C:/x` means `C:/x`.
         let drive = matches!(path.as_slice(), [b'/', letter, b':', ..] if letter.is_ascii_alphabetic());
         Some(Resolved::Path(if drive { path[1..].to_vec() } else { path }))
     }
@@ -221,7 +222,7 @@ enum Resolved {
     Uri(String),
 }
 
-/// The scheme of a URI; a single letter is a drive.
+/// Returns the scheme of a URI. A single letter is a drive.
 fn scheme(uri: &str) -> Option<&str> {
     let (scheme, _) = uri.split_once(':')?;
     let named = scheme.len() > 1
@@ -230,7 +231,8 @@ fn scheme(uri: &str) -> Option<&str> {
     named.then_some(scheme)
 }
 
-/// Without columns, a region covers whole lines; without its end, it reaches to the end of the line.
+/// Converts a region. Without columns it covers whole lines. Without an end column it reaches to the end of its last
+/// line.
 fn region(region: &Region) -> Option<Range> {
     let first = region.start_line?;
     let last = region.end_line.unwrap_or(first);

@@ -16,7 +16,7 @@ fn sarif(stdout: &str, stderr: &str, code: i32) -> Result<Parsed, Unparsable> {
     )
 }
 
-/// A log with one run: these results, and further fields.
+/// Returns a log with one run that has these results and more fields.
 fn log(results: &str, rest: &str) -> String {
     format!(
         r#"{{"version":"2.1.0","runs":[{{"tool":{{"driver":{{"name":"x","rules":[
@@ -59,7 +59,7 @@ warning lint R2 lint: two
 }
 
 #[test]
-fn what_is_no_complaint_is_left_out() {
+fn results_that_are_not_complaints_are_dropped() {
     let results = [
         r#""level":"none""#,
         r#""kind":"pass""#,
@@ -100,28 +100,31 @@ fn uris_are_resolved_through_their_bases() {
 }
 
 #[test]
-fn a_run_that_failed_is_a_gap() {
+fn a_failed_run_is_a_gap() {
     let check = |invocation: &str, expected: &str| {
         let rest = format!(r#","invocations":[{invocation}]"#);
         let gaps = sarif(&log("", &rest), "", 0).expect("readable").gaps;
         assert_eq!(gaps.first().map(|gap| &*gap.reason), Some(expected));
     };
-    check(r#"{"executionSuccessful":false}"#, "the tool says that it failed");
+    check(r#"{"executionSuccessful":false}"#, "the tool reported that it failed");
     check(
         r#"{"executionSuccessful":false,"toolExecutionNotifications":[{"level":"error","message":{"text":"no /w/ws/x"}}]}"#,
         "no x",
     );
-    // Whatever it says of the whole.
-    let said = r#"[{"level":"warning","message":{"text":"w"}},{"level":"error","message":{"text":"e"}}]"#;
+    // Regardless of what it reports in general.
+    let notifications =
+        r#"[{"level":"warning","message":{"text":"w"}},{"level":"error","message":{"text":"e"}}]"#;
     for kind in ["toolExecutionNotifications", "toolConfigurationNotifications"] {
-        check(&format!(r#"{{"executionSuccessful":true,"{kind}":{said}}}"#), "e");
+        check(&format!(r#"{{"executionSuccessful":true,"{kind}":{notifications}}}"#), "e");
         check(
-            &format!(r#"{{"executionSuccessful":true}},{{"executionSuccessful":true,"{kind}":{said}}}"#),
+            &format!(
+                r#"{{"executionSuccessful":true}},{{"executionSuccessful":true,"{kind}":{notifications}}}"#
+            ),
             "e",
         );
     }
     check(r#"{"executionSuccessful":true,"processStartFailureMessage":"no such file"}"#, "no such file");
-    check(r#"{"executionSuccessful":true,"exitSignalName":"SIGSEGV"}"#, "the tool says that it failed");
+    check(r#"{"executionSuccessful":true,"exitSignalName":"SIGSEGV"}"#, "the tool reported that it failed");
     let warned = r#","invocations":[{"executionSuccessful":true,"toolExecutionNotifications":[{"message":{"text":"w"}}]}]"#;
     assert_eq!(sarif(&log("", warned), "", 0), Ok(Parsed::default()));
     let gaps = |stdout: &str, stderr: &str, code| sarif(stdout, stderr, code).expect("readable").gaps.len();
@@ -132,12 +135,12 @@ fn a_run_that_failed_is_a_gap() {
 }
 
 #[test]
-fn a_log_that_tells_of_no_run_or_keeps_results_elsewhere_is_a_gap() {
+fn a_log_without_runs_or_with_external_results_is_a_gap() {
     let reason =
         |log: &str| sarif(log, "", 0).expect("readable").gaps.into_iter().map(|gap| gap.reason).next();
     let none = r#"{"version":"2.1.0","runs":[]}"#;
-    assert_eq!(reason(none).as_deref(), Some("the SARIF log contains no run"));
-    let elsewhere = "the SARIF log keeps results outside of its runs, where they are not read";
+    assert_eq!(reason(none).as_deref(), Some("the SARIF log contains no runs"));
+    let elsewhere = "the SARIF log has results in external properties, which are not supported";
     let external = r#","externalPropertyFileReferences":{"results":[{"location":{"uri":"r.json"}}]}"#;
     assert_eq!(reason(&log("", external)).as_deref(), Some(elsewhere));
     let inline = r#""inlineExternalProperties":[{"results":[{"message":{"text":"m"}}]}],"runs""#;
@@ -147,7 +150,7 @@ fn a_log_that_tells_of_no_run_or_keeps_results_elsewhere_is_a_gap() {
 }
 
 #[test]
-fn what_is_no_sarif_is_unparsable() {
+fn invalid_sarif_is_unparsable() {
     let log = log("", "");
     for at in 0..log.len() {
         assert!(sarif(&log[..at], "", 0).is_err());
@@ -159,12 +162,12 @@ fn what_is_no_sarif_is_unparsable() {
     for version in ["3.0.0", "2.0.0", "2.1", ""] {
         let other = log.replace("2.1.0", version);
         let error = sarif(&other, "", 0).unwrap_err().to_string();
-        assert_eq!(error, format!("SARIF {version} can't be read, only 2.1.0"));
+        assert_eq!(error, format!("unsupported SARIF version {version}; only 2.1.0 is supported"));
     }
     assert!(sarif(&log.replace("2.1.0", "2.1.0-rtm.5"), "", 0).is_ok());
     for version in ["", "\"version\":null,"] {
         let other = log.replace("\"version\":\"2.1.0\",", version);
-        assert_eq!(sarif(&other, "", 0), Err(Unparsable("no SARIF: `version` is missing".to_owned())));
+        assert_eq!(sarif(&other, "", 0), Err(Unparsable("invalid SARIF: missing `version`".to_owned())));
     }
     assert_eq!(sarif("", "error: no config", 2), Err(Unparsable("exited with 2: no config".to_owned())));
 }

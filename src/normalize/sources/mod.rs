@@ -1,7 +1,7 @@
-//! What Rust sources define without being compiled: tests and modules, each with the conditions that it is under.
+//! Finds the tests and modules that Rust sources define, with their conditions, without compiling them.
 //!
-//! Only tokens are read, so code that does not parse gets some answer and never a panic. What a macro expands to is not
-//! known: a test in the body of one counts as [`Scanned::has_macro_tests`] alone.
+//! Only tokens are read, so code that does not parse never causes a panic. Macros are not expanded: tests in the body
+//! of a macro only set [`Scanned::has_macro_tests`].
 
 mod modules;
 mod platform;

@@ -1,25 +1,25 @@
-//! Where the modules of a file lie.
+//! Maps `mod` declarations to possible files.
 
 use super::scan::Module;
 use crate::model::path::RelPath;
 use crate::normalize::reads::{join, without_dots};
 
-/// A source file of a crate, and the directory in which its modules lie.
+/// Source file of a crate, with the directory of its modules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SourceFile {
-    /// The file.
+    /// Path of the file.
     pub path: RelPath,
-    /// The directory of its modules.
+    /// Directory that contains the files of its modules.
     pub modules: RelPath,
 }
 
 impl SourceFile {
-    /// The root of a target.
+    /// Returns the root file of a target.
     pub fn root(path: &RelPath) -> Self {
         Self { path: path.clone(), modules: RelPath::new(path.dir()) }
     }
 
-    /// The places at which `module` of this file may lie.
+    /// Returns the possible files of `module`, declared in this file.
     pub fn candidates(&self, module: &Module) -> Vec<Self> {
         if module.is_included {
             let beside = RelPath::new(self.path.dir());

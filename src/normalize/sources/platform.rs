@@ -1,12 +1,12 @@
-//! What a target triple says about conditions: `x86_64-unknown-linux-gnu` is `unix`, and not `target_os = "macos"`.
+//! Evaluates conditions for a target triple: `x86_64-unknown-linux-gnu` is `unix` but not `target_os = "macos"`.
 
 use crate::model::cfg::Truth;
 
-/// A target, by its triple.
+/// Target platform, identified by its triple.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Platform(String);
 
-/// Systems of the family `unix`.
+/// Operating systems of the `unix` family.
 const UNIX: [&str; 16] = [
     "aix",
     "android",
@@ -27,7 +27,7 @@ const UNIX: [&str; 16] = [
 ];
 
 impl Platform {
-    /// The target of this triple.
+    /// Returns the platform of `triple`.
     pub fn new(triple: impl Into<String>) -> Self {
         Self(triple.into())
     }
@@ -36,7 +36,7 @@ impl Platform {
         self.0.split('-')
     }
 
-    /// The operating system, in the words of `target_os`; `None` if the triple has none that is known here.
+    /// Returns the operating system as in `target_os`, or `None` if the triple has no known one.
     fn os(&self) -> Option<&str> {
         let of = |part| match part {
             "darwin" => Some("macos"),
@@ -75,13 +75,13 @@ impl Platform {
             _ if first.starts_with("riscv64") => "riscv64",
             _ if first.starts_with("riscv32") => "riscv32",
             "x86_64" | "aarch64" | "wasm32" | "wasm64" | "s390x" | "arm" => first,
-            // Named in more than one way.
+            // Others have more than one name.
             _ => return None,
         })
     }
 
-    /// Whether this flag, or this key with this value, holds; `Maybe` if the triple does not tell. Flags that are no
-    /// matter of the platform are `None`.
+    /// Returns whether this flag, or key with this value, holds. `Maybe` if the triple does not decide it, `None` if
+    /// the condition does not depend on the platform.
     pub fn truth(&self, name: &str, value: Option<&str>) -> Option<Truth> {
         let is = |known: Option<&str>| known.map_or(Truth::Maybe, |known| Truth::from(Some(known) == value));
         let in_family = |name: &str| self.family().map_or(Truth::Maybe, |all| all.contains(&name).into());
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_triple_tells_system_family_and_architecture() {
+    fn a_triple_determines_system_family_and_architecture() {
         let (unix, windows) = (("unix", None), ("windows", None));
         let os = |name| ("target_os", Some(name));
         let arch = |name| ("target_arch", Some(name));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_triple_does_not_tell_is_open() {
+    fn conditions_unrelated_to_the_triple_are_undecided() {
         let platform = Platform::new("x86_64-unknown-linux-gnu");
         assert_eq!(platform.truth("target_pointer_width", Some("64")), Some(Truth::Maybe));
         assert_eq!(platform.truth("feature", Some("x")), None);

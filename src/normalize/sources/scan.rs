@@ -1,48 +1,48 @@
-//! Items of a file, as far as they are tests and modules: one walk over the tokens, without a grammar.
+//! Scans a file for tests and modules in one pass over its tokens, without a grammar.
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, TokenKind, strip_shebang, tokenize};
 
 use crate::model::cfg::{Cfg, is_word, unquoted};
 
-/// What a file defines.
+/// Tests and modules that a file defines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
-    /// The conditions of the whole file: `#![cfg(…)]`.
+    /// Conditions of the whole file: `#![cfg(…)]`.
     pub file: Vec<Cfg>,
-    /// The tests.
+    /// Test functions.
     pub tests: Vec<TestFn>,
-    /// The modules that lie in other files.
+    /// Modules in other files.
     pub modules: Vec<Module>,
-    /// Whether a macro is called with what looks like tests: whether it makes any is not known.
+    /// Set if a macro is called with something that looks like tests. It may or may not expand to tests.
     pub has_macro_tests: bool,
 }
 
-/// A function that is a test.
+/// Test function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestFn {
-    /// All of these must hold, beside those of the file.
+    /// Conditions that must all hold, in addition to those of the file.
     pub cfgs: Vec<Cfg>,
-    /// Whether it is marked `#[ignore]`.
+    /// Set if marked `#[ignore]`.
     pub is_ignored: bool,
 }
 
-/// `mod name;`, or a file that is included in place.
+/// `mod name;` declaration, or a file included in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Module {
-    /// Its name, with those of the inline modules around it: `["outer", "name"]`.
+    /// Module name, after the names of enclosing inline modules: `["outer", "name"]`.
     pub names: Vec<String>,
-    /// The paths that `#[path = "…"]` may give it, or that `include!` names.
+    /// Paths given by `#[path = "…"]` or `include!`.
     pub paths: Vec<String>,
-    /// Whether it is included rather than declared: its modules lie where those of the file do.
+    /// Set for an included file. Its modules are relative to the including file.
     pub is_included: bool,
-    /// All of these must hold, beside those of the file.
+    /// Conditions that must all hold, in addition to those of the file.
     pub cfgs: Vec<Cfg>,
 }
 
-/// Inline modules that nest deeper are left out.
+/// Maximum depth of inline modules. Deeper ones are skipped.
 const DEEPEST: usize = 64;
 
-/// Looks through `source`.
+/// Scans `source`.
 pub fn scan(source: &str) -> Scanned {
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let tokens = lex(source);
@@ -69,7 +69,7 @@ fn lex(source: &str) -> Vec<&str> {
     tokens
 }
 
-/// What holds for all items of a module.
+/// Names and conditions that apply to all items of a module.
 #[derive(Clone, Default)]
 struct Around {
     names: Vec<String>,
@@ -80,7 +80,7 @@ struct Around {
 #[derive(Default)]
 struct Attributes {
     cfgs: Vec<Cfg>,
-    /// For each that makes a test of a function, the conditions under which it does.
+    /// Conditions of each attribute that marks the function as a test.
     tests: Vec<Vec<Cfg>>,
     is_ignored: bool,
     paths: Vec<String>,
@@ -97,7 +97,7 @@ impl<'t> Walk<'_, 't> {
         self.tokens.get(self.at + ahead).copied().unwrap_or("")
     }
 
-    /// The items up to the end of the file, or to the brace that closes the module.
+    /// Scans items up to the end of the file or the closing brace of the module.
     fn items(&mut self, around: &mut Around, is_file: bool) {
         while self.at < self.tokens.len() {
             if self.peek(0) == "}" {
@@ -177,7 +177,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    /// Whether the item here is a function, behind its modifiers.
+    /// Returns whether the current item is a function, possibly with modifiers.
     fn is_function(&self) -> bool {
         let mut ahead = 0;
         loop {
@@ -191,7 +191,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    /// A macro that is called where an item may stand. False if there is none.
+    /// Reads a macro call in item position. Returns false if there is none.
     fn macro_call(&mut self, around: &Around, attributes: &Attributes) -> bool {
         let mut ahead = 0;
         while self.peek(ahead) == ":" || is_word(self.peek(ahead)) {
@@ -209,7 +209,7 @@ impl<'t> Walk<'_, 't> {
         }
         let name = self.peek(ahead - 1).to_owned();
         self.at += ahead + 1;
-        // What a macro defines has a name before its body.
+        // A macro definition has a name before its body.
         self.at += usize::from(is_word(self.peek(0)));
         let start = self.at;
         self.group();
@@ -227,7 +227,7 @@ impl<'t> Walk<'_, 't> {
         true
     }
 
-    /// To the end of an item: a semicolon, or braces unless only a semicolon ends it.
+    /// Skips to the end of an item: a semicolon, or a brace group unless `needs_semicolon`.
     fn rest_of_item(&mut self, needs_semicolon: bool) {
         while self.at < self.tokens.len() {
             match self.peek(0) {
@@ -242,14 +242,14 @@ impl<'t> Walk<'_, 't> {
                     }
                 }
                 "(" | "[" => self.group(),
-                // That of the module around.
+                // Closes the enclosing module.
                 "}" => return,
                 _ => self.at += 1,
             }
         }
     }
 
-    /// Past the group that begins here, whatever is in it.
+    /// Skips the group that begins here.
     fn group(&mut self) {
         let mut depth = 0_usize;
         while self.at < self.tokens.len() {
@@ -265,7 +265,7 @@ impl<'t> Walk<'_, 't> {
         }
     }
 
-    /// The attribute whose bracket begins here.
+    /// Reads the attribute whose bracket begins here.
     fn attribute(&mut self, attributes: &mut Attributes) {
         let start = self.at + 1;
         self.group();
@@ -274,7 +274,7 @@ impl<'t> Walk<'_, 't> {
     }
 }
 
-/// Takes down what the attribute of these tokens, without brackets, says under `conditions`.
+/// Records an attribute that applies under `conditions`. `tokens` exclude the brackets.
 fn read_attribute(tokens: &[&str], conditions: &[Cfg], attributes: &mut Attributes) {
     let tokens = match tokens {
         ["unsafe", "(", inner @ .., ")"] => inner,
@@ -298,11 +298,11 @@ fn read_attribute(tokens: &[&str], conditions: &[Cfg], attributes: &mut Attribut
         ("ignore", _) => attributes.is_ignored |= conditions.is_empty(),
         (name, _) if makes_test(name) => {
             let mut conditions = conditions.to_vec();
-            // On other targets, it is a plain function.
+            // A plain function on other targets.
             if name == "wasm_bindgen_test" {
                 conditions.push(Cfg::Value("target_family".to_owned(), "wasm".to_owned()));
             }
-            // A function with several such attributes is one test to us.
+            // A function with several such attributes counts as one test.
             if attributes.tests.is_empty() {
                 attributes.tests.push(conditions);
             }
@@ -311,7 +311,7 @@ fn read_attribute(tokens: &[&str], conditions: &[Cfg], attributes: &mut Attribut
     }
 }
 
-/// `cfg` where it holds only under `conditions`: without them, it demands nothing.
+/// Returns `cfg` limited to `conditions`. It always holds if they don't.
 fn under(conditions: &[Cfg], cfg: Cfg) -> Cfg {
     if conditions.is_empty() {
         return cfg;
@@ -319,7 +319,7 @@ fn under(conditions: &[Cfg], cfg: Cfg) -> Cfg {
     Cfg::Any(vec![Cfg::Not(Box::new(Cfg::All(conditions.to_vec()))), cfg])
 }
 
-/// The pieces between the commas of the outermost level.
+/// Splits at the commas of the outermost level.
 fn split<'a, 't>(tokens: &'a [&'t str]) -> impl Iterator<Item = &'a [&'t str]> {
     let mut depth = 0_i32;
     tokens.split(move |token| {
@@ -332,12 +332,12 @@ fn split<'a, 't>(tokens: &'a [&'t str]) -> impl Iterator<Item = &'a [&'t str]> {
     })
 }
 
-/// Whether an attribute of this name makes a test of a function: `test`, `tokio::test`, `rstest`, `test_case`.
+/// Returns whether an attribute of this name marks a test: `test`, `tokio::test`, `rstest`, `test_case`.
 fn makes_test(name: &str) -> bool {
     name.ends_with("test") || matches!(name, "test_case" | "quickcheck")
 }
 
-/// Whether a macro `name` with this body may make tests.
+/// Returns whether a macro `name` with this body may define tests.
 fn looks_like_tests(name: &str, body: &[&str]) -> bool {
     let has_attribute = body.windows(2).enumerate().any(|(at, pair)| {
         let path = || body[at + 2..].iter().take_while(|token| is_word(token) || **token == ":");
@@ -350,7 +350,7 @@ fn looks_like_tests(name: &str, body: &[&str]) -> bool {
 mod tests {
     use super::*;
 
-    /// The conditions of each test, with `ignored`; then each module with its conditions.
+    /// Shows the conditions of each test, with `ignored`, then each module with its conditions.
     fn show(source: &str) -> String {
         let Scanned { file, tests, modules, has_macro_tests } = scan(source);
         let cfgs = |list: &[Cfg]| Cfg::All(list.to_vec()).to_string();
@@ -378,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_with_an_attribute_of_a_test_are_tests() {
+    fn functions_with_a_test_attribute_are_tests() {
         check("#[test] fn a() { let x = 1; } fn b() {}", "test true");
         check("#[tokio::test(flavor = \"x\")] pub async fn a() {}", "test true");
         check("#[rstest]\n#[case(1)]\nfn a(#[case] x: u8) {}", "test true");
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_test_is_none() {
+    fn look_alikes_are_not_tests() {
         check("fn a() { #[test] fn inner() {} }", "");
         check("// #[test] fn a() {}\n/* #[test] */ fn b() {} const S: &str = \"#[test] fn a() {}\";", "");
         check("macro_rules! m { () => { #[test] fn a() {} }; }", "");
@@ -432,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_in_the_body_of_a_macro_are_not_known() {
+    fn tests_in_macro_bodies_are_unknown() {
         check("proptest! { #[test] fn a(x in 0..1) {} }", "macro");
         check("rgtest!(name, |dir| { x });\nmod b;", "mod b true; macro");
         check("lazy_static! { static ref X: u8 = 1; }", "");
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_source_is_too_strange() {
+    fn malformed_sources_do_not_panic() {
         for source in [
             "#[",
             "#![cfg(",

@@ -1,4 +1,4 @@
-//! What tools have said that they looked at, and what this program concludes from it.
+//! The census of each tool, and conclusions from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,22 +8,23 @@ use crate::model::finding::Diagnostic;
 use crate::model::outcome::TaskOutcome;
 use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx, Unit};
+use crate::model::text::Text;
 use crate::model::tool::{Per, ToolId};
 use crate::model::workspace::PackageId;
 use crate::pipeline::conditions::Alike;
 
-/// What a tool looked at: summed up here, or as another run has stated it.
+/// Census of a tool, from this run or from the artifacts of a finished run.
 pub(in crate::pipeline) enum Looked {
-    /// Summed up here.
+    /// Sum of the results of this run.
     At(Census),
-    /// As another run has stated it.
+    /// Totals from artifacts.
     Stated(Totals),
 }
 
 impl Ledger<'_> {
-    /// What the tool at this index looked at. A tool that is given one file at a time states no number itself.
+    /// Returns the census of the tool at this index. For a tool that runs per file, the files are counted here.
     pub(in crate::pipeline) fn totals(&self, at: usize) -> Totals {
-        // Whether it has to run depends on what is cached of the tools that need it.
+        // Such a tool may not run at all if the results of the tools that need it are cached.
         if self.plan.graph.tools[at].on_demand {
             return Totals::default();
         }
@@ -42,7 +43,7 @@ impl Ledger<'_> {
         totals
     }
 
-    /// What `tool` looked at, unless it has no verdict on something, or nothing to do.
+    /// Returns the census of `tool`, unless it is incomplete or has no tasks.
     pub(in crate::pipeline) fn complete_census(&self, tool: ToolId) -> Option<Census> {
         match &self.census[tool.0 as usize] {
             Looked::At(census) if !self.tasks_of(tool).is_empty() && self.is_done(tool) => {
@@ -81,32 +82,33 @@ impl Ledger<'_> {
         Some(packages)
     }
 
-    /// Whether `tool` has a verdict on all that there was to judge.
+    /// Whether all tasks of `tool` have a result or were skipped.
     pub(in crate::pipeline) fn is_done(&self, tool: ToolId) -> bool {
         let is_done =
             |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
         self.tasks[self.tasks_of(tool)].iter().all(is_done)
     }
 
-    /// Whether `tool` is as it was when the baseline was taken.
+    /// Whether the conditions of `tool` are the same as for the baseline.
     pub(in crate::pipeline) fn is_as_accepted(&self, tool: ToolId) -> bool {
         self.alike(tool) == Alike::Same
     }
 
-    /// How much `tool` is as it was when the baseline was taken.
+    /// How much the conditions of `tool` agree with those of the baseline.
     pub(in crate::pipeline) fn alike(&self, tool: ToolId) -> Alike {
         self.alike[tool.0 as usize]
     }
 
-    /// Takes down this status for the first task of the first of `tools`.
-    pub(in crate::pipeline) fn raise_first(&mut self, tools: &[String], status: Status) {
-        let tool = self.plan.graph.tools().find(|(_, tool)| tools.first() == Some(&tool.name));
+    /// Sets the status of the first task of the first of `tools`, unless it is worse already.
+    pub(in crate::pipeline) fn raise_first(&mut self, tools: &[Text], status: Status) {
+        let tool =
+            self.plan.graph.tools().find(|(_, tool)| tools.first().is_some_and(|first| *first == tool.name));
         if let Some(at) = tool.and_then(|(id, _)| self.tasks_of(id).next()) {
             self.raise(TaskIx(at as u32), status);
         }
     }
 
-    /// The numbers of `tool` that it states itself.
+    /// Numbers that `tool` reported in this run.
     pub(in crate::pipeline) fn numbers_of(&self, tool: ToolId) -> BTreeMap<String, Decimal> {
         match &self.census[tool.0 as usize] {
             Looked::At(census) => census.numbers.clone(),
@@ -114,13 +116,13 @@ impl Ledger<'_> {
         }
     }
 
-    /// What became of the task of `tool` for `unit`.
+    /// Status of the task of `tool` for `unit`.
     pub(in crate::pipeline) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
         let at = self.tasks_of(tool).find(|at| self.units[*at] == unit)?;
         Some(&self.tasks[at].status)
     }
 
-    /// Takes down that `tool` has no verdict at all.
+    /// Records that all of `tool` is incomplete.
     pub(in crate::pipeline) fn note_all(&mut self, tool: ToolId, reason: &str) {
         self.incomplete[tool.0 as usize].insert((".".to_owned(), reason.to_owned()));
         for at in self.tasks_of(tool) {
@@ -128,13 +130,13 @@ impl Ledger<'_> {
         }
     }
 
-    /// Takes down what this program has found itself, about `unit` of `tool`.
+    /// Records a finding of genti itself about `unit` of `tool`.
     pub(in crate::pipeline) fn enter_own(&mut self, tool: ToolId, unit: Unit, diagnostic: Diagnostic) {
         let mut tasks = self.tasks_of(tool);
         let own = tasks.clone().find(|at| self.units[*at] == unit).or(tasks.next());
         if let Some(at) = own {
             self.raise(TaskIx(at as u32), Status::Findings);
         }
-        self.diagnostics.push((self.plan.graph.tool(tool).name.clone(), diagnostic));
+        self.diagnostics.push((self.plan.graph.tool(tool).name.as_str().into(), diagnostic));
     }
 }

@@ -1,41 +1,43 @@
-//! `[baseline]`: how the baseline was taken, and what it means that an entry of it is stale.
+//! The `[baseline]` table: how the baseline was recorded, and the severity of stale entries.
 
 use std::collections::BTreeMap;
 
 use super::reader::{Reader, Value};
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use super::tool::Entry;
 use crate::model::policy::Selection;
 
-/// What the configuration says of the baseline.
+/// The `[baseline]` table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BaselineConfig {
-    /// The features, target and cargo profile that it was taken with; packages and tools were all.
+    /// Features, target and cargo profile with which the baseline was recorded. It always covers all packages
+    /// and tools.
     pub build: Selection,
-    /// The versions that it was taken with, by tool; any other tool may have any.
+    /// Tool versions with which the baseline was recorded. Other tools may have any version.
     pub versions: BTreeMap<String, String>,
-    /// Whether a stale entry does not fail `check`.
+    /// True if stale entries don't fail `check`.
     pub stale_warns: bool,
 }
 
 impl BaselineConfig {
-    /// Whether it was taken with a `tool` that says `version` of itself.
+    /// Returns true if the baseline was recorded with the version of `tool` that prints `version`.
     pub fn is_of_version(&self, tool: &str, version: Option<&str>) -> bool {
         let Some(pin) = self.versions.get(tool) else { return true };
-        let is_it = |number: &str| {
+        let is_pinned = |number: &str| {
             number.strip_prefix(pin.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        version.is_some_and(|version| numbers(version).any(is_it))
+        version.is_some_and(|version| numbers(version).any(is_pinned))
     }
 }
 
-/// The words of what a tool says of its version that may be its number: `1.2.3` of `tool v1.2.3 (2026-01-01)` is the first.
+/// Returns the words of a version text that may be the version number, such as `1.2.3` in
+/// `tool v1.2.3 (2026-01-01)`.
 pub fn numbers(version: &str) -> impl Iterator<Item = &str> {
     let words = version.split_whitespace();
     words.map(|word| word.trim_start_matches(|c: char| !c.is_ascii_digit())).filter(|word| !word.is_empty())
 }
 
-/// Reads the table, which may name `tools`.
+/// Reads the table, in which `tools` may be named.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     value: &Value<'_>,
@@ -73,20 +75,24 @@ fn versions(
         match tools.get(name.get_ref().as_ref()) {
             _ if !reader.is_whole() => {}
             None => {
-                let help = way_out(name.get_ref(), tools.keys().map(String::as_str), "tools");
+                let help = suggestion(name.get_ref(), tools.keys().map(String::as_str), "tools");
                 reader.report_with(name.span(), format!("unknown tool `{}`", name.get_ref()), help);
             }
             Some(entry) if entry.tool.version.is_empty() => {
-                let message = format!("`{}` has no version to compare with", name.get_ref());
-                let help = format!("say how to ask for it: `version = […]` under [tools.{}]", name.get_ref());
+                let message = format!("`{}` has no command that prints its version", name.get_ref());
+                let help = format!("set `version = […]` under [tools.{}]", name.get_ref());
                 reader.report_with(name.span(), message, help);
             }
             Some(_) => {}
         }
         let Some(version) = reader.text(value) else { continue };
         if !version.starts_with(|c: char| c.is_ascii_digit()) || version.contains(char::is_whitespace) {
-            let help = "write the number that `cargo genti tools` shows, or its beginning";
-            reader.report_with(value.span(), format!("`{version}` is no version such as `1.95`"), help);
+            let help = "use the number that `cargo genti tools` shows, or a prefix of it";
+            reader.report_with(
+                value.span(),
+                format!("invalid version `{version}`, expected a number such as `1.95`"),
+                help,
+            );
         }
         versions.insert(name.get_ref().to_string(), version);
     }
@@ -98,7 +104,7 @@ fn stale_warns(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<bool> {
         "warn" => Some(true),
         "fail" => Some(false),
         other => {
-            let message = format!("`{other}` is not what a stale entry can do; choose `fail` or `warn`");
+            let message = format!("unknown value `{other}`, expected `fail` or `warn`");
             reader.report(value.span(), message);
             None
         }
@@ -110,12 +116,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_is_pinned_by_as_much_of_it_as_is_given() {
+    fn a_pinned_version_may_be_a_prefix() {
         let check = |pin: &str, version: Option<&str>, expected: bool| {
             let versions = BTreeMap::from([("x".to_owned(), pin.to_owned())]);
             let config = BaselineConfig { versions, ..BaselineConfig::default() };
             assert_eq!(config.is_of_version("x", version), expected, "{pin} {version:?}");
-            assert!(config.is_of_version("y", version), "only what is named is pinned");
+            assert!(config.is_of_version("y", version), "other tools are not pinned");
         };
         let clippy = Some("clippy 0.1.95 (59807616e1 2026-04-14)");
         check("0.1.95", clippy, true);

@@ -1,4 +1,4 @@
-//! The command line of a tool: its arguments with their placeholders, and which of those fit its unit.
+//! Command lines of tools: arguments with placeholders, and the units that placeholders require.
 
 use toml::Spanned;
 
@@ -9,15 +9,15 @@ use crate::model::tool::{Arg, Parse, Per, Piece, Tool};
 const PLACEHOLDERS: [&str; 8] =
     ["files", "args", "selection", "file", "package", "dir", "edition", "executable"];
 
-/// Reads `run`: a program, then arguments with placeholders.
+/// Reads `run`: a program, followed by arguments with placeholders.
 pub(super) fn run(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Spanned<Arg>>> {
     let words = reader.strings(value)?;
     let args: Vec<Spanned<Arg>> =
         words.iter().map(|word| Spanned::new(word.span(), argument(reader, word))).collect();
     let Some(program) = args.first() else {
-        // An array of other things than strings has been reported.
+        // If the array has elements that are not strings, they have been reported.
         if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
-            reader.report(value.span(), "a command line needs a program");
+            reader.report(value.span(), "expected a program, found an empty array");
         }
         return None;
     };
@@ -25,15 +25,15 @@ pub(super) fn run(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Span
         Arg::Text(pieces) => match pieces.as_slice() {
             [Piece::Literal(name)] if !name.trim().is_empty() => {}
             [Piece::Executable] => {}
-            [] | [Piece::Literal(_)] => reader.report(program.span(), "the program has no name"),
-            _ => reader.report(program.span(), "the program can't have a placeholder in it"),
+            [] | [Piece::Literal(_)] => reader.report(program.span(), "the program name is empty"),
+            _ => reader.report(program.span(), "the program name can't contain a placeholder"),
         },
         _ => reader.report(program.span(), "the program can't be a placeholder"),
     }
     Some(args)
 }
 
-/// What a tool runs on that does not say so.
+/// Returns the unit of a tool that does not set `per`.
 pub(super) fn default_per(run: &[Arg]) -> Per {
     let has = |arg: &Arg, piece| matches!(arg, Arg::Text(pieces) if pieces.contains(&piece));
     if run.iter().any(|arg| has(arg, Piece::Executable)) {
@@ -42,12 +42,12 @@ pub(super) fn default_per(run: &[Arg]) -> Per {
     if run.iter().any(|arg| *arg == Arg::Files || has(arg, Piece::File)) { Per::File } else { Per::Workspace }
 }
 
-/// The placeholders in `arg` that have no value for the units of `tool`, each with the units that give
-/// it one.
+/// Returns the placeholders in `arg` that have no value for the unit of `tool`, each with the units that
+/// would give it one.
 pub(super) fn misfits(arg: &Arg, tool: &Tool) -> Vec<(&'static str, &'static [Per])> {
     let needs: Vec<(&'static str, &'static [Per])> = match arg {
         Arg::Files | Arg::Args => Vec::new(),
-        // One process for all packages must tell them apart.
+        // A single process for all packages cannot tell their placeholders apart.
         Arg::Selection if tool.parse == Parse::BuildScripts => {
             vec![("selection", &[Per::Workspace, Per::Package])]
         }
@@ -69,8 +69,8 @@ pub(super) fn misfits(arg: &Arg, tool: &Tool) -> Vec<(&'static str, &'static [Pe
     needs.into_iter().filter(|(_, fitting)| !fitting.contains(&tool.per)).collect()
 }
 
-/// One argument: `{word}` is a placeholder, `{{word}}` stands for the text `{word}`, every other brace for
-/// itself.
+/// Parses one argument: `{word}` is a placeholder and `{{word}}` the literal text `{word}`. Any other brace
+/// is literal.
 fn argument(reader: &mut Reader<'_>, text: &Spanned<String>) -> Arg {
     let mut pieces = Vec::new();
     let mut literal = String::new();
@@ -89,12 +89,12 @@ fn argument(reader: &mut Reader<'_>, text: &Spanned<String>) -> Arg {
                 if text.get_ref().len() == word.len() + 2 {
                     return arg;
                 }
-                reader.report(text.span(), format!("`{{{word}}}` must be an argument of its own"));
+                reader.report(text.span(), format!("`{{{word}}}` must be a separate argument"));
             } else {
                 let help = match closest(word, PLACEHOLDERS) {
                     Some(placeholder) => format!("did you mean `{{{placeholder}}}`?"),
                     None => format!(
-                        "write `{{{{{word}}}}}` for the text itself; placeholders: {}",
+                        "write `{{{{{word}}}}}` for the literal text; placeholders: {}",
                         listed(PLACEHOLDERS)
                     ),
                 };
@@ -131,7 +131,7 @@ fn single(word: &str) -> Option<Piece> {
     }
 }
 
-/// The word at the start of `text` between `open` and `close`: lower-case letters, and `-` or `_` among them.
+/// Returns the word between `open` and `close` at the start of `text`: lower-case letters, `-` and `_`.
 fn enclosed<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
     let inner = text.strip_prefix(open)?;
     let end = inner.find(|c: char| !matches!(c, 'a'..='z' | '-' | '_'))?;

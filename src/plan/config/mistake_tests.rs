@@ -1,9 +1,9 @@
-//! What is not valid, and what is said about it.
+//! Tests of invalid configurations and the messages about them.
 
 use super::tests::file;
 use super::*;
 
-/// Checks the problems of `text` as rendered, without the name of the file.
+/// Checks the rendered problems of `text`, without the name of the file.
 #[track_caller]
 fn check(text: &str, expected: &[&str]) {
     let rendered = match load(&[file("genti.toml", text)], None) {
@@ -13,7 +13,7 @@ fn check(text: &str, expected: &[&str]) {
     assert_eq!(rendered.lines().collect::<Vec<_>>(), expected, "{text}");
 }
 
-/// Checks the problems of a tool `x` with these `keys`, which begin on line 2.
+/// Checks the problems of a tool `x` with these `keys`, the first of which is on line 2.
 #[track_caller]
 fn check_tool(keys: &str, expected: &[&str]) {
     let run = if keys.contains("run =") { "" } else { "run = ['x', '{args}']" };
@@ -27,7 +27,7 @@ fn an_unknown_profile_is_a_mistake() {
     };
     check(
         &[],
-        ".config/genti.toml: unknown profile `cj` (there is no configuration; begin one with `[profile.cj.policy]`)",
+        ".config/genti.toml: unknown profile `cj` (there is no configuration; create one with `[profile.cj.policy]`)",
     );
     check(
         &[file("genti.toml", "profile.ci.policy.seed = 1")],
@@ -45,7 +45,7 @@ fn mistakes_in_the_policy_are_found() {
     check(
         "[policy]\ncolour = 1",
         &[
-            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`, `blind-spots`)",
+            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`, `blind-spots`, `max-findings`)",
         ],
     );
     check("[policy]\norder = 'topo'\nbatch = 'by-path'", &[]);
@@ -53,7 +53,7 @@ fn mistakes_in_the_policy_are_found() {
     check(
         "[policy]\nbatch = 0",
         &[
-            "2:9: unknown batch policy `0`; choose `auto`, `by-tool`, `by-path` or a number of tasks from 1 up",
+            "2:9: unknown batch policy `0`, expected `auto`, `by-tool`, `by-path` or a number of tasks (at least 1)",
         ],
     );
     check("[policy]\nbatch = [1]", &["2:9: expected a string or a whole number, found array"]);
@@ -67,14 +67,22 @@ fn mistakes_in_the_policy_are_found() {
     );
     check(
         "[policy]\nparallel = -2",
-        &["2:12: `-2` is no number of processes; choose `auto` or a number from 1 to 1024"],
+        &["2:12: invalid number of processes `-2`, expected `auto` or a number from 1 to 1024"],
     );
     check(
         "[policy]\nmax-duration = '90'",
-        &["2:16: `90` is no duration such as `90s` or `20m`: time unit needed, for example 90sec or 90ms"],
+        &[
+            "2:16: invalid duration `90`, expected one such as `90s` or `20m`: time unit needed, for example 90sec or 90ms",
+        ],
     );
-    check("[policy]\nmax-duration = '0s'", &["2:16: duration `0s` is not between 1ns and 366 days"]);
-    check("[policy]\nmax-duration = '900y'", &["2:16: duration `900y` is not between 1ns and 366 days"]);
+    check(
+        "[policy]\nmax-duration = '0s'",
+        &["2:16: duration `0s` is out of range, expected 1ns to 366 days"],
+    );
+    check(
+        "[policy]\nmax-duration = '900y'",
+        &["2:16: duration `900y` is out of range, expected 1ns to 366 days"],
+    );
     check("policy = 3", &["1:10: expected a table, found integer"]);
     check(
         "[profile.ci]\nseed = 1\n[profile.ci.policy]\nsed = 1",
@@ -89,7 +97,7 @@ fn mistakes_in_a_tool_are_found() {
     check(
         "[tools.'A b']\nrun = ['x']",
         &[
-            "1:8: `A b` can't be the name of a tool (use lower-case letters, digits, `-` and `_`, a letter or digit first)",
+            "1:8: invalid tool name `A b` (use lower-case letters, digits, `-` and `_`, starting with a letter or digit)",
         ],
     );
     check("[tools.clipy]", &["1:8: tool `clipy` has no `run` (did you mean `clippy`?)"]);
@@ -107,14 +115,14 @@ fn mistakes_in_a_tool_are_found() {
         "args = ['-q', 1, [2]]",
         &["2:15: expected a string, found integer", "2:18: expected a string, found array"],
     );
-    check_tool("args = [\"a\\u0000\"]", &["2:9: a NUL character is not allowed here"]);
+    check_tool("args = [\"a\\u0000\"]", &["2:9: NUL characters are not allowed here"]);
     check_tool("per = 'files'", &["2:7: unknown unit `files` (did you mean `file`?)"]);
-    // An unknown unit is one mistake, not one for each placeholder too.
+    // An unknown unit is a single mistake, without one per placeholder.
     check_tool(
         "run = ['x', '{file}']\nper = 'crate'",
         &["3:7: unknown unit `crate` (units: `workspace`, `package`, `target-root`, `test-target`, `file`)"],
     );
-    check_tool("lane = ''", &["2:8: an empty text is not allowed here"]);
+    check_tool("lane = ''", &["2:8: expected a non-empty string"]);
     check_tool("max-tasks = 0", &["2:13: expected a whole number from 1 to 4294967295, found `0`"]);
     check_tool(
         "max-tasks = 4294967296",
@@ -127,31 +135,33 @@ fn mistakes_in_a_tool_are_found() {
     check_tool(
         "namespaces = ['a/b']",
         &[
-            "2:15: `a/b` can't be a namespace (use lower-case letters, digits, `-` and `_`, a letter or digit first)",
+            "2:15: invalid namespace `a/b` (use lower-case letters, digits, `-` and `_`, starting with a letter or digit)",
         ],
     );
     check_tool(
         "env = ['A=1']",
-        &["2:8: `A=1` can't be the name of a variable (write names alone: the values are those of the run)"],
+        &[
+            "2:8: invalid environment variable name `A=1` (list names only; the values come from the environment)",
+        ],
     );
 }
 
 #[test]
 fn mistakes_in_a_command_line_are_found() {
     check_tool("run = 'x'", &["2:7: expected an array of strings, found string"]);
-    check_tool("run = []", &["2:7: a command line needs a program"]);
+    check_tool("run = []", &["2:7: expected a program, found an empty array"]);
     check_tool("run = [1]", &["2:8: expected a string, found integer"]);
-    check_tool("run = ['']", &["2:8: the program has no name"]);
+    check_tool("run = ['']", &["2:8: the program name is empty"]);
     check_tool("run = ['{files}']", &["2:8: the program can't be a placeholder"]);
-    check_tool("run = ['{dir}/x']\nper = 'package'", &["2:8: the program can't have a placeholder in it"]);
+    check_tool("run = ['{dir}/x']\nper = 'package'", &["2:8: the program name can't contain a placeholder"]);
     check_tool(
         "run = ['x', '{fiels} {print}']",
         &[
             "2:13: unknown placeholder `{fiels}` (did you mean `{files}`?)",
-            "2:13: unknown placeholder `{print}` (write `{{print}}` for the text itself; placeholders: `files`, `args`, `selection`, `file`, `package`, `dir`, `edition`, `executable`)",
+            "2:13: unknown placeholder `{print}` (write `{{print}}` for the literal text; placeholders: `files`, `args`, `selection`, `file`, `package`, `dir`, `edition`, `executable`)",
         ],
     );
-    check_tool("run = ['x', '-f={files}']", &["2:13: `{files}` must be an argument of its own"]);
+    check_tool("run = ['x', '-f={files}']", &["2:13: `{files}` must be a separate argument"]);
     check_tool("run = ['x', '{}', '{A}', '{1,2}', '${x', '{ x }', '{{print}}', '{{{', '}']", &[]);
     check_tool(
         "run = ['x', '{edition}{file}', '{selection}']\nper = 'package'",
@@ -176,7 +186,7 @@ fn mistakes_in_a_command_line_are_found() {
     check_tool(
         "args = ['-q']\nrun = ['x']",
         &[
-            "2:8: `args` is never used: `run` has no `{args}` (put `\"{args}\"` into `run`, or the arguments themselves)",
+            "2:8: `args` is unused because `run` has no `{args}` (put `\"{args}\"` into `run`, or write the arguments there)",
         ],
     );
 }
@@ -186,24 +196,24 @@ fn mistakes_in_globs_are_found() {
     check_tool(
         "files = ['a[b', 'x/', '/a', '!a', '../a', '', './']",
         &[
-            "2:10: `a[b` is no glob: unclosed character class; missing ']'",
-            "2:17: `x/` matches no file (write `x/**`)",
-            "2:23: `/a` matches nothing: paths begin at the workspace root (write `a`)",
-            "2:29: `!a` does not exclude (write `exclude = [\"a\"]`)",
-            "2:35: `../a` matches nothing: paths have no `.`, `..` or empty part (write the path from the workspace root)",
-            "2:43: an empty glob matches nothing (`**` matches every file)",
-            "2:47: `./` matches nothing: paths begin at the workspace root (write `**`)",
+            "2:10: invalid glob `a[b`: unclosed character class; missing ']'",
+            "2:17: `x/` never matches a file (write `x/**`)",
+            "2:23: `/a` never matches: paths are relative to the workspace root (write `a`)",
+            "2:29: negated globs are not supported: `!a` (write `exclude = [\"a\"]`)",
+            "2:35: `../a` never matches: paths have no `.`, `..` or empty components (write a path relative to the workspace root)",
+            "2:43: an empty glob never matches (use `**` to match every file)",
+            "2:47: `./` never matches: paths are relative to the workspace root (write `**`)",
         ],
     );
 }
 
 #[test]
-fn mistakes_in_what_shows_that_a_tool_is_used_are_found() {
+fn mistakes_in_detect_are_found() {
     check_tool("detect = { files = ['x'] }", &[]);
     check_tool(
         "detect = {}",
         &[
-            "2:10: nothing to detect the tool by (write `{ files = [\"…\"] }`, `{ metadata = [\"…\"] }` or `{ build-dependencies = [\"…\"] }`)",
+            "2:10: `detect` is empty (write `{ files = [\"…\"] }`, `{ metadata = [\"…\"] }` or `{ build-dependencies = [\"…\"] }`)",
         ],
     );
     check_tool("detect = 'x'", &["2:10: expected a table, found string"]);
@@ -223,12 +233,12 @@ fn mistakes_in_parse_are_found() {
     check_tool("parse = 1", &["2:9: expected the name of a format or `{ regex = \"…\" }`, found integer"]);
     check_tool(
         "parse = {}",
-        &["2:9: no `regex` or `number` to parse with (write `{ regex = \"…\" }` or `{ number = \"…\", … }`)"],
+        &["2:9: missing key `regex` or `number` (write `{ regex = \"…\" }` or `{ number = \"…\", … }`)"],
     );
     check_tool(
         "parse = { regx = '(?<path>a)' }",
         &[
-            "2:9: no `regex` or `number` to parse with (write `{ regex = \"…\" }` or `{ number = \"…\", … }`)",
+            "2:9: missing key `regex` or `number` (write `{ regex = \"…\" }` or `{ number = \"…\", … }`)",
             "2:11: unknown key `regx` (did you mean `regex`?)",
         ],
     );
@@ -238,7 +248,7 @@ fn mistakes_in_parse_are_found() {
         &[
             "2:19: unknown group `mesage` (did you mean `message`?)",
             "2:19: unknown group `zzzzzz` (groups: `path`, `line`, `column`, `rule`, `level`, `message`)",
-            "2:19: neither a group `message` nor a group `path` (name at least one of them; groups: `path`, `line`, `column`, `rule`, `level`, `message`)",
+            "2:19: missing group `message` or `path` (add at least one of them; groups: `path`, `line`, `column`, `rule`, `level`, `message`)",
         ],
     );
 }
@@ -247,20 +257,17 @@ fn mistakes_in_parse_are_found() {
 fn mistakes_in_compare_are_found() {
     check_tool(
         "compare = 'gold'",
-        &["2:11: `gold` is nothing to compare with (write `\"golden\"` or `{ golden = \"…\" }`)"],
+        &["2:11: unknown comparison `gold` (write `\"golden\"` or `{ golden = \"…\" }`)"],
     );
     check_tool("compare = 1", &["2:11: expected `\"golden\"` or `{ golden = \"…\" }`, found integer"]);
-    check_tool(
-        "compare = {}",
-        &["2:11: no `golden` to compare with (write `\"golden\"` or `{ golden = \"…\" }`)"],
-    );
+    check_tool("compare = {}", &["2:11: missing key `golden` (write `\"golden\"` or `{ golden = \"…\" }`)"]);
     check_tool(
         "compare = { golden = 'stdin' }",
         &["2:22: unknown stream `stdin` (choose one of: `stdout`, `stderr`, `both`)"],
     );
     check_tool(
         "compare = 'golden'\nparse = 'lines'",
-        &["3:9: `parse` does nothing beside `compare` (drop one of them)"],
+        &["3:9: `parse` has no effect together with `compare` (remove one of them)"],
     );
 }
 
@@ -275,11 +282,11 @@ fn needs_that_cannot_be_met_are_found() {
     );
     check_tool(
         "needs = ['x']",
-        &["2:10: tools need each other in a circle: x → x (drop one of these `needs`)"],
+        &["2:10: dependency cycle between tools: x → x (remove one of these `needs`)"],
     );
     check(
         "tools.fmt = { enabled = false }\ntools.x = { run = ['x'], needs = ['fmt'] }",
-        &["2:35: `x` needs `fmt`, which is not enabled (enable it, or drop it from `needs`)"],
+        &["2:35: `x` needs `fmt`, which is disabled (enable it, or remove it from `needs`)"],
     );
     check(
         "tools.fmt = { enabled = false }\ntools.x = { run = ['x'], needs = ['fmt'], enabled = false }",
@@ -294,8 +301,8 @@ fn needs_that_cannot_be_met_are_found() {
         tools.fmt.needs = ['doc']
         tools.doc.needs = ['fmt']",
         &[
-            "3:43: tools need each other in a circle: a → c → b → a (drop one of these `needs`)",
-            "7:28: tools need each other in a circle: doc → fmt → doc (drop one of these `needs`)",
+            "3:43: dependency cycle between tools: a → c → b → a (remove one of these `needs`)",
+            "7:28: dependency cycle between tools: doc → fmt → doc (remove one of these `needs`)",
         ],
     );
 }
@@ -327,8 +334,8 @@ needs = ['x', 'y']
 }
 
 #[test]
-fn a_line_that_is_no_toml_does_not_hide_other_mistakes() {
-    // What a file lacks may have been lost with the line: `run`, the tool `y`, `per` are not asked for.
+fn a_syntax_error_does_not_hide_other_mistakes() {
+    // Missing keys and tools (`run`, `y`, `per`) may be on the broken line, so they are not reported.
     check(
         "[policy]\norder = \nsed = 1\n[tools.x]\nrun ['x']\nneeds = ['y']",
         &[
@@ -342,12 +349,12 @@ fn a_line_that_is_no_toml_does_not_hide_other_mistakes() {
         &["2:7: string values must be quoted, expected literal string"],
     );
     check("[policy]\nseed = 1\nseed = 2", &["3:1: duplicate key"]);
-    // What is read into an open bracket is its consequence: one mistake a line is told.
+    // An unclosed bracket also breaks the following lines, but only one error per line is reported.
     check("[tools.x]\nrun = ['x',\n", &["2:12: unclosed array, expected `]`"]);
 }
 
 #[test]
-fn the_manifest_is_a_place_for_configuration() {
+fn the_manifest_may_contain_the_configuration() {
     let check = |text: &str, expected: Result<Option<u64>, &str>| {
         let result = load(&[file("Cargo.toml", text)], None);
         let result = result.map(|config| config.policy.seed).map_err(|problems| problems.to_string());
@@ -364,13 +371,13 @@ fn the_manifest_is_a_place_for_configuration() {
     check(
         "[package.metadata.genti]",
         Err(
-            "Cargo.toml:1:1: `[package.metadata.genti]` is not read (write `[workspace.metadata.genti]`: there is one configuration for all packages)",
+            "Cargo.toml:1:1: `[package.metadata.genti]` is not supported (use `[workspace.metadata.genti]`; one configuration applies to all packages)",
         ),
     );
 }
 
 #[test]
-fn two_configurations_are_a_mistake_that_names_both() {
+fn two_configurations_are_a_mistake_that_names_both_files() {
     let check = |files: &[ConfigFile], expected: &[&str]| {
         let problems = load(files, None).map_or_else(|problems| problems.to_string(), |_| String::new());
         assert_eq!(problems.lines().collect::<Vec<_>>(), expected);
@@ -381,13 +388,13 @@ fn two_configurations_are_a_mistake_that_names_both() {
         &[hidden, open.clone()],
         &[
             ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `baseline`, `suppress`, `locked`)",
-            "genti.toml: a second configuration: there is `.config/genti.toml` already (keep one of them)",
+            "genti.toml: a second configuration besides `.config/genti.toml` (keep one of them)",
         ],
     );
     check(
         &[open.clone(), with],
         &[
-            "Cargo.toml: `[workspace.metadata.genti]` is a second configuration: there is `genti.toml` already (keep one of them)",
+            "Cargo.toml: `[workspace.metadata.genti]` is a second configuration besides `genti.toml` (keep one of them)",
         ],
     );
     check(&[open, without], &[]);
@@ -403,20 +410,20 @@ fn mistakes_about_tests_are_found() {
     check_tool(
         "per = 'file'\ntargets = 'test'",
         &[
-            "3:11: `targets` does nothing for a tool that runs per file (drop it, or write `per = \"workspace\"`)",
+            "3:11: `targets` has no effect for a tool that runs per file (remove it, or write `per = \"workspace\"`)",
         ],
     );
     check_tool("on-demand = 1", &["2:13: expected `true` or `false`, found integer"]);
     check_tool(
         "threads = 'N=1'",
         &[
-            "2:11: `N=1` can't be the name of a variable (write a name alone: the value is the number of threads)",
+            "2:11: invalid environment variable name `N=1` (give the name only; genti sets the value to the number of threads)",
         ],
     );
     check_tool(
         "parse = 'lines'\nleaky = 'fail'",
         &[
-            "3:9: `leaky` does nothing for what is read as `lines` (drop it: only the output of tests says how many there are; of any other, a part may be missing)",
+            "3:9: `leaky` has no effect with the output format `lines` (remove it; only test output states how many results to expect, so any other may be incomplete)",
         ],
     );
     check_tool("parse = 'libtest'\nleaky = 'warn'", &["3:9: unknown value `warn` (values: `pass`, `fail`)"]);
@@ -425,14 +432,14 @@ fn mistakes_about_tests_are_found() {
     check_tool(
         "run = ['{executable}', '--list']",
         &[
-            "1:8: `x` runs `{executable}`, and needs no tool that builds it (write `needs = [\"test-build\"]`)",
+            "1:8: `x` runs `{executable}`, but needs no tool that builds it (write `needs = [\"test-build\"]`)",
         ],
     );
     check_tool("run = ['{executable}']\nneeds = ['test']", &[]);
     check_tool("run = ['valgrind', '{executable}']\nneeds = ['test-build']", &[]);
     check_tool(
         "run = ['x{executable}']\nneeds = ['test-build']",
-        &["2:8: the program can't have a placeholder in it"],
+        &["2:8: the program name can't contain a placeholder"],
     );
     check_tool(
         "per = 'package'\nrun = ['valgrind', '{executable}']\nneeds = ['test-build']",
@@ -448,7 +455,7 @@ fn mistakes_about_tests_are_found() {
     );
     check(
         "tools.nextest.enabled = true\ntools.x = { run = ['x'], needs = ['test'] }",
-        &["2:35: `x` needs `test`, which is not enabled (enable it, or drop it from `needs`)"],
+        &["2:35: `x` needs `test`, which is disabled (enable it, or remove it from `needs`)"],
     );
 }
 
@@ -467,32 +474,32 @@ fn mistakes_in_suppressions_are_found() {
     check_one(
         "ruel = 'x'\nreason = ' '\npath = '/a'\nexpires = 2027-01-31T00:00:00Z\nowner = 1",
         &[
-            "1:1: a suppression without `rule` or `tool` (name what is suppressed: `rule = \"clippy::needless_return\"`, or `tool = \"clippy\"` for all that it finds)",
+            "1:1: missing key `rule` or `tool` (set `rule = \"clippy::needless_return\"`, or `tool = \"clippy\"` for all of its findings)",
             "2:1: unknown key `ruel` (did you mean `rule`?)",
-            "3:10: an empty text is not allowed here",
-            "4:8: `/a` matches nothing: paths begin at the workspace root (write `a`)",
-            "5:11: `2027-01-31T00:00:00Z` is no date such as `2027-01-31`",
+            "3:10: expected a non-empty string",
+            "4:8: `/a` never matches: paths are relative to the workspace root (write `a`)",
+            "5:11: invalid date `2027-01-31T00:00:00Z`, expected one such as `2027-01-31`",
             "6:9: expected a string, found integer",
         ],
     );
     check_one(
         "rule = 'x'",
-        &["1:1: a suppression without `reason` (say why, for whoever reads it later: `reason = \"…\"`)"],
+        &["1:1: missing key `reason` (explain why the finding is suppressed: `reason = \"…\"`)"],
     );
     check_one(
         "tool = 'clipy'\nreason = 'y'\nexpires = '2027-02-29'\npath = '!a'\nsubject = ''",
         &[
             "2:8: unknown tool `clipy` (did you mean `clippy`?)",
-            "4:11: `2027-02-29` is no date such as `2027-01-31`",
-            "5:8: `!a` does not exclude (write a suppression for each path that is meant)",
-            "6:11: an empty text is not allowed here",
+            "4:11: invalid date `2027-02-29`, expected one such as `2027-01-31`",
+            "5:8: negated globs are not supported: `!a` (add a suppression for each path instead)",
+            "6:11: expected a non-empty string",
         ],
     );
     check_one(
         "rule = 'x'\nreason = 'y'\nexpires = 20270131",
         &["4:11: expected a date such as `2027-01-31`, found integer"],
     );
-    // What is missing may have been lost with the line that is no TOML.
+    // Missing keys may be on the broken line.
     check_one(
         "rule = \nreason 'y'",
         &[
@@ -510,16 +517,16 @@ fn mistakes_about_the_baseline_are_found() {
         &[
             "2:12: expected an array of strings, found string",
             "3:1: unknown key `all-feature` (did you mean `all-features`?)",
-            "4:10: an empty text is not allowed here",
-            "5:9: `ignore` is not what a stale entry can do; choose `fail` or `warn`",
+            "4:10: expected a non-empty string",
+            "5:9: unknown value `ignore`, expected `fail` or `warn`",
         ],
     );
     check(
         "[baseline.versions]\nclipy = '1'\nx = '1'\ndoc = 'rustdoc 1.95'\nfmt = 1\n[tools.x]\nrun = ['x']",
         &[
             "2:1: unknown tool `clipy` (did you mean `clippy`?)",
-            "3:1: `x` has no version to compare with (say how to ask for it: `version = […]` under [tools.x])",
-            "4:7: `rustdoc 1.95` is no version such as `1.95` (write the number that `cargo genti tools` shows, or its beginning)",
+            "3:1: `x` has no command that prints its version (set `version = […]` under [tools.x])",
+            "4:7: invalid version `rustdoc 1.95`, expected a number such as `1.95` (use the number that `cargo genti tools` shows, or a prefix of it)",
             "5:7: expected a string, found integer",
         ],
     );
@@ -530,8 +537,8 @@ fn mistakes_in_numbers_are_found() {
     check_tool(
         "parse = { number = 'x' }",
         &[
-            "2:9: it is not said which way the number is better (write `better = \"higher\"` or `better = \"lower\"`)",
-            "2:9: no group `value` (name the part of the pattern that is the number: `(?<value>[\\d.]+)`)",
+            "2:9: missing key `better` (write `better = \"higher\"` or `better = \"lower\"`)",
+            "2:9: missing group `value` (name the part of the pattern that captures the number: `(?<value>[\\d.]+)`)",
             "2:9: the number has no name (write `name = \"…\"`, or a group `(?<name>…)` in the pattern)",
         ],
     );
@@ -539,13 +546,15 @@ fn mistakes_in_numbers_are_found() {
         "parse = { number = '(?<name>.) (?<value>.)', name = 'n', better = 'more', tolerance = '-1' }",
         &[
             "2:9: the number has two names (write `name = \"…\"`, or a group `(?<name>…)` in the pattern)",
-            "2:67: unknown way `more` (choices: `higher`, `lower`)",
-            "2:87: `-1` is below zero",
+            "2:67: unknown direction `more` (choices: `higher`, `lower`)",
+            "2:87: `-1` is negative",
         ],
     );
     check_tool(
         "parse = { number = '(?<valeu>.)', name = 'n', better = 'lower' }",
-        &["2:9: no group `value` (name the part of the pattern that is the number: `(?<value>[\\d.]+)`)"],
+        &[
+            "2:9: missing group `value` (name the part of the pattern that captures the number: `(?<value>[\\d.]+)`)",
+        ],
     );
     check_tool(
         "parse = { number = '(?<value>.) (?<other>.)', name = 'n', better = 'lower' }",
@@ -554,6 +563,6 @@ fn mistakes_in_numbers_are_found() {
     check_tool("ratchet = ['rum']", &["2:12: unknown number `rum` (did you mean `run`?)"]);
     check(
         "[tools.genti]\nrun = ['x']",
-        &["1:8: `genti` can't be the name of a tool: genti's own findings have it (choose another name)"],
+        &["1:8: `genti` is reserved for genti's own findings (use another name)"],
     );
 }

@@ -1,11 +1,11 @@
-//! Configuration: from texts to a policy and tools, in one place, with every mistake and its line.
+//! Configuration: turns texts into a policy and tools, and reports every mistake with its line.
 //!
-//! Knows no disk, no environment and no command line: the shell finds the texts at [`LOCATIONS`], and what
-//! flags override is merged later. Built-in tools are read from the same format by the same reader, first;
-//! the user's file then adds tools or changes keys of those.
+//! This module does not know files, the environment or the command line: the caller finds the texts at
+//! [`LOCATIONS`], and flags are merged later. Built-in tools have the same format and are read first; the
+//! user's file then adds tools, or changes keys of the built-in ones.
 //!
-//! A file is read to its end whatever is wrong with it. Where a line is no TOML, the rest is still judged by
-//! what it says, but not by what it lacks: that may have been lost with the line.
+//! A file is always read to its end. After a line with a TOML syntax error, the remaining keys are still
+//! checked, but missing keys are not reported, because they may be on the broken line.
 
 mod baseline;
 mod command;
@@ -25,7 +25,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use self::reader::Reader;
-use self::suggest::way_out;
+use self::suggest::suggestion;
 use self::tool::Entry;
 use crate::model::error::{Problem, Problems};
 use crate::model::suppression::Suppression;
@@ -40,10 +40,10 @@ pub(super) use self::suggest::listed;
 pub use self::suppress::date;
 pub(super) use self::tool::blind_spots;
 
-/// Where a configuration file may lie, from the workspace root. The third place is `Cargo.toml`.
+/// Paths of configuration files, relative to the workspace root. The third location is `Cargo.toml`.
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];
 
-/// The built-in tools, in the users' own format, each after what it needs.
+/// Built-in tools in the users' format, each after the tools it needs.
 const BUILT_IN: [(&str, &str); 12] = [
     ("tools/audit.toml", include_str!("../../tools/audit.toml")),
     ("tools/clippy.toml", include_str!("../../tools/clippy.toml")),
@@ -59,21 +59,21 @@ const BUILT_IN: [(&str, &str); 12] = [
     ("tools/typos.toml", include_str!("../../tools/typos.toml")),
 ];
 
-/// A text that may hold configuration, as the shell found it.
+/// A text that may contain configuration.
 #[derive(Clone, Debug)]
 pub struct ConfigFile {
-    /// As the user would name it: `.config/genti.toml`.
+    /// Path as the user would write it, such as `.config/genti.toml`.
     pub name: Arc<str>,
-    /// What it says.
+    /// Content of the file.
     pub text: Arc<str>,
-    /// Which part of it is the configuration.
+    /// Part of the file that is the configuration.
     pub place: Place,
 }
 
-/// Which part of a file is the configuration.
+/// The part of a file that is the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The whole file.
+    /// The entire file.
     File,
     /// `[workspace.metadata.genti]` of the workspace's `Cargo.toml`, if there is one.
     Metadata,
@@ -82,24 +82,24 @@ pub enum Place {
 /// A valid configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// `[policy]` under the chosen profile.
+    /// `[policy]`, with the keys of the chosen profile.
     pub policy: PolicyConfig,
-    /// The built-in tools and the user's, sorted by name, without those that are not enabled.
+    /// Enabled tools, built-in and the user's, sorted by name.
     pub tools: Vec<Tool>,
-    /// The names of the tools that are not enabled, sorted.
+    /// Names of the disabled tools, sorted.
     pub disabled: Vec<String>,
-    /// `[baseline]`.
+    /// The `[baseline]` table.
     pub baseline: BaselineConfig,
-    /// Whether `check` passes with the locked versions alone.
+    /// True if `check` requires the locked versions of tools.
     pub locked: bool,
-    /// What is not to count, in the order of the file.
+    /// Suppressions, in the order of the file.
     pub suppressions: Vec<Suppression>,
-    /// The file that it comes from; `None` if all of it is built in.
+    /// Name of the user's configuration file; `None` if there is none.
     pub source: Option<Arc<str>>,
 }
 
 impl Config {
-    /// Where its lock lies: beside it, or where it would be, as the user would name it.
+    /// Returns the path of the lock file, which lies next to the configuration, as the user would write it.
     pub fn lock_name(&self) -> String {
         let source = self.source.as_deref().unwrap_or(LOCATIONS[0]);
         match source.rfind(['/', std::path::MAIN_SEPARATOR]) {
@@ -109,7 +109,7 @@ impl Config {
     }
 }
 
-/// Makes a configuration of the `files` that exist, none or one of which may hold one.
+/// Reads the configuration from `files`, at most one of which may contain one.
 ///
 /// # Errors
 ///
@@ -125,28 +125,28 @@ pub fn load(files: &[ConfigFile], profile: Option<&str>) -> Result<Config, Probl
     draft.finish(profile)
 }
 
-/// What the files read so far say.
+/// The configuration as read so far.
 #[derive(Default)]
 struct Draft {
     policy: PolicyConfig,
-    /// Each profile's policy, over the common one.
+    /// Policy of each profile, including the keys it inherits from `[policy]`.
     profiles: BTreeMap<String, PolicyConfig>,
     tools: BTreeMap<String, Entry>,
     baseline: BaselineConfig,
     locked: bool,
     suppressions: Vec<Suppression>,
-    /// The user's first file.
+    /// The first file of the user that contains configuration.
     source: Option<ConfigFile>,
-    /// Whether some line was no TOML.
-    torn: bool,
+    /// True if some line had a TOML syntax error.
+    has_syntax_errors: bool,
     problems: Vec<Problem>,
 }
 
 impl Draft {
-    /// Adds what `file` says, and its mistakes.
+    /// Adds the content of `file`, and its mistakes.
     fn read(&mut self, file: &ConfigFile, by_user: bool) {
         let (mut reader, document) = Reader::new(file);
-        self.torn |= !reader.is_whole();
+        self.has_syntax_errors |= !reader.is_whole();
         if let Some(table) = section(&mut reader, &document, file.place) {
             if by_user {
                 self.claim_source(&mut reader, file);
@@ -164,7 +164,7 @@ impl Draft {
                     Place::File => "",
                     Place::Metadata => "`[workspace.metadata.genti]` is ",
                 };
-                let message = format!("{place}a second configuration: there is `{}` already", first.name);
+                let message = format!("{place}a second configuration besides `{}`", first.name);
                 reader.report_file(message, "keep one of them");
             }
         }
@@ -217,13 +217,13 @@ impl Draft {
         }
     }
 
-    /// The configuration under `profile`, if there was no mistake.
+    /// Returns the configuration under `profile`, if there were no mistakes.
     fn finish(mut self, profile: Option<&str>) -> Result<Config, Problems> {
         let mut policy = self.policy;
         if let Some(name) = profile {
             match self.profiles.remove(name) {
                 Some(of_profile) => policy = of_profile,
-                None if self.torn => {}
+                None if self.has_syntax_errors => {}
                 None => self.problems.push(unknown_profile(name, &self.profiles, self.source.as_ref())),
             }
         }
@@ -243,7 +243,7 @@ impl Draft {
     }
 }
 
-/// The part of `document` that is configuration.
+/// Returns the part of `document` that is configuration.
 fn section<'d, 'i>(
     reader: &mut Reader<'_>,
     document: &'d DeTable<'i>,
@@ -255,8 +255,8 @@ fn section<'d, 'i>(
     let metadata =
         |of: &str| document.get(of)?.get_ref().get("metadata").and_then(|value| value.get_ref().get("genti"));
     if let Some(value) = metadata("package") {
-        let help = "write `[workspace.metadata.genti]`: there is one configuration for all packages";
-        reader.report_with(value.span(), "`[package.metadata.genti]` is not read", help);
+        let help = "use `[workspace.metadata.genti]`; one configuration applies to all packages";
+        reader.report_with(value.span(), "`[package.metadata.genti]` is not supported", help);
     }
     reader.table(metadata("workspace")?)
 }
@@ -268,14 +268,14 @@ fn unknown_profile(
 ) -> Problem {
     let help = match profiles.is_empty() {
         true if source.is_none() => {
-            format!("there is no configuration; begin one with `[profile.{name}.policy]`")
+            format!("there is no configuration; create one with `[profile.{name}.policy]`")
         }
-        true => format!("no profile is defined; write `[profile.{name}.policy]`"),
-        false => way_out(name, profiles.keys().map(String::as_str), "profiles"),
+        true => format!("no profile is defined; add `[profile.{name}.policy]`"),
+        false => suggestion(name, profiles.keys().map(String::as_str), "profiles"),
     };
     let (file, text) = match source {
         Some(file) => (file.name.clone(), file.text.clone()),
-        // Where it would have to be written.
+        // The file that the user would have to create.
         None => (LOCATIONS[0].into(), "".into()),
     };
     Problem { file, text, span: None, message: format!("unknown profile `{name}`"), help: Some(help) }

@@ -1,15 +1,16 @@
-//! What tools need of one another: every need must be met, and none in a circle; and which stand for others.
+//! Checks the links between tools: every tool in `needs` must exist and be enabled, without cycles, and
+//! `replaces` disables tools.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Spanned;
 
 use super::reader::Reader;
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use super::tool::{Entry, Links};
 use crate::model::tool::Parse;
 
-/// Takes out the tools that others stand for.
+/// Disables the tools that enabled tools replace.
 pub(super) fn replace(tools: &mut BTreeMap<String, Entry>) {
     let replaced: Vec<_> =
         tools.values().filter(|entry| entry.enabled).flat_map(|entry| entry.replaces.clone()).collect();
@@ -20,14 +21,14 @@ pub(super) fn replace(tools: &mut BTreeMap<String, Entry>) {
     }
 }
 
-/// Checks the links between all `tools`; `given` are those that this file states, by tool.
+/// Checks the links between all `tools`. `given` has the links that this file sets, by tool.
 pub(super) fn check(
     reader: &mut Reader<'_>,
     tools: &BTreeMap<String, Entry>,
     given: &BTreeMap<String, Links>,
 ) {
     let unknown = |reader: &mut Reader<'_>, name: &Spanned<String>| {
-        let help = way_out(name.get_ref(), tools.keys().map(String::as_str), "tools");
+        let help = suggestion(name.get_ref(), tools.keys().map(String::as_str), "tools");
         reader.report_with(name.span(), format!("unknown tool `{}`", name.get_ref()), help);
     };
     for (name, links) in given {
@@ -43,15 +44,15 @@ pub(super) fn check(
             }
         }
         if tools[name].tool.uses_executable() && !is_given_programs(tools, name) {
-            let message = format!("`{name}` runs `{{executable}}`, and needs no tool that builds it");
+            let message = format!("`{name}` runs `{{executable}}`, but needs no tool that builds it");
             reader.report_with(links.name.clone(), message, "write `needs = [\"test-build\"]`");
         }
         for need in &links.needs {
             match tools.get(need.get_ref()) {
                 None => unknown(reader, need),
                 Some(needed) if !needed.enabled && tools[name].enabled => {
-                    let message = format!("`{name}` needs `{}`, which is not enabled", need.get_ref());
-                    reader.report_with(need.span(), message, "enable it, or drop it from `needs`");
+                    let message = format!("`{name}` needs `{}`, which is disabled", need.get_ref());
+                    reader.report_with(need.span(), message, "enable it, or remove it from `needs`");
                 }
                 Some(_) => {}
             }
@@ -64,13 +65,13 @@ pub(super) fn check(
             .find_map(|(from, to)| given.get(*from)?.needs.iter().find(|need| need.get_ref() == to));
         if let Some(need) = edge {
             let spelt: Vec<&str> = cycle.iter().chain(cycle.first()).copied().collect();
-            let message = format!("tools need each other in a circle: {}", spelt.join(" → "));
-            reader.report_with(need.span(), message, "drop one of these `needs`");
+            let message = format!("dependency cycle between tools: {}", spelt.join(" → "));
+            reader.report_with(need.span(), message, "remove one of these `needs`");
         }
     }
 }
 
-/// Whether `name` needs, directly or not, a tool that builds test programs.
+/// Returns true if `name` needs, directly or not, a tool that builds test binaries.
 fn is_given_programs(tools: &BTreeMap<String, Entry>, name: &str) -> bool {
     let mut seen = BTreeSet::from([name]);
     let mut queue = vec![name];
@@ -84,11 +85,12 @@ fn is_given_programs(tools: &BTreeMap<String, Entry>, name: &str) -> bool {
     false
 }
 
-/// Circles that have no tool in common, each from its least name on.
+/// Returns cycles without common tools, each starting at its smallest name.
 fn cycles(tools: &BTreeMap<String, Entry>) -> Vec<Vec<&str>> {
     let mut cycles = Vec::new();
     let mut left: BTreeSet<&str> = tools.keys().map(String::as_str).collect();
-    // A walk along the needs among what is left: it ends where nothing is needed, or comes back to itself.
+    // A walk along the needs of the remaining tools. It ends at a tool without needs, or returns to a tool on
+    // the walk.
     let mut walk: Vec<&str> = Vec::new();
     while let Some(name) = walk.last().or(left.first()).copied() {
         if walk.is_empty() {

@@ -1,9 +1,9 @@
-//! `parse`: the name of an output format, or a regular expression. `compare`: that there are golden files instead.
+//! The `parse` key (an output format or a regular expression) and the `compare` key (golden files).
 
 use regex::Regex;
 
 use super::reader::{Reader, Value};
-use super::suggest::{listed, way_out};
+use super::suggest::{listed, suggestion};
 use crate::model::ratchet::{Better, Decimal, NumberPattern};
 use crate::model::tool::{Parse, Streams};
 
@@ -21,7 +21,7 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> 
         keys.finish();
         if reader.is_whole() && !table.contains_key("regex") {
             let help = "write `{ regex = \"…\" }` or `{ number = \"…\", … }`";
-            reader.report_with(value.span(), "no `regex` or `number` to parse with", help);
+            reader.report_with(value.span(), "missing key `regex` or `number`", help);
         }
         return parse;
     }
@@ -33,7 +33,7 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> 
     if known.is_none() {
         let help = match name {
             "regex" => "write `{ regex = \"…\" }`".to_owned(),
-            _ => way_out(name, Parse::NAMED.iter().map(Parse::as_str), "`{ regex = \"…\" }` or one of"),
+            _ => suggestion(name, Parse::NAMED.iter().map(Parse::as_str), "`{ regex = \"…\" }` or one of"),
         };
         reader.report_with(value.span(), format!("unknown output format `{name}`"), help);
     }
@@ -51,14 +51,14 @@ pub(super) fn compare(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Pars
         let streams = keys.read("golden", streams);
         keys.finish();
         if reader.is_whole() && !table.contains_key("golden") {
-            reader.report_with(value.span(), "no `golden` to compare with", format!("write {COMPARE}"));
+            reader.report_with(value.span(), "missing key `golden`", format!("write {COMPARE}"));
         }
         return streams.map(Parse::Golden);
     }
     match value.get_ref().as_str() {
         Some("golden") => return Some(Parse::Golden(Streams::Stdout)),
         Some(name) => {
-            let message = format!("`{name}` is nothing to compare with");
+            let message = format!("unknown comparison `{name}`");
             reader.report_with(value.span(), message, format!("write {COMPARE}"));
         }
         None => reader.wrong_type(value, COMPARE),
@@ -70,7 +70,7 @@ fn streams(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Streams> {
     let name = reader.string(value)?.into_inner();
     let streams = STREAMS.into_iter().find(|streams| streams.as_str() == name);
     if streams.is_none() {
-        let help = way_out(&name, STREAMS.map(Streams::as_str), "choose one of");
+        let help = suggestion(&name, STREAMS.map(Streams::as_str), "choose one of");
         reader.report_with(value.span(), format!("unknown stream `{name}`"), help);
     }
     streams
@@ -88,16 +88,16 @@ fn number(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
     keys.finish();
     if reader.is_whole() && !table.contains_key("better") {
         let help = "write `better = \"higher\"` or `better = \"lower\"`";
-        reader.report_with(value.span(), "it is not said which way the number is better", help);
+        reader.report_with(value.span(), "missing key `better`", help);
     }
     let regex = regex?;
     let groups: Vec<_> = regex.capture_names().flatten().collect();
-    // Without a group `value`, each other one is a number of its name.
+    // Without a group `value`, every other group is a number with the group's name.
     let is_each =
         name.is_none() && !groups.is_empty() && NUMBER_GROUPS.iter().all(|group| !groups.contains(group));
     if !is_each && !groups.contains(&"value") {
-        let help = "name the part of the pattern that is the number: `(?<value>[\\d.]+)`";
-        reader.report_with(value.span(), "no group `value`", help);
+        let help = "name the part of the pattern that captures the number: `(?<value>[\\d.]+)`";
+        reader.report_with(value.span(), "missing group `value`", help);
     }
     if !is_each && name.is_some() == groups.contains(&"name") && reader.is_whole() {
         let help = "write `name = \"…\"`, or a group `(?<name>…)` in the pattern";
@@ -108,7 +108,7 @@ fn number(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
     Some(Parse::Number(Box::new(NumberPattern { regex, name, better: better?, tolerance, unit })))
 }
 
-/// A pattern with a group `value`, perhaps `name` too, and no others; or with any groups but these.
+/// Reads a pattern with a group `value` and optionally `name`, or else with any groups except these.
 fn number_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
     let regex = any_pattern(reader, value)?;
     if regex.capture_names().flatten().any(|group| NUMBER_GROUPS.contains(&group)) {
@@ -121,8 +121,8 @@ fn better(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Better> {
     let name = reader.string(value)?.into_inner();
     let better = Better::ALL.into_iter().find(|better| better.as_str() == name);
     if better.is_none() {
-        let help = way_out(&name, Better::ALL.map(Better::as_str), "choices");
-        reader.report_with(value.span(), format!("unknown way `{name}`"), help);
+        let help = suggestion(&name, Better::ALL.map(Better::as_str), "choices");
+        reader.report_with(value.span(), format!("unknown direction `{name}`"), help);
     }
     better
 }
@@ -131,7 +131,7 @@ fn tolerance(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Decimal> {
     let text = reader.string(value)?.into_inner();
     let number = text.parse::<Decimal>().map_err(|error| error.to_string());
     let number = number.and_then(|number| match number < Decimal::from(0) {
-        true => Err(format!("`{text}` is below zero")),
+        true => Err(format!("`{text}` is negative")),
         false => Ok(number),
     });
     number.map_err(|error| reader.report(value.span(), error)).ok()
@@ -141,8 +141,8 @@ fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
     let regex = any_pattern(reader, value)?;
     check_groups(reader, value, &regex, GROUPS);
     if !regex.capture_names().flatten().any(|group| matches!(group, "path" | "message")) {
-        let help = format!("name at least one of them; groups: {}", listed(GROUPS));
-        reader.report_with(value.span(), "neither a group `message` nor a group `path`", help);
+        let help = format!("add at least one of them; groups: {}", listed(GROUPS));
+        reader.report_with(value.span(), "missing group `message` or `path`", help);
     }
     Some(Parse::Regex(regex.as_str().to_owned()))
 }
@@ -150,7 +150,7 @@ fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Parse> {
 fn any_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
     let pattern = reader.string(value)?.into_inner();
     let regex = Regex::new(&pattern).map_err(|error| {
-        // The library draws a picture of several lines, the cause at its end.
+        // The error is a picture of several lines, with the cause at the end.
         let error = error.to_string();
         let cause = error.rsplit("error: ").next().unwrap_or_default();
         reader.report(value.span(), format!("invalid regular expression: {}", cause.trim_end()));
@@ -158,7 +158,7 @@ fn any_pattern(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Regex> {
     regex.ok()
 }
 
-/// Reports each named group of `regex` that is none of `groups`.
+/// Reports the named groups of `regex` that are not in `groups`.
 fn check_groups<const N: usize>(
     reader: &mut Reader<'_>,
     value: &Value<'_>,
@@ -166,7 +166,7 @@ fn check_groups<const N: usize>(
     groups: [&'static str; N],
 ) {
     for group in regex.capture_names().flatten().filter(|group| !groups.contains(group)) {
-        let help = way_out(group, groups, "groups");
+        let help = suggestion(group, groups, "groups");
         reader.report_with(value.span(), format!("unknown group `{group}`"), help);
     }
 }

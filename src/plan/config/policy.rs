@@ -1,47 +1,61 @@
-//! `[policy]`, and how a profile overrides it.
+//! The `[policy]` table, and its overrides in profiles.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::reader::{Reader, Value};
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel, PolicyError};
 
-/// What the configuration says about the policy; the command line overrides it, defaults fill it up.
+/// A partial policy, as configured. Flags override it, and defaults complete it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyConfig {
-    /// How tasks are ordered.
+    /// Order of the tasks.
     pub order: Option<Order>,
-    /// How they are cut into batches.
+    /// Batch policy.
     pub batch: Option<Batch>,
-    /// Shuffles the order.
+    /// Seed that shuffles the order.
     pub seed: Option<u64>,
-    /// How many processes run at once.
+    /// Number of processes to run in parallel.
     pub parallel: Option<Parallel>,
-    /// Where cargo builds.
+    /// Build directory of cargo.
     pub build_dir: Option<BuildDir>,
-    /// The time that one task may take.
+    /// Time limit of each task.
     pub per_task_timeout: Option<Duration>,
-    /// The time that the whole run may take.
+    /// Time limit of the whole run.
     pub max_duration: Option<Duration>,
-    /// What becomes of blind spots.
+    /// Treatment of blind spots.
     pub blind_spots: Option<BlindSpots>,
-    /// Who said each of them, by its key: a flag, a variable, or `file:line`. Decides nothing.
+    /// Maximum number of new findings per tool that are kept.
+    pub max_findings: Option<NonZeroU32>,
+    /// Origin of each value, by key: a flag, an environment variable, or `file:line`. Only shown to users.
     pub origins: BTreeMap<&'static str, String>,
 }
 
 /// The keys of a policy.
-const KEYS: [&str; 8] =
-    ["order", "batch", "seed", "parallel", "build-dir", "per-task-timeout", "max-duration", "blind-spots"];
+const KEYS: [&str; 9] = [
+    "order",
+    "batch",
+    "seed",
+    "parallel",
+    "build-dir",
+    "per-task-timeout",
+    "max-duration",
+    "blind-spots",
+    "max-findings",
+];
 
-/// Reads a time cap: `90s`, `20m`, `1h 30m`. The command line and the environment use it too, so that one
-/// text means one thing everywhere.
+/// Parses a time limit such as `90s`, `20m` or `1h 30m`. Shared by the configuration, the command line and
+/// the environment, so that they have one syntax.
 pub fn duration(text: &str) -> Result<Duration, PolicyError> {
-    /// Far beyond any run, and small enough that sums and products of it never overflow.
+    /// Far longer than any run, and small enough that sums and products never overflow.
     const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(duration),
-        Ok(_) => Err(PolicyError(format!("duration `{text}` is not between 1ns and 366 days"))),
-        Err(error) => Err(PolicyError(format!("`{text}` is no duration such as `90s` or `20m`: {error}"))),
+        Ok(_) => Err(PolicyError(format!("duration `{text}` is out of range, expected 1ns to 366 days"))),
+        Err(error) => Err(PolicyError(format!(
+            "invalid duration `{text}`, expected one such as `90s` or `20m`: {error}"
+        ))),
     }
 }
 
@@ -63,10 +77,16 @@ pub(super) fn read(reader: &mut Reader<'_>, value: &Value<'_>, base: PolicyConfi
         per_task_timeout: keys.read("per-task-timeout", time_cap).or(base.per_task_timeout),
         max_duration: keys.read("max-duration", time_cap).or(base.max_duration),
         blind_spots: keys.read("blind-spots", Reader::parsed).or(base.blind_spots),
+        max_findings: keys.read("max-findings", count).or(base.max_findings),
         origins,
     };
     keys.finish();
     policy
+}
+
+fn count(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<NonZeroU32> {
+    let count = reader.integer(value, 1..=u64::from(u32::MAX))?;
+    u32::try_from(count).ok().and_then(NonZeroU32::new)
 }
 
 fn time_cap(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Duration> {

@@ -1,4 +1,5 @@
-//! TOML as typed values with places. Keeps every mistake and goes on; knows no key by name.
+//! Reads TOML as typed values with their places, collecting mistakes instead of stopping at the first. Does
+//! not know any key.
 
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
@@ -9,23 +10,23 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::ConfigFile;
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use crate::model::error::Problem;
 
-/// A value and the bytes that it stands in.
+/// A TOML value with its byte range.
 pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
 /// Reads one file and collects its mistakes.
 pub(super) struct Reader<'f> {
     file: &'f ConfigFile,
-    /// The lines that are no TOML. What was recovered of them is not judged again.
+    /// Lines with TOML syntax errors. Other mistakes on these lines are not reported.
     bad_lines: Vec<usize>,
     problems: Vec<Problem>,
 }
 
 impl<'f> Reader<'f> {
-    /// Starts on `file`, with as much of it as is TOML. One syntax error a line is kept: more are mostly its
-    /// consequences.
+    /// Parses `file` and returns what could be recovered. Keeps one syntax error per line, because further
+    /// ones are mostly consequences of the first.
     pub(super) fn new(file: &'f ConfigFile) -> (Self, DeTable<'f>) {
         let (document, errors) = DeTable::parse_recoverable(&file.text);
         let mut reader = Self { file, bad_lines: Vec::new(), problems: Vec::new() };
@@ -40,23 +41,23 @@ impl<'f> Reader<'f> {
         (reader, document.into_inner())
     }
 
-    /// Whether all of the file is TOML. Only then does it mean anything that a key is absent.
+    /// Returns true if the file has no syntax errors. Only then can a key be called missing.
     pub(super) fn is_whole(&self) -> bool {
         self.bad_lines.is_empty()
     }
 
-    /// Every mistake, in the order of lines.
+    /// Returns all mistakes, in the order of lines.
     pub(super) fn finish(mut self) -> Vec<Problem> {
         self.problems.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
         self.problems
     }
 
-    /// Keeps a mistake at `span`, unless the line is known to be no TOML.
+    /// Reports a mistake at `span`, unless the line has a syntax error.
     pub(super) fn report(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.keep_unless_bad(span, message.into(), None);
     }
 
-    /// Keeps a mistake at `span` with its way out, unless the line is known to be no TOML.
+    /// Reports a mistake at `span` with a suggested fix, unless the line has a syntax error.
     pub(super) fn report_with(
         &mut self,
         span: Range<usize>,
@@ -66,17 +67,17 @@ impl<'f> Reader<'f> {
         self.keep_unless_bad(span, message.into(), Some(help.into()));
     }
 
-    /// Keeps a mistake about the file as a whole, with its way out.
+    /// Reports a mistake that concerns the whole file, with a suggested fix.
     pub(super) fn report_file(&mut self, message: impl Into<String>, help: impl Into<String>) {
         self.keep(None, message, Some(help.into()));
     }
 
-    /// The file, and the line from 1, in which `value` begins.
+    /// Returns the file name and the line (from 1) where `value` begins.
     pub(super) fn place(&self, value: &Value<'_>) -> (Arc<str>, usize) {
         (self.file.name.clone(), self.line(value.span().start) + 1)
     }
 
-    /// The keys of a table, or a mistake.
+    /// Reads a table.
     pub(super) fn table<'v, 'i>(&mut self, value: &'v Value<'i>) -> Option<&'v DeTable<'i>> {
         let table = value.get_ref().as_table();
         if table.is_none() {
@@ -85,30 +86,30 @@ impl<'f> Reader<'f> {
         table
     }
 
-    /// A string without NUL, which no command line and no path may hold.
+    /// Reads a string without NUL characters, which command lines and paths can't contain.
     pub(super) fn string(&mut self, value: &Value<'_>) -> Option<Spanned<String>> {
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(value, "a string");
             return None;
         };
         if text.contains('\0') {
-            self.report(value.span(), "a NUL character is not allowed here");
+            self.report(value.span(), "NUL characters are not allowed here");
             return None;
         }
         Some(Spanned::new(value.span(), text.to_owned()))
     }
 
-    /// A string that says something.
+    /// Reads a string that is not blank.
     pub(super) fn text(&mut self, value: &Value<'_>) -> Option<String> {
         let text = self.string(value)?.into_inner();
         if text.trim().is_empty() {
-            self.report(value.span(), "an empty text is not allowed here");
+            self.report(value.span(), "expected a non-empty string");
             return None;
         }
         Some(text)
     }
 
-    /// An array of strings, each with its place; those that are none are left out.
+    /// Reads an array of strings with their places. Elements that are not strings are reported and left out.
     pub(super) fn strings(&mut self, value: &Value<'_>) -> Option<Vec<Spanned<String>>> {
         let Some(array) = value.get_ref().as_array() else {
             self.wrong_type(value, "an array of strings");
@@ -117,12 +118,12 @@ impl<'f> Reader<'f> {
         Some(array.iter().filter_map(|item| self.string(item)).collect())
     }
 
-    /// An array of strings.
+    /// Reads an array of strings.
     pub(super) fn texts(&mut self, value: &Value<'_>) -> Option<Vec<String>> {
         Some(self.strings(value)?.into_iter().map(Spanned::into_inner).collect())
     }
 
-    /// `true` or `false`.
+    /// Reads a boolean.
     pub(super) fn boolean(&mut self, value: &Value<'_>) -> Option<bool> {
         let boolean = value.get_ref().as_bool();
         if boolean.is_none() {
@@ -131,7 +132,7 @@ impl<'f> Reader<'f> {
         boolean
     }
 
-    /// A whole number in `range`.
+    /// Reads a whole number in `range`.
     pub(super) fn integer(&mut self, value: &Value<'_>, range: RangeInclusive<u64>) -> Option<u64> {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         let Some(integer) = value.get_ref().as_integer() else {
@@ -147,13 +148,13 @@ impl<'f> Reader<'f> {
         number
     }
 
-    /// A string that is read as a `T`.
+    /// Reads a string and parses it as a `T`.
     pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, value: &Value<'_>) -> Option<T> {
         let text = self.string(value)?.into_inner();
         self.parsed_from(value, &text)
     }
 
-    /// A string or a whole number that is read as a `T`.
+    /// Reads a string or a whole number and parses it as a `T`.
     pub(super) fn word_or_number<T: FromStr<Err: Display>>(&mut self, value: &Value<'_>) -> Option<T> {
         match value.get_ref() {
             DeValue::Integer(number) => self.parsed_from(value, &number.to_string()),
@@ -165,12 +166,12 @@ impl<'f> Reader<'f> {
         }
     }
 
-    /// Reports that `value` is not what was `expected`.
+    /// Reports that `value` has another type than `expected`.
     pub(super) fn wrong_type(&mut self, value: &Value<'_>, expected: &str) {
         self.report(value.span(), format!("expected {expected}, found {}", value.get_ref().type_str()));
     }
 
-    /// The keys of `table`, to be asked for one by one.
+    /// Starts reading the keys of `table`.
     pub(super) fn keys<'k, 't, 'i>(&'k mut self, table: &'t DeTable<'i>) -> Keys<'k, 'f, 't, 'i> {
         Keys { reader: self, table, known: Vec::new() }
     }
@@ -201,7 +202,7 @@ impl<'f> Reader<'f> {
     }
 }
 
-/// A table whose keys are asked for by name: those never asked for are unknown.
+/// A table that is read key by key. Keys that were never read are unknown.
 pub(super) struct Keys<'k, 'f, 't, 'i> {
     reader: &'k mut Reader<'f>,
     table: &'t DeTable<'i>,
@@ -209,13 +210,13 @@ pub(super) struct Keys<'k, 'f, 't, 'i> {
 }
 
 impl<'f, 't, 'i> Keys<'_, 'f, 't, 'i> {
-    /// The value of `key`.
+    /// Returns the value of `key`.
     pub(super) fn get(&mut self, key: &'static str) -> Option<&'t Value<'i>> {
         self.known.push(key);
         self.table.get(key)
     }
 
-    /// The value of `key` as `read` understands it.
+    /// Reads the value of `key` with `read`.
     pub(super) fn read<T>(
         &mut self,
         key: &'static str,
@@ -225,7 +226,8 @@ impl<'f, 't, 'i> Keys<'_, 'f, 't, 'i> {
         read(self.reader, value)
     }
 
-    /// Puts the value of `key`, as `read` understands it, into `slot`; leaves that as it is if there is none.
+    /// Reads the value of `key` with `read` into `slot`. Leaves the slot unchanged if the key is missing or
+    /// invalid.
     pub(super) fn set<T>(
         &mut self,
         slot: &mut T,
@@ -237,10 +239,10 @@ impl<'f, 't, 'i> Keys<'_, 'f, 't, 'i> {
         }
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that were never read.
     pub(super) fn finish(self) {
         for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
-            let help = way_out(key.get_ref(), self.known.iter().copied(), "known keys");
+            let help = suggestion(key.get_ref(), self.known.iter().copied(), "known keys");
             self.reader.report_with(key.span(), format!("unknown key `{}`", key.get_ref()), help);
         }
     }

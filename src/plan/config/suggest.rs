@@ -1,6 +1,7 @@
-//! What somebody meant who misspelt a name.
+//! Suggestions for misspelt names.
 
-/// The candidate that `word` is most likely a misspelling of; of equally close ones, the first in order.
+/// Returns the candidate that `word` is most likely a misspelling of, or the first of several equally close
+/// ones in alphabetical order.
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
@@ -13,8 +14,9 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// The way out for an unknown `word`: the closest candidate, else all of them after `else_all`.
-pub(super) fn way_out<'a>(
+/// Suggests a fix for an unknown `word`: the closest candidate, or else all of them after the label
+/// `else_all`.
+pub(super) fn suggestion<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str> + Clone,
     else_all: &str,
@@ -25,7 +27,7 @@ pub(super) fn way_out<'a>(
     }
 }
 
-/// `` `a`, `b`, `c` ``.
+/// Lists names as `` `a`, `b`, `c` ``.
 pub(in crate::plan) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     names.join(", ")

@@ -1,4 +1,4 @@
-//! `[[suppress]]`: findings that are not to count, each with the reason.
+//! The `[[suppress]]` tables: findings that don't count, with the reason.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use toml::de::DeValue;
 
 use super::glob;
 use super::reader::{Reader, Value};
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use super::tool::Entry;
 use crate::model::policy::PolicyError;
 use crate::model::suppression::Suppression;
 
-/// Reads a day: `2027-01-31`. The command line and the environment use it too, so that one text means one thing
-/// everywhere.
+/// Parses a date such as `2027-01-31`. Shared by the configuration, the command line and the environment, so
+/// that they have one syntax.
 pub fn date(text: &str) -> Result<Date, PolicyError> {
     let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
-    date.ok_or_else(|| PolicyError(format!("`{text}` is no date such as `2027-01-31`")))
+    date.ok_or_else(|| PolicyError(format!("invalid date `{text}`, expected one such as `2027-01-31`")))
 }
 
-/// Reads an array of suppressions, which may name `tools`.
+/// Reads an array of suppressions, in which `tools` may be named.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     value: &Value<'_>,
@@ -53,12 +53,13 @@ fn one(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Entr
     keys.finish();
     if reader.is_whole() {
         if !table.contains_key("reason") {
-            let help = "say why, for whoever reads it later: `reason = \"…\"`";
-            reader.report_with(value.span(), "a suppression without `reason`", help);
+            let help = "explain why the finding is suppressed: `reason = \"…\"`";
+            reader.report_with(value.span(), "missing key `reason`", help);
         }
         if !table.contains_key("rule") && !table.contains_key("tool") {
-            let help = "name what is suppressed: `rule = \"clippy::needless_return\"`, or `tool = \"clippy\"` for all that it finds";
-            reader.report_with(value.span(), "a suppression without `rule` or `tool`", help);
+            let help =
+                "set `rule = \"clippy::needless_return\"`, or `tool = \"clippy\"` for all of its findings";
+            reader.report_with(value.span(), "missing key `rule` or `tool`", help);
         }
     }
     Some(suppression)
@@ -67,7 +68,7 @@ fn one(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Entr
 fn tool(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Entry>) -> Option<String> {
     let name = reader.string(value)?.into_inner();
     if reader.is_whole() && !tools.contains_key(&name) {
-        let help = way_out(&name, tools.keys().map(String::as_str), "tools");
+        let help = suggestion(&name, tools.keys().map(String::as_str), "tools");
         reader.report_with(value.span(), format!("unknown tool `{name}`"), help);
     }
     Some(name)
@@ -76,8 +77,12 @@ fn tool(reader: &mut Reader<'_>, value: &Value<'_>, tools: &BTreeMap<String, Ent
 fn path(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Glob> {
     let pattern = reader.string(value)?;
     if pattern.get_ref().starts_with('!') {
-        let help = "write a suppression for each path that is meant";
-        reader.report_with(value.span(), format!("`{}` does not exclude", pattern.get_ref()), help);
+        let help = "add a suppression for each path instead";
+        reader.report_with(
+            value.span(),
+            format!("negated globs are not supported: `{}`", pattern.get_ref()),
+            help,
+        );
         return None;
     }
     glob::check(reader, &pattern)

@@ -1,4 +1,4 @@
-//! What is valid, and what becomes of it.
+//! Tests of valid configurations and the values they result in.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::model::tool::{
     Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, Search, Signs, Start, StepCaps, Streams,
 };
 
-/// The page for users, whose examples must hold.
+/// The user documentation, whose examples must be valid.
 const PAGE: &str = include_str!("../../../docs/configuration.md");
 
-/// The example of the design, with what it leaves out: another tool's `run`, and the tool that is needed.
+/// A larger example with several tools that refer to each other.
 const DESIGN: &str = r#"
 [policy]
 order = "deterministic"
@@ -52,11 +52,11 @@ fn config(text: &str) -> Config {
 }
 
 fn tool(text: &str, name: &str) -> Tool {
-    config(text).tools.into_iter().find(|tool| tool.name == name).expect("the tool is there")
+    config(text).tools.into_iter().find(|tool| tool.name == name).expect("the tool exists")
 }
 
 #[test]
-fn no_configuration_is_one() {
+fn without_configuration_the_built_in_tools_are_used() {
     let config = load(&[], None).unwrap();
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(
@@ -93,7 +93,7 @@ fn suppressions_are_read_in_order_with_their_lines() {
 }
 
 #[test]
-fn built_in_tools_are_what_the_other_layers_expect() {
+fn built_in_tools_match_the_expectations_of_other_layers() {
     let fmt = tool("", "fmt");
     assert_eq!((fmt.per, &fmt.parse), (Per::TargetRoot, &Parse::Rustfmt));
     assert!(fmt.takes_many(), "one process for many target roots");
@@ -109,7 +109,7 @@ fn built_in_tools_are_what_the_other_layers_expect() {
 }
 
 #[test]
-fn built_in_tests_are_a_build_and_a_process_for_each_target() {
+fn the_built_in_test_tools_build_once_and_run_each_target() {
     let test = tool("", "test");
     assert_eq!((test.per, &test.parse, test.lane.as_deref()), (Per::TestTarget, &Parse::Libtest, None));
     assert!(test.runs_executable() && !test.takes_many() && test.jobserver);
@@ -122,7 +122,7 @@ fn built_in_tests_are_a_build_and_a_process_for_each_target() {
 }
 
 #[test]
-fn the_built_in_codegen_is_one_process_with_a_task_for_each_build_script() {
+fn the_built_in_codegen_is_one_process_with_a_task_per_build_script() {
     let codegen = tool("", "codegen");
     assert_eq!(
         (codegen.per, &codegen.parse, codegen.lane.as_deref()),
@@ -133,7 +133,7 @@ fn the_built_in_codegen_is_one_process_with_a_task_for_each_build_script() {
 }
 
 #[test]
-fn one_line_takes_nextest_instead_of_test() {
+fn enabling_nextest_replaces_test() {
     let config = config("tools.nextest.enabled = true");
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert!(names.contains(&"nextest") && !names.contains(&"test"), "{names:?}");
@@ -142,13 +142,13 @@ fn one_line_takes_nextest_instead_of_test() {
 }
 
 #[test]
-fn only_tools_that_not_everybody_uses_wait_to_be_detected_and_only_until_they_are_named() {
+fn only_uncommon_tools_need_detection_and_only_if_they_are_not_configured() {
     let detected: Vec<_> = config("").tools.into_iter().filter(|tool| tool.detect.is_some()).collect();
     let names: Vec<_> = detected.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(names, ["audit", "codegen", "deny", "machete", "typos"]);
     for Tool { name, install, version, inputs, detect, .. } in &detected {
         assert!(install.is_some() && !version.is_empty(), "{name}");
-        // What shows that it is used is its configuration, which decides what it finds.
+        // The files by which a tool is detected are its configuration, which affects its results.
         let signs = detect.iter().flat_map(|signs| &signs.files);
         assert!(name == "typos" || signs.clone().all(|file| inputs.contains(file)), "{name}");
     }
@@ -159,7 +159,7 @@ fn only_tools_that_not_everybody_uses_wait_to_be_detected_and_only_until_they_ar
 }
 
 #[test]
-fn the_examples_of_the_page_and_of_the_design_are_valid() {
+fn the_documented_examples_are_valid() {
     let blocks: Vec<&str> =
         PAGE.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(!blocks.is_empty());
@@ -169,7 +169,7 @@ fn the_examples_of_the_page_and_of_the_design_are_valid() {
 }
 
 #[test]
-fn the_page_names_every_key() {
+fn the_documentation_lists_every_key() {
     for table in [
         "",
         "[policy]\n",
@@ -191,7 +191,7 @@ fn the_page_names_every_key() {
 #[test]
 fn a_policy_is_read() {
     let policy = config(
-        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'",
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'\nmax-findings = 1000000",
     )
     .policy;
     assert_eq!(policy.origins["order"], "genti.toml:2");
@@ -206,6 +206,7 @@ fn a_policy_is_read() {
             per_task_timeout: Some(Duration::from_secs(90)),
             max_duration: Some(Duration::from_secs(5400)),
             blind_spots: Some(BlindSpots::Deny),
+            max_findings: NonZeroU32::new(1_000_000),
             origins: policy.origins,
         }
     );
@@ -304,7 +305,7 @@ fn a_tool_is_read() {
 }
 
 #[test]
-fn a_tool_that_says_little_gets_the_defaults() {
+fn a_minimal_tool_gets_the_defaults() {
     let plain = tool("tools.x.run = ['x']", "x");
     assert_eq!((plain.per, plain.parse, plain.required), (Per::Workspace, Parse::ExitCode, true));
     assert!(!plain.may_be_empty && tool("tools.fmt.args = []", "fmt").may_be_empty);
@@ -319,7 +320,7 @@ fn a_tool_that_says_little_gets_the_defaults() {
 }
 
 #[test]
-fn what_is_compared_with_a_golden_file_is_stdout_unless_it_is_said() {
+fn golden_files_are_compared_with_stdout_by_default() {
     let parse = |keys: &str| tool(&format!("tools.x = {{ run = ['x'], {keys} }}"), "x").parse;
     assert_eq!(parse("compare = 'golden'"), Parse::Golden(Streams::Stdout));
     assert_eq!(parse("compare = { golden = 'both' }"), Parse::Golden(Streams::Both));
@@ -328,7 +329,7 @@ fn what_is_compared_with_a_golden_file_is_stdout_unless_it_is_said() {
 }
 
 #[test]
-fn a_tool_owns_the_namespaces_that_its_parser_finds_things_in() {
+fn a_tool_owns_the_namespaces_of_its_parser() {
     let namespaces = |keys: &str| tool(&format!("tools.x = {{ run = ['x'], {keys} }}"), "x").namespaces;
     assert_eq!(namespaces("parse = 'rustc-json'"), ["cargo", "clippy", "rustc", "rustdoc"]);
     assert_eq!(namespaces("parse = 'rustfmt'"), ["rustfmt"]);
@@ -338,7 +339,7 @@ fn a_tool_owns_the_namespaces_that_its_parser_finds_things_in() {
 }
 
 #[test]
-fn keys_override_those_of_a_built_in_tool_and_nothing_else() {
+fn a_key_of_a_built_in_tool_overrides_only_that_key() {
     let built_in = tool("", "clippy");
     let changed = tool("[tools.clippy]\nargs = ['--tests']\nrequired = false", "clippy");
     let expected = Tool { args: vec!["--tests".into()], required: false, configured: true, ..built_in };
@@ -346,7 +347,7 @@ fn keys_override_those_of_a_built_in_tool_and_nothing_else() {
 }
 
 #[test]
-fn which_variables_count_is_said_or_else_all_of_those_that_a_tool_inherits_do() {
+fn all_inherited_variables_count_unless_env_lists_some() {
     let environment = |text: &str, name: &str| tool(text, name).environment;
     let names = || vec!["A".to_owned()];
     let own = "[tools.x]\nrun = ['x']\n";
@@ -372,7 +373,7 @@ fn which_variables_count_is_said_or_else_all_of_those_that_a_tool_inherits_do() 
 }
 
 #[test]
-fn a_search_says_where_it_begins_and_whether_it_goes_upwards() {
+fn a_search_has_a_start_directory_and_may_go_upwards() {
     let search = |start, upwards, name: &str| Search { start, upwards, name: name.to_owned() };
     let variable = || Start::Variable("DIR".to_owned());
     for (text, expected) in [
@@ -390,7 +391,7 @@ fn a_search_says_where_it_begins_and_whether_it_goes_upwards() {
 }
 
 #[test]
-fn a_tool_is_cached_always_only_where_its_configuration_says_so() {
+fn a_tool_is_always_cached_only_if_configured_so() {
     for (text, expected) in [
         ("[tools.x]\nrun = ['x']", Caching::Established),
         ("[tools.x]\nrun = ['x']\ncache = true", Caching::Always),
@@ -470,7 +471,7 @@ proptest! {
 }
 
 #[test]
-fn numbers_that_may_only_get_better_are_read() {
+fn the_ratchet_key_is_read() {
     let pattern = |text: &str| match tool(text, "cov").parse {
         Parse::Number(pattern) => *pattern,
         other => panic!("{other:?}"),
@@ -488,7 +489,7 @@ fn numbers_that_may_only_get_better_are_read() {
     let each =
         "tools.cov = { run = ['x'], parse = { number = '(?<lines>.+) (?<branches>.+)', better = 'higher' } }";
     assert_eq!(pattern(each).name, None);
-    // A tool that speaks for other namespaces has one of its own for its numbers.
+    // A tool with several namespaces has an additional one for its numbers.
     let own = tool("[tools.doc]\nratchet = ['packages']", "doc").namespaces;
     assert_eq!(own, ["doc", "rustdoc"]);
 }

@@ -1,4 +1,4 @@
-//! `[tools.NAME]`: a new tool, or some keys of a built-in one.
+//! The `[tools.NAME]` tables, each of which defines a new tool or changes keys of a built-in one.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::DeString;
 
 use super::reader::{Keys, Reader, Value};
-use super::suggest::way_out;
+use super::suggest::suggestion;
 use super::{command, glob, parse};
 use std::num::NonZeroU32;
 
@@ -16,29 +16,29 @@ use crate::model::tool::{
     Arg, Caching, Counted, Environment, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
 };
 
-/// A tool, and whether it takes part.
+/// A tool with its state.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) tool: Tool,
     pub(super) enabled: bool,
-    /// The names of the tools that do not take part if this one does.
+    /// Names of the tools that this one replaces.
     pub(super) replaces: Vec<String>,
 }
 
 const UNITS: [Per; 5] = [Per::Workspace, Per::Package, Per::TargetRoot, Per::TestTarget, Per::File];
 const TARGETS: [Targets; 3] = [Targets::Test, Targets::Doctest, Targets::BuildScript];
 
-const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, a letter or digit first";
+const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, starting with a letter or digit";
 
-/// What a file says of other tools, as it stands there.
+/// References to other tools in a file, with their places.
 pub(super) struct Links {
-    /// Where the tool itself is named.
+    /// Place of the tool's own name.
     pub(super) name: std::ops::Range<usize>,
     pub(super) needs: Vec<Spanned<String>>,
     pub(super) replaces: Vec<Spanned<String>>,
 }
 
-/// Reads the tool `name` over the one of this name in `built_in`.
+/// Reads the tool `name`, over the tool of this name in `built_in` if there is one.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     name: &Spanned<DeString<'_>>,
@@ -47,12 +47,11 @@ pub(super) fn read(
 ) -> (Entry, Links) {
     let mut links = Links { name: name.span(), needs: Vec::new(), replaces: Vec::new() };
     if [OWN_NAMESPACE, Tool::BLIND_SPOTS].contains(&&**name.get_ref()) {
-        let message =
-            format!("`{}` can't be the name of a tool: genti's own findings have it", name.get_ref());
-        reader.report_with(name.span(), message, "choose another name");
+        let message = format!("`{}` is reserved for genti's own findings", name.get_ref());
+        reader.report_with(name.span(), message, "use another name");
     }
     if !is_name(name.get_ref()) {
-        let message = format!("`{}` can't be the name of a tool", name.get_ref());
+        let message = format!("invalid tool name `{}`", name.get_ref());
         reader.report_with(name.span(), message, NAME_HELP);
     }
     let base = built_in.get(name.get_ref().as_ref());
@@ -87,7 +86,7 @@ pub(super) fn read(
     let golden = keys.read("compare", parse::compare);
     let has_goldens = golden.is_some();
     tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
-    // What these leave behind is what others need.
+    // Other tools need the files that these leave, which the cache does not restore.
     let may_cache = !matches!(tool.parse, Parse::CargoBuild | Parse::BuildScripts);
     tool.cache = match cache {
         _ if !may_cache => Caching::Never,
@@ -108,7 +107,7 @@ pub(super) fn read(
     keys.set(&mut entry.enabled, "enabled", Reader::boolean);
     keys.set(&mut tool.on_demand, "on-demand", Reader::boolean);
     keys.set(&mut tool.required, "required", Reader::boolean);
-    // Whoever says what it looks at means something.
+    // A tool with explicit `files` is expected to match some.
     tool.may_be_empty &= !table.contains_key("files");
     keys.set(&mut tool.may_be_empty, "may-be-empty", Reader::boolean);
     if let Some(needs) = keys.read("needs", Reader::strings) {
@@ -127,7 +126,7 @@ pub(super) fn read(
     keys.set(&mut tool.version, "version", Reader::texts);
     keys.set(&mut tool.rules, "rules", Reader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
-    // Whoever names a tool wants it, whatever shows that it is used; unless this says otherwise here as well.
+    // A tool that is configured always runs, without detection, unless `detect` is set as well.
     tool.detect = keys.read("detect", signs);
     keys.set(&mut tool.weight, "weight", |reader, value| {
         reader.integer(value, 1..=100).and_then(|weight| NonZeroU32::new(u32::try_from(weight).ok()?))
@@ -142,44 +141,44 @@ pub(super) fn read(
         if base.is_none() && !table.contains_key("run") {
             let message = format!("tool `{}` has no `run`", name.get_ref());
             let built_in = built_in.keys().map(String::as_str);
-            let help = way_out(name.get_ref(), built_in, "write `run = [\"program\", …]`; built-in tools");
+            let help = suggestion(name.get_ref(), built_in, "write `run = [\"program\", …]`; built-in tools");
             reader.report_with(name.span(), message, help);
         }
         if let Some(parse) = table.get("parse").filter(|_| has_goldens) {
-            let help = "drop one of them";
-            reader.report_with(parse.span(), "`parse` does nothing beside `compare`", help);
+            let help = "remove one of them";
+            reader.report_with(parse.span(), "`parse` has no effect together with `compare`", help);
         }
         if let (Some(true), Some(value), false) = (cache, table.get("cache"), may_cache) {
-            let help = "drop it: others run what it builds, so that it must run itself";
-            reader.report_with(value.span(), "what is read as `cargo-build` is never cached", help);
+            let help = "remove it; other tools use what this one builds, so it always runs";
+            reader.report_with(value.span(), "a tool that builds for others is never cached", help);
         }
         if let Some(args) = table.get("args")
             && !tool.run.is_empty()
             && !tool.run.contains(&Arg::Args)
         {
-            let help = "put `\"{args}\"` into `run`, or the arguments themselves";
-            reader.report_with(args.span(), "`args` is never used: `run` has no `{args}`", help);
+            let help = "put `\"{args}\"` into `run`, or write the arguments there";
+            reader.report_with(args.span(), "`args` is unused because `run` has no `{args}`", help);
         }
         if let Some(value) = table.get("second-pass")
             && !(tool.parse == Parse::RustcJson && tool.run.contains(&Arg::Args))
         {
-            let help = "only output that is read as `rustc-json` tells that lints hid something, and only `{args}` in `run` \
-                        says where more arguments go";
-            reader.report_with(value.span(), "`second-pass` is never used", help);
+            let help = "it requires the output format `rustc-json`, which shows that lints hid findings, and `{args}` in \
+                        `run` for the additional arguments";
+            reader.report_with(value.span(), "`second-pass` is unused", help);
         }
         if let Some(value) = table.get("leaky")
             && !matches!(tool.parse, Parse::Libtest | Parse::Nextest)
         {
-            let help = "drop it: only the output of tests says how many there are; of any other, a part may be missing";
+            let help = "remove it; only test output states how many results to expect, so any other may be incomplete";
             reader.report_with(
                 value.span(),
-                format!("`leaky` does nothing for what is read as `{}`", tool.parse.as_str()),
+                format!("`leaky` has no effect with the output format `{}`", tool.parse.as_str()),
                 help,
             );
         }
         if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
-            let message = format!("`targets` does nothing for a tool that runs per {}", tool.per.as_str());
-            reader.report_with(value.span(), message, "drop it, or write `per = \"workspace\"`");
+            let message = format!("`targets` has no effect for a tool that runs per {}", tool.per.as_str());
+            reader.report_with(value.span(), message, "remove it, or write `per = \"workspace\"`");
         }
         if per.is_some() || !table.contains_key("per") {
             check_fit(reader, tool, run.as_deref(), table.get("per").unwrap_or(value));
@@ -188,13 +187,14 @@ pub(super) fn read(
     (entry, links)
 }
 
-/// Whether `name` may name a tool or a namespace: both become file names and parts of identities.
+/// Returns true if `name` is a valid name of a tool or namespace. Both become file names and parts of
+/// identities.
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_'))
 }
 
-/// A tool of which nothing is known but its name.
+/// Returns a tool with defaults for everything but the name.
 fn blank(name: &str) -> Tool {
     Tool {
         name: name.to_owned(),
@@ -230,15 +230,15 @@ fn blank(name: &str) -> Tool {
     }
 }
 
-/// The tool that stands for this program where blind spots are denied. It takes part only where a tool needs it, and none
-/// does.
+/// Returns the tool that stands for genti itself where blind spots are denied. It is on demand and no tool
+/// needs it, so it never has a task.
 pub(in crate::plan) fn blind_spots() -> Tool {
     let name = Tool::BLIND_SPOTS;
     Tool { namespaces: vec![OWN_NAMESPACE.to_owned()], on_demand: true, may_be_empty: true, ..blank(name) }
 }
 
-/// Reports each placeholder that has no value for the tool's unit: at the argument if this file has it, else
-/// at `per`.
+/// Reports each placeholder that has no value for the unit of the tool: at the argument if this file sets
+/// `run`, or else at `per`.
 fn check_fit(reader: &mut Reader<'_>, tool: &Tool, run: Option<&[Spanned<Arg>]>, per: &Value<'_>) {
     for (at, arg) in tool.run.iter().enumerate() {
         let span = run.and_then(|run| run.get(at)).map_or_else(|| per.span(), Spanned::span);
@@ -256,7 +256,7 @@ fn per(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Per> {
     let name = reader.string(value)?.into_inner();
     let per = UNITS.into_iter().find(|per| per.as_str() == name);
     if per.is_none() {
-        let help = way_out(&name, UNITS.map(Per::as_str), "units");
+        let help = suggestion(&name, UNITS.map(Per::as_str), "units");
         reader.report_with(value.span(), format!("unknown unit `{name}`"), help);
     }
     per
@@ -266,7 +266,7 @@ fn targets(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Targets> {
     let name = reader.string(value)?.into_inner();
     let targets = TARGETS.into_iter().find(|targets| targets.as_str() == name);
     if targets.is_none() {
-        let help = way_out(&name, TARGETS.map(Targets::as_str), "targets");
+        let help = suggestion(&name, TARGETS.map(Targets::as_str), "targets");
         reader.report_with(value.span(), format!("unknown targets `{name}`"), help);
     }
     targets
@@ -278,7 +278,7 @@ fn ratchet(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumbe
     for name in &names {
         let number = CensusNumber::ALL.into_iter().find(|number| number.as_str() == name.get_ref());
         if number.is_none() {
-            let help = way_out(name.get_ref(), CensusNumber::ALL.map(CensusNumber::as_str), "numbers");
+            let help = suggestion(name.get_ref(), CensusNumber::ALL.map(CensusNumber::as_str), "numbers");
             reader.report_with(name.span(), format!("unknown number `{}`", name.get_ref()), help);
         }
         numbers.extend(number);
@@ -293,7 +293,7 @@ fn leaky(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Leaky> {
     let name = reader.string(value)?.into_inner();
     let leaky = WORDS.into_iter().find(|leaky| leaky.as_str() == name);
     if leaky.is_none() {
-        let help = way_out(&name, WORDS.map(Leaky::as_str), "values");
+        let help = suggestion(&name, WORDS.map(Leaky::as_str), "values");
         reader.report_with(value.span(), format!("unknown value `{name}`"), help);
     }
     leaky
@@ -311,7 +311,7 @@ fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {
     if reader.is_whole() && !keys.iter().any(|key| table.contains_key(*key)) {
         let help =
             "write `{ files = [\"…\"] }`, `{ metadata = [\"…\"] }` or `{ build-dependencies = [\"…\"] }`";
-        reader.report_with(value.span(), "nothing to detect the tool by", help);
+        reader.report_with(value.span(), "`detect` is empty", help);
     }
     Some(signs)
 }
@@ -319,14 +319,14 @@ fn signs(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Signs> {
 fn namespaces(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let names = reader.strings(value)?;
     for name in names.iter().filter(|name| !is_name(name.get_ref())) {
-        let message = format!("`{}` can't be a namespace", name.get_ref());
+        let message = format!("invalid namespace `{}`", name.get_ref());
         reader.report_with(name.span(), message, NAME_HELP);
     }
     Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
 }
 
-/// Reads `inherit-env` and `env`. What a built-in tool does not count is known of its own command line alone, not of
-/// another one (`has_run`).
+/// Reads `inherit-env` and `env`. The variables that a built-in tool ignores are known only for its own
+/// command line; `has_run` says that the file sets another one.
 fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_>, has_run: bool) {
     let inherits = keys.read("inherit-env", Reader::boolean);
     let names = keys.read("env", variables);
@@ -347,20 +347,20 @@ fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_
 fn variables(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
     let names = reader.strings(value)?;
     for name in &names {
-        check_variable(reader, name, "write names alone: the values are those of the run");
+        check_variable(reader, name, "list names only; the values come from the environment");
     }
     Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
 }
 
 fn variable(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
     let name = reader.string(value)?;
-    check_variable(reader, &name, "write a name alone: the value is the number of threads");
+    check_variable(reader, &name, "give the name only; genti sets the value to the number of threads");
     Some(name.into_inner())
 }
 
 fn check_variable(reader: &mut Reader<'_>, name: &Spanned<String>, help: &str) {
     if name.get_ref().is_empty() || name.get_ref().contains('=') {
-        let message = format!("`{}` can't be the name of a variable", name.get_ref());
+        let message = format!("invalid environment variable name `{}`", name.get_ref());
         reader.report_with(name.span(), message, help);
     }
 }

@@ -1,88 +1,88 @@
-//! `run.json`.
+//! The types of `run.json`.
 
 use serde::Deserialize;
 
 use super::Ended;
 
-/// What was run, in which batches, and how it ended.
+/// Content of `run.json`: policy, selection, tools and batches of a run, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Run {
-    /// How it ended.
+    /// How the run ended.
     pub end: Ended,
-    /// The digest of all tasks and what they need.
+    /// Digest of all tasks and their dependencies.
     pub graph_hash: String,
-    /// The id over all batches.
+    /// Id of the sequence of batches.
     pub batch_id: String,
-    /// How tasks were ordered.
+    /// Policy that ordered the tasks.
     pub order_policy: String,
-    /// How they were cut into batches.
+    /// Policy that cut the tasks into batches.
     pub batch_policy: String,
-    /// What shuffled the order; 0 for path order.
+    /// Seed that shuffled the order; 0 for path order.
     pub seed: u64,
-    /// The time that one task might take, in milliseconds.
+    /// Timeout of each task, in milliseconds.
     pub per_task_timeout_ms: Option<u64>,
-    /// The time that the whole run might take, in milliseconds.
+    /// Maximum duration of the run, in milliseconds.
     pub max_duration_ms: Option<u64>,
-    /// What was looked at.
+    /// Packages, tools and features that were checked.
     pub selection: Selection,
-    /// The tools, sorted by name.
+    /// Tools, sorted by name.
     pub tools: Vec<Tool>,
-    /// The batches, by rank.
+    /// Batches, sorted by rank.
     pub batches: Vec<Batch>,
 }
 
-/// What a run looks at.
+/// Packages, tools and features that a run covers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Selection {
-    /// The packages.
+    /// Names of the packages.
     pub packages: Vec<String>,
-    /// Whether nothing was left out.
+    /// Whether this is a whole run and not a partial one.
     pub whole: bool,
-    /// The features to activate.
+    /// Features to enable.
     pub features: Vec<String>,
-    /// `--all-features`.
+    /// Whether `--all-features` was passed.
     pub all_features: bool,
-    /// `--no-default-features`.
+    /// Whether `--no-default-features` was passed.
     pub no_default_features: bool,
-    /// The target triple, where one was given.
+    /// Target triple, if one was given.
     pub target: Option<String>,
-    /// Cargo's profile, where one was given.
+    /// Cargo profile, if one was given.
     pub cargo_profile: Option<String>,
-    /// The tools, where some were named.
+    /// Tools passed with `--tool`.
     pub tools: Vec<String>,
-    /// The tools that were left out.
+    /// Tools passed with `--skip-tool`.
     pub skip_tools: Vec<String>,
-    /// The commit since which changes were looked at, where one was given.
+    /// Commit passed with `--since`.
     pub since: Option<String>,
 }
 
-/// A tool.
+/// A tool of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Tool {
-    /// Its name.
+    /// Name of the tool.
     pub name: String,
-    /// The tools whose scans come before its own, directly or not, sorted.
+    /// Tools that it depends on, directly or indirectly, sorted.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// Whether its verdict decides.
+    /// Whether its verdict affects the exit code.
     pub required: bool,
-    /// Whether the configuration or the command line names it.
+    /// Whether it is named in the configuration or on the command line.
     pub configured: bool,
-    /// Whether it took part only because another tool needs it.
+    /// Whether it ran only because another tool needs it.
     pub on_demand: bool,
-    /// What a task of it covers: `workspace`, `package`, `target-root`, `test-target` or `file`.
+    /// Kind of unit that a task covers: `workspace`, `package`, `target-root`, `test-target` or `file`.
     pub per: String,
-    /// How its output is read, as in the configuration.
+    /// Parser of its output, as in the configuration.
     #[serde(default)]
     pub parse: String,
-    /// The namespaces of findings that it speaks for.
+    /// Namespaces of the findings that it reports.
     pub namespaces: Vec<String>,
-    /// The first line that it prints of its version, if it is known.
+    /// First line of its version output, if known.
     pub version: Option<String>,
-    /// The revision of the database that it looked things up in, if it told.
+    /// Revision of its database, if it reported one.
     #[serde(default)]
     pub database: Option<String>,
-    /// The command that applies the fixes which it proposes, if it is known.
+    /// Command that applies its suggested fixes, if known.
     #[serde(default)]
     pub fix: Option<Vec<String>>,
 }
@@ -90,25 +90,25 @@ pub struct Tool {
 /// A batch: steps that run one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Batch {
-    /// The id over its steps.
+    /// Id of the batch, which depends on its steps.
     pub batch_id: String,
-    /// Its place in the order.
+    /// Position in the plan.
     pub rank: u32,
-    /// Its class under the order policy.
+    /// Class under the order policy.
     pub class: u32,
-    /// The highest risk of its tasks, under `risk-first`.
+    /// Highest risk of its tasks, under `risk-first`.
     pub risk: Option<u64>,
-    /// Its steps.
+    /// Steps, in the order in which they run.
     pub steps: Vec<Step>,
 }
 
-/// One process: a tool over some of its units.
+/// One process of a tool, over some of its units.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Step {
-    /// The tool.
+    /// Name of the tool.
     pub tool: String,
-    /// What only one step may hold at a time, if it needs one.
+    /// Lane of the tool, if it has one.
     pub lane: Option<String>,
-    /// How many tasks it covers.
+    /// Number of tasks that the process covers.
     pub task_count: usize,
 }

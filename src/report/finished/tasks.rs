@@ -1,4 +1,4 @@
-//! `tasks.jsonl`.
+//! The types of `tasks.jsonl`, and its reader.
 
 use std::borrow::Cow;
 
@@ -6,116 +6,117 @@ use serde::Deserialize;
 
 use super::{ReadError, Run, content};
 
-/// What became of each batch and each task, in plan order.
+/// Content of `tasks.jsonl`: the result of each batch and task, in plan order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tasks {
-    /// The batches, by rank, each with its tasks.
+    /// Batches with their tasks, sorted by rank.
     pub batches: Vec<BatchLine>,
-    /// What comparing came to, for each tool.
+    /// Compare tasks, one per tool.
     pub compares: Vec<CompareLine>,
-    /// The end.
+    /// Report task, which is the last line.
     pub report: ReportLine,
 }
 
-/// A batch.
+/// Line of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct BatchLine {
-    /// The id over its steps.
+    /// Id of the batch, which depends on its steps.
     pub batch_id: String,
-    /// Its place in the order.
+    /// Position in the plan.
     pub rank: u32,
-    /// That of its worst task.
+    /// Status of its worst task.
     pub status: String,
-    /// That of its worst task.
+    /// Exit status of its worst task.
     pub exit_status: u8,
-    /// When and how it ran; `None` where two runs must not differ.
+    /// Timing; `None` if the artifacts were written without timing.
     pub timing: Option<Timing>,
-    /// Its tasks, in the order of its steps.
+    /// Tasks, in the order of the steps.
     #[serde(skip)]
     pub tasks: Vec<TaskLine>,
 }
 
-/// A task.
+/// Line of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TaskLine {
-    /// The content-addressed id.
+    /// Content-addressed id of the task.
     pub task_id: String,
-    /// The batch that it is in.
+    /// Id of its batch.
     pub batch_id: String,
-    /// The tool.
+    /// Name of the tool.
     pub tool: String,
-    /// What it covers, by its path relative to the workspace root; `.` is the whole selection.
+    /// Path of its unit relative to the workspace root; `.` for the whole selection.
     pub unit: String,
-    /// `clean`, `findings`, `skipped`, `incomplete`, `missing`, `timed-out`, `leaky`, `crashed`, `unparsable` or `not-run`.
+    /// Status: `clean`, `findings`, `skipped`, `incomplete`, `missing`, `timed-out`, `leaky`, `crashed`, `unparsable` or
+    /// `not-run`.
     pub status: String,
-    /// As of a process that says the same.
+    /// Exit status that corresponds to the status.
     pub exit_status: u8,
-    /// Whether it has a verdict, and left something running that held its output open.
+    /// Whether it has a result, but left a process running that held its output open.
     #[serde(default)]
     pub leaky: bool,
-    /// Why there is no verdict.
+    /// Reason for being skipped or without a result.
     pub reason: Option<String>,
-    /// How far it came.
+    /// Status of its stages.
     pub stages: Stages,
-    /// When and how it ran; `None` where two runs must not differ.
+    /// Timing; `None` if the artifacts were written without timing.
     pub timing: Option<Timing>,
 }
 
-/// How far a task came.
+/// Status of the stages of a task.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Stages {
-    /// The process: `ok`, `skipped`, or the status that kept it from an end.
+    /// Status of the process: `ok`, `skipped`, or the reason why it did not finish.
     pub scan: String,
-    /// Reading what it printed: `ok`, `incomplete`, `unparsable` or `not-run`.
+    /// Status of parsing its output: `ok`, `incomplete`, `unparsable` or `not-run`.
     pub normalize: String,
 }
 
-/// What comparing the findings of a tool came to.
+/// Line of the task that compares the findings of a tool with the baseline.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct CompareLine {
-    /// The content-addressed id.
+    /// Content-addressed id of the task.
     pub task_id: String,
-    /// The tool.
+    /// Name of the tool.
     pub tool: String,
-    /// Its verdict.
+    /// Verdict of the tool.
     pub status: String,
-    /// 0, 1 or 3.
+    /// Exit status: 0, 1 or 3.
     pub exit_status: u8,
 }
 
-/// The end of the run.
+/// Line of the report task, with the status of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ReportLine {
-    /// The content-addressed id.
+    /// Content-addressed id of the task.
     pub task_id: String,
-    /// How the run ended.
+    /// Status of the run.
     pub status: String,
-    /// The exit code.
+    /// Exit code of the run.
     pub exit_status: u8,
 }
 
-/// When and how something ran: the part in which identical runs may differ.
+/// Timing of a batch or task. Only this part may differ between identical runs.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Timing {
-    /// Since the run began, in microseconds.
+    /// Start in microseconds since the run began.
     pub start_us: u64,
-    /// In microseconds.
+    /// Duration in microseconds.
     pub duration_us: u64,
-    /// Which of the parallel slots ran it, from 0.
+    /// Index of the slot that ran it.
     pub slot: u32,
-    /// How many slots there were.
+    /// Number of slots.
     pub parallel: usize,
-    /// How many processes it took.
+    /// Number of processes that were started, including retries.
     pub attempts: u32,
-    /// The exit code of the process or, negative, the signal that ended it.
+    /// Exit code of the process, or the negative number of the signal that killed it.
     pub raw_exit: Option<i32>,
-    /// `hit` if nothing had to run, else `miss`; `None` if the run is from before there was a cache.
+    /// `hit` for a cached result, else `miss`. `None` in artifacts from before the result cache existed.
     #[serde(default)]
     pub cache: Option<String>,
 }
 
-/// What kind of line it is; kinds may be added. Read on its own: serde's tagged enums collect all fields before they look
-/// at the tag, which takes longer than to read a line twice.
+/// Kind of a line. It is parsed separately, because an internally tagged enum of serde buffers all fields before it looks at
+/// the tag, which takes longer than to parse a line twice.
 #[derive(Deserialize)]
 struct Kind<'a> {
     #[serde(borrow)]
@@ -129,22 +130,22 @@ impl Tasks {
     ///
     /// # Errors
     ///
-    /// If it is not what a run leaves, or is of another one.
+    /// If it is invalid or belongs to another run.
     pub fn read(bytes: &[u8], run: &Run) -> Result<Self, ReadError> {
         let tasks = Self::parse(bytes)?;
         let ids = run.batches.iter().map(|batch| &batch.batch_id);
         match ids.eq(tasks.batches.iter().map(|line| &line.batch_id)) {
             true => Ok(tasks),
-            false => Err(ReadError::Mixed { file: FILE, difference: "it has other batches" }),
+            false => Err(ReadError::Mixed { file: FILE, difference: "different batches" }),
         }
     }
 
-    /// Every task, in plan order.
+    /// All tasks, in plan order.
     pub fn all(&self) -> impl Iterator<Item = &TaskLine> {
         self.batches.iter().flat_map(|batch| &batch.tasks)
     }
 
-    /// The tasks of the tool `name`, in plan order.
+    /// Tasks of the tool `name`, in plan order.
     pub fn of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a TaskLine> {
         self.all().filter(move |task| task.tool == name)
     }
@@ -168,7 +169,7 @@ impl Tasks {
                     let task: TaskLine = serde_json::from_slice(line).map_err(bad)?;
                     match batches.last_mut() {
                         Some(batch) if batch.batch_id == task.batch_id => batch.tasks.push(task),
-                        _ => return Err(wrong(number, "the task does not follow its batch")),
+                        _ => return Err(wrong(number, "task without a preceding line for its batch")),
                     }
                 }
                 "compare" => compares.push(serde_json::from_slice(line).map_err(bad)?),
@@ -176,7 +177,7 @@ impl Tasks {
                 _ => {}
             }
         }
-        let report = report.ok_or_else(|| wrong(number + 1, "the line of kind `report` is missing"))?;
+        let report = report.ok_or_else(|| wrong(number + 1, "missing line of kind `report`"))?;
         Ok(Self { batches, compares, report })
     }
 }

@@ -18,7 +18,7 @@ fn error(run: &str, report: &str, tasks: &str) -> String {
 }
 
 #[test]
-fn what_a_run_wrote_is_read_back() {
+fn the_artifacts_of_a_run_are_read_back() {
     let (finished, tasks) = artifacts(RUN, REPORT, TASKS).read().unwrap();
     assert_eq!((finished.run.end.exit, finished.run.end.is_pass()), (1, false));
     assert_eq!(finished.run.batches.len(), 3);
@@ -35,7 +35,7 @@ fn what_a_run_wrote_is_read_back() {
 }
 
 #[test]
-fn fields_and_lines_that_came_later_are_left_alone() {
+fn unknown_fields_and_lines_are_ignored() {
     let report = REPORT.replacen('{', "{\"later\": [1],", 1);
     let tasks = format!("{TASKS}{{\"kind\":\"later\",\"x\":1}}\n");
     assert_eq!(
@@ -45,15 +45,15 @@ fn fields_and_lines_that_came_later_are_left_alone() {
 }
 
 #[test]
-fn a_newer_schema_is_told_as_such_whatever_else_it_holds() {
+fn a_newer_schema_is_reported_before_other_errors() {
     assert_eq!(
         error("{\"schema\": 2}", REPORT, TASKS),
-        "`run.json` has schema 2, and this genti knows 1: update genti, or run `cargo genti run` again"
+        "`run.json` has schema 2, which is newer than this version of genti supports (1); update genti or run `cargo genti run` again"
     );
 }
 
 #[test]
-fn a_mistake_is_told_with_its_file_and_place() {
+fn an_error_names_the_file_and_the_position() {
     let text = error(RUN, &REPORT.replacen("\"level\": \"warning\"", "\"level\": \"odd\"", 1), TASKS);
     assert!(text.starts_with("`report.json`, line 10, column 20: unknown variant `odd`"), "{text}");
     let text = error(RUN, &REPORT[..100], TASKS);
@@ -61,22 +61,26 @@ fn a_mistake_is_told_with_its_file_and_place() {
     let text = error(RUN, REPORT, &TASKS.replacen("\"unit\":\"text/b\"", "\"unit\":5", 1));
     assert!(text.starts_with("`tasks.jsonl`, line 5, column "), "{text}");
     let text = error(RUN, REPORT, &TASKS[..TASKS.trim_end().rfind('\n').unwrap() + 1]);
-    assert!(text.contains("line 10") && text.contains("kind `report` is missing"), "{text}");
+    assert!(text.contains("line 10") && text.contains("missing line of kind `report`"), "{text}");
 }
 
 #[test]
-fn files_of_two_runs_are_not_taken_for_one() {
+fn artifacts_of_different_runs_are_rejected() {
     let text = error(&RUN.replace("\"name\": \"count\"", "\"name\": \"amount\""), REPORT, TASKS);
-    assert!(text.contains("`report.json` is not of the run") && text.contains("other tools"), "{text}");
+    assert!(
+        text.contains("`report.json` and `run.json` are from different runs")
+            && text.contains("different tools"),
+        "{text}"
+    );
     let text = error(&RUN.replace("\"exit\": 1", "\"exit\": 3"), REPORT, TASKS);
-    assert!(text.contains("ended otherwise"), "{text}");
+    assert!(text.contains("different exit status"), "{text}");
     let id = RUN.split("\"batch_id\": \"").nth(2).unwrap().split('"').next().unwrap();
     let text = error(&RUN.replace(id, &id.replace(|digit| digit != '0', "0")), REPORT, TASKS);
-    assert!(text.contains("`tasks.jsonl` is not of the run"), "{text}");
+    assert!(text.contains("`tasks.jsonl` and `run.json` are from different runs"), "{text}");
 }
 
 #[test]
-fn nothing_that_is_cut_short_is_read_as_a_run() {
+fn truncated_artifacts_are_rejected() {
     for end in 0..REPORT.len() - 1 {
         assert!(artifacts(RUN, &REPORT[..end], TASKS).read().is_err(), "{end}");
     }
@@ -88,9 +92,9 @@ fn nothing_that_is_cut_short_is_read_as_a_run() {
     }
 }
 
-/// What is written by one function is read by another one.
+/// Writing uses `as_str`, reading uses serde, and both must agree.
 #[test]
-fn every_word_is_read_as_it_is_written() {
+fn every_enum_value_round_trips() {
     fn check<T: DeserializeOwned + PartialEq + std::fmt::Debug>(all: &[(T, &str)]) {
         for (value, word) in all {
             assert_eq!(&serde_json::from_value::<T>((*word).into()).unwrap(), value);

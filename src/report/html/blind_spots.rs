@@ -1,4 +1,4 @@
-//! The section of the page about what no tool looked at.
+//! The section about blind spots.
 
 use std::fmt::Write as _;
 
@@ -6,10 +6,10 @@ use super::text::{escape, number, prose};
 use crate::report::blind_spots::{by_kind, heading, summary};
 use crate::report::finished::Finished;
 
-/// Lines of one kind that are shown before the rest is only counted.
+/// Maximum number of blind spots per kind; the rest is counted.
 const MOST: usize = 100;
 
-/// The section; nothing where there is no blind spot.
+/// Renders the section. Empty if there are no blind spots.
 pub(super) fn render(run: &Finished) -> String {
     let spots = run.report.blind_spots.as_deref().unwrap_or_default();
     let Some(summary) = summary(spots) else { return String::new() };

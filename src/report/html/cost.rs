@@ -1,4 +1,4 @@
-//! What the run cost, by tool and by path: the time of processes, each shared evenly by the tasks that it covered.
+//! The section about cost by tool and by path. The time of a process is divided evenly among its tasks.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use super::schedule::{Schedule, total};
 use super::text::{duration, escape, in_fragment, number};
 
-/// Rows of a table.
+/// Maximum number of rows per table.
 const MOST: usize = 25;
 
-/// A row.
+/// Cost of a tool or path.
 #[derive(Default)]
 struct Cost {
     micros: u64,
@@ -17,7 +17,7 @@ struct Cost {
     tasks: usize,
 }
 
-/// The section; nothing without times.
+/// Renders the section. Empty if there is no schedule.
 pub(super) fn render(schedule: Option<&Schedule<'_>>) -> String {
     let Some(schedule) = schedule else { return String::new() };
     let (mut tools, mut paths): (BTreeMap<&str, Cost>, BTreeMap<&str, Cost>) = Default::default();
@@ -37,7 +37,7 @@ pub(super) fn render(schedule: Option<&Schedule<'_>>) -> String {
     let by_tool = table("By tool", "tool", tools, whole, true);
     let by_path = table("By path", "path", paths, whole, false);
     format!(
-        "<section aria-labelledby=\"cost\">\n<h2 id=\"cost\">Cost</h2>\n<p>Time of processes, {} in all. Steps run side by side, so this is more than the run took.</p>\n<div class=\"costs\">\n{by_tool}{by_path}</div>\n</section>\n",
+        "<section aria-labelledby=\"cost\">\n<h2 id=\"cost\">Cost</h2>\n<p>Total process time: {}. Steps run in parallel, so this can be more than the duration of the run.</p>\n<div class=\"costs\">\n{by_tool}{by_path}</div>\n</section>\n",
         duration(whole)
     )
 }
@@ -78,8 +78,7 @@ fn table(title: &str, key: &str, costs: BTreeMap<&str, Cost>, whole: u64, with_p
     }
     html.push_str("</tbody></table>");
     if count > costs.len() {
-        let _ =
-            write!(html, "<p class=\"none\">{} cheaper ones are left out.</p>", number(count - costs.len()));
+        let _ = write!(html, "<p class=\"none\">{} cheaper ones not shown.</p>", number(count - costs.len()));
     }
     html.push_str("</div>\n");
     html

@@ -1,7 +1,7 @@
-//! What the page's script is handed: the findings in columns, every text once.
+//! Data for the script of the page: the findings as columns, with each text stored once.
 //!
-//! Columns, because 20,000 objects with the same keys are twice as long and slower to read; and each text once, because
-//! messages, rules and paths repeat, and a search then looks at each of them once. `page/findings.js` is the reader.
+//! With columns the data is half as long as 20,000 objects with the same keys, and faster to parse. Messages, rules and paths
+//! repeat often, so a search is faster if each text is stored once. The reader is `page/findings.js`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,54 +11,56 @@ use super::excerpt::{Excerpt, File, Line, Mark};
 use super::patch::{Patch, patches};
 use super::text::visible;
 use crate::model::finding::{Fix, Place, Related, Site, State};
+use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
+use crate::model::text;
 use crate::report::finished::{Finding, Finished, Gone};
 use crate::report::links;
 
-/// What is new comes first, what does not count any more last.
+/// States in display order: new findings first, fixed ones last.
 const STATES: [State; 6] =
     [State::New, State::Updated, State::Unchanged, State::Suppressed, State::Unknown, State::Fixed];
 
-/// An index into [`Data::texts`].
+/// Index into [`Data::texts`].
 type Text = u32;
 
-/// All of it.
+/// The data of the page.
 #[derive(Serialize)]
 pub(super) struct Data {
-    /// Every text once, fit to be shown.
+    /// All texts, each once and safe to show.
     texts: Vec<String>,
-    /// The names of the states, in the order in which they are shown.
+    /// Names of the states, in display order.
     states: [&'static str; 6],
-    /// The lists of tools that report a finding together.
+    /// All sets of tools that report a finding.
     toolsets: Vec<Vec<Text>>,
-    /// Where a rule is explained, where that is known.
+    /// Pages that explain rules, as far as known.
     pages: BTreeMap<Text, String>,
     findings: Columns,
     files: Vec<Shown>,
 }
 
-/// An entry of each column is a finding, or an entry of the baseline that none was found for.
+/// Columns with one value for each finding and each baseline entry without a finding.
 #[derive(Default, Serialize)]
 struct Columns {
-    /// An index into the names of the states.
+    /// Index into [`Data::states`].
     state: Vec<u8>,
-    /// 0 error, 1 warning, 2 note, 3 not known.
+    /// Level: 0 error, 1 warning, 2 note, 3 unknown.
     level: Vec<u8>,
     ns: Vec<Text>,
     rule: Vec<Text>,
-    /// The path or the subject.
+    /// Path or subject.
     place: Vec<Text>,
-    /// 1 if it is a path.
+    /// 1 if the place is a path.
     is_file: Vec<u8>,
     message: Vec<Text>,
     scope: Vec<Text>,
-    /// An index into the lists of tools.
+    /// Index into [`Data::toolsets`].
     tools: Vec<u32>,
-    /// 0 if it is not known.
+    /// Line; 0 if unknown.
     line: Vec<u32>,
     column: Vec<u32>,
-    /// What else there is.
+    /// Details that are shown when the finding is opened.
     more: Vec<More>,
 }
 
@@ -66,7 +68,7 @@ struct Columns {
 struct More {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    /// Whether it can't be accepted.
+    /// Whether the finding can't be accepted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     fatal: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,21 +77,21 @@ struct More {
     notes: Vec<Note>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<ShownFix>,
-    /// Why it was accepted or is suppressed.
+    /// Reason why it was accepted or suppressed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Text>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<Text>,
-    /// The flagged code, where there is nothing else to show.
+    /// Flagged code, if there is no excerpt.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<Text>,
 }
 
-/// The file, the stretches of lines, and the mark.
+/// Index of the file, ranges of lines, and the mark.
 #[derive(Serialize)]
 struct ShownExcerpt(usize, Vec<(u32, u32)>, Mark);
 
-/// The message and, where it names another place, the path, line and column.
+/// Message and, if it has another place, path, line and column of that.
 #[derive(Serialize)]
 struct Note(Text, #[serde(skip_serializing_if = "Option::is_none")] Option<(Text, u32, u32)>);
 
@@ -99,49 +101,57 @@ struct ShownFix {
     patches: Vec<ShownPatch>,
 }
 
-/// The path, the lines, and how many are left out.
+/// Path, lines, and number of lines left out.
 #[derive(Serialize)]
 struct ShownPatch(Text, Vec<ShownLine>, usize);
 
-/// Sign, number and text.
+/// Sign, line number and text.
 #[derive(Serialize)]
 struct ShownLine(char, u32, Text);
 
-/// The lines of a file that findings show, by number: the text, and start, length and class of each stretch.
+/// Lines of a file that excerpts show, by number: the text, and start, length and class of each highlighted span.
 #[derive(Default, Serialize)]
 struct Shown(BTreeMap<u32, (Text, Vec<usize>)>);
 
-/// The findings of `run`, with their source where `sources` has it.
-pub(super) fn of(run: &Finished, sources: &Sources) -> Data {
+/// Collects the findings of `run`, with excerpts from `sources`.
+pub(super) fn of(run: &Finished, sources: &Sources, halt: &dyn Halt) -> Result<Data, Halted> {
     let report = &run.report;
+    let mut pace = Pace::new(halt);
     let mut paths: Vec<&RelPath> = report.findings.iter().flat_map(paths_of).collect();
     paths.sort();
     paths.dedup();
-    let files =
-        paths.into_iter().filter_map(|path| Some((path, File::new(path, sources.get(path)?)))).collect();
+    let mut files = BTreeMap::new();
+    for path in paths {
+        if let Some(text) = sources.get(path) {
+            pace.spend(text.len())?;
+            files.insert(path, File::new(path, text));
+        }
+    }
     let mut table = Table { files, ..Table::default() };
     for (rank, state) in (0..).zip(STATES) {
-        // What keeps a tool from a verdict comes before what it found.
+        // Fatal findings come first, because they made a tool incomplete.
         for is_fatal in [true, false] {
             let of_state = |finding: &&Finding| finding.state == state && finding.fatal == is_fatal;
             for finding in report.findings.iter().filter(of_state) {
+                pace.spend(PER_FINDING)?;
                 table.push_finding(rank, finding);
             }
         }
         for gone in report.gone.iter().filter(|gone| gone.state == state) {
+            pace.spend(PER_FINDING)?;
             table.push_gone(rank, gone);
         }
     }
-    table.finish()
+    Ok(table.finish())
 }
 
-/// The files that a finding shows something of.
+/// Files of which a finding shows lines.
 fn paths_of(finding: &Finding) -> impl Iterator<Item = &RelPath> {
     let edits = finding.fix.iter().flat_map(|fix| fix.edits.iter().map(|(path, ..)| path));
     finding.shown_at().path().into_iter().chain(edits)
 }
 
-/// [`Data`] in the making.
+/// Builder of [`Data`].
 #[derive(Default)]
 struct Table<'a> {
     files: BTreeMap<&'a RelPath, File<'a>>,
@@ -171,7 +181,7 @@ impl<'a> Table<'a> {
         };
         let place = finding.place.name();
         let tools = self.toolset(&finding.tools);
-        let texts = [&finding.ns, &finding.rule, &place, &finding.message, &finding.scope];
+        let texts = [&*finding.ns, &*finding.rule, &*place, &*finding.message, &*finding.scope];
         self.push(rank, finding.level as u8, texts, tools, more);
         self.columns.is_file.push(finding.place.path().is_some().into());
         self.columns.line.push(start.map_or(0, |start| start.line));
@@ -186,14 +196,14 @@ impl<'a> Table<'a> {
             Site::Subject(subject) => subject.clone(),
         };
         let tools = self.toolset(&[]);
-        let texts = [&gone.ns, &gone.rule, &place, &gone.message, &gone.scope];
+        let texts = [&*gone.ns, &*gone.rule, &*place, &*gone.message, &*gone.scope];
         self.push(rank, 3, texts, tools, More { code, reason, ..More::default() });
         self.columns.is_file.push(matches!(gone.site, Site::Path(_)).into());
         self.columns.line.push(0);
         self.columns.column.push(0);
     }
 
-    fn push(&mut self, state: u8, level: u8, texts: [&String; 5], tools: u32, more: More) {
+    fn push(&mut self, state: u8, level: u8, texts: [&str; 5], tools: u32, more: More) {
         let page = links::rule(texts[0], texts[1]);
         let [ns, rule, place, message, scope] = texts.map(|text| self.text(text));
         self.pages.extend(page.map(|page| (rule, page)));
@@ -230,7 +240,7 @@ impl<'a> Table<'a> {
             });
             Note(self.text(message), elsewhere)
         };
-        // Where a test failed that the finding is about.
+        // If the finding is about a test, show where it failed.
         let at = Some(finding.shown_at()).filter(|at| **at != finding.place).cloned();
         let at = at.map(|at| Related { message: "failed".to_owned(), place: Some(at) });
         at.iter().chain(&finding.related).map(note).collect()
@@ -250,9 +260,9 @@ impl<'a> Table<'a> {
         ShownFix { message: self.text(&fix.message), patches }
     }
 
-    fn toolset(&mut self, tools: &[String]) -> u32 {
+    fn toolset(&mut self, tools: &[text::Text]) -> u32 {
         let tools: Vec<_> = tools.iter().map(|tool| self.text(tool)).collect();
-        // There are few of them.
+        // There are few sets, so a linear search is fast enough.
         let known = self.toolsets.iter().position(|known| *known == tools);
         let index = known.unwrap_or_else(|| {
             self.toolsets.push(tools);

@@ -1,7 +1,8 @@
-//! The lines of a file that a page shows, and where in them something is marked.
+//! Source excerpts for the page, with marks and highlighting.
 //!
-//! Positions come from tools and may lie anywhere, in a file that may have changed since: nothing here panics on them.
-//! What is out of reach is not shown. Columns count characters; a page counts UTF-16 units of what it shows.
+//! Positions come from tools, and the file may have changed since, so any position must be handled without a panic.
+//! Positions outside of the file are not shown. Columns of findings count characters; the page counts UTF-16 units of the
+//! text that it shows.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,38 +16,39 @@ use super::text::width;
 use crate::model::finding;
 use crate::model::path::RelPath;
 
-/// Lines that are shown around the flagged ones.
+/// Number of context lines before and after the flagged ones.
 const AROUND: u32 = 2;
-/// Of a longer stretch, its first lines and its last ones are shown.
+/// Number of lines shown at the beginning of a long excerpt.
 const FIRST: u32 = 10;
+/// Number of lines shown at the end of a long excerpt.
 const LAST: u32 = 3;
-/// UTF-16 units of a line that are shown.
+/// Maximum length of a line, in UTF-16 units.
 const LONGEST: usize = 400;
 
-/// A file, cut into lines once.
+/// A file with an index of its lines.
 pub(super) struct File<'a> {
     text: Cow<'a, str>,
     starts: Vec<usize>,
     classes: Vec<(Range<usize>, Class)>,
 }
 
-/// A line as it is shown.
+/// A line as shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) text: String,
-    /// Start, length and class of each stretch that has one, in UTF-16 units of `text`.
+    /// Start, length and class of each highlighted span, in UTF-16 units of `text`.
     pub(super) classes: Vec<(usize, usize, Class)>,
 }
 
-/// What is shown of a range.
+/// The lines to show for a range.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Excerpt {
-    /// Stretches of lines, counted from 1, both ends included.
+    /// Ranges of lines, starting at 1, with inclusive ends.
     pub(super) lines: Vec<(u32, u32)>,
     pub(super) mark: Mark,
 }
 
-/// The first marked line, and where in it the mark begins; the last one, and where it ends.
+/// The marked text: first line and start within it, last line and end within it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Mark(pub(super) u32, pub(super) usize, pub(super) u32, pub(super) usize);
 
@@ -58,12 +60,12 @@ impl<'a> File<'a> {
         Self { text, starts, classes }
     }
 
-    /// What to show of `range`; `None` if the file does not reach so far.
+    /// Returns the excerpt for `range`. `None` if `range` is outside of the file.
     pub(super) fn excerpt(&self, range: finding::Range) -> Option<Excerpt> {
         let (start, mut end) = (range.start, range.end.max(range.start));
         let mark_start = self.column(start.line, start.column)?;
         if end.line > start.line && end.column <= 1 {
-            // Up to the beginning of a line means: without it.
+            // The end is exclusive, so a range up to the start of a line does not include that line.
             end = finding::Position { line: end.line - 1, column: u32::MAX };
         }
         end.line = end.line.min(self.count());
@@ -81,7 +83,7 @@ impl<'a> File<'a> {
         Some(Excerpt { lines, mark: Mark(start.line, mark_start, end.line, mark_end) })
     }
 
-    /// The lines of `excerpt`, as they are shown.
+    /// Adds the lines of `excerpt` to `shown`.
     pub(super) fn show(&self, excerpt: &Excerpt, shown: &mut BTreeMap<u32, Line>) {
         for number in excerpt.lines.iter().flat_map(|(first, last)| *first..=*last) {
             if let Some(line) = self.line(number) {
@@ -90,12 +92,12 @@ impl<'a> File<'a> {
         }
     }
 
-    /// The text of the lines `first..=last`, each with its newline.
+    /// Returns the lines `first..=last` with their newlines.
     pub(super) fn lines(&self, first: u32, last: u32) -> Option<&str> {
         Some(&self.text[self.line(first)?.start..self.line_end(last)?])
     }
 
-    /// Where `position` is in the text, in bytes.
+    /// Byte offset of `position`.
     pub(super) fn offset(&self, position: finding::Position) -> Option<usize> {
         let line = self.line(position.line)?;
         let column = position.column.saturating_sub(1) as usize;
@@ -103,18 +105,18 @@ impl<'a> File<'a> {
         Some(before.map_or(line.end, |(at, _)| line.start + at))
     }
 
-    /// The text between two offsets.
+    /// Text between two byte offsets.
     pub(super) fn slice(&self, range: Range<usize>) -> Option<&str> {
         self.text.get(range)
     }
 
-    /// How many lines there are; the empty one behind the last newline is none.
+    /// Number of lines. The empty one after the last newline does not count.
     fn count(&self) -> u32 {
         let count = self.starts.len() - usize::from(self.text.is_empty() || self.text.ends_with('\n'));
         u32::try_from(count).unwrap_or(u32::MAX).max(1)
     }
 
-    /// Where line `number` is, without what ends it.
+    /// Byte range of line `number`, without its line ending.
     fn line(&self, number: u32) -> Option<Range<usize>> {
         let start = *self.starts.get(number.checked_sub(1)? as usize)?;
         let line = &self.text[start..self.line_end(number)?];
@@ -122,12 +124,12 @@ impl<'a> File<'a> {
         Some(start..start + line.strip_suffix('\r').unwrap_or(line).len())
     }
 
-    /// Where line `number` ends, behind what ends it.
+    /// Byte offset of the end of line `number`, after its line ending.
     fn line_end(&self, number: u32) -> Option<usize> {
         Some(self.starts.get(number as usize).copied().unwrap_or(self.text.len()))
     }
 
-    /// The column in UTF-16 units of what is shown, from 0.
+    /// Converts a column into UTF-16 units of the shown line, starting at 0.
     fn column(&self, line: u32, column: u32) -> Option<usize> {
         let line = &self.text[self.line(line)?];
         let before = line.chars().take(column.saturating_sub(1) as usize);
@@ -137,7 +139,7 @@ impl<'a> File<'a> {
     fn shown(&self, line: Range<usize>) -> Line {
         let text = &self.text[line.clone()];
         let (mut units, mut end) = (0, text.len());
-        // From byte in the line to unit of what is shown, where a class begins or ends.
+        // Maps byte offsets in the line to UTF-16 units of the shown text.
         let mut at = Vec::with_capacity(text.len() + 1);
         for (byte, c) in text.char_indices() {
             at.resize(byte + 1, units);
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_counts_what_is_shown() {
+    fn marks_count_units_of_the_shown_text() {
         let file = file("a\n\u{202e}𝄞x\r\nb\n");
         let excerpt = file.excerpt(range((2, 2), (2, 4))).unwrap();
         assert_eq!(excerpt, Excerpt { lines: vec![(1, 3)], mark: Mark(2, 8, 2, 11) });
@@ -193,26 +195,26 @@ mod tests {
     }
 
     #[test]
-    fn a_range_up_to_the_beginning_of_a_line_is_without_it() {
+    fn a_range_up_to_the_start_of_a_line_excludes_it() {
         let excerpt = file("one\ntwo\nthree\n").excerpt(range((1, 1), (2, 1))).unwrap();
         assert_eq!(excerpt.mark, Mark(1, 0, 1, 3));
     }
 
     #[test]
-    fn what_is_empty_is_marked_where_it_is() {
+    fn an_empty_range_marks_one_character() {
         assert_eq!(file("one\n").excerpt(range((1, 2), (1, 2))).unwrap().mark, Mark(1, 1, 1, 2));
         assert_eq!(file("one\n").excerpt(range((1, 3), (1, 1))).unwrap().mark, Mark(1, 2, 1, 3));
     }
 
     #[test]
-    fn of_a_long_range_the_ends_are_shown() {
+    fn only_the_ends_of_a_long_range_are_shown() {
         let text = "x\n".repeat(100);
         let excerpt = file(&text).excerpt(range((10, 1), (90, 2))).unwrap();
         assert_eq!(excerpt.lines, [(8, 17), (90, 92)]);
     }
 
     #[test]
-    fn no_position_is_too_far() {
+    fn positions_outside_of_the_file_do_not_panic() {
         for text in ["", "\n", "a", "a\r\n\u{fffd}", "\u{feff}// é"] {
             for line in [0, 1, 2, 3, u32::MAX] {
                 for column in [0, 1, 2, 9, u32::MAX] {
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_reach_over_lines_and_long_lines_are_cut() {
+    fn classes_span_lines_and_long_lines_are_cut() {
         let text = format!("/* a\nb */ fn f() {{ \"{}\" }}\n", "é".repeat(1_000));
         let mut shown = BTreeMap::new();
         let file = file(&text);

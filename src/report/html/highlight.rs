@@ -1,27 +1,27 @@
-//! What rustc's lexer calls the stretches of a Rust file, as far as a reader wants to see them apart.
+//! Syntax highlighting of Rust code with the lexer of rustc.
 
 use std::ops::Range;
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
-/// What a stretch of code is. The number is that of its class in the page.
+/// Class of a span of code. The numbers are used by the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// A comment, of documentation too.
+    /// A comment or doc comment.
     Comment = 1,
-    /// A literal in quotes.
+    /// A string, character or byte literal.
     Text = 2,
-    /// A number.
+    /// A number literal.
     Number = 3,
     /// A keyword.
     Keyword = 4,
     /// A lifetime or a label.
     Lifetime = 5,
-    /// A macro that is called.
+    /// The name of a macro in a call.
     Macro = 6,
 }
 
-/// Sorted, as in `rustc`; without those that are keywords in some places only.
+/// Keywords, sorted. Most of those that are keywords only in certain places are left out.
 const KEYWORDS: [&str; 39] = [
     "Self", "as", "async", "await", "break", "const", "continue", "crate", "dyn", "else", "enum", "extern",
     "false", "fn", "for", "if", "impl", "in", "let", "loop", "match", "mod", "move", "mut", "pub", "ref",
@@ -29,12 +29,12 @@ const KEYWORDS: [&str; 39] = [
     "where", "while",
 ];
 
-/// The stretches of `text` that have a class, in order.
+/// Returns the classified spans of `text`, in order.
 pub(super) fn classes(text: &str) -> Vec<(Range<usize>, Class)> {
     let mut classes: Vec<(Range<usize>, Class)> = Vec::new();
     let start = strip_shebang(text).unwrap_or(0);
     let mut at = start;
-    // The latest word, which a `!` makes the name of a macro.
+    // The latest word, which is the name of a macro if a `!` follows.
     let mut word: Option<Range<usize>> = None;
     for token in tokenize(&text[start..], FrontmatterAllowed::No) {
         let range = at..at + token.len as usize;
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_sees_words_texts_and_comments_apart() {
+    fn keywords_literals_macros_and_comments_are_classified() {
         let text = "#!/bin/x\nfn a<'b>() { vec![1.5, r#\"x\n\"#]; a!=b /* c */ } // d";
         let shown: Vec<_> = classes(text).into_iter().map(|(range, class)| (&text[range], class)).collect();
         assert_eq!(

@@ -1,9 +1,9 @@
-//! `report.html`: a finished run as one page, which needs neither a network nor a server.
+//! Renders a finished run as a self-contained HTML page that needs neither network nor server.
 //!
-//! What stands still is markup that is made here: the verdict, the tools, the timeline, the cost. The findings are data
-//! that the page's script shows (`page/`), for there may be tens of thousands of them. Everything is text until the very
-//! end: markup is escaped (`text`), data is JSON without a `<`, and the content security policy lets nothing run but the
-//! script whose digest it names, and nothing load at all.
+//! Static sections are rendered here: verdict, tools, timeline and cost. The findings are embedded as data and rendered by the
+//! script of the page (`page/`), because there may be tens of thousands of them. Text from tools can't become markup: it is
+//! escaped (`text`), the data is JSON without any `<`, and the content security policy allows only the script and style whose
+//! digests it names, and loads nothing.
 
 mod blind_spots;
 mod cost;
@@ -28,11 +28,12 @@ use sha2::{Digest as _, Sha256};
 use self::schedule::Schedule;
 use self::text::{escape, in_script};
 use super::finished::{Finished, Tasks};
+use crate::model::halt::{Halt, Halted, Never};
 use crate::model::sources::Sources;
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
-/// One module: in the order in which they use each other.
+/// The script: one JavaScript module made of several files, each of which uses only those before it.
 const SCRIPT: &str = concat!(
     include_str!("page/findings.js"),
     include_str!("page/filter.js"),
@@ -42,13 +43,23 @@ const SCRIPT: &str = concat!(
     include_str!("page/page.js"),
 );
 
-/// The page of `run`, with the snippets that `sources` has the text for. The same run gives the same bytes, but for
-/// its times.
+/// Renders `run`, with excerpts from `sources`. The same artifacts give the same bytes.
 pub fn html(run: &Finished, tasks: &Tasks, sources: &Sources) -> Vec<u8> {
+    until(run, tasks, sources, &Never).expect("nobody halts it")
+}
+
+/// The same, if `halt` is not due before it is made.
+pub(super) fn until(
+    run: &Finished,
+    tasks: &Tasks,
+    sources: &Sources,
+    halt: &dyn Halt,
+) -> Result<Vec<u8>, Halted> {
     let schedule = Schedule::of(&run.run, tasks);
     let schedule = schedule.as_ref();
     let sign = verdict::sign(&run.run);
-    let data = serde_json::to_string(&data::of(run, sources)).expect("columns of texts and numbers are JSON");
+    let data = data::of(run, sources, halt)?;
+    let data = serde_json::to_string(&data).expect("columns of texts and numbers are JSON");
     let policy = format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
         digest(SCRIPT),
@@ -72,28 +83,28 @@ pub fn html(run: &Finished, tasks: &Tasks, sources: &Sources) -> Vec<u8> {
         ("data", in_script(&data)),
         ("script", SCRIPT.to_owned()),
     ];
-    fill(PAGE, &parts).into_bytes()
+    Ok(fill(PAGE, &parts).into_bytes())
 }
 
-/// Puts `parts` in the place of their names: `{{name}}`. What is put in is not looked at again.
+/// Replaces each `{{name}}` in `page` with the part of that name. Inserted text is not searched for names.
 fn fill(page: &str, parts: &[(&str, String)]) -> String {
     let mut pieces = page.split("{{");
     let mut filled = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        let (name, rest) = piece.split_once("}}").expect("a name ends");
-        let (_, part) = parts.iter().find(|(known, _)| *known == name).expect("a name is known");
+        let (name, rest) = piece.split_once("}}").expect("`{{` has a matching `}}`");
+        let (_, part) = parts.iter().find(|(known, _)| *known == name).expect("every name has a part");
         filled.push_str(part);
         filled.push_str(rest);
     }
     filled
 }
 
-/// The source of `text` in a content security policy.
+/// Source expression for `text` in a content security policy.
 fn digest(text: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)))
 }
 
-/// The icon of the window's tab.
+/// Color of the favicon.
 fn icon(class: &str) -> &'static str {
     match class {
         "good" => "%231a7f4b",

@@ -1,4 +1,4 @@
-//! A suggested fix as a diff, where the source is at hand.
+//! Suggested fixes as diffs.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,29 @@ use super::text::visible;
 use crate::model::finding::{Fix, Position, Range};
 use crate::model::path::RelPath;
 
-/// Lines of one diff that are shown.
+/// Maximum number of lines per diff.
 const MOST: usize = 40;
 
-/// What a fix does to one file.
+/// The changes of a fix to one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Patch {
     pub(super) path: RelPath,
     pub(super) lines: Vec<PatchLine>,
-    /// Lines that are left out.
+    /// Number of lines left out.
     pub(super) more: usize,
 }
 
 /// A line of a diff.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PatchLine {
-    /// ` `, `-` or `+`; `>` where the source is not at hand, and this is all that is known of the new one.
+    /// ` `, `-` or `+`; `>` for a line of the replacement if the source is not available.
     pub(super) sign: char,
-    /// In the old file; in the new one if it is added.
+    /// Line number in the old file, or in the new file for an added line.
     pub(super) number: u32,
     pub(super) text: String,
 }
 
-/// A diff for each file that `fix` changes.
+/// Returns a diff for each file that `fix` changes.
 pub(super) fn patches(fix: &Fix, files: &BTreeMap<&RelPath, File<'_>>) -> Vec<Patch> {
     let mut edits: BTreeMap<&RelPath, Vec<(Range, &str)>> = BTreeMap::new();
     for (path, range, text) in &fix.edits {
@@ -47,10 +47,10 @@ pub(super) fn patches(fix: &Fix, files: &BTreeMap<&RelPath, File<'_>>) -> Vec<Pa
     edits.into_iter().map(patch).collect()
 }
 
-/// `None` if the edits lie outside of the file, or on top of each other.
+/// Applies `edits` to `file`. `None` if the edits are outside of the file or overlap.
 fn diff(file: &File<'_>, edits: &[(Range, &str)]) -> Option<Vec<PatchLine>> {
     let first = edits.iter().map(|(range, _)| range.start.line).min()?;
-    // Up to the beginning of a line means: without it.
+    // The end is exclusive, so a range up to the start of a line does not include that line.
     let last = |range: &Range| range.end.line - u32::from(range.end.column <= 1 && range.end.line > first);
     let last = edits.iter().map(|(range, _)| last(range)).max()?;
     let old = file.lines(first, last)?;
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn edits_become_the_lines_they_change() {
+    fn a_diff_shows_the_changed_lines() {
         let text = "a\nreturn x;\nb\nc\n";
         assert_eq!(check(Some(text), &[(2, 1, 2, 8, ""), (2, 9, 2, 10, "")]), ["-2 return x;", "+2 x"]);
         assert_eq!(check(Some(text), &[(3, 1, 4, 1, "")]), ["-3 b"]);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_source_that_fits_the_new_text_is_shown() {
+    fn only_the_replacement_is_shown_without_a_matching_source() {
         assert_eq!(check(None, &[(2, 1, 2, 8, "x\ny")]), [">2 x", ">2 y"]);
         assert_eq!(check(Some("a\n"), &[(7, 1, 7, 8, "x")]), [">7 x"]);
         let overlapping = [(1, 1, 1, 3, "x"), (1, 2, 1, 4, "y")];

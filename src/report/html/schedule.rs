@@ -1,31 +1,31 @@
-//! When each step ran, what it waited for, and which chain of steps decided how long the run took.
+//! Reconstructs when each step ran, what it waited for, and the critical path of the run.
 //!
-//! The artifacts say when a step started and ended, on which slot, in which lane, and which tools its own needs. From
-//! that it is told what a step came after: of all that may have kept it (what its tool needs, whoever held its lane, the
-//! step before it in its batch or on its slot) the one that ended last, if that was just then; else whatever ended just
-//! then. Going back so from the step that ended last gives the critical path: to shorten anything else does not shorten
-//! the run.
+//! The artifacts contain the start, end, slot and lane of each step, and the dependencies between tools. A step may have
+//! waited for a tool that it needs, for the holder of its lane, or for the previous step in its batch or on its slot. Of
+//! these, the one that ended last is taken as the reason, provided that it ended shortly before the step started; otherwise
+//! the step that ended last of all. Following these reasons backwards from the step that ended last gives the critical path.
+//! Shortening any other step does not shorten the run.
 
 use std::collections::BTreeMap;
 
 use crate::report::finished::{BatchLine, Run, TaskLine, Tasks, Timing};
 
-/// In microseconds: who waited for something starts so soon after it.
+/// Maximum time between the end of a step and the start of a step that waited for it, in microseconds.
 const SOON: u64 = 100_000;
 
-/// The steps of a run in time.
+/// The steps of a run with their times.
 pub(super) struct Schedule<'a> {
-    /// By rank, then by place in the batch.
+    /// Steps, sorted by rank and then by position in the batch.
     pub(super) bars: Vec<Bar<'a>>,
-    /// Indices of the chain that decided, in time.
+    /// Indices of the steps on the critical path, in order of time.
     pub(super) critical: Vec<usize>,
-    /// When the last one ended, in microseconds since the run began.
+    /// End of the last step, in microseconds since the run began.
     pub(super) end: u64,
-    /// How many slots there were.
+    /// Number of slots.
     pub(super) slots: u32,
 }
 
-/// A step that ran. Times in microseconds since the run began.
+/// A step that ran. Times are in microseconds since the run began.
 pub(super) struct Bar<'a> {
     pub(super) rank: u32,
     pub(super) tool: &'a str,
@@ -35,55 +35,55 @@ pub(super) struct Bar<'a> {
     pub(super) end: u64,
     pub(super) tasks: &'a [TaskLine],
     pub(super) attempts: u32,
-    /// When all that its tool needs was there.
+    /// Time at which everything that its tool needs was finished.
     pub(super) ready: u64,
-    /// What it came after.
+    /// The step that it waited for.
     pub(super) after: Option<After>,
     pub(super) is_critical: bool,
 }
 
-/// The step that another came after, and why.
+/// The step that another one waited for, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct After {
-    /// Its index.
+    /// Index of the step.
     pub(super) bar: usize,
     pub(super) why: Why,
 }
 
-/// Why a step came after another. Where several end at the same time, the first is the reason.
+/// Reason why a step waited for another. If several steps ended at the same time, the first reason applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Why {
-    /// Its tool needs that one.
+    /// Its tool depends on the tool of the other step.
     Need,
-    /// It held the lane.
+    /// The other step held its lane.
     Lane,
-    /// It is the step before it in the batch.
+    /// The other step is the previous one in the batch.
     Batch,
-    /// It was on the slot.
+    /// The other step was on its slot.
     Slot,
-    /// It ended before, and more is not known: it may have held a token.
+    /// Unknown: the other step just ended before. It may have held a jobserver token.
     Other,
 }
 
-/// The sum of `times`, in microseconds. Artifacts may have been written by anybody: what is too much stays the most that there is.
+/// Adds `times` in microseconds. Saturates, because artifacts are not trusted.
 pub(super) fn total(times: impl IntoIterator<Item = u64>) -> u64 {
     times.into_iter().fold(0, u64::saturating_add)
 }
 
 impl<'a> Bar<'a> {
-    /// How long it ran, in microseconds.
+    /// Duration in microseconds.
     pub(super) fn length(&self) -> u64 {
         self.end - self.start
     }
 
-    /// The worst of its tasks.
+    /// The task with the worst status.
     pub(super) fn worst(&self) -> &'a TaskLine {
         self.tasks.iter().rev().max_by_key(|task| task.exit_status).expect("a step has tasks")
     }
 }
 
 impl<'a> Schedule<'a> {
-    /// `None` if the artifacts hold no times, or nothing ran.
+    /// Reconstructs the schedule. `None` if the artifacts have no timing or nothing ran.
     pub(super) fn of(run: &'a Run, tasks: &'a Tasks) -> Option<Self> {
         let needs: BTreeMap<_, _> =
             run.tools.iter().map(|tool| (tool.name.as_str(), tool.needs.as_slice())).collect();
@@ -100,7 +100,7 @@ impl<'a> Schedule<'a> {
                 let attempts =
                     tasks.iter().filter_map(|task| Some(task.timing.as_ref()?.attempts)).max().unwrap_or(0);
                 if attempts == 0 {
-                    // The run ended before its turn.
+                    // No process was started: the result was cached, or the run ended first.
                     continue;
                 }
                 slots = slots.max(u32::try_from(*parallel).unwrap_or(u32::MAX)).max(slot.saturating_add(1));
@@ -133,7 +133,7 @@ impl<'a> Schedule<'a> {
     }
 }
 
-/// The tasks of each step of a batch.
+/// Splits the tasks of a batch by step.
 fn steps(line: &BatchLine, counts: impl Iterator<Item = usize>) -> impl Iterator<Item = &[TaskLine]> {
     let mut rest = line.tasks.as_slice();
     counts.map(move |count| {
@@ -143,7 +143,7 @@ fn steps(line: &BatchLine, counts: impl Iterator<Item = usize>) -> impl Iterator
     })
 }
 
-/// What bars have in common that can keep one of them from starting.
+/// Something that steps share and that can make one of them wait.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Shared<'a> {
     Tool(&'a str),
@@ -153,10 +153,10 @@ enum Shared<'a> {
     Run,
 }
 
-/// When bars ended, by what they share with others.
+/// End times of steps, by what they share with others.
 struct Ends<'a> {
     by: BTreeMap<Shared<'a>, Vec<(u64, usize)>>,
-    /// Pairs of lanes that never ran at once: they share a directory, and so exclude each other.
+    /// Pairs of lanes that never ran at the same time, so probably exclude each other by sharing a directory.
     lanes: Vec<(&'a str, &'a str)>,
 }
 
@@ -183,13 +183,13 @@ impl<'a> Ends<'a> {
         Self { by, lanes }
     }
 
-    /// When bar `at` had what it needs, and what it came after.
+    /// Returns the time when everything that step `at` needs was finished, and the step that it waited for.
     fn before(&self, bars: &[Bar<'a>], at: usize, needs: &[String]) -> (u64, Option<After>) {
         let bar = &bars[at];
         let latest = |shared, why| {
             let ends = self.by.get(&shared)?;
             let (end, bar) = *ends[..ends.partition_point(|(end, _)| *end <= bar.start)].last()?;
-            // One without a duration ends as it starts.
+            // A step without a duration ends when it starts, so it can find itself.
             (bar != at).then_some((end, why, bar))
         };
         let need = needs
@@ -210,7 +210,7 @@ impl<'a> Ends<'a> {
     }
 }
 
-/// Whether something ran in both lanes at once; in one lane nothing does.
+/// Whether steps of both lanes ran at the same time. Within one lane, steps never do.
 fn overlap(in_lanes: &[(u64, u64, &str)], (one, other): (&str, &str)) -> bool {
     let mut until = [0_u64; 2];
     one != other
@@ -221,14 +221,14 @@ fn overlap(in_lanes: &[(u64, u64, &str)], (one, other): (&str, &str)) -> bool {
         })
 }
 
-/// The chain that ends with the bar that ends last. A bar never comes after itself: what it comes after ended
-/// before it started, and of those that take no time the earlier one counts.
+/// Returns the chain of steps that leads to the one that ended last. It has no cycles, because each step started before the
+/// next one.
 fn critical(bars: &[Bar<'_>]) -> Vec<usize> {
     let mut chain = Vec::new();
     let mut next = (0..bars.len()).max_by_key(|at| (bars[*at].end, std::cmp::Reverse(*at)));
     while let Some(at) = next {
         chain.push(at);
-        // Bars without a duration could come after each other.
+        // Without this check, steps without a duration could wait for each other.
         next = bars[at].after.map(|after| after.bar).filter(|before| bars[*before].start < bars[at].start);
     }
     chain.reverse();
@@ -240,7 +240,7 @@ mod tests {
     use super::super::testing::{Step, run_of};
     use super::*;
 
-    /// The critical path, each step with what it came after.
+    /// Returns the steps of the critical path, each with the step that it waited for.
     fn check(steps: &[Step]) -> Vec<String> {
         let (run, tasks) = run_of(steps);
         let schedule = Schedule::of(&run.run, &tasks).unwrap();
@@ -258,44 +258,44 @@ mod tests {
     const FMT: Step = Step { tool: "fmt", ..Step::NONE };
 
     #[test]
-    fn the_chain_that_decided_is_found_and_why() {
+    fn the_critical_path_is_found_with_reasons() {
         let steps = [
             CLIPPY.at(0, 10..500),
             BUILD.at(0, 510..900),
             FMT.at(1, 10..80),
-            // Slot 1 was idle: it needed what was built.
+            // Slot 1 was idle because the test needs the build.
             TEST.at(1, 910..950),
         ];
         assert_eq!(check(&steps), ["clippy", "test-build Lane clippy", "test Need test-build"]);
     }
 
     #[test]
-    fn lanes_that_ran_at_once_do_not_exclude_each_other() {
+    fn lanes_that_ran_at_the_same_time_do_not_exclude_each_other() {
         let steps = [CLIPPY.at(0, 10..500), BUILD.at(1, 20..300), BUILD.at(2, 510..900)];
         assert_eq!(check(&steps), ["test-build", "test-build Lane test-build"]);
     }
 
     #[test]
-    fn a_slot_that_was_busy_is_a_reason() {
+    fn a_step_waits_for_a_busy_slot() {
         let steps = [FMT.at(0, 0..100), FMT.at(1, 0..90), FMT.at(0, 100..150), FMT.at(1, 91..140)];
         assert_eq!(check(&steps), ["fmt", "fmt Slot fmt"]);
     }
 
     #[test]
-    fn who_starts_later_waited_for_what_ended_then() {
+    fn without_a_known_reason_a_step_waited_for_what_ended_last() {
         let [slot, other] = [FMT.at(1, 0..90), CLIPPY.at(0, 0..500_000)];
         let step = Step { tool: "typos", ..FMT }.at(1, 500_100..600_000);
         assert_eq!(check(&[slot, other, step]), ["clippy", "typos Other clippy"]);
     }
 
     #[test]
-    fn what_takes_no_time_makes_no_circle() {
+    fn steps_without_a_duration_make_no_cycle() {
         let steps = [FMT.at(0, 5..5), FMT.at(0, 5..5), FMT.at(0, 5..5)];
         assert_eq!(check(&steps).len(), 1);
     }
 
     #[test]
-    fn there_is_none_without_times() {
+    fn there_is_no_schedule_without_times() {
         let (run, tasks) = run_of(&[]);
         assert!(Schedule::of(&run.run, &tasks).is_none());
         let (run, mut tasks) = run_of(&[FMT.at(0, 0..100)]);

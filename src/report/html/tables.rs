@@ -1,4 +1,4 @@
-//! The tables of the page: what each tool came to, what was run, and, where no script runs, the first findings.
+//! The tables of the page: results per tool, facts about the run, and the first findings for browsers without scripts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,10 +10,10 @@ use crate::model::tool::Leaky;
 use crate::report::census;
 use crate::report::finished::{Finished, Run, ToolReport};
 
-/// Lines of one kind that are shown before the rest is only counted.
+/// Maximum number of lines per kind; the rest is counted.
 const MOST: usize = 10;
 
-/// A column of the table of tools: its name, and what it counts.
+/// A column of the table of tools: its name and its value.
 type Column = (&'static str, fn(&ToolReport) -> usize);
 
 const COLUMNS: [Column; 5] = [
@@ -24,9 +24,9 @@ const COLUMNS: [Column; 5] = [
     ("Unknown", |report| report.unknown),
 ];
 
-/// What each tool came to.
+/// Renders the results of each tool.
 pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
-    // A column of zeros says nothing, but for the first.
+    // Leave out columns that are all zero, except for the first.
     let columns: Vec<_> = COLUMNS
         .into_iter()
         .enumerate()
@@ -34,16 +34,16 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
         .map(|(_, column)| column)
         .collect();
     let mut html = String::from(
-        "<section aria-labelledby=\"tools\">\n<h2 id=\"tools\">Tools</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"What each tool came to\"><table class=\"tools\">\n<thead><tr><th scope=\"col\">Tool</th><th scope=\"col\">Verdict</th>",
+        "<section aria-labelledby=\"tools\">\n<h2 id=\"tools\">Tools</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Results per tool\"><table class=\"tools\">\n<thead><tr><th scope=\"col\">Tool</th><th scope=\"col\">Verdict</th>",
     );
-    // On a phone the first column is all there is room for.
+    // Phones only have room for the first column.
     let class = |at: usize| if at == 0 { "num" } else { "num wide" };
     for (at, (name, _)) in columns.iter().enumerate() {
         let _ = write!(html, "<th scope=\"col\" class=\"{}\">{name}</th>", class(at));
     }
     let has_census = run.tools().any(|(tool, report)| !census::of_tool(run, tool, report).is_empty());
     if has_census {
-        html.push_str("<th scope=\"col\" class=\"wide\">Looked at</th>");
+        html.push_str("<th scope=\"col\" class=\"wide\">Checked</th>");
     }
     if schedule.is_some() {
         html.push_str("<th scope=\"col\" class=\"num\">Time</th>");
@@ -58,7 +58,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             Verdict::Failed => ("bad", "✕", "failed"),
             Verdict::Incomplete => ("open", "?", "incomplete"),
             Verdict::Missing => ("none", "–", "not installed"),
-            Verdict::Empty => ("none", "–", "nothing to look at"),
+            Verdict::Empty => ("none", "–", "nothing to check"),
         };
         let optional = if tool.required { "" } else { " <small>optional</small>" };
         let _ = write!(
@@ -88,7 +88,7 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     html
 }
 
-/// Why a tool has no verdict on something, and its notices. One reason may hold for many units: it is said once.
+/// Adds rows with the reasons for missing results, grouped by reason, and with the notices of a tool.
 fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for gap in &report.incomplete {
@@ -123,7 +123,7 @@ fn reasons(html: &mut String, report: &ToolReport, width: usize) {
     }
 }
 
-/// What was run, for who wants to run it again.
+/// Renders facts about the run that are needed to reproduce it.
 pub(super) fn facts(run: &Finished) -> String {
     let Run { graph_hash, batch_id, order_policy, batch_policy, seed, selection, .. } = &run.run;
     let mut facts = vec![
@@ -142,17 +142,17 @@ pub(super) fn facts(run: &Finished) -> String {
         features = "all".to_owned();
     }
     if selection.no_default_features {
-        features.push_str(" without the default ones");
+        features.push_str(" without default features");
     }
     fact("Features", features);
     fact("Target", selection.target.as_deref().map(escape).unwrap_or_default());
     fact("Profile", selection.cargo_profile.as_deref().map(escape).unwrap_or_default());
-    fact("Only tools", list(&selection.tools));
-    fact("Without tools", list(&selection.skip_tools));
+    fact("Tools", list(&selection.tools));
+    fact("Skipped tools", list(&selection.skip_tools));
     fact("Changed since", selection.since.as_deref().map(escape).unwrap_or_default());
     let millis = |cap: Option<u64>| cap.map(|cap| duration(cap.saturating_mul(1000))).unwrap_or_default();
-    fact("Time per task", millis(run.run.per_task_timeout_ms));
-    fact("Time in all", millis(run.run.max_duration_ms));
+    fact("Timeout per task", millis(run.run.per_task_timeout_ms));
+    fact("Maximum duration", millis(run.run.max_duration_ms));
     fact("Suppressions as of", run.report.as_of.as_deref().map(escape).unwrap_or_default());
     fact("Graph", format!("<code>{}</code>", escape(graph_hash)));
     fact("Batch id", format!("<code>{}</code>", escape(batch_id)));
@@ -162,19 +162,19 @@ pub(super) fn facts(run: &Finished) -> String {
         Some((tool.name.as_str(), version))
     });
     format!(
-        "<section aria-labelledby=\"run\">\n<h2 id=\"run\">What was run</h2>\n{}<h3>With these versions</h3>\n{}</section>\n",
+        "<section aria-labelledby=\"run\">\n<h2 id=\"run\">Run</h2>\n{}<h3>Tool versions</h3>\n{}</section>\n",
         terms(facts.iter().map(|(name, text)| (*name, text.clone()))),
         terms(versions)
     )
 }
 
-/// Names, and the markup of what they stand for.
+/// Renders a list of names with their values, which are markup already.
 fn terms<'a>(terms: impl Iterator<Item = (&'a str, String)>) -> String {
     let terms = terms.map(|(name, html)| format!("<div><dt>{}</dt><dd>{html}</dd></div>\n", escape(name)));
     format!("<dl class=\"run\">\n{}</dl>\n", terms.collect::<String>())
 }
 
-/// The first of `names`, and how many more there are.
+/// Lists the first `names` and counts the rest.
 fn list(names: &[String]) -> String {
     let shown: Vec<_> = names.iter().take(3 * MOST).map(|name| escape(name)).collect();
     let more = match names.len() - shown.len() {
@@ -184,15 +184,15 @@ fn list(names: &[String]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// The first findings as a table, for where no script runs.
+/// Renders the first findings as a table, for browsers without scripts.
 pub(super) fn without_script(run: &Finished) -> String {
     let mut findings: Vec<_> = run.report.findings.iter().collect();
     findings.sort_by_key(|finding| finding.state);
     let count = findings.len();
     findings.truncate(10 * MOST);
-    let mut html = String::from("<p>The findings can be searched where scripts are allowed to run.</p>\n");
+    let mut html = String::from("<p>Enable JavaScript to search and filter the findings.</p>\n");
     if findings.is_empty() {
-        html.push_str("<p>There are none.</p>\n");
+        html.push_str("<p>No findings.</p>\n");
         return html;
     }
     html.push_str(
@@ -213,8 +213,7 @@ pub(super) fn without_script(run: &Finished) -> String {
     }
     html.push_str("</tbody></table>\n");
     if count > findings.len() {
-        let _ =
-            writeln!(html, "<p>{} more are in <code>report.json</code>.</p>", number(count - findings.len()));
+        let _ = writeln!(html, "<p>{} more in <code>report.json</code>.</p>", number(count - findings.len()));
     }
     html
 }

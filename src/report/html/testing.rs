@@ -1,4 +1,4 @@
-//! Runs as tests need them: read from artifacts that are made here.
+//! Generates finished runs for tests.
 
 use std::ops::Range;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::report::Artifacts;
 use crate::report::finished::{Finished, Tasks};
 
-/// A batch of one step with one task.
+/// A step with one task, in a batch of its own.
 #[derive(Clone)]
 pub(super) struct Step {
     pub(super) tool: &'static str,
     pub(super) lane: Option<&'static str>,
     pub(super) needs: &'static [&'static str],
     pub(super) slot: u32,
-    /// In microseconds.
+    /// Start and end in microseconds.
     pub(super) time: Range<u64>,
 }
 
@@ -26,7 +26,7 @@ impl Step {
     }
 }
 
-/// A run that passed, of `steps`, each a batch of its own.
+/// Returns a passed run of `steps`, each in a batch of its own.
 pub(super) fn run_of(steps: &[Step]) -> (Finished, Tasks) {
     let line = |(rank, step): (usize, &Step)| {
         let Range { start, end } = step.time;

@@ -1,3 +1,4 @@
+//! Tests of the page as a whole.
 #![expect(clippy::disallowed_methods, reason = "snapbox looks for the file to compare with")]
 
 use std::collections::BTreeMap;
@@ -27,14 +28,14 @@ fn page() -> String {
     String::from_utf8(html(&run, &tasks, &sources)).unwrap()
 }
 
-/// What stands between `<tag…>` and `</tag>`.
+/// Returns the text between `<tag…>` and `</tag>`.
 fn content<'a>(page: &'a str, tag: &str, attribute: &str) -> &'a str {
     let start = page.find(&format!("<{tag}{attribute}>")).unwrap() + tag.len() + attribute.len() + 2;
     &page[start..start + page[start..].find(&format!("</{tag}>")).unwrap()]
 }
 
 #[test]
-fn the_page_of_a_small_run_is_as_it_was() {
+fn the_page_of_a_small_run_matches_the_snapshot() {
     let page = page();
     let shown = page
         .replace(STYLE, "[style]")
@@ -45,7 +46,7 @@ fn the_page_of_a_small_run_is_as_it_was() {
 }
 
 #[test]
-fn the_policy_names_what_is_in_the_page() {
+fn the_policy_names_the_script_and_the_style() {
     let page = page();
     let policy = Regex::new("script-src 'sha256-([^']+)'; style-src 'sha256-([^']+)'").unwrap();
     let found = policy.captures(&page).unwrap();
@@ -53,28 +54,31 @@ fn the_policy_names_what_is_in_the_page() {
     assert_eq!(found[1], of(content(&page, "script", " type=\"module\"")));
     assert_eq!(found[2], of(content(&page, "style", "")));
     for (name, text) in [("script", SCRIPT), ("style", STYLE)] {
-        assert!(!text.contains('\r'), "a browser reads another text than the digest was made of");
-        assert!(!text.contains(&format!("</{name}")) && !text.contains("<!--"), "it ends its own element");
+        assert!(!text.contains('\r'), "browsers normalize line endings, so the digest would differ");
+        assert!(
+            !text.contains(&format!("</{name}")) && !text.contains("<!--"),
+            "the {name} would end its own element"
+        );
     }
 }
 
-/// With a policy of digests, attributes that run or style something do nothing: there must be none.
+/// The content security policy disables event handlers and style attributes, so there must be none.
 #[test]
-fn the_markup_has_no_handlers_and_no_styles() {
+fn the_markup_has_no_event_handlers_and_no_style_attributes() {
     let page = page().replace(STYLE, "").replace(SCRIPT, "");
     let attribute = Regex::new(r#"<[^>]+ (on\w+|style)="#).unwrap();
     assert!(!attribute.is_match(&page), "{:?}", attribute.find(&page));
 }
 
 #[test]
-fn the_script_makes_no_markup_of_data() {
-    for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
-        assert!(!SCRIPT.contains(way), "{way}");
+fn the_script_never_parses_data_as_markup() {
+    for api in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+        assert!(!SCRIPT.contains(api), "{api}");
     }
 }
 
 #[test]
-fn the_data_is_json_without_markup_and_holds_every_finding() {
+fn the_data_is_json_without_markup_and_contains_every_finding() {
     let page = page();
     let data = content(&page, "script", " type=\"application/json\" id=\"data\"");
     assert!(!data.contains('<'));
@@ -93,40 +97,40 @@ fn the_data_is_json_without_markup_and_holds_every_finding() {
 }
 
 #[test]
-fn what_is_new_comes_first_and_what_is_fatal_before_it() {
+fn new_findings_come_first_and_fatal_ones_before_them() {
     let (mut run, _) = golden();
     let [first, .., last] = run.report.findings.as_mut_slice() else { panic!() };
     first.state = crate::model::finding::State::Unchanged;
     (last.state, last.fatal) = (crate::model::finding::State::New, true);
-    let data = serde_json::to_value(data::of(&run, &Sources::default())).unwrap();
+    let data = serde_json::to_value(data::of(&run, &Sources::default(), &Never).unwrap()).unwrap();
     let states: Vec<_> = data["findings"]["state"].as_array().unwrap().iter().map(Value::as_u64).collect();
     assert!(states.is_sorted(), "{states:?}");
     assert_eq!(data["findings"]["more"][0]["fatal"], true);
 }
 
 #[test]
-fn why_it_ended_is_told_in_each_case() {
+fn the_reason_for_each_status_is_shown() {
     let (mut run, _) = golden();
     assert_eq!(verdict::why(&run), "4 new findings from words. 1 more from optional tools.");
     run.run.end.status = "interrupted".to_owned();
     run.run.end.exit = 130;
-    assert_eq!(verdict::why(&run), "Stopped by signal 2 before everything was looked at.");
+    assert_eq!(verdict::why(&run), "Interrupted by signal 2 before everything was checked.");
     run.run.end.status = "incomplete".to_owned();
     run.report.tools[1].verdict = crate::model::outcome::Verdict::Incomplete;
     assert_eq!(
         verdict::why(&run),
-        "No verdict from words: not everything was looked at. Beside that, 5 new findings."
+        "No result from words, so not everything was checked. Also, 5 new findings."
     );
     run.run.end.status = "passed".to_owned();
     run.report.findings.clear();
-    let passed = "Every required tool looked at everything and found nothing new.";
+    let passed = "Every required tool checked everything and found nothing new.";
     assert_eq!(verdict::why(&run), passed);
     run.report.tools[0].verdict = crate::model::outcome::Verdict::Missing;
-    assert_eq!(verdict::why(&run), format!("{passed} Beside: not installed: count."));
+    assert_eq!(verdict::why(&run), format!("{passed} Also: not installed: count."));
 }
 
 #[test]
-fn times_that_nobody_can_have_measured_break_no_page() {
+fn impossible_times_do_not_break_the_page() {
     use super::testing::{Step, run_of};
     let step = Step { tool: "fmt", ..Step::NONE };
     let (mut run, mut tasks) = run_of(&[step.at(0, 0..10), step.at(1, 0..10), step.at(0, 10..20)]);
@@ -140,16 +144,16 @@ fn times_that_nobody_can_have_measured_break_no_page() {
 }
 
 #[test]
-fn what_did_not_have_to_run_is_told_with_the_timeline() {
+fn cached_tasks_are_counted_in_the_timeline() {
     use super::testing::{Step, run_of};
     let step = Step { tool: "fmt", ..Step::NONE };
     let (run, mut tasks) = run_of(&[step.at(0, 0..10), step.at(1, 0..10)]);
-    let told = |tasks: &Tasks| timeline::render(tasks, Schedule::of(&run.run, tasks).as_ref());
-    assert!(!told(&tasks).contains("did not have to run"));
+    let timeline = |tasks: &Tasks| timeline::render(tasks, Schedule::of(&run.run, tasks).as_ref());
+    assert!(!timeline(&tasks).contains("cached"));
     for hits in 1..=2 {
         let timing = tasks.batches[hits - 1].tasks[0].timing.as_mut().unwrap();
         (timing.cache, timing.attempts) = (Some("hit".to_owned()), 0);
-        assert!(told(&tasks).contains(&format!("{hits} of 2 tasks did not have to run")));
+        assert!(timeline(&tasks).contains(&format!("{hits} of 2 tasks were cached")));
     }
-    assert!(!told(&tasks).contains("chart"));
+    assert!(!timeline(&tasks).contains("chart"));
 }

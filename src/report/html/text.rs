@@ -1,4 +1,4 @@
-//! Text from elsewhere, made fit for a page: nothing in it is markup, and nothing in it steers what is shown.
+//! Makes text from tools safe for the page: it can't become markup or control how other text is shown.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::super::text::{self, steers};
 
-/// Longer texts are cut: a tool may say a megabyte.
+/// Maximum number of characters of a text, because a message may be a megabyte long.
 const LONGEST: usize = 4_000;
 
-/// What [`text::visible`] makes of `text`, as far as there is room for it.
+/// Like [`text::visible`], but cuts long text.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
     let Some((end, _)) = text.char_indices().nth(LONGEST) else {
         return text::visible(text);
@@ -18,12 +18,12 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}… ({more} more characters)", text::visible(&text[..end])))
 }
 
-/// How many UTF-16 units `c` takes once it is written out: what a script counts in.
+/// Number of UTF-16 units of `c` in the shown text. Scripts count in these units.
 pub(super) fn width(c: char) -> usize {
     if steers(c) { c.escape_unicode().len() } else { c.len_utf16() }
 }
 
-/// `text` as the content of an element or of a quoted attribute, and nothing that a CI service would obey in a log.
+/// Escapes `text` for an element or a quoted attribute, and defuses commands of CI services.
 pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in visible(text).chars() {
@@ -42,7 +42,7 @@ pub(super) fn escape(text: &str) -> String {
     }
 }
 
-/// The same, where what stands in backticks is code.
+/// Like [`escape`], but renders text in backticks as code.
 pub(super) fn prose(text: &str) -> String {
     let escaped = escape(text);
     let parts: Vec<_> = escaped.split('`').collect();
@@ -55,26 +55,26 @@ pub(super) fn prose(text: &str) -> String {
     parts.iter().enumerate().map(part).collect()
 }
 
-/// `json` as the content of a `script` element: neither `</script` nor `<!--` can stand in it.
+/// Escapes `json` for a `script` element, so that it contains neither `</script` nor `<!--`.
 pub(super) fn in_script(json: &str) -> String {
-    // And nothing that a CI service would obey in a log.
+    // Also defuse commands of CI services, in case the page is printed to a log.
     text::without_hash_commands(json, "\\u0023#")
         .replace('<', "\\u003c")
         .replace('\u{2028}', "\\u2028")
         .replace('\u{2029}', "\\u2029")
 }
 
-/// `text` as a value in a link to a filter, `#tool=…`, as `URLSearchParams` reads it.
+/// Escapes `text` for a value in a filter link such as `#tool=…`, which is parsed by `URLSearchParams`.
 pub(super) fn in_fragment(text: &str) -> String {
     utf8_percent_encode(&visible(text), NON_ALPHANUMERIC).to_string()
 }
 
-/// The same for a count.
+/// Like [`text::number`], for a `usize`.
 pub(super) fn number(count: usize) -> String {
     text::number(count as u64)
 }
 
-/// A time in microseconds, to three digits: `83 ms`, `1.06 s`, `2 min 5 s`.
+/// Formats a duration in microseconds with about three digits: `83 ms`, `1.06 s`, `2 min 5 s`.
 pub(super) fn duration(micros: u64) -> String {
     let millis = micros.saturating_add(500) / 1000;
     match millis {
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_is_written_out_and_counted_as_written() {
+    fn control_characters_are_escaped_and_counted_as_shown() {
         let text = "a\u{1b}[31mb\u{202e}c\u{0}\r\u{feff}\u{2028}";
         let shown = text::visible(text);
         assert_eq!(shown, "a\\u{1b}[31mb\\u{202e}c\\u{0}\\u{d}\\u{feff}\\u{2028}");
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn markup_is_text() {
+    fn markup_is_escaped() {
         assert_eq!(
             escape("<script>alert('1')</script> & \"x\""),
             "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt; &amp; &quot;x&quot;"
@@ -112,12 +112,12 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_in_a_link_has_no_character_of_its_own() {
+    fn values_in_filter_links_are_percent_encoded() {
         assert_eq!(in_fragment("a/b c&d=\"é\""), "a%2Fb%20c%26d%3D%22%C3%A9%22");
     }
 
     #[test]
-    fn what_is_too_long_is_cut_and_says_so() {
+    fn long_text_is_cut_with_a_note() {
         let shown = visible(&"é".repeat(LONGEST + 7)).into_owned();
         assert!(shown.ends_with("é… (7 more characters)"), "{shown}");
         assert_eq!(visible(&"é".repeat(LONGEST)).chars().count(), LONGEST);

@@ -1,7 +1,7 @@
-//! The timeline: slots, lanes and the critical path over time, drawn as plain SVG.
+//! The timeline: slots, lanes and the critical path over time, as SVG.
 //!
-//! Drawn here and not by the page's script, so that it is there on paper and without scripts. Positions are in percent of
-//! the width: the page may have any, and no text is stretched.
+//! It is rendered here and not by the script, so it also works in print and without scripts. Positions are percentages of the
+//! width, so it fits any page without stretching text.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,38 +11,34 @@ use super::schedule::{After, Bar, Schedule, Why, total};
 use super::text::{duration, escape, number};
 use crate::report::finished::{TaskLine, Tasks};
 
-/// Positions are counted in these: 0.001 %.
+/// The whole width, in units of 0.001 %.
 const WHOLE: u64 = 100_000;
-/// What is narrower than this, 0.2 %, is drawn together with its neighbours.
+/// Steps narrower than this (0.2 %) are drawn together with their neighbours.
 const NARROW: u64 = 200;
-/// What is wider than this, 4 %, has room for a name.
+/// Steps at least this wide (4 %) have room for a name.
 const NAMED: u64 = 4_000;
-/// Rows that are drawn.
+/// Maximum number of rows for slots, and for lanes.
 const MOST_ROWS: usize = 64;
-/// Lines of the critical path.
+/// Maximum number of lines in the description of the critical path.
 const MOST_LINES: usize = 12;
-/// Rows of the table.
+/// Maximum number of rows in the table.
 const MOST: usize = 200;
 
-/// The section.
+/// Renders the section.
 pub(super) fn render(tasks: &Tasks, schedule: Option<&Schedule<'_>>) -> String {
     let is_hit =
         |task: &&TaskLine| task.timing.as_ref().is_some_and(|timing| timing.cache.as_deref() == Some("hit"));
     let hits = tasks.all().filter(is_hit).count();
-    let known = match hits {
+    let cached = match hits {
         0 => String::new(),
-        _ => format!(
-            "<p>{} of {} tasks did not have to run: what they would find is known from earlier runs.</p>\n",
-            number(hits),
-            number(tasks.all().count())
-        ),
+        _ => format!("<p>{} of {} tasks were cached.</p>\n", number(hits), number(tasks.all().count())),
     };
     let body = match schedule {
-        None if hits > 0 => known,
-        None => "<p class=\"none\">The artifacts of this run hold no times, so that two runs leave the same bytes \
-                 (<code>SOURCE_DATE_EPOCH</code> was set), or nothing was run.</p>\n"
+        None if hits > 0 => cached,
+        None => "<p class=\"none\">There are no times, because nothing was run or because <code>SOURCE_DATE_EPOCH</code> \
+                         was set to make the artifacts reproducible.</p>\n"
             .to_owned(),
-        Some(schedule) => format!("{}{known}{}{}{}", words(schedule), chart(schedule), path(schedule), table(schedule)),
+        Some(schedule) => format!("{}{cached}{}{}{}", words(schedule), chart(schedule), path(schedule), table(schedule)),
     };
     format!("<section aria-labelledby=\"timeline\">\n<h2 id=\"timeline\">Timeline</h2>\n{body}</section>\n")
 }
@@ -54,7 +50,7 @@ fn words(schedule: &Schedule<'_>) -> String {
     let percent = |part: u64, of: u64| part.saturating_mul(100) / of.max(1);
     let count = schedule.bars.len();
     format!(
-        "<p>{} {} on {} {} in {}: the slots were busy for {} ({}&nbsp;%), and the critical path is {} ({}&nbsp;% of the time).</p>\n",
+        "<p>{} {} on {} {} in {}. The slots were busy for {} ({}&nbsp;%), and the critical path took {} ({}&nbsp;% of the duration).</p>\n",
         number(count),
         plural(count, "step", "steps"),
         schedule.slots,
@@ -69,7 +65,7 @@ fn words(schedule: &Schedule<'_>) -> String {
 
 fn chart(schedule: &Schedule<'_>) -> String {
     let mut html = format!(
-        "<div class=\"chart\" role=\"img\" aria-label=\"When each step ran, on which slot and in which lane; the table below has the same\">\n{}",
+        "<div class=\"chart\" role=\"img\" aria-label=\"Steps over time, by slot and by lane; the same data is in the table below\">\n{}",
         axis(schedule.end)
     );
     let critical: Vec<_> = schedule.critical.iter().map(|at| &schedule.bars[*at]).collect();
@@ -90,13 +86,13 @@ fn chart(schedule: &Schedule<'_>) -> String {
         row(&mut html, &format!("lane {lane}"), schedule, bars, false);
     }
     html.push_str(
-        "</div>\n<ul class=\"legend\" aria-hidden=\"true\"><li class=\"clean\">nothing found</li><li class=\"findings\">findings</li>\
-         <li class=\"open\">no verdict</li><li class=\"idle\">idle while the next step waited</li><li class=\"path\">on the critical path</li></ul>\n",
+        "</div>\n<ul class=\"legend\" aria-hidden=\"true\"><li class=\"clean\">no findings</li><li class=\"findings\">findings</li>\
+         <li class=\"open\">no result</li><li class=\"idle\">idle while the next step waited</li><li class=\"path\">on the critical path</li></ul>\n",
     );
     html
 }
 
-/// Round times along the top.
+/// Renders ticks at round times along the top.
 fn axis(end: u64) -> String {
     let mut html = String::from(
         "<div class=\"row axis\"><span></span><svg width=\"100%\" height=\"18\" focusable=\"false\">",
@@ -117,7 +113,7 @@ fn axis(end: u64) -> String {
     html
 }
 
-/// The time between two ticks: 1, 2 or 5 with zeros, so that there are at most six of them.
+/// Returns the time between two ticks: the smallest 1, 2 or 5 times a power of ten that gives at most six intervals.
 fn step(end: u64) -> u64 {
     let mut ten = 1_000_u64;
     loop {
@@ -128,7 +124,7 @@ fn step(end: u64) -> u64 {
     }
 }
 
-/// A time of which the last digits are zeros.
+/// Formats the time of a tick.
 fn round(tick: u64) -> String {
     match tick {
         0 => "0".to_owned(),
@@ -172,7 +168,7 @@ fn row(html: &mut String, label: &str, schedule: &Schedule<'_>, mut bars: Vec<&B
     html.push_str("</svg></div>\n");
 }
 
-/// Draws what is too narrow for itself as one.
+/// Draws the collected narrow steps as one.
 fn flush(html: &mut String, narrow: &mut Vec<&Bar<'_>>, whole: u64) {
     let Some(first) = narrow.first() else { return };
     let worst = narrow.iter().max_by_key(|bar| bar.worst().exit_status).unwrap_or(first);
@@ -232,9 +228,9 @@ fn title(bar: &Bar<'_>, schedule: &Schedule<'_>) -> String {
     )
 }
 
-/// What a step came after, in words.
+/// Describes what a step waited for.
 fn waited(bar: &Bar<'_>, schedule: &Schedule<'_>) -> String {
-    let Some(After { bar: before, why }) = bar.after else { return "from the start".to_owned() };
+    let Some(After { bar: before, why }) = bar.after else { return "started immediately".to_owned() };
     let before = &schedule.bars[before];
     match why {
         Why::Need => format!("{} needs {}", bar.tool, before.tool),
@@ -244,13 +240,13 @@ fn waited(bar: &Bar<'_>, schedule: &Schedule<'_>) -> String {
             before.lane.unwrap_or_default(),
             before.tool
         ),
-        Why::Batch => format!("{} comes after {} in its batch", bar.tool, before.tool),
+        Why::Batch => format!("{} follows {} in its batch", bar.tool, before.tool),
         Why::Slot => format!("{} waited for slot {}, taken by {}", bar.tool, before.slot, before.tool),
-        Why::Other => format!("{} started after {} had ended", bar.tool, before.tool),
+        Why::Other => format!("{} started after {} ended", bar.tool, before.tool),
     }
 }
 
-/// The critical path in words: a line for steps of one tool that follow each other, and only the longest lines.
+/// Describes the critical path. Consecutive steps of a tool share a line, and only the longest lines are shown.
 fn path(schedule: &Schedule<'_>) -> String {
     let mut lines: Vec<(&Bar<'_>, usize, u64)> = Vec::new();
     for at in &schedule.critical {
@@ -286,15 +282,15 @@ fn path(schedule: &Schedule<'_>) -> String {
     if left_out > 0 {
         let _ = writeln!(
             html,
-            "<p class=\"none\">{} shorter {} left out.</p>",
+            "<p class=\"none\">{} shorter {} not shown.</p>",
             number(left_out),
-            plural(left_out, "step of it is", "steps of it are")
+            plural(left_out, "step", "steps")
         );
     }
     html
 }
 
-/// The same as a table, for whoever can't see the chart.
+/// Renders the steps as a table, for readers who can't see the chart.
 fn table(schedule: &Schedule<'_>) -> String {
     let mut bars: Vec<_> = schedule.bars.iter().collect();
     bars.sort_by_key(|bar| std::cmp::Reverse(bar.end - bar.start));
@@ -304,7 +300,7 @@ fn table(schedule: &Schedule<'_>) -> String {
     let mut html = String::from(
         "<details class=\"steps\"><summary>Steps as a table</summary>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Steps\"><table>\n<thead><tr><th scope=\"col\">Step</th><th scope=\"col\" class=\"num\">Batch</th>\
          <th scope=\"col\">Lane</th><th scope=\"col\" class=\"num\">Slot</th><th scope=\"col\" class=\"num\">Tasks</th><th scope=\"col\" class=\"num\">Start</th>\
-         <th scope=\"col\" class=\"num\">Took</th><th scope=\"col\" class=\"num\">Waited</th><th scope=\"col\">For</th><th scope=\"col\" class=\"num\">Processes</th><th scope=\"col\">Status</th></tr></thead>\n<tbody>\n",
+         <th scope=\"col\" class=\"num\">Duration</th><th scope=\"col\" class=\"num\">Waited</th><th scope=\"col\">Reason</th><th scope=\"col\" class=\"num\">Processes</th><th scope=\"col\">Status</th></tr></thead>\n<tbody>\n",
     );
     for bar in bars {
         let _ = writeln!(
@@ -326,7 +322,7 @@ fn table(schedule: &Schedule<'_>) -> String {
     }
     html.push_str("</tbody></table></div>\n");
     if more > 0 {
-        let _ = writeln!(html, "<p class=\"none\">{} shorter steps are left out.</p>", number(more));
+        let _ = writeln!(html, "<p class=\"none\">{} shorter steps not shown.</p>", number(more));
     }
     html.push_str("</details>\n");
     html

@@ -1,5 +1,4 @@
-//! The head of the page: the verdict, why, and what there is to tidy up. Plain markup, which is there without scripts,
-//! too.
+//! The head of the page: the verdict, the reason for it, and what to clean up. It also works without scripts.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,19 +8,20 @@ use super::schedule::Schedule;
 use super::text::{duration, escape, number, prose};
 use crate::model::finding::State;
 use crate::model::outcome::{Effect, Verdict};
+use crate::model::text::Text;
 use crate::report::finished::{Finished, Run, Suppression, Tool, ToolReport};
 
-/// Lines of one kind that are shown before the rest is only counted.
+/// Maximum number of golden files to list; the rest is counted.
 const MOST: usize = 10;
 
-/// How a run or a tool ended: the class in the page, the sign and the word.
+/// Status of a run: class in the page, sign and word.
 pub(super) struct Sign {
     pub(super) class: &'static str,
     pub(super) sign: &'static str,
     pub(super) word: &'static str,
 }
 
-/// The sign of the run.
+/// Returns the sign for the status of `run`.
 pub(super) fn sign(run: &Run) -> Sign {
     let (class, sign, word) = match run.end.status.as_str() {
         "passed" => ("good", "✓", "Passed"),
@@ -33,7 +33,7 @@ pub(super) fn sign(run: &Run) -> Sign {
     Sign { class, sign, word }
 }
 
-/// Why the run ended as it did, as a sentence for the head and for the title of the window.
+/// Explains the status of the run.
 pub(super) fn why(run: &Finished) -> String {
     let counts = Counts::in_run(run);
     let open = |required: bool| {
@@ -45,20 +45,19 @@ pub(super) fn why(run: &Finished) -> String {
     let of_new = |count: usize| format!("{} new {}", number(count), plural(count, "finding", "findings"));
     match run.run.end.status.as_str() {
         "passed" => {
-            let mut beside = Vec::new();
+            let mut also = Vec::new();
             if counts.new_of_optional > 0 {
-                beside.push(format!("{} from optional tools", of_new(counts.new_of_optional)));
+                also.push(format!("{} from optional tools", of_new(counts.new_of_optional)));
             }
-            beside.extend(open(false).map(|tools| format!("no verdict from optional {tools}")));
+            also.extend(open(false).map(|tools| format!("no result from optional {tools}")));
             let missing = run.tools().filter(|(_, report)| report.verdict == Verdict::Missing);
             let missing = names(missing.map(|(tool, _)| tool.name.as_str()));
-            beside.extend(missing.map(|tools| format!("not installed: {tools}")));
+            also.extend(missing.map(|tools| format!("not installed: {tools}")));
             let empty = run.tools().filter(|(_, report)| report.verdict == Verdict::Empty);
             let empty = names(empty.map(|(tool, _)| tool.name.as_str()));
-            beside.extend(empty.map(|tools| format!("nothing to look at: {tools}")));
-            let beside =
-                if beside.is_empty() { String::new() } else { format!(" Beside: {}.", beside.join("; ")) };
-            format!("Every required tool looked at everything and found nothing new.{beside}")
+            also.extend(empty.map(|tools| format!("nothing to check: {tools}")));
+            let also = if also.is_empty() { String::new() } else { format!(" Also: {}.", also.join("; ")) };
+            format!("Every required tool checked everything and found nothing new.{also}")
         }
         "failed" if counts.new_of_required > 0 => {
             let has_new = |(tool, report): &(&Tool, &ToolReport)| tool.required && report.new > 0;
@@ -72,37 +71,37 @@ pub(super) fn why(run: &Finished) -> String {
         }
         "failed" if counts.of(State::Fixed) > 0 => {
             let count = counts.of(State::Fixed);
-            let are = plural(count, "finding is", "findings are");
-            format!("{} accepted {are} fixed but still in the baseline.", number(count))
+            let are = plural(count, "entry is", "entries are");
+            format!("{} baseline {are} stale.", number(count))
         }
         "failed" => {
             let count = run.report.golden_orphans.len();
-            let files = plural(count, "golden file that nothing prints", "golden files that nothing prints");
-            format!("{} {files} any more.", number(count))
+            let files = plural(count, "golden file is", "golden files are");
+            format!("{} {files} no longer produced by any tool.", number(count))
         }
         "incomplete" => {
-            let beside = match counts.of(State::New) {
+            let also = match counts.of(State::New) {
                 0 => String::new(),
-                new => format!(" Beside that, {}.", of_new(new)),
+                new => format!(" Also, {}.", of_new(new)),
             };
             let is_absent = |(tool, report): &(&Tool, &ToolReport)| {
                 tool.required && matches!(report.verdict, Verdict::Missing | Verdict::Empty)
             };
             let absent = || names(run.tools().filter(is_absent).map(|(tool, _)| tool.name.as_str()));
             format!(
-                "No verdict from {}: not everything was looked at.{beside}",
+                "No result from {}, so not everything was checked.{also}",
                 open(true).or_else(absent).unwrap_or_default()
             )
         }
         "interrupted" => {
             let signal = run.run.end.exit.saturating_sub(128);
-            format!("Stopped by signal {signal} before everything was looked at.")
+            format!("Interrupted by signal {signal} before everything was checked.")
         }
-        _ => format!("It ended with exit code {}.", run.run.end.exit),
+        _ => format!("The run ended with exit code {}.", run.run.end.exit),
     }
 }
 
-/// Findings by state.
+/// Number of findings by state.
 struct Counts {
     states: BTreeMap<State, usize>,
     new_of_required: usize,
@@ -117,7 +116,7 @@ impl Counts {
         for state in all.chain(report.gone.iter().map(|gone| gone.state)) {
             *states.entry(state).or_default() += 1;
         }
-        let required = |name: &String| run.run.tools.iter().any(|tool| tool.required && tool.name == *name);
+        let required = |name: &Text| run.run.tools.iter().any(|tool| tool.required && *name == tool.name);
         let (of_required, of_optional): (Vec<_>, Vec<_>) = report
             .findings
             .iter()
@@ -131,7 +130,7 @@ impl Counts {
     }
 }
 
-/// The verdict and how many findings are in which state.
+/// Renders the verdict and the number of findings per state.
 pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     let Sign { class, sign, word } = sign(&run.run);
     let counts = Counts::in_run(run);
@@ -146,7 +145,7 @@ pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String 
     facts.push(format!("{} {}", number(tasks), plural(tasks, "task", "tasks")));
     facts.extend(schedule.map(|schedule| duration(schedule.end)));
     if !run.run.selection.whole {
-        facts.push("a part of the workspace".to_owned());
+        facts.push("partial run".to_owned());
     }
     let _ = write!(html, "<p class=\"facts\">{}</p></div>\n<ul class=\"counts\">\n", facts.join(" · "));
     for (state, label) in [
@@ -158,7 +157,7 @@ pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String 
         (State::Fixed, "fixed"),
     ] {
         let count = counts.of(state);
-        // New is said even if there is none: it is what the gate asks.
+        // The number of new findings is always shown, because it decides the verdict.
         if count > 0 || state == State::New {
             let _ = writeln!(
                 html,
@@ -174,25 +173,24 @@ pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String 
     html
 }
 
-/// What to know beside the findings: each with what to do.
+/// Renders notices about cleaning up, each with what to do.
 fn notices(run: &Finished) -> String {
     let mut notices = Vec::new();
     let stale = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).count();
     if stale > 0 {
         notices.push(format!(
-            "{} baseline {} stale, for what {} is fixed: drop {} with <code>cargo genti baseline update</code>.",
+            "{} baseline {} stale. Run <code>cargo genti baseline update</code> to drop {}.",
             number(stale),
             plural(stale, "entry is", "entries are"),
-            plural(stale, "it accepts", "they accept"),
             plural(stale, "it", "them"),
         ));
     }
     let covered = run.report.gone.iter().filter(|gone| gone.state == State::Suppressed).count();
     if covered > 0 {
         notices.push(format!(
-            "{} baseline {} suppressed: drop {} with <code>cargo genti baseline update</code>.",
+            "{} baseline {} suppressed as well. Run <code>cargo genti baseline update</code> to drop {}.",
             number(covered),
-            plural(covered, "entry accepts what is", "entries accept what is"),
+            plural(covered, "entry is", "entries are"),
             plural(covered, "it", "them"),
         ));
     }
@@ -200,19 +198,19 @@ fn notices(run: &Finished) -> String {
     let orphans = &run.report.golden_orphans;
     for path in orphans.iter().take(MOST) {
         notices.push(format!(
-            "Nothing prints the golden file <code>{}</code> any more: remove it with \
-             <code>cargo genti run --bless --remove-orphans</code>.",
+            "No tool produces the golden file <code>{}</code> any more. Run \
+                         <code>cargo genti run --bless --remove-orphans</code> to remove it.",
             escape(path)
         ));
     }
     if orphans.len() > MOST {
-        notices.push(format!("And {} golden files more.", number(orphans.len() - MOST)));
+        notices.push(format!("And {} more golden files.", number(orphans.len() - MOST)));
     }
     if notices.is_empty() {
         return String::new();
     }
     let items: String = notices.iter().map(|notice| format!("<li>{notice}</li>\n")).collect();
-    format!("<div class=\"notices\">\n<h2>To tidy up</h2>\n<ul>\n{items}</ul>\n</div>\n")
+    format!("<div class=\"notices\">\n<h2>Cleanup</h2>\n<ul>\n{items}</ul>\n</div>\n")
 }
 
 fn suppression(suppression: &Suppression) -> Option<String> {
@@ -220,24 +218,24 @@ fn suppression(suppression: &Suppression) -> Option<String> {
     let expired = expires.as_ref().map(|day| format!("expired on {}", escape(day))).unwrap_or_default();
     let what = match (effect, matched) {
         (Effect::Active, _) => return None,
-        (Effect::Expired, 0) => format!("has {expired} and matches nothing: remove it"),
+        (Effect::Expired, 0) => format!("{expired} and matches nothing: remove it"),
         (Effect::Expired, count) => {
             format!(
-                "has {expired}, and {} {} again",
+                "{expired}, so {} {} again",
                 number(*count),
                 plural(*count, "finding counts", "findings count")
             )
         }
-        (Effect::Unused, _) => "matches nothing: remove it, or correct it".to_owned(),
+        (Effect::Unused, _) => "matches nothing: remove or correct it".to_owned(),
     };
     let owner = owner.as_ref().map(|owner| format!(" ({})", escape(owner))).unwrap_or_default();
     Some(format!(
-        "The suppression in line {line} of the configuration {what}. Its reason: “{}”{owner}",
+        "The suppression in line {line} of the configuration {what}. Reason: “{}”{owner}",
         prose(reason)
     ))
 }
 
-/// `a`, `a and b`, `a, b and c`; `None` if there are none.
+/// Joins names: `a`, `a and b`, `a, b and c`. `None` if there are none.
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
     let names: Vec<_> = names.collect();
     let (last, others) = names.split_last()?;

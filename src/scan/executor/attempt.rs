@@ -1,4 +1,4 @@
-//! The processes of one step, and what is made of how each ended.
+//! Runs the processes of one step and evaluates how each one ended.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -8,11 +8,12 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::super::launch::Launcher;
-use super::super::process::{self, Ending, Ran};
+use super::super::outputs::Kept;
+use super::super::process::{self, Ending, FinishedProcess};
 use super::super::program::{Missing, read_missing, words_of};
 use super::super::scheduler::time_cap;
-use super::super::spool::Kept;
 use super::super::stop::StopReason;
+use super::super::sys;
 use super::{Client, Ended, Executor, Piece};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
@@ -20,16 +21,16 @@ use crate::model::task::{Exit, Program, Step, StepId, TaskIx, Unit};
 use crate::model::tool::{Tool, ToolId};
 use crate::plan;
 
-/// How often a test is run whose programs another build replaces meanwhile.
-const MOST_STARTS: usize = 3;
+/// Maximum number of times a test is started when another build replaces its programs.
+const MAX_STARTS: usize = 3;
 
-/// The processes of one step.
+/// Processes of one step.
 pub(super) struct Attempt<'a, R> {
     pub(super) executor: &'a Executor<'a>,
     pub(super) id: StepId,
     pub(super) step: &'a Step,
     pub(super) launcher: &'a Launcher<'a>,
-    /// What each tool of the plan runs.
+    /// The program of each tool in the plan.
     pub(super) programs: &'a [Result<PathBuf, Missing>],
     pub(super) client: &'a Client<'a, R>,
     pub(super) pieces: Vec<Piece<R>>,
@@ -38,33 +39,33 @@ pub(super) struct Attempt<'a, R> {
     pub(super) fails: bool,
     /// Whether this is the second pass.
     pub(super) is_second: bool,
-    /// Told of what goes on.
-    pub(super) tell: &'a dyn Fn(Event<'static>),
+    /// Callback that reports events.
+    pub(super) emit: &'a dyn Fn(Event<'static>),
 }
 
 impl<R> Attempt<'_, R> {
-    /// Runs `tasks` of the step.
+    /// Runs the given tasks of the step.
     pub(super) fn run(&mut self, program: &Path, tasks: &[TaskIx]) {
         let tool = self.executor.plan.graph.tool(self.step.tool);
-        let allowed = |tasks| time_cap(&self.executor.plan.policy, tasks);
-        if self.process(tool, program, tasks, allowed(tasks.len())) || tasks.len() < 2 || tool.takes_all() {
+        let limit = |tasks| time_cap(&self.executor.plan.policy, tasks);
+        if self.process(tool, program, tasks, limit(tasks.len())) || tasks.len() < 2 || tool.takes_all() {
             return;
         }
-        // It failed as a whole: each unit gets a process of its own, to find out which of them it was.
+        // It failed as a whole. Run each unit in a process of its own to find the cause.
         self.pieces.clear();
         self.executor.outputs.discard(&mut self.kept);
         self.fails = false;
         for task in tasks {
-            self.process(tool, program, std::slice::from_ref(task), allowed(1));
+            self.process(tool, program, std::slice::from_ref(task), limit(1));
         }
     }
 
-    /// Runs the processes for `tasks`. False if one of them failed in a way that says nothing about which of
-    /// several units is to blame.
+    /// Runs the processes for `tasks`. Returns false if one of them failed in a way that doesn't show which of
+    /// several units is the cause.
     fn process(&mut self, tool: &Tool, program: &Path, tasks: &[TaskIx], timeout: Option<Duration>) -> bool {
         let Executor { workspace, plan, stop, outputs, .. } = self.executor;
         let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-        let (mut is_clear, mut again) = (true, false);
+        let (mut is_clear, mut needs_second_pass) = (true, false);
         let find = |unit: &Unit| self.launcher.program(self.step.tool, *unit);
         let (builder, built) = units.first().and_then(find).filter(|_| tool.uses_executable()).unzip();
         if tool.uses_executable() && built.is_none() {
@@ -86,23 +87,24 @@ impl<R> Attempt<'_, R> {
                 self.push(tasks.to_vec(), Ended::Stopped(reason), None);
                 continue;
             }
-            let ran = match self.start(tool, program, &argv, builder.zip(built.as_deref()), timeout) {
-                Ok(ran) => ran,
+            let finished = match self.start(tool, program, &argv, builder.zip(built.as_deref()), timeout) {
+                Ok(finished) => finished,
                 Err(ended) => {
                     self.push(tasks.to_vec(), ended, None);
                     continue;
                 }
             };
-            let ran = match ran {
-                Ok(ran) => ran,
+            let finished = match finished {
+                Ok(finished) => finished,
                 Err(error) if error.kind() == ErrorKind::ArgumentListTooLong && tasks.len() > 1 => {
-                    // This system takes less than the plan's cap: quietly several processes.
+                    // The system's limit is below the one used by the plan, so split the units between two
+                    // processes.
                     let (left, right) = tasks.split_at(tasks.len() / 2);
                     return self.process(tool, program, left, timeout)
                         & self.process(tool, program, right, timeout);
                 }
                 Err(error) => {
-                    // As configured: where it was found is a matter of this machine.
+                    // Name the program as configured, because its location depends on the machine.
                     let name = argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
                     let what = format!("could not start `{name}`: {error}");
                     self.push(tasks.to_vec(), Ended::Crashed(what), None);
@@ -110,55 +112,58 @@ impl<R> Attempt<'_, R> {
                 }
             };
             let (mut is_kept, mut repeat) = (true, false);
-            let ended = match (&ran.ending, ran.exit) {
+            let ended = match (&finished.ending, finished.exit) {
                 (Ending::Stopped(reason), _) => Ended::Stopped(*reason),
                 (Ending::TimedOut, _) => Ended::TimedOut,
-                (Ending::Own, Exit::Signal(signal)) => Ended::Crashed(format!("died by {}", name_of(signal))),
+                (Ending::Own, Exit::Signal(signal)) => {
+                    Ended::Crashed(format!("killed by {}", sys::signal_name(signal)))
+                }
                 (Ending::Own, Exit::Code(code)) => {
-                    let read = outputs.read(&ran, |output| {
+                    if finished.is_long() {
+                        (self.emit)(Event::Reading(self.id));
+                    }
+                    let sieves = self.client.sift.sieves(self.step, finished.exit);
+                    let read = outputs.read(&finished, sieves, |output| {
                         let missing = || read_missing(&output.stderr, words_of(tool), tool.install.as_ref());
                         if let Some(missing) = (code != 0).then(missing).flatten() {
                             return Ended::Missing(missing);
                         }
-                        if ran.is_long() {
-                            (self.tell)(Event::Reading(self.id));
-                        }
                         let Ok(judged) = (self.client.judge)(self.step, tasks, output) else {
                             return self.given_up();
                         };
-                        if ran.leaky && !judged.is_whole {
+                        if finished.leaky && !judged.is_whole {
                             return Ended::Leaky;
                         }
                         if judged.repeat {
                             repeat = true;
                             return Ended::Judged(judged.result);
                         }
-                        self.launcher.keep(self.step.tool, judged.programs, judged.outputs);
-                        again |= judged.again && !self.is_second;
-                        // A second process that only tells findings apart decides nothing.
-                        let decides = !(self.is_second && tool.tells_style_apart());
-                        is_clear &= judged.is_clear || !decides;
-                        is_kept = judged.is_kept && decides;
-                        self.fails |= judged.fails && decides;
+                        self.launcher.record_built(self.step.tool, judged.programs, judged.outputs);
+                        needs_second_pass |= judged.again && !self.is_second;
+                        // A second process that only classifies findings doesn't affect the result.
+                        let affects_result = !(self.is_second && tool.tells_style_apart());
+                        is_clear &= judged.is_clear || !affects_result;
+                        is_kept = judged.is_kept && affects_result;
+                        self.fails |= judged.fails && affects_result;
                         Ended::Judged(judged.result)
                     });
                     read.unwrap_or_else(Ended::Truncated)
                 }
             };
             if repeat {
-                // It ends: a fingerprint is removed once in a run.
+                // This terminates because each fingerprint is removed at most once per run.
                 argvs.push_front(argv);
                 continue;
             }
             is_clear &= !matches!(ended, Ended::TimedOut | Ended::Crashed(_) | Ended::Truncated(_));
-            // What is missing has no more to say, and who interrupts a run does not wait for it to write.
+            // Output of a missing program explains nothing more, and an interrupted run should end without delay.
             is_kept &= !matches!(ended, Ended::Missing(_) | Ended::Stopped(StopReason::Signal(_)));
             if is_kept {
-                outputs.keep(&self.name(tool), &ran, &mut self.kept);
+                outputs.keep(&self.output_name(tool), &finished, &mut self.kept);
             }
-            self.push(tasks.to_vec(), ended, Some(raw_exit(ran.exit)));
+            self.push(tasks.to_vec(), ended, Some(raw_exit(finished.exit)));
         }
-        if again {
+        if needs_second_pass {
             self.is_second = true;
             is_clear &= self.process(&tool.for_second_pass(), program, tasks, timeout);
             self.is_second = false;
@@ -166,8 +171,8 @@ impl<R> Attempt<'_, R> {
         is_clear
     }
 
-    /// Runs `argv`. Where it is about a program that a tool has built, that one's outputs are what they were from its start to
-    /// its end: what another build has replaced is built again, and the process run again.
+    /// Runs `argv`. If it uses a program built by a tool, checks that the files of that build don't change during
+    /// the process. If another build replaces them, they are rebuilt and the process runs again.
     fn start(
         &mut self,
         tool: &Tool,
@@ -175,20 +180,20 @@ impl<R> Attempt<'_, R> {
         argv: &[OsString],
         built: Option<(ToolId, &Program)>,
         timeout: Option<Duration>,
-    ) -> Result<io::Result<Ran>, Ended<R>> {
+    ) -> Result<io::Result<FinishedProcess>, Ended<R>> {
         let Executor { stop, outputs, .. } = self.executor;
         let builder = built.map(|(builder, _)| builder);
-        for _ in 0..MOST_STARTS {
+        for _ in 0..MAX_STARTS {
             builder.map_or(Ok(()), |builder| self.restore(builder))?;
             self.attempts += 1;
             let built = built.map(|(_, program)| program);
             let (mut command, threads) =
                 self.launcher.command(tool, program, argv, built).map_err(Ended::Crashed)?;
-            let ran = process::run(&mut command, timeout, stop, outputs.dir());
+            let finished = process::run(&mut command, timeout, stop, outputs.dir());
             drop(threads);
-            let has_ended = ran.as_ref().is_ok_and(|ran| ran.ending == Ending::Own);
+            let has_ended = finished.as_ref().is_ok_and(|finished| finished.ending == Ending::Own);
             if !has_ended || builder.and_then(|builder| self.launcher.replaced(builder)).is_none() {
-                return Ok(ran);
+                return Ok(finished);
             }
         }
         let replaced = builder.and_then(|builder| self.launcher.replaced(builder)).unwrap_or_default();
@@ -196,10 +201,10 @@ impl<R> Attempt<'_, R> {
         Err(Ended::Replaced(format!("`{name}`")))
     }
 
-    /// Builds again what `builder` has built, if something of it was replaced.
+    /// Rebuilds what `builder` has built, if a file of it was replaced.
     fn restore(&mut self, builder: ToolId) -> Result<(), Ended<R>> {
         let Executor { workspace, plan, stop, outputs, cargo_flags, .. } = self.executor;
-        let _one_at_a_time = self.launcher.restoring.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one_at_a_time = self.launcher.rebuild_lock.lock().unwrap_or_else(PoisonError::into_inner);
         if self.launcher.replaced(builder).is_none() {
             return Ok(());
         }
@@ -211,14 +216,14 @@ impl<R> Attempt<'_, R> {
             for argv in plan::expand(workspace, plan, tool, &units, cargo_flags, OsStr::new("")) {
                 let (mut command, _threads) =
                     self.launcher.command(tool, program, &argv, None).map_err(Ended::Crashed)?;
-                let ran = process::run(&mut command, None, stop, outputs.dir())
-                    .map_err(|error| Ended::Crashed(format!("could not build the tests again: {error}")))?;
-                if let Ending::Stopped(reason) = ran.ending {
+                let finished = process::run(&mut command, None, stop, outputs.dir())
+                    .map_err(|error| Ended::Crashed(format!("could not rebuild the tests: {error}")))?;
+                if let Ending::Stopped(reason) = finished.ending {
                     return Err(Ended::Stopped(reason));
                 }
-                let read = outputs.read(&ran, |output| {
+                let read = outputs.read(&finished, self.client.sift.sieves(step, finished.exit), |output| {
                     let judged = (self.client.judge)(step, &step.tasks, output)?;
-                    self.launcher.keep(builder, judged.programs, judged.outputs);
+                    self.launcher.record_built(builder, judged.programs, judged.outputs);
                     Ok::<_, Halted>(())
                 });
                 read.map_err(Ended::Truncated)?.map_err(|Halted| self.given_up())?;
@@ -227,13 +232,13 @@ impl<R> Attempt<'_, R> {
         Ok(())
     }
 
-    /// How a process has ended whose output nobody has read to its end.
+    /// Returns how a process ended whose output was not judged completely.
     fn given_up(&self) -> Ended<R> {
         Ended::Stopped(self.executor.stop.reason().unwrap_or(StopReason::Bug))
     }
 
-    /// What the files are called that the output of the latest process is kept in: the same in every run.
-    fn name(&self, tool: &Tool) -> String {
+    /// Returns the base name of the files for the output of the latest process. It is the same in every run.
+    fn output_name(&self, tool: &Tool) -> String {
         let (tool, StepId { rank, at }) = (&tool.name, self.id);
         match self.attempts {
             1 => format!("{tool}-{rank}-{at}"),
@@ -242,7 +247,7 @@ impl<R> Attempt<'_, R> {
     }
 
     pub(super) fn push(&mut self, tasks: Vec<TaskIx>, ended: Ended<R>, raw_exit: Option<i32>) {
-        // What the judge has seen, it has spoken on; what was stopped did not fail.
+        // The judge has already decided about judged output, and cancelled processes did not fail.
         self.fails |= match ended {
             Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt => false,
             Ended::Missing(_) => {
@@ -261,20 +266,4 @@ fn raw_exit(exit: Exit) -> i32 {
         Exit::Code(code) => code,
         Exit::Signal(signal) => -signal,
     }
-}
-
-fn name_of(signal: i32) -> String {
-    let known = [
-        (4, "SIGILL"),
-        (6, "SIGABRT"),
-        (7, "SIGBUS"),
-        (8, "SIGFPE"),
-        (9, "SIGKILL"),
-        (11, "SIGSEGV"),
-        (15, "SIGTERM"),
-    ];
-    known
-        .iter()
-        .find(|(number, _)| *number == signal)
-        .map_or(format!("signal {signal}"), |(_, name)| (*name).to_owned())
 }

@@ -1,8 +1,8 @@
-//! Events in, effects out: what the scheduler says, done.
+//! Passes events to the scheduler and carries out the actions it returns.
 //!
-//! Whoever has news brings it here himself: a worker that has finished a step, and the thread that called for the
-//! run with everything else. So a worker that finds work leaves with it, and nobody has to be woken in between:
-//! with processes that live for a millisecond, waking cost a third of the time.
+//! Events are reported on the thread where they occur: by a worker that finished a step, and by the calling thread
+//! for everything else. A worker that finds another job takes it right away and no thread has to be woken. With
+//! processes that take about a millisecond, waking threads cost a third of the time.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::Sender;
@@ -15,37 +15,37 @@ use super::{Executor, StepRun};
 use crate::model::event::{Event, Waiting};
 use crate::model::task::StepId;
 
-/// How often somebody looks up when nothing happens.
+/// Interval at which the state is checked when nothing happens.
 const TICK: Duration = Duration::from_millis(100);
 
-/// A step that is to be run, and the token for its process.
+/// A step to run, and the token for its process.
 pub(super) struct Job {
     pub(super) step: StepId,
     pub(super) token: Token,
 }
 
-/// The state of a run.
+/// State of a run.
 pub(super) struct Dispatcher<'a, R> {
     executor: &'a Executor<'a>,
     scheduler: Scheduler<'a>,
-    /// To the thread that waits for tokens.
-    wish: Sender<()>,
-    /// The token that has come.
+    /// Sends requests to the thread that waits for tokens.
+    token_requests: Sender<()>,
+    /// The token that was granted and is not used yet.
     token: Option<Token>,
-    /// What no worker has taken yet. Each has a worker that waits for it.
+    /// Jobs not yet taken by a worker. There is an idle worker for each.
     pub(super) jobs: VecDeque<Job>,
     pub(super) runs: BTreeMap<StepId, StepRun<R>>,
-    /// What the caller of the run has not been told yet.
-    pub(super) news: Vec<Event<'static>>,
+    /// Events not yet passed to the caller of the run.
+    pub(super) events: Vec<Event<'static>>,
     slow: Slow,
-    /// What was last told to be waited for.
-    waiting: Option<Waiting>,
-    /// Whether the workers may go.
+    /// The reason for waiting that was last reported.
+    reported_waiting: Option<Waiting>,
+    /// Whether the workers should stop.
     pub(super) is_over: bool,
 }
 
 impl<'a, R> Dispatcher<'a, R> {
-    pub(super) fn new(executor: &'a Executor<'a>, parallel: usize, wish: Sender<()>) -> Self {
+    pub(super) fn new(executor: &'a Executor<'a>, parallel: usize, token_requests: Sender<()>) -> Self {
         let limits = Limits {
             parallel,
             own_slot: executor.pool.implicit().is_some(),
@@ -55,48 +55,48 @@ impl<'a, R> Dispatcher<'a, R> {
         let mut scheduler = Scheduler::new(executor.plan, limits);
         scheduler.skip(executor.plan.steps().filter(|step| !executor.is_due(*step)).collect());
         if executor.has_failed {
-            scheduler.has_failed();
+            scheduler.set_failed();
         }
         Self {
             executor,
             scheduler,
-            wish,
+            token_requests,
             token: None,
             jobs: VecDeque::new(),
             runs: BTreeMap::new(),
-            news: Vec::new(),
+            events: Vec::new(),
             slow: Slow::default(),
-            waiting: None,
+            reported_waiting: None,
             is_over: false,
         }
     }
 
-    /// No more than `parallel` steps run at once.
-    pub(super) fn limit(&mut self, parallel: usize) {
-        self.scheduler.limit(parallel);
+    /// Sets the maximum number of steps that run at the same time.
+    pub(super) fn set_parallel(&mut self, parallel: usize) {
+        self.scheduler.set_parallel(parallel);
     }
 
-    /// Takes what a worker has done.
+    /// Handles the end of a step.
     pub(super) fn finish(&mut self, run: StepRun<R>) {
         self.slow.finish(run.step);
-        self.news.push(Event::Finished(run.step));
+        self.events.push(Event::Finished(run.step));
         let event = scheduler::Event::Finished { step: run.step, fails: run.fails };
         self.runs.insert(run.step, run);
-        self.tell(event);
+        self.notify(event);
     }
 
-    /// Takes the token that was wished for.
+    /// Handles the arrival of a requested token.
     pub(super) fn grant(&mut self, token: Token) {
         self.token = Some(token);
-        self.tell(scheduler::Event::Token);
+        self.notify(scheduler::Event::Token);
     }
 
-    /// Takes note that time has passed.
+    /// Handles the passing of time.
     pub(super) fn tick(&mut self) {
-        self.tell(scheduler::Event::Tick);
+        self.notify(scheduler::Event::Tick);
     }
 
-    fn tell(&mut self, event: scheduler::Event) {
+    fn notify(&mut self, event: scheduler::Event) {
         let now = self.executor.elapsed();
         self.scheduler.on(now, event);
         if self.executor.stop.reason().is_some() {
@@ -104,7 +104,8 @@ impl<'a, R> Dispatcher<'a, R> {
         }
     }
 
-    /// Does what there is to do. The time until there may be more, or `None` at the end.
+    /// Carries out actions until there is nothing to do. Returns the time to wait, or `None` at the end of the
+    /// run.
     pub(super) fn act(&mut self) -> Option<Duration> {
         let Executor { pool, stop, .. } = self.executor;
         loop {
@@ -115,13 +116,13 @@ impl<'a, R> Dispatcher<'a, R> {
                         Slot::Pool => self.token.take(),
                     };
                     self.slow.start(step, self.executor.elapsed());
-                    self.news.push(Event::Started(step));
+                    self.events.push(Event::Started(step));
                     self.jobs.push_back(Job { step, token: token.unwrap_or_else(Token::none) });
                 }
-                Action::Wish => match pool.try_acquire() {
+                Action::RequestToken => match pool.try_acquire() {
                     Some(token) => self.grant(token),
-                    // The thread that waits for tokens outlives the run.
-                    None => drop(self.wish.send(())),
+                    // The thread that waits for tokens outlives the run, so sending succeeds.
+                    None => drop(self.token_requests.send(())),
                 },
                 Action::GiveBack => self.token = None,
                 Action::Refill { held } => pool.refill(held),
@@ -129,10 +130,10 @@ impl<'a, R> Dispatcher<'a, R> {
                 Action::Wait(until) => {
                     let now = self.executor.elapsed();
                     let slow = self.slow.due(now).into_iter();
-                    self.news.extend(slow.map(|(step, time)| Event::Slow(step, time)));
-                    let waiting = self.scheduler.waiting();
-                    if std::mem::replace(&mut self.waiting, waiting) != waiting {
-                        self.news.push(Event::Waiting(waiting));
+                    self.events.extend(slow.map(|(step, time)| Event::Slow(step, time)));
+                    let reported_waiting = self.scheduler.waiting();
+                    if std::mem::replace(&mut self.reported_waiting, reported_waiting) != reported_waiting {
+                        self.events.push(Event::Waiting(reported_waiting));
                     }
                     let left = until.map(|until| until.saturating_sub(now));
                     return Some(left.map_or(TICK, |left| left.min(TICK)));
@@ -145,7 +146,7 @@ impl<'a, R> Dispatcher<'a, R> {
         }
     }
 
-    /// Whether `--fail-fast`, and nothing else, kept steps from starting.
+    /// Whether steps were not started because of `--fail-fast` alone.
     pub(super) fn has_failed_fast(&self) -> bool {
         self.scheduler.has_failed_fast()
     }

@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use super::*;
 use crate::model::policy::{BuildDir, Policy, Selection};
@@ -6,8 +7,21 @@ use crate::model::testing;
 use crate::model::tool::{Arg, Parse, Per, Piece};
 use crate::plan::{Facts, plan};
 use crate::scan::Inherited;
+use crate::scan::build_dirs::BuildDirs;
+use crate::scan::environment::Env;
+use crate::scan::outputs::Outputs;
+use crate::scan::program::Programs;
 
-/// Runs `script` over each of `files` files, a step for each.
+/// The judge needs every line.
+struct Whole;
+
+impl Sift for Whole {
+    fn sieves(&self, _: &Step, _: Exit) -> Sieves<'_> {
+        Sieves::default()
+    }
+}
+
+/// Runs `script` once for each of `files` files, each in a step of its own.
 fn run<R: Send>(
     script: &str,
     files: usize,
@@ -43,18 +57,18 @@ fn run<R: Send>(
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
-    let client = Client { judge, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
+    let client = Client { judge, sift: &Whole, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
     executor.run(&client, progress).unwrap()
 }
 
 #[test]
 #[should_panic(expected = "a bug in the judge")]
-fn a_panic_of_a_worker_ends_the_run() {
+fn a_panic_in_a_worker_ends_the_run() {
     run::<()>("true", 1, 1, &|_, _, _| panic!("a bug in the judge"), &mut |_| {});
 }
 
 #[test]
-fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
+fn no_more_outputs_wait_to_be_judged_than_there_are_workers() {
     for parallel in [1, 3] {
         let dir = tempfile::tempdir().unwrap();
         let started = || std::fs::read_dir(dir.path()).unwrap().count();
@@ -62,7 +76,7 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
         let judge = |_: &Step, _: &[TaskIx], output: &Output| {
             assert_eq!(output.stdout.len(), 500_000);
             if judged.fetch_add(1, Ordering::SeqCst) == 0 {
-                // The first one is slow: what can start meanwhile does.
+                // While the first output is being judged, other steps may start.
                 let since = Instant::now();
                 while since.elapsed() < Duration::from_millis(300) {
                     let (started, judged) = (started(), judged.load(Ordering::SeqCst));
@@ -89,8 +103,8 @@ fn nothing_is_started_while_as_many_outputs_as_workers_wait_to_be_judged() {
 }
 
 #[test]
-#[should_panic(expected = "a bug in the progress")]
-fn a_panic_of_whoever_is_told_ends_the_run() {
+#[should_panic(expected = "a bug in the progress callback")]
+fn a_panic_in_the_progress_callback_ends_the_run() {
     let judge = |_: &Step, _: &[TaskIx], _: &Output| unreachable!("nothing ends by itself");
-    run::<()>("exec sleep 600", 1, 1, &judge, &mut |_| panic!("a bug in the progress"));
+    run::<()>("exec sleep 600", 1, 1, &judge, &mut |_| panic!("a bug in the progress callback"));
 }

@@ -1,24 +1,24 @@
-//! What a tool really runs, which is more than the file that its command line names.
+//! Determines what a tool really runs, which is more than the file named in its command line.
 //!
 //! # Overview
 //!
-//! A [`Tracer`] follows a command line as the system and the programs themselves would: rustup's proxies to the toolchain
-//! (`rustup.rs`), scripts to their interpreters and a shell's text to the commands in it (`script.rs`), stubs of pip and npm to the
-//! packages that they load (`python.rs`, `node.rs`), `env` and its like to what they start. On its way it collects the files whose
-//! content decides what runs.
+//! A [`Tracer`] follows a command line like the system and the programs themselves: rustup's proxies to the
+//! toolchain (`rustup.rs`), scripts to their interpreters and shell scripts to their commands (`script.rs`),
+//! launchers of pip and npm to the packages they load (`python.rs`, `node.rs`), and programs such as `env` to the
+//! command they start. On the way it collects the files whose content determines what runs.
 //!
 //! # Trade-offs
 //!
-//! Programs that find out for themselves what to run (`npx`, `make`, `uv run`) are not followed: that would be a second
-//! implementation of each. They are reported as unknown, as is everything else that can't be followed to its end, and results that
-//! depend on them are not cached. A native program counts by its bytes. The system's libraries are left out, and so is what
-//! a program written in another language than those above starts by itself.
+//! Programs that decide themselves what to run (`npx`, `make`, `uv run`) are not followed, because this would mean
+//! reimplementing each of them. They are reported as unknown, like everything else that can't be followed to its
+//! end, and results that depend on them are not cached. A native program is identified by its bytes. System
+//! libraries are ignored, and so are processes started by programs in other languages than those above.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::tracer::{Identity, Tracer, file_name};
 use super::words::Word;
 use super::{Programs, exe, is_program, rustup};
 use crate::disk;
@@ -26,20 +26,7 @@ use crate::model::tool::{Arg, Piece, Tool};
 use crate::scan::cargo_config::CargoConfig;
 use crate::scan::environment::Env;
 
-/// What a command line runs, as far as the disk tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identity {
-    /// The files whose content decides what runs, each with a name that is the same on every machine.
-    pub files: BTreeSet<(String, PathBuf)>,
-    /// Whether a script is part of it that does not belong to the workspace: only itself can tell its version.
-    pub has_foreign_script: bool,
-    /// Whether cargo is part of it, and so its configuration.
-    pub runs_cargo: bool,
-    /// Why that is not all of it.
-    pub unknown: Option<String>,
-}
-
-/// Establishes what tools run.
+/// Determines what tools run.
 pub struct Identifier<'a> {
     programs: &'a Programs,
     env: &'a Env,
@@ -47,17 +34,18 @@ pub struct Identifier<'a> {
 }
 
 impl<'a> Identifier<'a> {
-    /// Reads cargo's configuration, which may name programs.
+    /// Creates an identifier and reads cargo's configuration, which may name programs.
     pub fn new(programs: &'a Programs, env: &'a Env) -> Self {
         Self { programs, env, config: CargoConfig::read(&programs.root, env) }
     }
 
-    /// Cargo's configuration, once all is established.
+    /// Returns cargo's configuration.
     pub fn into_config(self) -> CargoConfig {
         self.config
     }
 
-    /// What `tool` runs. Nothing if that is a program that another tool builds: it is looked at when it is there.
+    /// Returns the identity of `tool`. It is empty for a program built by another tool, which is checked once it
+    /// exists.
     pub fn of(&self, tool: &Tool) -> Identity {
         if tool.runs_executable() {
             return Identity::default();
@@ -65,7 +53,7 @@ impl<'a> Identifier<'a> {
         self.trace(tool, &words(tool))
     }
 
-    /// What runs to tell the version of `tool`.
+    /// Returns the identity of the command that prints the version of `tool`.
     pub fn of_version(&self, tool: &Tool) -> Identity {
         let words: Vec<_> = tool.version.iter().cloned().map(Word::Text).collect();
         self.trace(tool, &words)
@@ -98,14 +86,14 @@ impl<'a> Identifier<'a> {
                     Err(_) => tracer.unknown(format!("`{name}` is not installed")),
                 }
             }
-            _ => tracer.unknown("its program is not named".to_owned()),
+            _ => tracer.unknown("its command does not begin with a fixed program name".to_owned()),
         }
         tracer.found.with_distinct_names()
     }
 }
 
 impl Identity {
-    /// The same with another name for each file that has the name of one before it.
+    /// Adds a number to file names that occur more than once.
     fn with_distinct_names(mut self) -> Self {
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         let name = |(name, path): (String, PathBuf)| {
@@ -118,10 +106,10 @@ impl Identity {
     }
 }
 
-/// What stands for a placeholder in a word: no program or file has a name like it.
+/// Represents a placeholder in a word. No program or file has this in its name.
 const PLACEHOLDER: &str = "$_";
 
-/// The words of the command line of `tool`.
+/// Returns the words of the command line of `tool`.
 fn words(tool: &Tool) -> Vec<Word> {
     let text = |pieces: &[Piece]| {
         let text = |piece: &Piece| match piece {
@@ -133,14 +121,14 @@ fn words(tool: &Tool) -> Vec<Word> {
     let word = |arg: &Arg| match arg {
         Arg::Text(pieces) => vec![text(pieces)],
         Arg::Args => tool.args.iter().cloned().map(Word::Text).collect(),
-        // What stands there are inputs of the task.
+        // The files are inputs of the task.
         Arg::Files => vec![Word::Text(PLACEHOLDER.to_owned())],
         Arg::Selection => vec![Word::Open(String::new())],
     };
     tool.run.iter().flat_map(word).collect()
 }
 
-/// Programs that choose themselves what they run: by a file of theirs, by what they download, by what was built.
+/// Programs that decide themselves what they run, from their own configuration, downloads, or build results.
 pub(super) const LAUNCHERS: [&str; 75] = [
     "asdf",
     "bazel",
@@ -219,45 +207,21 @@ pub(super) const LAUNCHERS: [&str; 75] = [
     "yarn",
 ];
 
-/// How many programs may start each other before nobody follows them any more.
-const DEPTH: u32 = 24;
+/// Maximum depth of programs that start each other.
+const MAX_DEPTH: u32 = 24;
 
-/// Follows one command line.
-pub(super) struct Tracer<'a> {
-    pub(super) programs: &'a Programs,
-    pub(super) config: &'a CargoConfig,
-    /// The workspace root, without links.
-    pub(super) real_root: PathBuf,
-    /// The variables that the tool sees.
-    pub(super) vars: BTreeMap<OsString, OsString>,
-    /// The directories of its `PATH`: not those where genti looks for tools, which leave some out.
-    pub(super) path: Vec<PathBuf>,
-    pub(super) found: Identity,
-    /// The shell scripts that were read.
-    pub(super) scripts: BTreeSet<PathBuf>,
-    /// For each Python interpreter, where its packages are.
-    pub(super) pythons: BTreeMap<PathBuf, Vec<PathBuf>>,
-    /// The toolchains that were taken down, by where their programs are.
-    pub(super) toolchains: BTreeSet<PathBuf>,
-    /// Cargo's aliases that were followed.
-    pub(super) aliases: BTreeSet<String>,
-    /// Whether the programs that cargo starts have been followed.
-    pub(super) is_cargo_known: bool,
-    depth: u32,
-}
-
-/// What kind of file runs another one.
+/// Kind of interpreter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Shell,
     Python,
     Node,
-    /// One of another language.
+    /// An interpreter for another language.
     Other,
 }
 
 impl Kind {
-    /// What `name`, the name of a program, interprets.
+    /// Returns the kind of interpreter with the program name `name`.
     pub(super) fn of(name: &str) -> Option<Self> {
         let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
         match stem {
@@ -272,7 +236,7 @@ impl Kind {
 }
 
 impl Tracer<'_> {
-    /// Takes down why something can't be known. The first reason is the one that is reported.
+    /// Records why the files are not complete. Only the first reason is kept.
     pub(super) fn unknown(&mut self, why: String) {
         self.found.unknown.get_or_insert(why);
     }
@@ -281,16 +245,16 @@ impl Tracer<'_> {
         self.found.files.insert((name.into(), path.into()));
     }
 
-    /// The value of a variable that the tool sees.
+    /// Returns the value of a variable that the tool sees.
     pub(super) fn var(&self, name: &str) -> Option<&std::ffi::OsStr> {
         let value = self.vars.get(std::ffi::OsStr::new(name))?;
         Some(value.as_os_str()).filter(|value| !value.is_empty())
     }
 
-    /// Reports that one of `names` is set: programs are then loaded from elsewhere.
+    /// Reports the identity as unknown if one of `names` is set, because programs then load code from elsewhere.
     pub(super) fn refuse_variables(&mut self, names: &[&str]) {
         if let Some(name) = names.iter().find(|name| self.var(name).is_some()) {
-            self.unknown(format!("{name} is set: what is loaded by it is not known"));
+            self.unknown(format!("{name} is set, so the code it loads is unknown"));
         }
     }
 
@@ -298,12 +262,12 @@ impl Tracer<'_> {
         self.var("HOME").or_else(|| self.var("USERPROFILE")).map(PathBuf::from)
     }
 
-    /// Where the tool finds the file at `path`.
+    /// Resolves `path` relative to the directory in which the tool runs.
     pub(super) fn place(&self, path: &str) -> PathBuf {
         self.programs.root.join(path).components().collect()
     }
 
-    /// The program that `name` is for the tool itself.
+    /// Finds the program `name` as the tool itself would.
     pub(super) fn look_up(&self, name: &str) -> Option<PathBuf> {
         if name.contains('/') || name.contains(std::path::MAIN_SEPARATOR) {
             return Some(self.place(name)).filter(|path| is_program(path));
@@ -318,31 +282,35 @@ impl Tracer<'_> {
         real.starts_with(&self.real_root)
     }
 
-    /// A name for `path` that is the same on every machine where that is possible.
+    /// Returns a name for `path` that is the same on every machine, if possible.
     pub(super) fn name_of(&self, path: &Path) -> String {
         let within = path.strip_prefix(&self.programs.root).or_else(|_| path.strip_prefix(&self.real_root));
         within.map_or_else(|_| file_name(path), |within| within.to_string_lossy().into_owned())
     }
 
-    /// Follows the command of these `words`.
+    /// Follows the command with the given words.
     pub(super) fn run(&mut self, words: &[Word]) {
         match words.first() {
             None => {}
             Some(Word::Text(name)) if !name.contains(PLACEHOLDER) => {
-                // One that is not there may come, and is another program then.
+                // A program that is not installed can't run. If it is installed later, the identity changes.
                 if let Some(program) = self.look_up(name) {
                     self.program(&program, &words[1..]);
                 }
             }
-            Some(_) => self.unknown("it runs a program that its command line does not name".to_owned()),
+            Some(_) => {
+                self.unknown("it runs a program whose name is not fixed in its command line".to_owned())
+            }
         }
     }
 
-    /// Follows `program`, which is started with these arguments.
+    /// Follows `program`, which is started with the given arguments.
     pub(super) fn program(&mut self, program: &Path, args: &[Word]) {
-        if self.depth >= DEPTH {
-            return self
-                .unknown(format!("too many programs start each other, up to `{}`", program.display()));
+        if self.depth >= MAX_DEPTH {
+            return self.unknown(format!(
+                "the chain of programs that start each other is too long at `{}`",
+                program.display()
+            ));
         }
         self.depth += 1;
         self.follow(program, args);
@@ -352,7 +320,7 @@ impl Tracer<'_> {
     fn follow(&mut self, program: &Path, args: &[Word]) {
         let name = file_name(program);
         if self.is_of_toolchain(program) {
-            return self.of_own_toolchain(program, args);
+            return self.own_toolchain_program(program, args);
         }
         let real = program.canonicalize().unwrap_or_else(|_| program.to_path_buf());
         if rustup::is_proxy(program, &real) {
@@ -365,14 +333,14 @@ impl Tracer<'_> {
             };
         }
         self.add(self.name_of(program), program);
-        let names = [plain(&name), plain(&file_name(&real))];
+        let names = [without_exe(&name), without_exe(&file_name(&real))];
         let launcher = names.iter().find(|name| LAUNCHERS.contains(&name.as_str()));
-        // A script of the workspace may have any name.
+        // A script in the workspace may have any name.
         if let Some(name) = launcher.filter(|_| !self.is_in_workspace(&real) || is_installed(&real)) {
-            return self.unknown(format!("`{name}` chooses itself what it runs"));
+            return self.unknown(format!("`{name}` decides at run time what to run"));
         }
-        if let Some(wrapped) = wrapped(&names[0], args) {
-            return match wrapped {
+        if let Some(wrapped_command) = wrapped_command(&names[0], args) {
+            return match wrapped_command {
                 Ok(words) => self.run(&words),
                 Err(why) => self.unknown(why),
             };
@@ -391,25 +359,20 @@ impl Tracer<'_> {
     }
 }
 
-/// Whether a package manager has put the program at `real` there, be it in the workspace.
+/// Whether the program at `real` was installed by a package manager, possibly inside the workspace.
 fn is_installed(real: &Path) -> bool {
     let is_in_environment = |bin: &Path| bin.with_file_name("pyvenv.cfg").is_file();
     real.components().any(|part| part.as_os_str() == "node_modules")
         || real.parent().is_some_and(is_in_environment)
 }
 
-/// The last part of `path`.
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The name of a program without what only Windows puts behind it.
-fn plain(name: &str) -> String {
+/// Returns the name of a program without the `.exe` suffix.
+fn without_exe(name: &str) -> String {
     name.strip_suffix(".exe").unwrap_or(name).to_owned()
 }
 
-/// The words behind `#!` in the first line of the file at `path`: a program and at most one argument. `None` if it is no
-/// script.
+/// Returns the words after `#!` in the first line of the file at `path`: a program and at most one argument.
+/// Returns `None` if it is not a script.
 fn shebang(path: &Path) -> std::io::Result<Option<Vec<String>>> {
     let mut head = Vec::new();
     disk::open(path)?.take(1024).read_to_end(&mut head)?;
@@ -422,12 +385,13 @@ fn shebang(path: &Path) -> std::io::Result<Option<Vec<String>>> {
     Ok(Some([program.to_owned()].into_iter().chain(arg).collect()))
 }
 
-/// The command that a program called `name` starts in its place, if it is one that does no more. `Err` if that can't be told.
-pub(super) fn wrapped(name: &str, args: &[Word]) -> Option<Result<Vec<Word>, String>> {
-    // Options that have a value of their own, and how many words come before the command.
+/// Returns the command that a wrapper called `name` runs, or `None` if it is not a known wrapper. Fails if the
+/// command can't be determined.
+pub(super) fn wrapped_command(name: &str, args: &[Word]) -> Option<Result<Vec<Word>, String>> {
+    // Options with a separate value, and the number of words before the command.
     let (valued, positional): (&[&str], usize) = match name {
         "env" => return Some(env_command(args)),
-        "find" | "fd" => return Some(Ok(executed(args))),
+        "find" | "fd" => return Some(Ok(exec_command(args))),
         "nice" => (&["-n", "--adjustment"], 0),
         "ionice" => (&["-c", "-n", "--class", "--classdata"], 0),
         "timeout" => (&["-s", "-k", "--signal", "--kill-after"], 1),
@@ -466,7 +430,7 @@ pub(super) fn wrapped(name: &str, args: &[Word]) -> Option<Result<Vec<Word>, Str
     Some(Ok(rest.get(positional..).unwrap_or_default().to_vec()))
 }
 
-/// The command that `env` starts.
+/// Returns the command that `env` starts.
 fn env_command(args: &[Word]) -> Result<Vec<Word>, String> {
     let mut rest = args.to_vec();
     loop {
@@ -477,7 +441,7 @@ fn env_command(args: &[Word]) -> Result<Vec<Word>, String> {
             "-u" | "--unset" => 2,
             "--split-string" | "-S" => {
                 let Some(Word::Text(text)) = rest.get(1) else {
-                    return Err("`env -S` has no text".to_owned());
+                    return Err("`env -S` has no argument".to_owned());
                 };
                 let words = text.split_whitespace().map(|word| Word::Text(word.to_owned()));
                 rest.splice(..2, words.collect::<Vec<_>>());
@@ -491,7 +455,7 @@ fn env_command(args: &[Word]) -> Result<Vec<Word>, String> {
             }
             word if word.starts_with("--unset=") || word.starts_with("-u") => 1,
             word if word.starts_with("PATH=") => return Err("`env` changes PATH".to_owned()),
-            word if word.starts_with('-') => return Err(format!("`env {word}` is not followed")),
+            word if word.starts_with('-') => return Err(format!("`env {word}` is not supported")),
             word if word.contains('=') => 1,
             _ => return Ok(rest),
         };
@@ -499,15 +463,15 @@ fn env_command(args: &[Word]) -> Result<Vec<Word>, String> {
     }
 }
 
-/// The command behind `-exec` among the arguments of `find`.
-fn executed(args: &[Word]) -> Vec<Word> {
+/// Returns the command after `-exec` in the arguments of `find`.
+fn exec_command(args: &[Word]) -> Vec<Word> {
     let is_exec = |word: &Word| {
         matches!(
             word.text(),
             Some("-exec" | "-execdir" | "-ok" | "-okdir" | "-x" | "-X" | "--exec" | "--exec-batch")
         )
     };
-    let behind = args.iter().position(is_exec).map_or(&[][..], |at| &args[at + 1..]);
-    let end = behind.iter().position(|word| matches!(word.text(), Some(";" | "+")));
-    behind[..end.unwrap_or(behind.len())].to_vec()
+    let after_exec = args.iter().position(is_exec).map_or(&[][..], |at| &args[at + 1..]);
+    let end = after_exec.iter().position(|word| matches!(word.text(), Some(";" | "+")));
+    after_exec[..end.unwrap_or(after_exec.len())].to_vec()
 }

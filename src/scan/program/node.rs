@@ -1,20 +1,21 @@
-//! Node: which package a script belongs to, and what is installed around it.
+//! Node: finds the package of a script and the packages installed around it.
 //!
-//! What npm puts on the path is a link to a script of a package, whose version is in its `package.json`. What it loads beside
-//! that is in the `node_modules` around it: package managers keep an account of what they have installed there. Without one,
-//! as with `npm install --global`, the `package.json` of every package counts.
+//! The commands that npm puts on the path are links to scripts of packages, whose version is in their
+//! `package.json`. The code they load comes from the `node_modules` directories around them. Package managers
+//! record there what they have installed. If there is no such record, as with `npm install --global`, the
+//! `package.json` of every package counts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::identity::{Tracer, file_name};
+use super::tracer::{Tracer, file_name};
 
-/// What package managers say in `node_modules` of what they have installed.
-const ACCOUNTS: [&str; 5] =
+/// Files in `node_modules` in which package managers record the installed packages.
+const RECORDS: [&str; 5] =
     [".package-lock.json", ".modules.yaml", ".pnpm/lock.yaml", ".yarn-integrity", ".yarn-state.yml"];
 
-/// What is beside `node_modules`.
-const BESIDE: [&str; 8] = [
+/// Files next to `node_modules` that affect the installed packages.
+const NEIGHBORS: [&str; 8] = [
     "package.json",
     "package-lock.json",
     "npm-shrinkwrap.json",
@@ -25,17 +26,17 @@ const BESIDE: [&str; 8] = [
     ".pnp.cjs",
 ];
 
-/// How many packages are looked at one by one.
-const MOST: usize = 10_000;
+/// Maximum number of packages that are listed one by one.
+const MAX_PACKAGES: usize = 10_000;
 
 impl Tracer<'_> {
-    /// Follows the script at `path`.
+    /// Adds the script at `path` and the packages it may load.
     pub(super) fn node_file(&mut self, path: &Path) {
         self.refuse_variables(&["NODE_PATH", "NODE_OPTIONS"]);
         let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         self.add(self.name_of(path), path);
         let is_modules = |dir: &&Path| dir.file_name().is_some_and(|name| name == "node_modules");
-        // The outermost directory of its package manager, within which all links are its own.
+        // The outermost directory of the package manager. Links inside of it belong to the package manager.
         let modules = real.ancestors().filter(is_modules).last().map(Path::to_path_buf);
         let manifest =
             real.ancestors().skip(1).map(|dir| dir.join("package.json")).find(|path| path.is_file());
@@ -43,16 +44,16 @@ impl Tracer<'_> {
             self.found.has_foreign_script = true;
             match manifest.filter(|path| path.starts_with(modules)) {
                 Some(manifest) => self.add(format!("{}/package.json", package_name(&manifest)), manifest),
-                // A link of pnpm's in `.bin` is a script that names its package.
+                // pnpm writes scripts to `.bin` that name their package.
                 None if real
                     .parent()
                     .is_some_and(|dir| dir.file_name().is_some_and(|name| name == ".bin")) => {}
-                None => self.unknown(format!("`{}` belongs to no package", path.display())),
+                None => self.unknown(format!("`{}` does not belong to a package", path.display())),
             }
         } else if !self.is_in_workspace(&real) {
             let place = manifest.as_deref().and_then(Path::parent).unwrap_or(&real).display().to_string();
             return self.unknown(format!(
-                "`{}` is loaded from `{place}`, where no package is installed",
+                "`{}` is loaded from `{place}`, which is not inside of `node_modules`",
                 path.display()
             ));
         }
@@ -63,20 +64,20 @@ impl Tracer<'_> {
         }
     }
 
-    /// Takes down what is installed in one directory.
+    /// Adds the packages installed in one `node_modules` directory.
     fn node_modules(&mut self, modules: &Path) {
         let Some(dir) = modules.parent() else { return };
         let name = self.name_of(modules);
-        for file in BESIDE {
+        for file in NEIGHBORS {
             self.add(format!("{name}/../{file}"), dir.join(file));
         }
-        let mut has_account = false;
-        for file in ACCOUNTS {
-            has_account |= modules.join(file).is_file();
+        let mut has_record = false;
+        for file in RECORDS {
+            has_record |= modules.join(file).is_file();
             self.add(format!("{name}/{file}"), modules.join(file));
         }
         let mut packages = Vec::new();
-        if let Err(why) = packages_in(modules, modules, !has_account, &mut packages) {
+        if let Err(why) = packages_in(modules, modules, !has_record, &mut packages) {
             return self.unknown(why);
         }
         for package in packages {
@@ -86,8 +87,8 @@ impl Tracer<'_> {
     }
 }
 
-/// Adds the packages in `dir`, which is `modules` or lies within; those that they bring themselves too, if `is_deep`, and none
-/// at all otherwise. `Err` if one of them is a link that leads out.
+/// Collects the packages in `dir`, which is `modules` or inside of it. If `is_deep`, the packages nested in them
+/// are included, otherwise only links are checked. Returns an error if a link leads out of `modules`.
 fn packages_in(modules: &Path, dir: &Path, is_deep: bool, packages: &mut Vec<PathBuf>) -> Result<(), String> {
     let mut entries: Vec<_> = fs::read_dir(dir).into_iter().flatten().flatten().collect();
     entries.sort_by_key(fs::DirEntry::file_name);
@@ -102,10 +103,7 @@ fn packages_in(modules: &Path, dir: &Path, is_deep: bool, packages: &mut Vec<Pat
                 .zip(modules.canonicalize().ok())
                 .is_some_and(|(real, own)| real.starts_with(own));
             if real.is_some() && !is_within {
-                return Err(format!(
-                    "`{}` is a link to a package that is not installed there",
-                    path.display()
-                ));
+                return Err(format!("`{}` is a link to a package outside of `node_modules`", path.display()));
             }
             continue;
         }
@@ -117,9 +115,9 @@ fn packages_in(modules: &Path, dir: &Path, is_deep: bool, packages: &mut Vec<Pat
             continue;
         }
         if is_deep {
-            if packages.len() >= MOST {
+            if packages.len() >= MAX_PACKAGES {
                 return Err(format!(
-                    "`{}` has more than {MOST} packages and no account of them",
+                    "`{}` has more than {MAX_PACKAGES} packages and no lock file",
                     modules.display()
                 ));
             }
@@ -131,7 +129,7 @@ fn packages_in(modules: &Path, dir: &Path, is_deep: bool, packages: &mut Vec<Pat
     Ok(())
 }
 
-/// The name of the package whose manifest this is, by its place.
+/// Returns the name of a package from the location of its manifest.
 fn package_name(manifest: &Path) -> String {
     let dir = manifest.parent().unwrap_or(manifest);
     let scope = dir.parent().map(file_name).filter(|name| name.starts_with('@'));

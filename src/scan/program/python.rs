@@ -1,25 +1,26 @@
-//! Python: what an interpreter loads beside its own file, and which installed package a script belongs to.
+//! Python: finds the code that an interpreter loads and the installed package of a script.
 //!
-//! A console script of pip is the same for every version of the package that it loads. What tells them apart is the metadata
-//! in `site-packages`: `RECORD` has the digest of every file of a package, and any package there may be loaded, be it as a
-//! plugin. A package that is loaded from elsewhere (an editable install) is not known by that.
+//! A console script of pip is identical for all versions of its package. The versions are distinguished by the
+//! metadata in `site-packages`: `RECORD` contains the digest of every file of a package. All packages there count,
+//! because any of them may be loaded, for example as a plugin. Packages loaded from elsewhere (editable installs)
+//! are not covered.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::identity::{Tracer, file_name};
+use super::tracer::{Tracer, file_name};
 use super::{exe, is_program, read_text};
 
-/// What of the metadata of a package counts.
+/// Metadata files of a package that count.
 const METADATA: [&str; 6] =
     ["METADATA", "PKG-INFO", "RECORD", "direct_url.json", "entry_points.txt", "installed-files.txt"];
 
-/// Variables that let Python load other code.
+/// Variables that make Python load other code.
 const VARIABLES: [&str; 4] = ["PYTHONHOME", "PYTHONPATH", "PYTHONUSERBASE", "PYTHONPLATLIBDIR"];
 
 impl Tracer<'_> {
-    /// Takes down what the interpreter at `program`, which is `real` without links, loads.
+    /// Adds the files loaded by the interpreter at `program`, which is `real` with links resolved.
     pub(super) fn python(&mut self, program: &Path, real: &Path) {
         if self.pythons.contains_key(program) {
             return;
@@ -32,12 +33,12 @@ impl Tracer<'_> {
         self.pythons.insert(program.to_path_buf(), sites);
     }
 
-    /// The directories in which the interpreter finds packages.
+    /// Returns the directories in which the interpreter finds packages.
     fn sites(&mut self, program: &Path, real: &Path) -> Vec<PathBuf> {
         let version = version_of(&file_name(real));
         let base = real.parent().and_then(Path::parent).unwrap_or(Path::new("/")).to_path_buf();
         if let Some(version) = &version {
-            // Many an interpreter is no more than a start of this library.
+            // Many interpreters are only a thin executable around this library.
             for dir in ["lib", "lib64", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu"] {
                 for end in [".so.1.0", ".so", ".dylib"] {
                     let name = format!("lib{version}{end}");
@@ -79,7 +80,7 @@ impl Tracer<'_> {
         sites
     }
 
-    /// Takes down the packages in a directory.
+    /// Adds the packages in a directory.
     fn site(&mut self, site: &Path) {
         let mut names: Vec<_> =
             fs::read_dir(site).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
@@ -92,14 +93,14 @@ impl Tracer<'_> {
             if name.ends_with(".dist-info") || name.ends_with(".egg-info") || name.ends_with(".egg") {
                 self.package(&path, name);
             } else if name.ends_with(".pth") {
-                self.paths(site, &path, name);
+                self.path_file(site, &path, name);
             } else if matches!(name, "sitecustomize.py" | "usercustomize.py") {
                 self.add(name, path);
             }
         }
     }
 
-    /// Takes down the metadata of one package.
+    /// Adds the metadata of one package.
     fn package(&mut self, path: &Path, name: &str) {
         if path.is_file() {
             return self.add(name, path);
@@ -116,11 +117,11 @@ impl Tracer<'_> {
         }
     }
 
-    /// Takes down a file that adds directories to where packages are found, or runs code.
-    fn paths(&mut self, site: &Path, path: &Path, name: &str) {
+    /// Adds a `.pth` file, which adds package directories or runs code.
+    fn path_file(&mut self, site: &Path, path: &Path, name: &str) {
         self.add(name, path);
         let Some(text) = read_text(path) else {
-            return self.unknown(format!("`{}` can't be read", path.display()));
+            return self.unknown(format!("could not read `{}`", path.display()));
         };
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             match line.strip_prefix("import ").or_else(|| line.strip_prefix("import\t")) {
@@ -133,35 +134,33 @@ impl Tracer<'_> {
                 }
                 None if site.join(line).starts_with(site) && !line.contains("..") => {}
                 None => {
-                    self.unknown(format!(
-                        "`{}` adds `{line}`, what is in there is not known",
-                        path.display()
-                    ));
+                    self.unknown(format!("`{}` adds `{line}`, whose content is unknown", path.display()));
                 }
             }
         }
     }
 
-    /// Follows the script at `path`, which the interpreter at `program` runs.
+    /// Adds the script at `path`, which the interpreter at `program` runs.
     pub(super) fn python_file(&mut self, program: &Path, path: &Path) {
         let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         self.add(self.name_of(path), path);
         let sites = self.pythons.get(program).cloned().unwrap_or_default();
         let name = file_name(&real);
         let name = name.strip_suffix("-script.py").unwrap_or(&name);
-        let is_of_package = sites.iter().any(|site| brings(site, name));
+        let is_of_package = sites.iter().any(|site| provides_script(site, name));
         let bin = program.parent().and_then(|bin| bin.canonicalize().ok());
-        let is_beside = real.parent() == bin.as_deref();
-        if self.is_in_workspace(&real) && !is_beside {
+        let is_next_to_interpreter = real.parent() == bin.as_deref();
+        if self.is_in_workspace(&real) && !is_next_to_interpreter {
             return;
         }
         self.found.has_foreign_script = true;
         if !is_of_package {
-            self.unknown(format!("`{}` belongs to no installed Python package", path.display()));
+            self.unknown(format!("`{}` does not belong to an installed Python package", path.display()));
         }
     }
 
-    /// Whether `program` is what pip makes of a console script on Windows: the same for every version of its package, too.
+    /// Whether `program` is the executable that pip creates for a console script on Windows. It is identical for
+    /// all versions of a package too.
     pub(super) fn is_python_launcher(&self, program: &Path) -> bool {
         let Some(dir) = program.parent().filter(|dir| dir.file_name() == Some(OsStr::new("Scripts"))) else {
             return false;
@@ -177,11 +176,11 @@ impl Tracer<'_> {
                 self.program(&python, &[]);
                 self.found.has_foreign_script = true;
             }
-            None => self.unknown(format!("the Python of `{}` is not there", program.display())),
+            None => self.unknown(format!("the Python interpreter of `{}` is missing", program.display())),
         }
     }
 
-    /// The program that a shim of pyenv starts; `None` if `program` is none.
+    /// Returns the program that a shim of pyenv starts, or `None` if `program` is not a shim.
     pub(super) fn pyenv(&self, program: &Path, real: &Path) -> Option<Result<PathBuf, String>> {
         let root = program.parent().filter(|dir| dir.ends_with("shims")).and_then(Path::parent)?;
         let shims = ["bin/pyenv", "libexec/pyenv"];
@@ -189,7 +188,10 @@ impl Tracer<'_> {
             return None;
         }
         let name = file_name(program);
-        Some(self.of_pyenv(root, &name).ok_or_else(|| format!("which `{name}` pyenv starts is not known")))
+        Some(
+            self.of_pyenv(root, &name)
+                .ok_or_else(|| format!("could not determine which `{name}` pyenv starts")),
+        )
     }
 
     fn of_pyenv(&self, root: &Path, name: &str) -> Option<PathBuf> {
@@ -212,7 +214,7 @@ impl Tracer<'_> {
         if is_program(&exact) {
             return Some(exact);
         }
-        // `3.11` is the latest of its kind.
+        // `3.11` stands for the latest version that begins with it.
         let entries = fs::read_dir(&versions).ok()?.flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         let numbers =
@@ -223,14 +225,14 @@ impl Tracer<'_> {
     }
 }
 
-/// `python3.11`, if that is the name of an interpreter.
+/// Returns `python3.11` from the name of an interpreter with a version.
 fn version_of(name: &str) -> Option<String> {
     let numbers = name.strip_prefix("python").filter(|rest| rest.contains('.'))?;
     let is_number = |c: char| c.is_ascii_digit() || c == '.';
     Some(format!("python{}", numbers.trim_end_matches(|c| !is_number(c))))
 }
 
-/// The directories with packages below `prefix`, of `version` where that is known.
+/// Returns the package directories below `prefix`, for `version` if it is known.
 fn packages_below(prefix: &Path, version: Option<&str>) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for lib in ["lib", "lib64", "Lib"].map(|lib| prefix.join(lib)) {
@@ -252,14 +254,14 @@ fn packages_below(prefix: &Path, version: Option<&str>) -> Vec<PathBuf> {
     real.filter(|dir| dir.is_dir()).collect()
 }
 
-/// Whether a package in `site` says that it brings the console script `name`.
-fn brings(site: &Path, name: &str) -> bool {
+/// Whether the metadata of a package in `site` lists the console script `name`.
+fn provides_script(site: &Path, name: &str) -> bool {
     let entries = fs::read_dir(site).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<_> = names
         .filter(|name| [".dist-info", ".egg-info", ".egg"].iter().any(|end| name.ends_with(end)))
         .collect();
-    // The package is mostly called like its script.
+    // Packages often have the name of their script, so try those first.
     names.sort_by_key(|package| (!package.starts_with(&name.replace('-', "_")), package.clone()));
     let is_entry = |text: &str| {
         let key = |line: &str| line.split_once('=').is_some_and(|(key, _)| key.trim() == name);

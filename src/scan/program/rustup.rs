@@ -1,36 +1,36 @@
-//! Rust's own programs: which toolchain really runs behind rustup and its proxies, and what a toolchain is made of.
+//! Rust's own programs: finds the toolchain behind rustup and its proxies, and the files of a toolchain.
 //!
-//! rustup is not asked, because that takes a process in each run. Its rules are few and documented: `+toolchain`, the variable
-//! `RUSTUP_TOOLCHAIN`, overrides and toolchain files of each directory upwards, the default. A toolchain that is not
-//! installed is not known: rustup may install one.
+//! rustup itself is not called, because that would cost a process in each run. Its rules are few and documented:
+//! `+toolchain`, the variable `RUSTUP_TOOLCHAIN`, overrides and toolchain files in each directory upwards, and the
+//! default toolchain. A toolchain that is not installed is unknown, because rustup may install one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::identity::{Tracer, file_name};
+use super::tracer::{Tracer, file_name};
 use super::words::Word;
 use super::{RUST, exe, is_program, read_text};
 
-/// Whether `program`, which is `real` without links, is rustup itself or one of its proxies.
+/// Whether `program`, which is `real` with links resolved, is rustup or one of its proxies.
 pub(super) fn is_proxy(program: &Path, real: &Path) -> bool {
     if file_name(real) == exe("rustup") {
         return true;
     }
-    // Older rustups make hard links, or copies.
+    // Older versions of rustup create hard links or copies.
     let rustup = program.with_file_name(exe("rustup"));
     let is_name = |name: &str| RUST.iter().chain(&COMPONENTS).any(|known| exe(known) == name);
     let (Ok(own), Ok(other)) = (fs::metadata(real), fs::metadata(&rustup)) else { return false };
     is_name(&file_name(program)) && own.len() == other.len()
 }
 
-/// Programs of a toolchain beside those of [`RUST`].
+/// Programs of a toolchain in addition to [`RUST`].
 const COMPONENTS: [&str; 8] =
     ["cargo-clippy", "cargo-fmt", "cargo-miri", "miri", "rls", "rust-analyzer", "rust-gdb", "rust-lldb"];
 
-/// What cargo can do itself without running what it has built.
-const BUILDING: [&str; 32] = [
+/// Subcommands that cargo runs itself without running programs it has built.
+const BUILD_SUBCOMMANDS: [&str; 32] = [
     "add",
     "b",
     "build",
@@ -65,11 +65,11 @@ const BUILDING: [&str; 32] = [
     "version",
 ];
 
-/// What runs a program that it has built.
-const RUNNING: [&str; 5] = ["bench", "r", "run", "t", "test"];
+/// Subcommands that run programs they have built.
+const RUN_SUBCOMMANDS: [&str; 5] = ["bench", "r", "run", "t", "test"];
 
-/// Variables of cargo that name programs.
-const NAMED: [&str; 9] = [
+/// Variables that name programs for cargo.
+const PROGRAM_VARIABLES: [&str; 9] = [
     "CARGO_BUILD_RUSTC",
     "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
     "CARGO_BUILD_RUSTC_WRAPPER",
@@ -82,7 +82,7 @@ const NAMED: [&str; 9] = [
 ];
 
 impl Tracer<'_> {
-    /// Whether `program` is one of the toolchain that this run uses.
+    /// Whether `program` belongs to the toolchain of this run.
     pub(super) fn is_of_toolchain(&self, program: &Path) -> bool {
         let name = file_name(program);
         let is_rust = RUST.iter().chain(&COMPONENTS).any(|known| exe(known) == name);
@@ -90,13 +90,13 @@ impl Tracer<'_> {
         is_rust && is_own || program == self.programs.cargo
     }
 
-    pub(super) fn of_own_toolchain(&mut self, program: &Path, args: &[Word]) {
+    pub(super) fn own_toolchain_program(&mut self, program: &Path, args: &[Word]) {
         let bin = self.programs.toolchain.clone();
         let Some(bin) = bin.filter(|bin| program.parent() == Some(bin)) else {
             if is_proxy(program, &program.canonicalize().unwrap_or_default()) {
                 return self.proxy(program, args);
             }
-            return self.unknown(format!("no toolchain is beside `{}`", program.display()));
+            return self.unknown(format!("`{}` is not part of a toolchain", program.display()));
         };
         self.toolchain(&bin);
         if program == self.programs.cargo {
@@ -104,7 +104,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// Takes down what the toolchain in `bin` is made of.
+    /// Adds the files of the toolchain in `bin`.
     fn toolchain(&mut self, bin: &Path) {
         let Some(root) = bin.parent().filter(|_| self.toolchains.insert(bin.to_path_buf())) else { return };
         let is_own = self.programs.toolchain.as_deref().is_some_and(|own| own == bin || same(own, bin));
@@ -117,7 +117,7 @@ impl Tracer<'_> {
                 .collect::<Vec<_>>()
         };
         let components = root.join("lib/rustlib/components");
-        // A toolchain of a distribution shares its directories with everything else.
+        // The toolchain of a distribution shares its directories with other packages.
         let is_alone = components.is_file();
         let own = |name: &str| {
             let of = |prefix: &&str| name.starts_with(prefix);
@@ -129,7 +129,7 @@ impl Tracer<'_> {
         for (name, path) in programs.chain(libraries).collect::<Vec<_>>() {
             self.add(format!("{prefix}{name}"), path);
         }
-        // Which components there are, standard libraries of other targets among them.
+        // Lists the installed components, including standard libraries of other targets.
         self.add(format!("{prefix}components"), components);
     }
 
@@ -141,7 +141,7 @@ impl Tracer<'_> {
             let mut rest = args.iter().skip(1);
             let named = rest.by_ref().map_while(Word::text).find(|word| !word.starts_with('-'));
             let (Some("run"), Some(toolchain)) = (word(0), named) else {
-                return self.unknown("`rustup` chooses itself what it runs".to_owned());
+                return self.unknown("`rustup` decides at run time what to run".to_owned());
             };
             let words: Vec<_> = rest.cloned().collect();
             let toolchain = self.installed(toolchain);
@@ -155,7 +155,7 @@ impl Tracer<'_> {
         self.in_toolchain(toolchain, &words);
     }
 
-    /// Follows a command that runs in the toolchain at a directory.
+    /// Follows a command that runs in the given toolchain.
     fn in_toolchain(&mut self, toolchain: Result<PathBuf, String>, words: &[Word]) {
         let toolchain = match toolchain {
             Ok(toolchain) => toolchain,
@@ -163,11 +163,11 @@ impl Tracer<'_> {
         };
         let Some((Word::Text(name), args)) = words.split_first() else {
             return self
-                .unknown("`rustup` is given a program that its command line does not name".to_owned());
+                .unknown("the program that `rustup` runs is not fixed in the command line".to_owned());
         };
         let bin = toolchain.join("bin");
         self.toolchain(&bin);
-        // What runs in it runs other programs of it.
+        // Programs started by the command use the same toolchain.
         let chosen = std::ffi::OsString::from("RUSTUP_TOOLCHAIN");
         let before = self.vars.insert(chosen.clone(), toolchain.clone().into());
         let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(name);
@@ -187,7 +187,7 @@ impl Tracer<'_> {
         };
     }
 
-    /// Follows what cargo is told to do.
+    /// Follows a subcommand of cargo.
     fn cargo(&mut self, args: &[Word]) {
         self.found.runs_cargo = true;
         self.named_programs();
@@ -195,19 +195,22 @@ impl Tracer<'_> {
         let subcommand = loop {
             match rest.split_first() {
                 None => return,
-                Some((Word::Text(word), behind)) => match word.as_str() {
-                    "--color" | "--config" | "-C" | "-Z" => rest = behind.get(1..).unwrap_or_default(),
-                    option if option.starts_with(['-', '+']) => rest = behind,
+                Some((Word::Text(word), tail)) => match word.as_str() {
+                    "--color" | "--config" | "-C" | "-Z" => rest = tail.get(1..).unwrap_or_default(),
+                    option if option.starts_with(['-', '+']) => rest = tail,
                     _ => break word.clone(),
                 },
-                Some(_) => return self.unknown("what cargo is told to do is not named".to_owned()),
+                Some(_) => {
+                    return self
+                        .unknown("the subcommand of cargo is not fixed in the command line".to_owned());
+                }
             }
         };
-        let behind = &rest[1..];
-        if RUNNING.contains(&subcommand.as_str()) {
-            return self.unknown(format!("`cargo {subcommand}` runs what it has built"));
+        let tail = &rest[1..];
+        if RUN_SUBCOMMANDS.contains(&subcommand.as_str()) {
+            return self.unknown(format!("`cargo {subcommand}` runs a program that it builds"));
         }
-        if BUILDING.contains(&subcommand.as_str()) {
+        if BUILD_SUBCOMMANDS.contains(&subcommand.as_str()) {
             return;
         }
         let variable = format!("CARGO_ALIAS_{}", subcommand.to_uppercase().replace('-', "_"));
@@ -215,33 +218,33 @@ impl Tracer<'_> {
         let alias = alias.map(|words| words.split_whitespace().map(str::to_owned).collect());
         if let Some(alias) = alias.or_else(|| self.config.alias(&subcommand)) {
             if self.aliases.insert(subcommand.clone()) {
-                let words: Vec<_> = alias.into_iter().map(Word::Text).chain(behind.iter().cloned()).collect();
+                let words: Vec<_> = alias.into_iter().map(Word::Text).chain(tail.iter().cloned()).collect();
                 self.cargo(&words);
             }
             return;
         }
         let name = exe(&format!("cargo-{subcommand}"));
-        // Where cargo looks for what it can't do itself.
+        // Cargo searches its own directory first for external subcommands.
         let home = self.var("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(self.home()?.join(".cargo"))).map(|home| home.join("bin"));
         let home = home.filter(|home| !self.path.contains(home));
         let found = home.iter().chain(&self.path).map(|dir| dir.join(&name)).find(|path| is_program(path));
         if let Some(program) = found {
-            self.program(&program, behind);
+            self.program(&program, tail);
         }
     }
 
-    /// Follows the programs that cargo starts because its configuration or a variable names them, and its compiler.
+    /// Follows the compiler and the programs named by cargo's configuration or variables.
     fn named_programs(&mut self) {
         if std::mem::replace(&mut self.is_cargo_known, true) {
             return;
         }
-        let vars = NAMED
+        let vars = PROGRAM_VARIABLES
             .iter()
             .filter_map(|name| self.var(name).and_then(|value| value.to_str().map(str::to_owned)));
         let mut programs: Vec<_> = vars.collect();
         programs.extend(self.config.programs());
-        // The one on the path, which rustup may choose otherwise than this cargo.
+        // The `rustc` on PATH, for which rustup may choose a different toolchain.
         programs.push("rustc".to_owned());
         for program in programs {
             if let Some(path) = self.look_up(&program) {
@@ -250,7 +253,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// The directory of the toolchain that rustup chooses here.
+    /// Returns the directory of the toolchain that rustup would use here.
     fn active(&self) -> Result<PathBuf, String> {
         if let Some(name) = self.var("RUSTUP_TOOLCHAIN") {
             return self.installed(&name.to_string_lossy());
@@ -262,10 +265,10 @@ impl Tracer<'_> {
             if let Some(name) = name {
                 return self.installed(name);
             }
-            match of_directory(dir) {
-                Some(Ok(Named::Channel(name))) => return self.installed(&name),
-                Some(Ok(Named::Path(path))) => return Ok(dir.join(path)),
-                Some(Ok(Named::Default)) => break,
+            match read_toolchain_file(dir) {
+                Some(Ok(ToolchainFile::Channel(name))) => return self.installed(&name),
+                Some(Ok(ToolchainFile::Path(path))) => return Ok(dir.join(path)),
+                Some(Ok(ToolchainFile::Default)) => break,
                 Some(Err(why)) => return Err(why),
                 None => {}
             }
@@ -276,14 +279,15 @@ impl Tracer<'_> {
         }
     }
 
-    /// The directory of the toolchain that is called `name`.
+    /// Returns the directory of the installed toolchain `name`.
     fn installed(&self, name: &str) -> Result<PathBuf, String> {
         if Path::new(name).is_absolute() {
             return Some(PathBuf::from(name))
                 .filter(|dir| dir.is_dir())
-                .ok_or(format!("no toolchain is at `{name}`"));
+                .ok_or(format!("no toolchain at `{name}`"));
         }
-        let toolchains = self.rustup_home().ok_or("rustup's home is not known")?.join("toolchains");
+        let toolchains =
+            self.rustup_home().ok_or("the home directory of rustup is unknown")?.join("toolchains");
         let host = self.settings().get("default_host_triple").and_then(Value::as_str).map(str::to_owned);
         let host = host.or_else(|| host_of(&file_name(self.programs.toolchain.as_deref()?.parent()?)));
         let host = host.map(|host| format!("{name}-{host}"));
@@ -302,31 +306,31 @@ impl Tracer<'_> {
     }
 }
 
-/// What a toolchain file says.
-enum Named {
+/// Content of a toolchain file.
+enum ToolchainFile {
     Channel(String),
     Path(String),
-    /// Nothing of the toolchain itself.
+    /// Does not select a toolchain.
     Default,
 }
 
-/// What the toolchain file in `dir` says, if there is one.
-fn of_directory(dir: &Path) -> Option<Result<Named, String>> {
+/// Reads the toolchain file in `dir`, if there is one.
+fn read_toolchain_file(dir: &Path) -> Option<Result<ToolchainFile, String>> {
     let bare = read_text(&dir.join("rust-toolchain"));
     let is_bare = bare.is_some();
     let text = bare.or_else(|| read_text(&dir.join("rust-toolchain.toml")))?;
     if is_bare && text.lines().count() == 1 && !text.trim().is_empty() {
-        return Some(Ok(Named::Channel(text.trim().to_owned())));
+        return Some(Ok(ToolchainFile::Channel(text.trim().to_owned())));
     }
     let Ok(table) = text.parse::<Table>() else {
-        return Some(Err(format!("the toolchain file in `{}` can't be read", dir.display())));
+        return Some(Err(format!("could not parse the toolchain file in `{}`", dir.display())));
     };
     let key = |key: &str| table.get("toolchain")?.get(key)?.as_str().map(str::to_owned);
-    let named = key("channel").map(Named::Channel).or_else(|| key("path").map(Named::Path));
-    Some(Ok(named.unwrap_or(Named::Default)))
+    let named = key("channel").map(ToolchainFile::Channel).or_else(|| key("path").map(ToolchainFile::Path));
+    Some(Ok(named.unwrap_or(ToolchainFile::Default)))
 }
 
-/// The host triple at the end of the name of a toolchain: `1.95.0-x86_64-unknown-linux-gnu`.
+/// Returns the host triple at the end of a toolchain name such as `1.95.0-x86_64-unknown-linux-gnu`.
 fn host_of(toolchain: &str) -> Option<String> {
     let parts: Vec<_> = toolchain.split('-').collect();
     let is_arch = |part: &&str| {

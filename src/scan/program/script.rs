@@ -1,14 +1,15 @@
-//! Scripts: from their first line to the interpreter, and from the text of a shell's to the programs in it.
+//! Scripts: finds the interpreter from the first line, and the programs that a shell script runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::identity::{Kind, LAUNCHERS, Tracer, file_name, wrapped};
+use super::identity::{Kind, LAUNCHERS, wrapped_command};
 use super::read_text;
 use super::shell;
+use super::tracer::{Tracer, file_name};
 use super::words::Word;
 
-/// Builtin commands of shells that run nothing else.
+/// Builtin commands of shells that run no other program.
 const BUILTINS: [&str; 50] = [
     ":",
     "[",
@@ -62,41 +63,41 @@ const BUILTINS: [&str; 50] = [
     "exit",
 ];
 
-/// A shell's text that is followed.
+/// Shell code that is being followed.
 struct Shell<'a> {
-    /// What it is called.
+    /// Name used in messages.
     place: &'a str,
-    /// The file that it is in.
+    /// The file that contains the code.
     script: Option<&'a Path>,
     functions: &'a BTreeSet<String>,
-    /// Whether it changes its working directory.
-    moves: bool,
-    /// The arguments that it is given.
+    /// Whether the code changes its working directory.
+    changes_dir: bool,
+    /// Arguments of the script.
     args: &'a [Word],
 }
 
-/// What an interpreter is given to run.
+/// Code that an interpreter runs.
 enum Main {
-    /// A text on the command line, and the arguments behind it.
+    /// Code on the command line, with its arguments.
     Text(String, Vec<Word>),
     File(PathBuf, Vec<Word>),
-    /// A module by its name (`python -m`).
+    /// A module, by name (`python -m`).
     Module(String),
-    /// Nothing, or what it reads from elsewhere.
+    /// Nothing, or code that is read from elsewhere.
     None,
-    /// It can't be told.
+    /// Not known before it runs.
     Open,
 }
 
 impl Tracer<'_> {
-    /// Follows the script at `path`, whose first line has these `words`.
+    /// Follows the script at `path`, whose first line consists of `words`.
     pub(super) fn script(&mut self, path: &Path, real: &Path, words: &[String], args: &[Word]) {
         let words: Vec<_> = words.iter().cloned().map(Word::Text).collect();
         let Some(Word::Text(program)) = words.first() else {
-            return self.unknown(format!("`{}` names no interpreter", path.display()));
+            return self.unknown(format!("`{}` does not name an interpreter", path.display()));
         };
         let is_env = file_name(Path::new(program)) == "env";
-        let words = match wrapped("env", &words[1..]).filter(|_| is_env) {
+        let words = match wrapped_command("env", &words[1..]).filter(|_| is_env) {
             Some(Ok(words)) => words,
             Some(Err(why)) => return self.unknown(why),
             None => words,
@@ -116,15 +117,15 @@ impl Tracer<'_> {
         self.program(&interpreter, &args);
     }
 
-    /// A script that is no part of the workspace can't be known by its bytes: it may load anything.
+    /// Reports a script outside of the workspace as unknown, because it may load any other code.
     fn check_place(&mut self, path: &Path, real: &Path) {
         if !self.is_in_workspace(real) {
-            let why = "a script outside of the workspace that belongs to no Python or npm package";
+            let why = "a script outside of the workspace that does not belong to a Python or npm package";
             self.unknown(format!("`{}` is {why}", path.display()));
         }
     }
 
-    /// Follows what an interpreter is given. The interpreter itself has been taken down.
+    /// Follows the code that an interpreter runs. The interpreter itself was already added.
     pub(super) fn interpreter(&mut self, kind: Kind, program: &Path, real: &Path, args: &[Word]) {
         let main = self.main(kind, args);
         match kind {
@@ -136,18 +137,18 @@ impl Tracer<'_> {
         match (kind, main) {
             (_, Main::None) => {}
             (_, Main::Open) => {
-                self.unknown(format!("which script `{}` runs is not known", file_name(program)));
+                self.unknown(format!("could not determine which script `{}` runs", file_name(program)));
             }
-            // The first of the arguments is what the shell calls itself.
+            // The first argument is the name of the shell.
             (Kind::Shell, Main::Text(text, rest)) => {
-                self.shell("its text", None, &text, rest.get(1..).unwrap_or_default());
+                self.shell("the shell command", None, &text, rest.get(1..).unwrap_or_default());
             }
             (Kind::Shell, Main::File(file, rest)) => self.shell_file(&file, &rest),
             (Kind::Python, Main::File(file, _)) => self.python_file(program, &file),
             (Kind::Python, Main::Module(name)) => {
                 self.found.has_foreign_script = true;
                 if LAUNCHERS.contains(&name.replace('_', "-").as_str()) {
-                    self.unknown(format!("`{name}` chooses itself what it runs"));
+                    self.unknown(format!("`{name}` decides at run time what to run"));
                 }
             }
             (Kind::Node, Main::File(file, _)) => self.node_file(&file),
@@ -160,7 +161,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// What is among the arguments of an interpreter.
+    /// Finds the code to run in the arguments of an interpreter.
     fn main(&self, kind: Kind, args: &[Word]) -> Main {
         let valued: &[&str] = match kind {
             Kind::Shell => &["-o", "+o", "-O", "+O", "--rcfile", "--init-file"],
@@ -172,9 +173,9 @@ impl Tracer<'_> {
         };
         let mut rest = args;
         loop {
-            let (word, behind) = match rest {
+            let (word, tail) = match rest {
                 [] => return Main::None,
-                [Word::Text(word), behind @ ..] => (word.as_str(), behind),
+                [Word::Text(word), tail @ ..] => (word.as_str(), tail),
                 _ => return Main::Open,
             };
             let is_text = match kind {
@@ -183,26 +184,26 @@ impl Tracer<'_> {
                 Kind::Node => matches!(word, "-e" | "-p" | "--eval" | "--print"),
                 Kind::Other => matches!(word, "-e" | "-E"),
             };
-            rest = behind;
+            rest = tail;
             match word {
                 _ if is_text => {
-                    return match behind {
+                    return match tail {
                         [Word::Text(text), rest @ ..] => Main::Text(text.clone(), rest.to_vec()),
                         _ => Main::Open,
                     };
                 }
                 "-m" if kind == Kind::Python => {
-                    let name = behind.first().and_then(Word::text);
+                    let name = tail.first().and_then(Word::text);
                     return name.map_or(Main::Open, |name| Main::Module(name.to_owned()));
                 }
                 "-jar" if kind == Kind::Other => {}
                 "-" | "-s" if kind == Kind::Shell => return Main::None,
-                _ if valued.contains(&word) => rest = behind.get(1..).unwrap_or_default(),
+                _ if valued.contains(&word) => rest = tail.get(1..).unwrap_or_default(),
                 _ if word.starts_with('-') || (kind == Kind::Shell && word.starts_with('+')) => {}
                 _ => {
-                    // What a placeholder stands for is an input of its task, and is no file here.
+                    // A placeholder stands for an input of the task and is not a file.
                     let file = self.place(word);
-                    return if file.is_file() { Main::File(file, behind.to_vec()) } else { Main::None };
+                    return if file.is_file() { Main::File(file, tail.to_vec()) } else { Main::None };
                 }
             }
         }
@@ -216,13 +217,13 @@ impl Tracer<'_> {
         }
         self.add(self.name_of(path), path);
         let Some(text) = read_text(path) else {
-            return self.unknown(format!("`{}` is no script that can be read", path.display()));
+            return self.unknown(format!("could not read the script `{}`", path.display()));
         };
-        if let Some(python) = behind_shell(&text, &real) {
+        if let Some(python) = python_behind_sh(&text, &real) {
             return match python.is_file() {
                 true => self.program(&python, &[Word::Text(path.to_string_lossy().into_owned())]),
                 false => self.unknown(format!(
-                    "`{}`, which runs `{}`, is not there",
+                    "`{}`, which runs `{}`, does not exist",
                     python.display(),
                     path.display()
                 )),
@@ -237,16 +238,18 @@ impl Tracer<'_> {
         self.shell(&format!("`{}`", self.name_of(path)), Some(path), &text, args);
     }
 
-    /// Follows the commands in a shell's `text`, where `args` are its arguments and `place` is what it is called.
+    /// Follows the commands in the shell code `text` with the arguments `args`. `place` is its name for messages.
     fn shell(&mut self, place: &str, script: Option<&Path>, text: &str, args: &[Word]) {
         let found = shell::commands(text);
-        let moves = found.commands.iter().any(|(_, words)| matches!(words[0].text(), Some("cd" | "pushd")));
+        let changes_dir =
+            found.commands.iter().any(|(_, words)| matches!(words[0].text(), Some("cd" | "pushd")));
         for (line, words) in &found.commands {
             let words = self.expand(words, script, args, &found.variables);
-            let shell = Shell { place, script, functions: &found.functions, moves, args };
+            let shell = Shell { place, script, functions: &found.functions, changes_dir, args };
             if let Err(what) = self.shell_command(&shell, &words) {
-                return self
-                    .unknown(format!("{place} runs a program that it does not name (line {line}: {what})"));
+                return self.unknown(format!(
+                    "{place} runs a program whose name is not fixed (line {line}: {what})"
+                ));
             }
         }
         let is_looked_up = |words: &[Word]| {
@@ -259,21 +262,22 @@ impl Tracer<'_> {
         }
     }
 
-    /// Follows one command of a shell's text. `Err` if that does not name its program.
+    /// Follows one command of shell code. Fails if the command does not name its program.
     fn shell_command(&mut self, shell: &Shell<'_>, words: &[Word]) -> Result<(), String> {
-        let &Shell { place, script, functions, moves, args } = shell;
+        let &Shell { place, script, functions, changes_dir, args } = shell;
         let Some((first, rest)) = words.split_first() else { return Ok(()) };
-        let Some(name) = first.text() else { return Err("no constant".to_owned()) };
-        let depends_on_dir = |name: &str| moves && name.contains('/') && !Path::new(name).is_absolute();
+        let Some(name) = first.text() else { return Err("not a constant".to_owned()) };
+        let is_relative_after_cd =
+            |name: &str| changes_dir && name.contains('/') && !Path::new(name).is_absolute();
         match name {
             _ if functions.contains(name) => {}
-            // Whether a program is there may decide what runs.
+            // Scripts may decide what to run by checking if a program exists.
             "type" | "hash" | "which" => self.run_each(rest),
             "command" if matches!(rest.first().and_then(Word::text), Some("-v" | "-V")) => {
                 self.run_each(&rest[1..])
             }
             "." | "source" => match rest.first().and_then(Word::text) {
-                Some(file) if !depends_on_dir(file) => {
+                Some(file) if !is_relative_after_cd(file) => {
                     let file = self.place(file);
                     self.shell_file(&file, args);
                 }
@@ -285,13 +289,13 @@ impl Tracer<'_> {
                     self.shell(place, script, text, args);
                 }
             }
-            // Builtins, whatever file there may be of this name.
-            "builtin" | "command" | "exec" | "time" => match wrapped(name, rest) {
+            // These are builtins, even if a program with the same name exists.
+            "builtin" | "command" | "exec" | "time" => match wrapped_command(name, rest) {
                 Some(Ok(inner)) => return self.shell_command(shell, &inner),
                 _ => return Err(name.to_owned()),
             },
             _ if BUILTINS.contains(&name) => {}
-            _ if depends_on_dir(name) => return Err(name.to_owned()),
+            _ if is_relative_after_cd(name) => return Err(name.to_owned()),
             _ => self.run(words),
         }
         Ok(())
@@ -303,7 +307,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// `words` with the values of variables that are known.
+    /// Replaces variables in `words` with their values where these are known.
     fn expand(
         &self,
         words: &[Word],
@@ -324,7 +328,7 @@ impl Tracer<'_> {
                     Some(assigned) => assigned.clone(),
                     None => outer().or_else(|| default.clone()),
                 };
-                // The shell would make several words of it, or none.
+                // The shell would split the value into several words, or drop it.
                 let value = value.filter(|value| !value.is_empty() && !value.contains(char::is_whitespace));
                 vec![value.map_or_else(|| word.clone(), Word::Text)]
             }
@@ -334,9 +338,9 @@ impl Tracer<'_> {
     }
 }
 
-/// The Python that a script of pip or uv starts by way of `sh`, because its path is too long for a first line or not known:
-/// the second line is `'''exec' PYTHON "$0" "$@"`.
-fn behind_shell(text: &str, real: &Path) -> Option<PathBuf> {
+/// Returns the Python interpreter that a script of pip or uv starts through `sh`, which they use if the path is
+/// too long for a first line or not known. The second line is `'''exec' PYTHON "$0" "$@"`.
+fn python_behind_sh(text: &str, real: &Path) -> Option<PathBuf> {
     let line = text.lines().nth(1)?.strip_prefix("'''exec' ")?;
     let end = line.rfind(" \"$0\"")?;
     let python = line[..end].trim();

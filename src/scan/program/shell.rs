@@ -1,34 +1,34 @@
-//! Which programs a shell script runs, as far as its text names them.
+//! Finds the programs that a shell script runs, as far as its text names them.
 //!
-//! Knows no file and runs nothing. A command whose name is known only when the script runs (`"$TOOL" x`) is reported as such:
-//! a guess would be worse than none.
+//! Reads no files and runs nothing. A command whose name is only known when the script runs (`"$TOOL" x`) is
+//! reported as unknown instead of guessing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::words::{Built, Word, is_name};
+use super::words::{Word, WordBuilder, is_name};
 
-/// What a script runs.
+/// Commands and definitions of a shell script.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Commands {
-    /// Each command with the line that it begins in.
+    /// Commands, each with the line in which it begins.
     pub(super) commands: Vec<(usize, Vec<Word>)>,
-    /// The functions that it defines.
+    /// Functions that are defined.
     pub(super) functions: BTreeSet<String>,
-    /// The variables that it assigns; with the value if that is a constant.
+    /// Variables that are assigned, with the value if it is a constant.
     pub(super) variables: BTreeMap<String, Option<String>>,
 }
 
-/// The commands in `text`.
+/// Parses the commands in `text`.
 pub(super) fn commands(text: &str) -> Commands {
     let found = Commands::default();
     let (heredocs, own_dirs) = (Vec::new(), BTreeSet::new());
     let mut parser = Parser { rest: text, line: 1, found, heredocs, word_end: None, own_dirs };
-    // A `)` too many is the shell's to report.
-    while parser.list(End::Text) != Ended::Text {}
+    // An unmatched `)` is an error that the shell reports.
+    while parser.list(End::Text) != ListEnd::Text {}
     parser.found
 }
 
-/// What may end a list of commands.
+/// Context of a list of commands, which determines its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Text,
@@ -36,9 +36,9 @@ enum End {
     Case,
 }
 
-/// What did end it.
+/// The end of a list of commands.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ended {
+enum ListEnd {
     Text,
     Paren,
     /// `;;`
@@ -46,7 +46,7 @@ enum Ended {
     Esac,
 }
 
-/// Words before or behind which a command begins or ends, as at the start of a line.
+/// Reserved words after which a command may begin, or before which it ends.
 const RESERVED: [&str; 14] =
     ["!", "coproc", "do", "done", "elif", "else", "fi", "if", "then", "time", "until", "while", "{", "}"];
 
@@ -57,11 +57,11 @@ struct Parser<'a> {
     rest: &'a str,
     line: usize,
     found: Commands,
-    /// The delimiters of here-documents that begin on the next line.
+    /// Delimiters of here-documents that begin on the next line.
     heredocs: Vec<String>,
-    /// How much was left when the last word ended.
+    /// Length of the remaining text when the last word ended.
     word_end: Option<usize>,
-    /// The variables that hold the directory of the script.
+    /// Variables that hold the directory of the script.
     own_dirs: BTreeSet<String>,
 }
 
@@ -77,17 +77,17 @@ impl<'a> Parser<'a> {
         Some(next)
     }
 
-    /// Passes `text` if it comes next.
+    /// Consumes `text` if it comes next. Returns whether it did.
     fn take(&mut self, text: &str) -> bool {
-        let comes = self.rest.starts_with(text);
-        if comes {
+        let matches = self.rest.starts_with(text);
+        if matches {
             self.rest = &self.rest[text.len()..];
             self.line += text.matches('\n').count();
         }
-        comes
+        matches
     }
 
-    /// Passes what comes before `end`, and gives it.
+    /// Consumes and returns the text before `end`.
     fn until(&mut self, end: &[char]) -> &'a str {
         let (passed, rest) = self.rest.split_at(self.rest.find(end).unwrap_or(self.rest.len()));
         self.line += passed.matches('\n').count();
@@ -99,7 +99,7 @@ impl<'a> Parser<'a> {
         while self.take("\\\n") || self.take(" ") || self.take("\t") || self.take("\r") {}
     }
 
-    /// Passes blanks, comments and ends of lines.
+    /// Skips blanks, comments and line ends.
     fn skip_space(&mut self) {
         loop {
             self.skip_blanks();
@@ -111,7 +111,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Passes the end of a line, and the here-documents behind it.
+    /// Consumes the end of a line and the here-documents that follow it.
     fn newline(&mut self) {
         self.next();
         for delimiter in std::mem::take(&mut self.heredocs) {
@@ -125,8 +125,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A list of commands, up to its end.
-    fn list(&mut self, end: End) -> Ended {
+    /// Parses a list of commands up to its end.
+    fn list(&mut self, end: End) -> ListEnd {
         let mut words = Vec::new();
         let mut line = self.line;
         loop {
@@ -136,7 +136,7 @@ impl<'a> Parser<'a> {
             }
             let Some(next) = self.peek() else {
                 self.command(line, &mut words);
-                return Ended::Text;
+                return ListEnd::Text;
             };
             match next {
                 '#' => drop(self.until(&['\n'])),
@@ -158,12 +158,12 @@ impl<'a> Parser<'a> {
                         self.newline();
                     } else if end == End::Case && is_branch {
                         while self.take(";") || self.take("&") {}
-                        return Ended::Branch;
+                        return ListEnd::Branch;
                     } else {
                         self.next();
                     }
                     if next == ')' && end != End::Case {
-                        return Ended::Paren;
+                        return ListEnd::Paren;
                     }
                 }
                 _ => {
@@ -171,7 +171,7 @@ impl<'a> Parser<'a> {
                     let (word, is_plain) = self.word();
                     let text = word.text().filter(|_| is_first && is_plain).unwrap_or_default();
                     if text == "esac" && end == End::Case {
-                        return Ended::Esac;
+                        return ListEnd::Esac;
                     }
                     if !self.keyword(text) {
                         words.push(word);
@@ -181,7 +181,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Takes down the command of these `words`.
+    /// Records the command with the given words and its assignments.
     fn command(&mut self, line: usize, words: &mut Vec<Word>) {
         let words = std::mem::take(words);
         let first = words.iter().position(|word| word.assignment().is_none()).unwrap_or(words.len());
@@ -199,7 +199,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Behind a word: `name()` defines a function, and an array may be assigned.
+    /// Parses parentheses after a word: the definition of a function or an array assignment.
     fn parens(&mut self, words: &mut Vec<Word>) {
         self.next();
         self.skip_blanks();
@@ -218,7 +218,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Passes words up to one of `ends`: only what is substituted in them is run.
+    /// Skips words up to one of `ends`, recording only the commands substituted in them.
     fn words_until(&mut self, ends: &[char]) {
         while let Some(next) = self.peek().filter(|next| !ends.contains(next)) {
             match next {
@@ -229,7 +229,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Whether `word` is one of the language's own. What belongs to it is passed.
+    /// Consumes the syntax that belongs to the keyword `word`. Returns whether it is one.
     fn keyword(&mut self, word: &str) -> bool {
         match word {
             "for" | "select" => {
@@ -269,7 +269,7 @@ impl<'a> Parser<'a> {
         true
     }
 
-    /// The branches of a `case`, up to its `esac`.
+    /// Parses the branches of a `case` up to `esac`.
     fn cases(&mut self) {
         loop {
             self.skip_space();
@@ -279,19 +279,19 @@ impl<'a> Parser<'a> {
             self.take("(");
             let is_esac = self.rest.starts_with("esac");
             self.words_until(if is_esac { &[')', '\n', ';', '&', '|'] } else { &[')'] });
-            if !self.take(")") || self.list(End::Case) != Ended::Branch {
+            if !self.take(")") || self.list(End::Case) != ListEnd::Branch {
                 return;
             }
         }
     }
 
-    /// `((…))`, behind its beginning.
+    /// Skips the rest of an arithmetic expression after `((`.
     fn arithmetic(&mut self) {
         let mut depth = 2;
         while depth > 0 {
             match self.peek() {
                 None => return,
-                Some('$' | '`') => self.substitution(&mut Built::default()),
+                Some('$' | '`') => self.substitution(&mut WordBuilder::default()),
                 Some(c) => {
                     depth += i32::from(c == '(') - i32::from(c == ')');
                     self.next();
@@ -301,7 +301,7 @@ impl<'a> Parser<'a> {
     }
 
     fn redirection(&mut self, words: &mut Vec<Word>) {
-        // A number right before it says what is redirected.
+        // A number directly before it is the descriptor to redirect.
         let is_number =
             |word: &Word| word.text().is_some_and(|text| text.bytes().all(|b| b.is_ascii_digit()));
         if self.word_end == Some(self.rest.len()) && words.last().is_some_and(is_number) {
@@ -325,53 +325,53 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A word, and whether nothing of it is quoted.
+    /// Parses a word. Returns whether no part of it is quoted.
     fn word(&mut self) -> (Word, bool) {
-        let mut built = Built::default();
+        let mut word = WordBuilder::default();
         while let Some(next) = self.peek().filter(|c| !" \t\r\n;&|()<>".contains(*c)) {
             match next {
                 '\\' => {
                     self.next();
-                    built.is_quoted = true;
-                    self.next().into_iter().filter(|c| *c != '\n').for_each(|c| built.push(c));
+                    word.is_quoted = true;
+                    self.next().into_iter().filter(|c| *c != '\n').for_each(|c| word.push(c));
                 }
                 '\'' => {
                     self.next();
-                    built.is_quoted = true;
-                    self.until(&['\'']).chars().for_each(|c| built.push(c));
+                    word.is_quoted = true;
+                    self.until(&['\'']).chars().for_each(|c| word.push(c));
                     self.next();
                 }
-                '"' => self.quoted(&mut built),
-                '$' | '`' => self.substitution(&mut built),
-                '~' if built.parts == 0 => {
+                '"' => self.quoted(&mut word),
+                '$' | '`' => self.substitution(&mut word),
+                '~' if word.parts == 0 => {
                     self.next();
-                    built.open(None);
+                    word.open(None);
                 }
                 c => {
                     self.next();
-                    built.push(c);
+                    word.push(c);
                 }
             }
         }
-        if built.parts == 0 && !built.is_quoted {
-            // Nothing that a word begins with: pass it, so that every loop comes to its end.
+        if word.parts == 0 && !word.is_quoted {
+            // The character can't begin a word. Skip it so that every loop terminates.
             self.next();
         }
         self.word_end = Some(self.rest.len());
-        let is_plain = !built.is_quoted;
-        let name = built.text.strip_suffix('=').filter(|name| is_name(name));
+        let is_plain = !word.is_quoted;
+        let name = word.text.strip_suffix('=').filter(|name| is_name(name));
         if let Some(name) = name.filter(|name| !self.found.variables.contains_key(*name))
-            && built.beside.as_deref() == Some("")
+            && word.beside.as_deref() == Some("")
         {
             self.own_dirs.insert(name.to_owned());
         }
-        (built.finish(), is_plain)
+        (word.finish(), is_plain)
     }
 
-    /// What is between double quotes.
-    fn quoted(&mut self, built: &mut Built) {
+    /// Parses a string in double quotes.
+    fn quoted(&mut self, word: &mut WordBuilder) {
         self.next();
-        built.is_quoted = true;
+        word.is_quoted = true;
         while let Some(next) = self.peek() {
             match next {
                 '"' => {
@@ -380,21 +380,21 @@ impl<'a> Parser<'a> {
                 }
                 '\\' => {
                     self.next();
-                    self.next().into_iter().filter(|c| *c != '\n').for_each(|c| built.push(c));
+                    self.next().into_iter().filter(|c| *c != '\n').for_each(|c| word.push(c));
                 }
-                '$' | '`' => self.substitution(built),
+                '$' | '`' => self.substitution(word),
                 c => {
                     self.next();
-                    built.push(c);
+                    word.push(c);
                 }
             }
         }
     }
 
-    /// What begins with `$` or a backtick.
-    fn substitution(&mut self, built: &mut Built) {
+    /// Parses a substitution that begins with `$` or a backtick.
+    fn substitution(&mut self, word: &mut WordBuilder) {
         let before = self.rest;
-        self.substitute(built);
+        self.substitute(word);
         let source = &before[..before.len() - self.rest.len()];
         let is_path =
             source.starts_with("$(") || source.starts_with("${BASH_SOURCE") || source.starts_with('`');
@@ -403,57 +403,57 @@ impl<'a> Parser<'a> {
         let variable = source.trim_start_matches(['$', '{']).trim_end_matches('}');
         let is_own = is_path && names_script && is_dir && !source.contains("..");
         if is_own || self.own_dirs.contains(variable) {
-            built.is_own_dir();
+            word.mark_script_dir();
         }
     }
 
-    fn substitute(&mut self, built: &mut Built) {
+    fn substitute(&mut self, word: &mut WordBuilder) {
         if self.take("`") {
             let inner = self.until(&['`']).replace("\\`", "`");
             self.next();
             self.nested(&inner);
-            return built.open(None);
+            return word.open(None);
         }
         if self.take("$((") {
             self.arithmetic();
-            return built.open(None);
+            return word.open(None);
         }
         if self.take("$(") {
             self.list(End::Paren);
-            return built.open(None);
+            return word.open(None);
         }
         if self.take("${") {
-            return self.parameter(built);
+            return self.parameter(word);
         }
         self.next();
         match self.peek() {
             Some('\'' | '"') => {}
             Some('@' | '*') => {
                 self.next();
-                built.open(Some(Word::Arguments));
+                word.open(Some(Word::Arguments));
             }
             Some(c) if c.is_ascii_alphabetic() || c == '_' => {
                 let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
                 let (name, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
                 self.rest = rest;
-                built.open(Some(Word::Variable(name.to_owned(), None)));
+                word.open(Some(Word::Variable(name.to_owned(), None)));
             }
             Some(c) if c.is_ascii_digit() || "#?$!-".contains(c) => {
                 self.next();
-                built.open(None);
+                word.open(None);
             }
-            _ => built.push('$'),
+            _ => word.push('$'),
         }
     }
 
-    /// `${…}`, behind its beginning.
-    fn parameter(&mut self, built: &mut Built) {
+    /// Parses the rest of a parameter expansion after `${`.
+    fn parameter(&mut self, word: &mut WordBuilder) {
         let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         let (name, rest) = self.rest.split_at(end);
         self.rest = rest;
         let is_array = self.take("@") && name.is_empty();
         let has_default = self.take(":-") || self.take(":=") || self.take("-") || self.take("=");
-        let mut default = Built::default();
+        let mut default = WordBuilder::default();
         let (mut depth, mut is_plain) = (1, true);
         while let Some(next) = self.peek() {
             match next {
@@ -484,14 +484,14 @@ impl<'a> Parser<'a> {
         }
         let default = Some(default.finish()).filter(|_| has_default);
         let default = default.as_ref().and_then(Word::text).map(str::to_owned);
-        built.open(match (is_array, is_name(name) && is_plain) {
+        word.open(match (is_array, is_name(name) && is_plain) {
             (true, _) => Some(Word::Arguments),
             (_, true) => Some(Word::Variable(name.to_owned(), default)),
             _ => None,
         });
     }
 
-    /// Adds what `text`, which stands within this one, runs.
+    /// Adds the commands of the nested code `text`.
     fn nested(&mut self, text: &str) {
         let Commands { commands, functions, variables } = commands(text);
         let line = self.line;
@@ -502,7 +502,7 @@ impl<'a> Parser<'a> {
 }
 
 impl Commands {
-    /// Takes down that `name` is assigned. One that has several values has none that is known.
+    /// Records an assignment of `name`. A variable with different values has no known value.
     fn assign(&mut self, name: &str, value: Option<&str>) {
         match self.variables.get_mut(name) {
             Some(known) if known.as_deref() != value => *known = None,

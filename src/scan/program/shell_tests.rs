@@ -1,7 +1,8 @@
 use super::shell::commands;
 use super::words::Word;
 
-/// The words of each command: `@` for the arguments, `$NAME` for a variable, `?` for what is open.
+/// Formats the words of each command, with `@` for the arguments, `$NAME` for a variable and `?` for unknown
+/// words.
 fn words(text: &str) -> Vec<String> {
     let word = |word: &Word| match word {
         Word::Text(text) => text.clone(),
@@ -16,7 +17,7 @@ fn words(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_commands_of_a_script_are_those_that_a_shell_would_run() {
+fn the_parsed_commands_are_those_that_a_shell_would_run() {
     let cases: &[(&str, &[&str])] = &[
         ("", &[]),
         ("# make all\n", &[]),
@@ -75,7 +76,7 @@ fn the_commands_of_a_script_are_those_that_a_shell_would_run() {
 }
 
 #[test]
-fn a_variable_with_one_constant_value_is_known_by_it() {
+fn a_variable_has_a_known_value_if_it_is_assigned_one_constant() {
     let found = commands("A=1\nB=x; B=y\nC=$D\nexport E=e\nfor F in 1; do :; done\nread G\nA=1\nH+=1");
     let value = |name: &str| found.variables[name].as_deref();
     assert_eq!(
@@ -85,7 +86,7 @@ fn a_variable_with_one_constant_value_is_known_by_it() {
 }
 
 #[test]
-fn a_command_has_the_line_that_it_begins_in() {
+fn a_command_has_the_line_in_which_it_begins() {
     let lines: Vec<_> =
         commands("a\n\nb \\\n c\nd <<E\nx\nE\ne").commands.iter().map(|(line, _)| *line).collect();
     assert_eq!(lines, [1, 3, 5, 8]);
@@ -93,7 +94,7 @@ fn a_command_has_the_line_that_it_begins_in() {
 
 proptest::proptest! {
     #[test]
-    fn no_text_keeps_the_parser_from_its_end(text in "[a-c =;&|()<>{}$`'\"\\\\\n#@*:~-]{0,40}|(case|esac|for|in|do|\\[\\[|\\]\\]| |\n|;;|\\)|\\(){0,20}") {
+    fn the_parser_terminates_on_any_text(text in "[a-c =;&|()<>{}$`'\"\\\\\n#@*:~-]{0,40}|(case|esac|for|in|do|\\[\\[|\\]\\]| |\n|;;|\\)|\\(){0,20}") {
         commands(&text);
     }
 }

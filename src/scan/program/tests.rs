@@ -1,4 +1,4 @@
-//! What command lines run, on directories made for the purpose.
+//! Tests what command lines run, in directories created for the purpose.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -9,7 +9,7 @@ use crate::model::testing::tool;
 use crate::model::tool::{Environment, Parse, Tool};
 use crate::scan::Env;
 
-/// A workspace in `ws`, programs in `bin`, and a home, all in one temporary directory.
+/// A workspace in `ws`, programs in `bin`, and a home directory, all in one temporary directory.
 struct Place {
     dir: tempfile::TempDir,
     vars: Vec<(String, String)>,
@@ -68,7 +68,8 @@ impl Place {
         Identifier::new(&programs, &env).of(&own)
     }
 
-    /// The files that make up what `run` runs, from the temporary directory; and why that is not all.
+    /// Returns the files that `run` consists of, relative to the temporary directory, and the reason if they are
+    /// not complete.
     fn files(&self, run: &[&str]) -> (Vec<String>, Option<String>) {
         let Identity { files, unknown, .. } = self.identity(run);
         let root = self.path("");
@@ -81,7 +82,7 @@ impl Place {
         (files, unknown.map(|why| why.replace(&*root.to_string_lossy(), "")))
     }
 
-    fn known(&self, run: &[&str], expected: &[&str]) {
+    fn check_known(&self, run: &[&str], expected: &[&str]) {
         let (files, unknown) = self.files(run);
         assert_eq!((files, unknown), (expected.iter().map(ToString::to_string).collect(), None), "{run:?}");
     }
@@ -93,73 +94,76 @@ impl Place {
 }
 
 #[test]
-fn a_script_of_the_workspace_is_its_bytes_its_interpreter_and_the_programs_it_names() {
+fn a_workspace_script_is_identified_by_its_bytes_its_interpreter_and_its_programs() {
     let place = Place::new();
     place.program("bin/linter", "ELF");
     place.program("ws/lint.sh", "#!/usr/bin/env sh\nset -e\nlinter \"$1\"; other\n");
-    // The `env` of this machine is not the one on PATH; the interpreter is looked up all the same.
-    place.known(&["./lint.sh"], &["bin/linter", "bin/sh", "ws/lint.sh"]);
-    place.known(&["sh", "lint.sh"], &["bin/linter", "bin/sh", "ws/lint.sh"]);
-    place.known(&["sh", "-ec", "linter x | sh lint.sh"], &["bin/linter", "bin/sh", "ws/lint.sh"]);
-    place.known(&["env", "A=1", "linter"], &["bin/env", "bin/linter"]);
+    // The `env` of this machine is not the one on PATH, but the interpreter is looked up anyway.
+    place.check_known(&["./lint.sh"], &["bin/linter", "bin/sh", "ws/lint.sh"]);
+    place.check_known(&["sh", "lint.sh"], &["bin/linter", "bin/sh", "ws/lint.sh"]);
+    place.check_known(&["sh", "-ec", "linter x | sh lint.sh"], &["bin/linter", "bin/sh", "ws/lint.sh"]);
+    place.check_known(&["env", "A=1", "linter"], &["bin/env", "bin/linter"]);
     place.program("ws/split", "#!/usr/bin/env -S A=1 sh -e\nexec linter \"$@\"\n");
-    place.known(&["./split"], &["bin/linter", "bin/sh", "ws/split"]);
-    // The interpreter itself may be a script.
+    place.check_known(&["./split"], &["bin/linter", "bin/sh", "ws/split"]);
+    // The interpreter may be a script itself.
     place.program("ws/again", "#!DIRws/split\n");
-    place.known(&["./again"], &["bin/linter", "bin/sh", "ws/again", "ws/split"]);
+    place.check_known(&["./again"], &["bin/linter", "bin/sh", "ws/again", "ws/split"]);
     place.program("ws/sub/main.sh", "#!/usr/bin/env sh\ncd /\n. \"$(dirname \"$0\")/lib.sh\"\n");
     place.write("ws/sub/lib.sh", "linter x\n");
-    place.known(&["sub/main.sh"], &["bin/linter", "bin/sh", "ws/sub/lib.sh", "ws/sub/main.sh"]);
+    place.check_known(&["sub/main.sh"], &["bin/linter", "bin/sh", "ws/sub/lib.sh", "ws/sub/main.sh"]);
     place.program("bin/perl", "ELF");
     place.program("ws/lint.pl", "#!/usr/bin/env perl\n");
-    place.known(&["./lint.pl"], &["bin/perl", "ws/lint.pl"]);
+    place.check_known(&["./lint.pl"], &["bin/perl", "ws/lint.pl"]);
     assert!(!place.identity(&["./lint.pl"]).has_foreign_script);
 }
 
 #[test]
-fn a_program_that_is_not_named_is_not_known() {
+fn a_program_without_a_fixed_name_is_unknown() {
     let mut place = Place::new();
-    place.unknown(&["sh", "-c", "$TOOL x"], "line 1: no constant");
+    place.unknown(&["sh", "-c", "$TOOL x"], "line 1: not a constant");
     place.unknown(&["sh", "-c", "eval x"], "eval");
     place.unknown(&["sh", "-c", "PATH=/x; y"], "changes PATH");
     place.unknown(&["sh", "-c", "cd a && ./b"], "./b");
     place.unknown(&["env", "PATH=/x", "y"], "changes PATH");
     place.vars.push(("TOOL".into(), "linter".into()));
     place.program("bin/linter", "ELF");
-    place.known(&["sh", "-c", "$TOOL x"], &["bin/linter", "bin/sh"]);
-    place.known(&["sh", "-c", "x=linter; $x; \"$@\"", "sh", "env"], &["bin/env", "bin/linter", "bin/sh"]);
+    place.check_known(&["sh", "-c", "$TOOL x"], &["bin/linter", "bin/sh"]);
+    place.check_known(
+        &["sh", "-c", "x=linter; $x; \"$@\"", "sh", "env"],
+        &["bin/env", "bin/linter", "bin/sh"],
+    );
     for name in ["make", "npx", "uv", "just", "cargo-make"] {
         place.program(&format!("bin/{name}"), "ELF");
     }
-    place.unknown(&["make", "lint"], "`make` chooses itself");
-    place.unknown(&["sh", "-c", "linter && npx eslint"], "`npx` chooses itself");
-    place.unknown(&["env", "-i", "uv", "run", "x"], "`uv` chooses itself");
-    place.unknown(&["cargo", "make"], "`cargo-make` chooses itself");
-    place.unknown(&["cargo", "run", "-p", "xtask"], "`cargo run` runs what it has built");
+    place.unknown(&["make", "lint"], "`make` decides at run time");
+    place.unknown(&["sh", "-c", "linter && npx eslint"], "`npx` decides at run time");
+    place.unknown(&["env", "-i", "uv", "run", "x"], "`uv` decides at run time");
+    place.unknown(&["cargo", "make"], "`cargo-make` decides at run time");
+    place.unknown(&["cargo", "run", "-p", "xtask"], "`cargo run` runs a program that it builds");
     place.program("ws/just", "ELF");
-    place.known(&["./just"], &["ws/just"]);
-    // A link with another name is the same program.
+    place.check_known(&["./just"], &["ws/just"]);
+    // A link with another name runs the same program.
     place.link("bin/mise", "DIR/bin/just");
     place.link("bin/shim", "DIR/bin/mise");
-    place.unknown(&["shim"], "`just` chooses itself");
+    place.unknown(&["shim"], "`just` decides at run time");
 }
 
 #[test]
-fn a_script_from_elsewhere_that_belongs_to_no_package_is_not_known() {
+fn a_script_from_elsewhere_without_a_package_is_unknown() {
     let place = Place::new();
     place.program("bin/perl", "ELF");
     place.program("bin/lint", "#!/usr/bin/env perl\n");
-    place.unknown(&["lint"], "belongs to no Python or npm package");
-    place.unknown(&["perl", "../bin/lint"], "belongs to no Python or npm package");
-    // What a shell's script runs can be read in it.
+    place.unknown(&["lint"], "does not belong to a Python or npm package");
+    place.unknown(&["perl", "../bin/lint"], "does not belong to a Python or npm package");
+    // The commands of a shell script are visible in its text.
     place.program("bin/wrapper", "#!DIRbin/sh\nexec env \"$@\"\n");
-    place.known(&["wrapper", "sh"], &["bin/env", "bin/sh", "bin/wrapper"]);
+    place.check_known(&["wrapper", "sh"], &["bin/env", "bin/sh", "bin/wrapper"]);
     assert!(place.identity(&["wrapper", "sh"]).has_foreign_script);
     place.program("bin/gone", "#!/nowhere/sh\n");
     place.unknown(&["gone"], "is not installed");
 }
 
-/// A Python with its packages in `python`, one of which brings the script `spell`.
+/// Creates a Python in `python` with packages, one of which provides the script `spell`.
 fn with_python() -> Place {
     let place = Place::new();
     place.program("base/bin/python3.11", "ELF");
@@ -184,16 +188,16 @@ const SPELL: [&str; 6] = [
 ];
 
 #[test]
-fn a_stub_of_pip_is_the_packages_that_it_may_load() {
+fn a_launcher_of_pip_is_identified_by_the_packages_it_may_load() {
     let place = with_python();
     place.link("bin/spell", "DIR/venv/bin/spell");
-    place.known(&["../venv/bin/spell"], &SPELL);
+    place.check_known(&["../venv/bin/spell"], &SPELL);
     let linked: Vec<_> = SPELL.iter().map(|path| path.replace("venv/bin/spell", "bin/spell")).collect();
     let mut linked: Vec<_> = linked.iter().map(String::as_str).collect();
     linked.sort_unstable();
-    place.known(&["spell"], &linked);
+    place.check_known(&["spell"], &linked);
     assert!(place.identity(&["spell"]).has_foreign_script);
-    // As pip and uv write it where the path is too long for a first line.
+    // Written by pip and uv when the path is too long for a first line.
     place.program(
         "venv/bin/spell",
         "#!/bin/sh\n'''exec' \"DIRvenv/bin/python\" \"$0\" \"$@\"\n' '''\nimport spell_er\n",
@@ -209,7 +213,7 @@ fn a_stub_of_pip_is_the_packages_that_it_may_load() {
 }
 
 #[test]
-fn the_packages_of_the_system_count_where_an_interpreter_sees_them() {
+fn system_packages_count_if_the_interpreter_sees_them() {
     let place = with_python();
     let has_base = |place: &Place| {
         let (files, _) = place.files(&["../venv/bin/spell"]);
@@ -226,7 +230,7 @@ fn the_packages_of_the_system_count_where_an_interpreter_sees_them() {
 }
 
 #[test]
-fn an_editable_install_is_not_known() {
+fn an_editable_install_is_unknown() {
     let site = "venv/lib/python3.11/site-packages";
     let url = r#"{"url": "file:///x", "dir_info": {"editable": true}}"#;
     for (file, text, why) in [
@@ -250,10 +254,10 @@ fn an_editable_install_is_not_known() {
 }
 
 #[test]
-fn a_python_script_of_no_package_is_known_in_the_workspace_alone() {
+fn a_python_script_without_a_package_is_only_known_inside_the_workspace() {
     let mut place = with_python();
     place.program("venv/bin/mine", "#!DIRvenv/bin/python\n");
-    place.unknown(&["../venv/bin/mine"], "belongs to no installed Python package");
+    place.unknown(&["../venv/bin/mine"], "does not belong to an installed Python package");
     place.program("ws/tool.py", "#!DIRvenv/bin/python\n");
     let (files, unknown) = place.files(&["./tool.py"]);
     assert!(unknown.is_none() && files.contains(&"ws/tool.py".to_owned()), "{unknown:?}");
@@ -261,7 +265,7 @@ fn a_python_script_of_no_package_is_known_in_the_workspace_alone() {
     assert!(!place.identity(&["./tool.py"]).has_foreign_script);
     place.vars.push(("PYTHONPATH".into(), "/x".into()));
     place.unknown(&["./tool.py"], "PYTHONPATH is set");
-    // A virtual environment in the workspace holds stubs as any other does.
+    // A virtual environment inside the workspace contains launchers like any other.
     let place = Place::new();
     place.program("ws/.venv/bin/python3.11", "ELF");
     place.write("ws/.venv/pyvenv.cfg", "");
@@ -273,10 +277,10 @@ fn a_python_script_of_no_package_is_known_in_the_workspace_alone() {
     assert_eq!(place.files(&[".venv/bin/own"]).1, None);
     assert!(place.identity(&[".venv/bin/own"]).has_foreign_script);
     place.program("ws/.venv/bin/mine", "#!DIRws/.venv/bin/python3.11\n");
-    place.unknown(&[".venv/bin/mine"], "belongs to no installed Python package");
+    place.unknown(&[".venv/bin/mine"], "does not belong to an installed Python package");
 }
 
-/// A `node`, and a package `lint` that is installed in `DIR/node_modules`.
+/// Creates a `node`, and a package `lint` installed in `DIR/node_modules`.
 fn with_node(dir: &str) -> Place {
     let place = Place::new();
     place.program("bin/node", "ELF");
@@ -289,7 +293,7 @@ fn with_node(dir: &str) -> Place {
 }
 
 #[test]
-fn a_stub_of_npm_is_its_package_and_what_is_installed_around_it() {
+fn a_launcher_of_npm_is_identified_by_its_package_and_those_installed_around_it() {
     let place = with_node("ws");
     let lint = ["node_modules/.bin/lint"];
     let all = [
@@ -299,8 +303,8 @@ fn a_stub_of_npm_is_its_package_and_what_is_installed_around_it() {
         "ws/node_modules/dep/package.json",
         "ws/node_modules/lint/package.json",
     ];
-    place.known(&lint, &all);
-    // npm's own account is enough, and what stands beside it.
+    place.check_known(&lint, &all);
+    // The record of npm and the files next to it are enough.
     place.write("ws/node_modules/.package-lock.json", "{}");
     place.write("ws/package-lock.json", "{}");
     let with_account = [
@@ -310,9 +314,9 @@ fn a_stub_of_npm_is_its_package_and_what_is_installed_around_it() {
         "ws/node_modules/lint/package.json",
         "ws/package-lock.json",
     ];
-    place.known(&lint, &with_account);
+    place.check_known(&lint, &with_account);
     assert!(place.identity(&lint).has_foreign_script);
-    // A script of the workspace loads from there, too.
+    // A script in the workspace loads packages from there too.
     place.write("ws/own.mjs", "");
     let (files, unknown) = place.files(&["node", "own.mjs"]);
     assert!(
@@ -331,7 +335,7 @@ fn a_stub_of_npm_is_its_package_and_what_is_installed_around_it() {
 }
 
 #[test]
-fn a_linked_package_is_not_known() {
+fn a_linked_package_is_unknown() {
     let place = with_node("lib");
     place.link("bin/lint", "DIR/lib/node_modules/lint/cli.js");
     assert_eq!(place.files(&["lint"]).1, None);
@@ -339,13 +343,13 @@ fn a_linked_package_is_not_known() {
     place.write("mine/package.json", "{}");
     place.link("lib/node_modules/plugin", "DIR/mine");
     place.unknown(&["lint"], "plugin` is a link to a package");
-    // `npm link` of the package itself.
+    // Result of `npm link` for the package itself.
     place.program("mine/cli.js", "#!/usr/bin/env node\n");
     place.link("bin/mine", "DIR/lib/node_modules/plugin/cli.js");
     place.unknown(&["mine"], "is loaded from");
 }
 
-/// rustup with its proxies in `bin`, and the toolchains `stable` (the default) and `nightly`.
+/// Creates rustup with its proxies in `bin`, and the toolchains `stable` (the default) and `nightly`.
 fn with_rustup() -> Place {
     let place = Place::new();
     place.program("bin/rustup", "ELF rustup");
@@ -361,7 +365,7 @@ fn with_rustup() -> Place {
         place.write(&format!("{dir}/lib/librustc_driver-1.so"), name);
         place.write(&format!("{dir}/lib/rustlib/components"), name);
     }
-    // The one that runs genti.
+    // The toolchain that runs genti.
     place.link(
         "toolchains/stable-x86_64-unknown-linux-gnu",
         "DIR/home/.rustup/toolchains/stable-x86_64-unknown-linux-gnu",
@@ -380,7 +384,7 @@ fn toolchains(place: &Place, run: &[&str]) -> (bool, bool, Option<String>) {
 }
 
 #[test]
-fn behind_rustup_the_toolchain_counts_that_really_runs() {
+fn the_toolchain_that_really_runs_behind_rustup_counts() {
     let mut place = with_rustup();
     place.vars.push((
         "CARGO".into(),
@@ -427,12 +431,15 @@ fn behind_rustup_the_toolchain_counts_that_really_runs() {
         "the variable comes first"
     );
     place.unknown(&["cargo", "+1.0.0", "check"], "`1.0.0` is not installed");
-    place.unknown(&["rustup", "run", "nightly", "cargo", "test"], "`cargo test` runs what it has built");
-    place.unknown(&["rustup", "update"], "`rustup` chooses itself");
+    place.unknown(
+        &["rustup", "run", "nightly", "cargo", "test"],
+        "`cargo test` runs a program that it builds",
+    );
+    place.unknown(&["rustup", "update"], "`rustup` decides at run time");
 }
 
 #[test]
-fn what_cargo_starts_because_it_is_told_to_counts() {
+fn programs_configured_for_cargo_count() {
     let mut place = Place::new();
     place.program("bin/wrapper", "ELF");
     place.program("ws/.cargo/driver.sh", "#!/usr/bin/env sh\nexec env \"$@\"\n");
@@ -450,18 +457,18 @@ fn what_cargo_starts_because_it_is_told_to_counts() {
         "toolchain/bin/rustc",
         "ws/.cargo/driver.sh",
     ];
-    place.known(&["cargo", "check"], &cargo);
+    place.check_known(&["cargo", "check"], &cargo);
     let mut with_clippy = cargo.to_vec();
     with_clippy.insert(0, "bin/cargo-clippy");
-    place.known(&["cargo", "--locked", "lint"], &with_clippy);
-    place.unknown(&["cargo", "xtask"], "`cargo run` runs what it has built");
+    place.check_known(&["cargo", "--locked", "lint"], &with_clippy);
+    place.unknown(&["cargo", "xtask"], "`cargo run` runs a program that it builds");
     place.vars.push(("RUSTC_WRAPPER".into(), "make".into()));
     place.program("bin/make", "ELF");
     assert_eq!(place.files(&["cargo", "check"]).1, None, "the tool does not see the variable");
 }
 
 #[test]
-fn a_shim_of_pyenv_is_the_python_that_it_starts() {
+fn a_shim_of_pyenv_is_identified_by_the_python_it_starts() {
     let place = Place::new();
     place.program("home/.pyenv/libexec/pyenv", "#!/bin/sh\n");
     for version in ["3.9.1", "3.11.2", "3.11.10"] {
@@ -470,9 +477,9 @@ fn a_shim_of_pyenv_is_the_python_that_it_starts() {
     place.write("home/.pyenv/version", "3.9.1\n");
     place.program("home/.pyenv/shims/python3", "#!/bin/sh\nexec pyenv exec python3 \"$@\"\n");
     let run = ["../home/.pyenv/shims/python3", "-V"];
-    place.known(&run, &["home/.pyenv/versions/3.9.1/bin/python3"]);
+    place.check_known(&run, &["home/.pyenv/versions/3.9.1/bin/python3"]);
     place.write("ws/.python-version", "3.11\n");
-    place.known(&run, &["home/.pyenv/versions/3.11.10/bin/python3"]);
+    place.check_known(&run, &["home/.pyenv/versions/3.11.10/bin/python3"]);
     place.write("ws/.python-version", "3.12\n");
     place.unknown(&run, "which `python3` pyenv starts");
 }

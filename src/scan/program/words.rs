@@ -1,22 +1,22 @@
-//! The words of a shell's commands, as far as they are known before it runs.
+//! Words of shell commands, as far as they are known before the shell runs.
 
 /// A word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Word {
-    /// As it stands.
+    /// Literal text.
     Text(String),
-    /// `"$@"`: the arguments that the script was given.
+    /// `"$@"`: the arguments of the script.
     Arguments,
-    /// The value of one variable, or the default that the word has for it.
+    /// Value of a single variable, with an optional default.
     Variable(String, Option<String>),
-    /// A path that begins in the directory of the script: `"$(dirname "$0")/lib.sh"`.
+    /// A path relative to the directory of the script, such as `"$(dirname "$0")/lib.sh"`.
     Beside(String),
-    /// Anything else that is known only when the script runs; with what it begins with.
+    /// A word that is known only when the script runs, with its literal prefix.
     Open(String),
 }
 
 impl Word {
-    /// The word, if it is as it stands.
+    /// Returns the text of a literal word.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -24,7 +24,7 @@ impl Word {
         }
     }
 
-    /// The name and the value, if it is an assignment; no value if that is not a constant.
+    /// Returns the name and the value of an assignment. The value is `None` if it is not a constant.
     pub(super) fn assignment(&self) -> Option<(&str, Option<&str>)> {
         let (text, is_constant) = match self {
             Self::Text(text) => (text, true),
@@ -37,21 +37,21 @@ impl Word {
     }
 }
 
-/// A word that is being read.
+/// A word that is being parsed.
 #[derive(Default)]
-pub(super) struct Built {
+pub(super) struct WordBuilder {
     pub(super) text: String,
-    /// Whether something in it is known only when the script runs.
+    /// Whether part of it is known only when the script runs.
     pub(super) is_open: bool,
-    /// How many parts it has.
+    /// Number of parts added.
     pub(super) parts: usize,
     pub(super) variable: Option<Word>,
     pub(super) is_quoted: bool,
-    /// What stands behind the directory of the script, if it begins with that.
+    /// Text after the directory of the script, if the word begins with that.
     pub(super) beside: Option<String>,
 }
 
-impl Built {
+impl WordBuilder {
     pub(super) fn push(&mut self, c: char) {
         if !self.is_open {
             self.text.push(c);
@@ -61,8 +61,8 @@ impl Built {
         self.parts += 1;
     }
 
-    /// Takes down that the part that was added last is the directory of the script.
-    pub(super) fn is_own_dir(&mut self) {
+    /// Marks the last part added as the directory of the script.
+    pub(super) fn mark_script_dir(&mut self) {
         if self.parts == 1 || self.text.ends_with('=') && self.parts == self.text.chars().count() + 1 {
             self.beside = Some(String::new());
         }
@@ -88,7 +88,7 @@ impl Built {
     }
 }
 
-/// Whether `text` may be the name of a variable.
+/// Whether `text` is a valid name of a variable.
 pub(super) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

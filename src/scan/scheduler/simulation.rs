@@ -1,9 +1,9 @@
-//! The scheduler in virtual time, against random worlds: plans, pools, durations, failures, time-outs, clients
-//! that die with tokens, interrupts.
+//! Runs the scheduler in virtual time against random worlds with plans, pools, durations, failures, timeouts,
+//! clients that die with tokens, and interrupts.
 //!
-//! Knows no more of the scheduler than its events and actions. What is ready it works out for itself from the
-//! plan, the slow way, and after each action it compares. A number, the seed, is all of the randomness: a failure
-//! names it.
+//! Knows nothing about the scheduler except its events and actions. It computes the ready steps from the plan, in
+//! the slow way, and compares after each action. All randomness comes from a seed, which is printed if a test
+//! fails.
 
 mod figures;
 mod world;
@@ -16,57 +16,57 @@ use super::*;
 
 const SEEDS: u64 = 10_000;
 
-/// A step that was started, and ended.
+/// Start and end of a step.
 #[derive(Clone, Copy, Debug)]
-struct Ran {
+struct StepTimes {
     step: StepId,
     start: Duration,
     end: Duration,
 }
 
-/// One run of a world.
+/// A run in a world.
 struct Simulation<'a> {
     world: &'a World,
-    /// Latencies, and what befalls clients.
+    /// Source of latencies and of failures of clients.
     rng: Rng,
     scheduler: Scheduler<'a>,
     now: Duration,
-    /// Tokens in the pool, and those that died with a client.
+    /// Number of tokens in the pool. `lost` counts those that died with a client.
     free: usize,
     lost: usize,
-    wish: PoolWish,
+    request: PoolRequest,
     is_own_slot_free: bool,
     running: BTreeMap<StepId, Running>,
-    /// For each batch, how many of its steps have finished; and whether one runs.
+    /// For each batch, the number of finished steps and whether one is running.
     batches: Vec<(u32, bool)>,
-    /// For each tool, its steps that have not finished.
+    /// Number of unfinished steps of each tool.
     unfinished: Vec<usize>,
-    /// For each batch, how often another started while it was ready.
+    /// For each batch, how often another one started while it was ready.
     passed_over: Vec<usize>,
-    /// Whether something may start, for all that the scheduler was told.
+    /// Whether steps may start, judging from the events passed to the scheduler.
     may_start: bool,
     is_interrupted: bool,
-    ran: Vec<Ran>,
+    times: Vec<StepTimes>,
 }
 
 struct Running {
     end: Duration,
     slot: Slot,
-    /// Tokens that the client took beside the one that it was started on.
+    /// Tokens taken by the client in addition to its own.
     taken: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PoolWish {
+enum PoolRequest {
     None,
     Open,
-    /// Taken from the pool, and told at this time.
+    /// Taken from the pool, and arrives at this time.
     Coming(Duration),
     Granted,
 }
 
-/// Runs `world` to its end and gives its steps in the order of their starts.
-fn simulate(world: &World) -> Vec<Ran> {
+/// Runs `world` to its end and returns its steps in the order of their starts.
+fn simulate(world: &World) -> Vec<StepTimes> {
     let plan = &world.plan;
     let mut unfinished = vec![0; plan.graph.tools.len()];
     plan.steps().for_each(|step| unfinished[plan.step(step).tool.0 as usize] += 1);
@@ -77,7 +77,7 @@ fn simulate(world: &World) -> Vec<Ran> {
         now: Duration::ZERO,
         free: world.tokens,
         lost: 0,
-        wish: PoolWish::None,
+        request: PoolRequest::None,
         is_own_slot_free: world.limits.own_slot,
         running: BTreeMap::new(),
         batches: vec![(0, false); plan.batches.len()],
@@ -85,29 +85,33 @@ fn simulate(world: &World) -> Vec<Ran> {
         passed_over: vec![0; plan.batches.len()],
         may_start: true,
         is_interrupted: false,
-        ran: Vec::new(),
+        times: Vec::new(),
     };
     simulation.scheduler.on(Duration::ZERO, Event::Tick);
     while let Action::Wait(until) = simulation.act() {
         simulation.pass(until);
     }
     simulation.check_end();
-    simulation.ran
+    simulation.times
 }
 
 impl Simulation<'_> {
-    /// Does what the scheduler says, until it says to wait or that all is done.
+    /// Carries out actions until the scheduler waits or is done.
     fn act(&mut self) -> Action {
         for _ in 0..1000 {
             match self.scheduler.next() {
                 Action::Start(step, slot) => self.start(step, slot),
-                Action::Wish => {
-                    assert_eq!(self.wish, PoolWish::None, "one wish at a time");
-                    self.wish = PoolWish::Open;
+                Action::RequestToken => {
+                    assert_eq!(self.request, PoolRequest::None, "one request at a time");
+                    self.request = PoolRequest::Open;
                 }
                 Action::GiveBack => {
-                    assert_eq!(self.wish, PoolWish::Granted, "only what has come can be given back");
-                    self.wish = PoolWish::None;
+                    assert_eq!(
+                        self.request,
+                        PoolRequest::Granted,
+                        "only a token that has arrived can be returned"
+                    );
+                    self.request = PoolRequest::None;
                     self.free += 1;
                 }
                 Action::Refill { held } => self.refill(held),
@@ -118,7 +122,7 @@ impl Simulation<'_> {
                 }
                 action @ Action::Wait(until) => {
                     self.check_wait(until);
-                    assert!(until.is_none_or(|until| until > self.now), "a wait that is none");
+                    assert!(until.is_none_or(|until| until > self.now), "it waits for a time in the past");
                     return action;
                 }
                 Action::Done => return Action::Done,
@@ -127,31 +131,31 @@ impl Simulation<'_> {
         panic!("it never waits");
     }
 
-    /// Lets time go by to the next event, at the latest to `until`.
+    /// Advances the time to the next event, at most to `until`.
     fn pass(&mut self, until: Option<Duration>) {
-        if self.wish == PoolWish::Open && self.free > 0 {
+        if self.request == PoolRequest::Open && self.free > 0 {
             self.free -= 1;
-            self.wish = PoolWish::Coming(self.now + self.world.latency(&mut self.rng));
+            self.request = PoolRequest::Coming(self.now + self.world.latency(&mut self.rng));
         }
-        let coming = if let PoolWish::Coming(at) = self.wish { Some(at) } else { None };
+        let coming = if let PoolRequest::Coming(at) = self.request { Some(at) } else { None };
         let interrupt = self.world.interrupt.filter(|_| !self.is_interrupted);
-        let ended = self.running.iter().map(|(step, running)| (running.end, *step)).min();
-        let times = [until, coming, interrupt, ended.map(|(end, _)| end)];
+        let next_end = self.running.iter().map(|(step, running)| (running.end, *step)).min();
+        let times = [until, coming, interrupt, next_end.map(|(end, _)| end)];
         let at = times.into_iter().flatten().min().unwrap_or(FOREVER);
-        assert!(at < FOREVER, "nothing will ever happen again");
+        assert!(at < FOREVER, "nothing will ever happen");
         if self.world.has_faults && self.rng.chance(10) {
             self.now += (at - self.now) / 2;
             return self.scheduler.on(self.now, Event::Tick);
         }
         self.now = at;
-        let event = match ended {
+        let event = match next_end {
             _ if interrupt == Some(at) => {
                 self.is_interrupted = true;
                 self.end_all();
                 Event::Interrupt
             }
             _ if coming == Some(at) => {
-                self.wish = PoolWish::Granted;
+                self.request = PoolRequest::Granted;
                 Event::Token
             }
             Some((end, step)) if end == at => self.finish(step),
@@ -164,7 +168,7 @@ impl Simulation<'_> {
         assert!(self.may_start, "nothing starts after the end");
         assert!(self.world.plan.policy.max_duration.is_none_or(|cap| self.now < cap));
         let ready: Vec<_> = self.ready().collect();
-        assert_eq!(ready.first(), Some(&step), "the lowest rank that is ready");
+        assert_eq!(ready.first(), Some(&step), "the lowest rank that is ready starts");
         for other in &ready[1..] {
             self.passed_over[other.rank as usize] += 1;
         }
@@ -173,8 +177,8 @@ impl Simulation<'_> {
         match slot {
             Slot::Own => assert!(std::mem::take(&mut self.is_own_slot_free)),
             Slot::Pool => {
-                assert_eq!(self.wish, PoolWish::Granted, "no step without a token");
-                self.wish = PoolWish::None;
+                assert_eq!(self.request, PoolRequest::Granted, "no step without a token");
+                self.request = PoolRequest::None;
             }
         }
         let takes_more = self.world.has_faults && self.is_client(step);
@@ -184,7 +188,7 @@ impl Simulation<'_> {
         self.running.insert(step, Running { end, slot, taken });
         assert!(self.running.len() <= self.world.limits.parallel);
         self.batches[step.rank as usize].1 = true;
-        self.ran.push(Ran { step, start: self.now, end });
+        self.times.push(StepTimes { step, start: self.now, end });
     }
 
     fn finish(&mut self, step: StepId) -> Event {
@@ -195,13 +199,13 @@ impl Simulation<'_> {
         }
         self.free += taken;
         if self.world.has_faults && self.is_client(step) {
-            // It may die with its tokens, and what it leaves running may do so with all that it can get.
+            // The client may die with its tokens, and processes it leaves behind may take all others.
             let died = [0, 0, 0, 0, 0, 0, 0, taken, taken, self.free][self.rng.below(10) as usize];
             self.free -= died;
             self.lost += died;
         }
-        if let Some(ran) = self.ran.iter_mut().rev().find(|ran| ran.step == step) {
-            ran.end = end;
+        if let Some(times) = self.times.iter_mut().rev().find(|times| times.step == step) {
+            times.end = end;
         }
         let batch = &mut self.batches[step.rank as usize];
         *batch = (batch.0 + 1, false);
@@ -213,7 +217,7 @@ impl Simulation<'_> {
         Event::Finished { step, fails }
     }
 
-    /// What runs is told to end, and takes its time.
+    /// Asks running steps to stop, which takes some time.
     fn end_all(&mut self) {
         self.may_start = false;
         for running in self.running.values_mut() {
@@ -226,33 +230,35 @@ impl Simulation<'_> {
             !self.running.keys().any(|step| self.is_client(*step)),
             "a client holds tokens that are not lost"
         );
-        // What was inherited is never topped up.
+        // An inherited pool is never refilled.
         if !self.world.limits.own_slot {
             assert_eq!(held, self.running.len());
-            assert!(matches!(self.wish, PoolWish::None | PoolWish::Open), "a token on its way is not lost");
+            assert!(
+                matches!(self.request, PoolRequest::None | PoolRequest::Open),
+                "a token on its way is not lost"
+            );
             let missing = self.world.tokens - held - self.free;
             assert_eq!(missing, std::mem::take(&mut self.lost));
             self.free += missing;
         }
     }
 
-    /// The steps that are ready by the plan and by what has finished, lowest rank first.
+    /// Returns the steps that are ready according to the plan and the finished steps, lowest rank first.
     fn ready(&self) -> impl Iterator<Item = StepId> {
         self.startable().filter(|step| self.holder(*step).is_none())
     }
 
-    /// What is in the lane of `step`, or needs other programs in the same directory.
+    /// Returns a running step in the lane of `step`, or one that needs other programs in the same directory.
     fn holder(&self, step: StepId) -> Option<StepId> {
-        let (lane, programs) = (self.world.lane(step), self.world.programs(step));
-        let differ = |other: Programs| programs.is_some_and(|own| own.dir == other.dir && own.of != other.of);
+        let (lane, claim) = (self.world.lane(step), self.world.claim(step));
+        let differ = |other: DirClaim| claim.is_some_and(|own| own.dir == other.dir && own.of != other.of);
         let holds = |other: &StepId| {
-            lane.is_some() && self.world.lane(*other) == lane
-                || self.world.programs(*other).is_some_and(differ)
+            lane.is_some() && self.world.lane(*other) == lane || self.world.claim(*other).is_some_and(differ)
         };
         self.running.keys().copied().find(holds)
     }
 
-    /// The same, but for lanes.
+    /// Returns the steps that are ready except for lanes and directories.
     fn startable(&self) -> impl Iterator<Item = StepId> {
         let plan = &self.world.plan;
         let next = (0..).zip(&self.batches).filter(|(_, (_, runs))| !runs);
@@ -270,19 +276,19 @@ impl Simulation<'_> {
         self.world.plan.graph.tool(self.world.plan.step(step).tool).jobserver
     }
 
-    /// Nobody waits who need not.
+    /// Checks that nothing waits without need.
     fn check_wait(&self, until: Option<Duration>) {
-        assert_ne!(self.wish, PoolWish::Granted, "a token is used or given back");
+        assert_ne!(self.request, PoolRequest::Granted, "a token is used or returned");
         if self.may_start && self.running.len() < self.world.limits.parallel && self.ready().next().is_some()
         {
-            assert!(!self.is_own_slot_free, "our own slot needs no waiting");
-            assert_ne!(self.wish, PoolWish::None, "what is ready needs a token");
+            assert!(!self.is_own_slot_free, "our own slot is available immediately");
+            assert_ne!(self.request, PoolRequest::None, "a ready step needs a token");
         }
         let are_clients_gone = !self.running.keys().any(|step| self.is_client(*step));
-        if self.wish == PoolWish::Open && self.free == 0 && are_clients_gone {
+        if self.request == PoolRequest::Open && self.free == 0 && are_clients_gone {
             assert!(until.is_some_and(|until| until <= self.now + PATIENCE), "the tokens may be lost");
         }
-        assert_eq!(self.scheduler.waiting(), self.waiting(), "what is waited for");
+        assert_eq!(self.scheduler.waiting(), self.waiting(), "the reported reason for waiting");
     }
 
     fn waiting(&self) -> Option<Waiting> {
@@ -300,36 +306,36 @@ impl Simulation<'_> {
     fn check_end(&self) {
         let World { plan, limits, .. } = self.world;
         assert!(self.running.is_empty());
-        assert!(!self.may_start || self.ran.len() == plan.steps().count(), "every step ran, once");
-        let on_its_way = usize::from(matches!(self.wish, PoolWish::Coming(_)));
-        assert_eq!(self.free + self.lost + on_its_way, self.world.tokens, "every token came back");
+        assert!(!self.may_start || self.times.len() == plan.steps().count(), "every step ran, once");
+        let on_its_way = usize::from(matches!(self.request, PoolRequest::Coming(_)));
+        assert_eq!(self.free + self.lost + on_its_way, self.world.tokens, "every token was returned");
         for end in [plan.policy.max_duration, self.world.interrupt].into_iter().flatten() {
-            assert!(self.now <= end + GRACE, "it ended long after its end");
+            assert!(self.now <= end + GRACE, "it ended long after its deadline");
         }
         if limits.parallel == 1 && self.world.is_sorted {
-            let steps = self.ran.iter().map(|ran| ran.step);
-            assert!(steps.eq(plan.steps().take(self.ran.len())), "the starts follow the ranks");
+            let steps = self.times.iter().map(|times| times.step);
+            assert!(steps.eq(plan.steps().take(self.times.len())), "the starts follow the ranks");
         }
     }
 }
 
 #[test]
-fn every_run_ends_and_starts_what_is_ready_at_the_lowest_rank_and_on_a_token() {
+fn every_run_ends_and_starts_the_lowest_ready_rank_with_a_token() {
     let (mut starts, mut cut_short) = (0, 0);
     for seed in 0..SEEDS {
         let world = World::with_faults(seed);
-        let ran = on_seed(seed, || simulate(&world));
-        starts += ran.len();
-        cut_short += usize::from(ran.len() < world.plan.steps().count());
+        let times = on_seed(seed, || simulate(&world));
+        starts += times.len();
+        cut_short += usize::from(times.len() < world.plan.steps().count());
     }
-    // Worlds in which nothing happens would show nothing.
+    // The test would show nothing if the worlds had no events.
     assert!(starts > 100_000 && (1000..9000).contains(&cut_short), "{starts} {cut_short}");
 }
 
-/// Names the seed if `run` fails.
+/// Prints the seed if `run` panics.
 fn on_seed<T>(seed: u64, run: impl FnOnce() -> T) -> T {
-    struct Name(u64);
-    impl Drop for Name {
+    struct PrintSeed(u64);
+    impl Drop for PrintSeed {
         #[expect(clippy::print_stderr, reason = "a failure must name its seed")]
         fn drop(&mut self) {
             if std::thread::panicking() {
@@ -337,6 +343,6 @@ fn on_seed<T>(seed: u64, run: impl FnOnce() -> T) -> T {
             }
         }
     }
-    let _name = Name(seed);
+    let _print_seed = PrintSeed(seed);
     run()
 }

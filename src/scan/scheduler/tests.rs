@@ -5,16 +5,17 @@ use crate::model::task::{PlannedBatch, Step, TaskIx};
 use crate::model::testing;
 use crate::model::tool::{Arg, Counted, Environment, Parse, Piece, ToolId};
 
-/// A tool with this lane.
+/// Creates a tool with the given lane.
 pub(super) fn tool(lane: Option<&str>) -> Tool {
     let mut tool = testing::tool("t", Parse::ExitCode, &["t"]);
     tool.lane = lane.map(str::to_owned);
-    // One that builds no programs.
+    // It builds no programs.
     (tool.environment, tool.configured) = (Environment::Only(Vec::new()), false);
     tool
 }
 
-/// A plan of tools with what they need, and of batches: a class, and steps by tool and number of tasks.
+/// Creates a plan from tools with their needs, and batches with a class and the tool and number of tasks of each
+/// step.
 pub(super) fn plan(tools: Vec<(Tool, Vec<ToolId>)>, batches: Vec<(u32, Vec<(ToolId, u32)>)>) -> Plan {
     let id = Digest::of_bytes(b"");
     let (tools, needs) = tools.into_iter().unzip();
@@ -39,7 +40,7 @@ pub(super) fn plan(tools: Vec<(Tool, Vec<ToolId>)>, batches: Vec<(u32, Vec<(Tool
     }
 }
 
-/// The same, of lanes, needs and tools alone.
+/// Like [`plan`], given only lanes, needs and tools.
 fn small(tools: &[(Option<&str>, &[u32])], batches: &[&[u32]]) -> Plan {
     let tools = tools.iter().map(|(lane, needs)| (tool(*lane), needs.iter().copied().map(ToolId).collect()));
     let batches = batches.iter().map(|steps| (0, steps.iter().map(|tool| (ToolId(*tool), 1)).collect()));
@@ -60,12 +61,12 @@ fn finished(step: StepId) -> Event {
     Event::Finished { step, fails: false }
 }
 
-/// What starts while the pool answers every wish at once; and the action that follows.
+/// Returns the steps that start while the pool answers every request immediately, and the action that follows.
 fn started(scheduler: &mut Scheduler<'_>) -> (Vec<StepId>, Action) {
     let mut steps = Vec::new();
     loop {
         match scheduler.next() {
-            Action::Wish => scheduler.on(Duration::ZERO, Event::Token),
+            Action::RequestToken => scheduler.on(Duration::ZERO, Event::Token),
             Action::Start(step, _) => steps.push(step),
             Action::Refill { .. } => {}
             action => return (steps, action),
@@ -85,13 +86,13 @@ const fn first(rank: u32) -> StepId {
 fn a_busy_lane_is_passed_over_and_never_shared() {
     let plan = small(&[(None, &[]), (Some("check"), &[]), (Some("check"), &[])], &[&[1], &[2], &[0]]);
     let mut scheduler = scheduler(&plan, 3);
-    assert_eq!(ranks(&mut scheduler), [0, 2], "rank 1 waits for the lane, rank 2 goes by");
+    assert_eq!(ranks(&mut scheduler), [0, 2], "rank 1 waits for the lane, rank 2 passes it");
     scheduler.on(seconds(1), finished(first(0)));
     assert_eq!(ranks(&mut scheduler), [1]);
 }
 
 #[test]
-fn lanes_of_one_build_directory_are_one_and_others_stay_their_own() {
+fn the_lanes_of_a_shared_build_directory_are_merged_and_others_are_not() {
     for (layout, is_one) in [(Layout::Lanes, false), (Layout::One, true), (Layout::Shared, true)] {
         let plan =
             small(&[(Some("check"), &[]), (Some("build"), &[]), (Some("own"), &[])], &[&[0], &[1], &[2]]);
@@ -118,42 +119,46 @@ fn no_other_build_starts_while_the_tests_of_one_run() {
     let mut scheduler = Scheduler::new(&plan, LIMITS);
     assert_eq!(ranks(&mut scheduler), [0, 4]);
     scheduler.on(seconds(1), finished(first(0)));
-    assert_eq!(ranks(&mut scheduler), [1, 2], "both tests, and not the other build");
+    assert_eq!(ranks(&mut scheduler), [1, 2], "both tests start, and not the other build");
     scheduler.on(seconds(2), finished(first(4)));
     scheduler.on(seconds(2), finished(first(1)));
-    assert!(ranks(&mut scheduler).is_empty(), "one of them still runs");
+    assert!(ranks(&mut scheduler).is_empty(), "one test still runs");
     assert_eq!(scheduler.waiting(), Some(Waiting::Lane { step: first(3), holder: first(2) }));
     scheduler.on(seconds(3), finished(first(2)));
     assert_eq!(ranks(&mut scheduler), [3]);
 }
 
 #[test]
-fn it_is_known_what_is_waited_for() {
+fn the_reason_for_waiting_is_reported() {
     let plan = small(&[(Some("check"), &[]), (Some("check"), &[]), (None, &[1])], &[&[0], &[1], &[2], &[2]]);
     let mut scheduler = Scheduler::new(&plan, LIMITS);
-    assert_eq!(scheduler.next(), Action::Wish);
+    assert_eq!(scheduler.next(), Action::RequestToken);
     assert_eq!(scheduler.waiting(), Some(Waiting::Token { of: Some(3) }));
     scheduler.on(seconds(0), Event::Token);
     assert_eq!(ranks(&mut scheduler), [0]);
     assert_eq!(scheduler.waiting(), Some(Waiting::Lane { step: first(1), holder: first(0) }));
     scheduler.on(seconds(1), finished(first(0)));
     assert_eq!(ranks(&mut scheduler), [1]);
-    assert_eq!(scheduler.waiting(), None, "what is left needs what runs");
+    assert_eq!(scheduler.waiting(), None, "the other steps need the running one");
     scheduler.on(seconds(2), finished(first(1)));
     assert_eq!(ranks(&mut scheduler), [2, 3]);
     scheduler.on(seconds(3), Event::Interrupt);
-    assert_eq!(scheduler.waiting(), Some(Waiting::End), "nothing starts any more");
+    assert_eq!(scheduler.waiting(), Some(Waiting::End), "nothing starts anymore");
 
     let plan = small(&[(None, &[])], &[&[0], &[0], &[0]]);
     let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: true, ..LIMITS });
     assert_eq!(scheduler.next(), Action::Start(first(0), Slot::Own));
-    assert_eq!(scheduler.waiting(), Some(Waiting::Token { of: None }), "who holds them is not known");
+    assert_eq!(
+        scheduler.waiting(),
+        Some(Waiting::Token { of: None }),
+        "the holders of the tokens are unknown"
+    );
     assert_eq!(ranks(&mut scheduler), [1]);
-    assert_eq!(scheduler.waiting(), None, "as many run as may");
+    assert_eq!(scheduler.waiting(), None, "as many steps run as allowed");
 }
 
 #[test]
-fn a_step_waits_for_all_of_what_its_tool_needs() {
+fn a_step_waits_for_all_tasks_of_the_tools_it_needs() {
     let plan = small(&[(None, &[]), (None, &[0])], &[&[0], &[0], &[1]]);
     let mut scheduler = scheduler(&plan, 3);
     assert_eq!(ranks(&mut scheduler), [0, 1]);
@@ -175,33 +180,33 @@ fn the_steps_of_a_batch_run_one_after_the_other() {
 }
 
 #[test]
-fn the_step_is_chosen_when_the_token_has_come() {
+fn the_step_is_chosen_when_the_token_arrives() {
     let plan = small(&[(Some("check"), &[]), (None, &[])], &[&[0], &[0], &[1]]);
     let mut scheduler = scheduler(&plan, 2);
-    assert_eq!(scheduler.next(), Action::Wish);
+    assert_eq!(scheduler.next(), Action::RequestToken);
     scheduler.on(seconds(0), Event::Token);
     assert_eq!(scheduler.next(), Action::Start(first(0), Slot::Pool));
-    assert_eq!(scheduler.next(), Action::Wish, "for rank 2: the lane of rank 1 is busy");
+    assert_eq!(scheduler.next(), Action::RequestToken, "for rank 2, because the lane of rank 1 is busy");
     scheduler.on(seconds(1), finished(first(0)));
     scheduler.on(seconds(1), Event::Token);
     assert_eq!(scheduler.next(), Action::Start(first(1), Slot::Pool));
 }
 
 #[test]
-fn a_token_that_comes_too_late_is_given_back() {
+fn a_token_that_arrives_too_late_is_returned() {
     let plan = small(&[(None, &[])], &[&[0], &[0]]);
     let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, own_slot: true, ..LIMITS });
     assert_eq!(scheduler.next(), Action::Start(first(0), Slot::Own));
-    assert_eq!(scheduler.next(), Action::Wish);
+    assert_eq!(scheduler.next(), Action::RequestToken);
     scheduler.on(seconds(1), finished(first(0)));
-    assert_eq!(scheduler.next(), Action::Start(first(1), Slot::Own), "our own slot needs no waiting");
+    assert_eq!(scheduler.next(), Action::Start(first(1), Slot::Own), "our own slot is available immediately");
     scheduler.on(seconds(2), Event::Token);
     assert_eq!(scheduler.next(), Action::GiveBack);
     assert_eq!(scheduler.next(), Action::Wait(None));
 }
 
 #[test]
-fn an_interrupt_starts_nothing_and_waits_for_what_runs() {
+fn after_an_interrupt_nothing_starts_and_running_steps_finish() {
     let plan = small(&[(None, &[])], &[&[0], &[0]]);
     let mut scheduler = scheduler(&plan, 1);
     started(&mut scheduler);
@@ -212,7 +217,7 @@ fn an_interrupt_starts_nothing_and_waits_for_what_runs() {
 }
 
 #[test]
-fn what_runs_is_told_once_that_the_time_is_over() {
+fn running_steps_are_stopped_once_when_the_time_has_elapsed() {
     let mut plan = small(&[(None, &[])], &[&[0], &[0]]);
     plan.policy.max_duration = Some(seconds(60));
     let mut scheduler = scheduler(&plan, 1);
@@ -225,7 +230,7 @@ fn what_runs_is_told_once_that_the_time_is_over() {
 }
 
 #[test]
-fn what_is_late_from_the_start_starts_nothing() {
+fn nothing_starts_if_the_time_has_elapsed_before_the_first_step() {
     let mut plan = small(&[(None, &[])], &[&[0]]);
     plan.policy.max_duration = Some(seconds(60));
     let mut scheduler = scheduler(&plan, 1);
@@ -235,21 +240,21 @@ fn what_is_late_from_the_start_starts_nothing() {
 }
 
 #[test]
-fn the_first_failure_of_a_required_tool_is_the_last_under_fail_fast() {
-    for (fail_fast, required, goes_on) in [(true, true, false), (true, false, true), (false, true, true)] {
+fn under_fail_fast_nothing_starts_after_a_required_tool_fails() {
+    for (fail_fast, required, continues) in [(true, true, false), (true, false, true), (false, true, true)] {
         let mut plan = small(&[(None, &[])], &[&[0], &[0], &[0]]);
         plan.graph.tools[0].required = required;
         let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, fail_fast, ..LIMITS });
         assert_eq!(ranks(&mut scheduler), [0, 1]);
         scheduler.on(seconds(1), Event::Finished { step: first(0), fails: true });
-        assert_eq!(ranks(&mut scheduler), if goes_on { vec![2] } else { vec![] });
-        assert_eq!(scheduler.has_failed_fast(), !goes_on);
-        assert_ne!(scheduler.next(), Action::Done, "what runs may finish");
+        assert_eq!(ranks(&mut scheduler), if continues { vec![2] } else { vec![] });
+        assert_eq!(scheduler.has_failed_fast(), !continues);
+        assert_ne!(scheduler.next(), Action::Done, "running steps may finish");
     }
 }
 
 #[test]
-fn the_time_of_the_whole_ends_what_runs_after_a_failure_too() {
+fn the_time_limit_of_the_run_also_stops_steps_after_a_failure() {
     let mut plan = small(&[(None, &[])], &[&[0], &[0], &[0]]);
     plan.policy.max_duration = Some(seconds(60));
     let mut scheduler = Scheduler::new(&plan, Limits { parallel: 2, fail_fast: true, ..LIMITS });
@@ -261,13 +266,13 @@ fn the_time_of_the_whole_ends_what_runs_after_a_failure_too() {
 }
 
 #[test]
-fn a_pool_is_refilled_before_a_wish_and_after_a_long_one_while_no_client_runs() {
+fn a_pool_is_refilled_before_a_request_and_after_a_long_one_while_no_client_runs() {
     let mut plan = small(&[(None, &[]), (None, &[])], &[&[0], &[1], &[1]]);
     plan.graph.tools[0].jobserver = true;
     let mut scheduler = scheduler(&plan, 2);
     started(&mut scheduler);
     scheduler.on(seconds(1), finished(first(1)));
-    assert_eq!(scheduler.next(), Action::Wish, "what the client holds is not lost");
+    assert_eq!(scheduler.next(), Action::RequestToken, "tokens held by the client are not lost");
     assert_eq!(scheduler.next(), Action::Wait(None));
     scheduler.on(seconds(2), finished(first(0)));
     assert_eq!(scheduler.next(), Action::Wait(Some(seconds(2) + PATIENCE)), "a token may be on its way");
@@ -279,11 +284,11 @@ fn a_pool_is_refilled_before_a_wish_and_after_a_long_one_while_no_client_runs() 
     started(&mut scheduler);
     scheduler.on(seconds(1), finished(first(0)));
     assert_eq!(scheduler.next(), Action::Refill { held: 0 });
-    assert_eq!(scheduler.next(), Action::Wish);
+    assert_eq!(scheduler.next(), Action::RequestToken);
 }
 
 #[test]
-fn a_process_over_several_tasks_may_take_up_to_four_times_as_long() {
+fn a_process_for_several_tasks_may_take_up_to_four_times_as_long() {
     let policy = Policy { per_task_timeout: Some(seconds(60)), ..Policy::default() };
     for (tasks, minutes) in [(0, 1), (1, 1), (3, 3), (4, 4), (5, 4), (1_000_000, 4)] {
         assert_eq!(time_cap(&policy, tasks), Some(seconds(60 * minutes)), "{tasks}");

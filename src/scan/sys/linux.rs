@@ -1,4 +1,4 @@
-//! What only Linux has: a descriptor that tells of a child's end, and orphans that come to us.
+//! Linux only: descriptors that report the end of a child, and adoption of orphans.
 
 use std::fs::File;
 use std::io;
@@ -9,12 +9,12 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
 use super::GroupId;
 
-/// Readable when the child has ended.
+/// Returns a descriptor that becomes readable when the child has ended.
 pub(super) fn pidfd(pid: Pid) -> Option<OwnedFd> {
     rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
-/// Whether the process has a copy of this pipe, of either end.
+/// Whether the process has a copy of either end of this pipe.
 pub(super) fn has_open(pid: Pid, pipe: &File) -> bool {
     let Ok(pipe) = rustix::fs::fstat(pipe) else { return false };
     let name = format!("pipe:[{}]", pipe.st_ino);
@@ -24,15 +24,15 @@ pub(super) fn has_open(pid: Pid, pipe: &File) -> bool {
     links.any(|link| link.as_os_str() == name.as_str())
 }
 
-/// A file without a name that may be shared with a child. It takes no disk.
+/// Creates an unnamed file in memory that can be shared with a child.
 pub(super) fn shared_file() -> io::Result<File> {
     let flags = rustix::fs::MemfdFlags::CLOEXEC;
     Ok(rustix::fs::memfd_create("genti-guard", flags).map(File::from)?)
 }
 
-/// Kills what our parent was starting when it was killed: what is orphaned as we are, in our session, younger than we
-/// are, leads a group, and was told that it runs under this program.
-pub(super) fn kill_nameless() {
+/// Kills processes that the parent was starting when it was killed. Such a process is an orphan in our session,
+/// was started after us, leads a group, and has the environment variable of this program.
+pub(super) fn kill_starting() {
     let Some((_, own)) = stat("self") else { return };
     let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     for name in numbers.filter_map(|entry| entry.file_name().into_string().ok()) {
@@ -46,68 +46,69 @@ pub(super) fn kill_nameless() {
     }
 }
 
-/// A process above this one.
+/// An ancestor of this process.
 #[derive(Debug)]
 pub(in crate::scan) struct Ancestor {
     name: Option<String>,
-    /// With which it was started.
+    /// The environment with which it was started.
     environment: Vec<u8>,
 }
 
 impl Ancestor {
-    /// What tells it from all other processes.
+    /// Returns a name that identifies the process on this machine.
     pub(in crate::scan) fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The variables that it was started with, as far as this user may see them.
+    /// Returns the variables with which it was started, as far as this user may read them.
     pub(in crate::scan) fn variables(&self) -> impl Iterator<Item = &[u8]> {
         self.environment.split(|&byte| byte == 0)
     }
 }
 
-/// The processes above this one, the nearest first.
+/// Returns the ancestors of this process, nearest first.
 pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
-    /// Deeper than any that is meant.
-    const MOST: usize = 1000;
-    let mut above = Vec::new();
+    /// Limit on the depth, far above any real one.
+    const MAX_DEPTH: usize = 1000;
+    let mut ancestors = Vec::new();
     let mut next = stat("self").map(|(_, own)| own.parent);
-    while let Some(pid) = next.filter(|pid| *pid > 0 && above.len() < MOST) {
+    while let Some(pid) = next.filter(|pid| *pid > 0 && ancestors.len() < MAX_DEPTH) {
         let process = stat(&pid.to_string());
         next = process.as_ref().map(|(_, process)| process.parent);
-        above.push(Ancestor {
+        ancestors.push(Ancestor {
             name: process.and_then(|(pid, process)| name_of(pid, &process)),
             environment: std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default(),
         });
     }
-    above
+    ancestors
 }
 
-/// What tells this process from all others on this machine.
+/// Returns a name that identifies this process on this machine.
 pub(in crate::scan) fn own_name() -> Option<String> {
     let (pid, process) = stat("self")?;
     name_of(pid, &process)
 }
 
-/// Its number, when it was started, because numbers are used again, and whose numbers these are: containers have their own.
+/// Combines the process id, the start time (because ids are reused), and the namespace of the id (because
+/// containers have their own).
 fn name_of(pid: i32, process: &Stat) -> Option<String> {
     let namespace = std::fs::read_link("/proc/self/ns/pid").ok()?;
     Some(format!("{pid} {} {}", process.start, namespace.display()))
 }
 
-/// What `/proc` says of a process.
+/// Fields of `/proc/PID/stat`.
 struct Stat {
     parent: i32,
     group: i32,
     session: i32,
-    /// In ticks since the machine was started.
+    /// Start time in ticks since boot.
     start: u64,
 }
 
-/// The process that is called `name` below `/proc`, and its number.
+/// Reads the entry `name` below `/proc`. Returns the process id and its fields.
 fn stat(name: &str) -> Option<(i32, Stat)> {
     let text = std::fs::read_to_string(format!("/proc/{name}/stat")).ok()?;
-    // The name of the program may hold anything but is the only thing in parentheses.
+    // The program name in parentheses may contain anything, so search for its end from the right.
     let (pid, (_, rest)) = (text.split(' ').next()?.parse().ok()?, text.rsplit_once(") ")?);
     let field = |at: usize| rest.split(' ').nth(at);
     let number = |at: usize| field(at)?.parse().ok();
@@ -117,15 +118,15 @@ fn stat(name: &str) -> Option<(i32, Stat)> {
     ))
 }
 
-/// The processes that have lost their parents and have become our children.
+/// Processes that lost their parents and became our children.
 #[derive(Debug)]
 pub(in crate::scan) struct Orphans {
-    /// The children of our first thread: the kernel gives it what is orphaned.
+    /// List of the children of our main thread, to which the kernel assigns orphans.
     children: File,
 }
 
 impl Orphans {
-    /// From now on, what is orphaned below this process becomes its child.
+    /// Makes this process the parent of its orphaned descendants.
     pub(in crate::scan) fn adopt() -> io::Result<Self> {
         let own = rustix::process::getpid();
         let children = File::open(format!("/proc/self/task/{own}/children"))?;
@@ -133,25 +134,25 @@ impl Orphans {
         Ok(Self { children })
     }
 
-    /// Kills them if `kill` says so, and reaps the dead. Whether there were any. `others` are our own children:
-    /// who started them reaps them.
+    /// Kills the orphans if `kill` is set, and reaps dead ones. Returns whether there were any. `others` are
+    /// children that we started ourselves, which are reaped elsewhere.
     pub(in crate::scan) fn sweep(&self, others: &[GroupId], kill: bool) -> bool {
         let mut children = self.children();
         children.retain(|pid| !others.contains(&GroupId(*pid)));
         for pid in &children {
             if kill {
-                // Nobody else can have these numbers as long as it is not reaped. Its group, if it leads one, goes
-                // at once: one by one, they could fork faster than they are killed.
+                // The ids can't be reused until the processes are reaped. A group is killed as a whole, because
+                // its members could otherwise fork faster than they are killed.
                 let _ = rustix::process::kill_process_group(*pid, Signal::KILL);
                 let _ = rustix::process::kill_process(*pid, Signal::KILL);
             }
-            // Never for just any child.
+            // Wait for this process only, not for any child.
             let _ = rustix::process::waitpid(Some(*pid), WaitOptions::NOHANG);
         }
         !children.is_empty()
     }
 
-    /// All children of our first thread, those that are dead and not reaped included.
+    /// Returns all children of our main thread, including dead ones that are not reaped.
     fn children(&self) -> Vec<Pid> {
         let mut text = Vec::new();
         let mut buffer = [0; 4096];

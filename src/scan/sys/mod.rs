@@ -1,18 +1,19 @@
-//! What differs between systems: a child together with what it starts, its pipes, and sleeping until one of
-//! them has news. Each module here has the same items; all above is the same everywhere.
+//! System-specific parts: a child process with its descendants, its pipes, and waiting for any of them.
+//!
+//! All implementations have the same items, and the code above this module is the same everywhere.
 //!
 //! | | Linux | other Unix | Windows |
 //! | --- | --- | --- | --- |
-//! | a child and what it starts | a process group | a process group | a job object |
-//! | how it is asked to end | a signal | a signal | Ctrl-Break |
-//! | what leaves the group | comes to us, and ends with the run | is lost | can't |
-//! | when we are killed | a guard kills the group and returns the tokens | the same | it is killed, too |
-//! | what runs above us | all processes, and how they were started | is not told | is not told |
-//! | how the end of a child is noticed | a pidfd | a look now and then | its handle |
-//! | Ctrl-Z | stops the children as well | the same | there is none |
+//! | child and its descendants | process group | process group | job object |
+//! | request to exit | signal | signal | Ctrl-Break |
+//! | process that leaves the group | becomes our child, and ends with the run | is lost | not possible |
+//! | we are killed | a guard kills the groups and returns the tokens | same | the job ends too |
+//! | ancestors | known, with their environment | unknown | unknown |
+//! | end of a child is noticed by | pidfd | polling | its handle |
+//! | Ctrl-Z | also suspends the children | same | does not exist |
 //!
-//! Children are spawned by `posix_spawn` on Unix: whatever needs code between `fork` and `exec` costs 66 ms a
-//! process in a parent of 800 MB. So there is no PDEATHSIG, but a guard.
+//! On Unix, children are started with `posix_spawn`. Code between `fork` and `exec` would cost 66 ms per process
+//! in a parent of 800 MB. So a guard process is used instead of PDEATHSIG.
 
 #[cfg(unix)]
 #[path = "unix.rs"]
@@ -37,7 +38,7 @@ pub use imp::stand_guard;
 
 #[cfg(unix)]
 pub(super) use guard::{Guard, Ledger};
-pub(super) use imp::{Group, GroupId, Pipe, Waker, make_inheritable, wait};
+pub(super) use imp::{Group, GroupId, Pipe, Waker, make_inheritable, signal_name, wait};
 #[cfg(windows)]
 pub(super) use imp::{Guard, Ledger, Orphans, ancestors, own_name};
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! What takes the place of what only Linux has.
+//! Replacements on other Unix systems for what only Linux has.
 
 use std::fs::File;
 use std::io;
@@ -8,25 +8,25 @@ use rustix::process::Pid;
 
 use super::GroupId;
 
-/// No descriptor tells of a child's end.
+/// Returns `None`, because there is no descriptor for the end of a child.
 pub(super) fn pidfd(_: Pid) -> Option<OwnedFd> {
     None
 }
 
-/// It can't be told.
+/// Returns false, because open files of other processes are unknown.
 pub(super) fn has_open(_: Pid, _: &File) -> bool {
     false
 }
 
-/// A file without a name that may be shared with a child.
+/// Creates an unnamed file that can be shared with a child.
 pub(super) fn shared_file() -> io::Result<File> {
     tempfile::tempfile()
 }
 
-/// There is no way to tell them from others.
-pub(super) fn kill_nameless() {}
+/// Does nothing, because such processes can't be told apart from others.
+pub(super) fn kill_starting() {}
 
-/// Of a process above this one, nothing can be told.
+/// An ancestor of this process. None are known.
 #[derive(Debug)]
 pub(in crate::scan) struct Ancestor(std::convert::Infallible);
 
@@ -40,17 +40,17 @@ impl Ancestor {
     }
 }
 
-/// They are not looked for.
+/// Returns nothing, because ancestors are not determined.
 pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
     Vec::new()
 }
 
-/// There is no name that no other process ever has.
+/// Returns `None`, because no name is unique over time.
 pub(in crate::scan) fn own_name() -> Option<String> {
     None
 }
 
-/// Orphans do not come to us.
+/// Orphans, which are not adopted on these systems.
 #[derive(Debug)]
 pub(in crate::scan) struct Orphans(());
 

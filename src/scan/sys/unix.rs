@@ -1,4 +1,4 @@
-//! Process groups, signals and `poll`.
+//! Child processes on Unix: process groups, signals and `poll`.
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
@@ -13,21 +13,21 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use crate::model::task::Exit;
 
-/// How often a child is asked after where the system can't tell.
+/// Polling interval on systems that don't report the end of a child.
 const TICK: Duration = Duration::from_millis(20);
 
-/// A child that leads a group of its own. Killed and reaped when dropped.
+/// A child that leads a process group. Killed and reaped when dropped.
 #[derive(Debug)]
 pub(in crate::scan) struct Group {
     child: Child,
     id: GroupId,
-    /// Readable when the child has ended; `None` where the system has no such thing.
+    /// Readable when the child has ended. `None` if the system doesn't support it.
     ended: Option<OwnedFd>,
     is_reaped: bool,
 }
 
 impl Group {
-    /// Starts `command`, whose output goes to pipes: these are its standard output and its standard error.
+    /// Starts `command` and returns the pipes of its standard output and standard error.
     pub(in crate::scan) fn spawn(command: &mut Command) -> io::Result<(Self, [Pipe; 2])> {
         let mut child = command.process_group(0).spawn()?;
         let pipes = [child.stdout.take().map(OwnedFd::from), child.stderr.take().map(OwnedFd::from)];
@@ -43,32 +43,32 @@ impl Group {
         self.id
     }
 
-    /// Whether the child has ended. Its number stays taken until it is reaped.
+    /// Whether the child has ended. Its process id is not reused until it is reaped.
     pub(in crate::scan) fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(self.id.0), options) {
             Ok(status) => status.is_some(),
-            // Somebody else has reaped it: then it has.
+            // Another process has reaped it, so it has ended.
             Err(error) => error == Errno::CHILD,
         }
     }
 
-    /// Asks all of the group to end, as Ctrl-C does.
+    /// Asks all processes of the group to exit, like Ctrl-C.
     pub(in crate::scan) fn interrupt(&self) {
-        self.ask(Signal::INT);
+        self.request_exit(Signal::INT);
     }
 
-    /// Asks all of the group to end.
+    /// Asks all processes of the group to exit.
     pub(in crate::scan) fn terminate(&self) {
-        self.ask(Signal::TERM);
+        self.request_exit(Signal::TERM);
     }
 
-    /// Kills all of the group.
+    /// Kills all processes of the group.
     pub(in crate::scan) fn kill(&self) {
         self.id.kill();
     }
 
-    /// Takes the exit of a child that has ended.
+    /// Reaps a child that has ended and returns its exit status.
     pub(in crate::scan) fn reap(&mut self) -> io::Result<Exit> {
         let status = self.child.wait()?;
         self.is_reaped = true;
@@ -78,45 +78,45 @@ impl Group {
         })
     }
 
-    fn ask(&self, signal: Signal) {
+    fn request_exit(&self, signal: Signal) {
         self.id.signal(signal);
-        // What is stopped hears it only then.
+        // A suspended process receives the signal only after it is resumed.
         self.id.signal(Signal::CONT);
     }
 }
 
-/// Whatever goes wrong on our side, no child outlives its watch.
+/// Ensures that the child never outlives its watch, even if an error occurs.
 impl Drop for Group {
     fn drop(&mut self) {
         if !self.is_reaped {
             self.kill();
-            // There is nobody to tell.
+            // Errors can't be reported here.
             let _ = self.child.wait();
         }
     }
 }
 
-/// The number of a group. As good as its leader is not reaped, or somebody else is left of the group.
+/// Id of a process group. Valid until the leader is reaped and no process of the group is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::scan) struct GroupId(pub(super) Pid);
 
 impl GroupId {
-    /// Whether the child that leads the group has a copy of `pipe`.
+    /// Whether the leader of the group has a copy of `pipe`.
     pub(in crate::scan) fn holds(self, pipe: &Pipe) -> bool {
         pipe.0.as_ref().is_some_and(|pipe| super::orphans::has_open(self.0, pipe))
     }
 
-    /// Kills all of the group. Whether anybody is left, if only a dead one that is not reaped.
+    /// Kills all processes of the group. Returns whether any are left, including dead ones that are not reaped.
     pub(in crate::scan) fn kill(self) -> bool {
         self.signal(Signal::KILL)
     }
 
-    /// Stops all of the group, as Ctrl-Z does.
+    /// Suspends all processes of the group, like Ctrl-Z.
     pub(in crate::scan) fn pause(self) {
         self.signal(Signal::TSTP);
     }
 
-    /// Lets it go on.
+    /// Resumes the group.
     pub(in crate::scan) fn resume(self) {
         self.signal(Signal::CONT);
     }
@@ -126,7 +126,7 @@ impl GroupId {
     }
 }
 
-/// The end of a pipe that we read. Reading does not block: it fails with `WouldBlock`.
+/// Reading end of a pipe. Reading does not block but fails with `WouldBlock`.
 #[derive(Debug)]
 pub(in crate::scan) struct Pipe(Option<File>);
 
@@ -136,7 +136,7 @@ impl Read for Pipe {
     }
 }
 
-/// Wakes every [`wait`] that watches it, for good: a pipe that becomes readable and stays so.
+/// Wakes every [`wait`] that watches it, permanently, by making a pipe readable.
 #[derive(Debug)]
 pub(in crate::scan) struct Waker {
     read: PipeReader,
@@ -151,13 +151,13 @@ impl Waker {
     }
 
     pub(in crate::scan) fn wake(&self) {
-        // A full pipe is readable already.
+        // If the pipe is full, it is already readable.
         let _ = (&self.write).write(b"!");
     }
 }
 
-/// Sleeps until the leader of `group` has ended, one of `pipes` can be read or is closed, one of `wakers` was
-/// woken, or `timeout` is over. May wake up for nothing.
+/// Sleeps until the leader of `group` has ended, one of `pipes` is readable or closed, one of `wakers` was woken,
+/// or `timeout` has elapsed. Spurious wake-ups are possible.
 pub(in crate::scan) fn wait<'a>(
     group: Option<&'a Group>,
     pipes: impl Iterator<Item = &'a Pipe>,
@@ -175,7 +175,7 @@ pub(in crate::scan) fn wait<'a>(
         .chain(ended)
         .map(|fd: BorrowedFd<'_>| PollFd::from_borrowed_fd(fd, PollFlags::IN))
         .collect();
-    // One that is too long for the system is as good as none.
+    // A timeout too long for the system is treated as no timeout.
     let timeout = timeout.and_then(|timeout| timeout.try_into().ok());
     match poll(&mut fds, timeout.as_ref()) {
         Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -183,7 +183,7 @@ pub(in crate::scan) fn wait<'a>(
     }
 }
 
-/// Lets children have the descriptor `fd`, of a pool of job tokens.
+/// Makes the descriptor `fd` of a jobserver inheritable by children.
 #[expect(unsafe_code, reason = "a descriptor by its number, as the jobserver protocol has it")]
 pub(in crate::scan) fn make_inheritable(fd: i32) {
     if fd < 0 {
@@ -191,6 +191,29 @@ pub(in crate::scan) fn make_inheritable(fd: i32) {
     }
     // SAFETY: the client that announced this descriptor keeps it open as long as the pool lives.
     let fd = unsafe { BorrowedFd::borrow_raw(fd) };
-    // A failure shows as what it is: the child finds no jobserver and says so.
+    // If this fails, the child reports that it finds no jobserver.
     let _ = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty());
+}
+/// Returns the name of a signal, or its number if the name is unknown.
+pub(in crate::scan) fn signal_name(number: i32) -> String {
+    let names = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::ILL, "SIGILL"),
+        (Signal::TRAP, "SIGTRAP"),
+        (Signal::ABORT, "SIGABRT"),
+        (Signal::BUS, "SIGBUS"),
+        (Signal::FPE, "SIGFPE"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::SEGV, "SIGSEGV"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::ALARM, "SIGALRM"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::XCPU, "SIGXCPU"),
+        (Signal::XFSZ, "SIGXFSZ"),
+        (Signal::SYS, "SIGSYS"),
+    ];
+    let name = names.into_iter().find(|(signal, _)| signal.as_raw() == number);
+    name.map_or_else(|| format!("signal {number}"), |(_, name)| name.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Job objects, Ctrl-Break, and looking after pipes now and then.
+//! Child processes on Windows: job objects, Ctrl-Break, and polling of pipes.
 
 #![expect(unsafe_code, reason = "the standard library knows no job objects and no pipe that does not block")]
 
@@ -25,10 +25,10 @@ use windows_sys::Win32::System::Threading::{
 
 use crate::model::task::Exit;
 
-/// How often pipes and wakers are looked after.
+/// Polling interval for pipes and wakers.
 const TICK: Duration = Duration::from_millis(5);
 
-/// A child, and all that it starts. Killed when dropped.
+/// A child and all its descendants. Killed when dropped.
 #[derive(Debug)]
 pub(in crate::scan) struct Group {
     child: Child,
@@ -36,15 +36,15 @@ pub(in crate::scan) struct Group {
 }
 
 impl Group {
-    /// Starts `command`, whose output goes to pipes: these are its standard output and its standard error.
+    /// Starts `command` and returns the pipes of its standard output and standard error.
     pub(in crate::scan) fn spawn(command: &mut Command) -> io::Result<(Self, [Pipe; 2])> {
         let job = Job::new()?;
         let mut child = command.creation_flags(CREATE_NEW_PROCESS_GROUP).spawn()?;
         let pipes = [child.stdout.take().map(OwnedHandle::from), child.stderr.take().map(OwnedHandle::from)];
         let mut group = Self { child, job };
-        // What it starts before this line is in the job of the whole run alone, and ends with that.
+        // Processes it starts before this line only belong to the job of the whole run, and end with it.
         if let Err(error) = group.job.assign(group.child.as_raw_handle()) {
-            // One that has ended already can't be assigned.
+            // Fails if the child has already ended.
             if !group.has_ended() {
                 let _ = group.child.kill();
                 return Err(error);
@@ -62,67 +62,67 @@ impl Group {
         wait_for(self.child.as_raw_handle(), Duration::ZERO)
     }
 
-    /// Asks all of the group to end.
+    /// Asks all processes of the group to exit.
     pub(in crate::scan) fn interrupt(&self) {
-        // SAFETY: takes two numbers. Without a console there is nobody to ask.
+        // SAFETY: takes two numbers. Fails without a console, which leaves nothing to do.
         unsafe { GenerateConsoleCtrlEvent(CTRL_BREAK_EVENT, self.child.id()) };
     }
 
-    /// The same: there is no other way to ask.
+    /// Same as [`Group::interrupt`], because there is no other way to ask.
     pub(in crate::scan) fn terminate(&self) {
         self.interrupt();
     }
 
-    /// Kills the child and all that it started.
+    /// Kills the child and all its descendants.
     pub(in crate::scan) fn kill(&self) {
-        // SAFETY: the handle is open as long as `self`. It can't fail for a job that we made.
+        // SAFETY: the handle is open as long as `self`. It can't fail for a job that we created.
         unsafe { TerminateJobObject(self.job.0.as_raw_handle(), 1) };
     }
 
-    /// Takes the exit of a child that has ended.
+    /// Reaps a child that has ended and returns its exit status.
     pub(in crate::scan) fn reap(&mut self) -> io::Result<Exit> {
         Ok(Exit::Code(self.child.wait()?.code().unwrap_or_default()))
     }
 }
 
-/// The number of a child. Kept by nobody when it has ended.
+/// Process id of a child. May be reused after the child has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::scan) struct GroupId(u32);
 
 impl GroupId {
-    /// It can't be told.
+    /// Returns false, because open files of other processes are unknown.
     pub(in crate::scan) fn holds(self, _: &Pipe) -> bool {
         false
     }
 
-    /// Nobody is left: all of a job is killed at once.
+    /// Returns false, because killing a job leaves nothing behind.
     pub(in crate::scan) fn kill(self) -> bool {
         false
     }
 }
 
-/// All that is started below this process: it ends with it.
+/// Job that contains this process and everything it starts.
 #[derive(Debug)]
 pub(in crate::scan) struct Orphans(());
 
 impl Orphans {
-    /// From now on nothing that this process starts outlives it.
+    /// Makes everything that this process starts end with it.
     pub(in crate::scan) fn adopt() -> io::Result<Self> {
         let job = Job::new()?;
-        // SAFETY: takes nothing.
+        // SAFETY: has no arguments.
         job.assign(unsafe { GetCurrentProcess() })?;
-        // Closed when this process ends, in whatever way. Sooner would be our own end.
+        // Closed by the system when this process ends. Closing it earlier would kill this process.
         std::mem::forget(job);
         Ok(Self(()))
     }
 
-    /// There is nothing to do: jobs leave no orphans.
+    /// Does nothing, because jobs leave no orphans.
     pub(in crate::scan) fn sweep(&self, _: &[GroupId], _: bool) -> bool {
         false
     }
 }
 
-/// A job object: who is in it is killed when it is dropped.
+/// A job object. Its processes are killed when it is dropped.
 #[derive(Debug)]
 struct Job(OwnedHandle);
 
@@ -133,11 +133,11 @@ impl Job {
         if handle.is_null() {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: just made, and nobody else's.
+        // SAFETY: the handle was just created and has no other owner.
         let job = Self(unsafe { OwnedHandle::from_raw_handle(handle) });
         let mut limits = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
         limits.BasicLimitInformation.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
-        // SAFETY: the pointer and the size are of the structure that this class of information has.
+        // SAFETY: the pointer and the size match the structure for this class of information.
         let is_set = unsafe {
             SetInformationJobObject(
                 job.0.as_raw_handle(),
@@ -158,12 +158,12 @@ impl Job {
     }
 }
 
-/// The end of a pipe that we read. Reading does not block: it fails with `WouldBlock`.
+/// Reading end of a pipe. Reading does not block but fails with `WouldBlock`.
 #[derive(Debug)]
 pub(in crate::scan) struct Pipe(Option<File>);
 
 impl Pipe {
-    /// How much can be read; `Ok(None)` at the end.
+    /// Returns the number of readable bytes, or `Ok(None)` at the end.
     fn available(&self) -> io::Result<Option<usize>> {
         let Some(pipe) = &self.0 else { return Ok(None) };
         let mut available = 0;
@@ -193,7 +193,7 @@ impl Read for Pipe {
     }
 }
 
-/// Wakes every [`wait`]: each looks up often enough by itself.
+/// Does nothing, because every [`wait`] polls.
 #[derive(Debug)]
 pub(in crate::scan) struct Waker(());
 
@@ -205,8 +205,8 @@ impl Waker {
     pub(in crate::scan) fn wake(&self) {}
 }
 
-/// Sleeps until the leader of `group` has ended, one of `pipes` can be read or is closed, or `timeout` is over,
-/// and never for long: it may wake up for nothing.
+/// Sleeps until the leader of `group` has ended, one of `pipes` is readable or closed, or `timeout` has elapsed,
+/// but only for a short time. Spurious wake-ups are possible.
 pub(in crate::scan) fn wait<'a>(
     group: Option<&'a Group>,
     mut pipes: impl Iterator<Item = &'a Pipe>,
@@ -224,16 +224,16 @@ pub(in crate::scan) fn wait<'a>(
     Ok(())
 }
 
-/// Waits until the process has ended, or `timeout` is over. Whether it has ended.
+/// Waits until the process has ended or `timeout` has elapsed. Returns whether it has ended.
 fn wait_for(process: RawHandle, timeout: Duration) -> bool {
     // SAFETY: the handle is open.
     unsafe { WaitForSingleObject(process, timeout.as_millis() as u32) == WAIT_OBJECT_0 }
 }
 
-/// There is nothing to do: a pool of job tokens is a semaphore with a name.
+/// Does nothing, because a jobserver is a named semaphore.
 pub(in crate::scan) fn make_inheritable(_: i32) {}
 
-/// Of a process above this one, nothing can be told.
+/// An ancestor of this process. None are known.
 #[derive(Debug)]
 pub(in crate::scan) struct Ancestor(Infallible);
 
@@ -247,17 +247,17 @@ impl Ancestor {
     }
 }
 
-/// They are not looked for.
+/// Returns nothing, because ancestors are not determined.
 pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
     Vec::new()
 }
 
-/// There is no name that no other process ever has.
+/// Returns `None`, because no name is unique over time.
 pub(in crate::scan) fn own_name() -> Option<String> {
     None
 }
 
-/// There is no need for one: the job object ends with us.
+/// Not needed, because the job object ends with this process.
 #[derive(Debug)]
 pub(in crate::scan) struct Guard(Infallible);
 
@@ -283,7 +283,7 @@ impl Guard {
     }
 }
 
-/// There is nobody to tell.
+/// Not needed, because there is no guard.
 #[derive(Debug)]
 pub(in crate::scan) struct Ledger(Infallible);
 
@@ -293,34 +293,39 @@ impl Ledger {
     }
 }
 
-/// Nobody has to.
+/// Does nothing, because no guard is ever started.
 pub fn stand_guard() {}
+
+/// Processes don't end by signals on this system.
+pub(in crate::scan) fn signal_name(number: i32) -> String {
+    format!("signal {number}")
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::process::{self, Ending, Ran};
+    use crate::scan::process::{self, Ending, FinishedProcess};
     use crate::scan::stop::Stop;
 
-    fn cmd(script: &str, timeout: Option<Duration>) -> Ran {
+    fn cmd(script: &str, timeout: Option<Duration>) -> FinishedProcess {
         let mut command = Command::new("cmd");
         process::run(command.args(["/D", "/C", script]), timeout, &Stop::new().unwrap(), None).unwrap()
     }
 
     #[test]
     fn more_than_a_pipe_holds_is_read() {
-        let ran = cmd("(for /L %i in (1,1,20000) do @echo 0123456789) & exit 7", None);
-        assert_eq!((ran.stdout.len(), ran.exit), (20_000 * 12, Exit::Code(7)));
+        let finished = cmd("(for /L %i in (1,1,20000) do @echo 0123456789) & exit 7", None);
+        assert_eq!((finished.stdout.len(), finished.exit), (20_000 * 12, Exit::Code(7)));
     }
 
     #[test]
-    fn what_takes_too_long_is_ended() {
+    fn a_process_over_its_time_limit_is_ended() {
         assert_eq!(cmd("ping -n 600 127.0.0.1", Some(Duration::from_millis(100))).ending, Ending::TimedOut);
     }
 
     #[test]
-    fn what_a_child_leaves_behind_is_noticed_and_ended() {
-        let ran = cmd("start /B ping -n 600 127.0.0.1 & echo hi", None);
-        assert!(ran.leaky && ran.ending == Ending::Own);
+    fn processes_left_behind_are_noticed_and_ended() {
+        let finished = cmd("start /B ping -n 600 127.0.0.1 & echo hi", None);
+        assert!(finished.leaky && finished.ending == Ending::Own);
     }
 }

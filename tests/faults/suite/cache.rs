@@ -1,4 +1,4 @@
-//! What is known of results: damaged, newer, not to be written; and what must not get there.
+//! Tests of the result cache: damaged, newer, not writable, or forged; and results that must not be cached.
 
 use super::inject::{Tampered, fail_open};
 use super::support::Sandbox;
@@ -7,7 +7,7 @@ use super::world::{Run, run};
 
 const LOG: &str = "target/genti/cache/results.log";
 
-/// A tool that finds what is bad in three files, and notes which of them it looks at.
+/// Creates a workspace with a tool that reports bad lines in three files and logs the files that it checks.
 fn workspace() -> Sandbox {
     let sandbox = Sandbox::with_tools(
         "[tools.t]\nrun = [\"sh\", \"t.sh\", \"{files}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n\
@@ -32,7 +32,7 @@ fn artifacts(sandbox: &Sandbox) -> [Vec<u8>; 3] {
     ["run.json", "report.json", "tasks.jsonl"].map(|name| sandbox.artifact(name))
 }
 
-/// How many files were looked at by now.
+/// Number of files that the tool has checked so far.
 fn looks(sandbox: &Sandbox) -> usize {
     std::fs::read_to_string(sandbox.beside().join("log")).unwrap().lines().count()
 }
@@ -47,12 +47,12 @@ pub(crate) fn is_damaged() -> Tried {
         flipped[at] ^= 0x40;
         for bad in [&flipped, &good[..at].to_vec()] {
             std::fs::write(&log, bad).unwrap();
-            // The first one finds anew what is lost, and mends the log.
+            // The first run recomputes the lost results and repairs the log.
             genti(&sandbox).expect(1, &[]);
             assert!(artifacts(&sandbox) == whole, "byte {at}");
             let before = looks(&sandbox);
             genti(&sandbox).expect(1, &[]);
-            assert!(artifacts(&sandbox) == whole && looks(&sandbox) == before, "byte {at}, the run after it");
+            assert!(artifacts(&sandbox) == whole && looks(&sandbox) == before, "byte {at}, the next run");
         }
     }
     Ok(())
@@ -63,12 +63,12 @@ pub(crate) fn is_newer() -> Tried {
     genti(&sandbox).expect(1, &[]);
     let (whole, log) = (artifacts(&sandbox), sandbox.root().join(LOG));
     let mut newer = std::fs::read(&log).unwrap();
-    // The version, behind eight bytes that tell what it is.
+    // The version is behind the eight bytes of the magic number.
     newer[8] += 1;
     std::fs::write(&log, &newer).unwrap();
     genti(&sandbox).expect(1, &[]);
     assert!(artifacts(&sandbox) == whole && std::fs::read(&log).unwrap() == newer);
-    assert_eq!(looks(&sandbox), 6, "nothing was known");
+    assert_eq!(looks(&sandbox), 6, "there were no cache hits");
     Ok(())
 }
 
@@ -77,7 +77,7 @@ pub(crate) fn can_not_be_written() -> Tried {
     genti(&sandbox).expect(1, &[]);
     let (whole, log) = (artifacts(&sandbox), sandbox.root().join(LOG));
     let kept = std::fs::read(&log).unwrap();
-    // The disk is full; the log can be opened to read it, and then not to write it.
+    // The disk is full, or the log can be opened for reading but not for writing.
     for is_full in [true, false] {
         sandbox.write("many/b", "fine, too\n");
         let mut command = sandbox.command(&["run"]);
@@ -90,7 +90,7 @@ pub(crate) fn can_not_be_written() -> Tried {
             false => fail_open(&command, &log, 2, sandbox.beside())?,
         };
         let run = run.expect("it is written");
-        run.expect(1, &["results could not be kept"]);
+        run.expect(1, &["could not write to the result cache"]);
         assert!(std::fs::read(&log).unwrap() == kept, "{run}");
         sandbox.write("many/b", "fine\n");
         genti(&sandbox).expect(1, &[]);
@@ -111,12 +111,12 @@ pub(crate) fn an_input_changes_meanwhile() -> Tried {
         let known = artifacts(&sandbox);
         let mut cold = sandbox.command(&["run", "--no-cache"]);
         run(cold.env("SOURCE_DATE_EPOCH", "0")).expect(1, &[]);
-        assert!(artifacts(&sandbox) == known, "{change}: nothing wrong was kept");
+        assert!(artifacts(&sandbox) == known, "{change}: no wrong result was cached");
     }
     Ok(())
 }
 
-/// What others can write to, or have put there, is not read; what was restored for another user with its directory, is.
+/// Files that other users own or can write to are not read, except if the whole directory belongs to the same other user.
 pub(crate) fn can_be_forged() -> Tried {
     use std::os::unix::fs::{PermissionsExt, chown};
     let sandbox = workspace();
@@ -129,27 +129,27 @@ pub(crate) fn can_be_forged() -> Tried {
     };
     let mut expected = looks(&sandbox);
     let mut refused = |why: &str| {
-        genti(&sandbox).expect(1, &["results.log` was not used", why, "it is written anew"]);
+        genti(&sandbox).expect(1, &["ignored `", "results.log`", why, "it will be replaced"]);
         expected += 3;
-        assert_eq!(looks(&sandbox), expected, "nothing was known");
+        assert_eq!(looks(&sandbox), expected, "there were no cache hits");
         assert!(artifacts(&sandbox) == whole);
         let run = genti(&sandbox);
-        assert!(!run.err.contains("was not used") && looks(&sandbox) == expected, "{run}");
+        assert!(!run.err.contains("ignored `") && looks(&sandbox) == expected, "{run}");
     };
     for mode in [0o666, 0o664, 0o646] {
         set_mode(&log, mode);
-        refused("others than its owner can write to it");
+        refused("other users can write to it");
     }
-    // What was seen of files decides as much.
+    // The same holds for the file table.
     let state = sandbox.root().join("target/genti/state");
     set_mode(&state, 0o666);
-    genti(&sandbox).expect(1, &["target/genti/state` was not used", "others than its owner"]);
+    genti(&sandbox).expect(1, &["target/genti/state`: other users can write to it"]);
     let run = genti(&sandbox);
-    assert!(!run.err.contains("was not used"), "{run}");
+    assert!(!run.err.contains("ignored `"), "{run}");
     let somebody = Some(65534);
     chown(&log, somebody, None).map_err(|error| super::table::NotTried(format!("chown: {error}")))?;
-    refused("another user put it there (uid 65534)");
-    // Restored in a container: the directory belongs to the same user.
+    refused("it is owned by another user (uid 65534)");
+    // A cache restored in a container, where the directory belongs to the same user.
     for path in [log.as_path(), log.parent().unwrap()] {
         chown(path, somebody, None).unwrap();
     }

@@ -1,4 +1,4 @@
-//! Tools that do not end when they should, leave something behind, or never start.
+//! Tests of tools that do not end when they should, leave processes behind, or never start.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,10 +8,10 @@ use super::support::process::under;
 use super::table::Tried;
 use super::world::{World, run};
 
-/// Time enough for a healthy tool, also on a machine that is slow and busy. What hangs takes as long in each run.
+/// Long enough for a healthy tool on a slow and busy machine. Each run with a hanging tool takes this long.
 const TIMEOUT: &str = "5s";
 
-/// Runs a tool that does `script` with one of three files. The others have their verdicts; that file has none.
+/// Runs a tool that executes `script` for one of three files. Only this file must have no result.
 #[track_caller]
 fn check(script: &str, status: &str, says: &[&str]) -> World {
     let world = World::new();
@@ -28,18 +28,18 @@ fn check(script: &str, status: &str, says: &[&str]) -> World {
 }
 
 pub(crate) fn ignores_sigterm() -> Tried {
-    check("trap '' TERM; exec sleep 600", "timed-out", &["took longer than its time-out"]);
+    check("trap '' TERM; exec sleep 600", "timed-out", &["timed out after"]);
     Ok(())
 }
 
 pub(crate) fn forks_while_being_killed() -> Tried {
-    // Asked to end, it starts more, that are deaf.
+    // On SIGTERM, the tool starts more processes, which ignore the signal.
     check(
         "trap 'for n in 1 2 3; do sh -c \"trap \\\"\\\" TERM; sleep 600\" & done' TERM; while :; do sleep 0.1; done",
         "timed-out",
         &[],
     );
-    // Never one for long: each starts the next one and ends.
+    // A chain of short processes, each of which starts the next one.
     check(
         "echo 'trap \"\" TERM; sleep 0.01; sh ../chain & ' > ../chain; sh ../chain & exec sleep 600",
         "timed-out",
@@ -55,7 +55,7 @@ pub(crate) fn a_grandchild_holds_the_pipe() -> Tried {
 
 pub(crate) fn forks_twice_with_setsid() -> Tried {
     needs(&["setsid", "true"])?;
-    // Out of the process group, once with the pipe and once without. The tool goes on when it is out.
+    // The process leaves the process group, with and without the pipe. The tool waits until it has left.
     let daemon = "(setsid sh -c 'echo > ../out; sleep 600; echo' REDIRECT &); until test -e ../out; do sleep 0.01; done";
     let (with, without) = (daemon.replace("REDIRECT", ""), daemon.replace("REDIRECT", "> /dev/null 2>&1"));
     check(&format!("{with}; exit 0"), "leaky", &[]);
@@ -80,7 +80,7 @@ pub(crate) fn is_missing() -> Tried {
     let run = world.run(&[]);
     run.expect(3, &["other", "`genti-no-such-tool` is not installed"]);
     assert_eq!(world.statuses("other"), ["missing"]);
-    assert_eq!(world.statuses("t"), ["findings"; 3], "the others go on");
+    assert_eq!(world.statuses("t"), ["findings"; 3], "other tools continue");
     Ok(())
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn can_not_be_started() -> Tried {
         let run = world.run(&[]);
         run.expect(3, &["could not start `./ci/tool`", why]);
         assert_eq!(world.statuses("other"), ["crashed"]);
-        assert_eq!(world.statuses("t"), ["findings"; 3], "the others go on");
+        assert_eq!(world.statuses("t"), ["findings"; 3], "other tools continue");
     }
     Ok(())
 }
@@ -105,7 +105,7 @@ fn chmod(mode: &str, path: &Path) {
     assert!(status.unwrap().success());
 }
 
-/// With room for one process, for two, … until there is enough for a run.
+/// Limits the number of processes to 1, 2, … until the run succeeds.
 pub(crate) fn nothing_can_be_started() -> Tried {
     let mut world = World::new();
     let mut codes = BTreeSet::new();
@@ -122,15 +122,15 @@ pub(crate) fn nothing_can_be_started() -> Tried {
         assert!(matches!(run.code(), Some(2 | 3)), "{limit} processes: {run}");
         assert!(run.err.contains("Resource temporarily unavailable"), "{limit} processes: {run}");
     }
-    assert_eq!(codes, BTreeSet::from([0, 2, 3]), "before a run, in a run, enough");
+    assert_eq!(codes, BTreeSet::from([0, 2, 3]), "too few before the run, too few in the run, enough");
     Ok(())
 }
 
 pub(crate) fn dies_by_a_signal() -> Tried {
     for signal in ["SEGV", "ABRT", "KILL", "TERM"] {
-        let says = format!("died by SIG{signal}");
+        let says = format!("killed by SIG{signal}");
         check(&format!("kill -s {signal} $$"), "crashed", &[&says]);
-        // What it had said by then is no verdict.
+        // Output before the crash is not a result.
         check(
             &format!("awk '{{print FILENAME \":1: \" $0}}' \"$@\"; kill -s {signal} $$"),
             "crashed",
@@ -143,6 +143,6 @@ pub(crate) fn dies_by_a_signal() -> Tried {
 pub(crate) fn runs_out_of_memory() -> Tried {
     let group = Cgroup::new("memory", "20000000")?;
     let eater = "awk 'BEGIN { s = \"x\"; while (1) s = s s }'";
-    check(&format!("echo $$ > {} || exit 1; exec {eater}", group.procs()), "crashed", &["died by SIGKILL"]);
+    check(&format!("echo $$ > {} || exit 1; exec {eater}", group.procs()), "crashed", &["killed by SIGKILL"]);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A clock that jumps.
+//! Tests with a clock that jumps.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::inject::shim;
 use super::table::Tried;
 use super::world::{HEALTHY, World, run};
 
-/// Takes the clock as it is, and adds what the file at `CLOCK` says, in seconds: nothing while there is none.
+/// Shim that adds the seconds in the file at `CLOCK` to the real clock, if the file exists.
 const SHIM: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -29,11 +29,11 @@ pub(crate) fn jumps_a_year() -> Tried {
     for off in ["31536000", "-31536000"] {
         let world = World::new();
         let shim = shim(SHIM, world.sandbox.beside())?;
-        // The first of the tasks sets the clock; it and the others end in another year.
+        // The first task sets the clock, so all tasks end in another year.
         world.tool(&format!("echo {off} > ../clock\n{}", HEALTHY));
         let mut command = world.command(&[]);
         command.env("LD_PRELOAD", &shim).env("CLOCK", world.sandbox.beside().join("clock"));
-        // With times in the artifacts.
+        // Write times to the artifacts.
         command.env_remove("SOURCE_DATE_EPOCH");
         let run = run(&mut command);
         run.expect(0, &[]);

@@ -1,4 +1,4 @@
-//! Disks that are full, read-only, somebody else's, or lose their power.
+//! Tests of disks that are full, read-only, owned by another user, or lose power.
 
 use std::fs::File;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
@@ -14,11 +14,11 @@ use super::support::process::under;
 use super::table::{NotTried, Tried};
 use super::world::{Run, World, files, run};
 
-/// That the artifacts could not be written, and the user has the report nevertheless.
+/// Checks that the artifacts could not be written, and that the report was printed instead.
 #[track_caller]
 fn check_not_written(world: &World, run: &Run, says: &[&str]) {
     run.expect(4, says);
-    run.expect(4, &["error: could not ", "target/genti", "the report is on stdout"]);
+    run.expect(4, &["error: could not ", "target/genti", "printing the report to stdout instead"]);
     let report: Value = serde_json::from_slice(&run.out).unwrap();
     assert_eq!(report["gate"]["status"], "passed");
     world.check_before_repair(run);
@@ -42,7 +42,7 @@ pub(crate) fn is_full_at_any_call() -> Tried {
                 break;
             };
             let code = run.code();
-            // What else there is: nothing could be read, or nothing could be started.
+            // Other exit codes mean that a file could not be read or a process could not be started.
             assert!(matches!(code, Some(0 | 2..=4)), "{inject}: {run}");
             assert!(code == Some(0) || run.err.contains("error"), "{inject}: {run}");
             world.check(&run);
@@ -52,9 +52,9 @@ pub(crate) fn is_full_at_any_call() -> Tried {
     Ok(())
 }
 
-/// A file of the sources, each time that it is read.
+/// Makes each read of a source file fail, one at a time.
 pub(crate) fn can_not_be_read() -> Tried {
-    // When it is hashed, when it is looked at again after a tool, and when a finding in it is looked up.
+    // Reading fails when the file is hashed, when it is checked again after a tool, and when a finding in it is identified.
     let expected = vec![(2, [true, false]), (3, [false, true]), (3, [true, false])];
     let mut world = World::new();
     let ends = unreadable(&mut world, |world, run| {
@@ -62,22 +62,22 @@ pub(crate) fn can_not_be_read() -> Tried {
         world.flip();
     })?;
     assert_eq!(ends, expected);
-    // When a finding in it is shown, which is one that is not accepted. Without its source, it still is.
+    // Also fails when a new finding is shown, which is then shown without its source.
     world.sandbox.write("many/a", "bad three\n");
     let ends = unreadable(&mut world, |_, _| {})?;
     assert_eq!(ends, [expected, vec![(1, [false, false])]].concat());
     Ok(())
 }
 
-/// How runs end that can't read `many/a` for the first, the second, … time: the exit code, and whether they say that they
-/// could not read it or that it has changed.
+/// Makes the first, second, … read of `many/a` fail. Returns the exit codes, each with two flags: whether the message says that
+/// the file can't be read, and whether it says that the file changed.
 fn unreadable(
     world: &mut World,
     mut then: impl FnMut(&mut World, &Run),
 ) -> Result<Vec<(i32, [bool; 2])>, NotTried> {
     let mut ends = Vec::new();
     for nth in 1.. {
-        // Read again wherever it matters, however long ago it was written: a time to come proves nothing.
+        // With a modification time in the future, the file is always read again.
         let file = world.path("many/a");
         let future = SystemTime::now() + Duration::from_secs(1 << 20);
         File::options().append(true).open(&file).unwrap().set_modified(future).unwrap();
@@ -87,12 +87,12 @@ fn unreadable(
         ends.push((run.code().unwrap(), says));
         then(world, &run);
     }
-    // How often it is looked at again depends on how long the tools take.
+    // The number of checks depends on how long the tools take.
     ends.dedup();
     Ok(ends)
 }
 
-/// Each file of a baseline is there, or it is not.
+/// Each file of a baseline is either complete or missing.
 pub(crate) fn baseline_is_not_written() -> Tried {
     let finds = |name: &str| {
         format!(
@@ -130,7 +130,7 @@ pub(crate) fn baseline_is_not_written() -> Tried {
             }
             match ended.code() {
                 Some(0) => assert!(found == all, "{what} {nth}: {ended}"),
-                Some(4) => ended.expect(4, &["could not write `", "wholly old or wholly new"]),
+                Some(4) => ended.expect(4, &["could not write `", "is partially written"]),
                 code => assert!(matches!(code, None | Some(3)), "{what} {nth}: {ended}"),
             }
             found
@@ -138,7 +138,7 @@ pub(crate) fn baseline_is_not_written() -> Tried {
                 .filter(|path| !unfinished(path))
                 .for_each(|path| std::fs::remove_file(path).unwrap());
             run(&mut init()).expect(0, &[]);
-            assert!(files(&dir) == all, "{what} {nth}: a re-run after {ended}");
+            assert!(files(&dir) == all, "{what} {nth}: run again after {ended}");
         }
     }
     Ok(())
@@ -151,7 +151,7 @@ pub(crate) fn is_full() -> Tried {
     let filler = world.path("target/filler");
     assert!(std::fs::write(&filler, vec![0; 2 << 20]).is_err());
     let run = world.run(&[]);
-    check_not_written(&world, &run, &["No space left on device", "what was there before is untouched"]);
+    check_not_written(&world, &run, &["No space left on device", "the previous file is unchanged"]);
     std::fs::remove_file(filler).unwrap();
     world.check(&run);
     Ok(())
@@ -160,11 +160,11 @@ pub(crate) fn is_full() -> Tried {
 pub(crate) fn takes_no_file_that_large() -> Tried {
     needs(&["prlimit", "--fsize=1000000", "true"])?;
     let world = World::new();
-    // With files of so many bytes at most: too few for one of the artifacts, for all of them.
+    // Limits that are too small for some or all of the artifacts.
     for limit in [0, 100, 1000] {
         let limit = format!("--fsize={limit}");
         let run = run(&mut under(&["prlimit", &limit], &world.command(&[])));
-        check_not_written(&world, &run, &["File too large", "what was there before is untouched"]);
+        check_not_written(&world, &run, &["File too large", "the previous file is unchanged"]);
         world.check_before_repair(&run);
     }
     world.check(&world.run(&[]));
@@ -186,8 +186,8 @@ pub(crate) fn is_read_only() -> Tried {
     Ok(())
 }
 
-/// A file system in a file. Killed with the run, and copied before the system writes back what it still holds in
-/// memory, it is what a power cut would have left.
+/// Uses a file system in an image file. The image is copied when the run is killed, before the system writes back cached data,
+/// so the copy is what a power cut would leave.
 pub(crate) fn loses_its_power() -> Tried {
     needs(&["mkfs.ext4", "-V"])?;
     let images = tempfile::tempdir().unwrap();
@@ -196,13 +196,13 @@ pub(crate) fn loses_its_power() -> Tried {
     File::create(&image).unwrap().set_len(8 << 20).unwrap();
     let mkfs = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image).output().unwrap();
     assert!(mkfs.status.success(), "{mkfs:?}");
-    // Nothing of ext4's own that helps those who forget to sync.
+    // Disable features of ext4 that protect programs that forget to sync.
     let mount =
         |image: &Path| format!("mount -o loop,data=writeback,noauto_da_alloc '{}' \"$1\"", image.display());
     let mut world = World::mounted(&mount(&image))?;
     for call in ["write", "fsync", "/^rename"] {
         for nth in 1.. {
-            // What was there before is there to stay.
+            // Make the existing files durable.
             let sync = Command::new("sync").arg("-f").arg(world.path("target")).status();
             assert!(sync.unwrap().success());
             let inject = format!("{call}:signal=KILL:when={nth}");
@@ -225,7 +225,7 @@ pub(crate) fn loses_its_power() -> Tried {
 
 pub(crate) fn lock_left_behind() -> Tried {
     let world = World::new();
-    // What no process holds is no lock, whatever it says and however old it is.
+    // A lock file that no process holds does not lock, whatever its content and age.
     world.sandbox.write("target/genti/lock", "12345\n");
     let touch =
         Command::new("touch").args(["-d", "2001-01-01"]).arg(world.path("target/genti/lock")).status();
@@ -241,7 +241,13 @@ pub(crate) fn is_somebody_elses() -> Tried {
     let elsewhere = world.sandbox.beside().join("elsewhere");
     let refused = |path: &str, what: &str| {
         let run = world.run(&[]);
-        run.expect(2, &[&format!("{path}` is {what}"), "remove it or point CARGO_TARGET_DIR elsewhere"]);
+        run.expect(
+            2,
+            &[
+                &format!("{path}` was not created by genti: it is {what}"),
+                "remove it, or set CARGO_TARGET_DIR",
+            ],
+        );
         assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0, "{run}");
     };
     std::fs::create_dir(&elsewhere).unwrap();
@@ -261,7 +267,7 @@ pub(crate) fn is_somebody_elses() -> Tried {
         }
         std::fs::rename(&aside, &at).unwrap();
     }
-    // An artifact that is a link is replaced, and not followed.
+    // An artifact that is a link is replaced, not followed.
     let (precious, artifact) =
         (world.sandbox.beside().join("precious"), world.path("target/genti/artifacts/run.json"));
     std::fs::write(&precious, "precious").unwrap();
@@ -273,15 +279,15 @@ pub(crate) fn is_somebody_elses() -> Tried {
     for path in ["target/genti", "target/genti/artifacts"] {
         let at = world.path(path);
         chown(&at, nobody, None).map_err(|error| NotTried(format!("chown: {error}")))?;
-        refused(path, "another user's");
+        refused(path, "owned by another user");
         chown(&at, Some(ours), None).unwrap();
     }
     world.check(&world.run(&[]));
     Ok(())
 }
 
-/// Nothing is written behind a link that leads out of the repository: neither what is accepted, nor configuration, nor
-/// versions, nor golden files, nor what is built.
+/// Nothing is written behind a link that leads out of the repository: no baseline, configuration, lock file, golden files or
+/// build output.
 pub(crate) fn leads_out_of_the_workspace() -> Tried {
     let finds = "[tools.t]\nrun = [\"echo\", \"src/lib.rs:1: x\"]\nparse = { regex = '^(?<path>.+?):(?<line>\\d+): (?<message>.*)$' }\n\
                  [tools.g]\nrun = [\"echo\", \"hi\"]\ncompare = \"golden\"\n";
@@ -311,7 +317,8 @@ pub(crate) fn leads_out_of_the_workspace() -> Tried {
             let what = format!("{link}, {args:?}, {leads_somewhere}");
             assert_eq!(ended.code(), Some(code), "{what}: {ended}");
             assert!(
-                ended.err.contains("a link leads elsewhere") || ended.err.contains("is a symbolic link"),
+                ended.err.contains("a symbolic link leads elsewhere")
+                    || ended.err.contains("is a symbolic link"),
                 "{what}: {ended}"
             );
             assert_eq!(outside.exists(), leads_somewhere, "{what}");
@@ -320,7 +327,7 @@ pub(crate) fn leads_out_of_the_workspace() -> Tried {
             }
         }
     }
-    // Versions, and what `init` writes.
+    // The lock file, and files that `init` writes.
     let sandbox = Sandbox::of("clean", "workspace");
     sandbox.commit_all();
     let outside = sandbox.beside().join("outside");
@@ -328,23 +335,23 @@ pub(crate) fn leads_out_of_the_workspace() -> Tried {
     for dir in [".config", ".github"] {
         symlink(&outside, sandbox.root().join(dir)).unwrap();
     }
-    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a link leads elsewhere"]);
+    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a symbolic link leads elsewhere"]);
     std::fs::remove_file(sandbox.root().join(".config")).unwrap();
-    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a link leads elsewhere"]);
+    run(&mut sandbox.command(&["init", "--github"])).expect(4, &["a symbolic link leads elsewhere"]);
     let config = sandbox.root().join(".config");
     std::fs::rename(&config, sandbox.beside().join("config")).unwrap();
     symlink(sandbox.beside().join("config"), &config).unwrap();
-    run(&mut sandbox.command(&["lock"])).expect(4, &["genti.lock", "a link leads elsewhere"]);
+    run(&mut sandbox.command(&["lock"])).expect(4, &["genti.lock", "a symbolic link leads elsewhere"]);
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
     assert_eq!(std::fs::read_dir(sandbox.beside().join("config")).unwrap().count(), 1);
-    // A target directory may be anywhere.
+    // The target directory may be anywhere.
     let sandbox = Sandbox::with_tools(finds);
     symlink(&outside, sandbox.root().join("target")).unwrap();
     run(&mut sandbox.command(&["run"])).expect(1, &[]);
     Ok(())
 }
 
-/// A directory that happens to be called `target/genti`, and files between those of runs.
+/// Other files in a directory called `target/genti`.
 pub(crate) fn holds_files_of_others() -> Tried {
     for path in ["mine.txt", "artifacts/mine.txt", "output/mine.txt", "src/main.rs", "state"] {
         let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
@@ -353,9 +360,9 @@ pub(crate) fn holds_files_of_others() -> Tried {
         let before = files(&sandbox.root().join("target/genti"));
         for args in [&["run"][..], &["check"], &["verify"], &["baseline", "init"]] {
             let ended = run(&mut sandbox.command(args));
-            ended.expect(2, &["target/genti` is a directory with files of somebody else's"]);
+            ended.expect(2, &["target/genti` was not created by genti: it is a directory with other files"]);
         }
-        run(&mut sandbox.command(&["clean"])).expect(4, &["carries no CACHEDIR.TAG of genti's"]);
+        run(&mut sandbox.command(&["clean"])).expect(4, &["has no CACHEDIR.TAG of genti"]);
         assert!(files(&sandbox.root().join("target/genti")) == before, "{path}");
     }
     let world = World::new();
@@ -374,14 +381,14 @@ pub(crate) fn holds_files_of_others() -> Tried {
     let expected = ["CACHEDIR.TAG", "artifacts/mine.md", "deep/er/mine", "lock", "mine.txt", "output/mine"]
         .map(Path::new);
     assert_eq!(left, expected);
-    // What a CI service restores is no obstacle, and the first run marks it.
+    // A directory restored by a CI service is accepted, and the first run marks it.
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
     sandbox.write("target/genti/build/debug/x", "");
     sandbox.write("target/genti/cache/results.log", "");
     super::world::run(&mut sandbox.command(&["run"])).expect(0, &[]);
     super::world::run(&mut sandbox.command(&["clean"])).expect(0, &["Removed"]);
     assert!(!sandbox.root().join("target/genti/build").exists());
-    // A directory for results that holds other things is used, and never said to be ours.
+    // A cache directory with other files is used, but not marked as created by genti.
     let home = sandbox.beside().join("home");
     std::fs::create_dir(&home).unwrap();
     std::fs::write(home.join("mine"), "mine").unwrap();
@@ -393,7 +400,7 @@ pub(crate) fn holds_files_of_others() -> Tried {
     Ok(())
 }
 
-/// What was asked for on standard output, and can't be written there.
+/// Standard output can't be written.
 pub(crate) fn standard_output_is_lost() -> Tried {
     let world = World::new();
     let commands: [&[&str]; 15] = [
@@ -413,7 +420,7 @@ pub(crate) fn standard_output_is_lost() -> Tried {
         &["man"],
         &["--help"],
     ];
-    // Where cargo was called so, its runtime has opened something in the place of what is closed.
+    // If cargo was started with a closed descriptor, its runtime has opened `/dev/null` instead.
     for (redirection, by_cargo) in
         [(">&-", false), (">&-", true), (">/dev/full", false), ("1</dev/null", false)]
     {
@@ -434,7 +441,7 @@ pub(crate) fn standard_output_is_lost() -> Tried {
             assert!(ended.err.contains("could not write to standard output"), "{what}: {ended}");
         }
     }
-    // Who says that it may be lost, loses nothing; and a run prints nothing there.
+    // Redirecting to /dev/null and closing a pipe early are no errors, and `run` prints nothing to stdout.
     for (script, args) in [
         ("exec \"$@\" >/dev/null", &["plan", "--format", "json"][..]),
         ("exec \"$@\" >&-", &["run"]),

@@ -1,4 +1,4 @@
-//! Ways to make the system fail, each with a reason where this machine does not allow it.
+//! Ways to inject faults. Each returns a reason if this machine does not allow it.
 
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::support::process::under;
 use super::table::{NotTried, Tried};
 use super::world::{Run, run};
 
-/// Whether a program that injects faults is there and allowed to work: `probe` is a harmless use of it.
+/// Checks that a program for injecting faults is installed and works. `probe` is a harmless call of it.
 pub(crate) fn needs(probe: &[&str]) -> Tried {
     let what = probe.join(" ");
     match Command::new(probe[0]).args(&probe[1..]).stdin(Stdio::null()).output() {
@@ -23,20 +23,20 @@ pub(crate) fn needs(probe: &[&str]) -> Tried {
     }
 }
 
-/// The system calls of the main thread of `command`, one of them tampered with. Children and other threads are
-/// left alone.
+/// Runs a command with strace, which tampers with one system call of the main thread. Children and other threads are not
+/// affected.
 pub(crate) struct Tampered {
     command: Command,
     log: PathBuf,
 }
 
 impl Tampered {
-    /// `inject` is as strace's `-e inject` has it: `fsync:error=EIO:when=3`. `place` is where a log can lie.
+    /// `inject` has the format of strace's `-e inject`: `fsync:error=EIO:when=3`. `place` is a directory for the log.
     pub(crate) fn new(command: &Command, place: &Path, inject: &str) -> Result<Self, NotTried> {
         Self::with(&[], command, place, inject)
     }
 
-    /// The same for all threads, counted for each, and only where `file` is concerned.
+    /// Tampers with system calls on `file` in all threads, counted per thread.
     pub(crate) fn of_file(
         file: &Path,
         command: &Command,
@@ -54,7 +54,7 @@ impl Tampered {
         Ok(Self { command: under(&[&prefix, flags].concat(), command), log })
     }
 
-    /// What came of it; `None` if there was no such call, so that it ended as ever.
+    /// Runs the command. `None` if the call did not occur and the run passed.
     #[track_caller]
     pub(crate) fn run(&mut self) -> Option<Run> {
         let run = run(&mut self.command);
@@ -67,7 +67,7 @@ impl Tampered {
     }
 }
 
-/// A library that is loaded before all others and takes the place of some of their functions.
+/// Compiles a library for `LD_PRELOAD` that replaces functions of the C library.
 pub(crate) fn shim(source: &str, place: &Path) -> Result<PathBuf, NotTried> {
     let (path, shim) = (place.join("shim.c"), place.join("shim.so"));
     std::fs::write(&path, source).unwrap();
@@ -78,8 +78,8 @@ pub(crate) fn shim(source: &str, place: &Path) -> Result<PathBuf, NotTried> {
     Ok(shim)
 }
 
-/// Fails when the file at `FAIL_PATH` is opened for the time with the number `FAIL_AT`, by whichever thread: strace counts for
-/// each thread, and which of them opens a file may depend on time. Leaves the file `FAIL_MARK` then.
+/// Shim in which the `FAIL_AT`th call that opens `FAIL_PATH` fails and creates the file `FAIL_MARK`. It counts across threads.
+/// strace counts per thread, and which thread opens a file may depend on timing.
 const FAIL_OPEN: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -106,8 +106,7 @@ int open64(const char *path, int flags, ...) {
 }
 "#;
 
-/// Runs `command`; the file at `path` can't be opened for the time with the number `nth`, from 1. `None` if that was never
-/// tried, so that it ended as ever.
+/// Runs `command` and makes the `nth` attempt to open `path` fail, counting from 1. `None` if there was no such attempt.
 #[track_caller]
 pub(crate) fn fail_open(
     command: &Command,
@@ -117,17 +116,18 @@ pub(crate) fn fail_open(
 ) -> Result<Option<Run>, NotTried> {
     let (shim, mark) = (shim(FAIL_OPEN, place)?, place.join("failed"));
     let mut command = under(&["env"], command);
-    // As the program names it.
+    // genti uses the canonical path.
     let path = path.canonicalize().unwrap();
     command.env("LD_PRELOAD", shim).env("FAIL_AT", nth.to_string());
     let run = run(command.env("FAIL_PATH", path).env("FAIL_MARK", &mark));
     Ok(std::fs::remove_file(mark).is_ok().then_some(run))
 }
 
-/// Mounts that only this and what is started through it sees. Gone with it, however the test ends.
+/// Mounts in a namespace of their own, visible only to commands started through this. They vanish when it is dropped or the
+/// test ends.
 pub(crate) struct Mounts {
     keeper: Child,
-    /// Open as long as the keeper is to live.
+    /// The keeper lives as long as this is open.
     _stdin: ChildStdin,
 }
 
@@ -145,10 +145,10 @@ impl Mounts {
             .spawn()
             .map_err(|error| NotTried(format!("unshare: {error}")))?;
         let mut stdin = keeper.stdin.take().unwrap();
-        // The keeper is told where by its input: it must not look like something that a run left there.
+        // Pass the place through stdin, because processes with it in their arguments look like left-overs of a run.
         let script =
             format!("set -e\nset -- '{}'\n{{ {script}\n}} >&2\necho ready\nread end\n", place.display());
-        // A shell that could not be started is told below.
+        // An error in starting the shell is reported below.
         let _ = stdin.write_all(script.as_bytes());
         let mut said = String::new();
         BufReader::new(keeper.stdout.take().unwrap()).read_line(&mut said).unwrap();
@@ -161,10 +161,10 @@ impl Mounts {
         Err(NotTried(format!("no mount: {why}")))
     }
 
-    /// `command` where the mounts are.
+    /// Wraps `command` so that it sees the mounts.
     pub(crate) fn command(&self, command: &Command) -> Command {
         let namespace = format!("--mount=/proc/{}/ns/mnt", self.keeper.id());
-        // A working directory from outside would lead around the mounts.
+        // Enter the directory inside of the namespace, because an inherited working directory would bypass the mounts.
         let dir = command.get_current_dir().unwrap().to_str().unwrap();
         let script = "cd \"$0\" && exec \"$@\"";
         let mut under = under(&["nsenter", &namespace, "sh", "-c", script, dir], command);
@@ -172,7 +172,7 @@ impl Mounts {
         under
     }
 
-    /// `path` as it is where the mounts are.
+    /// Path outside of the namespace that leads to `path` inside.
     pub(crate) fn path(&self, path: &Path) -> PathBuf {
         Path::new("/proc")
             .join(self.keeper.id().to_string())
@@ -188,7 +188,7 @@ impl Drop for Mounts {
     }
 }
 
-/// A limit on the memory or the number of processes of who joins it.
+/// A cgroup that limits the memory or the number of processes.
 pub(crate) struct Cgroup(PathBuf);
 
 impl Cgroup {
@@ -206,12 +206,12 @@ impl Cgroup {
         std::fs::create_dir(root.join(&name)).map_err(not_tried)?;
         let group = Self(root.join(name));
         std::fs::write(group.0.join(file), limit).map_err(not_tried)?;
-        // Swap must not help out. Without swap, or without such a file, there is nothing to forbid.
+        // Disable swap. This fails if there is no swap, which is fine.
         let _ = std::fs::write(group.0.join("memory.swap.max"), "0");
         Ok(group)
     }
 
-    /// Who writes its process id there is in it.
+    /// File to which a process writes its id to join the group.
     pub(crate) fn procs(&self) -> String {
         self.0.join("cgroup.procs").display().to_string()
     }
@@ -219,7 +219,7 @@ impl Cgroup {
 
 impl Drop for Cgroup {
     fn drop(&mut self) {
-        // Busy while the last of its processes vanishes.
+        // The group is busy until its last process has vanished.
         for _ in 0..100 {
             match std::fs::remove_dir(&self.0) {
                 Err(error) if error.kind() == ErrorKind::ResourceBusy => {
@@ -231,7 +231,7 @@ impl Drop for Cgroup {
     }
 }
 
-/// Whether the long versions of tests were asked for.
+/// Whether to run the long versions of tests.
 pub(crate) fn is_full() -> bool {
     std::env::var("GENTI_TEST").as_deref() == Ok("full")
 }

@@ -1,10 +1,10 @@
-//! Configurations and baselines that make no sense.
+//! Tests of invalid configurations and baselines.
 
 use super::table::Tried;
 use super::world::{Run, World, files, run};
 
-/// Writes `text` over a file of the repository, and expects every command that reads it to refuse, to say where and
-/// why, and to leave the file alone.
+/// Replaces the content of `file` with `text`, and checks that every command rejects it with the messages in `says` and does not
+/// change the file.
 #[track_caller]
 fn refused(world: &World, file: &str, text: &[u8], says: &[&str]) -> Run {
     let path = world.path(file);
@@ -71,16 +71,16 @@ pub(crate) fn a_bad_baseline() -> Tried {
     let second = good.lines().nth(1).unwrap();
     for (text, says) in [
         // Corrupt: empty, cut, garbage, not UTF-8, with a NUL.
-        (String::new(), &["t.jsonl:1:1", "is no baseline"][..]),
-        (good[..good.len() - 10].to_owned(), &["t.jsonl:", "is no baseline entry"]),
-        (good.replace(second, "garbage"), &["t.jsonl:2:1", "is no baseline entry"]),
-        (good.replace(second, "\0"), &["t.jsonl:2:1", "is no baseline entry"]),
+        (String::new(), &["t.jsonl:1:1", "not a baseline file"][..]),
+        (good[..good.len() - 10].to_owned(), &["t.jsonl:", "invalid baseline entry"]),
+        (good.replace(second, "garbage"), &["t.jsonl:2:1", "invalid baseline entry"]),
+        (good.replace(second, "\0"), &["t.jsonl:2:1", "invalid baseline entry"]),
         // Newer.
         (
             good.replace("\"genti_baseline\":1", "\"genti_baseline\":2"),
             &["t.jsonl:1:1", "format 2", "update genti"],
         ),
-        // Conflicted.
+        // Merge conflict.
         (
             good.replace(second, &format!("<<<<<<< ours\n{second}\n=======\n>>>>>>> theirs")),
             &["t.jsonl:2:1", "merge conflict"],
@@ -89,7 +89,7 @@ pub(crate) fn a_bad_baseline() -> Tried {
         refused(&world, file, text.as_bytes(), says);
     }
     refused(&world, file, b"{\"genti_baseline\":1}\n\xff\n", &["t.jsonl:2:1", "UTF-8"]);
-    // What can't be read at all.
+    // A file that does not belong there, and a directory.
     refused(&world, ".config/genti/baseline/t.jsonl.jsonl", b"x", &["t.jsonl.jsonl:1:1"]);
     std::fs::create_dir(world.path(".config/genti/baseline/d.jsonl")).unwrap();
     let run = world.run(&[]);

@@ -1,4 +1,4 @@
-//! Runs that are killed, and a machine that loses its power.
+//! Tests of runs that are killed.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use super::support::process::kill;
 use super::table::Tried;
 use super::world::{World, finish, start};
 
-/// Two loops side by side, each over a workspace of its own.
-#[expect(clippy::print_stdout, reason = "a failure can be repeated with the seed alone")]
+/// Kills runs at random times, in two workspaces in parallel.
+#[expect(clippy::print_stdout, reason = "the seed is needed to reproduce a failure")]
 pub(crate) fn at_any_moment() -> Tried {
     let kills = if is_full() { 10_000 } else { 200 };
     let seed = match std::env::var("FAULTS_SEED") {
@@ -36,21 +36,21 @@ pub(crate) fn at_any_moment() -> Tried {
             });
         }
     });
-    println!("kill::at_any_moment: {} of {kills} kills met a run", hit.load(Ordering::Relaxed));
+    println!("kill::at_any_moment: {} of {kills} kills hit a run", hit.load(Ordering::Relaxed));
     Ok(())
 }
 
-/// How long a run takes that nobody kills.
+/// Duration of a run that is not killed.
 fn length(world: &World) -> Duration {
     let since = Instant::now();
     world.run(&[]).expect(0, &[]);
     since.elapsed()
 }
 
-/// Kills a run, or its whole process group. True if it was not over yet.
+/// Kills a run or its whole process group at a random time. Returns false if the run had already ended.
 fn kill_once(world: &mut World, length: Duration, random: u64) -> bool {
     let child = start(&mut world.command(&[]));
-    // A little more than all of it, so that the end is met as well.
+    // The range is a little longer than the run, so that its end is covered as well.
     std::thread::sleep(length.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64 * 1.2));
     let pid = child.id();
     kill("KILL", &if random.is_multiple_of(2) { pid.to_string() } else { format!("-{pid}") });
@@ -60,7 +60,7 @@ fn kill_once(world: &mut World, length: Duration, random: u64) -> bool {
     run.was_killed()
 }
 
-/// splitmix64: the same kills for the same seed.
+/// SplitMix64 generator, so that a seed gives the same kills.
 fn random(seed: u64, nth: u64) -> u64 {
     let mut z = seed.wrapping_add(nth.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -68,7 +68,7 @@ fn random(seed: u64, nth: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// At the first, the second, … of each, until the run ends by itself.
+/// Kills the run at the first, second, … call of each kind, until it ends by itself.
 pub(crate) fn at_every_write_rename_and_sync() -> Tried {
     let mut world = World::new();
     for call in ["write", "/^rename", "fsync", "openat", "flock"] {
@@ -86,7 +86,7 @@ pub(crate) fn at_every_write_rename_and_sync() -> Tried {
     Ok(())
 }
 
-/// Whatever becomes of the run, its tools end with it.
+/// The tools of a killed run end with it.
 pub(crate) fn leaves_no_tool_behind() -> Tried {
     let world = World::new();
     world.tool("echo > ../ready; exec sleep 600");

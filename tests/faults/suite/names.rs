@@ -1,4 +1,4 @@
-//! File names that mean something else, too many of them, or too much of one.
+//! Tests of odd file names, very many files, and very long arguments.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -9,7 +9,7 @@ use super::support::Sandbox;
 use super::table::Tried;
 use super::world::run;
 
-/// A name, and how it is written in the artifacts.
+/// File names, each with its form in artifacts.
 const ODD: [(&[u8], &str); 10] = [
     (b"-rf", "-rf"),
     (b"--help", "--help"),
@@ -24,7 +24,7 @@ const ODD: [(&[u8], &str); 10] = [
 ];
 
 pub(crate) fn are_odd() -> Tried {
-    // Once a process each, once all in one.
+    // With one process per file, and with one process for all files.
     for (arg, parse) in [("{file}", "exit-code"), ("{files}", "lines")] {
         let script = "printf '%s\\\\0' \\\"$@\\\" >> ../seen; echo x; exit 1";
         let config = format!(
@@ -45,9 +45,9 @@ pub(crate) fn are_odd() -> Tried {
         let units: BTreeSet<_> =
             sandbox.lines("task").iter().map(|line| line["unit"].as_str().unwrap().to_owned()).collect();
         assert_eq!(units, ODD.iter().map(|(_, written)| format!("odd/{written}")).collect());
-        // A terminal obeys none of them.
+        // None of them controls the terminal.
         assert!(!ended.err.contains(['\x1b', '\r']) && !ended.err.contains("new\nline"), "{ended}");
-        // A baseline remembers them.
+        // The baseline contains them.
         run(&mut sandbox.command(&["baseline", "init"])).expect(0, &[]);
         run(&mut sandbox.command(&["check"])).expect(0, &[]);
         assert!(!sandbox.root().join("pwned").exists());
@@ -55,7 +55,8 @@ pub(crate) fn are_odd() -> Tried {
     Ok(())
 }
 
-/// A tool that prints the names as they are: each finding is of a file that is there, in every report and in the baseline.
+/// If a tool prints the names unescaped, each finding is still attributed to the right file, in every report and in the
+/// baseline.
 pub(crate) fn are_printed_as_they_are() -> Tried {
     for (parse, print) in [
         ("{ regex = '^(?<path>.+?):(?<line>[0-9]+): (?<message>.*)$' }", "%s:1: bad in %s\\n"),
@@ -82,7 +83,7 @@ pub(crate) fn are_printed_as_they_are() -> Tried {
             let path = finding["path"].as_str().unwrap();
             let there = genti::path::RelPath::unescape(path).to_path(sandbox.root());
             assert!(there.is_file(), "{path}");
-            // Nor does a message name another file.
+            // The message must not name another file either.
             let message = finding["message"].as_str().unwrap();
             assert!(message.contains(path) || path.contains(['%', '\\']) || path.contains("  "), "{message}");
             assert!(!message.contains("odd/[31m") && !message.ends_with("odd/new"), "{message}");
@@ -92,7 +93,7 @@ pub(crate) fn are_printed_as_they_are() -> Tried {
             ended.expect(0, &[]);
             let text = String::from_utf8(ended.out.clone()).unwrap();
             assert!(!text.contains(['\x1b', '\r']), "{format}: {text}");
-            // As it is written in all artifacts, or as a URI has it, or as GitHub's commands do.
+            // Escaped as in artifacts, as a URI, or for commands of GitHub.
             let escaped = match format {
                 "sarif" => ["odd/%1B%5B31mred", "odd/new%0Aline"],
                 "github" => ["odd/%251B[31mred", "odd/new%250Aline"],
@@ -114,7 +115,7 @@ pub(crate) fn are_printed_as_they_are() -> Tried {
     Ok(())
 }
 
-/// Names in messages of genti's own, and in what is shown of mistakes.
+/// Names in messages of genti can't control the terminal.
 pub(crate) fn steer_no_terminal() -> Tried {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
     let odd = "\u{1b}]0;title\u{7}\u{202e}odd";
@@ -138,7 +139,7 @@ pub(crate) fn steer_no_terminal() -> Tried {
 
 pub(crate) fn are_very_many() -> Tried {
     let count = if is_full() { 200_000 } else { 20_000 };
-    // One process for all of them, as far as the policy goes.
+    // The policy allows one process for all files.
     let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"echo $# $* >> ../seen\", \"sh\", \"{files}\"]\nper = \"file\"\nfiles = [\"many/**\"]\nparse = \"lines\"\n\
                   [policy]\nbatch = \"by-tool\"\n";
     let sandbox = Sandbox::with_tools(config);
@@ -153,7 +154,7 @@ pub(crate) fn are_very_many() -> Tried {
     let seen = std::fs::read_to_string(sandbox.beside().join("seen")).unwrap();
     let counts = seen.lines().map(|line| line.split(' ').next().unwrap().parse::<usize>().unwrap());
     assert_eq!(counts.sum::<usize>(), count);
-    assert!(seen.lines().all(|line| line.len() < 32_767), "a command line that Windows does not take");
+    assert!(seen.lines().all(|line| line.len() < 32_767), "the command line is too long for Windows");
     Ok(())
 }
 
@@ -168,10 +169,7 @@ pub(crate) fn one_is_too_long() -> Tried {
             sandbox.write(&format!("many/{name}"), "");
         }
         let ended = run(&mut sandbox.command(&["run"]));
-        ended.expect(
-            2,
-            &["the arguments of tool `t` alone are 200", "shorten `run` or `args` under [tools.t]"],
-        );
+        ended.expect(2, &["the arguments of tool `t` are 200", "shorten `run` or `args` under [tools.t]"]);
     }
     Ok(())
 }

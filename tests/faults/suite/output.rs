@@ -1,4 +1,4 @@
-//! What tools print: too little, too much, or no text.
+//! Tests of tools that print too little, too much, or invalid text.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::world::World;
 
 const SARIF: &str = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"s"}},"results":[{"message":{"text":"bad"},"locations":[{"physicalLocation":{"artifactLocation":{"uri":"many/a"},"region":{"startLine":1}}}]}]}]}"#;
 
-/// A world with one more tool: it prints what is in a file, if it is there.
+/// Creates a world with another tool, which prints the content of a file if it exists.
 fn world() -> World {
     let empty = r#"{\"version\":\"2.1.0\",\"runs\":[{\"tool\":{\"driver\":{}},\"results\":[]}]}"#;
     let script = format!("if test -e ../sarif; then cat ../sarif; else echo '{empty}'; fi");
@@ -20,13 +20,13 @@ fn world() -> World {
     )
 }
 
-/// Has the tool print `bytes` and exit with 0.
+/// Makes the tool print `bytes` and exit with 0.
 #[track_caller]
 fn check_unparsable(world: &World, bytes: &[u8]) {
     let file = world.sandbox.beside().join("sarif");
     std::fs::write(&file, bytes).unwrap();
     let run = world.run(&[]);
-    run.expect(3, &["Incomplete s", "output kept in target/genti/output/s-"]);
+    run.expect(3, &["Incomplete s", "output saved to target/genti/output/s-"]);
     assert_eq!(world.statuses("s"), ["unparsable"], "{run}");
     std::fs::remove_file(&file).unwrap();
     world.check(&run);
@@ -47,12 +47,12 @@ pub(crate) fn is_no_text() -> Tried {
     for bytes in no_text {
         check_unparsable(&world, bytes);
     }
-    // Nor are lines with a NUL. Other bytes are: each is one character.
+    // Lines with a NUL are rejected, too. Other invalid bytes are replaced by one character each.
     let world = World::new();
     let print = |bytes: &str| format!("printf 'many/a:7: new {bytes}!\\n'");
     world.fault(&format!("{}; exit 0", print("\\000")));
     let run = world.run(&[]);
-    run.expect(3, &["line 1 holds a NUL", "output kept in target/genti/output/t-1-0.stdout"]);
+    run.expect(3, &["line 1 contains a NUL byte", "output saved to target/genti/output/t-1-0.stdout"]);
     assert_eq!(world.status().0, "unparsable", "{run}");
     assert_eq!(
         std::fs::read(world.path("target/genti/output/t-1-0.stdout")).unwrap(),
@@ -71,7 +71,7 @@ pub(crate) fn is_no_text() -> Tried {
 }
 
 pub(crate) fn is_endless() -> Tried {
-    // More than is kept to be read, in one line and in many.
+    // More output than is kept for parsing, on one line and on many.
     let (line, lines) = if is_full() { ("1G", "10G") } else { ("300M", "400M") };
     for script in [
         format!("head -c {line} /dev/zero | tr '\\0' y"),

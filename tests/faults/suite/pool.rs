@@ -1,4 +1,4 @@
-//! Jobservers that are gone, closed, or never were.
+//! Tests of jobservers that are closed or dead, and of processes that die while they hold tokens.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -28,14 +28,14 @@ pub(crate) fn descriptors_are_closed() -> Tried {
     Ok(())
 }
 
-/// Descriptors that are open, and something else, or a jobserver whose owner is gone.
+/// Descriptors that are open but are not a jobserver, or belong to a jobserver whose owner is gone.
 pub(crate) fn descriptors_are_dead() -> Tried {
     for (redirect, flags, warns) in [
         ("97</dev/null 98>/dev/null", "97,98", true),
         ("97<../tool 98<../tool", "97,98", true),
-        // A pipe that nobody writes to any more, and one that nobody reads.
+        // A pipe without a writer, and one without a reader.
         ("97< <(:) 98> >(:)", "97,98", false),
-        // Only one end, and the same one twice.
+        // Only one end of a pipe, and the same end twice.
         ("97< <(sleep 5)", "97,98", true),
         ("97< <(:)", "97,97", false),
     ] {
@@ -49,7 +49,7 @@ pub(crate) fn descriptors_are_dead() -> Tried {
     Ok(())
 }
 
-/// A pool that is inherited and never gives anything: there is the slot that we run in.
+/// An inherited pool that never provides a token. The run still has its own slot.
 pub(crate) fn is_empty_for_ever() -> Tried {
     let world = World::new();
     let script = "mkfifo ../fifo; exec 97<>../fifo 98<>../fifo; exec \"$@\"";
@@ -61,9 +61,9 @@ pub(crate) fn is_empty_for_ever() -> Tried {
     Ok(())
 }
 
-/// Tools that take every token of our pool to their graves: what comes after them has its tokens again.
+/// A tool dies with the tokens of our pool. Later tools must get tokens again.
 pub(crate) fn a_child_dies_with_tokens() -> Tried {
-    // Takes what there is without waiting, then dies.
+    // Reads a token without returning it, then dies.
     let thief = "set -- $(echo \"$MAKEFLAGS\" | sed 's/.*auth=\\([0-9]*\\),.*/\\1/'); dd if=/dev/fd/$1 bs=1 count=1 2> ../stolen; kill -9 $$";
     let config = format!(
         "[tools.thief]\nrun = [\"sh\", \"-c\", {}]\njobserver = true\nrequired = false\n\
@@ -72,7 +72,7 @@ pub(crate) fn a_child_dies_with_tokens() -> Tried {
     );
     let world = World::with(&config, &["--parallel", "2"]);
     let run = world.run(&[]);
-    run.expect(0, &["died by SIGKILL"]);
+    run.expect(0, &["killed by SIGKILL"]);
     assert_eq!(world.statuses("after"), ["clean"]);
     let stolen = std::fs::read_to_string(world.path("../stolen")).unwrap();
     assert!(stolen.contains("1 byte"), "nothing was stolen: {stolen}");
@@ -80,7 +80,7 @@ pub(crate) fn a_child_dies_with_tokens() -> Tried {
     Ok(())
 }
 
-/// A run that is killed while its tools hold tokens of somebody else's pool: the pool has them again.
+/// A run is killed while its tools hold tokens of an inherited pool. The tokens must be returned.
 pub(crate) fn genti_is_killed_with_tokens() -> Tried {
     let world = World::new();
     world.tool("echo > ../ready-$(basename \"$1\"); exec sleep 600");
@@ -88,7 +88,7 @@ pub(crate) fn genti_is_killed_with_tokens() -> Tried {
     assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
     let mut pool = File::options().read(true).write(true).open(&fifo).unwrap();
     pool.write_all(b"++").unwrap();
-    // Three at once: one in the slot that every client has, the others with a token each.
+    // Three tools run in parallel: one in the implicit slot, the others with a token each.
     let script = format!("exec 97<>'{0}' 98<>'{0}'; exec \"$@\"", fifo.display());
     let mut command = under(&["bash", "-c", &script, "bash"], &world.command(&["--parallel", "3"]));
     let child = start(command.env("MAKEFLAGS", " -j3 --jobserver-auth=97,98"));
@@ -107,7 +107,7 @@ pub(crate) fn genti_is_killed_with_tokens() -> Tried {
     Ok(())
 }
 
-/// The same below `make`, which counts its tokens in the end.
+/// The same for a run started by `make`, which checks at its end that all tokens were returned.
 pub(crate) fn genti_is_killed_below_make() -> Tried {
     needs(&["make", "--version"])?;
     let world = World::new();
@@ -115,8 +115,8 @@ pub(crate) fn genti_is_killed_below_make() -> Tried {
     let genti = world.command(&["--parallel", "3"]);
     let genti =
         genti.get_args().fold(format!("{:?}", genti.get_program()), |line, arg| format!("{line} {arg:?}"));
-    // The first one holds a pipe with all that it starts. The second one ends when the test says so: not before the guard
-    // has done its work.
+    // The first target and its processes hold a pipe open. The second target ends when the test tells it to, which is after
+    // the guard has returned the tokens.
     let rules = format!(
         "all: genti other\ngenti:\n\t+echo $$$$ > ../pid; exec {genti} 8> ../alive\nother:\n\tread line < ../go\n"
     );
@@ -139,7 +139,7 @@ pub(crate) fn genti_is_killed_below_make() -> Tried {
     Ok(())
 }
 
-/// Takes the tokens that are in `pool` by now.
+/// Takes all tokens that are in `pool` now, and returns their number.
 fn tokens(pool: &mut File) -> usize {
     let mut poll = [rustix::event::PollFd::new(&*pool, rustix::event::PollFlags::IN)];
     let none = rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 };

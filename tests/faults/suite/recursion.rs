@@ -1,4 +1,4 @@
-//! Tools that call this program again.
+//! Tests of tools that call genti.
 
 use super::support::Sandbox;
 use super::table::Tried;
@@ -6,7 +6,7 @@ use super::world::run;
 
 const REFUSED: &str = "this is part of a run of genti in the same workspace";
 
-/// A workspace whose tool does `script`, in which `$genti` is this program. What it prints is kept beside.
+/// Creates a workspace with a tool that runs `script`, in which `$genti` is the binary.
 fn calling(script: &str, config: &str) -> Sandbox {
     let sandbox = Sandbox::with_tools(&format!(
         "[tools.t]\nrun = [\"sh\", \"../call\"]\ninherit-env = true\ncache = false\n{config}"
@@ -20,18 +20,18 @@ fn said(sandbox: &Sandbox) -> String {
     std::fs::read_to_string(sandbox.beside().join("said")).unwrap()
 }
 
-/// Each of these calls is refused with the reason; what the caller makes of it, is its own business.
+/// Each of these calls is rejected with the reason, but does not fail the outer run.
 pub(crate) fn in_the_same_workspace() -> Tried {
     for call in [
         "$genti genti run",
         "$genti genti check",
         "$genti genti verify",
         "$genti genti baseline init",
-        // Another directory to build in, with another lock: it would go on and on.
+        // With another target directory, and so another lock, the recursion would never end.
         "CARGO_TARGET_DIR=$PWD/../other $genti genti run",
-        // From a member, by another name.
+        // From a member, through a symbolic link.
         "ln -s $PWD ../link; cd ../link/src; $genti genti run",
-        // Who empties the environment, in a process of its own and in the place of the tool.
+        // With an empty environment, and in another session.
         "env -i PATH=\"$PATH\" HOME=\"$HOME\" $genti genti run",
         "env -u GENTI_RUNNING -u CARGO_TARGET_DIR setsid -w $genti genti run",
     ] {
@@ -41,7 +41,7 @@ pub(crate) fn in_the_same_workspace() -> Tried {
         assert!(said.contains(REFUSED) && said.ends_with("\n2\n"), "{call}: {said}");
         assert!(!sandbox.beside().join("other/genti").exists(), "{call}");
     }
-    // The tool is this program itself, and inherits nothing.
+    // The tool is genti itself, with an empty environment.
     let genti = env!("CARGO_BIN_EXE_cargo-genti");
     let sandbox = Sandbox::with_tools(&format!(
         "[tools.t]\nrun = [\"env\", \"-i\", \"CARGO={}\", \"{genti}\", \"genti\", \"run\"]\n",
@@ -51,7 +51,7 @@ pub(crate) fn in_the_same_workspace() -> Tried {
     Ok(())
 }
 
-/// What needs no run of its own, and runs elsewhere, are none of it.
+/// Commands that do not run tools, and runs in other workspaces, are allowed.
 pub(crate) fn elsewhere() -> Tried {
     let sandbox = calling("($genti genti plan && cd ../inner && $genti genti run) > ../said 2>&1", "");
     let inner = Sandbox::with_tools("[tools.t]\nrun = [\"true\"]\n");
@@ -59,7 +59,7 @@ pub(crate) fn elsewhere() -> Tried {
     let ended = run(&mut sandbox.command(&["run"]));
     ended.expect(0, &[]);
     assert!(said(&sandbox).contains("Passed"), "{}", said(&sandbox));
-    // And back again from there.
+    // Calling back into the first workspace from there is rejected.
     let back = format!(
         "[tools.back]\nrun = [\"sh\", \"-c\", \"cd ../workspace && {} genti run\"]\n",
         env!("CARGO_BIN_EXE_cargo-genti")

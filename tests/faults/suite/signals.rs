@@ -1,4 +1,4 @@
-//! The user, or the clock, ends a run.
+//! Tests of runs that are stopped by a signal or a time limit.
 
 use std::time::{Duration, Instant};
 
@@ -6,19 +6,18 @@ use super::table::Tried;
 use super::world::{World, finish, start};
 
 const SIGNALS: [(&str, i32); 4] = [("INT", 130), ("TERM", 143), ("HUP", 129), ("QUIT", 131)];
-/// What ends a process that does not expect it, and is sent by batch systems before they lose patience.
+/// Other signals that terminate a process by default. Batch systems send them before a time limit is reached.
 const OTHERS: [(&str, i32); 4] = [("ALRM", 142), ("USR1", 138), ("USR2", 140), ("XCPU", 152)];
-/// What children are given to end by themselves. A run that took less has not waited for them.
+/// Grace period for children. A run that ended sooner has not waited for them.
 const GRACE: Duration = Duration::from_secs(3);
-/// A run that waits for its children takes [`GRACE`] each time. One that does not is faster at least once in so many
-/// times, however slow and busy the machine is.
+/// Number of attempts. A run that waits for its children takes [`GRACE`] each time. One that does not is faster at least once,
+/// even on a slow and busy machine.
 const TIMES: usize = 20;
 
 const OBEDIENT: &str = "echo > ../ready; exec sleep 600";
 const DEAF: &str = "trap 'echo > ../heard' INT TERM HUP QUIT; echo > ../ready; while :; do sleep 0.05; done";
 
-/// Runs a tool that does `script`, sends `signals` once it is there, and gives the time from the last of them to
-/// the end.
+/// Runs a tool that executes `script`, sends `signals` once it is ready, and returns the time from the last signal to the end.
 fn stopped(script: &str, signals: &[&str], code: i32) -> Duration {
     let world = World::new();
     world.tool(script);
@@ -27,7 +26,7 @@ fn stopped(script: &str, signals: &[&str], code: i32) -> Duration {
     let mut since = Instant::now();
     for (at, signal) in signals.iter().enumerate() {
         if at > 0 {
-            // Two at once would be one: a signal that is pending already is not pending twice.
+            // Wait for the first signal to arrive, because a pending signal is not queued twice.
             world.wait_for("../heard");
         }
         since = Instant::now();
@@ -41,11 +40,11 @@ fn stopped(script: &str, signals: &[&str], code: i32) -> Duration {
     took
 }
 
-/// That such a run ends without waiting for its children.
+/// Checks that such a run ends without waiting for its children.
 #[track_caller]
 fn ends_at_once(script: &str, signals: &[&str], code: i32) {
     let is_fast = (0..TIMES).any(|_| stopped(script, signals, code) < GRACE);
-    assert!(is_fast, "{signals:?}: it waited for its children each time");
+    assert!(is_fast, "{signals:?}: the run waited for its children each time");
 }
 
 pub(crate) fn once() -> Tried {
@@ -61,7 +60,7 @@ pub(crate) fn once() -> Tried {
 
 pub(crate) fn twice() -> Tried {
     in_parallel(SIGNALS, |(signal, code)| ends_at_once(DEAF, &[signal, signal], code));
-    // The first one counts.
+    // The exit code is that of the first signal.
     stopped(DEAF, &["TERM", "INT"], 143);
     Ok(())
 }
@@ -76,11 +75,11 @@ fn in_parallel<T: Send>(cases: impl IntoIterator<Item = T>, check: impl Fn(T) + 
 
 pub(crate) fn max_duration() -> Tried {
     let world = World::new();
-    // Neither ends by itself, so it does not matter how soon the time is over.
+    // Neither tool ends by itself, so the limit may be reached at any time.
     for script in ["exec sleep 3600", "trap '' TERM; exec sleep 3600"] {
         world.tool(script);
         let run = world.run(&["--max-duration", "3s"]);
-        run.expect(3, &["the run reached its --max-duration"]);
+        run.expect(3, &["the run reached --max-duration"]);
         assert_eq!(world.statuses("t"), ["not-run"; 3], "{run}");
         world.check_before_repair(&run);
     }

@@ -1,4 +1,4 @@
-//! Named pipes, sockets and devices in the place of files.
+//! Tests of named pipes, sockets and devices in place of files.
 
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -9,7 +9,7 @@ use super::support::Sandbox;
 use super::table::Tried;
 use super::world::{World, run};
 
-/// Puts something in the place of `path`, does `check`, and puts back what was there.
+/// Replaces `path` by something else, runs `check`, and restores `path`.
 #[track_caller]
 fn with(path: &Path, put: impl Fn(&Path), check: impl FnOnce()) {
     let aside = path.with_file_name("aside-of-the-test");
@@ -37,7 +37,7 @@ fn link_to_pipe(path: &Path) {
 }
 
 fn socket(path: &Path) {
-    // The name of one is short. It stays a socket when nobody listens any more.
+    // Bind in a short path, because paths of sockets are limited. The file stays a socket after the listener is gone.
     let dir = tempfile::tempdir().unwrap();
     drop(UnixListener::bind(dir.path().join("s")).unwrap());
     std::fs::rename(dir.path().join("s"), path).unwrap();
@@ -47,13 +47,13 @@ fn device(path: &Path) {
     symlink("/dev/zero", path).unwrap();
 }
 
-/// What is in the place of a file: how to make it, and what it is called.
+/// A kind of special file: the function that creates it, and its name in messages.
 type Special = (fn(&Path), &'static str);
 
 const KINDS: [Special; 4] =
     [(pipe, "a named pipe"), (link_to_pipe, "a named pipe"), (socket, "a socket"), (device, "a device")];
 
-/// With `path` being anything but a file, each of these commands says so and is done.
+/// Checks that each of these commands rejects special files at `path`.
 #[track_caller]
 fn refused(sandbox: &Sandbox, path: &str, commands: &[&str]) {
     let place = sandbox.root().join(path);
@@ -62,7 +62,7 @@ fn refused(sandbox: &Sandbox, path: &str, commands: &[&str]) {
             for command in commands {
                 let args: Vec<_> = command.split(' ').collect();
                 let run = run(&mut sandbox.command(&args));
-                run.expect(2, &[path, &format!("it is {what}, not a regular file")]);
+                run.expect(2, &[path, &format!("expected a regular file, found {what}")]);
             }
         });
     }
@@ -100,28 +100,33 @@ pub(crate) fn of_what_runs_left() -> Tried {
         &["baseline diff target/genti/artifacts .config/genti/baseline"],
     );
     refused(sandbox, "target/genti/explain.json", &["explain"]);
-    // What is written there anyway takes the place of a pipe.
+    // Files that a run writes anyway replace a pipe.
     for name in ["run.json", "report.json", "tasks.jsonl"] {
         pipe_in_place(&world, &format!("target/genti/artifacts/{name}"), 0, &[]);
     }
     let path = "target/genti/state";
-    pipe_in_place(&world, path, 0, &[path, "it is a named pipe, not a regular file"]);
+    pipe_in_place(&world, path, 0, &[path, "expected a regular file, found a named pipe"]);
     let path = "target/genti/cache/results.log";
-    pipe_in_place(&world, path, 0, &["nothing is known and nothing kept", path, "a named pipe"]);
+    pipe_in_place(&world, path, 0, &["result cache disabled", path, "a named pipe"]);
     let path = "target/genti/cache/CACHEDIR.TAG";
-    pipe_in_place(&world, path, 0, &["nothing is known and nothing kept", path, "a named pipe"]);
-    pipe_in_place(&world, "target/genti/lock", 2, &["target/genti/lock` is no regular file"]);
+    pipe_in_place(&world, path, 0, &["result cache disabled", path, "a named pipe"]);
+    pipe_in_place(
+        &world,
+        "target/genti/lock",
+        2,
+        &["target/genti/lock` was not created by genti: it is not a regular file"],
+    );
     let run = |args: &[&str]| run(&mut sandbox.command(args));
     with(&world.path("target/genti/CACHEDIR.TAG"), pipe, || {
         assert_ne!(run(&["run"]).code(), Some(0));
         run(&["run"]).expect(4, &["target/genti/CACHEDIR.TAG", "a named pipe"]);
-        run(&["clean"]).expect(4, &["nothing in it was removed"]);
+        run(&["clean"]).expect(4, &["nothing was removed"]);
     });
     world.check_again();
     Ok(())
 }
 
-/// Runs with a pipe at `path`, and again without.
+/// Runs with a pipe at `path`, and again without it.
 #[track_caller]
 fn pipe_in_place(world: &World, path: &str, code: i32, says: &[&str]) {
     let place = world.path(path);
@@ -132,7 +137,7 @@ fn pipe_in_place(world: &World, path: &str, code: i32, says: &[&str]) {
     world.check_again();
 }
 
-/// Golden files, and reports that are to go to a pipe.
+/// Tests special files as golden files and as outputs of reports.
 pub(crate) fn of_what_is_compared_and_written() -> Tried {
     let sandbox = Sandbox::with_tools("[tools.t]\nrun = [\"echo\", \"hi\"]\ncompare = \"golden\"\n");
     run(&mut sandbox.command(&["run", "--bless"])).expect(0, &[]);
@@ -140,17 +145,18 @@ pub(crate) fn of_what_is_compared_and_written() -> Tried {
         with(&sandbox.root().join(".config/genti/golden/t.out"), put, || {
             let ended = run(&mut sandbox.command(&["run"]));
             ended.expect(3, &["could not read the golden file"]);
-            // What leads out of the place for golden files is not even looked at.
-            let said = ended.err.contains(what) || ended.err.contains("it is a link that leads elsewhere");
+            // A link that leads out of the directory for golden files is rejected first.
+            let said =
+                ended.err.contains(what) || ended.err.contains("it is a symbolic link to another place");
             assert!(said, "{ended}");
         });
     }
     pipe(&sandbox.root().join("nobody"));
     for args in [&["run", "--report", "sarif=nobody"][..], &["report", "--format", "sarif", "-o", "nobody"]] {
-        run(&mut sandbox.command(args)).expect(4, &["nobody", "nobody reads from this pipe"]);
+        run(&mut sandbox.command(args)).expect(4, &["nobody", "no process reads from this pipe"]);
     }
     let mut command = sandbox.command(&["run"]);
     command.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "nobody");
-    run(&mut command).expect(4, &["nobody reads from this pipe"]);
+    run(&mut command).expect(4, &["no process reads from this pipe"]);
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! The table: a row for each fault, the tests that inject it, and a mark for what came of them.
+//! The table of faults: a row for each fault, with its tests and their result.
 //!
-//! Knows nothing of how a fault is injected.
+//! Does not know how faults are injected.
 
 use std::collections::BTreeMap;
 use std::panic::{catch_unwind, resume_unwind};
@@ -9,29 +9,29 @@ use std::sync::{Arc, Mutex};
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
-/// A fault, and what is promised of it, as in `docs/faults.md`.
+/// A fault and what genti guarantees, as in `docs/faults.md`.
 pub(crate) struct Row {
     pub(crate) fault: &'static str,
     pub(crate) holds: &'static str,
     pub(crate) tests: &'static [Test],
-    /// What else it names and can't be tried yet, and why.
+    /// Part of the fault that can't be tested yet, and why.
     pub(crate) later: &'static str,
 }
 
-/// One test.
+/// A test of a fault.
 pub(crate) struct Test {
     pub(crate) name: &'static str,
     pub(crate) run: fn() -> Tried,
 }
 
-/// A test that could not inject its fault on this machine did not pass: it says why.
+/// Result of a test. A test that can't inject its fault on this machine does not count as passed.
 pub(crate) type Tried = Result<(), NotTried>;
 
-/// Why a fault could not be injected here.
+/// Reason why a fault could not be injected.
 #[derive(Clone, Debug)]
 pub(crate) struct NotTried(pub(crate) String);
 
-/// Tests by their paths.
+/// Lists tests by path.
 macro_rules! tests {
     ($($test:path),* $(,)?) => {
         &[$($crate::suite::table::Test { name: stringify!($test), run: $test }),*]
@@ -39,7 +39,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-/// What came of a test.
+/// Result of a test in the table.
 enum Mark {
     Held,
     NotTried(String),
@@ -48,7 +48,7 @@ enum Mark {
 
 type Marks = Arc<Mutex<BTreeMap<&'static str, Mark>>>;
 
-/// Runs what the command line asks for, and prints the table.
+/// Runs the tests that the command line selects, and prints the table.
 #[expect(clippy::print_stdout, reason = "this is the harness")]
 pub(crate) fn main(rows: &'static [Row]) -> ExitCode {
     let args = Arguments::from_args();
@@ -115,7 +115,7 @@ fn render(rows: &[Row], marks: &BTreeMap<&str, Mark>) -> String {
     text
 }
 
-/// The table of the documentation is the one that is tried, and no row is empty.
+/// Checks that the documentation has the same table, and that each row has a test.
 #[expect(clippy::disallowed_methods, reason = "tests read the documentation")]
 fn check_documented(rows: &[Row]) {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/faults.md")).unwrap();

@@ -1,10 +1,10 @@
-//! Several runs in one workspace.
+//! Tests of several runs in one workspace.
 
 use super::support::process::wait_until;
 use super::table::Tried;
 use super::world::{HEALTHY, World, finish, start};
 
-/// What a run prints that has found another one in its workspace.
+/// Message of a run that waits for another one.
 const WAITS: &str = "waiting for another run in this workspace to end";
 
 pub(crate) fn eight() -> Tried {
@@ -15,7 +15,7 @@ pub(crate) fn eight() -> Tried {
         run.expect(0, &[]);
     }
     world.check(&runs[0]);
-    // They meet for certain while one of them holds the lock, which it does until its tool may end.
+    // The first run holds the lock until its tool may end, so the others certainly have to wait.
     world.tool(&format!("echo >> ../ready; until test -e ../go; do sleep 0.01; done; {HEALTHY}"));
     let first = start(&mut world.command(&[]));
     world.wait_for("../ready");
@@ -25,7 +25,7 @@ pub(crate) fn eight() -> Tried {
     }
     world.sandbox.write("../go", "");
     finish(first).expect(0, &[]);
-    // The check writes another tool: first, all are done with this one.
+    // `check` replaces the tool, so wait until all runs have ended.
     let others: Vec<_> = others.into_iter().map(finish).collect();
     for run in &others {
         run.expect(0, &[]);
@@ -37,7 +37,7 @@ pub(crate) fn eight() -> Tried {
 pub(crate) fn some_are_killed() -> Tried {
     let world = World::new();
     let runs: Vec<_> = (0..8).map(|_| start(&mut world.command(&[]))).collect();
-    // Whoever holds the lock, whoever waits for it.
+    // Kill runs that hold the lock and runs that wait for it.
     for run in runs.iter().step_by(2) {
         run.send("KILL");
     }

@@ -1,4 +1,4 @@
-//! A small workspace with a past, and what must hold in it after any fault.
+//! A small workspace with artifacts of an earlier run, and checks of what must hold in it after any fault.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -12,10 +12,10 @@ use super::support::Sandbox;
 use super::support::process::{Running, wait_until};
 use super::table::NotTried;
 
-/// In the order in which they are put in place.
+/// Artifacts, in the order in which they are put in place.
 const ARTIFACTS: [&str; 3] = ["tasks.jsonl", "report.json", "run.json"];
 
-/// What the tool does while nothing is wrong: it reports each line that holds `bad`.
+/// Script of the tool without a fault: it reports each line that contains `bad`.
 pub(crate) const HEALTHY: &str = "exec awk '/bad/ {print FILENAME \":\" FNR \": \" $0}' \"$@\"\n";
 
 const CONFIG: &str = r#"
@@ -32,25 +32,25 @@ files = ["many/*"]
 parse = { regex = '^(?<path>.+?):(?<line>\d+): (?<message>.*)$' }
 "#;
 
-/// What a run leaves.
+/// Contents of the artifacts.
 type Artifacts = [Vec<u8>; 3];
 
-/// A workspace in which everything is accepted. Its artifacts are those of an old state of its sources: a run
-/// replaces each of them, and passes. What its tool `t` does is up to the test.
+/// A workspace in which everything is accepted. Its artifacts belong to an old state of its sources, so a run replaces each of
+/// them and passes. Tests decide what its tool `t` does.
 pub(crate) struct World {
     pub(crate) sandbox: Sandbox,
-    /// Where runs take place, if not where the test does.
+    /// Mount namespace in which runs take place, if there is one.
     mounts: Option<Mounts>,
-    /// What every run is called with.
+    /// Arguments of every run.
     args: &'static [&'static str],
-    /// The artifacts of this state of the sources and of the one before.
+    /// Artifacts of the current state of the sources and of the previous one.
     new: Artifacts,
     old: Artifacts,
-    /// Everything but the target directory.
+    /// All files outside of the target directory.
     sources: BTreeMap<PathBuf, Vec<u8>>,
 }
 
-/// The two states of the sources: as many lines, all of them accepted.
+/// The two states of the sources. All findings in them are accepted.
 const STATES: [&str; 2] = ["bad one\n", "bad two\n\nbad one\n"];
 
 impl World {
@@ -58,13 +58,13 @@ impl World {
         Self::with("", &[])
     }
 
-    /// With more configuration (that of `t` goes on there), and with flags that every run is called with.
+    /// Creates a world with additional configuration, which begins in the table of `t`, and with arguments for every run.
     pub(crate) fn with(config: &str, args: &'static [&'static str]) -> Self {
         let Ok(world) = Self::build(config, args, |_| Ok(None)) else { unreachable!("nothing was mounted") };
         world
     }
 
-    /// With mounts of its own: `script` as for [`Mounts::new`], with the target directory as `$1`.
+    /// Creates a world with its own mounts. `script` is as for [`Mounts::new`], with the target directory as `$1`.
     pub(crate) fn mounted(script: &str) -> Result<Self, NotTried> {
         let mount = |sandbox: &Sandbox| {
             let target = sandbox.root().join("target");
@@ -96,7 +96,7 @@ impl World {
         Ok(world)
     }
 
-    /// Takes what is there as the old state, and makes the sources those of the other one.
+    /// Switches the sources to the other state, so that the current artifacts become the old ones.
     pub(crate) fn flip(&mut self) {
         let path = self.sandbox.root().join("many/a");
         let is_first = std::fs::read(&path).unwrap() == STATES[0].as_bytes();
@@ -106,23 +106,23 @@ impl World {
         self.sources = sources(self.sandbox.root());
     }
 
-    /// From now on the tool `t` is this script.
+    /// Replaces the script of the tool `t`.
     pub(crate) fn tool(&self, script: &str) {
         self.sandbox.write("../tool", script);
     }
 
-    /// From now on this is what the tool `t` does with the file `many/a`. With the others it does what it should.
+    /// Makes the tool `t` execute `script` for the file `many/a`. For other files it works as usual.
     pub(crate) fn fault(&self, script: &str) {
         self.tool(&format!("case $1 in */a)\n{script}\n;; esac\n{HEALTHY}"));
     }
 
-    /// Waits for a file that a tool makes.
+    /// Waits for a file that a tool creates.
     #[track_caller]
     pub(crate) fn wait_for(&self, path: &str) {
         wait_until(path, || self.path(path).exists());
     }
 
-    /// What became of `many/a`, and why. All other tasks must have their verdicts.
+    /// Returns the status and reason of `many/a`. All other tasks must have a result.
     #[track_caller]
     pub(crate) fn status(&self) -> (String, String) {
         let mut found = None;
@@ -137,7 +137,7 @@ impl World {
         found.expect("a line for many/a")
     }
 
-    /// What became of each task of `tool`.
+    /// Returns the status of each task of `tool`.
     pub(crate) fn statuses(&self, tool: &str) -> Vec<String> {
         let tasks = self.tasks().filter(|line| line["tool"] == tool);
         tasks.map(|line| line["status"].as_str().unwrap().to_owned()).collect()
@@ -149,20 +149,20 @@ impl World {
         lines.into_iter().filter(|line| line["kind"] == "task")
     }
 
-    /// `path` below the workspace root, as runs see it.
+    /// Resolves `path` below the workspace root, as seen by runs.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         let path = self.sandbox.root().join(path);
         self.mounts.as_ref().map_or(path.clone(), |mounts| mounts.path(&path))
     }
 
-    /// `cargo genti run ARGS`.
+    /// Returns the command `cargo genti run ARGS`.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         self.of_genti(&[&["run"], self.args, args].concat())
     }
 
     fn of_genti(&self, args: &[&str]) -> Command {
         let mut command = self.sandbox.command(args);
-        // Cargo sets a library path for tests: each program looks through all of it.
+        // Cargo sets a library path for tests, which slows down the start of each program.
         command.env("SOURCE_DATE_EPOCH", "0").env_remove("LD_LIBRARY_PATH");
         self.mounts.as_ref().map(|mounts| mounts.command(&command)).unwrap_or(command)
     }
@@ -171,7 +171,7 @@ impl World {
         run(&mut self.command(args))
     }
 
-    /// The artifacts that are there.
+    /// Reads the current artifacts.
     fn found(&self) -> [Option<Vec<u8>>; 3] {
         found(&self.path("target/genti/artifacts"))
     }
@@ -180,15 +180,15 @@ impl World {
         self.mounts.as_ref()
     }
 
-    /// What must hold after any run, and that the next one, without the fault, leaves what a run leaves that
-    /// never met one.
+    /// Checks what must hold after any run, and that the next run without the fault leaves the same artifacts as if there had
+    /// been no fault.
     #[track_caller]
     pub(crate) fn check(&self, run: &Run) {
         self.check_before_repair(run);
         self.check_again();
     }
 
-    /// That a run without a fault leaves what it leaves if there never was one.
+    /// Checks that a run without the fault leaves the same artifacts as if there had been no fault.
     #[track_caller]
     pub(crate) fn check_again(&self) {
         self.tool(HEALTHY);
@@ -197,7 +197,7 @@ impl World {
         assert_eq!(self.unfinished(), [] as [PathBuf; 0]);
     }
 
-    /// The same without the next run.
+    /// Checks what must hold after any run, without running again.
     #[track_caller]
     pub(crate) fn check_before_repair(&self, run: &Run) {
         assert!(
@@ -208,7 +208,7 @@ impl World {
         assert!(run.was_killed() || self.unfinished().is_empty(), "{:?}\n{run}", self.unfinished());
     }
 
-    /// That the artifacts in `dir` are those that this state of the sources leaves.
+    /// Checks that the artifacts in `dir` are those of the current state of the sources.
     #[track_caller]
     pub(crate) fn check_new(&self, dir: &Path) {
         for ((name, found), new) in ARTIFACTS.iter().zip(found(dir)).zip(&self.new) {
@@ -217,7 +217,7 @@ impl World {
         }
     }
 
-    /// That each artifact in `dir` is wholly old or wholly new.
+    /// Checks that each artifact in `dir` is completely old or completely new.
     #[track_caller]
     pub(crate) fn check_artifacts(&self, run: &Run, dir: &Path) {
         let found = found(dir);
@@ -227,7 +227,7 @@ impl World {
             old += usize::from(found == self.old[at]);
             new += usize::from(found == self.new[at]);
             match run.code() {
-                // Not written, or not to the end.
+                // Missing or incomplete.
                 None | Some(2 | 4) => assert!(
                     found == self.old[at] || found == self.new[at],
                     "{name} is neither old nor new: {}\n{run}",
@@ -237,10 +237,10 @@ impl World {
                 Some(_) => assert!(found.ends_with(b"\n"), "{name} is cut\n{run}"),
             }
         }
-        if run.err.contains("what was there before is untouched") {
+        if run.err.contains("the previous file is unchanged") {
             assert_eq!(old, 3, "{run}");
         }
-        if run.err.contains("others are of this run") {
+        if run.err.contains("unlike other files") {
             assert!(old > 0 && new > 0, "{run}");
         }
         if let Some(code @ (1 | 3 | 128..)) = run.code()
@@ -261,7 +261,7 @@ impl World {
         }
     }
 
-    /// What is left of files that were not put in place.
+    /// Returns temporary files that were not put in place.
     fn unfinished(&self) -> Vec<PathBuf> {
         let is_unfinished = |path: &PathBuf| path.to_string_lossy().contains(".genti-unfinished-");
         let dirs = ["target/genti", ".config"].map(|dir| files(&self.path(dir)));
@@ -269,7 +269,7 @@ impl World {
     }
 }
 
-/// The artifacts in `dir`.
+/// Reads the artifacts in `dir`.
 fn found(dir: &Path) -> [Option<Vec<u8>>; 3] {
     ARTIFACTS.map(|name| std::fs::read(dir.join(name)).ok())
 }
@@ -283,7 +283,7 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// `None` if it was killed.
+    /// Exit code; `None` if the run was killed.
     pub(crate) fn code(&self) -> Option<i32> {
         self.status.code()
     }
@@ -292,7 +292,7 @@ impl Run {
         self.status.signal().is_some()
     }
 
-    /// Expects this exit code, and that it says all of this.
+    /// Checks the exit code, and that stderr contains all of `says`.
     #[track_caller]
     pub(crate) fn expect(&self, code: i32, says: &[&str]) {
         assert_eq!(self.code(), Some(code), "{self}");
@@ -308,27 +308,26 @@ impl std::fmt::Display for Run {
     }
 }
 
-/// Runs `command` to its end, and to that of all that it starts. One that hangs is killed, and the test fails.
+/// Runs `command` and waits for it and all its processes. If it hangs, it is killed and the test fails.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> Run {
     finish(start(command))
 }
 
-/// Starts `command` in a process group of its own, its output captured.
+/// Starts `command` in its own process group, with captured output.
 #[track_caller]
 pub(crate) fn start(command: &mut Command) -> Running {
     Running::start(command)
 }
 
-/// Waits for what [`start`] started, and for everything that came of it: no run leaves a process behind, whatever
-/// becomes of it.
+/// Waits for a command from [`start`] and for all its processes, since no run may leave a process behind.
 #[track_caller]
 pub(crate) fn finish(running: Running) -> Run {
     let Output { status, stdout, stderr } = running.finish();
     Run { status, out: stdout, err: String::from_utf8_lossy(&stderr).into_owned() }
 }
 
-/// All files of the workspace but those below `target`.
+/// Reads all files of the workspace, except for those below `target`.
 fn sources(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     for entry in std::fs::read_dir(root).unwrap().flatten() {
@@ -339,14 +338,14 @@ fn sources(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// Every file below `dir`, and what is in it.
+/// Reads all files below `dir`.
 pub(crate) fn files(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = BTreeMap::new();
     read(dir, &mut files);
     files
 }
 
-/// Adds what is at `path` and below it. Another run may be removing files.
+/// Adds the files at and below `path`. Files may vanish, because another run may be removing them.
 fn read(path: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
     if path.is_dir() {
         for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {

@@ -1,9 +1,9 @@
-//! What the fuzz targets have in common.
+//! Shared code of the fuzz targets.
 
 pub use genti;
 pub use libfuzzer_sys;
 
-/// A target of `genti::fuzz`, by its name: its check, and the mutations that know what it reads beside those of libFuzzer.
+/// Defines the fuzz target `genti::fuzz::target(name)`, with its own mutations in addition to those of libFuzzer.
 #[macro_export]
 macro_rules! fuzz {
     ($name:literal) => {
@@ -12,7 +12,7 @@ macro_rules! fuzz {
         });
 
         $crate::libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-            // Every second time its own: it knows what coverage it has reached.
+            // Use the mutations of libFuzzer half of the time, because they are guided by coverage.
             if seed % 2 == 0 {
                 return $crate::libfuzzer_sys::fuzzer_mutate(data, size, max_size);
             }
@@ -24,7 +24,7 @@ macro_rules! fuzz {
     };
 }
 
-/// Another input for the target with this name, made of `input`.
+/// Mutates `input` for the target with this name.
 pub fn mutate(name: &str, input: &[u8], seed: u64) -> Vec<u8> {
     use std::sync::OnceLock;
     static SEEDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();

@@ -1,22 +1,22 @@
-//! Situations in which a result was once kept for longer than it was right, each in its smallest form.
+//! Regression cases for results that were once cached for too long, each reduced to its smallest form.
 
 mod tools;
 
 use self::tools::{
-    a_build_script_of_an_xtask_runs_for_a_file_with_an_older_time,
-    a_file_that_a_build_script_names_is_an_input_of_a_tool_that_runs_cargo,
-    a_file_that_an_ignore_file_shows_to_typos_is_an_input,
-    a_file_that_typos_is_told_not_to_ignore_is_an_input,
-    a_replay_for_a_tool_in_the_users_own_directory_is_not_kept,
-    a_source_that_git_ignores_is_an_input_of_machete, an_edit_that_nothing_reads_builds_no_xtask,
-    an_xtask_is_built_from_a_source_with_an_older_time,
-    an_xtask_of_a_workspace_of_its_own_is_built_from_a_source_with_an_older_time,
+    a_build_script_of_an_xtask_runs_for_a_changed_file_with_an_older_time,
+    a_file_named_by_a_build_script_is_an_input_of_a_tool_that_runs_cargo,
+    a_file_unignored_by_an_ignore_file_is_an_input_of_typos,
+    a_file_unignored_by_the_configuration_of_typos_is_an_input,
+    a_replay_in_the_users_target_directory_is_not_cached, a_source_ignored_by_git_is_an_input_of_machete,
+    an_unrelated_edit_builds_no_xtask,
+    an_xtask_in_its_own_workspace_is_built_from_a_changed_source_with_an_older_time,
+    an_xtask_is_built_from_a_changed_source_with_an_older_time,
 };
 use super::draft::Draft;
 use super::parts::Tool;
 use super::world::{HERE, Times, World};
 
-/// A case with its name.
+/// Named case.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) run: fn(),
@@ -29,56 +29,60 @@ macro_rules! cases {
 }
 
 pub(crate) const CASES: &[Case] = cases![
-    a_readme_behind_a_link_is_an_input_of_doc,
-    a_source_behind_a_link_is_an_input_of_fmt,
-    a_source_behind_a_link_is_an_input_of_clippy,
-    a_directory_that_several_crates_link_to_is_an_input_of_fmt,
-    a_directory_that_several_crates_link_to_is_an_input_of_clippy,
-    a_configuration_of_rustfmt_behind_a_link_is_an_input,
-    a_manifest_behind_a_link_is_an_input,
+    a_linked_readme_is_an_input_of_doc,
+    a_cargo_configuration_next_to_a_link_target_is_an_input,
+    replacing_a_directory_with_a_link_is_a_change,
+    a_linked_source_is_an_input_of_fmt,
+    a_linked_source_is_an_input_of_clippy,
+    a_directory_linked_from_several_crates_is_an_input_of_fmt,
+    a_directory_linked_from_several_crates_is_an_input_of_clippy,
+    a_linked_rustfmt_configuration_is_an_input,
+    a_linked_manifest_is_an_input,
     an_ignored_generated_module_is_an_input_of_fmt,
     an_ignored_generated_module_is_an_input_in_a_second_checkout,
-    a_module_outside_of_the_workspace_is_an_input_of_fmt,
-    a_module_of_a_build_script_outside_of_its_package_is_an_input,
-    code_that_a_build_script_includes_is_an_input,
-    a_text_that_a_build_script_includes_is_an_input,
-    a_variable_that_is_compiled_into_a_build_script_is_an_input,
-    a_text_outside_of_a_package_outside_is_an_input,
-    a_module_outside_of_a_package_outside_is_an_input,
-    a_file_that_the_build_script_of_a_package_outside_names_is_an_input,
-    a_package_of_another_workspace_of_the_repository_is_an_input_with_all_that_it_includes,
-    an_ignored_directory_that_a_build_script_names_is_an_input,
-    a_linked_directory_that_a_build_script_names_is_an_input,
-    an_ignored_example_that_cargo_finds_is_an_input_of_clippy,
-    a_file_that_a_tool_searches_for_and_that_goes_away_is_a_change,
+    a_module_outside_the_workspace_is_an_input_of_fmt,
+    a_build_script_module_outside_its_package_is_an_input,
+    code_included_by_a_build_script_is_an_input,
+    text_included_by_a_build_script_is_an_input,
+    a_variable_compiled_into_a_build_script_is_an_input,
+    text_outside_an_external_package_is_an_input,
+    a_module_outside_an_external_package_is_an_input,
+    a_file_named_by_the_build_script_of_an_external_package_is_an_input,
+    a_package_of_another_workspace_is_an_input_with_its_included_files,
+    an_ignored_directory_named_by_a_build_script_is_an_input,
+    a_linked_directory_named_by_a_build_script_is_an_input,
+    an_ignored_example_found_by_cargo_is_an_input_of_clippy,
+    removing_a_file_that_a_tool_searches_for_is_a_change,
     a_tool_that_inherits_all_variables_depends_on_each,
-    a_console_script_of_pip_that_is_upgraded_is_another_program,
-    a_program_of_npm_that_is_upgraded_is_another_program,
-    a_replay_of_rustdoc_is_not_a_look_at_a_readme,
-    a_replay_of_clippy_is_not_a_look_at_its_configuration,
+    an_upgraded_pip_console_script_is_another_program,
+    an_upgraded_npm_program_is_another_program,
+    a_rustdoc_replay_does_not_hide_a_changed_readme,
+    a_file_named_only_by_a_macro_is_an_input_of_doc,
+    a_file_included_by_generated_code_is_an_input_of_doc,
+    a_clippy_replay_does_not_hide_a_changed_configuration,
     a_replay_after_an_untracked_change_reaches_no_other_checkout,
-    clippy_looks_at_a_source_with_an_older_time,
-    doc_looks_at_a_source_with_an_older_time,
-    tests_are_built_from_a_source_with_an_older_time,
-    doc_tests_use_a_source_with_an_older_time,
-    a_build_script_with_an_older_time_runs,
+    clippy_checks_a_changed_source_with_an_older_time,
+    doc_checks_a_changed_source_with_an_older_time,
+    tests_are_built_from_a_changed_source_with_an_older_time,
+    doc_tests_use_a_changed_source_with_an_older_time,
+    a_changed_build_script_with_an_older_time_runs,
     a_readme_that_nothing_includes_rebuilds_nothing,
     a_source_with_an_older_time_runs_no_build_script,
-    an_xtask_is_built_from_a_source_with_an_older_time,
-    an_xtask_of_a_workspace_of_its_own_is_built_from_a_source_with_an_older_time,
-    a_build_script_of_an_xtask_runs_for_a_file_with_an_older_time,
-    an_edit_that_nothing_reads_builds_no_xtask,
-    a_replay_for_a_tool_in_the_users_own_directory_is_not_kept,
-    a_file_that_a_build_script_names_is_an_input_of_a_tool_that_runs_cargo,
-    a_source_that_git_ignores_is_an_input_of_machete,
-    a_file_that_an_ignore_file_shows_to_typos_is_an_input,
-    a_file_that_typos_is_told_not_to_ignore_is_an_input,
+    an_xtask_is_built_from_a_changed_source_with_an_older_time,
+    an_xtask_in_its_own_workspace_is_built_from_a_changed_source_with_an_older_time,
+    a_build_script_of_an_xtask_runs_for_a_changed_file_with_an_older_time,
+    an_unrelated_edit_builds_no_xtask,
+    a_replay_in_the_users_target_directory_is_not_cached,
+    a_file_named_by_a_build_script_is_an_input_of_a_tool_that_runs_cargo,
+    a_source_ignored_by_git_is_an_input_of_machete,
+    a_file_unignored_by_an_ignore_file_is_an_input_of_typos,
+    a_file_unignored_by_the_configuration_of_typos_is_an_input,
 ];
 
 const GOOD: &str = "pub fn f() -> u8 {\n    1\n}\n";
 const BAD: &str = "pub fn f() -> u8 {\n   return 2;\n}\n";
 
-/// The workspace in which `tool` runs, with what `draft` adds.
+/// Creates a workspace for `tool` with the additions of `draft`.
 fn workspace(tool: Tool, draft: impl FnOnce(&mut Draft)) -> World {
     let mut world = World::new();
     let mut of = Draft::new(tool);
@@ -87,8 +91,8 @@ fn workspace(tool: Tool, draft: impl FnOnce(&mut Draft)) -> World {
     world
 }
 
-/// A run before `change` ends with the code 0, and both one with the cache and a fresh one after it with `code`; and so
-/// does one in a second checkout that has the same cache.
+/// Checks that a run before `change` exits with 0, and that runs with the cache, without it, and in a second checkout
+/// with the same cache exit with `code` after it.
 #[track_caller]
 fn check(world: &mut World, change: impl FnOnce(&mut World), code: i32) {
     let before = world.warm();
@@ -96,7 +100,7 @@ fn check(world: &mut World, change: impl FnOnce(&mut World), code: i32) {
     change(world);
     let warm = world.warm();
     let fresh = world.fresh();
-    assert_eq!(fresh.code, code, "fresh, which is what this case is made for\n{}", fresh.text);
+    assert_eq!(fresh.code, code, "a fresh run must fail for this case to be useful\n{}", fresh.text);
     assert_eq!(warm.code, code, "with the cache\n{}\nfresh:\n{}", warm.text, fresh.text);
     assert!(warm.agrees(&fresh), "{}\nfresh:\n{}", warm.describe(), fresh.describe());
     check_carried(world, code);
@@ -108,7 +112,7 @@ fn check_carried(world: &World, code: i32) {
     assert_eq!(seen.code, code, "in a second checkout with the same cache\n{}", seen.text);
 }
 
-fn a_readme_behind_a_link_is_an_input_of_doc() {
+fn a_linked_readme_is_an_input_of_doc() {
     let mut world = workspace(Tool::Doc, |draft| {
         draft.lib("#[doc = include_str!(\"../README.md\")]\npub mod m {}");
         draft.file("repo/ws/README.md", "See [Vec].\n");
@@ -117,11 +121,64 @@ fn a_readme_behind_a_link_is_an_input_of_doc() {
     check(&mut world, |world| world.write("repo/ws/README.md", "See [Vex].\n"), 1);
 }
 
-fn a_source_behind_a_link_is_an_input_of_fmt() {
+fn a_cargo_configuration_next_to_a_link_target_is_an_input() {
+    let mut world = workspace(Tool::Clippy, |draft| {
+        draft.lib("#[cfg(evil)]\npub fn f() -> u8 {\n    return 1;\n}");
+        draft.file("home/.cargo/config.toml", "include = [{ path = \"linked/../more.toml\" }]\n");
+        draft.file("out/shared/deep/x.txt", "");
+        draft.file("out/shared/more.toml", "[build]\nrustflags = [\"--cfg\", \"good\"]\n");
+        draft.link("home/.cargo/linked", "out/shared/deep");
+    });
+    check(&mut world, |world| world.edit("out/shared/more.toml", "good", "evil"), 1);
+}
+
+fn replacing_a_directory_with_a_link_is_a_change() {
+    let mut world = workspace(Tool::Fmt, |draft| {
+        draft.lib("#[path = \"inner/../s.rs\"]\npub mod s;");
+        draft.file("repo/ws/a/src/inner/x.txt", "");
+        draft.file("repo/ws/a/src/s.rs", GOOD);
+        draft.file("repo/other/inner/x.txt", "");
+        draft.file("repo/other/s.rs", BAD);
+    });
+    let change = |world: &mut World| {
+        world.remove("repo/ws/a/src/inner");
+        world.link("repo/ws/a/src/inner", "repo/other/inner");
+    };
+    check(&mut world, change, 1);
+}
+
+/// Adds `README.md` outside the package. The documentation of `a` includes it by a path that appears in no source text.
+fn with_unnamed_readme(draft: &mut Draft) {
+    draft.lib(
+        "macro_rules! doc {\n    ($($part:literal),*) => {\n        #[doc = include_str!(concat!($($part),*))]\n        pub mod m {}\n    };\n}\n\ndoc!(\"../../READ\", \"ME.md\");",
+    );
+    draft.file("repo/ws/README.md", "See [Vec].\n");
+}
+
+fn a_file_named_only_by_a_macro_is_an_input_of_doc() {
+    let mut world = workspace(Tool::Doc, with_unnamed_readme);
+    check(&mut world, |world| world.write_at("repo/ws/README.md", "See [Vex].\n", Times::Old), 1);
+}
+
+fn a_file_included_by_generated_code_is_an_input_of_doc() {
+    let mut world = workspace(Tool::Doc, |draft| {
+        draft.build.push("println!(\"cargo::rerun-if-changed=build.rs\");".to_owned());
+        draft.build.push("let readme = std::env::current_dir().unwrap().join(\"../README.md\");".to_owned());
+        draft.build.push(
+            "std::fs::write(std::env::var(\"OUT_DIR\").unwrap() + \"/made.rs\", format!(\"#[doc = include_str!({readme:?})]\\npub mod m {{}}\\n\")).unwrap();"
+                .to_owned(),
+        );
+        draft.lib("include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));");
+        draft.file("repo/ws/README.md", "See [Vec].\n");
+    });
+    check(&mut world, |world| world.write_at("repo/ws/README.md", "See [Vex].\n", Times::Old), 1);
+}
+
+fn a_linked_source_is_an_input_of_fmt() {
     source_behind_a_link(Tool::Fmt);
 }
 
-fn a_source_behind_a_link_is_an_input_of_clippy() {
+fn a_linked_source_is_an_input_of_clippy() {
     source_behind_a_link(Tool::Clippy);
 }
 
@@ -134,11 +191,11 @@ fn source_behind_a_link(tool: Tool) {
     check(&mut world, |world| world.write("repo/shared/s.rs", BAD), 1);
 }
 
-fn a_directory_that_several_crates_link_to_is_an_input_of_fmt() {
+fn a_directory_linked_from_several_crates_is_an_input_of_fmt() {
     directory_behind_links(Tool::Fmt);
 }
 
-fn a_directory_that_several_crates_link_to_is_an_input_of_clippy() {
+fn a_directory_linked_from_several_crates_is_an_input_of_clippy() {
     directory_behind_links(Tool::Clippy);
 }
 
@@ -155,7 +212,7 @@ fn directory_behind_links(tool: Tool) {
     check(&mut world, |world| world.write("repo/ws/syntax/s.rs", BAD), 1);
 }
 
-fn a_configuration_of_rustfmt_behind_a_link_is_an_input() {
+fn a_linked_rustfmt_configuration_is_an_input() {
     let mut world = workspace(Tool::Fmt, |draft| {
         draft.lib("pub fn long() -> u32 {\n    let first_summand = 1;\n    first_summand + first_summand + first_summand\n}");
         draft.file("repo/style/rustfmt.toml", "max_width = 100\n");
@@ -164,7 +221,7 @@ fn a_configuration_of_rustfmt_behind_a_link_is_an_input() {
     check(&mut world, |world| world.write("repo/style/rustfmt.toml", "max_width = 40\n"), 1);
 }
 
-fn a_manifest_behind_a_link_is_an_input() {
+fn a_linked_manifest_is_an_input() {
     let mut world = workspace(Tool::Clippy, |draft| {
         draft.package("m", "repo/ws/m", "");
         draft.file("repo/ws/m/src/lib.rs", "pub fn f() -> u8 {\n    return 1;\n}\n");
@@ -196,7 +253,7 @@ fn an_ignored_generated_module_is_an_input_in_a_second_checkout() {
     assert_eq!(seen.code, 1, "{}", seen.text);
 }
 
-fn a_module_outside_of_the_workspace_is_an_input_of_fmt() {
+fn a_module_outside_the_workspace_is_an_input_of_fmt() {
     let mut world = workspace(Tool::Fmt, |draft| {
         draft.lib("#[path = \"../../../shared/s.rs\"]\npub mod s;");
         draft.file("repo/shared/s.rs", GOOD);
@@ -204,8 +261,8 @@ fn a_module_outside_of_the_workspace_is_an_input_of_fmt() {
     check(&mut world, |world| world.write("repo/shared/s.rs", BAD), 1);
 }
 
-/// A member whose build script has these items, and sets a variable to the expression; the member does not compile
-/// where that is not "1".
+/// Creates a member whose build script has these items and sets a variable to the expression. The member only compiles
+/// if the value is "1".
 fn with_script(items: &str, expression: &str) -> World {
     workspace(Tool::Clippy, |draft| {
         draft.build_items.push(items.to_owned());
@@ -217,27 +274,27 @@ fn with_script(items: &str, expression: &str) -> World {
     })
 }
 
-fn a_module_of_a_build_script_outside_of_its_package_is_an_input() {
+fn a_build_script_module_outside_its_package_is_an_input() {
     let mut world = with_script("#[path = \"../shared/version.rs\"]\nmod version;\n", "version::VERSION");
     check(&mut world, |world| world.edit("repo/ws/shared/version.rs", "= 1", "= 2"), 3);
 }
 
-fn code_that_a_build_script_includes_is_an_input() {
+fn code_included_by_a_build_script_is_an_input() {
     let mut world = with_script("include!(\"../shared/version.rs\");\n", "VERSION");
     check(&mut world, |world| world.edit("repo/ws/shared/version.rs", "= 1", "= 2"), 3);
 }
 
-fn a_text_that_a_build_script_includes_is_an_input() {
+fn text_included_by_a_build_script_is_an_input() {
     let mut world = with_script("", "include_str!(\"../version.txt\").trim()");
     check(&mut world, |world| world.write("repo/ws/version.txt", "2\n"), 3);
 }
 
-fn a_variable_that_is_compiled_into_a_build_script_is_an_input() {
+fn a_variable_compiled_into_a_build_script_is_an_input() {
     let mut world = with_script("", "option_env!(\"VERSION_MADE\").unwrap_or(\"1\")");
     check(&mut world, |world| world.set("VERSION_MADE", Some("2")), 3);
 }
 
-/// The workspace with a package `far` in `dir`, which `a` depends on.
+/// Creates a workspace with a package `far` in `dir` that `a` depends on.
 fn with_package(dir: &str, source: &str, script: Option<&str>) -> World {
     workspace(Tool::Clippy, |draft| {
         draft.package("far", dir, "");
@@ -252,33 +309,33 @@ fn with_package(dir: &str, source: &str, script: Option<&str>) -> World {
     })
 }
 
-fn a_text_outside_of_a_package_outside_is_an_input() {
+fn text_outside_an_external_package_is_an_input() {
     let source = "pub const DATA: u8 = include_bytes!(\"../../data.txt\")[0];\n";
     let mut world = with_package("out/far", source, None);
     check(&mut world, |world| world.write("out/data.txt", "2\n"), 3);
 }
 
-fn a_module_outside_of_a_package_outside_is_an_input() {
+fn a_module_outside_an_external_package_is_an_input() {
     let source = "#[path = \"../../data.rs\"]\nmod data;\npub use data::DATA;\n";
     let mut world = with_package("out/far", source, None);
     check(&mut world, |world| world.edit("out/data.rs", "b'1'", "b'2'"), 3);
 }
 
-fn a_file_that_the_build_script_of_a_package_outside_names_is_an_input() {
+fn a_file_named_by_the_build_script_of_an_external_package_is_an_input() {
     let script = "fn main() {\n    println!(\"cargo::rerun-if-changed=../data.txt\");\n    let text = std::fs::read_to_string(\"../data.txt\").unwrap();\n    println!(\"cargo::rustc-env=DATA={text}\");\n}\n";
     let mut world =
         with_package("out/far", "pub const DATA: u8 = env!(\"DATA\").as_bytes()[0];\n", Some(script));
     check(&mut world, |world| world.write("out/data.txt", "2\n"), 3);
 }
 
-fn a_package_of_another_workspace_of_the_repository_is_an_input_with_all_that_it_includes() {
+fn a_package_of_another_workspace_is_an_input_with_its_included_files() {
     let source = "pub const DATA: u8 = include_bytes!(\"../../data.txt\")[0];\n";
     let mut world = with_package("repo/other/far", source, None);
     world.write("repo/other/Cargo.toml", "[workspace]\nmembers = [\"far\"]\nresolver = \"3\"\n");
     check(&mut world, |world| world.write("repo/other/data.txt", "2\n"), 3);
 }
 
-/// A member whose build script names the directory `data` and reads a file in it.
+/// Creates a member whose build script names the directory `data` and reads a file in it.
 fn with_directory() -> Draft {
     let mut draft = Draft::new(Tool::Clippy);
     draft.build.push("println!(\"cargo::rerun-if-changed=data\");".to_owned());
@@ -290,7 +347,7 @@ fn with_directory() -> Draft {
     draft
 }
 
-fn an_ignored_directory_that_a_build_script_names_is_an_input() {
+fn an_ignored_directory_named_by_a_build_script_is_an_input() {
     let (mut world, mut draft) = (World::new(), with_directory());
     draft.file("repo/ws/a/data/x.txt", "1\n");
     draft.ignore("repo/ws/a/data/");
@@ -298,7 +355,7 @@ fn an_ignored_directory_that_a_build_script_names_is_an_input() {
     check(&mut world, |world| world.write("repo/ws/a/data/x.txt", "2\n"), 3);
 }
 
-fn a_linked_directory_that_a_build_script_names_is_an_input() {
+fn a_linked_directory_named_by_a_build_script_is_an_input() {
     let (mut world, mut draft) = (World::new(), with_directory());
     draft.file("out/data/x.txt", "1\n");
     draft.link("repo/ws/a/data", "out/data");
@@ -306,13 +363,13 @@ fn a_linked_directory_that_a_build_script_names_is_an_input() {
     check(&mut world, |world| world.write("out/data/x.txt", "2\n"), 3);
 }
 
-fn an_ignored_example_that_cargo_finds_is_an_input_of_clippy() {
+fn an_ignored_example_found_by_cargo_is_an_input_of_clippy() {
     let mut world = workspace(Tool::Clippy, |draft| draft.ignore("repo/ws/a/examples/"));
     let example = "fn main() {\n    let unused = 1;\n}\n";
     check(&mut world, |world| world.write("repo/ws/a/examples/x.rs", example), 1);
 }
 
-fn a_file_that_a_tool_searches_for_and_that_goes_away_is_a_change() {
+fn removing_a_file_that_a_tool_searches_for_is_a_change() {
     let mut world = workspace(Tool::Own, |draft| {
         draft.file("repo/ws/.toolrc", "fine\n");
         draft.own_tool(0, "searches = [\".toolrc\"]\nrun = [\"sh\", \"-c\", \"test -e .toolrc\"]");
@@ -328,23 +385,23 @@ fn a_tool_that_inherits_all_variables_depends_on_each() {
     check(&mut world, |world| world.set("APP_MODE", Some("bad")), 1);
 }
 
-fn a_console_script_of_pip_that_is_upgraded_is_another_program() {
+fn an_upgraded_pip_console_script_is_another_program() {
     upgrade("a console script of pip that is upgraded");
 }
 
-fn a_program_of_npm_that_is_upgraded_is_another_program() {
+fn an_upgraded_npm_program_is_another_program() {
     upgrade("a program of npm that is upgraded");
 }
 
-/// Upgrades the program of the part called `name`. What run.json says of its version is what ran.
-#[expect(clippy::print_stdout, reason = "this is the harness")]
+/// Upgrades the program of the part `name`. Checks that run.json has the version that ran.
+#[expect(clippy::print_stdout, reason = "a test harness prints its results")]
 fn upgrade(name: &str) {
     let all = super::parts::all();
     let part = all.iter().find(|part| part.name == name).unwrap();
     if let Some(program) = part.missing_program() {
-        return println!("not tried: {name}: {program} is not installed");
+        return println!("skipped: {name}: {program} is not installed");
     }
-    let super::parts::Seat::Scripted(make) = part.seat else { unreachable!("it is several files") };
+    let super::parts::Seat::Scripted(make) = part.seat else { unreachable!("the part has a script") };
     let spot = super::spot::Spot::new(&part.seat, 0, 0, super::spot::Way::Direct, "");
     let mut world = workspace(Tool::Own, |draft| (part.draft)(draft, &spot));
     make(&world, "good");
@@ -353,7 +410,7 @@ fn upgrade(name: &str) {
     assert!(run.contains("2.0"), "the version in run.json is not the one that ran\n{run}");
 }
 
-fn a_replay_of_rustdoc_is_not_a_look_at_a_readme() {
+fn a_rustdoc_replay_does_not_hide_a_changed_readme() {
     let mut world = workspace(Tool::Doc, |draft| {
         draft.lib("#[doc = include_str!(\"../../README.md\")]\npub mod m {}");
         draft.file("repo/ws/README.md", "See [Vec].\n");
@@ -361,7 +418,7 @@ fn a_replay_of_rustdoc_is_not_a_look_at_a_readme() {
     check(&mut world, |world| world.write("repo/ws/README.md", "See [Vex].\n"), 1);
 }
 
-fn a_replay_of_clippy_is_not_a_look_at_its_configuration() {
+fn a_clippy_replay_does_not_hide_a_changed_configuration() {
     let mut world = workspace(Tool::Clippy, |draft| draft.lib("pub fn many(_: u8, _: u8, _: u8) {}"));
     check(&mut world, |world| world.write("repo/ws/clippy.toml", "too-many-arguments-threshold = 2\n"), 1);
 }
@@ -377,13 +434,13 @@ fn a_replay_after_an_untracked_change_reaches_no_other_checkout() {
     let before = world.warm();
     assert_eq!(before.code, 0, "{}", before.text);
     world.write("repo/ws/a/made.in", "const _: () = assert!(false);\n");
-    // Cargo can't know: it may say what it said before, as long as nobody else is told so.
+    // Cargo cannot detect this change, so a replay is acceptable here, but it must not reach another checkout.
     world.warm();
     assert_eq!(world.fresh().code, 3);
     check_carried(&world, 3);
 }
 
-/// A module takes on another content and a time before the last build.
+/// Checks a change of a module whose new file is older than the last build.
 fn older(tool: Tool, code: i32) {
     let mut world = workspace(tool, |draft| {
         draft.lib("pub mod s;");
@@ -393,30 +450,30 @@ fn older(tool: Tool, code: i32) {
             _ => {}
         }
         draft.file("repo/ws/a/src/s.rs", format!("/// [Vec]\n{GOOD}"));
-        // Newer than the source: of a package that it documents, cargo looks at the newest file.
+        // Newer than the source, because cargo only checks the newest file of a package that it documents.
         draft.file("repo/ws/a/zebra.txt", "");
     });
     let bad = format!("/// [Vex]\n{BAD}");
     check(&mut world, |world| world.write_at("repo/ws/a/src/s.rs", &bad, Times::Old), code);
 }
 
-fn clippy_looks_at_a_source_with_an_older_time() {
+fn clippy_checks_a_changed_source_with_an_older_time() {
     older(Tool::Clippy, 1);
 }
 
-fn doc_looks_at_a_source_with_an_older_time() {
+fn doc_checks_a_changed_source_with_an_older_time() {
     older(Tool::Doc, 1);
 }
 
-fn tests_are_built_from_a_source_with_an_older_time() {
+fn tests_are_built_from_a_changed_source_with_an_older_time() {
     older(Tool::Test, 1);
 }
 
-fn doc_tests_use_a_source_with_an_older_time() {
+fn doc_tests_use_a_changed_source_with_an_older_time() {
     older(Tool::Doctest, 1);
 }
 
-fn a_build_script_with_an_older_time_runs() {
+fn a_changed_build_script_with_an_older_time_runs() {
     let world = workspace(Tool::Codegen, |draft| {
         draft.build.push("println!(\"cargo::rerun-if-changed=build.rs\");".to_owned());
         draft.build.push("assert!(true );".to_owned());
@@ -429,8 +486,8 @@ fn a_build_script_with_an_older_time_runs() {
     assert!(fresh.code != 0 && warm.agrees(&fresh), "{}\nfresh:\n{}", warm.describe(), fresh.describe());
 }
 
-/// A workspace whose build script adds a line to `out/scripts` when it runs, and whose library makes a procedural macro
-/// add one to `out/builds` when it is built.
+/// Creates a workspace whose build script appends a line to `out/scripts` when it runs, and whose library appends one
+/// to `out/builds` when it is built, through a procedural macro.
 fn counted() -> World {
     workspace(Tool::Clippy, |draft| {
         let count = |name: &str| {

@@ -1,42 +1,42 @@
-//! The changes that are made to what a part reads, and those that can't matter.
+//! Changes to the input of a part, and changes that cannot matter.
 
 use super::dice::Dice;
 use super::parts::{Absent, Part, Seat};
 use super::spot::Spot;
 use super::world::{Times, WS, World};
 
-/// A change of one spot.
+/// Change of one spot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// The text is replaced.
+    /// Replaces the text.
     Edit(Times),
-    /// The text is replaced, and git ignores the file from then on.
+    /// Replaces the text and makes git ignore the file.
     EditAndIgnore,
-    /// The file goes away. What leads to it stays.
+    /// Removes the file, but not the links to it.
     Remove,
-    /// Its first link goes away, or the file if there is none.
+    /// Removes the first link, or the file if there is none.
     Unlink,
-    /// The file comes into being.
+    /// Adds the file.
     Add,
-    /// The link of this number leads elsewhere.
+    /// Retargets the link with this index.
     Retarget(usize),
-    /// A regular file or directory takes the place of the first link.
+    /// Replaces the first link with a regular file or directory.
     LinkToFile,
-    /// A link takes the place of the file.
+    /// Replaces the file with a link.
     FileToLink,
-    /// The variable is set to something else.
+    /// Sets the variable to another value.
     Set,
-    /// The variable is no longer set, or for the first time.
+    /// Unsets the variable, or sets it for the first time.
     Unset,
-    /// All that the part says of it.
+    /// Runs the script of the part.
     Script,
-    /// One part after the other is made good and bad.
+    /// Makes one part after the other good and bad.
     InTurn,
-    /// One that can't matter.
+    /// Makes a change that cannot matter.
     Idle(Idle),
 }
 
-/// A change that can't matter.
+/// Change that cannot matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idle {
     Touch,
@@ -66,20 +66,20 @@ const IDLE: [Idle; 11] = [
     Idle::Nothing,
 ];
 
-/// What a change is about.
+/// Part, spot and texts that a change applies to.
 pub(crate) struct Subject<'a> {
     pub(crate) part: &'a Part,
     pub(crate) spot: &'a Spot,
-    /// The good text and the bad one.
+    /// The good and the bad text.
     pub(crate) texts: [String; 2],
-    /// Whether it is bad first.
+    /// Set if the bad text comes first.
     pub(crate) is_bad_first: bool,
-    /// Whether it is a program.
+    /// Set if the file is a program.
     pub(crate) is_program: bool,
 }
 
 impl Change {
-    /// A random one of those that fit.
+    /// Returns a random change that fits the part.
     pub(crate) fn random(part: &Part, spot: &Spot, dice: &mut Dice) -> Self {
         if dice.below(5) == 0 {
             let has_file = !matches!(part.seat, Seat::Variable(..) | Seat::Scripted(..));
@@ -90,7 +90,7 @@ impl Change {
         all[dice.below(all.len())].clone()
     }
 
-    /// Those that fit and matter.
+    /// Returns the changes that fit the part and matter.
     pub(crate) fn that_matter(part: &Part, spot: &Spot) -> Vec<Self> {
         let can_be_absent = part.absent != Absent::Never;
         let mut all = match part.seat {
@@ -146,14 +146,14 @@ impl Change {
         }
     }
 
-    /// Whether what is there is only there before the change, or only after it.
+    /// Returns whether the text exists only before the change, or only after it.
     fn is_about_presence(&self) -> bool {
         matches!(self, Self::Remove | Self::Unlink | Self::Add | Self::Unset)
     }
 }
 
 impl Idle {
-    /// One that leaves the file of the subject alone.
+    /// Returns a random change that does not touch the subject's file.
     pub(crate) fn elsewhere(dice: &mut Dice) -> Self {
         let all: Vec<_> = IDLE.into_iter().filter(|idle| !idle.is_of_file()).collect();
         all[dice.below(all.len())]
@@ -181,7 +181,7 @@ impl Idle {
 }
 
 impl Subject<'_> {
-    /// Whether a fresh run has something to complain about before the change, or after it.
+    /// Returns whether a fresh run reports something before or after the change.
     pub(crate) fn is_bad(&self, change: &Change, is_after: bool) -> bool {
         let is_bad_if_absent = self.part.absent == Absent::Bad;
         match change {
@@ -192,10 +192,10 @@ impl Subject<'_> {
         }
     }
 
-    /// The text before the change, or after it.
+    /// Returns the text before or after the change.
     fn text(&self, change: &Change, is_after: bool) -> &str {
         let is_bad = match change {
-            // What is there is the opposite of what it is like if nothing is there.
+            // The text must have the opposite effect of a missing file.
             change if change.is_about_presence() => self.part.absent == Absent::Good,
             Change::Idle(_) => self.is_bad_first,
             _ => self.is_bad_first != is_after,
@@ -203,7 +203,7 @@ impl Subject<'_> {
         &self.texts[usize::from(is_bad)]
     }
 
-    /// Makes the world what it is before the change.
+    /// Sets up the world before the change.
     pub(crate) fn set_up(&self, change: &Change, world: &mut World) {
         let before = self.text(change, false).to_owned();
         match self.part.seat {
@@ -227,7 +227,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Makes the change.
+    /// Applies the change.
     pub(crate) fn apply(&self, change: &Change, world: &mut World) {
         let (real, after) = (&self.spot.real, self.text(change, true));
         match change {
@@ -255,7 +255,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Takes the change back.
+    /// Undoes the change.
     pub(crate) fn undo(&self, change: &Change, world: &mut World) {
         let (real, before) = (&self.spot.real, self.text(change, false));
         match change {
@@ -287,7 +287,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Makes the text good or bad, wherever it is.
+    /// Writes the good or the bad text, wherever it belongs.
     pub(crate) fn flip(&self, world: &mut World, is_bad: bool, times: Times) {
         let text = &self.texts[usize::from(is_bad)];
         match self.part.seat {
@@ -297,7 +297,7 @@ impl Subject<'_> {
         }
     }
 
-    /// A variable or a script, before the change or after it.
+    /// Sets the variable or runs the script for the state before or after the change.
     fn switch(&self, change: &Change, world: &mut World, is_after: bool) {
         let text = self.text(change, is_after);
         match self.part.seat {
@@ -306,7 +306,7 @@ impl Subject<'_> {
                 world.set(&self.spot.via, (!is_unset).then_some(text));
             }
             Seat::Scripted(make) => make(world, text),
-            _ => unreachable!("only these have such changes"),
+            _ => unreachable!("only variables and scripts have such changes"),
         }
     }
 
@@ -322,7 +322,7 @@ impl Subject<'_> {
             Idle::Outside => world.write("out/unread", "unread"),
             Idle::Variable => world.set("LEVER_UNREAD", Some("1")),
             Idle::Commit => {
-                // A tag that git tracks makes a directory a part of the sources.
+                // A directory tag that git tracks would make a directory part of the sources.
                 world.git(&["add", ".", ":!*CACHEDIR.TAG"]);
                 world.git(&["commit", "--allow-empty", "-qm", "all"]);
             }
@@ -358,7 +358,7 @@ impl Subject<'_> {
         self.spot.links.first().map_or(&self.spot.real, |link| &link.path)
     }
 
-    /// Where the link of this number leads after [`Change::Retarget`], and the file that is there.
+    /// Returns the new target of the link at index `at` for [`Change::Retarget`], and the file there.
     fn elsewhere(&self, at: usize) -> (String, String) {
         let link = &self.spot.links[at];
         let name = self.spot.via.rsplit('/').next().unwrap();

@@ -1,4 +1,4 @@
-//! A workspace and a change to it, all from one seed: runs before and after, and what came of them.
+//! A workspace and a change to it, generated from one seed, with the runs before and after the change.
 
 use std::collections::BTreeMap;
 
@@ -10,35 +10,35 @@ use super::seen::{Difference, Seen};
 use super::spot::Spot;
 use super::world::{Times, World};
 
-/// How the run before the change and the one after it are done.
+/// Relation between the runs before and after the change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// Both in the same place, with the same cache.
+    /// Same directory, same cache.
     InPlace,
-    /// The same, where all files have been as they are for a while.
+    /// Same directory and cache, with files that have been unchanged for some time.
     Settled,
-    /// The second one is in another checkout, and they share a cache.
+    /// Second run in another checkout with a shared cache.
     Carried,
-    /// The second one neither looks up nor keeps results, in the directory where the first one has built.
+    /// Second run with `--no-cache` in the existing build directory.
     NoCache,
-    /// Between them, all that runs keep is lost, but not what was built.
+    /// Stored results are lost between the runs, but not the build directory.
     Forgotten,
-    /// There are several changes, of several parts, with a run after each.
+    /// Several changes of several parts, with a run after each.
     InTurn,
 }
 
-/// What is unusual about a workspace, and has nothing to do with the part.
+/// Unusual properties of a workspace that are unrelated to the part.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Setting {
     /// The target directory is a link.
     target_is_link: bool,
-    /// A link leads to a directory that it is in.
+    /// A link leads to one of its parent directories.
     has_loop: bool,
     /// Cargo builds in the user's own target directory.
     is_shared: bool,
-    /// Before all, a run of one package.
+    /// A run of one package comes first.
     has_part: bool,
-    /// What else changes that can't matter.
+    /// Additional change that cannot matter.
     idle: Option<Idle>,
 }
 
@@ -75,7 +75,7 @@ impl Setting {
     }
 }
 
-/// What is run, changed, and run again.
+/// Workspace with a change, to run before and after it.
 pub(crate) struct Pair {
     pub(crate) seed: u64,
     pub(crate) tool: Tool,
@@ -89,18 +89,18 @@ pub(crate) struct Pair {
     setting: Setting,
 }
 
-/// What came of a pair.
+/// Results of a pair.
 #[derive(Default)]
 pub(crate) struct Outcome {
-    /// Runs whose results are not those of a fresh run: what was run, and how it differs.
+    /// Runs that differ from a fresh run, each with its description and difference.
     pub(crate) wrong: Vec<(String, Difference)>,
-    /// Runs that started something although nothing had changed that matters.
+    /// Runs that started something although nothing relevant had changed.
     pub(crate) needless: Vec<String>,
-    /// Fresh runs that do not say what the part is made for: the generator is wrong.
+    /// Fresh runs without the expected result, which means that the generator is wrong.
     pub(crate) unexpected: Vec<String>,
-    /// Whether something ran after the change was taken back, although it had run like that before.
+    /// Set if something ran after the change was undone, although it was cached.
     pub(crate) ran_again: bool,
-    /// Everything that was seen.
+    /// Log of everything that happened.
     pub(crate) log: String,
 }
 
@@ -112,7 +112,7 @@ impl Pair {
         Self::of_part(seed, part, dice)
     }
 
-    /// Pairs that cost little and have each kind of part and of change: the same ones each time.
+    /// Returns inexpensive pairs that cover each kind of part and change. Always the same ones.
     pub(crate) fn sample(count: usize) -> Vec<Self> {
         let all = parts::all();
         let of = |is_cheap: bool| {
@@ -123,7 +123,7 @@ impl Pair {
         let mut sample = Vec::new();
         for at in 0..count {
             let of = &wanted[at % 2];
-            // Spread over the list, which is by area.
+            // Spread over the list, which is sorted by area.
             let wanted = of[at / 2 * 37 % of.len()];
             let fits =
                 |pair: &Self| (pair.part.name, pair.tool) == wanted && pair.change.matters() != (at % 9 == 8);
@@ -133,13 +133,13 @@ impl Pair {
         sample
     }
 
-    /// A pair whose change is one of this part.
+    /// Generates a pair with a change of this part.
     fn of_part(seed: u64, part: &'static Part, dice: &mut Dice) -> Self {
         let tool = part.tools[dice.below(part.tools.len())];
         let spot = spot(part, 0, dice);
         let change = Change::random(part, &spot, dice);
         let is_bad_first = dice.below(2) == 1;
-        // Links from the machine's directories lead to the first checkout's.
+        // Links from the machine's directories lead to the first checkout.
         let is_of_machine = spot.via.starts_with("home/") || spot.via.starts_with("bin/");
         let route = match dice.below(12) {
             0 if !is_of_machine => Route::Carried,
@@ -160,7 +160,7 @@ impl Pair {
         pair
     }
 
-    /// Whether each run must say the right thing, wherever it is.
+    /// Returns whether every run must have the right result, wherever it runs.
     fn can_change_in_turn(&self) -> bool {
         let mut all = std::iter::once(self.part).chain(self.others.iter().map(|(part, _)| *part));
         all.all(|part| part.sight != Sight::Untracked && part.sight != Sight::Optional)
@@ -168,7 +168,7 @@ impl Pair {
     }
 
     fn add_others(&mut self, dice: &mut Dice) {
-        let count = [0, 0, 0, 1, 1, 2][dice.below(6)];
+        let count = if self.part.hides_others() { 0 } else { [0, 0, 0, 1, 1, 2][dice.below(6)] };
         let fitting = |part: &&&'static Part| {
             part.goes_with_others() && part.tools.contains(&self.tool) && part.name != self.part.name
         };
@@ -182,12 +182,12 @@ impl Pair {
         }
     }
 
-    /// What it consists of.
+    /// Describes the pair.
     pub(crate) fn describe(&self) -> String {
         let order = match (self.change.matters(), self.is_bad_first) {
             (true, false) => "good → bad",
             (true, true) => "bad → good",
-            (false, _) => "can't matter",
+            (false, _) => "cannot matter",
         };
         let mut text = format!(
             "{}: {}: {} ({order}, {:?})\n    at {}",
@@ -206,7 +206,7 @@ impl Pair {
         text
     }
 
-    /// The world before the change, the subject, and those that are beside it.
+    /// Creates the world before the change, the subject, and the other subjects.
     fn build(&self) -> (World, Subject<'_>, Vec<Subject<'_>>) {
         let mut draft = Draft::new(self.tool);
         let mut world = World::new();
@@ -236,7 +236,7 @@ impl Pair {
         (world, subject, beside)
     }
 
-    /// The shared file that the part has left a hole in.
+    /// Returns the shared file that contains the part's placeholder.
     fn spot_path(&self) -> &'static str {
         match self.part.seat {
             Seat::Shared(paths) => paths[0],
@@ -253,7 +253,7 @@ impl Pair {
         }
         let before = world.warm();
         outcome.note("before", &before);
-        // What a tool makes of a link to nowhere is its own business.
+        // Tools differ in how they treat a broken link.
         let is_sure = self.spot.links.is_empty() || !matches!(self.change, Change::Remove | Change::Add);
         let is_bad = [false, true].map(|is_after| is_sure.then(|| subject.is_bad(&self.change, is_after)));
         self.expect(&before, is_bad[0], &mut outcome);
@@ -279,9 +279,9 @@ impl Pair {
 
         subject.undo(&self.change, &mut world);
         let back = world.warm();
-        outcome.note("after it was taken back", &back);
-        self.compare(&back, &before, &fresh, &mut outcome, "after it was taken back");
-        // What has no verdict is tried again.
+        outcome.note("after undoing it", &back);
+        self.compare(&back, &before, &fresh, &mut outcome, "after undoing it");
+        // Tasks without a result run again.
         outcome.ran_again = !back.ran.is_empty() && before.code != 3;
         if self.route == Route::NoCache {
             return outcome;
@@ -295,7 +295,7 @@ impl Pair {
         outcome
     }
 
-    /// Makes changes of one part or the other, in any order, and runs after each.
+    /// Changes the parts in random order and runs after each change.
     fn change_in_turn(
         &self,
         world: &mut World,
@@ -335,7 +335,7 @@ impl Pair {
         }
     }
 
-    /// Runs warm and fresh after the change. What fresh says.
+    /// Runs warm and fresh after the change. Returns the fresh result.
     fn check(&self, world: &World, before: &Seen, outcome: &mut Outcome, when: &str) -> Seen {
         let warm = if self.route == Route::NoCache { world.without_cache() } else { world.warm() };
         outcome.note(when, &warm);
@@ -349,10 +349,10 @@ impl Pair {
         fresh
     }
 
-    /// Whether `seen` says what it should; `other` is what was said in the same place before.
+    /// Checks that `seen` matches `expected`. `other` is an earlier result in the same directory.
     fn compare(&self, seen: &Seen, expected: &Seen, other: &Seen, outcome: &mut Outcome, when: &str) {
-        // Where nobody is told what is read, or genti must leave cargo's directory alone, cargo's own answer is good
-        // enough, as long as it stays there.
+        // If the inputs are not known, or genti must not touch cargo's directory, a replay by cargo is acceptable as
+        // long as it stays there.
         let is_cargos =
             self.part.sight == Sight::Untracked || self.setting.is_shared && self.tool != Tool::Fmt;
         let is_excused = is_cargos && when != Self::CARRIED && seen.agrees(other);
@@ -362,7 +362,7 @@ impl Pair {
         }
     }
 
-    /// A run that knows nothing passes exactly if nothing is bad.
+    /// Checks that a fresh run passes exactly if nothing is bad.
     fn expect(&self, seen: &Seen, is_bad: Option<bool>, outcome: &mut Outcome) {
         if is_bad.is_some_and(|is_bad| (seen.code != 0) != is_bad) && self.part.sight != Sight::Optional {
             outcome.unexpected.push(seen.text.clone());
@@ -382,8 +382,8 @@ impl Outcome {
 
 fn spot(part: &Part, n: usize, dice: &mut Dice) -> Spot {
     let mut spot = Spot::random(&part.seat, n, dice);
-    // What nobody is told of and git does not list, nobody can know.
-    if part.sight == Sight::Untracked {
+    // A file that is neither declared nor listed by git cannot be known.
+    if matches!(part.sight, Sight::Untracked | Sight::Optional) {
         spot.ignored.clear();
     }
     spot

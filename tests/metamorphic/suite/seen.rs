@@ -1,4 +1,4 @@
-//! What a run says, and how two runs differ.
+//! Results of a run, and the differences between two runs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,44 +6,44 @@ use std::process::Output;
 
 use serde_json::Value;
 
-/// The exit code and the artifacts of a run.
+/// Exit code and artifacts of a run.
 #[derive(Clone)]
 pub(crate) struct Seen {
     pub(crate) code: i32,
-    /// `report.json`; null where the run wrote none.
+    /// `report.json`, or null if the run wrote none.
     report: Value,
-    /// What became of each task, a line each.
+    /// Result of each task, one per line.
     statuses: BTreeSet<String>,
-    /// The tasks that were not answered from the cache, as `tool:unit`. Tasks of tools that run every time are left out.
+    /// Tasks that were cache misses, as `tool:unit`, without tools that always run.
     pub(crate) ran: BTreeSet<String>,
-    /// What was printed.
+    /// Output of the run.
     pub(crate) text: String,
 }
 
-/// How a warm run differs from a fresh one.
+/// Difference between a warm and a fresh run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Difference {
-    /// Fresh finds something, or has no verdict, and warm does not say so.
+    /// A finding or gap of the fresh run is missing in the warm run.
     StalePass,
-    /// Warm finds something that fresh does not.
+    /// A finding of the warm run is missing in the fresh run.
     StaleFailure,
 }
 
 impl Seen {
-    /// What `output` and the `artifacts` in this directory say; `place` is the name of the directory that all is in, which
-    /// stands in paths that lead out of the repository.
+    /// Reads the `output` and the `artifacts` in this directory. `place` is the name of the world's directory, which is
+    /// part of paths that leave the repository.
     pub(crate) fn new(output: &Output, artifacts: &Path, place: &str) -> Self {
         let text =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let code = output.status.code().unwrap_or(-1);
         let mut seen =
             Self { code, report: Value::Null, statuses: BTreeSet::new(), ran: BTreeSet::new(), text };
-        // With any other code, these are of a run before.
+        // After any other exit code, the artifacts are from an earlier run.
         if matches!(code, 0 | 1 | 3) {
             let read =
                 |name: &str| std::fs::read_to_string(artifacts.join(name)).unwrap().replace(place, "HERE");
             seen.report = serde_json::from_str(&read("report.json")).unwrap();
-            // A finding that lies out of the repository is identified by a path of the machine.
+            // The id of a finding outside the repository depends on a path of the machine.
             for finding in seen.report["findings"].as_array_mut().into_iter().flatten() {
                 if finding["subject"].as_str().is_some_and(|subject| subject.contains("HERE")) {
                     finding["id"] = Value::Null;
@@ -67,7 +67,7 @@ impl Seen {
         }
     }
 
-    /// Findings, and whatever stands for what was not looked at.
+    /// Returns the findings and the statuses of tasks without a result.
     fn complaints(&self) -> BTreeSet<String> {
         let findings = self.report["findings"].as_array().into_iter().flatten();
         let findings = findings.map(|finding| {
@@ -79,7 +79,7 @@ impl Seen {
         findings.chain(self.statuses.iter().filter(is_bad).cloned()).collect()
     }
 
-    /// How `self`, which is warm, differs from `fresh`.
+    /// Returns the difference of this warm run to `fresh`.
     pub(crate) fn difference(&self, fresh: &Self) -> Option<Difference> {
         if self.agrees(fresh) {
             return None;
@@ -89,7 +89,7 @@ impl Seen {
         Some(if is_greener { Difference::StalePass } else { Difference::StaleFailure })
     }
 
-    /// The lines of the reports that are not the same, where nothing else tells two runs apart.
+    /// Returns the lines of the reports that differ, if there is no other difference.
     pub(crate) fn details(&self, other: &Self) -> String {
         let lines = |seen: &Self| -> Vec<String> {
             let report = serde_json::to_string_pretty(&seen.report).unwrap();
@@ -107,7 +107,7 @@ impl Seen {
         (self.code, &self.report, &self.statuses) == (other.code, &other.report, &other.statuses)
     }
 
-    /// In a few lines, for whoever reads of a difference.
+    /// Describes the run in a few lines.
     pub(crate) fn describe(&self) -> String {
         let mut text = format!("exit {}", self.code);
         let lines = self.complaints();

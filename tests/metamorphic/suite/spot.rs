@@ -1,10 +1,10 @@
-//! Where the text lies that decides what a tool says, and through which links it is reached.
+//! Location of the text that determines a tool's result, and the links that lead to it.
 
 use super::parts::{By, Seat};
 use crate::suite::dice::Dice;
 use crate::suite::world::{HERE, WS};
 
-/// A link, and where it leads.
+/// Link with its target.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pub(crate) path: String,
@@ -12,22 +12,22 @@ pub(crate) struct Link {
     pub(crate) is_dir: bool,
 }
 
-/// Where a part reads, and what is there.
+/// Location that a part reads, and the files there.
 #[derive(Clone, Debug)]
 pub(crate) struct Spot {
-    /// The number of the part, which makes the names of its parts different from those of others.
+    /// Number of the part, which makes its names unique.
     pub(crate) n: usize,
-    /// The path by which it is read, or the name of the variable.
+    /// Path that is read, or name of the variable.
     pub(crate) via: String,
-    /// The links on the way, in the order in which they are followed.
+    /// Links on the way, in the order in which they are followed.
     pub(crate) links: Vec<Link>,
-    /// The regular file at the end.
+    /// Regular file at the end.
     pub(crate) real: String,
-    /// What is git-ignored because of it.
+    /// Paths that git must ignore.
     pub(crate) ignored: Vec<String>,
 }
 
-/// How a file is reached.
+/// Way to reach a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
     Direct,
@@ -36,7 +36,7 @@ pub(crate) enum Way {
     Chain,
     DirLink,
     FileLinkInDirLink,
-    /// Up from what a link leads to, which is not where the link is.
+    /// `..` after a link, which continues from the link's target.
     UpFromLink,
 }
 
@@ -50,7 +50,7 @@ const WAYS: [Way; 7] = [
     Way::UpFromLink,
 ];
 
-/// Where files lie that are not beside what reads them.
+/// Directories for files that are not next to their readers.
 const FAR: [&str; 8] = [
     "repo/ws/shared",
     "repo/ws/b/src",
@@ -62,12 +62,13 @@ const FAR: [&str; 8] = [
     "repo/ws/odd, $name: #1",
 ];
 
-/// A directory that is tagged as a cache, and one that is a repository of its own.
+/// Directory tagged as a cache, and directory that is a separate repository.
 pub(crate) const CACHED: &str = "repo/ws/cached";
 pub(crate) const NESTED: &str = "repo/ws/nested";
 
 impl Spot {
-    /// A spot of this `seat` that is reached by `way`, whose file lies in `place` unless the seat says where it is.
+    /// Creates a spot of this `seat` that is reached by `way`. Its file lies in `place` unless the seat determines the
+    /// location.
     pub(crate) fn new(seat: &Seat, n: usize, at: usize, way: Way, place: &str) -> Self {
         let direct = match seat {
             Seat::Anywhere { beside, name, .. } => format!("{beside}/{name}"),
@@ -85,7 +86,7 @@ impl Spot {
         };
         match way {
             Way::Direct => {
-                // Only who can be told where to look finds it elsewhere.
+                // Only readers with a configurable path find it elsewhere.
                 if matches!(seat, Seat::Anywhere { by: By::Path | By::PlainPath, .. }) && !place.is_empty() {
                     spot.via = far.clone();
                     spot.real = far;
@@ -129,7 +130,7 @@ impl Spot {
         Self { n, via: name.to_owned(), links: Vec::new(), real: name.to_owned(), ignored: Vec::new() }
     }
 
-    /// A random one.
+    /// Creates a random spot.
     pub(crate) fn random(seat: &Seat, n: usize, dice: &mut Dice) -> Self {
         let at = dice.below(64);
         let far = match seat {
@@ -140,7 +141,7 @@ impl Spot {
         let direct = Self::new(seat, n, at, Way::Direct, "");
         let ways: Vec<_> = WAYS.into_iter().filter(|way| can_go(seat, &direct, *way)).collect();
         let way = dice.pick(&ways).copied().unwrap_or(Way::Direct);
-        // Half of what can be told where to look looks beside.
+        // Half of the readers with a configurable path read a file next to them.
         let place = if way == Way::Direct && dice.below(2) == 0 { "" } else { place };
         let mut spot = Self::new(seat, n, at, way, place);
         if dice.below(5) == 0 && seat.may_be_ignored() && spot.via.starts_with(WS) {
@@ -149,12 +150,12 @@ impl Spot {
         spot
     }
 
-    /// The path by which it is read, seen from `dir`.
+    /// Returns the path that is read, relative to `dir`.
     pub(crate) fn from(&self, dir: &str) -> String {
         super::world::relative(dir, &self.via)
     }
 
-    /// The directory that it is read in, without the links that lead there.
+    /// Returns the directory of the file without links.
     pub(crate) fn real_dir(&self) -> &str {
         self.links.iter().find(|link| link.is_dir).map_or(self.dir(), |link| &link.target)
     }
@@ -163,7 +164,7 @@ impl Spot {
         self.via.rsplit_once('/').map_or("", |(dir, _)| dir)
     }
 
-    /// Stands for its text where several parts share a file.
+    /// Returns the placeholder for the text in files that several parts share.
     pub(crate) fn hole(&self) -> String {
         format!("@{}@", self.n)
     }
@@ -186,14 +187,15 @@ impl Spot {
 fn can_go(seat: &Seat, direct: &Spot, way: Way) -> bool {
     match seat {
         Seat::Variable(..) | Seat::Scripted(..) => way == Way::Direct,
-        // What is to be found by its name is not found by a way around.
+        // Files that are found by name cannot be reached by a detour.
         Seat::Anywhere { by, .. } => *by == By::Path || way != Way::UpFromLink,
-        // Only where nothing else is in the directory.
+        // Only if the directory contains nothing else.
         Seat::At(_) | Seat::Shared(_) => {
             let dir = direct.dir();
             let name = dir.rsplit('/').next().unwrap_or_default();
             let is_alone = ["examples", "tests", "benches", "rustfmt", "conf"].contains(&name)
-                || [".cargo", "src/bin"].iter().any(|end| dir.ends_with(end)) && !dir.starts_with("home");
+                || dir.ends_with("src/bin")
+                || direct.via.ends_with(".cargo/config.toml") && !dir.starts_with("home");
             match way {
                 Way::DirLink | Way::FileLinkInDirLink => is_alone,
                 way => way != Way::UpFromLink,

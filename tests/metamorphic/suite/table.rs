@@ -1,4 +1,4 @@
-//! What came of all pairs, by kind.
+//! Table of the results of all pairs, by kind.
 
 use std::collections::BTreeMap;
 
@@ -46,8 +46,8 @@ impl Table {
         }
         if !outcome.needless.is_empty() {
             let why = match pair.part.sight {
-                Sight::Open => " (any file may be meant)",
-                Sight::Untracked => " (what is read is not told)",
+                Sight::Open => " (any file may be an input)",
+                Sight::Untracked => " (the inputs are not stated)",
                 _ => "",
             };
             self.needless.push(format!(

@@ -1,7 +1,8 @@
-//! A directory that holds a repository with a workspace, directories beside both, a home, and the runs in it.
+//! Temporary directory with a repository that contains a workspace, directories next to both, and a home. Also runs
+//! genti in it.
 //!
-//! Every path is relative to that directory: `repo/ws` is the workspace, `repo` the repository, `home` the user's home,
-//! `bin` is in `PATH`, `out` is nobody's. Knows nothing of what the files are for.
+//! Paths are relative to that directory: `repo/ws` is the workspace, `repo` the repository, `home` the home directory,
+//! `bin` is in `PATH`, and `out` is unrelated. Does not know the meaning of the files.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -13,41 +14,41 @@ use std::time::{Duration, SystemTime};
 use super::seen::Seen;
 use super::support::scrub;
 
-/// The root of the workspace.
+/// Root of the workspace.
 pub(crate) const WS: &str = "repo/ws";
 
-/// Stands for the absolute path of the world in texts, link targets and variables.
+/// Placeholder for the absolute path of the world in texts, link targets and variables.
 pub(crate) const HERE: &str = "{HERE}";
 
-/// Stands for the search path of the machine in variables.
+/// Placeholder for the machine's search path in variables.
 const PATH: &str = "{PATH}";
 
-/// A directory of its own, removed when dropped.
+/// Temporary directory, removed on drop.
 pub(crate) struct World {
     _dir: tempfile::TempDir,
     root: PathBuf,
-    /// Where `home` and `bin` are: those of the machine, the same for each checkout.
+    /// Directory of `home` and `bin`, which belong to the machine and are shared by all checkouts.
     machine: PathBuf,
-    /// Where results are kept: shared with the worlds that are copies of this one.
+    /// Result cache, shared with copies of this world.
     cache: PathBuf,
-    /// Where runs are started.
+    /// Directory in which runs are started.
     pub(crate) cwd: &'static str,
-    /// What is set for each run.
+    /// Environment variables for each run.
     pub(crate) env: BTreeMap<String, String>,
 }
 
-/// How a file is written.
+/// Way of writing a file, with its modification time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Times {
-    /// As any editor does it.
+    /// As an editor does.
     Now,
-    /// With a time of modification long ago, as `cp -p`, `tar x` and some checkouts do it.
+    /// With an old modification time, as by `cp -p`, `tar x` and some checkouts.
     Old,
-    /// With the time of modification that the file had before.
+    /// With the previous modification time of the file.
     Kept,
-    /// As a new file, made long ago, that is moved over the one that was there.
+    /// As a new file with an old modification time, moved over the existing one.
     Moved,
-    /// With a time of modification that is still to come, as after a clock was wrong.
+    /// With a modification time in the future, as after a wrong clock.
     Future,
 }
 
@@ -93,7 +94,7 @@ impl World {
         self.write_at(path, text, Times::Now);
     }
 
-    /// Writes what is at `path`, through the links that lead there.
+    /// Writes the file at `path`, following links.
     pub(crate) fn write_at(&self, path: &str, text: &str, times: Times) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -138,7 +139,7 @@ impl World {
         fs::set_permissions(self.path(path), Permissions::from_mode(mode)).unwrap();
     }
 
-    /// A file that can be run.
+    /// Writes an executable file.
     pub(crate) fn program(&self, path: &str, text: &str) {
         self.write(path, text);
         self.set_mode(path, 0o755);
@@ -148,7 +149,7 @@ impl World {
         fs::create_dir_all(self.path(path)).unwrap();
     }
 
-    /// Makes `path` a link to `target`, which is a path as any other; [`HERE`] before it makes the link absolute.
+    /// Makes `path` a link to `target`. With [`HERE`] before the target the link is absolute.
     pub(crate) fn link(&self, path: &str, target: &str) {
         let place = self.path(path);
         fs::create_dir_all(place.parent().unwrap()).unwrap();
@@ -159,7 +160,7 @@ impl World {
         symlink(text, place).unwrap();
     }
 
-    /// Removes a file, a link or a directory with all that is in it.
+    /// Removes a file, a link, or a directory with its content.
     pub(crate) fn remove(&self, path: &str) {
         let path = self.path(path);
         match fs::symlink_metadata(&path).unwrap().is_dir() {
@@ -191,18 +192,18 @@ impl World {
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// What a run with the cache says.
+    /// Runs with the cache.
     #[track_caller]
     pub(crate) fn warm(&self) -> Seen {
         self.run(&["run"])
     }
 
-    /// What a run says that looks up no result, in the directory where it was built before.
+    /// Runs without the cache, in the existing build directory.
     pub(crate) fn without_cache(&self) -> Seen {
         self.run(&["run", "--no-cache"])
     }
 
-    /// Loses what runs have kept, but not what was built.
+    /// Removes all stored results, but not the build directory.
     pub(crate) fn forget(&self) {
         let _ = fs::remove_dir_all(&self.cache);
         for entry in fs::read_dir(self.path("repo/ws/target/genti")).into_iter().flatten() {
@@ -215,7 +216,7 @@ impl World {
         }
     }
 
-    /// What a run says that knows nothing: no result is looked up, and nothing was built before.
+    /// Runs without the cache and with an empty build directory.
     pub(crate) fn fresh(&self) -> Seen {
         let (target, aside) = (self.path("repo/ws/target"), self.path("target-aside"));
         let is_there = target.symlink_metadata().is_ok();
@@ -230,7 +231,7 @@ impl World {
         seen
     }
 
-    /// `cargo genti ARGS` in the workspace.
+    /// Runs `cargo genti ARGS` in the workspace.
     pub(crate) fn run(&self, args: &[&str]) -> Seen {
         let artifacts = self.path("repo/ws/target/genti/artifacts");
         let mut command = Command::new(env!("CARGO_BIN_EXE_cargo-genti"));
@@ -257,7 +258,7 @@ impl World {
         command.envs(self.env.iter().map(|(name, value)| (name, self.expand(value))));
     }
 
-    /// A second checkout with all that is around it, which has the same cache and in which nothing was built or run.
+    /// Creates a second checkout with all surrounding files. It shares the cache, but nothing was built or run in it.
     pub(crate) fn second_checkout(&self) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
@@ -300,7 +301,7 @@ fn is_of_machine(path: &str) -> bool {
     ["home", "bin"].iter().any(|dir| path.strip_prefix(dir).is_some_and(is_end))
 }
 
-/// The path of `target`, seen from the directory `dir`.
+/// Returns the path of `target` relative to the directory `dir`.
 pub(crate) fn relative(dir: &str, target: &str) -> String {
     let dir: Vec<_> = dir.split('/').filter(|part| !part.is_empty()).collect();
     let target: Vec<_> = target.split('/').filter(|part| !part.is_empty()).collect();
@@ -310,7 +311,7 @@ pub(crate) fn relative(dir: &str, target: &str) -> String {
     if path.is_empty() { ".".to_owned() } else { path.join("/") }
 }
 
-/// Older than everything that a test builds, and the same each time.
+/// Returns a fixed time that is older than anything a test builds.
 fn long_ago() -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_600_000_000)
 }

@@ -1,4 +1,4 @@
-//! `baseline diff A B`: what two runs found, or two baselines accept, and the other does not.
+//! `baseline diff A B`: compares the findings of two runs, or the entries of two baselines.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -22,15 +22,15 @@ pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> Result<End, End> {
     let mut out = String::new();
     let (mut more, mut less) = (0, 0);
     for (key, lines) in &old {
-        let kept = new.get(key).map_or(0, Vec::len);
-        for line in lines.iter().skip(kept) {
+        let common = new.get(key).map_or(0, Vec::len);
+        for line in lines.iter().skip(common) {
             let _ = writeln!(out, "- {line}");
             less += 1;
         }
     }
     for (key, lines) in &new {
-        let known = old.get(key).map_or(0, Vec::len);
-        for line in lines.iter().skip(known) {
+        let common = old.get(key).map_or(0, Vec::len);
+        for line in lines.iter().skip(common) {
             let _ = writeln!(out, "+ {line}");
             more += 1;
         }
@@ -40,7 +40,7 @@ pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> Result<End, End> {
     Ok(end)
 }
 
-/// What to print of each, by site and id. Identical ones are counted.
+/// Lines to print, by site and id. Identical findings have several lines.
 type Lines = BTreeMap<(String, String), Vec<String>>;
 
 fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
@@ -49,14 +49,14 @@ fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
     match disk::read(&report) {
         Ok(bytes) => {
             let report = Report::read(&bytes).map_err(|error| {
-                shell.error(format_args!("{} is no report of a run: {error}", report.display()));
+                shell.error(format_args!("{} is not a valid report: {error}", report.display()));
                 End::Usage
             })?;
             for Finding { id, place, rule, scope, message, .. } in acceptable(report) {
                 let site = place.name();
                 let scope = if scope.is_empty() { String::new() } else { format!(" in {scope}") };
                 let line = visible_line(&format!("{site}{scope}: {rule}: {message}"));
-                lines.entry((site, id)).or_default().push(line);
+                lines.entry((site, id.to_string())).or_default().push(line);
             }
             return Ok(lines);
         }
@@ -68,10 +68,7 @@ fn read(dir: &Path, shell: &mut Shell) -> Result<Lines, End> {
     files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
     files.sort();
     if files.is_empty() {
-        shell.error(format_args!(
-            "{} holds neither the report.json of a run nor the files of a baseline",
-            dir.display()
-        ));
+        shell.error(format_args!("{} contains neither a report.json nor baseline files", dir.display()));
         return Err(End::Usage);
     }
     for path in files {

@@ -1,4 +1,4 @@
-//! `baseline init`: accept everything that is found today.
+//! `baseline init`: accepts all current findings.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,27 @@ use genti::store;
 
 use crate::args::RunArgs;
 use crate::render::{Shell, plural};
-use crate::run::{self, Gate, Start};
+use crate::session::{self, Gate, Start};
 
-/// Nothing is written unless every required tool has a verdict: what could not be looked at can't be accepted.
+/// Writes nothing unless every required tool has a result, because unchecked parts can't be accepted.
 pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
     let (project, baseline) = super::prepare(args, &start, shell)?;
     if !baseline.is_empty() {
         shell.error(format_args!(
-            "there is a baseline in {} already; `cargo genti baseline accept` adds to it, `update` drops what is fixed",
+            "{} already contains a baseline; use `cargo genti baseline accept` to add findings, or `update` to remove fixed ones",
             store::BASELINE_DIR
         ));
         return Err(End::Usage);
     }
-    // Kept to the end: it is one run at a time until the files are written.
-    let run = run::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell)?;
+    // Holds the lock of the run until the files are written.
+    let run = session::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell)?;
     let outcome = &run.outcome;
-    super::without_verdict(shell, outcome);
+    super::report_incomplete(shell, outcome);
     if let End::Incomplete | End::Signal(_) = outcome.end {
-        shell.error("not everything could be looked at: nothing was accepted");
+        shell.error("some checks have no result, so nothing was accepted");
         if outcome.end == End::Incomplete {
             shell.note(
-                "mend what is named above, or let its tool be optional with `required = false`, and run this again",
+                "fix the errors above, or make the tool optional with `required = false`, then run this command again",
             );
         }
         return Err(outcome.end);
@@ -39,19 +39,19 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
     let entries = entries_of(&findings);
     super::save(&project, &entries, shell)?;
     match super::count(&entries) {
-        0 => shell.note("nothing was found: there is nothing to accept"),
+        0 => shell.note("no findings, so nothing to accept"),
         count => shell.note(format_args!(
-            "accepted {count} {}; commit the files, and new findings fail from now on",
+            "accepted {count} {}; commit the files, and `cargo genti check` only fails on new findings",
             plural(count, "finding", "findings")
         )),
     }
     let differences = findings.iter().filter(|finding| finding.diagnostic.fatal).count();
     if differences > 0 {
         shell.note(format_args!(
-            "{differences} {} not accepted: `cargo genti run --bless` does that",
+            "{differences} {} not accepted; use `cargo genti run --bless` for these",
             plural(differences, "difference from a golden file is", "differences from golden files are"),
         ));
     }
-    super::note_part(&project, "what the rest finds stays new", shell);
+    super::note_partial(&project, "findings outside the selection were not accepted", shell);
     Ok(End::Passed)
 }

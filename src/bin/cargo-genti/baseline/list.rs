@@ -1,4 +1,4 @@
-//! `baseline list`: the accepted findings, and where they are today if the last run knows.
+//! `baseline list`: shows the accepted findings, with their current lines if the last run has them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write;
@@ -30,25 +30,28 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
             let line = lines.get_mut(&id_of(ns, entry)).and_then(VecDeque::pop_front);
             let _ = writeln!(out, "  {}", render::entry_at(entry, line));
             if let Some(reason) = &entry.reason {
-                let _ = writeln!(out, "    accepted because: {}", visible_line(reason));
+                let _ = writeln!(out, "    reason: {}", visible_line(reason));
             }
         }
     }
     if entries.is_empty() {
-        shell.note("nothing is accepted: there is no baseline");
+        shell.note("no accepted findings, because there is no baseline");
     } else if lines.is_empty() {
-        shell.note("lines are shown after a run");
+        shell.note("line numbers are shown after `cargo genti run`");
     }
     Ok(shell.out(&out))
 }
 
-/// Where the last run saw each finding, by id.
+/// Returns the lines of each finding in the last run, by id.
 fn lines(target_dir: &Path) -> BTreeMap<String, VecDeque<u32>> {
     let mut lines: BTreeMap<String, VecDeque<u32>> = BTreeMap::new();
     let report = disk::read(&target_dir.join("genti/artifacts/report.json")).ok();
     let report = report.and_then(|bytes| Report::read(&bytes).ok());
     for finding in report.into_iter().flat_map(acceptable) {
-        lines.entry(finding.id).or_default().extend(finding.place.range().map(|range| range.start.line));
+        lines
+            .entry(finding.id.to_string())
+            .or_default()
+            .extend(finding.place.range().map(|range| range.start.line));
     }
     lines
 }

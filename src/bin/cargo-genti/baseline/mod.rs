@@ -1,4 +1,4 @@
-//! `cargo genti baseline`: what is accepted, and how that changes.
+//! The `cargo genti baseline` commands: show and change the accepted findings.
 
 mod accept;
 mod diff;
@@ -18,7 +18,7 @@ use genti::store::{self, BaselineError};
 use crate::args::{BaselineCommand, RunArgs};
 use crate::fail;
 use crate::render::{GOOD, Shell, visible_line};
-use crate::run::{self, Gate, Run, Start};
+use crate::session::{self, Gate, Run, Start};
 
 /// Runs the subcommand.
 pub(crate) fn main(command: &BaselineCommand, start: Start, shell: &mut Shell) -> End {
@@ -33,28 +33,29 @@ pub(crate) fn main(command: &BaselineCommand, start: Start, shell: &mut Shell) -
     result.unwrap_or_else(|end| end)
 }
 
-/// The accepted findings by namespace.
+/// Accepted findings by namespace.
 type Baseline = BTreeMap<String, Vec<Entry>>;
 
-/// Everything looked at, beside what is accepted.
-struct Look {
+/// A finished run with its project and baseline.
+struct CurrentRun {
     project: Project,
     baseline: Baseline,
-    /// Kept to the end: it is one run at a time until the files are written.
+    /// Holds the lock of the run until the files are written.
     run: Run,
 }
 
-/// Reads and plans. A baseline holds for one build: what another one finds would be stale in it.
+/// Loads the project and its baseline. Fails if the build flags differ from those of the baseline, because
+/// other entries would become stale.
 fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project, Baseline), End> {
-    run::say_ignored(&start.env, shell);
-    let project = run::prepare(args, Lockfile::Create, &start.env, shell)?;
+    session::note_ignored_levels(&start.env, shell);
+    let project = session::prepare(args, Lockfile::Create, &start.env, shell)?;
     if !pipeline::builds_like_baseline(&project, &start.env) {
         match project.baseline.build.build_flags() {
             flags if flags.is_empty() => shell.error(
-                "a baseline holds for the default build, unless `[baseline]` in the configuration says otherwise: leave out -F, --all-features, --no-default-features, --target and --cargo-profile",
+                "the baseline applies to the default build; remove -F, --all-features, --no-default-features, --target and --cargo-profile, or set them under [baseline] in the configuration",
             ),
             flags => shell.error(format_args!(
-                "the baseline holds for another build, says `[baseline]` in the configuration: add `{flags}`"
+                "[baseline] in the configuration sets other build flags; add `{flags}`"
             )),
         }
         return Err(End::Usage);
@@ -64,19 +65,19 @@ fn prepare(args: &RunArgs, start: &Start, shell: &mut Shell) -> Result<(Project,
     Ok((project, baseline))
 }
 
-/// Runs everything and compares it with what is accepted.
-fn look(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<Look, End> {
+/// Runs all checks and compares the findings with the baseline.
+fn run_all(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<CurrentRun, End> {
     let (project, baseline) = prepare(args, &start, shell)?;
-    let run = run::execute(&project, &baseline, Gate::none(args), start, shell)?;
-    without_verdict(shell, &run.outcome);
+    let run = session::execute(&project, &baseline, Gate::none(args), start, shell)?;
+    report_incomplete(shell, &run.outcome);
     if let End::Signal(_) = run.outcome.end {
-        shell.error("the run was stopped: the baseline is as it was");
+        shell.error("the run was interrupted; the baseline is unchanged");
         return Err(run.outcome.end);
     }
-    Ok(Look { project, baseline, run })
+    Ok(CurrentRun { project, baseline, run })
 }
 
-/// Writes what is accepted from now on, and tells which files changed.
+/// Writes the baseline and reports the changed files.
 fn save(project: &Project, entries: &Baseline, shell: &mut Shell) -> Result<(), End> {
     let root = &project.workspace.root;
     let files = store::save_baseline(root, entries).map_err(|error| not_saved(shell, error))?;
@@ -101,26 +102,28 @@ fn count(entries: &Baseline) -> usize {
     entries.values().map(Vec::len).sum()
 }
 
-/// Says so where only a part was looked at.
-fn note_part(project: &Project, what: &str, shell: &mut Shell) {
+/// Notes that the run was partial.
+fn note_partial(project: &Project, what: &str, shell: &mut Shell) {
     if !project.plan.is_full(&project.workspace) {
-        shell.note(format_args!("only the selected part was looked at: {what}"));
+        shell.note(format_args!("partial run: {what}"));
     }
 }
 
-/// What of a finished run a baseline could accept: suppressed findings are none of it.
+/// Returns the findings of a finished run that a baseline could accept, without suppressed ones.
 fn acceptable(report: Report) -> impl Iterator<Item = Finding> {
     report.findings.into_iter().filter(|finding| finding.state != State::Suppressed)
 }
 
-/// Names what has no verdict, and why: an error where a tool is required.
-fn without_verdict(shell: &mut Shell, outcome: &Outcome) {
+/// Reports everything without a result: as an error if the tool is required, else as a warning.
+fn report_incomplete(shell: &mut Shell, outcome: &Outcome) {
     for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
         for (unit, reason) in &result.incomplete {
             let unit = if unit == "." { String::new() } else { format!(" {}", visible_line(unit)) };
             let what = format!("{}{unit}: {}", tool.name, visible_line(reason));
             if tool.required { shell.error(what) } else { shell.warning(what) }
         }
-        run::kept(result).into_iter().for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
+        session::saved_output(result)
+            .into_iter()
+            .for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
     }
 }

@@ -1,4 +1,4 @@
-//! `baseline resolve`: settle a merge conflict in baseline files, entry by entry.
+//! `baseline resolve`: resolves merge conflicts in baseline files, entry by entry.
 
 use genti::compare::baseline::{merge, parse, sides};
 use genti::model::outcome::End;
@@ -16,25 +16,25 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
     let root = &project.workspace.root;
     let conflicted = store::conflicted_baselines(root).map_err(|error| fail(shell, error.into()))?;
     if conflicted.is_empty() {
-        shell.note("no baseline file holds the markers of a merge conflict");
+        shell.note("no baseline file contains merge conflict markers");
         return Ok(End::Passed);
     }
-    // First all of them, then the disk: a mistake in one leaves all as they are.
+    // All files are merged before any is written, so a mistake in one leaves all unchanged.
     let mut settled = Vec::new();
     for (name, text) in conflicted {
         let shown = name.display().to_string();
-        // Git knows what the branches came from; the markers often don't tell.
+        // The index of git has the common ancestor, which the conflict markers often lack.
         let texts =
             workspace::merge_sides(root, &name).or_else(|| Some(sides(&text)?.map(String::into_bytes)));
         let Some(texts) = texts else {
             shell.error(format_args!(
-                "the conflict markers in {shown} don't match up: restore it with `git checkout --merge -- {shown}`"
+                "the merge conflict markers in {shown} are incomplete; restore the file with `git checkout --merge -- {shown}`"
             ));
             return Err(End::Usage);
         };
         let mut entries = Vec::new();
         for text in texts {
-            // A side that has no such file accepts nothing in it.
+            // On a side without this file, nothing is accepted.
             let parsed = if text.is_empty() { Ok(Vec::new()) } else { parse(&shown, &text) };
             entries.push(parsed.map_err(|problems| fail(shell, Error::Baseline(problems.into())))?);
         }
@@ -43,8 +43,14 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
     for (name, entries) in &settled {
         store::write_baseline(root, name, entries).map_err(|error| super::not_saved(shell, error))?;
         let (shown, count) = (name.display(), entries.len());
-        shell.status(GOOD, "Settled", format_args!("{shown}: {count} {}", plural(count, "entry", "entries")));
+        shell.status(
+            GOOD,
+            "Resolved",
+            format_args!("{shown}: {count} {}", plural(count, "entry", "entries")),
+        );
     }
-    shell.note("`git add` the files; `cargo genti baseline update` drops what the merge has fixed");
+    shell.note(
+        "run `git add` on the files; `cargo genti baseline update` removes entries that the merge has fixed",
+    );
     Ok(End::Passed)
 }

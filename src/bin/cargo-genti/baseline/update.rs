@@ -1,4 +1,4 @@
-//! `baseline update`: drop what is fixed, and follow what moved. Never accepts anything.
+//! `baseline update`: removes fixed entries and follows moved ones. Never accepts anything.
 
 use genti::compare::baseline::shrunk;
 use genti::compare::ratchet::tightened;
@@ -8,17 +8,17 @@ use genti::model::ratchet::{Number, NumberState};
 
 use crate::args::RunArgs;
 use crate::render::{GOOD, Shell, plural, visible_line};
-use crate::run::Start;
+use crate::session::Start;
 
 pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<End, End> {
-    let look = super::look(args, start, shell)?;
-    if look.baseline.is_empty() {
-        shell.note("there is no baseline: begin one with `cargo genti baseline init`");
+    let current = super::run_all(args, start, shell)?;
+    if current.baseline.is_empty() {
+        shell.note("there is no baseline; create one with `cargo genti baseline init`");
         return Ok(End::Passed);
     }
-    let outcome = &look.run.outcome;
+    let outcome = &current.run.outcome;
     let mut entries = shrunk(&outcome.findings, &outcome.gone);
-    for (ns, entry) in tightened(&outcome.numbers, &look.baseline) {
+    for (ns, entry) in tightened(&outcome.numbers, &current.baseline) {
         entries.entry(ns).or_default().push(entry);
     }
     let is_better = |number: &&Number| number.state == Some(NumberState::Better);
@@ -27,32 +27,32 @@ pub(super) fn main(args: &RunArgs, start: Start, shell: &mut Shell) -> Result<En
         let before = number.accepted.as_ref().map(ToString::to_string).unwrap_or_default();
         shell.status(GOOD, "Tightened", visible_line(&format!("{name}: from {before} to {value}")));
     }
-    super::save(&look.project, &entries, shell)?;
-    let (before, after) = (super::count(&look.baseline), super::count(&entries));
-    let gone = |state| look.run.outcome.gone.iter().filter(|gone| gone.state == state).count();
+    super::save(&current.project, &entries, shell)?;
+    let (before, after) = (super::count(&current.baseline), super::count(&entries));
+    let gone = |state| current.run.outcome.gone.iter().filter(|gone| gone.state == state).count();
     let (unknown, suppressed) = (gone(State::Unknown), gone(State::Suppressed));
-    let moved = look.run.outcome.findings.iter().filter_map(|compared| {
+    let moved = current.run.outcome.findings.iter().filter_map(|compared| {
         let accepted = compared.accepted.as_ref()?;
         (accepted.pass > 1).then_some(())
     });
     let (dropped, moved) = (before - after - suppressed, moved.count());
     if dropped == 0 && moved == 0 && suppressed == 0 {
-        shell.note("nothing was fixed and nothing moved: the baseline is as it was");
+        shell.note("nothing was fixed or moved; the baseline is unchanged");
     } else {
         let beside = match suppressed {
             0 => String::new(),
-            _ => format!(" and {suppressed} of what is suppressed"),
+            _ => format!(" and {suppressed} suppressed"),
         };
         shell.note(format_args!(
-            "dropped {dropped} {}{beside}, followed {moved} that moved; {after} {} left",
-            plural(dropped, "entry that is fixed", "entries that are fixed"),
+            "removed {dropped} fixed {}{beside}, updated {moved} moved; {after} {} left",
+            plural(dropped, "entry", "entries"),
             plural(after, "is", "are")
         ));
     }
     if unknown > 0 {
         shell.note(format_args!(
-            "{unknown} {} kept: nobody looked whether they are fixed",
-            plural(unknown, "entry was", "entries were")
+            "kept {unknown} {} that this run did not check",
+            plural(unknown, "entry", "entries")
         ));
     }
     Ok(End::Passed)

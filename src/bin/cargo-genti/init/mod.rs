@@ -1,5 +1,5 @@
-//! `cargo genti init`: writes a configuration that says what holds here anyway, and how to change it; for GitHub a
-//! workflow too. Overwrites nothing: what is there already is told, and nothing is written then.
+//! `cargo genti init`: creates a configuration with the defaults and examples, and a GitHub workflow on
+//! request. Overwrites nothing: if a file already exists, nothing is written.
 
 mod config;
 mod github;
@@ -20,9 +20,9 @@ use crate::args::{InitArgs, WorkspaceArgs};
 use crate::render::{BUSY, GOOD, Shell, plural, visible_line};
 use crate::{fail, resolve, signals};
 
-/// Where it writes the configuration.
+/// Path of the new configuration.
 const CONFIG: &str = LOCATIONS[0];
-/// As many of what there may be many of are shown.
+/// Number of items shown of a long list.
 const FEW: usize = 5;
 
 pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
@@ -37,8 +37,8 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
     let root = project.workspace.root.clone();
     let repository = surroundings::repository(&root);
     let workflow = args.github.then(|| github::place(&repository));
-    if let Some(there) = in_the_way(&project, workflow.as_deref()) {
-        shell.error(format_args!("{there}, and nothing is overwritten; {}", way_out(args)));
+    if let Some(there) = existing_file(&project, workflow.as_deref()) {
+        shell.error(format_args!("{there}; {}", advice(args)));
         return End::Usage;
     }
     let project = match with_lockfile(project, request, env, shell) {
@@ -46,8 +46,8 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
         Err(end) => return end,
     };
     let Ok(stop) = signals::stop() else { return End::Incomplete };
-    let found = Surroundings::look(&project, &repository, env, stop);
-    tell(&found, shell);
+    let found = Surroundings::detect(&project, &repository, env, stop);
+    print_found(&found, shell);
 
     let mut files = Vec::new();
     match &project.config {
@@ -61,7 +61,7 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
             Ok(()) => shell.status(GOOD, "Wrote", shown),
             Err(error) => {
                 let error = match error.kind() {
-                    ErrorKind::AlreadyExists => "it is there by now, and nothing is overwritten".to_owned(),
+                    ErrorKind::AlreadyExists => "it was created in the meantime".to_owned(),
                     _ => error.to_string(),
                 };
                 shell.error(format_args!("could not write `{shown}`: {error}"));
@@ -70,56 +70,54 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
         }
     }
     if project.config.is_none() {
-        shell
-            .note("the configuration says what holds without it, and shows how to change that; try it: `cargo genti check`");
+        shell.note("the configuration contains the defaults and examples; try it with `cargo genti check`");
     }
     if found.ignores_lockfile {
-        shell.note("git ignores Cargo.lock: commit it all the same, or call `cargo generate-lockfile` before `check`, which makes none");
+        shell.note("git ignores Cargo.lock; commit it anyway, or run `cargo generate-lockfile` before `check`, which does not create it");
     }
     if args.github {
         shell.note(format_args!(
-            "the workflow installs genti from the URL in the variable {} of the GitHub repository: set it there",
+            "set the variable {} of the GitHub repository to the URL from which the workflow installs genti",
             github::VARIABLE
         ));
     }
     End::Passed
 }
 
-/// What is there already of what is to be written. With `--github` a configuration is no obstacle: it is kept.
-fn in_the_way(project: &Project, workflow: Option<&Path>) -> Option<String> {
+/// Describes the file that already exists, if there is one. With `--github`, an existing configuration is
+/// kept.
+fn existing_file(project: &Project, workflow: Option<&Path>) -> Option<String> {
     let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
     if let Some(workflow) = workflow.filter(|path| there(path)) {
         let shown = visible_line(&seen_from(&project.workspace.root, workflow));
-        return Some(format!("there is a workflow already: `{shown}`"));
+        return Some(format!("workflow `{shown}` already exists"));
     }
     match project.config.as_deref() {
-        // A link that leads nowhere, for one.
-        None if there(&project.workspace.root.join(CONFIG)) => {
-            Some(format!("there is something in the place of the configuration: `{CONFIG}`"))
-        }
+        // Such as a dangling link.
+        None if there(&project.workspace.root.join(CONFIG)) => Some(format!("`{CONFIG}` already exists")),
         None => None,
         Some(_) if workflow.is_some() => None,
         Some("Cargo.toml") => {
-            Some("there is a configuration already: `[workspace.metadata.genti]` in `Cargo.toml`".to_owned())
+            Some("configuration `[workspace.metadata.genti]` already exists in `Cargo.toml`".to_owned())
         }
-        Some(name) => Some(format!("there is a configuration already: `{name}`")),
+        Some(name) => Some(format!("configuration `{name}` already exists")),
     }
 }
 
-/// `path` from the workspace root, above which the repository may go on.
+/// Returns `path` relative to the workspace root. It may be outside, because the repository may be larger.
 fn seen_from(root: &Path, path: &Path) -> String {
     RelPath::between(root, path).map_or_else(|| path.display().to_string(), |path| path.to_string())
 }
 
-fn way_out(args: &InitArgs) -> &'static str {
+fn advice(args: &InitArgs) -> &'static str {
     if args.github {
         "edit it, or move it away and try again"
     } else {
-        "edit it, or move it away and try again (a workflow beside it is written by `cargo genti init --github`)"
+        "edit it, or move it away and try again (to add a workflow only, run `cargo genti init --github`)"
     }
 }
 
-/// `project` with a `Cargo.lock`, which `check` wants to find.
+/// Creates `Cargo.lock` if it is missing, because `check` requires it, and returns the new project.
 fn with_lockfile(
     project: Project,
     mut request: Request,
@@ -131,12 +129,12 @@ fn with_lockfile(
         return Ok(project);
     }
     let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
-    shell.status(GOOD, "Created", "Cargo.lock, which `check` wants to find");
+    shell.status(GOOD, "Created", "Cargo.lock, which `check` requires");
     Ok(project)
 }
 
-/// What it goes by.
-fn tell(found: &Surroundings, shell: &mut Shell) {
+/// Reports what was found.
+fn print_found(found: &Surroundings, shell: &mut Shell) {
     let few = if shell.verbose { usize::MAX } else { FEW };
     shell.aside(BUSY, "Found", visible_line(&found.packages(few)));
     let tool = |tool: &Found| match tool.signs.as_slice() {
@@ -148,7 +146,7 @@ fn tell(found: &Surroundings, shell: &mut Shell) {
     for (file, calls) in &found.ci {
         let calls = match calls.len() {
             0 => String::new(),
-            count => format!(", with {count} {} of cargo", plural(count, "call", "calls")),
+            count => format!(", with {count} cargo {}", plural(count, "command", "commands")),
         };
         shell.aside(BUSY, "Found", visible_line(&format!("{file}{calls}")));
     }

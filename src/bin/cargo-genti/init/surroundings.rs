@@ -1,5 +1,5 @@
-//! What `init` goes by: packages, checks, and what checks the repository already. Reads, and asks tools for their
-//! versions.
+//! Detects what `init` bases its files on: packages, tools, and existing checks. Reads files and asks tools
+//! for their versions.
 
 use std::path::{Path, PathBuf};
 
@@ -14,38 +14,38 @@ use regex::Regex;
 
 use crate::render::plural;
 
-/// What was found.
+/// What `init` has detected.
 pub(super) struct Surroundings {
-    /// The names of the members, sorted.
+    /// Names of the members, sorted.
     pub(super) members: Vec<String>,
-    /// What runs here without a configuration, sorted.
+    /// Tools that run here without configuration, sorted.
     pub(super) tools: Vec<Found>,
-    /// What could run here: built in, and nothing shows that it is used. Sorted.
+    /// Built-in tools that were not detected, sorted.
     pub(super) unused: Vec<String>,
-    /// Configuration of cargo's own tools that counts here, as seen from the workspace root.
+    /// Configuration files of cargo's own tools, relative to the workspace root.
     pub(super) configs: Vec<String>,
-    /// Whether tests are run by cargo-nextest, and what shows it.
+    /// Evidence that tests are run with cargo-nextest.
     pub(super) nextest: Option<String>,
-    /// What runs checks already, each file with the calls of cargo in it; as seen from the top of the repository.
+    /// Files with existing checks, relative to the top of the repository, with their cargo commands.
     pub(super) ci: Vec<(String, Vec<String>)>,
-    /// The workspace root, as seen from there.
+    /// The workspace root, relative to the top of the repository.
     pub(super) dir: String,
-    /// Whether `Cargo.lock` is kept out of the repository.
+    /// True if git ignores `Cargo.lock`.
     pub(super) ignores_lockfile: bool,
 }
 
-/// A check that runs here.
+/// A tool that runs here.
 pub(super) struct Found {
     pub(super) name: String,
-    /// What shows that it is used; nothing of what every workspace has.
+    /// Signs by which it was detected; empty for tools that run in every workspace.
     pub(super) signs: Vec<String>,
-    /// How it is installed, if not with Rust itself.
+    /// Install command, unless it is part of the Rust toolchain.
     pub(super) install: Option<String>,
-    /// Why it can't run on this machine.
+    /// Reason why it can't run on this machine.
     pub(super) missing: Option<String>,
 }
 
-/// Files that people keep their checks in, beside GitHub's workflows.
+/// Files that often contain checks, in addition to GitHub workflows.
 const CI_FILES: [&str; 12] = [
     ".circleci/config.yml",
     ".cirrus.yml",
@@ -61,7 +61,7 @@ const CI_FILES: [&str; 12] = [
     "xtask/src/main.rs",
 ];
 
-/// What counts for tools that run everywhere.
+/// Configuration files of tools that run in every workspace.
 const CONFIGS: [&str; 8] = [
     ".clippy.toml",
     ".rustfmt.toml",
@@ -74,8 +74,8 @@ const CONFIGS: [&str; 8] = [
 ];
 
 impl Surroundings {
-    /// Looks at `project` and the `repository` around it.
-    pub(super) fn look(project: &Project, repository: &Path, env: &Env, stop: &Stop) -> Self {
+    /// Examines `project` and the `repository` around it.
+    pub(super) fn detect(project: &Project, repository: &Path, env: &Env, stop: &Stop) -> Self {
         let workspace = &project.workspace;
         let has = |path: &&str| workspace.find(&RelPath::new(path)).is_some();
         let graph = &project.plan.graph;
@@ -101,11 +101,11 @@ impl Surroundings {
         let unused = built_in.into_iter().filter(|tool| tool.detect.is_some()).map(|tool| tool.name);
         let unused = unused.filter(|name| graph.tools.iter().all(|tool| tool.name != *name)).collect();
         let ci = ci(repository);
-        let nextest = has(&".config/nextest.toml").then(|| ".config/nextest.toml is here".to_owned());
+        let nextest = has(&".config/nextest.toml").then(|| "found .config/nextest.toml".to_owned());
         let nextest = nextest.or_else(|| {
             let calls =
                 |(_, calls): &&(String, Vec<String>)| calls.iter().any(|call| call.contains(" nextest "));
-            ci.iter().find(calls).map(|(file, _)| format!("{file} calls it"))
+            ci.iter().find(calls).map(|(file, _)| format!("used in {file}"))
         });
         let mut members: Vec<_> = workspace.packages.iter().map(|package| package.name.clone()).collect();
         members.sort();
@@ -121,7 +121,7 @@ impl Surroundings {
         }
     }
 
-    /// How many members there are, and the names of a `few`.
+    /// Returns the number of members, and the names of the first `few`.
     pub(super) fn packages(&self, few: usize) -> String {
         let count = self.members.len();
         let names: Vec<_> = self.members.iter().take(few).map(String::as_str).collect();
@@ -143,12 +143,12 @@ fn configs(root: &Path, has: impl Fn(&&str) -> bool) -> Vec<String> {
     configs
 }
 
-/// Whether there is a `Cargo.lock`.
+/// Returns true if `Cargo.lock` exists.
 pub(super) fn has_lockfile(project: &Project) -> bool {
     project.workspace.find(&RelPath::new("Cargo.lock")).is_some()
 }
 
-/// The top of the repository around the workspace `root`; `root` itself where there is none.
+/// Returns the top of the repository around the workspace `root`, or `root` itself if there is none.
 pub(super) fn repository(root: &Path) -> PathBuf {
     let top = root.ancestors().find(|dir| dir.join(".git").exists());
     top.unwrap_or(root).to_path_buf()
@@ -163,7 +163,7 @@ fn ci(repository: &Path) -> Vec<(String, Vec<String>)> {
         .collect();
     files.extend(CI_FILES.map(str::to_owned));
     files.sort();
-    // What can't be read is not told: it is only to save typing.
+    // Unreadable files are skipped, since the list is only informational.
     let read = |file: String| {
         let text = disk::read_to_string(&repository.join(&file)).ok()?;
         Some((file, calls(&text)))
@@ -171,7 +171,7 @@ fn ci(repository: &Path) -> Vec<(String, Vec<String>)> {
     files.into_iter().filter_map(read).collect()
 }
 
-/// The calls of checks in a script or workflow, each once.
+/// Returns the cargo commands of checks in a script or workflow, without duplicates.
 fn calls(text: &str) -> Vec<String> {
     let call = r"cargo (?:\+[\w.-]+ )?(?:audit|clippy|deny|doc|fmt|machete|nextest|test)\b[^;&|#<>]*";
     let Ok(call) = Regex::new(call) else { return Vec::new() };
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_of_checks_are_found_in_scripts_and_workflows() {
+    fn cargo_commands_are_found_in_scripts_and_workflows() {
         let text = "
 jobs:
   - run: cargo fmt --all -- --check
@@ -220,11 +220,11 @@ jobs:
     }
 
     #[test]
-    fn without_a_repository_the_workspace_is_its_top() {
+    fn without_a_repository_the_workspace_root_is_the_top() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("a/b");
         std::fs::create_dir_all(&root).unwrap();
-        // Unless the directory for temporary files lies in one.
+        // The directory for temporary files may itself be in a repository.
         if !dir.path().ancestors().any(|dir| dir.join(".git").exists()) {
             assert_eq!(repository(&root), root);
         }

@@ -1,4 +1,4 @@
-//! A finding with its source, as rustc would show it.
+//! Renders a finding with its source, in the style of rustc.
 
 use std::borrow::Cow;
 use std::ops::Range as Bytes;
@@ -13,14 +13,14 @@ use genti::report::text::{visible, visible_line};
 
 use super::View;
 
-/// Lines that are shown around the flagged ones.
+/// Number of context lines around the flagged ones.
 const AROUND: u32 = 1;
-/// Columns of what is no terminal.
+/// Width in columns if the output is not a terminal.
 const WIDTH: usize = 140;
-/// How far from the flagged lines others are shown that the tool speaks of, or changes.
+/// Maximum distance in lines at which related places and changes are shown together with the finding.
 const NEAR: u32 = 40;
 
-/// The finding as text, with `notes` below what its tool says.
+/// Renders the finding, with `notes` after those of its tool.
 pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> String {
     let level = match finding.level {
         finding::Level::Error => Level::ERROR,
@@ -35,7 +35,7 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
     let mut title = level.primary_title(message.as_ref());
     let url = view.links.and_then(|_| links::rule(&finding.ns, &finding.rule));
     let has_link = url.is_some();
-    // A compiler's own error may have no code.
+    // Errors of a compiler may have no code.
     if finding.rule != finding.level.as_str() {
         title = title.id(&rule);
         if let Some(url) = url {
@@ -48,10 +48,10 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
     let excerpt = shown.as_ref().map(|shown| &shown.excerpt);
     let change = source.and_then(|source| Change::of(finding, source));
     let patched = change.as_ref().map(|change| change.snippet(&path));
-    // A patch of several lines shows the new ones alone: then the old ones are shown first.
+    // A patch of several lines only shows the new lines, so the old ones must be shown before it.
     let is_all_fix = finding.ns == "rustfmt" && change.as_ref().is_some_and(Change::is_of_lines);
     main = match (&shown, excerpt, place.range()) {
-        // The change says where and what.
+        // The change shows the place and the problem.
         (Some(_), _, _) if is_all_fix => patched.clone().into_iter().fold(main, Group::element),
         (Some(shown), Some(excerpt), _) => {
             let snippet = Snippet::source(excerpt.text.as_ref()).line_start(excerpt.first_line).path(&path);
@@ -73,7 +73,7 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
         (Some(patched), Some(help)) => {
             groups.push(Group::with_title(Level::HELP.secondary_title(help.as_ref())).element(patched));
         }
-        // What can't be shown can still be said.
+        // A change that can't be displayed is described instead.
         (None, Some(help)) => {
             let main = groups.remove(0);
             groups.push(main.element(Level::HELP.message(help.as_ref())));
@@ -83,12 +83,12 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
     format!("{}\n\n", Renderer::styled().term_width(view.terminal.unwrap_or(WIDTH)).render(&groups))
 }
 
-/// An accepted finding on one line.
+/// Formats a baseline entry on one line.
 pub(crate) fn entry(entry: &Entry) -> String {
     entry_at(entry, None)
 }
 
-/// The same with the line where it is today, if that is known.
+/// Formats a baseline entry on one line, with the current line of the finding if it is known.
 pub(crate) fn entry_at(entry: &Entry, line: Option<u32>) -> String {
     if let Some((name, _, value)) = ratchet::accepted(entry) {
         return visible_line(&format!("{name}: {value} ({})", entry.msg));
@@ -98,9 +98,9 @@ pub(crate) fn entry_at(entry: &Entry, line: Option<u32>) -> String {
     visible_line(&format!("{}{line}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))
 }
 
-/// What the tool says beside, with the place where it names another one; not what is a label already.
+/// Returns the related messages with their places, except those that are shown as labels.
 fn notes(finding: &Finding, labelled: &[usize], has_link: bool) -> Vec<String> {
-    // The rule leads there already.
+    // The rule itself links to this page.
     let is_link = |text: &str| has_link && text.starts_with("for further information visit ");
     let related = finding.related.iter().enumerate();
     let related = related.filter(|(at, related)| !labelled.contains(at) && !is_link(&related.message));
@@ -117,16 +117,16 @@ fn notes(finding: &Finding, labelled: &[usize], has_link: bool) -> Vec<String> {
     related.collect()
 }
 
-/// The flagged lines, with what the tool says of them and of others near by.
+/// The flagged lines, with labels for related places nearby.
 struct Shown<'a> {
     excerpt: Excerpt<'a>,
     /// The flagged bytes of the excerpt.
     span: Bytes<usize>,
-    /// What is said of the very place of the finding.
+    /// Label of the flagged bytes.
     label: Option<Cow<'a, str>>,
-    /// What is said of other places of the excerpt.
+    /// Labels of other places in the excerpt.
     others: Vec<(Bytes<usize>, Cow<'a, str>)>,
-    /// Which of the related messages are labels.
+    /// Indices of the related messages that are shown as labels.
     labelled: Vec<usize>,
 }
 
@@ -179,14 +179,14 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// The edits that mend a finding, and the lines that they change.
+/// The edits of a fix, and the lines they change.
 struct Change<'a> {
     excerpt: Excerpt<'a>,
     patches: Vec<(Bytes<usize>, String)>,
 }
 
 impl<'a> Change<'a> {
-    /// `None` unless all edits lie in the file of the finding, and near each other.
+    /// Returns `None` unless all edits are in the file of the finding and near each other.
     fn of(finding: &Finding, source: &'a [u8]) -> Option<Self> {
         let edits = &finding.fix.as_ref()?.edits;
         let path = finding.place.path()?;
@@ -202,11 +202,11 @@ impl<'a> Change<'a> {
             let span = byte_range(source, *range)?;
             let start = span.start.checked_sub(excerpt.offset)?;
             let end = span.end.checked_sub(excerpt.offset).filter(|end| *end <= excerpt.text.len())?;
-            // Whole lines are shown as such: without the newline that ends both the old and the new ones.
+            // For edits of whole lines, the final newline of both texts is left out.
             let ends_line = text.ends_with('\n') && source.get(span.end.checked_sub(1)?) == Some(&b'\n');
             let (end, text) =
                 if ends_line { (end - 1, &text[..text.len() - 1]) } else { (end, text.as_str()) };
-            // Byte offsets hold for valid UTF-8 only.
+            // Byte offsets are only valid for valid UTF-8.
             (excerpt.is_exact
                 && start <= end
                 && excerpt.text.is_char_boundary(start)
@@ -217,7 +217,7 @@ impl<'a> Change<'a> {
         Some(Self { excerpt, patches })
     }
 
-    /// Whether each edit is of one line.
+    /// Returns true if each edit is within one line.
     fn is_of_lines(&self) -> bool {
         self.patches.iter().all(|(_, text)| !text.contains('\n'))
     }
@@ -230,13 +230,13 @@ impl<'a> Change<'a> {
     }
 }
 
-/// Some lines with those around them.
+/// The lines of a range with some context.
 struct Excerpt<'a> {
     text: Cow<'a, str>,
-    /// Where it begins in the file, in bytes.
+    /// Byte offset in the file.
     offset: usize,
     first_line: usize,
-    /// Whether the excerpt is the file's text, byte for byte.
+    /// True if the excerpt is the exact text of the file.
     is_exact: bool,
 }
 
@@ -250,11 +250,11 @@ impl<'a> Excerpt<'a> {
         Some(Self { text, offset: start, first_line: first as usize, is_exact })
     }
 
-    /// Where `range` is in it; its beginning if that can't be told.
+    /// Returns the bytes of `range` in the excerpt, or its beginning if they can't be determined.
     fn span(&self, source: &[u8], range: Range) -> Option<Bytes<usize>> {
         let mut span = byte_range(source, range)?;
         if range.end.column == 1 && span.end > span.start {
-            // Up to the beginning of a line means: without it.
+            // A range that ends at the beginning of a line does not include that line.
             span.end -= 1;
         }
         let end = self.offset + self.text.len();
@@ -265,7 +265,7 @@ impl<'a> Excerpt<'a> {
     }
 }
 
-/// The bytes of `source` that `range` means.
+/// Returns the bytes of `source` in `range`.
 fn byte_range(source: &[u8], range: Range) -> Option<Bytes<usize>> {
     Some(offset(source, range.start)?..offset(source, range.end)?)
 }
@@ -279,7 +279,7 @@ fn offset(source: &[u8], position: Position) -> Option<usize> {
     Some(start + before.map_or(line.len(), |(at, _)| at))
 }
 
-/// Where line `number` begins; also one behind the last line, for a range that ends there.
+/// Returns the offset of line `number`. Also accepts the line after the last one, for ranges that end there.
 fn line_start(source: &[u8], number: u32) -> Option<usize> {
     match number {
         0 => None,

@@ -1,5 +1,5 @@
-//! Links in a terminal, by OSC 8: to a file, or to where a rule is explained. Whether they are of use is for the caller
-//! to know; text without one stays as it is.
+//! Terminal hyperlinks (OSC 8) to files and to documentation of rules. The caller decides if they are
+//! supported.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use anstyle_hyperlink::{Hyperlink, path_to_url};
 use genti::model::generated::split_out_dir;
 use genti::path::RelPath;
 
-/// `text`, leading to `url` if there is one. Both are fit for a terminal already.
+/// Links `text` to `url`, if there is one. Both must already be safe for a terminal.
 pub(super) fn to(url: Option<&str>, text: &str) -> String {
     match url {
         Some(url) => {
@@ -18,7 +18,8 @@ pub(super) fn to(url: Option<&str>, text: &str) -> String {
     }
 }
 
-/// The address of the file at `path` below `root`. A generated file is in no checkout.
+/// Returns the URL of the file at `path` below `root`, or `None` for a generated file, which is not in the
+/// workspace.
 pub(super) fn file(root: &Path, path: &RelPath) -> Option<String> {
     if split_out_dir(path).is_some() {
         return None;
@@ -31,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_a_name_ends_the_link() {
+    fn no_character_of_a_file_name_ends_the_link() {
         let path = RelPath::new("src/a b\u{1b}\\\u{7}é%.rs");
         let url = file(Path::new("/w"), &path).unwrap();
         assert!(url.ends_with("/w/src/a%20b%1B%5C%07%C3%A9%25.rs"), "{url}");

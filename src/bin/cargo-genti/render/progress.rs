@@ -1,4 +1,4 @@
-//! What goes on during a run: lines that change, on a terminal; else a sign of life now and then.
+//! Progress of a run: changing lines on a terminal, or else an occasional status line.
 
 mod frames;
 #[cfg(test)]
@@ -16,28 +16,29 @@ use self::frames::Frames;
 use self::view::{Line, View, time};
 use super::{BUSY, Shell, WARN};
 
-/// How often the lines change.
+/// Interval between redraws.
 const FRAME: Duration = Duration::from_millis(50);
-/// After how long without a word a log gets a sign of life.
+/// Time without output after which a status line is logged.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// The progress of a run.
+/// Progress display of a run.
 pub(crate) struct Bar<'a> {
     view: View<'a>,
-    /// Hidden where nobody would see it.
+    /// The progress bar, hidden if there is no terminal.
     bar: ProgressBar,
-    /// Whether lines have colours.
+    /// True if lines are coloured.
     is_coloured: bool,
     clock: Instant,
-    /// The lines, and when they were made.
+    /// The last drawn lines.
     text: String,
+    /// Time of the last redraw.
     drawn: Option<Duration>,
-    /// When something was said that stays.
-    said: Duration,
+    /// Time of the last permanent message.
+    last_message: Duration,
 }
 
 impl<'a> Bar<'a> {
-    /// Draws nothing yet.
+    /// Creates the display without drawing anything.
     pub(crate) fn new(project: &'a Project, shell: &Shell) -> Self {
         let target = match shell.has_progress {
             true => ProgressDrawTarget::term_like(Box::new(Frames::new(Term::buffered_stderr()))),
@@ -58,23 +59,23 @@ impl<'a> Bar<'a> {
             clock: Instant::now(),
             text: String::new(),
             drawn: None,
-            said: Duration::ZERO,
+            last_message: Duration::ZERO,
         }
     }
 
-    /// Takes note of `event`.
+    /// Updates the display for `event`.
     pub(crate) fn on(&mut self, event: Event<'_>, shell: &mut Shell) {
         let now = self.clock.elapsed();
         self.view.on(event, now);
-        shell.tell_event(event, self.view.workspace, self.view.plan);
+        shell.emit_event(event, self.view.workspace, self.view.plan);
         match event {
             Event::Notice(text) => self.say(now, shell, |shell| shell.note(text)),
             Event::Slow(step, long) if shell.has_signs_of_life => {
-                let what = format!("{} has run for {}", self.view.name(step), time(long));
+                let what = format!("{} has been running for {}", self.view.name(step), time(long));
                 self.say(now, shell, |shell| shell.aside(WARN, "Slow", what));
             }
             Event::Waiting(Some(Waiting::Run)) if self.bar.is_hidden() => {
-                let what = "waiting for another run in this workspace to end";
+                let what = "waiting for another run in this workspace";
                 self.say(now, shell, |shell| shell.note(what));
             }
             Event::Comparing => return self.bar.finish_and_clear(),
@@ -87,7 +88,7 @@ impl<'a> Bar<'a> {
             | Event::Tick => {}
         }
         if self.bar.is_hidden() {
-            if shell.has_signs_of_life && now.saturating_sub(self.said) >= SILENCE {
+            if shell.has_signs_of_life && now.saturating_sub(self.last_message) >= SILENCE {
                 let summary = self.view.summary(now);
                 self.say(now, shell, |shell| shell.aside(BUSY, "Checking", summary));
             }
@@ -110,10 +111,10 @@ impl<'a> Bar<'a> {
         }
     }
 
-    /// Says something that stays.
+    /// Prints a permanent message.
     fn say(&mut self, now: Duration, shell: &mut Shell, say: impl FnOnce(&mut Shell)) {
         self.bar.suspend(|| say(shell));
-        self.said = now;
+        self.last_message = now;
     }
 }
 
@@ -123,7 +124,7 @@ impl Drop for Bar<'_> {
     }
 }
 
-/// Columns and rows of the terminal.
+/// Returns the columns and rows of the terminal.
 fn size() -> (usize, usize) {
     terminal_size::terminal_size_of(std::io::stderr())
         .map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))

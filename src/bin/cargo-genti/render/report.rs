@@ -1,5 +1,5 @@
-//! The report of a run for humans, made of its artifacts: findings in order, a table of the tools, the verdict, and what
-//! to do next. The same for `run`, `check` and `report`.
+//! The report of a run for humans, generated from its artifacts: findings in order, a table of the tools, the
+//! verdict, and advice. Used by `run`, `check` and `report`.
 
 mod advice;
 mod findings;
@@ -16,43 +16,43 @@ use genti::report::finished::{Finding, Finished, Tasks};
 
 use super::{BAD, BUSY, GOOD, WARN, lines, plural};
 
-/// Lines of one kind that are shown before the rest is only counted.
+/// Number of lines of one kind that are shown. The rest is only counted.
 const MOST: usize = 10;
 
-/// What is there to be read on, not first.
+/// Style of secondary text.
 const DIM: Style = Style::new().effects(Effects::DIMMED);
-/// What several lines are about.
+/// Style of headings.
 const HEAD: Style = AnsiColor::BrightWhite.on_default().effects(Effects::BOLD);
 
-/// A finished run, and what the report can't see from it.
+/// A finished run, with display options and facts that are not in its artifacts.
 pub(crate) struct View<'a> {
     /// The run.
     pub(crate) run: &'a Finished,
-    /// What became of each of its tasks, where times are shown.
+    /// Its tasks, if times are shown.
     pub(crate) tasks: Option<&'a Tasks>,
-    /// The sources that findings are in.
+    /// Sources of the findings.
     pub(crate) sources: &'a Sources,
-    /// Whether there is no baseline, and this build is the one to take it with.
+    /// True if there is no baseline and one can be created with these build flags.
     pub(crate) may_begin_baseline: bool,
-    /// Whether the workspace lies in a repository.
+    /// True if the workspace is in a repository.
     pub(crate) in_repository: bool,
-    /// Where the artifacts are, if they were written.
+    /// Directory of the artifacts, if they were written.
     pub(crate) artifacts: Option<String>,
-    /// For each tool, where its output is kept.
+    /// For each tool, lines about stored output.
     pub(crate) kept: Vec<Vec<String>>,
-    /// What is good to know before the verdict.
+    /// Notes to show before the verdict.
     pub(crate) asides: Vec<String>,
-    /// Where links to files lead, for who can follow them.
+    /// Root directory for file links, if the output supports links.
     pub(crate) links: Option<&'a Path>,
-    /// The columns of the terminal, if it is one.
+    /// Width of the terminal, if there is one.
     pub(crate) terminal: Option<usize>,
-    /// Everything is shown, also what is accepted.
+    /// Show everything, including accepted findings.
     pub(crate) verbose: bool,
-    /// Only the verdict is shown.
+    /// Show only the verdict.
     pub(crate) quiet: bool,
 }
 
-/// The report as text, with this program's own styles.
+/// Renders the report as text with ANSI styles.
 pub(crate) fn report(view: &View<'_>) -> String {
     let mut page = Page { text: String::new(), quiet: view.quiet };
     if !view.quiet {
@@ -68,7 +68,7 @@ pub(crate) fn report(view: &View<'_>) -> String {
     page.text
 }
 
-/// A report, as far as it is written.
+/// A report that is being written.
 struct Page {
     text: String,
     quiet: bool,
@@ -97,21 +97,21 @@ impl Page {
         }
     }
 
-    /// A line below one of a status or a note.
+    /// Adds a line that belongs to the previous status or note.
     fn below(&mut self, what: impl Display) {
         self.push(format_args!("{:>12} {what}\n", ""));
     }
 }
 
 impl View<'_> {
-    /// What is new, in order.
+    /// Iterates over the new findings, in order.
     fn new_findings(&self) -> impl Iterator<Item = &Finding> {
         self.run.report.findings.iter().filter(|finding| finding.state == State::New)
     }
 
-    /// Whether a tool whose verdict decides reported it.
+    /// Returns true if a required tool reported the finding.
     fn is_required(&self, finding: &Finding) -> bool {
         let mut tools = self.run.run.tools.iter().filter(|tool| tool.required);
-        tools.any(|tool| finding.tools.contains(&tool.name))
+        tools.any(|tool| finding.is_of(&tool.name))
     }
 }

@@ -1,4 +1,4 @@
-//! Whole lines from elsewhere, made fit for a terminal and a log; and words.
+//! Makes text from elsewhere safe for a terminal and a log, and formats units.
 
 use std::borrow::Cow;
 
@@ -6,12 +6,13 @@ use anstream::adapter::strip_str;
 use genti::report::text::{BROKEN, command, plural, without_hash_commands};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Whole lines as they are written, made harmless where source text is among them. CI services take some lines for
-/// commands ([`command`], [`without_hash_commands`]). And terminals obey a second set of control characters, beyond ASCII.
+/// Neutralizes whole output lines that may contain source text. CI services interpret some lines as commands
+/// ([`command`], [`without_hash_commands`]), and terminals interpret a second set of control characters
+/// beyond ASCII.
 pub(crate) fn inert(text: &str) -> Cow<'_, str> {
     let steers = |c: char| matches!(c, '\u{80}'..='\u{9f}');
     let text = without_hash_commands(text, BROKEN);
-    // This program's own colours may be taken out later.
+    // Our own colours may be stripped later, so they are ignored here.
     let order = |line: &str| {
         let end = |c: char| matches!(c, '\n' | '\r');
         let begins = line.contains(['\u{1b}', ':', '-', '+', '~', '^']);
@@ -30,12 +31,12 @@ pub(crate) fn inert(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split_inclusive(['\n', '\r']).map(inert).collect())
 }
 
-/// So many units of this kind.
+/// Formats a number of units of this kind.
 pub(crate) fn units(count: usize, per: &str) -> String {
     format!("{count} {}{}", per.replace('-', " "), plural(count, "", "s"))
 }
 
-/// The beginning of `text`, in so many columns.
+/// Truncates `text` to `width` columns.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -56,14 +57,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_wide_is_cut_at_its_end() {
+    fn wide_text_is_truncated_at_its_end() {
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("abcd", 3), "ab…");
         assert_eq!(cut("日本語", 4), "日…");
     }
 
     #[test]
-    fn orders_to_ci_services_are_shown_not_obeyed() {
+    fn commands_for_ci_services_are_neutralized() {
         assert_eq!(inert("a\n  ::error::b\n::c"), "a\n  \\::error::b\n\\::c");
         assert_eq!(inert("a ##[error]b"), "a ##\\[error]b");
         assert_eq!(inert("std::mem\n1 | ::b"), "std::mem\n1 | ::b");

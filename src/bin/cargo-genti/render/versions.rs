@@ -1,11 +1,12 @@
-//! What it means that a tool is at another version than the locked one.
+//! Notes about tools whose version differs from the locked one.
 
 use genti::model::outcome::Outcome;
 use genti::plan::config::numbers;
 
 use super::{plural, visible_line};
 
-/// Which tools are at another version than the locked one, and what of the new findings comes of it.
+/// Returns a note for each tool whose version differs from the locked one, with the number of new findings
+/// that this explains.
 pub(crate) fn other_versions(outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
     for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
@@ -18,17 +19,19 @@ pub(crate) fn other_versions(outcome: &Outcome) -> Vec<String> {
         }
         let of_new = match (result.new, other.by_new_rules) {
             (0, _) | (_, None) => String::new(),
-            (1, Some(0)) => ": the new finding comes from no lint that it did not have".to_owned(),
-            (1, Some(_)) => ": the new finding comes from a lint that it did not have".to_owned(),
+            (1, Some(0)) => "; the new finding is not from a new lint".to_owned(),
+            (1, Some(_)) => "; the new finding is from a new lint".to_owned(),
             (all, Some(0)) => {
-                format!(": none of the {all} new findings comes from a lint that it did not have")
+                format!("; none of the {all} new findings are from new lints")
             }
-            (all, Some(some)) => format!(
-                ": {some} of the {all} new findings {} from lints it did not have",
-                plural(some, "comes", "come")
-            ),
+            (all, Some(some)) => {
+                format!("; {some} of the {all} new findings {} from new lints", plural(some, "is", "are"))
+            }
         };
-        notes.push(visible_line(&format!("{} {here} here, {locked} locked{of_new}", tool.name)));
+        notes.push(visible_line(&format!(
+            "{} {here} is installed, but {locked} is locked{of_new}",
+            tool.name
+        )));
     }
     notes
 }

@@ -31,7 +31,7 @@ const QUIET: (&str, &str) = (
     include_str!("../../testdata/cargo-test-quiet.stderr"),
 );
 
-/// The report of a program with this test, which fails.
+/// Returns the report of a program with this failing test.
 fn failing(test: &str) -> String {
     format!(
         "\nrunning 1 test\ntest {test} ... FAILED\n\nfailures:\n\nfailures:\n    {test}\n\n\
@@ -41,14 +41,14 @@ fn failing(test: &str) -> String {
 
 const PASSING: &str = "\nrunning 1 test\ntest good ... ok\n\ntest result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\n";
 
-/// What cargo says of a program that failed.
+/// Returns cargo's message about a failed program.
 fn failure(args: &str) -> String {
     format!("error: test failed, to rerun pass `{args}`\n")
 }
 
-/// Of cargo 1.95 over two packages with tests of the same names, with `--no-fail-fast`.
+/// Captured with cargo 1.95 over two packages with tests of equal names, with `--no-fail-fast`.
 #[test]
-fn tests_of_the_same_name_in_two_programs_are_two_findings() {
+fn tests_with_equal_names_in_two_programs_are_two_findings() {
     check(
         LOUD.0,
         LOUD.1,
@@ -84,7 +84,7 @@ error mine failed b::it tests::works: in it
 }
 
 #[test]
-fn under_quiet_each_failure_is_a_finding_of_its_own_too() {
+fn each_failure_is_a_separate_finding_with_quiet_too() {
     check(
         QUIET.0,
         QUIET.1,
@@ -120,7 +120,7 @@ error mine failed b::it tests::works: in it
 }
 
 #[test]
-fn both_streams_in_one_are_read_as_well() {
+fn merged_streams_are_read_too() {
     let (stdout, stderr) =
         (failing("works") + &failing("works"), failure("-p a --lib") + &failure("-p b --lib"));
     let end = "error: 2 targets failed:\n    `-p a --lib`\n    `-p b --lib`\n";
@@ -137,54 +137,54 @@ fn both_streams_in_one_are_read_as_well() {
 }
 
 #[test]
-fn a_cargo_that_stops_at_the_first_failure_has_not_run_all() {
+fn cargo_stopping_at_the_first_failure_is_a_gap() {
     check(
         &failing("works"),
         &failure("-p a --lib"),
         101,
         "error mine failed a works: test failed\n\
-         gap: cargo stopped at the first target that failed: pass `--no-fail-fast` to run them all\n",
+         gap: cargo stopped at the first failed target; pass `--no-fail-fast` to run all of them\n",
     );
 }
 
 #[test]
-fn failures_that_are_not_as_many_as_cargo_names_have_no_verdict() {
+fn a_mismatch_of_failures_and_reports_is_a_gap() {
     let end = |count: usize| format!("error: {count} targets failed:\n    `…`\n");
-    // A program without a report among two that failed: whose the report is, nobody knows.
+    // One of two failed programs has no report, so the owner of the report is unknown.
     check(
         &failing("works"),
         &format!("{}{}{}", failure("-p a --lib"), failure("-p b --lib"), end(2)),
         101,
         "error mine failed works: test failed\n\
-         gap: cargo names 2 programs with failed tests, and 1 program reports failures\n",
+         gap: cargo names 2 programs with failed tests, but 1 program reports failures\n",
     );
     check(
         &(failing("works") + &failing("works2")),
         &format!("{}error: 1 target failed:\n    `…`\n", failure("-p a --lib")),
         101,
         "error mine failed works: test failed\nerror mine failed works2: test failed\n\
-         gap: cargo names 1 program with failed tests, and 2 programs report failures\n",
+         gap: cargo names 1 program with failed tests, but 2 programs report failures\n",
     );
     check(
         &failing("works"),
         &format!("{}{}", failure("-p a --lib"), end(2)),
         101,
-        "error mine failed a works: test failed\ngap: cargo counts 2 failed targets and names 1\n",
+        "error mine failed a works: test failed\ngap: cargo counts 2 failed targets but names 1\n",
     );
-    // Without a word of cargo, two programs can't be told apart.
+    // Without messages of cargo, two programs cannot be distinguished.
     check(
         &(failing("works") + PASSING),
         "",
         101,
         "error mine failed works: test failed\n\
-         gap: cargo names 0 programs with failed tests, and 1 program reports failures\n",
+         gap: cargo names 0 programs with failed tests, but 1 program reports failures\n",
     );
     check(&failing("works"), "", 101, "error mine failed works: test failed\n");
     check(&(PASSING.to_owned() + PASSING), "", 0, "");
 }
 
 #[test]
-fn a_program_with_a_harness_of_its_own_is_one_finding() {
+fn a_program_with_a_custom_harness_is_one_finding() {
     let end = "error: 1 target failed:\n    `-p a --test it`\n";
     check("all broken\n", &(failure("-p a --test it") + end), 101, "error mine failed a::it: test failed\n");
     let with_code = format!(
@@ -192,7 +192,7 @@ fn a_program_with_a_harness_of_its_own_is_one_finding() {
         failure("-p a --test it")
     );
     check(PASSING, &with_code, 101, "error mine failed a::it: test failed\n");
-    // The harness of rustc does not exit like that.
+    // rustc's harness does not exit like that.
     check(
         &failing("works"),
         &with_code,
@@ -202,7 +202,7 @@ fn a_program_with_a_harness_of_its_own_is_one_finding() {
 }
 
 #[test]
-fn a_program_that_dies_takes_the_verdict_and_not_the_failures_of_others() {
+fn a_crashed_program_is_a_gap_and_keeps_the_failures_of_others() {
     let stderr = format!(
         "{}\nCaused by:\n  process didn't exit successfully: `/w/ws/target/debug/deps/a-0` (signal: 6, SIGABRT: process abort signal)\n\
          {}error: 2 targets failed:\n    `-p a --lib`\n    `-p b --lib`\n",
@@ -217,14 +217,14 @@ fn a_program_that_dies_takes_the_verdict_and_not_the_failures_of_others() {
             "error mine failed b works: test failed\ngap: test failed, to rerun pass `-p a --lib`\n",
         );
     }
-    check("\nrunning 2 tests\n", "", 101, "unparsable: exited with 101 before its tests were done\n");
+    check("\nrunning 2 tests\n", "", 101, "unparsable: exited with 101 before its tests finished\n");
     let compile =
         "error[E0308]: mismatched types\nerror: could not compile `b` (lib) due to 1 previous error\n";
-    check("", compile, 101, "gap: not everything that it needs compiles\n");
+    check("", compile, 101, "gap: build failed: not all code compiles\n");
 }
 
 #[test]
-fn what_a_test_prints_is_no_report_of_its_own() {
+fn output_of_a_test_is_not_taken_for_its_report() {
     let end = failure("-p a --lib") + "error: 1 target failed:\n    `-p a --lib`\n";
     for printed in
         [PASSING, "\nrunning 1 test\n", "running 9 tests\n", &failing("other"), "test result: ok. 9 passed\n"]
@@ -235,7 +235,7 @@ fn what_a_test_prints_is_no_report_of_its_own() {
 }
 
 #[test]
-fn without_a_package_in_it_the_only_one_that_fits_is_meant() {
+fn without_a_package_the_only_match_is_used() {
     let name = |workspace: &Workspace, args: &str| {
         let stderr = failure(args) + "error: 1 target failed:\n    `…`\n";
         let tool = tool("mine", Parse::Libtest, &["cargo", "test"]);

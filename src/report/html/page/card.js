@@ -1,22 +1,22 @@
-// What is shown of one finding: its line in the list, and what is behind it.
+// Renders a finding: its line in the list and its details.
 
 const classes = ["", "comment", "literal", "literal", "keyword", "literal", "macro"];
 
-/** Text in which what stands in backticks is code. */
+/** Renders text in which backticks mark code. */
 function prose(text) {
   const parts = text.split("`");
   if (parts.length % 2 === 0) return [text];
   return parts.map((part, at) => (at % 2 ? element("code", {}, part) : part));
 }
 
-/** The same, where an address can be followed. */
+/** Like `prose`, but URLs become links. */
 function proseWithLinks(text) {
   return text.split(/(https:\/\/[\w\-./#?=&%+~:]*[\w/])/).flatMap((part, at) =>
     at % 2 ? [element("a", { href: part, rel: "noopener noreferrer" }, part)] : prose(part),
   );
 }
 
-/** The line of finding `at`, and what is behind it if that is open. */
+/** Renders the line of finding `at`, with its details if it is open. */
 function card(at, isOpen, position, total) {
   const state = states[findings.state[at]];
   const level = levels[findings.level[at]];
@@ -42,14 +42,14 @@ function card(at, isOpen, position, total) {
   return article;
 }
 
-/** What is behind the line of finding `at`. */
+/** Renders the details of finding `at`. */
 function details(at) {
   const { excerpt, notes = [], fix, code, fatal, reason, owner, id } = findings.more[at];
   const body = element("div", { class: "body" });
   const scope = texts[findings.scope[at]];
   if (scope) body.append(element("p", { class: "scope" }, "in ", element("code", {}, scope)));
   const patches = fix ? fix.patches : [];
-  // rustfmt's change says where and what.
+  // For rustfmt, the diff shows everything.
   const isAllFix = texts[findings.ns[at]] === "rustfmt" && patches.length > 0;
   if (excerpt && !isAllFix) body.append(snippet(...excerpt));
   else if (code !== undefined && !patches.length) body.append(element("pre", { class: "code" }, element("code", {}, texts[code])));
@@ -58,7 +58,7 @@ function details(at) {
     const label = element("p", { class: "fix" }, element("b", {}, "Suggested fix: "), ...prose(texts[fix.message]));
     body.append(label, ...patches.map((patch) => diff(patch, texts[findings.place[at]])));
   }
-  if (fatal) body.append(element("p", { class: "aside" }, "This can’t be accepted into the baseline: it has to be mended."));
+  if (fatal) body.append(element("p", { class: "aside" }, "This can’t be accepted into the baseline. It has to be fixed."));
   if (reason !== undefined) {
     const what = states[findings.state[at]] === "suppressed" ? "Suppressed: " : "Accepted: ";
     body.append(element("p", { class: "aside" }, element("b", {}, what), ...prose(texts[reason]), owner === undefined ? "" : ` (${texts[owner]})`));
@@ -68,7 +68,7 @@ function details(at) {
   const page = pages[findings.rule[at]];
   const facts = element("p", { class: "facts" }, tools.length ? `${tools.join(", ")} · ` : "");
   facts.append(page ? element("a", { href: page, rel: "noopener noreferrer" }, rule) : rule, " · ", placeOf(at));
-  if (id) facts.append(" · ", element("a", { href: `#id=${encodeURIComponent(id)}`, title: "A link to this finding" }, id));
+  if (id) facts.append(" · ", element("a", { href: `#id=${encodeURIComponent(id)}`, title: "Link to this finding" }, id));
   body.append(facts);
   return body;
 }
@@ -82,7 +82,7 @@ function note([text, elsewhere]) {
   return item;
 }
 
-/** Lines of a file with the flagged stretch marked. */
+/** Renders lines of a file with the flagged range marked. */
 function snippet(file, stretches, [firstLine, from, lastLine, to]) {
   const code = element("div", { class: "code" });
   stretches.forEach(([first, last], at) => {
@@ -112,7 +112,7 @@ function codeLine(number, sign, content, kind) {
   );
 }
 
-/** `text` in pieces: colours, and within and across them the mark. */
+/** Splits `text` into highlighted spans, with the mark around or within them. */
 function painted(text, stretches, mark) {
   const edges = new Set([0, text.length]);
   const inText = (at) => Math.min(Math.max(at, 0), text.length);
@@ -135,12 +135,12 @@ function painted(text, stretches, mark) {
       pieces.push(node);
     }
   }
-  // A line without text keeps its height, and what is flagged in it can be seen.
+  // An empty line keeps its height, and a mark in it stays visible.
   if (!text) pieces.push(mark ? element("mark", {}, " ") : " ");
   return pieces;
 }
 
-/** The lines that a fix takes out and puts in. */
+/** Renders the lines that a fix removes and adds. */
 function diff([path, lines, more], place) {
   const code = element("div", { class: "code diff" });
   if (texts[path] !== place) code.append(element("div", { class: "gap" }, texts[path]));
@@ -157,7 +157,7 @@ function diff([path, lines, more], place) {
   return code;
 }
 
-/** Where as many lines are put in as taken out, marks in each pair what differs. */
+/** If as many lines are added as removed, marks the differences within each pair. */
 function emphasize(lines) {
   for (let start = 0; start < lines.length; start++) {
     if (lines[start].sign !== "-") continue;
@@ -177,7 +177,7 @@ function differing(old, now) {
   let [front, back] = [0, 0];
   while (front < most && old.text[front] === now.text[front]) front++;
   while (back < most - front && old.text.at(-1 - back) === now.text.at(-1 - back)) back++;
-  // If little is the same, the whole line is another one.
+  // Lines that have little in common are not compared.
   if (front + back < most / 4) return;
   for (const line of [old, now]) {
     if (line.text.length - back > front) line.mark = [front, line.text.length - back];

@@ -1,8 +1,8 @@
-// Search and filters above the list.
+// The search box and filter menus above the list.
 
 const bar = document.getElementById("bar");
 const status = document.getElementById("status");
-/** Values of a facet that are offered at once. */
+/** Maximum number of values that a menu offers. */
 const OFFERED = 60;
 
 const search = element("input", { type: "search", id: "search", placeholder: "Search message, rule, path, item", "aria-label": "Search the findings", autocomplete: "off", spellcheck: "false" });
@@ -18,23 +18,23 @@ function menu(key) {
   const box = element("details", { class: "facet" }, summary, element("div", { class: "menu" }, values));
   const narrow = element("input", { type: "search", "aria-label": `Find in ${label.toLowerCase()}s`, placeholder: "Find", autocomplete: "off", spellcheck: "false" });
   if (all.length > 12) values.before(narrow);
-  const made = { key, box, summary, values, narrow };
-  // Filled before it opens: the next key may go into it.
+  const item = { key, box, summary, values, narrow };
+  // Fill the menu before it opens, because the next key may already go to it.
   summary.addEventListener("click", () => {
     if (box.open) return;
     for (const other of menus) other.box.open = false;
-    offer(made);
+    offer(item);
   });
-  narrow.addEventListener("input", () => offer(made));
+  narrow.addEventListener("input", () => offer(item));
   values.addEventListener("change", ({ target }) => {
     if (target.checked) filter[key].add(target.value);
     else filter[key].delete(target.value);
-    update({ keepMenu: made });
+    update({ keepMenu: item });
   });
-  return made;
+  return item;
 }
 
-/** Fills an open menu: what is chosen, then what there is most of; paths in their order. */
+/** Fills a menu: selected values and matching ones, sorted by count, or by name for paths. */
 function offer({ key, values, narrow }) {
   const counts = shownCounts[key];
   const wanted = narrow.value.toLowerCase();
@@ -52,28 +52,28 @@ function offer({ key, values, narrow }) {
     ),
   );
   const more = offered.length - items.length;
-  if (more > 0) items.push(element("p", { class: "none" }, `${number(more)} more: type to find them`));
+  if (more > 0) items.push(element("p", { class: "none" }, `${number(more)} more; type to find them`));
   if (!items.length) items.push(element("p", { class: "none" }, "None"));
   values.replaceChildren(...items);
 }
 
-/** Shows what the filter lets pass, and says how much that is. */
+/** Shows the findings that pass the filter, and their number. */
 function update({ keepMenu } = {}) {
   const { rows, counts } = matching();
   shownCounts = counts;
   showList(rows);
-  for (const made of menus) {
-    const chosen = filter[made.key];
-    made.summary.replaceChildren(facets[made.key].label, ...(chosen.size ? [" ", element("span", { class: "count" }, chosen.size === 1 ? [...chosen][0] : String(chosen.size))] : []));
-    made.box.classList.toggle("chosen", chosen.size > 0);
-    // The one in use keeps its checkboxes, or the keyboard would lose its place.
-    if (made.box.open && made !== keepMenu) offer(made);
+  for (const item of menus) {
+    const chosen = filter[item.key];
+    item.summary.replaceChildren(facets[item.key].label, ...(chosen.size ? [" ", element("span", { class: "count" }, chosen.size === 1 ? [...chosen][0] : String(chosen.size))] : []));
+    item.box.classList.toggle("chosen", chosen.size > 0);
+    // Keep the checkboxes of the menu in use, so that the keyboard focus is not lost.
+    if (item.box.open && item !== keepMenu) offer(item);
   }
   clear.hidden = !isFiltered();
   if (search.value !== filter.query) search.value = filter.query;
   const all = `${number(count)} ${count === 1 ? "finding" : "findings"}`;
-  if (!count) status.textContent = "Nothing was found.";
-  else if (!rows.length) status.textContent = `None of ${all} matches.`;
+  if (!count) status.textContent = "No findings.";
+  else if (!rows.length) status.textContent = `No matches in ${all}.`;
   else status.textContent = rows.length === count ? all : `${number(rows.length)} of ${all}`;
   clearTimeout(addressLater);
   addressLater = setTimeout(showAddress, 150);
@@ -81,7 +81,7 @@ function update({ keepMenu } = {}) {
 
 let addressLater;
 
-/** Puts the filter into the address: not at each key, for browsers refuse what changes it too often. */
+/** Puts the filter into the URL. Called with a delay, because browsers limit how often the URL may change. */
 function showAddress() {
   const fragment = isFiltered() ? `#${filterAsFragment()}` : "";
   if (location.hash === fragment) return;

@@ -1,7 +1,7 @@
-// Which findings are shown: a search and a set of values for each facet. Knows nothing of the document.
+// Filters the findings by a search and a set of values for each facet. Does not touch the document.
 //
-// A facet gives each finding a group, and each group the values that it has: a file has its path and every directory
-// above it. A search looks at each text once, not at each finding.
+// A facet assigns each finding to a group, and to each group its values: a file has its path and all directories above it.
+// The search looks at each text once, not at each finding.
 
 const facets = {
   state: facet("State", findings.state, states.map((state) => [state])),
@@ -17,7 +17,7 @@ function facet(label, groups, values) {
   return { label, groups, values, all };
 }
 
-/** A facet whose groups are numbered here: one for each number that `column` holds. */
+/** Creates a facet with a group for each distinct value of `column`. */
 function facetOf(label, column, valuesOf) {
   const known = new Map();
   const values = [];
@@ -32,7 +32,7 @@ function facetOf(label, column, valuesOf) {
   return facet(label, groups, values);
 }
 
-/** `a/b/c` is in `a/`, in `a/b/`, and itself. */
+/** The path and all directories above it: `a/`, `a/b/` and `a/b/c`. */
 function directories(path) {
   const all = [];
   for (let at = path.indexOf("/"); at >= 0; at = path.indexOf("/", at + 1)) all.push(path.slice(0, at + 1));
@@ -40,10 +40,10 @@ function directories(path) {
 }
 
 const searched = [findings.message, findings.rule, findings.place, findings.scope, findings.ns];
-/** Each searched text in lower case; not those of source lines, of which there are most. */
+/** Searched texts in lower case. Source lines, which are the majority, are not searched. */
 let searchable;
 
-/** For each word of the search, which texts hold it. */
+/** For each word of the search, flags the texts that contain it. */
 function wordsFound() {
   const words = filter.query.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length) searchable ??= [...new Set(searched.flat())].map((text) => [text, texts[text].toLowerCase()]);
@@ -54,7 +54,7 @@ function wordsFound() {
   });
 }
 
-/** The findings that pass, in order; and for each value of each facet, how many pass all the other facets. */
+/** Returns the findings that pass and, for each value of each facet, the number of findings that pass all other facets. */
 function matching() {
   const keys = Object.keys(facets);
   const allowed = keys.map((key) => {
@@ -68,19 +68,19 @@ function matching() {
   for (let at = 0; at < count; at++) {
     if (filter.id && findings.more[at].id !== filter.id) continue;
     if (!words.every((found) => searched.some((column) => found[column[at]]))) continue;
-    let refusing = -1;
-    let refusals = 0;
-    for (let key = 0; key < keys.length && refusals < 2; key++) {
+    let rejecting = -1;
+    let rejections = 0;
+    for (let key = 0; key < keys.length && rejections < 2; key++) {
       if (allowed[key] && !allowed[key][facets[keys[key]].groups[at]]) {
-        refusing = key;
-        refusals++;
+        rejecting = key;
+        rejections++;
       }
     }
-    if (refusals === 0) {
+    if (rejections === 0) {
       rows.push(at);
       for (let key = 0; key < keys.length; key++) groupCounts[key][facets[keys[key]].groups[at]]++;
-    } else if (refusals === 1) {
-      groupCounts[refusing][facets[keys[refusing]].groups[at]]++;
+    } else if (rejections === 1) {
+      groupCounts[rejecting][facets[keys[rejecting]].groups[at]]++;
     }
   }
   const counts = {};
@@ -93,7 +93,7 @@ function matching() {
   return { rows, counts };
 }
 
-/** Whether anything is left out. */
+/** Whether a filter is set. */
 const isFiltered = () => Boolean(filter.query || filter.id) || Object.keys(facets).some((key) => filter[key].size);
 
 function clearFilter() {
@@ -101,7 +101,7 @@ function clearFilter() {
   for (const key of Object.keys(facets)) filter[key].clear();
 }
 
-/** The filter as the part of an address behind `#`, and back: so that a view can be linked to. */
+/** Returns the filter as the fragment of a URL, so that a view can be linked. */
 function filterAsFragment() {
   const parts = new URLSearchParams();
   if (filter.query) parts.set("q", filter.query);
@@ -110,7 +110,7 @@ function filterAsFragment() {
   return parts.toString();
 }
 
-/** False if the fragment is none of ours, as that of a link to a heading. */
+/** Sets the filter from a fragment. Returns false if the fragment is something else, such as a link to a heading. */
 function filterFromFragment(fragment) {
   if (!fragment.includes("=")) return false;
   const parts = new URLSearchParams(fragment);

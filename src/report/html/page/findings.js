@@ -1,30 +1,30 @@
-// The findings as `data.rs` writes them: columns of numbers, most of which point into a list of texts.
+// Reads the findings that `data.rs` wrote: columns of numbers, most of which are indices into a list of texts.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const { texts, states, toolsets, pages, files, findings } = data;
 const count = findings.state.length;
-const levels = ["error", "warning", "note", "not known"];
+const levels = ["error", "warning", "note", "unknown"];
 
-/** The names of the tools that report finding `at`. */
+/** Names of the tools that report finding `at`. */
 const toolsOf = (at) => toolsets[findings.tools[at]].map((tool) => texts[tool]);
 
-/** The path or subject of finding `at`, with its line and column where they are known. */
+/** Path or subject of finding `at`, with line and column if known. */
 function placeOf(at) {
   const place = texts[findings.place[at]];
   return findings.line[at] ? `${place}:${findings.line[at]}:${findings.column[at]}` : place;
 }
 
-/** A number with its thousands apart. */
+/** Formats a number with thousands separators. */
 const number = (value) => value.toLocaleString("en-US");
 
-/** An element with attributes and children; strings become text, so that no data is ever read as markup. */
+/** Creates an element with attributes and children. Strings become text nodes, so data is never parsed as markup. */
 function element(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
+  const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
-    if (value === true) made.setAttribute(key, "");
-    else if (value !== false && value !== undefined) made.setAttribute(key, value);
+    if (value === true) node.setAttribute(key, "");
+    else if (value !== false && value !== undefined) node.setAttribute(key, value);
   }
-  made.append(...children);
-  return made;
+  node.append(...children);
+  return node;
 }
 

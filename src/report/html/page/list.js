@@ -1,8 +1,8 @@
-// The list of findings, under headings of their state and file.
+// The list of findings, grouped by state and file.
 //
-// A short list is in the document as a whole, so that the browser's own search finds everything. Of a long one only what
-// is near the window is: it is cut into chunks, which are filled when they come near, and emptied, keeping their height,
-// when they are far away. On paper it is whole again, up to a bound.
+// A short list is in the document as a whole, so that the search of the browser finds everything. A long list is divided into
+// chunks. Only chunks near the viewport are filled; the others are empty and keep their height. In print the list is
+// complete, up to a limit.
 
 const ALL_IN_DOCUMENT = 500;
 const ON_PAPER = 1000;
@@ -18,11 +18,11 @@ let chunks = [];
 let shownRows = [];
 let entryHeight = 44;
 
-/** What is new, if that is little; else what keeps tools from a verdict, and comes first. */
+/** New findings are open if there are few of them. Otherwise only fatal ones among the first are. */
 const isOpenAtFirst = (at) => findings.state[at] === 0 && (isFew || (at < 5 && findings.more[at].fatal === true));
 const isOpen = (at) => (allOpen ?? isOpenAtFirst(at)) !== toggled.has(at);
 
-/** Headings and findings in order. */
+/** Returns headings and findings in display order. */
 function arrange(rows) {
   const arranged = [];
   let [state, file] = [];
@@ -31,7 +31,7 @@ function arrange(rows) {
       arranged.push((state = { state: findings.state[at], count: 0 }));
       file = undefined;
     }
-    // What is in no file has its own name in its line.
+    // Findings without a file are grouped by namespace, because their line already shows the subject.
     const group = findings.is_file[at] ? findings.place[at] : findings.ns[at];
     if (group !== file?.group) arranged.push((file = { group, isFile: findings.is_file[at], count: 0 }));
     state.count++;
@@ -100,7 +100,7 @@ function fill(chunk) {
 }
 
 function empty(chunk) {
-  // Never takes away what has the keyboard.
+  // Never remove the element that has the keyboard focus.
   if (!chunk.isFilled || chunk.box.contains(document.activeElement)) return;
   chunk.box.style.height = `${chunk.box.offsetHeight}px`;
   chunk.box.replaceChildren();
@@ -109,7 +109,7 @@ function empty(chunk) {
 
 const render = (entry) => (entry.at === undefined ? heading(entry, false) : card(entry.at, isOpen(entry.at), entry.position, shownRows.length));
 
-/** Opens or closes a finding in its place. */
+/** Opens or closes a finding. */
 function toggle(article, open = undefined) {
   const at = Number(article.dataset.at);
   if (open === isOpen(at)) return;
@@ -121,14 +121,14 @@ function toggle(article, open = undefined) {
   body.replaceWith(next);
 }
 
-/** Opens or closes all. */
+/** Opens or closes all findings. */
 function openAll(open) {
   allOpen = open;
   toggled.clear();
   showList(shownRows);
 }
 
-/** Puts the keyboard on the finding that is `step` further, or on the first or last one. */
+/** Moves the focus by `step` findings, or to the first or last one. */
 function moveTo(article, step) {
   let at = entries.findIndex((entry) => entry.at === Number(article.dataset.at));
   if (step === -Infinity) [at, step] = [-1, 1];
@@ -143,7 +143,7 @@ function moveTo(article, step) {
 
 list.addEventListener("click", (event) => {
   const line = event.target.closest(".line");
-  // Whoever marks a text to copy it does not want to close it.
+  // Don't toggle when text is being selected.
   if (line && !String(getSelection())) toggle(line.parentElement);
 });
 
@@ -171,7 +171,7 @@ addEventListener("beforeprint", () => {
   list.replaceChildren(...printed.map((entry) => (entry.at === undefined ? heading(entry, false) : card(entry.at, true, entry.position, shownRows.length))));
   allOpen = before;
   const more = shownRows.length - ON_PAPER;
-  if (more > 0) list.append(element("p", { class: "none" }, `${number(more)} more findings are not printed: filter the list first, or see report.json.`));
+  if (more > 0) list.append(element("p", { class: "none" }, `${number(more)} more findings are not printed. Filter the list, or see report.json.`));
 });
 
 addEventListener("afterprint", () => showList(shownRows));

@@ -1,12 +1,12 @@
-// What holds for the page as a whole: the theme, the keys, the address.
+// Sets up the page as a whole: theme, keyboard shortcuts and URL.
 
 const themes = ["automatic", "light", "dark"];
 const themeButton = document.getElementById("theme");
 
-/** What the browser remembers for this page; a browser may refuse. */
+/** Settings in the local storage, which may be unavailable. */
 const memory = {
   get: (key) => { try { return localStorage.getItem(`genti.${key}`); } catch { return null; } },
-  set: (key, value) => { try { localStorage.setItem(`genti.${key}`, value); } catch { /* Then it is as at first. */ } },
+  set: (key, value) => { try { localStorage.setItem(`genti.${key}`, value); } catch { /* Not remembered. */ } },
 };
 
 function setTheme(theme) {
@@ -30,10 +30,10 @@ slash.addEventListener("change", () => memory.set("slash", slash.checked ? "on" 
 const key = (name) => element("kbd", {}, name);
 const keys = document.getElementById("keys");
 keys.append(
-  element("span", {}, key("↑"), " ", key("↓"), " from finding to finding"),
+  element("span", {}, key("↓"), " ", key("↑"), " next, previous finding"),
   element("span", {}, key("→"), " ", key("←"), " open, close"),
-  element("span", {}, key("Esc"), " closes a menu, clears the search"),
-  element("label", {}, slash, " ", key("/"), " searches"),
+  element("span", {}, key("Esc"), " close menu, clear search"),
+  element("label", {}, slash, " ", key("/"), " search"),
 );
 keys.hidden = count === 0;
 
@@ -53,13 +53,13 @@ document.addEventListener("keydown", (event) => {
 });
 
 addEventListener("hashchange", (event) => {
-  // Where the link leads: by now, the filter before it may have been put into the address again.
+  // Use the URL of the event, because `showAddress` may have changed the current one since.
   if (!filterFromFragment(new URL(event.newURL).hash.slice(1))) return;
   update();
   document.getElementById("findings").scrollIntoView();
 });
 
-// What stays above the headings of files when the list is scrolled.
+// The sticky headings of files are placed below the bar, whose height varies.
 new ResizeObserver(() => {
   const isSticky = getComputedStyle(bar).position === "sticky";
   document.documentElement.style.setProperty("--bar", isSticky ? `${bar.offsetHeight}px` : "0px");

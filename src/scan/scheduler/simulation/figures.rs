@@ -1,14 +1,14 @@
-//! How long runs take, and how long tools wait, against what could be.
+//! Compares how long simulated runs take, and how long tools wait, with theoretical bounds.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::world::{Batches, Rng, Tools, World, turns};
-use super::{Ran, SEEDS, on_seed, simulate};
+use super::{SEEDS, StepTimes, on_seed, simulate};
 use crate::model::tool::ToolId;
 use crate::scan::scheduler::tests::tool;
 
-/// Values of which some are told.
+/// Sample of values with summary statistics.
 #[derive(Clone, Default)]
 struct Spread(Vec<f64>);
 
@@ -21,27 +21,27 @@ impl Spread {
         self.0.iter().copied().fold(0.0, f64::max)
     }
 
-    /// How many of a hundred are at most `limit`.
+    /// Returns the percentage of values that are at most `limit`.
     fn percent_within(&self, limit: f64) -> f64 {
         100.0 * self.0.iter().filter(|value| **value <= limit).count() as f64 / self.0.len() as f64
     }
 }
 
-fn makespan(ran: &[Ran]) -> f64 {
-    ran.iter().map(|ran| ran.end).max().unwrap_or_default().as_secs_f64()
+fn makespan(times: &[StepTimes]) -> f64 {
+    times.iter().map(|times| times.end).max().unwrap_or_default().as_secs_f64()
 }
 
 fn work(world: &World) -> f64 {
     world.plan.steps().map(|step| world.duration(step)).sum::<Duration>().as_secs_f64()
 }
 
-/// The longest chain through batches, needs and lanes.
-fn longest_chain(world: &World, ran: &[Ran]) -> f64 {
+/// Returns the length of the longest chain through batches, needs and lanes.
+fn longest_chain(world: &World, times: &[StepTimes]) -> f64 {
     let plan = &world.plan;
     let mut batches = vec![Duration::ZERO; plan.batches.len()];
     let mut tools = vec![Duration::ZERO; plan.graph.tools.len()];
     let mut lanes: BTreeMap<&str, Duration> = BTreeMap::new();
-    for step in ran.iter().map(|ran| ran.step) {
+    for step in times.iter().map(|times| times.step) {
         let id = plan.step(step).tool.0 as usize;
         let lane = plan.graph.tools[id].lane.as_deref();
         let needs = plan.graph.needs[id].iter().map(|need| tools[need.0 as usize]);
@@ -57,15 +57,15 @@ fn longest_chain(world: &World, ran: &[Ran]) -> f64 {
     tools.into_iter().max().unwrap_or_default().as_secs_f64()
 }
 
-/// Graham's bound for list scheduling: `W/m + (1 - 1/m) * C`. A lane links the steps in it in the order in which they
-/// started.
-fn list_bound(world: &World, ran: &[Ran]) -> f64 {
+/// Returns Graham's bound for list scheduling, `W/m + (1 - 1/m) * C`. A lane links its steps in the order in which
+/// they started.
+fn list_bound(world: &World, times: &[StepTimes]) -> f64 {
     let slots = world.limits.parallel as f64;
-    work(world) / slots + (1.0 - 1.0 / slots) * longest_chain(world, ran)
+    work(world) / slots + (1.0 - 1.0 / slots) * longest_chain(world, times)
 }
 
-/// No schedule at all ends earlier: all slots busy to the end; or one after another what a lane has, or a batch; or
-/// each tool after what it needs, on all slots or, in a lane, on one.
+/// Returns a lower bound for all schedules: all slots busy to the end, the steps of a lane or batch one after
+/// another, or each tool after the tools it needs, on all slots or, in a lane, on one.
 fn lower_bound(world: &World) -> f64 {
     let plan = &world.plan;
     let slots = world.limits.parallel as f64;
@@ -86,28 +86,28 @@ fn lower_bound(world: &World) -> f64 {
         let is_alone = plan.graph.tools[at].lane.is_some();
         let start = plan.graph.needs[at].iter().map(|need| ends[need.0 as usize]).fold(0.0, f64::max);
         let end = start + if is_alone { total } else { longest.max(total / slots) };
-        // What has no steps waits for nothing.
+        // A tool without steps waits for nothing.
         ends.push(if total > 0.0 { end } else { 0.0 });
     }
     let parts = ends.into_iter().chain(lanes.into_values()).chain(batches);
     parts.fold(work(world) / slots, f64::max)
 }
 
-/// Whether a step may have to wait until nothing uses the programs that another tool has built, which no bound of list
-/// scheduling knows.
+/// Whether a step may have to wait until nothing uses the programs of another tool. The bound of list scheduling
+/// ignores such waits.
 fn shares_programs(world: &World) -> bool {
     world.plan.graph.tools.iter().filter(|tool| tool.inherits() || tool.uses_executable()).count() > 1
 }
 
 #[test]
-fn no_run_takes_longer_than_the_bound_of_list_scheduling() {
+fn no_run_exceeds_the_bound_of_list_scheduling() {
     let mut spreads = vec![<[Spread; 2]>::default(); 17];
     for seed in 0..SEEDS {
         let world = World::calm(seed);
-        let ran = on_seed(seed, || simulate(&world));
-        if !ran.is_empty() {
-            let makespan = makespan(&ran);
-            let [bound, lower] = [list_bound(&world, &ran), lower_bound(&world)];
+        let times = on_seed(seed, || simulate(&world));
+        if !times.is_empty() {
+            let makespan = makespan(&times);
+            let [bound, lower] = [list_bound(&world, &times), lower_bound(&world)];
             let is_bounded = makespan <= bound + 1e-6 || shares_programs(&world);
             assert!(is_bounded, "seed {seed}: {makespan} > {bound}");
             assert!(makespan >= lower - 1e-6, "seed {seed}: {makespan} < {lower}");
@@ -127,16 +127,16 @@ fn no_run_takes_longer_than_the_bound_of_list_scheduling() {
         )
     };
     print(
-        "10,000 random plans: the time they take",
-        "slots by the bound (mean, max) by the lower bound (mean, max, up to 1.1)",
+        "10,000 random plans: makespan",
+        "slots relative to the bound (mean, max) and to the lower bound (mean, max, up to 1.1)",
         spreads.iter().enumerate().skip(2).map(row),
     );
 }
 
-/// Six tools and 240 tasks: two of cargo's in one lane, and four over files.
+/// Creates a world with six tools and 240 tasks: two cargo tools in one lane, and four tools that run per file.
 fn six_tools(seed: u64, slots: usize, is_fair: bool) -> World {
     let mut rng = Rng(seed);
-    // A lane, how many tasks, and the shortest and longest in seconds.
+    // Lane, number of tasks, and minimum and maximum duration in seconds.
     let mut kinds = [
         (Some("check"), 1, 60.0, 120.0),
         (Some("check"), 1, 40.0, 80.0),
@@ -166,15 +166,15 @@ fn six_tools(seed: u64, slots: usize, is_fair: bool) -> World {
     World::new(seed, slots, work, tools, batches, is_fair)
 }
 
-/// How long the tool waits that starts last, of those that wait for tokens alone.
-fn longest_first_wait(world: &World, ran: &[Ran]) -> f64 {
-    let first = |(id, _): (ToolId, _)| ran.iter().find(|ran| world.plan.step(ran.step).tool == id);
+/// Returns the latest first start among the tools that wait only for tokens.
+fn longest_first_wait(world: &World, times: &[StepTimes]) -> f64 {
+    let first = |(id, _): (ToolId, _)| times.iter().find(|times| world.plan.step(times.step).tool == id);
     let tools = world.plan.graph.tools().filter(|(_, tool)| tool.lane.is_none());
-    tools.filter_map(first).map(|ran| ran.start).max().unwrap_or_default().as_secs_f64()
+    tools.filter_map(first).map(|times| times.start).max().unwrap_or_default().as_secs_f64()
 }
 
 #[test]
-fn by_turns_no_tool_waits_for_all_of_another_and_the_run_is_about_as_short_as_can_be() {
+fn taking_turns_lets_no_tool_wait_for_all_of_another_and_keeps_the_run_short() {
     let seeds = if cfg!(debug_assertions) { 10 } else { 200 };
     let mut rows = Vec::new();
     for slots in 2..=16 {
@@ -182,9 +182,9 @@ fn by_turns_no_tool_waits_for_all_of_another_and_the_run_is_about_as_short_as_ca
         for (is_fair, [length, wait]) in [true, false].into_iter().zip(&mut spreads) {
             for seed in 0..seeds {
                 let world = six_tools(seed, slots, is_fair);
-                let ran = on_seed(seed, || simulate(&world));
-                length.0.push(makespan(&ran) / lower_bound(&world));
-                wait.0.push(longest_first_wait(&world, &ran));
+                let times = on_seed(seed, || simulate(&world));
+                length.0.push(makespan(&times) / lower_bound(&world));
+                wait.0.push(longest_first_wait(&world, &times));
             }
         }
         let [[length, wait], [fifo_length, fifo_wait]] = spreads;
@@ -203,8 +203,8 @@ fn by_turns_no_tool_waits_for_all_of_another_and_the_run_is_about_as_short_as_ca
         ));
     }
     print(
-        "six tools, 240 tasks: makespan by the lower bound (mean, max) and longest first wait in seconds (mean, max)",
-        "slots by turns                        one tool after another",
+        "six tools, 240 tasks: makespan relative to the lower bound (mean, max) and longest first wait in seconds (mean, max)",
+        "slots taking turns                      one tool after another",
         rows.into_iter(),
     );
 }

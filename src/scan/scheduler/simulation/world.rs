@@ -1,19 +1,19 @@
-//! Random worlds: a plan, a pool, how long everything takes and what goes wrong.
+//! Random worlds for the simulation: a plan, a pool, durations, and failures.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::super::tests::{plan, tool};
-use super::super::{Layout, Limits, Programs, programs_of, time_cap};
+use super::super::{DirClaim, Layout, Limits, claim_of, time_cap};
 use crate::model::task::{Plan, StepId};
 use crate::model::tool::{Arg, Counted, Environment, Parse, Piece, Tool, ToolId};
 
-/// Longer than any run.
+/// Duration longer than any run.
 pub(super) const FOREVER: Duration = Duration::from_secs(1 << 30);
-/// How long something may take to end.
+/// Maximum time between a request to stop and the end of a step.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
 
-/// SplitMix64.
+/// SplitMix64 random number generator.
 pub(super) struct Rng(pub(super) u64);
 
 impl Rng {
@@ -24,7 +24,7 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// A number from 0 up.
+    /// Returns a number from 0 up to, but not including, `end`.
     pub(super) fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
@@ -33,31 +33,31 @@ impl Rng {
         self.below(100) < percent
     }
 
-    pub(super) fn up_to(&mut self, most: Duration) -> Duration {
-        Duration::from_millis(self.below(most.as_millis() as u64 + 1))
+    pub(super) fn up_to(&mut self, max: Duration) -> Duration {
+        Duration::from_millis(self.below(max.as_millis() as u64 + 1))
     }
 }
 
-/// A plan and all that decides how it goes.
+/// A plan and everything that determines its run.
 pub(super) struct World {
     pub(super) seed: u64,
     pub(super) plan: Plan,
     pub(super) limits: Limits,
-    /// Tokens in the pool.
+    /// Number of tokens in the pool.
     pub(super) tokens: usize,
-    /// For each batch and step, how long each task takes; [`FOREVER`] if it hangs.
+    /// For each batch and step, the duration of each task, or [`FOREVER`] if it hangs.
     pub(super) work: Vec<Vec<Vec<Duration>>>,
     pub(super) interrupt: Option<Duration>,
-    /// Whether something other than waiting goes on.
+    /// Whether failures and delays occur.
     pub(super) has_faults: bool,
     /// For each batch, how often it may be passed over while it is ready.
     pub(super) bounds: Vec<usize>,
-    /// Whether whatever is needed has a lower rank than what needs it.
+    /// Whether every need has a lower rank than the step that needs it.
     pub(super) is_sorted: bool,
 }
 
 impl World {
-    /// One in which nothing goes wrong, and tokens come at once.
+    /// Creates a world in which nothing fails and tokens arrive immediately.
     pub(super) fn calm(seed: u64) -> Self {
         let mut rng = Rng(seed);
         let parallel = 2 + rng.below(15) as usize;
@@ -70,7 +70,7 @@ impl World {
         Self::new(seed, parallel, work.collect(), tools, batches, by_turns)
     }
 
-    /// One in which everything may go wrong.
+    /// Creates a world in which anything may fail.
     pub(super) fn with_faults(seed: u64) -> Self {
         let mut world = Self::calm(seed);
         let mut rng = Rng(seed.wrapping_mul(3) ^ 0x5eed);
@@ -80,7 +80,7 @@ impl World {
         if rng.chance(30) {
             world.limits.parallel = 1;
         }
-        // An inherited pool gives what it has, our own as much as may run.
+        // An inherited pool has a random number of tokens, our own as many as may run.
         world.limits.own_slot = rng.chance(40);
         world.tokens = match world.limits.own_slot {
             true => rng.below(world.limits.parallel as u64 + 1) as usize,
@@ -101,7 +101,7 @@ impl World {
         world
     }
 
-    /// One of these tools and batches, on an own pool.
+    /// Creates a world with the given tools and batches and a pool of our own.
     pub(super) fn new(
         seed: u64,
         parallel: usize,
@@ -124,19 +124,20 @@ impl World {
         }
     }
 
-    /// The lane of `step`.
+    /// Returns the lane of `step`.
     pub(super) fn lane(&self, step: StepId) -> Option<&str> {
         let lane = self.plan.graph.tool(self.plan.step(step).tool).lane.as_deref();
-        let is_cargos = matches!(lane, Some("check" | "build"));
-        if is_cargos && self.limits.layout != Layout::Lanes { Some("the one") } else { lane }
+        let is_cargo_lane = matches!(lane, Some("check" | "build"));
+        if is_cargo_lane && self.limits.layout != Layout::Lanes { Some("the one") } else { lane }
     }
 
-    /// Whose programs `step` needs, and where.
-    pub(super) fn programs(&self, step: StepId) -> Option<Programs> {
-        programs_of(&self.plan.graph, self.plan.step(step).tool, self.limits.layout)
+    /// Returns the use of a build directory by `step`.
+    pub(super) fn claim(&self, step: StepId) -> Option<DirClaim> {
+        claim_of(&self.plan.graph, self.plan.step(step).tool, self.limits.layout)
     }
 
-    /// How long `step` takes if nobody ends it: what does not get done in its time is done again one by one.
+    /// Returns the duration of `step` if nothing stops it. If it exceeds its time limit, its tasks run again one
+    /// by one.
     pub(super) fn duration(&self, step: StepId) -> Duration {
         let tasks = &self.work[step.rank as usize][step.at as usize];
         let policy = &self.plan.policy;
@@ -144,28 +145,28 @@ impl World {
         match (time_cap(policy, tasks.len()), time_cap(policy, 1)) {
             (Some(cap), Some(each)) if whole > cap => {
                 let alone = tasks.iter().map(|task| if *task > each { each + GRACE } else { *task });
-                let again = if tasks.len() > 1 { alone.sum() } else { Duration::ZERO };
-                cap + GRACE + again
+                let repeated = if tasks.len() > 1 { alone.sum() } else { Duration::ZERO };
+                cap + GRACE + repeated
             }
             _ => whole.min(FOREVER),
         }
     }
 
-    /// How long a token is on its way.
+    /// Returns a random delay for the arrival of a token.
     pub(super) fn latency(&self, rng: &mut Rng) -> Duration {
-        let most = match (self.has_faults, self.limits.own_slot) {
+        let max = match (self.has_faults, self.limits.own_slot) {
             (false, _) => 0,
             (true, false) => 5,
-            // Others use the pool.
+            // Other processes use the pool too.
             (true, true) => 10_000,
         };
-        rng.up_to(Duration::from_millis(most))
+        rng.up_to(Duration::from_millis(max))
     }
 }
 
-/// Tools, and what each needs.
+/// Tools, each with the tools it needs.
 pub(super) type Tools = Vec<(Tool, Vec<ToolId>)>;
-/// Classes, and steps by tool and number of tasks.
+/// Batches: the class, and for each step the tool and the number of tasks.
 pub(super) type Batches = Vec<(u32, Vec<(ToolId, u32)>)>;
 
 fn random_work(rng: &mut Rng, tasks: u32) -> Vec<Duration> {
@@ -192,7 +193,7 @@ fn random_tools(rng: &mut Rng) -> Tools {
     tools
 }
 
-/// A batch for each package, with steps of some of the tools, those first that others need.
+/// Creates a batch for each package with steps of some tools, in the order of needs.
 fn by_path(rng: &mut Rng, tools: &Tools) -> Batches {
     let packages = 1 + rng.below(12);
     let batch = |_| {
@@ -207,7 +208,7 @@ fn random_turns(rng: &mut Rng, tools: &Tools) -> Batches {
     let mut counts = vec![vec![0; tools.len()]; classes as usize];
     for (class, counts) in (0..).zip(&mut counts) {
         for ((_, needs), count) in tools.iter().zip(counts) {
-            // What needs others comes when they are there.
+            // Tools with needs come in the last class, after the tools they need.
             if needs.is_empty() || class == classes - 1 {
                 *count = rng.below(8) as usize;
             }
@@ -217,8 +218,9 @@ fn random_turns(rng: &mut Rng, tools: &Tools) -> Batches {
     turns.into_iter().map(|(class, tool)| (class, vec![(tool, 1 + rng.below(5) as u32)])).collect()
 }
 
-/// Classes and tools of batches as `plan::batch` ranks them: by turns, weights as turns a round, a tool sitting out
-/// while what it needs is not all placed. Given how many batches each tool has in each class.
+/// Ranks batches as `plan::batch` does: tools take turns, with their weight as the number of turns per round, and
+/// a tool skips its turn until all batches of the tools it needs are placed. `counts` has the number of batches of
+/// each tool in each class.
 pub(super) fn turns(tools: &Tools, mut counts: Vec<Vec<usize>>) -> Vec<(u32, ToolId)> {
     let mut ranked = Vec::new();
     for class in 0..counts.len() {
@@ -238,8 +240,8 @@ pub(super) fn turns(tools: &Tools, mut counts: Vec<Vec<usize>>) -> Vec<(u32, Too
     ranked
 }
 
-/// For each batch, a bound on the starts of other steps while it is ready: what is of lower rank and, where the tools
-/// took turns, what may have been placed before it.
+/// Returns a bound for each batch on the starts of other steps while it is ready: the number of steps with lower
+/// rank and, if the tools took turns, the batches that may be placed before it.
 fn bounds(plan: &Plan, by_turns: bool) -> Vec<usize> {
     let batches = &plan.batches;
     let weight = |tool: ToolId| plan.graph.tool(tool).weight.get() as usize;

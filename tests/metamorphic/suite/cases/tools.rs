@@ -1,12 +1,12 @@
-//! The same of tools of one's own that run cargo, and of tools that look at files that git ignores.
+//! Regression cases for custom tools that run cargo, and for tools that read files ignored by git.
 
 use super::{check, workspace};
 use crate::suite::draft::Entry;
 use crate::suite::parts::Tool;
 use crate::suite::world::{Times, World};
 
-/// The workspace with a tool that runs a program of the package in `dir`, which ends with what its module and its build
-/// script say.
+/// Creates a workspace with a tool that runs a program of the package in `dir`. Its module and its build script
+/// determine the exit code.
 fn with_xtask(dir: &str, command: &str) -> World {
     workspace(Tool::Own, |draft| {
         draft.package("xtask", dir, "");
@@ -20,13 +20,13 @@ fn with_xtask(dir: &str, command: &str) -> World {
     })
 }
 
-pub(super) fn an_xtask_is_built_from_a_source_with_an_older_time() {
+pub(super) fn an_xtask_is_built_from_a_changed_source_with_an_older_time() {
     let mut world = with_xtask("repo/ws/xtask", "cargo run -q -p xtask");
     let bad = "pub const CODE: i32 = 1;\n";
     check(&mut world, |world| world.write_at("repo/ws/xtask/src/s.rs", bad, Times::Old), 1);
 }
 
-pub(super) fn an_xtask_of_a_workspace_of_its_own_is_built_from_a_source_with_an_older_time() {
+pub(super) fn an_xtask_in_its_own_workspace_is_built_from_a_changed_source_with_an_older_time() {
     let mut world = with_xtask("repo/ws/xtask", "cd xtask && cargo run -q");
     world.edit(
         "repo/ws/Cargo.toml",
@@ -44,19 +44,19 @@ pub(super) fn an_xtask_of_a_workspace_of_its_own_is_built_from_a_source_with_an_
         "repo/ws/xtask/Cargo.lock",
         "version = 4\n\n[[package]]\nname = \"xtask\"\nversion = \"0.1.0\"\n",
     );
-    // What the list of the unit names is there, seen from the root, but belongs to another package.
+    // These files have the names in the unit's list, relative to the root, but belong to another package.
     world.write("repo/ws/src/main.rs", "");
     world.write("repo/ws/src/s.rs", "");
     let bad = "pub const CODE: i32 = 1;\n";
     check(&mut world, |world| world.write_at("repo/ws/xtask/src/s.rs", bad, Times::Old), 1);
 }
 
-pub(super) fn a_build_script_of_an_xtask_runs_for_a_file_with_an_older_time() {
+pub(super) fn a_build_script_of_an_xtask_runs_for_a_changed_file_with_an_older_time() {
     let mut world = with_xtask("repo/ws/xtask", "cargo run -q -p xtask");
     check(&mut world, |world| world.write_at("repo/ws/xtask/made.txt", "evil\n", Times::Old), 1);
 }
 
-pub(super) fn an_edit_that_nothing_reads_builds_no_xtask() {
+pub(super) fn an_unrelated_edit_builds_no_xtask() {
     let world =
         with_xtask("repo/ws/xtask", "cargo run -p xtask 2>&1 | grep Compiling >> ../../out/compiled; true");
     assert_eq!(world.warm().code, 0);
@@ -68,7 +68,7 @@ pub(super) fn an_edit_that_nothing_reads_builds_no_xtask() {
     assert_eq!(world.read("out/compiled"), before);
 }
 
-pub(super) fn a_replay_for_a_tool_in_the_users_own_directory_is_not_kept() {
+pub(super) fn a_replay_in_the_users_target_directory_is_not_cached() {
     let world = workspace(Tool::Own, |draft| {
         draft.lib("pub mod s;");
         draft.file("repo/ws/a/src/s.rs", "pub const S: u8 = 1;\n");
@@ -76,16 +76,16 @@ pub(super) fn a_replay_for_a_tool_in_the_users_own_directory_is_not_kept() {
     });
     let before = world.warm();
     assert_eq!(before.code, 0, "{}", before.text);
-    assert!(world.warm().ran.is_empty(), "what was built here is known");
+    assert!(world.warm().ran.is_empty(), "the result was not cached");
     world.write_at("repo/ws/a/src/s.rs", "pub const S: u8 = !;\n", Times::Old);
-    // In that directory, cargo's own answer is good enough.
+    // In this directory, a replay by cargo is acceptable.
     world.warm();
     assert_ne!(world.fresh().code, 0);
     let there = world.second_checkout().warm();
     assert_ne!(there.code, 0, "{}", there.text);
 }
 
-pub(super) fn a_file_that_a_build_script_names_is_an_input_of_a_tool_that_runs_cargo() {
+pub(super) fn a_file_named_by_a_build_script_is_an_input_of_a_tool_that_runs_cargo() {
     let mut world = workspace(Tool::Own, |draft| {
         draft.build.push("println!(\"cargo::rerun-if-changed=../../../out/made.txt\");".to_owned());
         draft.build.push(
@@ -101,10 +101,10 @@ pub(super) fn a_file_that_a_build_script_names_is_an_input_of_a_tool_that_runs_c
     check(&mut world, |world| world.write("out/made.txt", "evil\n"), 1);
 }
 
-/// Something that stands in for cargo-machete and looks at one file.
+/// Stand-in for cargo-machete that reads one file.
 const MACHETE: &str = "#!/bin/sh\ncase \"$*\" in *--version*) echo cargo-machete 0.9.2; exit;; esac\nif grep -q evil a/src/made.rs; then\n    printf 'cargo-machete found the following unused dependencies in this directory:\\na -- ./a/Cargo.toml:\\n\\tevil\\n\\nIf you believe cargo-machete has detected an unused dependency incorrectly,\\n'\n    exit 1\nfi\necho \"cargo-machete didn't find any unused dependencies in this directory. Good job!\"\n";
 
-pub(super) fn a_source_that_git_ignores_is_an_input_of_machete() {
+pub(super) fn a_source_ignored_by_git_is_an_input_of_machete() {
     let mut world = workspace(Tool::Own, |draft| {
         draft.files.insert("bin/cargo-machete".to_owned(), Entry::Program(MACHETE.to_owned()));
         draft.file("repo/ws/a/src/made.rs", "// fine\n");
@@ -118,7 +118,7 @@ pub(super) fn a_source_that_git_ignores_is_an_input_of_machete() {
     check(&mut world, |world| world.write("repo/ws/a/src/made.rs", "// evil\n"), 1);
 }
 
-/// Typos looks at a file that git ignores, because of what is written to the file at `path`.
+/// Makes typos check a file that git ignores, by writing to the file at `path`.
 fn shown_to_typos(path: &str, text: &str) {
     let mut world = workspace(Tool::Own, |draft| {
         let typo = "{\"type\":\"typo\",\"path\":\"./made.txt\",\"line_num\":1,\"byte_offset\":0,\"typo\":\"teh\",\"corrections\":[\"the\"]}";
@@ -137,10 +137,10 @@ fn shown_to_typos(path: &str, text: &str) {
     check(&mut world, |world| world.write("repo/ws/made.txt", "teh\n"), 1);
 }
 
-pub(super) fn a_file_that_an_ignore_file_shows_to_typos_is_an_input() {
+pub(super) fn a_file_unignored_by_an_ignore_file_is_an_input_of_typos() {
     shown_to_typos("repo/ws/.ignore", "!made.txt\n");
 }
 
-pub(super) fn a_file_that_typos_is_told_not_to_ignore_is_an_input() {
+pub(super) fn a_file_unignored_by_the_configuration_of_typos_is_an_input() {
     shown_to_typos("repo/ws/typos.toml", "[files]\nignore-vcs = false\n");
 }

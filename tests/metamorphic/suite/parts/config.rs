@@ -1,11 +1,12 @@
-//! Configuration of rustfmt, clippy, rustdoc and cargo, wherever they look for it, and variables that they read.
+//! Configuration files of rustfmt, clippy, rustdoc and cargo, in all places where they look for them, and variables
+//! that they read.
 
 use super::sources::reads_variable;
 use super::{Absent, By, Part, Seat, Sight, Tool};
 use crate::suite::draft::{Draft, MANIFEST, ROOT};
 use crate::suite::world::WS;
 
-/// Too long for a line of 40.
+/// Too long for lines of 40 characters.
 const LONG: &str = "pub fn long() -> u32 {\n    let first_summand = 1;\n    first_summand + first_summand + first_summand\n}";
 
 const WIDTHS: [&str; 2] = ["max_width = 100\n", "max_width =  40\n"];
@@ -21,7 +22,6 @@ const ALL_FLAGS: [&str; 2] = [
 
 const CARGO: &[&str] = &[
     "repo/ws/.cargo/config.toml",
-    "repo/ws/.cargo/config",
     "repo/.cargo/config.toml",
     ".cargo/config.toml",
     "home/.cargo/config.toml",
@@ -63,7 +63,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "the variable that says where the configuration of rustfmt is",
+        name: "the variable with the path of rustfmt's configuration",
         tools: &[Tool::Fmt],
         seat: Seat::Variable(&["XDG_CONFIG_HOME", "HOME"]),
         good: "{HERE}/out/good",
@@ -266,7 +266,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "what clippy looks at in a manifest",
+        name: "a manifest key that clippy checks",
         tools: &[Tool::Clippy],
         seat: Seat::Shared(&[MANIFEST]),
         good: "keywords = [\"good\"]",
@@ -341,7 +341,7 @@ pub(super) const PARTS: &[Part] = &[
         draft: |draft, spot| include(draft, "repo/ws/.cargo", &spot.from("repo/ws/.cargo")),
     },
     Part {
-        name: "a file that the configuration of cargo includes if it is there",
+        name: "a file that the configuration of cargo optionally includes",
         tools: &[Tool::Clippy],
         seat: Seat::Anywhere { beside: "repo/ws/.cargo", name: "more{n}.toml", by: By::Path, near: false },
         good: FLAGS[0],
@@ -377,7 +377,7 @@ pub(super) const PARTS: &[Part] = &[
         good: FLAGS[0],
         bad: FLAGS[1],
         absent: Absent::Good,
-        sight: Sight::Full,
+        sight: Sight::Optional,
         draft: |draft, _| {
             draft.file("repo/ws/.cargo/config.toml", FLAGS[0]);
             draft.bad_under_cfg("evil");
@@ -479,7 +479,7 @@ pub(super) const PARTS: &[Part] = &[
     },
 ];
 
-/// Has cargo's configuration in `dir` include `path`.
+/// Makes cargo's configuration in `dir` include `path`.
 fn include(draft: &mut Draft, dir: &str, path: &str) {
     draft.file(format!("{dir}/config.toml"), format!("include = [\"{path}\"]\n"));
     draft.bad_under_cfg("evil");

@@ -1,4 +1,4 @@
-//! The parts that a workspace is made of. Each has one text, or one variable, that decides what a tool says.
+//! Parts of which workspaces are assembled. Each has one text or variable that determines the result of a tool.
 
 mod build;
 mod config;
@@ -12,7 +12,7 @@ use super::draft::Draft;
 use super::spot::Spot;
 use super::world::World;
 
-/// The tool that runs in a workspace.
+/// Tool that runs in a workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tool {
     Fmt,
@@ -21,7 +21,7 @@ pub(crate) enum Tool {
     Test,
     Doctest,
     Codegen,
-    /// One that the configuration defines.
+    /// Custom tool, defined in the configuration.
     Own,
 }
 
@@ -39,75 +39,75 @@ impl Tool {
     }
 }
 
-/// Where the text of a part may lie.
+/// Location of a part's text.
 #[derive(Clone, Copy)]
 pub(crate) enum Seat {
-    /// Wherever the part says: by default in the directory `beside`.
+    /// Any location that the part names, by default in the directory `beside`.
     Anywhere {
         beside: &'static str,
-        /// With `{n}` for the number of the part.
+        /// Contains `{n}` for the number of the part.
         name: &'static str,
         by: By,
-        /// Whether what it leads to must be in the workspace.
+        /// Set if the target must lie in the workspace.
         near: bool,
     },
-    /// At one of the paths where a tool looks by itself.
+    /// One of the paths where a tool looks by default.
     At(&'static [&'static str]),
-    /// In a file that several parts share, at the hole that the part left in it.
+    /// A file that several parts share, at the part's placeholder.
     Shared(&'static [&'static str]),
-    /// In one of these variables.
+    /// One of these variables.
     Variable(&'static [&'static str]),
-    /// Several files at once: makes the world good, or bad.
+    /// Several files at once, written by a function for the good or bad state.
     Scripted(fn(&World, &str)),
 }
 
-/// How what reads a text is told where it is.
+/// How the reader of a text gets its location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
-    /// By any path.
+    /// Any path.
     Path,
-    /// By any path, in which `..` takes away the name before it, even if that is a link.
+    /// Any path, in which `..` removes the preceding name even if that is a link.
     PlainPath,
-    /// By its name, or a glob.
+    /// A name or a glob.
     Name,
 }
 
 impl Seat {
-    /// Whether git may ignore it and a tool reads it nonetheless.
+    /// Returns whether a tool reads it even if git ignores it.
     pub(crate) fn may_be_ignored(&self) -> bool {
         !matches!(self, Self::Variable(..) | Self::Scripted(..))
     }
 }
 
-/// What a tool says where there is nothing.
+/// Result of a tool if the text is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absent {
     Good,
     Bad,
-    /// That is not tried.
+    /// Not tried.
     Never,
 }
 
-/// How much of a change a tool can see, beside what this test asks for.
+/// How much of a change a tool can detect, beyond the checks of this test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// All of it.
+    /// Everything.
     Full,
-    /// Neither cargo nor genti is told what is read: in the directory where it was built before, a run may say what it
-    /// said before, but that must not reach another one.
+    /// Neither cargo nor genti knows the inputs. In the existing build directory a run may repeat its result, but this
+    /// must not reach another directory.
     Untracked,
-    /// What can be read is not told: any file of the workspace may be meant.
+    /// The inputs are not stated, so any file of the workspace may be one.
     Open,
-    /// A file may be left out, if it is in no report either.
+    /// A file may be missing from the inputs if it also appears in no report.
     Optional,
 }
 
-/// A part of a workspace.
+/// Part of a workspace.
 pub(crate) struct Part {
     pub(crate) name: &'static str,
     pub(crate) tools: &'static [Tool],
     pub(crate) seat: Seat,
-    /// Of one length.
+    /// Good and bad text, of equal length.
     pub(crate) good: &'static str,
     pub(crate) bad: &'static str,
     pub(crate) absent: Absent,
@@ -116,25 +116,37 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// The program that it needs and this machine does not have.
+    /// Returns the program that the part needs if it is not installed.
     pub(crate) fn missing_program(&self) -> Option<&'static str> {
         programs::missing_program(self)
     }
 
-    /// Whether it may stand beside another one that is changed.
+    /// Returns whether the good state suppresses reports of other parts.
+    pub(crate) fn hides_others(&self) -> bool {
+        self.name.contains("lints") || self.replaces_build_script()
+    }
+
+    /// Returns whether the package has another build script than the one that parts add to.
+    fn replaces_build_script(&self) -> bool {
+        self.name == "a build script at a path of the manifest"
+    }
+
+    /// Returns whether the part may be combined with another one that is changed.
     pub(crate) fn goes_with_others(&self) -> bool {
-        // Of the configuration of cargo there is one.
+        // There is only one configuration of cargo.
         let has_configuration =
             ["configuration of cargo", "vendored", "xtask"].iter().any(|name| self.name.contains(name));
         match self.seat {
-            Seat::Anywhere { by, .. } => by != By::Name && !has_configuration,
+            Seat::Anywhere { by, .. } => {
+                by != By::Name && !has_configuration && !self.replaces_build_script()
+            }
             Seat::Variable(names) => names[0].starts_with("LEVER"),
             Seat::At(_) | Seat::Shared(_) | Seat::Scripted(..) => false,
         }
     }
 }
 
-/// All of them.
+/// Returns all parts.
 pub(crate) fn all() -> Vec<&'static Part> {
     let lists = [
         sources::PARTS,
@@ -148,7 +160,7 @@ pub(crate) fn all() -> Vec<&'static Part> {
     lists.into_iter().flatten().collect()
 }
 
-/// A change between the two texts of a part can be one that leaves the size as it is.
+/// Checks that the good and bad texts have equal lengths, so that an edit can keep the file size.
 pub(crate) fn check_lengths() {
     let differs = |part: &&&Part| {
         let is_file = !matches!(part.seat, Seat::Variable(..) | Seat::Scripted(..));
@@ -159,9 +171,9 @@ pub(crate) fn check_lengths() {
     assert!(wrong.is_empty(), "{wrong:?}");
 }
 
-/// An item that no tool complains about, and one of the same length that each complains about.
+/// Item that no tool reports, and an item of equal length that every tool reports.
 const ITEM: [&str; 2] =
     ["/// [Vec]\npub fn f() -> u8 {\n    1\n}\n// ...\n", "/// [Vex]\npub fn f() -> u8 {\n   return 2;\n}\n"];
 
-/// Words of one length.
+/// Words of equal length.
 const WORD: [&str; 2] = ["good\n", "evil\n"];

@@ -1,4 +1,4 @@
-//! Tools that the configuration defines: what they look at, what they are made of, what they look for.
+//! Custom tools: the files they check, the programs they run, and the files they search for.
 
 use super::{Absent, By, Part, Seat, Sight, Tool, WORD};
 use crate::suite::draft::{CONFIG, Draft, Entry};
@@ -7,18 +7,18 @@ use crate::suite::world::WS;
 
 const OWN: &[Tool] = &[Tool::Own];
 
-/// Reports each line of its files with the word that is bad.
+/// Script that reports each line with the bad word.
 const PER_FILE: &str = r#"run = ["sh", "-c", 'grep -Hn evil "$@"; true', "sh", "{files}"]
 parse = { regex = '^(?<path>[^:]+):(?<line>\d+):(?<message>.+)$' }
 "#;
 
-/// Scripts that do what their own text says.
+/// Scripts whose own text determines the result.
 const SCRIPT: [&str; 2] = ["#!/bin/sh\nexit 0\n", "#!/bin/sh\nexit 1\n"];
 
-/// What ends an xtask.
+/// Exit code of an xtask.
 const CODE: [&str; 2] = ["pub const CODE: i32 = 0;\n", "pub const CODE: i32 = 1;\n"];
 
-/// What stands in for typos says, and one of its findings.
+/// Output of the stand-in for typos, and one of its findings.
 const TYPOS: &str = "#!/bin/sh\nif test \"$1\" = --version; then echo typos-cli 1.0; exit; fi";
 const TYPO: &str = r#"{"type":"typo","path":"./a/Cargo.toml","line_num":1,"byte_offset":0,"typo":"teh","corrections":["the"]}"#;
 
@@ -32,7 +32,7 @@ const fn fixed(beside: &'static str, name: &'static str) -> Seat {
 
 pub(super) const PARTS: &[Part] = &[
     Part {
-        name: "a file that a tool looks at",
+        name: "a file checked by a tool",
         tools: OWN,
         seat: fixed("repo/ws/many{n}", "x.txt"),
         good: WORD[0],
@@ -46,7 +46,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "a file that a tool of the workspace looks at",
+        name: "a file checked by a tool for the whole workspace",
         tools: OWN,
         seat: fixed("repo/ws/many{n}", "x.txt"),
         good: WORD[0],
@@ -62,7 +62,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "a file of a package that a tool looks at",
+        name: "a file of a package checked by a tool",
         tools: OWN,
         seat: fixed("repo/ws/a/many{n}", "x.txt"),
         good: WORD[0],
@@ -195,7 +195,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "a file that a tool searches for where a variable says",
+        name: "a file that a tool searches for in a directory given by a variable",
         tools: OWN,
         seat: Seat::At(&["out/rc{n}/conf"]),
         good: WORD[0],
@@ -212,7 +212,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "a variable of a tool's list",
+        name: "a variable in a tool's `env` list",
         tools: OWN,
         seat: Seat::Variable(&["LEVER_OWN"]),
         good: "good",
@@ -452,7 +452,7 @@ pub(super) const PARTS: &[Part] = &[
         draft: |draft, spot| draft.own_tool(spot.n, "compare = \"golden\"\nrun = [\"echo\", \"good\"]"),
     },
     Part {
-        name: "what a tool with a golden file reads",
+        name: "a file read by a tool with a golden file",
         tools: OWN,
         seat: fixed(WS, "conf{n}.txt"),
         good: WORD[0],
@@ -469,7 +469,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "what a tool leaves for another one",
+        name: "a file that one tool writes for another",
         tools: OWN,
         seat: fixed(WS, "conf{n}.txt"),
         good: WORD[0],
@@ -489,7 +489,7 @@ pub(super) const PARTS: &[Part] = &[
     },
 ];
 
-/// A tool that runs a program of the workspace, by an alias of cargo, which ends with this code.
+/// Adds a tool that runs a program of the workspace through a cargo alias, and exits with this code.
 fn xtask(draft: &mut Draft, spot: &Spot, items: &str, code: &str) {
     let main = format!("//! X.\n\n{items}\nfn main() {{\n    std::process::exit({code});\n}}\n");
     draft.file("repo/ws/xtask/src/main.rs", main);

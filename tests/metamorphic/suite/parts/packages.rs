@@ -1,4 +1,4 @@
-//! Packages that `a` needs: in the workspace, in the repository, and beyond, with what these read in their turn.
+//! Packages that `a` depends on: in the workspace, in the repository, and outside of it, with the files that they read.
 
 use super::{Absent, By, Part, Seat, Sight, Tool, WORD};
 use crate::suite::draft::Draft;
@@ -6,7 +6,7 @@ use crate::suite::spot::Spot;
 
 const TOOLS: &[Tool] = &[Tool::Clippy, Tool::Test];
 
-/// What `a` calls.
+/// Source of the function that `a` calls.
 const CALLED: [&str; 2] =
     ["pub fn f() -> u8 {\n    1\n}\n// ......\n", "#[deprecated]\npub fn f() -> u8 { 2 }\n"];
 
@@ -54,7 +54,7 @@ pub(super) const PARTS: &[Part] = &[
         absent: Absent::Bad,
         sight: Sight::Full,
         draft: |draft, spot| {
-            // What is a path is the same from the link, two directories further up or down.
+            // The path is the same from the link, but the target lies two directories away.
             with_module(draft, spot, "out/p", "../far");
             let line = draft.manifest.get_mut("dependencies").unwrap().last_mut().unwrap();
             *line = line.replace("../far", "../far/p");
@@ -107,7 +107,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "a module that the build script of a package beyond the repository has",
+        name: "a module of the build script of a package beyond the repository",
         tools: TOOLS,
         seat: anywhere("out/p{n}", "version.rs"),
         good: "pub const OK: bool = true; \n",
@@ -308,7 +308,7 @@ pub(super) const PARTS: &[Part] = &[
     },
 ];
 
-/// The package `pN` in `dirN`, which has a module at the spot.
+/// Adds the package `pN` in `dirN` with a module at the spot.
 fn package_with_module(draft: &mut Draft, spot: &Spot, dir: &str) {
     let (n, dir) = (spot.n, format!("{dir}{}", spot.n));
     let path = spot.from(&format!("{dir}/src"));
@@ -331,14 +331,14 @@ fn calls(draft: &mut Draft, n: usize, what: &str) {
     }
 }
 
-/// The package `pN` beyond the repository.
+/// Adds the package `pN` outside the repository.
 fn far(draft: &mut Draft, n: usize, manifest: &str, source: &str) {
     draft.package(&format!("p{n}"), &format!("out/p{n}"), manifest);
     draft.file(format!("out/p{n}/src/lib.rs"), format!("//! P.\n\n{source}"));
     draft.depend("dependencies", &format!("p{n}"), &format!("../../../out/p{n}"));
 }
 
-/// The same with a build script, by which a constant is false unless `condition` holds.
+/// Adds the same package with a build script. A constant is false unless `condition` holds.
 fn far_with_script(draft: &mut Draft, n: usize, items: &str, names: &str, condition: &str) {
     far(draft, n, "", "pub const OK: bool = !cfg!(evil);\n");
     draft.file(

@@ -1,4 +1,4 @@
-//! Programs that pip and npm install, whose file is the same for each version of what it loads, and their upgrades.
+//! Programs installed by pip and npm, where only the loaded modules change in an upgrade.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -28,12 +28,12 @@ pub(super) const PARTS: &[Part] = &[
         }),
 ];
 
-/// A tool that is asked for its version.
+/// Adds a tool with a version command.
 fn installed(draft: &mut Draft, n: usize, run: &str) {
     draft.own_tool(n, &format!("run = [{run}]\nversion = [{run}, \"--version\"]"));
 }
 
-/// The program that the part needs and this machine does not have.
+/// Returns the program that the part needs if it is not installed.
 pub(super) fn missing_program(part: &Part) -> Option<&'static str> {
     static HAS_NODE: OnceLock<bool> = OnceLock::new();
     let ask = || Command::new("node").arg("--version").output().is_ok_and(|output| output.status.success());
@@ -44,7 +44,7 @@ pub(super) fn missing_program(part: &Part) -> Option<&'static str> {
     }
 }
 
-/// Installs version 1.0 of a package, or the bad version 2.0, as pip does it in an environment of its own.
+/// Installs version 1.0 of a package, or the bad version 2.0, as pip does in a virtual environment.
 fn pip(world: &World, state: &str) {
     let Some(python) = python() else { return };
     let site = format!("out/venv/lib/python{}/site-packages", python.version);
@@ -57,7 +57,7 @@ fn pip(world: &World, state: &str) {
          return {code}\n"
     );
     world.write(&format!("{site}/own/__init__.py"), &main);
-    // Python knows a module by its size and the second of its last change; pip removes what it has compiled.
+    // Python identifies a module by its size and the second of its modification time. pip removes compiled files.
     if world.exists(&format!("{site}/own/__pycache__")) {
         world.remove(&format!("{site}/own/__pycache__"));
     }
@@ -129,7 +129,7 @@ struct Python {
     version: String,
 }
 
-/// The interpreter that pip would name, not a shim that starts it.
+/// Returns the interpreter that pip would use, not a shim.
 fn python() -> Option<&'static Python> {
     static PYTHON: OnceLock<Option<Python>> = OnceLock::new();
     let ask = || {

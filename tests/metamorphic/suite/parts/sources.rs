@@ -1,4 +1,4 @@
-//! What the sources of `a` consist of, and what they include.
+//! Sources of `a`, and the files that they include.
 
 use super::{Absent, By, ITEM, Part, Seat, Sight, Tool, WORD};
 use crate::suite::draft::{Draft, LIB};
@@ -58,7 +58,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "a module on another system",
+        name: "a module for another system",
         tools: &[Tool::Fmt],
         seat: anywhere("s{n}.rs"),
         good: ITEM[0],
@@ -87,7 +87,7 @@ pub(super) const PARTS: &[Part] = &[
         draft: |draft, spot| {
             let n = spot.n;
             let path = spot.from(&format!("{SRC}/inline{n}"));
-            // Where it is not beside, the path leads through this directory.
+            // If the file is elsewhere, the path leads through this directory.
             draft.file(format!("{SRC}/inline{n}/.keep"), "");
             draft.lib(format!("pub mod inline{n} {{\n    #[path = \"{path}\"]\n    pub mod s;\n}}"));
         },
@@ -407,7 +407,7 @@ pub(super) const PARTS: &[Part] = &[
         },
     },
     Part {
-        name: "what a binary that a test runs is made of",
+        name: "a source of a binary that a test runs",
         tools: &[Tool::Test],
         seat: anywhere("s{n}.rs"),
         good: ITEM[0],
@@ -450,7 +450,7 @@ pub(super) const PARTS: &[Part] = &[
     },
 ];
 
-/// A constant that is not good where the variable `name` is set to something else.
+/// Adds a constant that does not compile if the variable `name` has another value.
 pub(super) fn reads_variable(draft: &mut Draft, name: &str) {
     let lower = name.to_lowercase();
     draft.lib(format!(
@@ -466,7 +466,7 @@ fn module(draft: &mut Draft, spot: &Spot, attributes: &str) {
     }
 }
 
-/// A test of what `expression` gives, where tests run.
+/// Adds a test of the value of `expression`, if tests run.
 fn call(draft: &mut Draft, expression: &str) {
     if draft.tool == Tool::Test {
         let name = expression.replace(|char: char| !char.is_alphanumeric(), "_");

@@ -1,4 +1,4 @@
-//! Changes of several files at once: packages that come and go, programs that are upgraded, modes.
+//! Changes of several files at once: added and removed packages, upgraded programs, file modes.
 
 use super::{Absent, Part, Seat, Sight, Tool};
 use crate::suite::draft::Entry;
@@ -57,14 +57,14 @@ pub(super) const PARTS: &[Part] = &[
         world.link("repo/ws/l/src", &format!("out/{state}"));
     })
     .with(|draft, _| draft.package("l", "repo/ws/l", "")),
-    scripted("a file that is not to be executed", &[Tool::Own], |world, state| {
+    scripted("a file that is not executable", &[Tool::Own], |world, state| {
         world.set_mode("repo/ws/run.sh", if state == "evil" { 0o644 } else { 0o755 });
     })
     .with(|draft, _| {
         draft.files.insert("repo/ws/run.sh".to_owned(), Entry::Program("#!/bin/sh\n".to_owned()));
         draft.config += "[tools.own]\nper = \"file\"\nfiles = [\"*.sh\"]\nrun = [\"sh\", \"-c\", 'for f; do test -x $f || echo $f:1: evil; done', \"sh\", \"{files}\"]\nparse = { regex = '^(?<path>[^:]+):(?<line>\\d+): (?<message>.+)$' }\n";
     }),
-    scripted("a program of the workspace that is not to be executed", &[Tool::Own], |world, state| {
+    scripted("a program of the workspace that is not executable", &[Tool::Own], |world, state| {
         world.set_mode("repo/ws/run.sh", if state == "evil" { 0o644 } else { 0o755 });
     })
     .with(|draft, _| {
@@ -91,7 +91,7 @@ pub(super) const PARTS: &[Part] = &[
         }
     })
     .with(|draft, _| draft.own_tool(0, "inputs = [\"conf.txt\"]\nrun = [\"test\", \"-f\", \"conf.txt\"]")),
-    scripted("a link to nowhere that leads somewhere", &[Tool::Own], |world, state| {
+    scripted("a broken link that gets a target", &[Tool::Own], |world, state| {
         match state {
             "evil" => world.write("out/nowhere", "evil\n"),
             _ if world.exists("out/nowhere") => world.remove("out/nowhere"),
@@ -135,7 +135,7 @@ impl Part {
     }
 }
 
-/// The lock file with the package `more`, or without it.
+/// Writes the lock file with or without the package `more`.
 fn lock(world: &World, has_more: bool) {
     let names: &[&str] = if has_more { &["a", "c", "more"] } else { &["a", "c"] };
     let packages: String =

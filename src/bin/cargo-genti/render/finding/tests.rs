@@ -11,7 +11,7 @@ use super::*;
 const HOSTILE: &str =
     "a\u{1b}[31mb\u{9b}1m\u{7}\u{202e}c\u{2066}\r::error::d\n::error file=x::e\n  ::f\n##[error]g\0\u{85}";
 
-/// A finding of which everything is hostile: no field is left out, so that a new one must be thought of.
+/// Returns a finding with control characters in every field. All fields are listed, so that new ones are considered.
 fn hostile(place: Place) -> Finding {
     let text = || HOSTILE.to_owned();
     let path = || RelPath::new(HOSTILE);
@@ -19,10 +19,10 @@ fn hostile(place: Place) -> Finding {
     let range = Range { start: position(1, 1), end: position(1, 2) };
     Finding {
         place: place.clone(),
-        ns: text(),
-        rule: text(),
+        ns: HOSTILE.into(),
+        rule: HOSTILE.into(),
         level: finding::Level::Error,
-        message: text(),
+        message: HOSTILE.into(),
         fatal: false,
         related: vec![
             Related { message: text(), place: Some(place.clone()) },
@@ -31,20 +31,20 @@ fn hostile(place: Place) -> Finding {
             Related { message: text(), place: Some(Place::Subject(text())) },
             Related { message: text(), place: None },
         ],
-        fix: Some(Fix { message: text(), edits: vec![(path(), range, text())] }),
+        fix: Some(Box::new(Fix { message: text(), edits: vec![(path(), range, text())] })),
         test: None,
-        id: text(),
-        code: text(),
-        scope: text(),
+        id: HOSTILE.into(),
+        code: HOSTILE.into(),
+        scope: HOSTILE.into(),
         state: State::New,
         matched_by: None,
         reason: Some(text()),
         owner: Some(text()),
-        tools: vec![text()],
+        tools: [HOSTILE.into()].into(),
     }
 }
 
-/// Some run.
+/// Returns a run without findings.
 fn run() -> Finished {
     Finished::read(
         include_bytes!("../../../../../tests/engine/golden/run.json"),
@@ -76,12 +76,12 @@ fn shown(finding: &Finding, source: Option<&[u8]>) -> String {
     render(finding, &view(&run(), &sources), &[])
 }
 
-/// Whether `text`, without this program's own colours and links, steers neither a terminal nor a CI service.
+/// Checks that `text`, without our own colours and links, controls neither a terminal nor a CI service.
 #[track_caller]
 fn check(text: &str) {
     let own = inert(text);
     let shown = strip_str(&own).to_string();
-    // To strip takes out what is well-formed only, and all of it that is ours comes from styles.
+    // Stripping removes well-formed sequences only, and our own ones come from styles.
     assert!(!own.contains("\u{1b}[31mb"), "{own:?}");
     let steers = |c: char| {
         c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -92,7 +92,7 @@ fn check(text: &str) {
 }
 
 #[test]
-fn nothing_of_a_finding_steers_a_terminal() {
+fn no_field_of_a_finding_controls_the_terminal() {
     let position = |line, column| Position { line, column };
     let ranges = [None, Some((1, 1, 1, 2)), Some((1, 3, 3, 1)), Some((9, 9, 9, 9))];
     for range in ranges {
@@ -111,12 +111,12 @@ fn nothing_of_a_finding_steers_a_terminal() {
     }
 }
 
-/// Not only a finding: also tools, suppressions, the baseline, and what is counted.
+/// Covers tools, suppressions, the baseline and counts as well.
 #[test]
-fn nothing_of_a_report_steers_a_terminal() {
+fn no_field_of_a_report_controls_the_terminal() {
     let mut run = run();
     let place = Place::File { path: RelPath::new(HOSTILE), range: None };
-    // As many as are named on a line each, and more.
+    // More findings than are listed individually.
     run.report.findings = vec![hostile(place); 400];
     for tool in &mut run.run.tools {
         (tool.version, tool.per) = (Some(HOSTILE.to_owned()), "workspace".to_owned());
@@ -146,7 +146,7 @@ fn nothing_of_a_report_steers_a_terminal() {
 }
 
 #[test]
-fn what_a_tool_says_of_lines_near_by_is_a_label_there() {
+fn messages_about_nearby_lines_are_labels() {
     let position = |line, column| Position { line, column };
     let path = RelPath::new("src/lib.rs");
     let at = |line, from, to| Place::File {
@@ -159,18 +159,18 @@ fn what_a_tool_says_of_lines_near_by_is_a_label_there() {
     };
     let finding = Finding {
         place: at(4, 5, 6),
-        ns: "rustc".to_owned(),
-        rule: "E0382".to_owned(),
-        message: "use of moved value: `a`".to_owned(),
+        ns: "rustc".into(),
+        rule: "E0382".into(),
+        message: "use of moved value: `a`".into(),
         related: vec![
             related("value used here after move", at(4, 5, 6)),
             related("value moved here", at(2, 10, 11)),
             related("far away", at(60, 1, 2)),
         ],
-        fix: Some(Fix {
+        fix: Some(Box::new(Fix {
             message: "clone it".to_owned(),
             edits: vec![edit(2, 11, 11, ".clone()"), edit(4, 6, 6, ";")],
-        }),
+        })),
         ..hostile(at(4, 5, 6))
     };
     let source = b"fn f() {\n    drop(a);\n\n    a\n}\n";
@@ -195,7 +195,7 @@ help: clone it
 
 ";
     assert_eq!(text, expected);
-    // Without the source there is the place, and what the fix does.
+    // Without the source, the position and the description of the fix are shown.
     let text = strip_str(&shown(&finding, None)).to_string();
     assert!(text.contains("--> src/lib.rs:4:5\n") && text.contains("= help: clone it"), "{text}");
 }

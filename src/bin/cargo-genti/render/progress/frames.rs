@@ -1,13 +1,14 @@
-//! A terminal that gets each frame in one piece, with the cursor left at the beginning of the last line.
+//! A terminal that writes each frame at once and leaves the cursor at the beginning of the last line.
 //!
-//! The terminal writes `^C` where the cursor is, at any time. Behind a full line it would go to the next one, and within a
-//! frame it would shift what comes after it: in both cases a line would stay when all are cleared.
+//! The terminal can echo `^C` at the cursor at any time. After a full line, the echo would wrap to the next
+//! line; within a frame, it would shift the rest. In both cases, a line would remain on screen after
+//! clearing.
 
 use std::io;
 
 use indicatif::TermLike;
 
-/// Passes everything to a terminal that writes only when it is flushed.
+/// Forwards to a terminal that is buffered until it is flushed.
 #[derive(Debug)]
 pub(super) struct Frames<T>(T);
 

@@ -12,7 +12,7 @@ use indicatif::{InMemoryTerm, TermLike};
 use super::*;
 use crate::args::OutputArgs;
 
-/// Two tools in a lane, the one over the workspace, and one over files, at most two in a step.
+/// A plan of two tools in a lane, and one tool that runs per file with at most two files per step.
 const TOOLS: &str = r#"
 tools.fmt.enabled = false
 tools.doc.enabled = false
@@ -66,7 +66,7 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// What `view` shows after so many seconds, in a terminal of this size.
+/// Checks the lines of `view` after `now` seconds in a terminal of this size.
 #[track_caller]
 fn check(view: &View<'_>, now: u64, (width, height): (usize, usize), expected: &[&str]) {
     let lines = view.lines(seconds(now), width, height);
@@ -78,7 +78,7 @@ fn check(view: &View<'_>, now: u64, (width, height): (usize, usize), expected: &
 }
 
 #[test]
-fn each_step_that_runs_has_a_line_and_all_of_them_a_bar() {
+fn each_running_step_has_a_line_above_a_common_bar() {
     let (workspace, plan) = project(&["a.txt", "b.txt", "c.txt"]);
     let mut view = View::new(&workspace, &plan);
     let (lint, each) = (steps(&plan, "lint")[0], steps(&plan, "each"));
@@ -113,7 +113,7 @@ fn each_step_that_runs_has_a_line_and_all_of_them_a_bar() {
 }
 
 #[test]
-fn what_is_waited_for_is_told_with_what_holds_it() {
+fn the_reason_for_waiting_is_shown_with_its_holder() {
     let (workspace, plan) = project(&[]);
     let [lint, api] = ["lint", "api"].map(|tool| steps(&plan, tool)[0]);
     let mut view = View::new(&workspace, &plan);
@@ -121,17 +121,21 @@ fn what_is_waited_for_is_told_with_what_holds_it() {
     let lane = Waiting::Lane { step: api, holder: lint };
     for (waiting, expected) in [
         (lane, "     Waiting for lane check (lint, 12s): api"),
-        (Waiting::Token { of: Some(8) }, "     Waiting for a token: all 8 are in use"),
-        (Waiting::Token { of: None }, "     Waiting for a token of the build that started this run"),
-        (Waiting::Run, "     Waiting for another run in this workspace to end (3s)"),
-        (Waiting::End, "     Waiting for what runs to end"),
+        (Waiting::Token { of: Some(8) }, "     Waiting for a jobserver token (all 8 are in use)"),
+        (Waiting::Token { of: None }, "     Waiting for a jobserver token of the parent build"),
+        (Waiting::Run, "     Waiting for another run in this workspace (3s)"),
+        (Waiting::End, "     Waiting for running steps to end"),
     ] {
         view.on(Event::Waiting(Some(waiting)), seconds(10));
         check(&view, 13, (80, 24), &["     Running lint (12s)", expected]);
     }
     view.on(Event::Waiting(Some(Waiting::Token { of: None })), seconds(13));
     check(&view, 13, (80, 24), &["     Running lint (12s)"]);
-    assert_eq!(view.summary(seconds(13)), "0/2 tasks, 13s: lint (12s)", "a token on its way is no news");
+    assert_eq!(
+        view.summary(seconds(13)),
+        "0/2 tasks, 13s: lint (12s)",
+        "a short wait for a token is not shown"
+    );
     view.on(Event::Waiting(Some(lane)), seconds(13));
     let summary = "0/2 tasks, 13s: lint (12s), waiting for lane check (lint, 12s): api";
     assert_eq!(view.summary(seconds(13)), summary);
@@ -140,10 +144,10 @@ fn what_is_waited_for_is_told_with_what_holds_it() {
 }
 
 #[test]
-fn a_small_terminal_shows_the_beginnings_and_ends_of_a_few_names() {
+fn a_small_terminal_shows_shortened_names() {
     let files = ["a/deep/directory/with/a/name.txt", "b.txt", "c.txt", "日本語/とても長いファイル名.txt"];
     let (workspace, mut plan) = project(&files);
-    // A step for each file.
+    // One step per file.
     plan.policy.batch = Batch::Count(1.try_into().unwrap());
     let tools = plan.graph.tools.clone();
     let facts = Facts::default();
@@ -164,7 +168,7 @@ fn a_small_terminal_shows_the_beginnings_and_ends_of_a_few_names() {
             "     Running each: a…ith/a/name.txt (1s)",
             "     Running each: …ファイル名.txt (1s)",
             "     Running each: b.txt (1s)",
-            "     Waiting for anot…kspace to end (1s)",
+            "     Waiting for anot…his workspace (1s)",
             "    Checking [=>         ] 1/6 tasks, 1s",
         ],
     );
@@ -175,7 +179,7 @@ fn a_small_terminal_shows_the_beginnings_and_ends_of_a_few_names() {
         &[
             "     Running eac…name.txt (1s)",
             "             … and 2 more",
-            "     Waiting for a…to end (1s)",
+            "     Waiting for a…kspace (1s)",
             "    Checking 1/6 tasks, 1s",
         ],
     );
@@ -186,13 +190,13 @@ fn a_small_terminal_shows_the_beginnings_and_ends_of_a_few_names() {
     }
 }
 
-/// What is on the terminal.
+/// Returns the lines on the terminal.
 fn shown(term: &InMemoryTerm) -> Vec<String> {
     term.contents().lines().map(str::to_owned).collect()
 }
 
 #[test]
-fn lines_are_replaced_stay_below_what_is_said_and_vanish() {
+fn lines_are_replaced_stay_below_messages_and_are_cleared() {
     let (workspace, plan) = project(&[]);
     let term = InMemoryTerm::new(10, 60);
     let target = ProgressDrawTarget::term_like(Box::new(Frames::new(term.clone())));
@@ -215,28 +219,28 @@ fn lines_are_replaced_stay_below_what_is_said_and_vanish() {
     assert_eq!(shown(&term), ["said"]);
 }
 
-/// A shell under this `CARGO_TERM_PROGRESS_WHEN`.
+/// Creates a shell with this value of `CARGO_TERM_PROGRESS_WHEN`.
 fn shell(when: &str) -> Shell {
     let env = Env::from_iter([("CARGO_TERM_PROGRESS_WHEN", when)]);
     Shell::new(&OutputArgs { verbose: false, quiet: false, color: None }, &env)
 }
 
 #[test]
-fn a_log_is_not_told_that_a_run_goes_on_where_no_progress_is_wanted() {
+fn a_log_gets_no_status_lines_if_progress_is_disabled() {
     let (workspace, plan) = project(&[]);
-    for (when, is_told) in [("never", false), ("auto", true)] {
+    for (when, is_logged) in [("never", false), ("auto", true)] {
         let events = [Event::Tick, Event::Slow(steps(&plan, "lint")[0], seconds(60))];
         for event in events {
             let mut bar = Bar::on_target(View::new(&workspace, &plan), ProgressDrawTarget::hidden(), false);
-            // A minute has passed.
+            // Pretend that a minute has passed.
             bar.clock = bar.clock.checked_sub(seconds(60)).unwrap();
             bar.on(event, &mut shell(when));
-            assert_eq!(bar.said > Duration::ZERO, is_told, "{when}: {event:?}");
+            assert_eq!(bar.last_message > Duration::ZERO, is_logged, "{when}: {event:?}");
         }
     }
 }
 
-/// A terminal that does nothing but count its flushes and keep what is written between them.
+/// A terminal that records the text written before each flush.
 #[derive(Clone, Debug, Default)]
 struct Recorder(std::sync::Arc<std::sync::Mutex<(String, Vec<String>)>>);
 
@@ -281,7 +285,7 @@ impl TermLike for Recorder {
 }
 
 #[test]
-fn each_frame_is_one_write_and_leaves_the_cursor_at_the_beginning_of_its_last_line() {
+fn each_frame_is_written_at_once_and_ends_at_the_start_of_its_last_line() {
     let (workspace, plan) = project(&[]);
     let terminal = Recorder::default();
     let target = ProgressDrawTarget::term_like(Box::new(Frames::new(terminal.clone())));
@@ -293,17 +297,17 @@ fn each_frame_is_one_write_and_leaves_the_cursor_at_the_beginning_of_its_last_li
     let (rest, frames) = std::mem::take(&mut *terminal.0.lock().unwrap());
     assert!(rest.is_empty(), "{rest:?}");
     let shown: Vec<_> = frames.iter().filter(|frame| frame.contains("Running")).collect();
-    // Drawn, and drawn again after what was said.
+    // Drawn, and drawn again after the message.
     assert_eq!(shown.len(), 2, "{frames:?}");
     assert!(shown.iter().all(|frame| frame.contains("Checking") && frame.ends_with('\r')), "{shown:?}");
 }
 
 #[test]
-fn what_another_run_held_up_shows_nothing_until_it_begins() {
+fn a_run_that_waits_for_another_shows_no_bar() {
     let (workspace, plan) = project(&[]);
     let mut view = View::new(&workspace, &plan);
     view.on(Event::Waiting(Some(Waiting::Run)), seconds(0));
-    check(&view, 2, (80, 24), &["     Waiting for another run in this workspace to end (2s)"]);
+    check(&view, 2, (80, 24), &["     Waiting for another run in this workspace (2s)"]);
     view.on(Event::Waiting(None), seconds(2));
     check(&view, 2, (80, 24), &[]);
 }

@@ -1,4 +1,5 @@
-//! What a run is at, as lines of text. Knows neither clock nor terminal: it is told the time and the size.
+//! The state of a run as lines of text. Does not access the clock or the terminal: callers pass the time and
+//! the size.
 
 use std::time::Duration;
 
@@ -12,31 +13,32 @@ use crate::render::text::units;
 use crate::render::visible_line;
 use crate::render::{BUSY, WARN};
 
-/// Columns of the word that begins a line, and the space behind it.
+/// Width of the verb at the start of a line and the following space.
 const MARGIN: usize = 13;
-/// The widest bar, and the narrowest that shows anything.
+/// Maximum and minimum width of the bar.
 const BAR: std::ops::RangeInclusive<usize> = 6..=30;
-/// Steps that are named where there is one line for all.
+/// Number of steps that are named in a summary line.
 const NAMED: usize = 3;
-/// A token is mostly there at once: waiting for one is worth telling after this.
+/// Time after which waiting for a token is shown. Usually a token is available at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The state of a run, as far as it is shown.
+/// The displayed state of a run.
 pub(super) struct View<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
-    /// Whether steps may run.
+    /// True once steps may run.
     has_begun: bool,
-    /// Tasks.
+    /// Number of finished tasks.
     done: usize,
+    /// Number of all tasks.
     total: usize,
-    /// What runs, and since when, in the order of starts.
+    /// Running steps with their start times, in the order of starts.
     running: Vec<(StepId, Duration)>,
-    /// What is waited for, and since when.
+    /// Reason for waiting, and its start time.
     waiting: Option<(Waiting, Duration)>,
 }
 
-/// A line: a word that says what goes on, and to what.
+/// A status line: a verb and its object.
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) style: Style,
@@ -50,7 +52,7 @@ impl<'a> View<'a> {
         Self { workspace, plan, has_begun: false, done: 0, total, running: Vec::new(), waiting: None }
     }
 
-    /// Takes note of `event`.
+    /// Updates the state for `event`.
     pub(super) fn on(&mut self, event: Event<'_>, now: Duration) {
         match event {
             Event::Started(step) => self.running.push((step, now)),
@@ -64,13 +66,13 @@ impl<'a> View<'a> {
         }
     }
 
-    /// A line for each step that runs, as many as fit into half of the height; one for what is waited for, and a bar
-    /// over all.
+    /// Returns a line per running step (as many as fit into half of the height), a line for the reason for
+    /// waiting, and the progress bar.
     pub(super) fn lines(&self, now: Duration, width: usize, height: usize) -> Vec<Line> {
         let room = width.saturating_sub(MARGIN);
         let waiting = self.waiting(now);
         let most = (height / 2).saturating_sub(1 + usize::from(waiting.is_some())).max(1);
-        // The first stay where they are; the others come and go.
+        // The oldest steps keep their lines, while others come and go.
         let shown = if self.running.len() > most { most - 1 } else { self.running.len() };
         let mut lines = Vec::new();
         let mut line = |style, word, what| lines.push(Line { style, word, what });
@@ -91,7 +93,7 @@ impl<'a> View<'a> {
         lines
     }
 
-    /// All of it in one line that stays, for a log.
+    /// Returns a summary on one line, for a log.
     pub(super) fn summary(&self, now: Duration) -> String {
         let name = |(step, since): &(StepId, Duration)| {
             format!("{} ({})", self.name(*step), time(now.saturating_sub(*since)))
@@ -105,7 +107,7 @@ impl<'a> View<'a> {
         format!("{}{separator}{}", self.count(now), parts.join(", "))
     }
 
-    /// The tool, and its unit or how many there are.
+    /// Returns the tool, and its unit or the number of units.
     pub(super) fn name(&self, step: StepId) -> String {
         let step = self.plan.step(step);
         let tool = self.plan.graph.tool(step.tool);
@@ -122,12 +124,12 @@ impl<'a> View<'a> {
         let (waiting, since) = self.waiting?;
         match waiting {
             Waiting::Token { .. } if now.saturating_sub(since) < PATIENCE => None,
-            Waiting::Token { of: Some(all) } => Some(format!("for a token: all {all} are in use")),
-            Waiting::Token { of: None } => Some("for a token of the build that started this run".to_owned()),
-            Waiting::End => Some("for what runs to end".to_owned()),
+            Waiting::Token { of: Some(all) } => Some(format!("for a jobserver token (all {all} are in use)")),
+            Waiting::Token { of: None } => Some("for a jobserver token of the parent build".to_owned()),
+            Waiting::End => Some("for running steps to end".to_owned()),
             Waiting::Run => {
                 let time = time(now.saturating_sub(since));
-                Some(format!("for another run in this workspace to end ({time})"))
+                Some(format!("for another run in this workspace ({time})"))
             }
             Waiting::Lane { step, holder } => {
                 let tool = |step| self.plan.graph.tool(self.plan.step(step).tool);
@@ -159,13 +161,13 @@ impl<'a> View<'a> {
     }
 }
 
-/// In whole seconds.
+/// Formats a duration in whole seconds.
 pub(super) fn time(time: Duration) -> String {
     humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
 }
 
-/// `text` in so many columns: what is too much is cut from the middle, for a name begins with the tool and ends with
-/// the file.
+/// Shortens `text` to `width` columns by cutting out the middle, because a name starts with the tool and ends
+/// with the file.
 fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();

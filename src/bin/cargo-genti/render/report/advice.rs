@@ -1,4 +1,5 @@
-//! Why a run ended as it did, and what to do next. Only required tools decide, so only theirs is counted as a cause.
+//! The reason for the verdict, and advice. Only findings of required tools are counted as a reason, because
+//! only these affect the exit code.
 
 use std::collections::BTreeMap;
 
@@ -34,12 +35,12 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
             let has = |verdicts: &[Verdict]| {
                 names(run, |tool, report| tool.required && verdicts.contains(&report.verdict))
             };
-            // What is absent decides in a gate alone: then nothing else may be open.
+            // Absent tools only matter in a gate, and only if no tool is incomplete.
             let open = match has(&[Verdict::Incomplete]) {
                 open if open.is_empty() => has(&[Verdict::Missing, Verdict::Empty]),
                 open => open,
             };
-            page.error(format_args!("no verdict from: {open}"));
+            page.error(format_args!("no result from: {open}"));
             absent(view, page);
         }
         "interrupted" => {
@@ -75,11 +76,11 @@ fn passed(view: &View<'_>, extra: usize, page: &mut Page) {
     let mut beside = String::new();
     if extra > 0 {
         beside
-            .push_str(&format!("; {extra} new {} from optional ones", plural(extra, "finding", "findings")));
+            .push_str(&format!("; {extra} new {} from optional tools", plural(extra, "finding", "findings")));
     }
     let open = names(run, |tool, report| !tool.required && report.verdict == Verdict::Incomplete);
     if !open.is_empty() {
-        beside.push_str(&format!("; no verdict from optional {open}"));
+        beside.push_str(&format!("; no result from optional {open}"));
     }
     let missing = names(run, |_, report| report.verdict == Verdict::Missing);
     if !missing.is_empty() {
@@ -87,35 +88,36 @@ fn passed(view: &View<'_>, extra: usize, page: &mut Page) {
     }
     let empty = names(run, |_, report| report.verdict == Verdict::Empty);
     if !empty.is_empty() {
-        beside.push_str(&format!("; nothing to look at: {empty}"));
+        beside.push_str(&format!("; nothing to check: {empty}"));
     }
     let from = if beside.is_empty() { "" } else { " from required tools" };
-    let what = format!("{tasks} {}, nothing new{from}{beside}", plural(tasks, "task", "tasks"));
+    let what = format!("{tasks} {}, no new findings{from}{beside}", plural(tasks, "task", "tasks"));
     page.status(GOOD, "Finished", what);
 }
 
-/// How a gate passes without the tools that looked at nothing.
+/// Advises how a gate can pass without tools that are missing or have nothing to check.
 fn absent(view: &View<'_>, page: &mut Page) {
     let of = |verdict| names(view.run, |tool, report| tool.required && report.verdict == verdict);
     let missing = of(Verdict::Missing);
     if !missing.is_empty() {
         page.note(format_args!(
-            "not installed: {missing}; install what is missing, or write `required = false` under `[tools.NAME]`"
+            "not installed: {missing}; install the missing tools, or set `required = false` under `[tools.NAME]`"
         ));
     }
     let empty = of(Verdict::Empty);
     if !empty.is_empty() {
         page.note(format_args!(
-            "nothing to look at: {empty}; correct `files`, or write `may-be-empty = true` under `[tools.NAME]`"
+            "nothing to check: {empty}; correct `files`, or set `may-be-empty = true` under `[tools.NAME]`"
         ));
     }
 }
 
-/// What fails a gate without a new finding.
+/// Reports why a gate fails without new findings.
 fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
     let mut required = view.run.run.tools.iter().filter(|tool| tool.required);
     let is_required = |gone: &&&Gone| {
-        gone.ns == OWN_NAMESPACE || required.clone().any(|tool| tool.namespaces.contains(&gone.ns))
+        gone.ns == OWN_NAMESPACE
+            || required.clone().any(|tool| tool.namespaces.iter().any(|ns| gone.ns == *ns))
     };
     let count = stale.iter().filter(is_required).count();
     if count > 0 {
@@ -123,32 +125,32 @@ fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
         page.error(format_args!("{count} accepted {findings} fixed but still in the baseline"));
     } else if required.next().is_some() || !view.run.report.golden_orphans.is_empty() {
         let count = view.run.report.golden_orphans.len();
-        let files = plural(count, "golden file that nothing prints", "golden files that nothing prints");
-        page.error(format_args!("{count} {files} any more"));
+        let files = plural(count, "golden file", "golden files");
+        page.error(format_args!("{count} orphaned {files}"));
     }
 }
 
-/// New findings of a changed style edition: one line, with the command that fixes all of them.
+/// Summarizes new findings that a changed style edition causes, with the command that fixes all of them.
 fn migrations(view: &View<'_>, page: &mut Page) {
     for (tool, report) in view.run.tools() {
         let Some(Migration { files, findings }) = &report.migration else { continue };
         let fix = tool.fix.as_ref().map(|words| command(words, view.in_repository));
         let fix = fix.as_deref().unwrap_or("rustfmt");
         page.note(format_args!(
-            "style edition changed: {findings} {} in {files} {} formatted as style edition {FORMER_STYLE} wants; `{}` migrates all of \
-             them, `style_edition = \"{FORMER_STYLE}\"` in rustfmt.toml keeps the former style",
+            "style edition changed: {findings} {} in {files} {} formatted for style edition {FORMER_STYLE}; run `{}` to migrate \
+             them, or set `style_edition = \"{FORMER_STYLE}\"` in rustfmt.toml to keep the former style",
             plural(*findings, "finding", "findings"),
-            plural(*files, "file is", "files are"),
+            plural(*files, "file", "files"),
             visible_line(fix),
         ));
     }
 }
 
-/// What to do with what is new.
+/// Advises how to fix or accept new findings.
 fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) {
     let all = || new.iter().chain(extra);
     if all().any(|finding| is_of_golden(finding)) {
-        page.note("if what is printed now is right, `cargo genti run --bless` writes it to the golden files");
+        page.note("if the new output is correct, accept it with `cargo genti run --bless`");
     }
     let how: Vec<_> = fixes(view, || all().copied()).collect();
     if !how.is_empty() {
@@ -160,21 +162,24 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     let can_accept = new.iter().any(|finding| !finding.fatal);
     let has_baseline = view.run.report.tools.iter().any(|tool| tool.unchanged + tool.updated > 0);
     if view.may_begin_baseline && can_accept {
-        page.note("to accept what is there today and fail on what is new: `cargo genti baseline init`");
+        page.note(
+            "to accept the current findings and only fail on new ones, run `cargo genti baseline init`",
+        );
     } else if has_baseline && can_accept {
-        page.note("to accept what is new, with a reason: `cargo genti baseline accept --reason TEXT`");
+        page.note("to accept the new findings, run `cargo genti baseline accept --reason TEXT`");
     }
 }
 
-/// For each tool that knows how, the command that fixes some of its findings, and how many.
+/// Returns, for each tool with a known fix command, the command and the number of findings that it fixes.
 fn fixes<'a, I: Iterator<Item = &'a Finding>>(
     view: &'a View<'_>,
     findings: impl Fn() -> I,
 ) -> impl Iterator<Item = String> {
     view.run.run.tools.iter().filter_map(move |tool| {
-        // rustfmt fixes whatever it would write differently, also where a single change can't be told.
+        // rustfmt can fix all of its findings, even if the change can't be shown as a single edit.
         let is_fixed = |finding: &&Finding| {
-            let by = finding.tools.iter().find(|name| has_command(view, name)) == Some(&tool.name);
+            let by =
+                finding.tools.iter().find(|name| has_command(view, name)).is_some_and(|by| *by == tool.name);
             let is_format = ["rustfmt::unformatted", "rustfmt::newline_style"].contains(&&*finding.rule);
             by && (finding.fix.is_some() || is_format)
         };
@@ -190,7 +195,8 @@ fn has_command(view: &View<'_>, name: &str) -> bool {
     view.run.run.tools.iter().any(|tool| tool.name == name && tool.fix.is_some())
 }
 
-/// The command as a shell takes it. Cargo fixes nothing that can't be undone, unless it is told so.
+/// Formats the command for a shell. Adds the flags that cargo requires before it applies fixes that can't be
+/// undone.
 fn command(words: &[String], in_repository: bool) -> String {
     let changes: &[&str] =
         if in_repository { &["--allow-dirty", "--allow-staged"] } else { &["--allow-no-vcs"] };
@@ -210,16 +216,16 @@ fn command(words: &[String], in_repository: bool) -> String {
     all.join(" ")
 }
 
-/// Whether this is a difference from a golden file.
+/// Returns true if this is a difference from a golden file.
 fn is_of_golden(finding: &Finding) -> bool {
     finding.fatal && finding.place.path().is_some_and(|path| golden::tool_of(path).is_some())
 }
 
-/// Which suppressions hold no more, and which are of no use.
+/// Warns about suppressions that have expired or match nothing.
 fn suppressions(view: &View<'_>, page: &mut Page) {
     for suppression in &view.run.report.suppressions {
         let Suppression { reason, owner, expires, effect, matched, .. } = suppression;
-        let said = match owner {
+        let reason = match owner {
             None => visible_line(reason),
             Some(owner) => format!("{} ({})", visible_line(reason), visible_line(owner)),
         };
@@ -229,34 +235,34 @@ fn suppressions(view: &View<'_>, page: &mut Page) {
         match (effect, matched) {
             (Effect::Active, _) => {}
             (Effect::Expired, 0) => page.warning(format_args!(
-                "{place}: this suppression has {expired} and matches nothing; remove it: {said}"
+                "{place}: suppression {expired} and matches nothing; remove it: {reason}"
             )),
             (Effect::Expired, matched) => page.warning(format_args!(
-                "{place}: this suppression has {expired}, and {matched} {} again: {said}",
+                "{place}: suppression {expired}, so {matched} {} again: {reason}",
                 plural(*matched, "finding counts", "findings count")
             )),
             (Effect::Unused, _) => page.warning(format_args!(
-                "{place}: this suppression matches nothing; remove it, or correct it: {said}"
+                "{place}: suppression matches nothing; remove or correct it: {reason}"
             )),
         }
     }
     let covered = view.run.report.gone.iter().filter(|gone| gone.state == State::Suppressed).count();
     if covered > 0 {
         page.note(format_args!(
-            "{covered} baseline {} suppressed: drop {} with `cargo genti baseline update`",
-            plural(covered, "entry accepts what is", "entries accept what is"),
+            "{covered} baseline {} suppressed as well; remove {} with `cargo genti baseline update`",
+            plural(covered, "entry is", "entries are"),
             plural(covered, "it", "them"),
         ));
     }
 }
 
-/// Which lines of the baseline are of no use any more.
+/// Lists stale baseline entries.
 fn stale(stale: &[&Gone], page: &mut Page) {
     let count = stale.len();
     page.note(format_args!(
-        "{count} baseline {} stale: drop {} with `cargo genti baseline update`",
+        "{count} baseline {} stale; remove {} with `cargo genti baseline update`",
         plural(count, "entry is", "entries are"),
-        plural(count, "its line", "their lines"),
+        plural(count, "it", "them"),
     ));
     for gone in stale.iter().take(MOST) {
         let Gone { ns, site, rule, message, code, scope, reason, .. } = (*gone).clone();
@@ -268,7 +274,7 @@ fn stale(stale: &[&Gone], page: &mut Page) {
     }
 }
 
-/// Accepted code that still stands and was not looked at, by file and reason.
+/// Lists baseline entries whose code was not checked but still exists, by file and reason.
 fn unseen(gone: &[Gone], page: &mut Page) {
     let mut places: BTreeMap<_, usize> = BTreeMap::new();
     for gone in gone {
@@ -281,8 +287,8 @@ fn unseen(gone: &[Gone], page: &mut Page) {
     }
     let count: usize = places.values().sum();
     page.note(format_args!(
-        "{count} baseline {}: this run did not look at the code, which still stands",
-        plural(count, "entry stays", "entries stay"),
+        "kept {count} baseline {} whose code still exists but was not checked",
+        plural(count, "entry", "entries"),
     ));
     for ((path, why), count) in places.iter().take(MOST) {
         page.below(format_args!("{count} in {}: {}", visible_line(path), visible_line(why)));
@@ -292,14 +298,14 @@ fn unseen(gone: &[Gone], page: &mut Page) {
     }
 }
 
-/// Whether an entry that is gone accepted a number that is stated, and is better now.
+/// Returns true if the entry accepted a number that is better now.
 fn is_of_number(view: &View<'_>, gone: &Gone) -> bool {
     let better = view.run.report.numbers.iter().filter(|number| number.state == Some(NumberState::Better));
     gone.rule == ratchet::RULE
         && better.into_iter().any(|number| number.ns == gone.ns && number.name == gone.site.name())
 }
 
-/// Which accepted values are no longer the best.
+/// Notes numbers that are better than the accepted values.
 fn numbers(view: &View<'_>, page: &mut Page) {
     let numbers = view.run.report.numbers.iter();
     for number in numbers.filter(|number| number.state == Some(NumberState::Better)) {
@@ -312,11 +318,11 @@ fn numbers(view: &View<'_>, page: &mut Page) {
     }
 }
 
-/// Which golden files are of no use any more.
+/// Lists orphaned golden files.
 fn orphans(orphans: &[String], page: &mut Page) {
     let count = orphans.len();
     page.note(format_args!(
-        "nothing prints {count} golden {} any more: remove {} with `cargo genti run --bless --remove-orphans`",
+        "{count} orphaned golden {}; remove {} with `cargo genti run --bless --remove-orphans`",
         plural(count, "file", "files"),
         plural(count, "it", "them"),
     ));

@@ -1,5 +1,5 @@
-//! The findings: the first ones with their source, grouped by file; then a line each; then how many more there are, and
-//! of which rules.
+//! The findings of a report: the first ones with their source, grouped by file; then one line each; then only
+//! the number of the rest, by rule.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ use unicode_width::UnicodeWidthStr;
 use super::super::{finding, hyperlink, text, visible_line};
 use super::{BAD, BUSY, DIM, HEAD, MOST, Page, View, WARN, plural};
 
-/// Findings that are shown with their source, unless all are asked for.
+/// Number of findings that are shown with their source, without `--verbose`.
 const MOST_SHOWN: usize = 30;
-/// Columns that a message has, however narrow the terminal.
+/// Minimum number of columns for a message, even on a narrow terminal.
 const SHORTEST: usize = 16;
-/// Findings that are named at least.
+/// Number of findings that are shown at all, without `--verbose`.
 const MOST_NAMED: usize = 300;
 
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
-    // Findings of a new style edition are summed up in one line of advice.
+    // Findings that a new style edition causes are summarized in the advice.
     let is_new = |finding: &Finding| finding.state == State::New && !is_of_former_style(&finding.related);
     let is_shown = |finding: &&Finding| is_new(finding) || view.verbose;
     let findings: Vec<_> = view.run.report.findings.iter().filter(is_shown).collect();
     let most = |most: usize| if view.verbose { findings.len() } else { findings.len().min(most) };
     let (shown, named) = (most(MOST_SHOWN), most(MOST_NAMED));
-    // The worst first; those of a kind, and what is left, in their order.
+    // Select the most severe findings, but show each group in the original order.
     let mut ranked: Vec<_> = findings.iter().copied().enumerate().collect();
     ranked.sort_by_key(|(at, finding)| (finding.level, *at));
     ranked[..shown].sort_by_key(|(at, _)| *at);
@@ -37,7 +37,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     let identical = identical(view);
     let by_file =
         || ranked[..shown].chunk_by(|a, b| a.place.path().is_some() && a.place.path() == b.place.path());
-    // Of use where there is something to group.
+    // Headings are only useful if some file has several findings.
     let files = by_file().count();
     for of_file in by_file() {
         if files > 1 && files < shown {
@@ -55,9 +55,11 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     }
     if named < findings.len() {
         let place = view.artifacts.as_ref().map(|dir| format!(" in {dir}/report.json")).unwrap_or_default();
-        page.note(format_args!("and {} more{place}; `--verbose` shows all of them", findings.len() - named));
+        let more = findings.len() - named;
+        let what = plural(more, "finding", "findings");
+        page.note(format_args!("{more} more {what}{place}; pass `--verbose` to show all"));
     } else if shown < named {
-        page.note("`--verbose` shows the source of all of them");
+        page.note("pass `--verbose` to show the source of all findings");
     }
     if shown < findings.len() {
         page.push("\n");
@@ -65,7 +67,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     }
 }
 
-/// The file that the next findings are in.
+/// Adds a heading with the file of the next findings.
 fn head(view: &View<'_>, findings: &[&Finding], page: &mut Page) {
     let Some(path) = findings.first().and_then(|finding| finding.place.path()) else { return };
     let name = visible_line(&path.to_string());
@@ -76,7 +78,7 @@ fn head(view: &View<'_>, findings: &[&Finding], page: &mut Page) {
     page.push(format_args!("{HEAD}{name}{HEAD:#}{DIM}: {count} {what}{DIM:#}\n"));
 }
 
-/// What is to be said of a finding beside what its tool says.
+/// Returns additional notes about the state of a finding.
 fn notes(finding: &Finding, view: &View<'_>, identical: &BTreeMap<&str, (usize, usize)>) -> Vec<String> {
     let mut notes = Vec::new();
     let reason =
@@ -99,7 +101,7 @@ fn notes(finding: &Finding, view: &View<'_>, identical: &BTreeMap<&str, (usize, 
     notes
 }
 
-/// How many findings of each id are new, and how many there are.
+/// Counts the new and all findings of each id.
 fn identical<'a>(view: &View<'a>) -> BTreeMap<&'a str, (usize, usize)> {
     let mut counts = BTreeMap::<_, (usize, usize)>::new();
     for finding in &view.run.report.findings {
@@ -110,20 +112,20 @@ fn identical<'a>(view: &View<'a>) -> BTreeMap<&'a str, (usize, usize)> {
     counts
 }
 
-/// The one that says the same; several may.
+/// Returns the suppression with the same reason and owner. If there are several, they can't be distinguished.
 fn suppression<'a>(finding: &Finding, view: &View<'a>) -> Option<&'a Suppression> {
     let says_so =
         |by: &&Suppression| Some(&by.reason) == finding.reason.as_ref() && by.owner == finding.owner;
     view.run.report.suppressions.iter().find(says_so)
 }
 
-/// Where a suppression stands.
+/// Returns the location of a suppression in the configuration.
 pub(super) fn place(suppression: &Suppression) -> String {
     let file = suppression.file.as_deref().map_or("the configuration".into(), visible_line);
     format!("{file}:{}", suppression.line)
 }
 
-/// A finding on a line, below its file.
+/// Adds a finding as one line below its file.
 fn line(finding: &Finding, view: &View<'_>, page: &mut Page) {
     let style = style(finding.level);
     let place = match (&finding.place, finding.place.range()) {
@@ -151,7 +153,7 @@ fn style(level: Level) -> Style {
     }
 }
 
-/// Which rules there are how many findings of: what to begin with.
+/// Adds a table with the number of findings per rule, to show where to start.
 fn rules(findings: &[&Finding], page: &mut Page) {
     let mut rules = BTreeMap::<_, (usize, usize)>::new();
     for finding in findings {

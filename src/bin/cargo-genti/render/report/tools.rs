@@ -1,4 +1,4 @@
-//! The table of the tools: verdicts, and counts where there are any.
+//! The table of the tools: verdicts and counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use genti::report::finished::{Finished, Tasks, Tool, ToolReport};
 use super::super::{plural, text, visible_line};
 use super::{BAD, DIM, GOOD, MOST, Page, View, WARN};
 
-/// What is counted; a column is there if some tool has any.
+/// Columns of counts. A column is only shown if some tool has a count for it.
 const COLUMNS: [&str; 5] = ["new", "accepted", "suppressed", "fixed", "unseen"];
 
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
@@ -52,9 +52,9 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     }
 }
 
-/// A tool.
+/// A row of the table.
 struct Row<'a> {
-    /// Its place among all.
+    /// Index of the tool.
     at: usize,
     tool: &'a Tool,
     report: &'a ToolReport,
@@ -72,7 +72,7 @@ impl<'a> Row<'a> {
         let census = census::of_tool(view.run, tool, report);
         match (view.run.task_count_of(&tool.name), tool.per.as_str()) {
             (0, _) if report.verdict == Verdict::Empty => {}
-            (0, _) => facts.push("nothing to look at".to_owned()),
+            (0, _) => facts.push("nothing to check".to_owned()),
             _ if !census.is_empty() => facts.extend(census),
             (_, "workspace") => {}
             (count, per) => facts.push(text::units(count, per)),
@@ -131,7 +131,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The time from the start of the first task to the end of the last.
+/// Returns the time from the start of the first task to the end of the last.
 fn took(tasks: &Tasks, tool: &str) -> Option<String> {
     let times = || tasks.of(tool).filter_map(|task| task.timing.as_ref());
     let start = times().map(|timing| timing.start_us).min()?;
@@ -139,7 +139,7 @@ fn took(tasks: &Tasks, tool: &str) -> Option<String> {
     Some(format!("{:.1}s", Duration::from_micros(end - start).as_secs_f64()))
 }
 
-/// What has no verdict. One reason may hold for many units: it is said once.
+/// Lists what has no result. Units with the same reason share a line.
 fn gaps(report: &ToolReport, page: &mut Page) {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for gap in &report.incomplete {
@@ -159,7 +159,8 @@ fn gaps(report: &ToolReport, page: &mut Page) {
     }
 }
 
-/// Messages of the tool that are no findings. Cargo tells several tools the same: it is shown once.
+/// Lists messages of the tool that are not findings. Cargo repeats some messages for several tools, so each
+/// is shown once.
 fn notices<'a>(report: &'a ToolReport, seen: &mut BTreeSet<&'a str>, page: &mut Page) {
     let new: Vec<_> = report.notices.iter().filter(|notice| seen.insert(notice)).collect();
     for notice in new.iter().take(MOST) {
@@ -170,7 +171,7 @@ fn notices<'a>(report: &'a ToolReport, seen: &mut BTreeSet<&'a str>, page: &mut 
     }
 }
 
-/// What has left something running.
+/// Lists units and tests that left a process running.
 fn leaks(report: &ToolReport, page: &mut Page) {
     for who in report.leaky.iter().take(MOST) {
         let who = if who == "." { String::new() } else { format!("{}: ", visible_line(who)) };
@@ -181,7 +182,7 @@ fn leaks(report: &ToolReport, page: &mut Page) {
     }
 }
 
-/// The names of the tools for which `is` holds.
+/// Returns the names of the tools that satisfy `is`.
 pub(super) fn names(run: &Finished, is: impl Fn(&Tool, &ToolReport) -> bool) -> String {
     let names = run.tools().filter(|(tool, report)| is(tool, report)).map(|(tool, _)| tool.name.as_str());
     names.collect::<Vec<_>>().join(", ")

@@ -1,0 +1,275 @@
+//! What the commands that run tools share: loading the project, the conditions of a gate, and the run itself.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use genti::cache::ResultLog;
+use genti::model::event::{Event, Waiting};
+use genti::model::finding::Entry;
+use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
+use genti::model::workspace::Workspace;
+use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
+use genti::plan::{Drift, DriftKind};
+use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
+use genti::store::{self, ArtifactDir, StoreError};
+
+use crate::args::RunArgs;
+use crate::bless::Bless;
+use crate::render::{self, Bar, Shell, visible_line};
+use crate::{fail, resolve, signals};
+
+/// State of the process at its start.
+pub(crate) struct Start {
+    pub(crate) env: Env,
+    pub(crate) inherited: Inherited,
+    pub(crate) at: Instant,
+}
+
+/// Conditions that fail a run, and its behaviour.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Gate {
+    pub(crate) bless: Bless,
+    /// Conditions that fail the run in addition to new findings.
+    pub(crate) strict: Strict,
+    /// Start no further tasks once a required tool has failed.
+    pub(crate) fail_fast: bool,
+    /// Run everything and store no results.
+    pub(crate) no_cache: bool,
+    /// Refuse a run that differs from the configuration. This is checked before anything runs, so nobody waits for a verdict
+    /// that does not count.
+    pub(crate) as_configured: bool,
+    /// Allow a partial run.
+    pub(crate) may_be_partial: bool,
+}
+
+impl Gate {
+    /// Returns the gate of commands that only need the findings.
+    pub(crate) fn none(args: &RunArgs) -> Self {
+        Self { no_cache: args.no_cache, ..Self::default() }
+    }
+
+    /// Returns true if the run must match the configuration and does not. Reports the differences.
+    pub(crate) fn has_drifted(&self, project: &Project, shell: &mut Shell) -> bool {
+        let counts = |drift: &&Drift| {
+            self.as_configured && !(drift.kind == DriftKind::Selection && self.may_be_partial)
+        };
+        let drift: Vec<_> = project.drift.iter().filter(counts).cloned().collect();
+        if !drift.is_empty() {
+            render::drift(shell, &drift);
+        }
+        !drift.is_empty()
+    }
+}
+
+/// Loads the project and plans the run.
+pub(crate) fn prepare(
+    args: &RunArgs,
+    lockfile: Lockfile,
+    env: &Env,
+    shell: &mut Shell,
+) -> Result<Project, End> {
+    load(&request(args, lockfile, env, shell)?, env, shell)
+}
+
+/// Returns the request of `args` and the environment.
+pub(crate) fn request(
+    args: &RunArgs,
+    lockfile: Lockfile,
+    env: &Env,
+    shell: &mut Shell,
+) -> Result<Request, End> {
+    let mut request = resolve::workspace(&args.workspace, lockfile);
+    request.selection = resolve::selection(&args.selection);
+    let (policy, as_of) =
+        (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
+    (request.policy, request.as_of) = (policy?, Some(as_of?));
+    Ok(request)
+}
+
+/// Loads the project for a request and plans the run.
+pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Project, End> {
+    let mut notices = |event: Event<'_>| {
+        if let Event::Notice(text) = event {
+            shell.emit_notice(text);
+            shell.note(text);
+        }
+    };
+    let project = pipeline::load(request, env, &mut notices).map_err(|error| fail(shell, error))?;
+    if let (Some(since), true) = (&project.plan.selection.since, project.plan.graph.tasks.is_empty()) {
+        shell.note(format_args!("nothing to check: no relevant files have changed since `{since}`"));
+    }
+    Ok(project)
+}
+
+/// Notes lint levels in the environment that are ignored. Called once per command.
+pub(crate) fn note_ignored_levels(env: &Env, shell: &mut Shell) {
+    let from = |ignored: &Ignored| {
+        let levels: Vec<_> = ignored.levels.iter().map(|level| format!("`{level}`")).collect();
+        format!("{} from {}", levels.join(", "), ignored.variable)
+    };
+    let all: Vec<_> = env.ignored().iter().map(from).collect();
+    if all.is_empty() {
+        return;
+    }
+    let why = match env.ignored().iter().all(|ignored| ignored.only_raises) {
+        true => "new findings fail anyway",
+        false => "set lint levels in `[lints]` instead, so that they apply everywhere",
+    };
+    let text = visible_line(&format!("ignoring {}: {why}", all.join(" and ")));
+    shell.emit_notice(&text);
+    shell.note(text);
+}
+
+/// Returns lines about stored output of processes without a result.
+pub(crate) fn saved_output(result: &ToolOutcome) -> Vec<String> {
+    let shown = |path: &PathBuf| visible_line(&path.display().to_string());
+    let files = match result.kept.as_slice() {
+        [] => None,
+        [one] => Some(shown(one)),
+        [one, other] => Some(format!("{} and {}", shown(one), shown(other))),
+        [first, rest @ ..] => Some(format!("{} and {} more files", shown(first), rest.len())),
+    };
+    let files = files.map(|files| format!("output saved to {files}"));
+    let error =
+        result.not_kept.as_ref().map(|error| format!("could not save output: {}", visible_line(error)));
+    files.into_iter().chain(error).collect()
+}
+
+/// A finished run.
+pub(crate) struct Run {
+    pub(crate) outcome: Outcome,
+    /// Directory for its artifacts, or the reason why there is none.
+    pub(crate) dir: Result<ArtifactDir, StoreError>,
+    /// Cancellation of the run.
+    pub(crate) stop: &'static Stop,
+}
+
+/// Runs `project`. Only one run per workspace is active at a time.
+pub(crate) fn execute(
+    project: &Project,
+    baseline: &BTreeMap<String, Vec<Entry>>,
+    gate: Gate,
+    start: Start,
+    shell: &mut Shell,
+) -> Result<Run, End> {
+    let Gate { bless, fail_fast, no_cache, .. } = gate;
+    let strict = Strict { stale: gate.strict.stale && !project.baseline.stale_warns, ..gate.strict };
+    let Start { mut env, inherited, at } = start;
+    enter(project, &mut env, shell)?;
+    if let Some(warning) = &inherited.warning {
+        shell.warning(warning);
+    }
+    // An environment problem: there are no results, but it is not a usage error.
+    let failed = |shell: &mut Shell, error: RunError| {
+        shell.error(error);
+        End::Incomplete
+    };
+    let parallel = pipeline::parallelism(project.parallel);
+    let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
+    let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
+    if gate.as_configured {
+        let drift = pipeline::lock_drift(project, &env, stop);
+        if !drift.is_empty() {
+            render::drift(shell, &drift);
+            return Err(End::Drift);
+        }
+    }
+    let mut bar = Bar::new(project, shell);
+    let dir = open(project, stop, &mut bar, shell)?;
+    let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
+    let results = match dir.is_ok() && !no_cache {
+        true => open_results(project, &env, shell),
+        false => None,
+    };
+    let own_program = std::env::current_exe().ok();
+    let session = Session {
+        env: &env,
+        pool: &pool,
+        stop,
+        parallel,
+        fail_fast,
+        started: at,
+        bless: bless.accept,
+        strict,
+        outputs,
+        own_program: own_program.as_deref(),
+    };
+    let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
+    drop(bar);
+    Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir, stop })
+}
+
+/// Opens the result cache, unless the environment disables it. The cache is optional, so errors are only warnings.
+pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<ResultLog> {
+    if resolve::no_cache(env) {
+        return None;
+    }
+    let dir = resolve::cache_dir(&project.workspace.target_dir, env);
+    let opened = ResultLog::open(&dir, resolve::today());
+    let opened = opened.map_err(|error| {
+        // Unlike the error for artifacts, this does not mention the previous file.
+        let why = match error {
+            StoreError::Io { path, error } => format!("could not use `{}`: {error}", path.display()),
+            error => error.to_string(),
+        };
+        shell.warning(format_args!("result cache disabled: {}", visible_line(&why)));
+    });
+    if let Some(why) = opened.as_ref().ok().and_then(ResultLog::distrust) {
+        shell.warning(visible_line(why));
+    }
+    opened.ok()
+}
+
+/// Marks in `env` that `project` is being run. Fails if this process is part of such a run.
+pub(crate) fn enter(project: &Project, env: &mut Env, shell: &mut Shell) -> Result<(), End> {
+    let Workspace { root, target_dir, .. } = &project.workspace;
+    env.enter(root, target_dir).map_err(|error| {
+        shell.error(error);
+        End::Usage
+    })
+}
+
+/// Opens the artifact directory and waits until no other run uses it. An I/O error does not prevent the run.
+pub(crate) fn open(
+    project: &Project,
+    stop: &Stop,
+    bar: &mut Bar<'_>,
+    shell: &mut Shell,
+) -> Result<Result<ArtifactDir, StoreError>, End> {
+    let (mut waits, mut waits_for_itself) = (false, false);
+    let target_dir = &project.workspace.target_dir;
+    let dir = ArtifactDir::open(target_dir, &mut || {
+        waits_for_itself = store::holder(target_dir).is_some_and(|holder| scan::is_above(&holder));
+        if waits_for_itself {
+            return false;
+        }
+        let is_news = !std::mem::replace(&mut waits, true);
+        bar.on(if is_news { Event::Waiting(Some(Waiting::Run)) } else { Event::Tick }, shell);
+        stop.reason().is_none()
+    });
+    if waits {
+        bar.on(Event::Waiting(None), shell);
+    }
+    let dir = dir.and_then(|dir| dir.refuse_links().map(|()| dir));
+    match dir {
+        Err(error @ StoreError::Foreign { .. }) => {
+            shell.error(error);
+            Err(End::Usage)
+        }
+        Err(StoreError::Stopped) if waits_for_itself => {
+            shell.error(scan::Recursion);
+            Err(End::Usage)
+        }
+        Err(StoreError::Stopped) => Err(match stop.reason() {
+            Some(StopReason::Signal(signal)) => End::Signal(signal),
+            _ => End::Incomplete,
+        }),
+        dir => {
+            if let (Ok(dir), Some(name)) = (&dir, scan::own_name()) {
+                dir.set_holder(&name);
+            }
+            Ok(dir)
+        }
+    }
+}

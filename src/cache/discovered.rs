@@ -1,0 +1,615 @@
+//! Discovered inputs: files and variables that a process read beyond the declared inputs of its tasks. They are determined
+//! after the process has ended, stored with the result, and compared with the current state before the result is reused.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::inputs::{KeyInputs, everything};
+use super::outside_files::Unreadable;
+use super::record::Discovered;
+use crate::disk;
+use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
+use crate::model::path::RelPath;
+use crate::model::task::Unit;
+use crate::model::tool::{Counted, Discovers, Environment, Per, Tool};
+use crate::model::workspace::{Package, PackageId};
+use crate::normalize::reads::{self, Named, Reads};
+use crate::normalize::{BuiltUnit, RanScript, Traces};
+use crate::scan::is_cargos_variable;
+use crate::workspace;
+
+/// Digests over many files, computed on first use.
+#[derive(Default)]
+pub(super) struct AllFiles {
+    everything: OnceLock<Digest>,
+}
+
+/// Collects the inputs that a process discovered.
+pub(super) struct Collector<'a> {
+    inputs: &'a KeyInputs<'a>,
+    /// The packages whose files are declared inputs.
+    closure: BTreeSet<PackageId>,
+    build_dirs: &'a [PathBuf],
+    files: BTreeSet<RelPath>,
+    /// Paths of `files` that were given with a `..`, as given: a directory before the `..` may become a link.
+    with_dots: BTreeSet<RelPath>,
+    /// Files and directories for which build scripts ask to be run again.
+    watched: BTreeSet<RelPath>,
+    variables: BTreeSet<String>,
+    /// `OUT_DIR` of each build script of the package whose sources are followed.
+    out_dirs: Vec<PathBuf>,
+    /// Whether a source includes a file whose path can't be determined.
+    may_read_any: bool,
+}
+
+/// Result of following sources from file to file.
+#[derive(Clone, Copy, Default)]
+struct Followed {
+    /// Whether a source includes a file whose path can't be determined.
+    includes_unknown: bool,
+    /// Whether a source includes a generated file and `OUT_DIR` is unknown.
+    lacks_generated: bool,
+    /// Whether a source tests `cfg(doc)`.
+    tests_for_doc: bool,
+}
+
+/// The inputs of a process can't be determined, so its result can't be stored.
+pub(super) struct Undiscoverable;
+
+impl From<Unreadable> for Undiscoverable {
+    fn from(_: Unreadable) -> Self {
+        Self
+    }
+}
+
+/// A dep-info file, in which rustc lists the files that it read for a unit.
+pub(super) struct DepInfo {
+    pub(super) path: PathBuf,
+    /// Root of the workspace in which rustc was started, the base of relative paths. `None` if unknown.
+    pub(super) base: Option<PathBuf>,
+    /// Root source file of the unit; `None` if unknown.
+    pub(super) source: Option<PathBuf>,
+}
+
+impl KeyInputs<'_> {
+    /// Returns what a process of `tool` over `units` read beyond its key, according to the `traces` it left.
+    pub(super) fn discovered(
+        &self,
+        tool: &Tool,
+        units: &[Unit],
+        traces: &Traces,
+        build_dirs: &[PathBuf],
+        all_files: &AllFiles,
+    ) -> Result<Vec<Discovered>, Undiscoverable> {
+        if self.discovers(tool) == Discovers::Nothing {
+            return Ok(Vec::new());
+        }
+        let mut discovered = self.collect(tool, units, traces, build_dirs)?;
+        // All variables that such a tool can see are part of its key.
+        if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
+            discovered.variables.clear();
+        }
+        discovered.finish(all_files)
+    }
+
+    /// Returns how inputs of `tool` are discovered. A custom tool that runs cargo does not report its build: for it, sources are
+    /// followed and every unit in the build directory counts.
+    fn discovers(&self, tool: &Tool) -> Discovers {
+        let mut tools = self.plan.graph.tools.iter().zip(&self.identities);
+        let runs_cargo = tools.any(|(other, identity)| identity.runs_cargo && other.name == tool.name);
+        match tool.discovers() {
+            Discovers::Nothing if runs_cargo && tool.per == Per::Workspace => Discovers::Build,
+            discovers => discovers,
+        }
+    }
+
+    /// Collects everything that a process of `tool` over `units` read, according to the `traces` it left.
+    pub(super) fn collect<'a>(
+        &'a self,
+        tool: &Tool,
+        units: &[Unit],
+        traces: &Traces,
+        build_dirs: &'a [PathBuf],
+    ) -> Result<Collector<'a>, Undiscoverable> {
+        let discovers = self.discovers(tool);
+        let packages = match tool.per {
+            Per::Workspace if !tool.uses_selection() => self.workspace.packages().map(|(id, _)| id).collect(),
+            Per::Workspace => self.plan.packages.clone(),
+            _ => units.iter().filter_map(|unit| unit.package(self.workspace)).collect(),
+        };
+        let closure = match discovers {
+            Discovers::Nothing => return Ok(self.collector(BTreeSet::new(), build_dirs)),
+            Discovers::Modules => packages.iter().copied().collect(),
+            Discovers::Build => self.declared.closure(&packages),
+        };
+        let mut collector = self.collector(closure, build_dirs);
+        if discovers == Discovers::Modules {
+            for path in &traces.formatted {
+                collector.add_file(path)?;
+            }
+            let roots = units.iter().filter_map(|unit| match unit {
+                Unit::TargetRoot(package, at) => {
+                    Some((*package, &self.workspace.package(*package).targets[*at as usize].root))
+                }
+                _ => None,
+            });
+            for (package, root) in roots {
+                collector.follow([root.clone()], &self.workspace.package(package).dir, true);
+            }
+        } else if traces.units.is_empty() {
+            for package in collector.closure.clone() {
+                collector.follow_package(package);
+            }
+            let built = self.built(tool, build_dirs);
+            for dep_info in &built.dep_infos {
+                collector.add_dep_info(dep_info)?;
+            }
+            for script in &built.scripts {
+                collector.add_script(script)?;
+            }
+        } else {
+            for unit in &traces.units {
+                collector.add_unit(unit, &traces.scripts)?;
+            }
+            for script in &traces.scripts {
+                collector.add_script(script)?;
+            }
+        }
+        Ok(collector)
+    }
+
+    /// Returns a digest over what `unit` reads. While it is unchanged, building the unit again would read the same.
+    pub(super) fn digest_of_unit(
+        &self,
+        unit: &BuiltUnit,
+        scripts: &BTreeSet<RanScript>,
+        build_dirs: &[PathBuf],
+        all_files: &AllFiles,
+    ) -> Result<Digest, Undiscoverable> {
+        let mut collector = self.collector(BTreeSet::new(), build_dirs);
+        collector.add_unit(unit, scripts)?;
+        if !unit.dep_infos.is_empty() {
+            // Cargo itself tracks the variables that rustc reads.
+            collector.variables.clear();
+        }
+        Ok(Digest::of("genti.read.1", &HashedInputs(&collector.finish(all_files)?)))
+    }
+
+    /// Like [`digest_of_unit`](Self::digest_of_unit), for the unit of `dep_info`; `None` if that unit can't change.
+    pub(super) fn digest_of_dep_info(
+        &self,
+        dep_info: &DepInfo,
+        build_dirs: &[PathBuf],
+        all_files: &AllFiles,
+    ) -> Result<Option<Digest>, Undiscoverable> {
+        let mut collector = self.collector(BTreeSet::new(), build_dirs);
+        let is_local = collector.add_dep_info(dep_info)?;
+        // Cargo itself tracks the variables that rustc reads.
+        collector.variables.clear();
+        let inputs = collector.finish(all_files)?;
+        Ok(is_local.then(|| Digest::of("genti.read.1", &HashedInputs(&inputs))))
+    }
+
+    /// Like [`digest_of_unit`](Self::digest_of_unit), for a build script; `None` if it states no files, in which case cargo runs
+    /// it again when any file of its package changes.
+    pub(super) fn digest_of_script(
+        &self,
+        script: &RanScript,
+        build_dirs: &[PathBuf],
+        all_files: &AllFiles,
+    ) -> Result<Option<Digest>, Undiscoverable> {
+        let mut collector = self.collector(BTreeSet::new(), build_dirs);
+        collector.add_script(script)?;
+        collector.variables.clear();
+        let is_stated = !collector.watched.is_empty();
+        let inputs = collector.finish(all_files)?;
+        Ok(is_stated.then(|| Digest::of("genti.read.1", &HashedInputs(&inputs))))
+    }
+
+    /// Returns the files that the sources of `package` name: its modules, and the files that these include.
+    pub(super) fn named_by_sources(&self, package: PackageId, build_dirs: &[PathBuf]) -> BTreeSet<RelPath> {
+        let mut collector = self.collector(BTreeSet::new(), build_dirs);
+        let Package { dir, targets, .. } = self.workspace.package(package);
+        collector.follow(targets.iter().map(|target| target.root.clone()), dir, false);
+        collector.files
+    }
+
+    fn collector<'a>(&'a self, closure: BTreeSet<PackageId>, build_dirs: &'a [PathBuf]) -> Collector<'a> {
+        Collector {
+            inputs: self,
+            closure,
+            build_dirs,
+            files: BTreeSet::new(),
+            with_dots: BTreeSet::new(),
+            watched: BTreeSet::new(),
+            variables: BTreeSet::new(),
+            out_dirs: Vec::new(),
+            may_read_any: false,
+        }
+    }
+
+    /// Whether `path` belongs to cargo's downloads, which never change.
+    pub(super) fn is_immutable(&self, path: &Path) -> bool {
+        let home = self.env.get("CARGO_HOME").map(PathBuf::from);
+        let home = home.or_else(|| Some(Path::new(self.env.get("HOME")?).join(".cargo")));
+        home.is_some_and(|home| path.starts_with(home.join("registry")) || path.starts_with(home.join("git")))
+    }
+
+    /// Whether a discovered input is unchanged.
+    pub(super) fn is_unchanged(
+        &self,
+        input: &Discovered,
+        build_dirs: &[PathBuf],
+        all_files: &AllFiles,
+    ) -> bool {
+        match input {
+            Discovered::File(path, digest) => self.digest(path).is_ok_and(|now| now == *digest),
+            Discovered::Generated(path, digest) => {
+                self.digest(path).is_ok_and(|now| now.is_none_or(|now| now == *digest))
+            }
+            Discovered::Directory(path, digest) => self
+                .digest_below(&path.to_path(&self.workspace.root), build_dirs)
+                .is_ok_and(|now| now == *digest),
+            Discovered::Variable(name, digest) => self.variable(name) == *digest,
+            Discovered::Everything(digest) => all_files.everything(self) == *digest,
+        }
+    }
+
+    fn digest(&self, path: &RelPath) -> Result<Option<Digest>, Unreadable> {
+        match self.workspace.find(path).map(|id| self.workspace.file(id)).filter(|file| !file.is_link) {
+            Some(file) => Ok(Some(file.digest)),
+            None => self.outside.digest(&path.to_path(&self.workspace.root)),
+        }
+    }
+
+    /// Returns a digest over all files below `dir`, except cargo's build and target directories.
+    fn digest_below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Result<Digest, Undiscoverable> {
+        const MOST: usize = 10_000;
+        let left_out = [build_dirs, &[self.workspace.target_dir.clone(), self.workspace.build_dir.clone()]];
+        let files = workspace::everything_below(dir, &left_out.concat(), MOST).ok_or(Undiscoverable)?;
+        let mut hasher = Hasher::new("genti.below.1");
+        for (path, place) in files {
+            hasher.field("path", path.as_bytes());
+            let digest = self.outside.digest(&place)?;
+            hasher.field("content", digest.as_ref().map_or(&[], |digest| &digest.0[..]));
+        }
+        Ok(hasher.finish())
+    }
+
+    fn variable(&self, name: &str) -> Option<Digest> {
+        self.env.get(name).map(|value| Digest::of_bytes(value.as_encoded_bytes()))
+    }
+}
+
+impl AllFiles {
+    fn everything(&self, inputs: &KeyInputs<'_>) -> Digest {
+        *self.everything.get_or_init(|| everything(inputs.workspace, |_| true))
+    }
+}
+
+impl Collector<'_> {
+    /// Adds the files that `unit` read according to rustc. Rustdoc writes no dep-info, so for documentation the files that the
+    /// sources name are added.
+    fn add_unit(&mut self, unit: &BuiltUnit, scripts: &BTreeSet<RanScript>) -> Result<(), Undiscoverable> {
+        if self.inputs.is_immutable(&unit.manifest) {
+            return Ok(());
+        }
+        let root = &self.inputs.workspace.root;
+        let dir = unit.manifest.parent().unwrap_or(root);
+        // Cargo starts rustc in this directory.
+        let base = if unit.source.starts_with(root) { root } else { dir };
+        let source = RelPath::between(root, &RelPath::without_dots(&unit.source)).ok_or(Undiscoverable)?;
+        let package = RelPath::between(root, dir).ok_or(Undiscoverable)?;
+        if unit.is_doc {
+            let scripts = scripts.iter().filter(|script| script.manifest.as_ref() == Some(&unit.manifest));
+            self.out_dirs = scripts.map(|script| script.output.with_file_name("out")).collect();
+            let Followed { includes_unknown, lacks_generated, tests_for_doc } =
+                self.follow([source], &package, false);
+            if includes_unknown || lacks_generated {
+                // Rustc read the same files, unless `cfg(doc)` shows some of them to rustdoc alone.
+                if tests_for_doc || unit.read_by_rustc.is_empty() {
+                    return Err(Undiscoverable);
+                }
+                for dep_info in &unit.read_by_rustc {
+                    let text = read(dep_info).ok_or(Undiscoverable)?;
+                    self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
+                }
+            }
+            return Ok(());
+        }
+        let text = dep_info_of(unit).ok_or(Undiscoverable)?;
+        self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
+        self.add_absent_modules(source, &package);
+        Ok(())
+    }
+
+    /// Adds the files in `dep_info`. Returns whether its unit can change.
+    fn add_dep_info(&mut self, DepInfo { path, base, source }: &DepInfo) -> Result<bool, Undiscoverable> {
+        let root = &self.inputs.workspace.root;
+        let (base, source) = base.as_deref().zip(source.as_deref()).ok_or(Undiscoverable)?;
+        if self.inputs.is_immutable(source) {
+            return Ok(false);
+        }
+        let text = read(path).ok_or(Undiscoverable)?;
+        self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
+        let source = RelPath::between(root, &RelPath::without_dots(source)).ok_or(Undiscoverable)?;
+        let dir = source.parent().unwrap_or_default();
+        self.add_absent_modules(source, &dir);
+        Ok(true)
+    }
+
+    /// Adds the absent files in which rustc looks for modules below `source`. If one appears, it is an error or replaces a
+    /// module.
+    fn add_absent_modules(&mut self, source: RelPath, dir: &RelPath) {
+        let root = &self.inputs.workspace.root;
+        let mut modules = self.inputs.collector(BTreeSet::new(), self.build_dirs);
+        modules.follow([source], dir, true);
+        self.files.extend(modules.files.into_iter().filter(|path| !path.to_path(root).exists()));
+    }
+
+    /// Adds the files and variables for which a build script asks to be run again.
+    fn add_script(&mut self, script: &RanScript) -> Result<(), Undiscoverable> {
+        let stated = reads::build_script(&read(&script.output).ok_or(Undiscoverable)?);
+        self.variables.extend(stated.variables);
+        let Some(manifest) = script.manifest.as_deref().filter(|path| !self.inputs.is_immutable(path)) else {
+            // A downloaded package can't change, but files that it reads elsewhere can.
+            let absolute = stated.files.iter().map(Path::new).filter(|path| path.is_absolute());
+            return absolute
+                .filter(|path| !self.inputs.is_immutable(path))
+                .try_for_each(|path| self.watch(path));
+        };
+        let dir = manifest.parent().unwrap_or(manifest);
+        stated.files.iter().try_for_each(|file| self.watch(&dir.join(file)))
+    }
+
+    /// Adds `read`, with relative paths resolved against `base`.
+    fn add(&mut self, read: Reads, base: &Path) -> Result<(), Undiscoverable> {
+        self.variables.extend(read.variables);
+        read.files.iter().try_for_each(|file| self.add_file(&base.join(file)))
+    }
+
+    /// Whether the file at `path` was read.
+    pub(super) fn contains(&self, path: &RelPath) -> bool {
+        self.files.contains(path) || self.watched.iter().any(|watched| path.is_within(watched))
+    }
+
+    /// Whether any other file may have been read.
+    pub(super) fn may_read_any_file(&self) -> bool {
+        self.may_read_any
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), Undiscoverable> {
+        if !self.inputs.is_immutable(path) {
+            let path = self.relative(path)?;
+            let path = self.without_dots(path);
+            self.files.insert(path);
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, path: &Path) -> Result<(), Undiscoverable> {
+        let path = self.relative(path)?;
+        let path = self.without_dots(path);
+        self.watched.insert(path);
+        Ok(())
+    }
+
+    /// Returns `path` as resolved by [`disk::without_dots`], and remembers the original if it differs.
+    fn without_dots(&mut self, path: RelPath) -> RelPath {
+        let root = &self.inputs.workspace.root;
+        let plain = RelPath::between(root, &disk::without_dots(&path.to_path(root)));
+        match plain.filter(|plain| *plain != path) {
+            Some(plain) => {
+                self.with_dots.insert(path);
+                plain
+            }
+            None => path,
+        }
+    }
+
+    fn relative(&self, path: &Path) -> Result<RelPath, Undiscoverable> {
+        let root = &self.inputs.workspace.root;
+        // Some tools resolve links before they print a path.
+        let real = root.canonicalize().ok().filter(|real| path.starts_with(real));
+        RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Undiscoverable)
+    }
+
+    /// Adds the files that the sources of `package` name, starting with the roots of its targets and then all other `.rs` files
+    /// that git lists.
+    fn follow_package(&mut self, package: PackageId) {
+        let workspace = self.inputs.workspace;
+        let Package { dir, targets, .. } = workspace.package(package);
+        let of_targets = self.follow(targets.iter().map(|target| target.root.clone()), dir, false);
+        let listed = self.inputs.declared.files_of(package).iter().map(|id| &workspace.file(*id).path);
+        let listed = listed.filter(|path| path.as_bytes().ends_with(b".rs") && !self.files.contains(*path));
+        let listed: Vec<_> = listed.cloned().collect();
+        self.may_read_any |= self.follow(listed, dir, false).includes_unknown || of_targets.includes_unknown;
+    }
+
+    /// Adds `roots`, sources of the package in `dir`, and the modules below them. Unless `only_modules`, also adds the files and
+    /// variables that these sources name.
+    fn follow(
+        &mut self,
+        roots: impl IntoIterator<Item = RelPath>,
+        dir: &RelPath,
+        only_modules: bool,
+    ) -> Followed {
+        let root = &self.inputs.workspace.root;
+        let mut queue: Vec<_> = roots.into_iter().map(|path| (path, true)).collect();
+        let mut seen = BTreeSet::new();
+        let mut followed = Followed::default();
+        while let Some((path, is_root)) = queue.pop() {
+            if !seen.insert(path.clone()) {
+                continue;
+            }
+            let text = read(&path.to_path(root));
+            self.files.insert(path.clone());
+            let Some(text) = text else { continue };
+            let Named { modules, included, generated, mentioned, variables, is_open, tests_for_doc } =
+                reads::named(&String::from_utf8_lossy(&text), &path, dir, is_root);
+            queue.extend(modules.into_iter().map(|path| (self.without_dots(path), false)));
+            if !only_modules {
+                followed.includes_unknown |= is_open;
+                followed.lacks_generated |= !generated.is_empty() && self.out_dirs.is_empty();
+                followed.tests_for_doc |= tests_for_doc;
+                self.variables.extend(variables);
+                let generated = generated.iter().flat_map(|path| {
+                    self.out_dirs.iter().filter_map(|dir| RelPath::between(root, &path.to_path(dir)))
+                });
+                let included: Vec<_> = generated.chain(included).collect();
+                for path in included {
+                    let path = self.without_dots(path);
+                    match path.as_bytes().ends_with(b".rs") {
+                        true => queue.push((path, false)),
+                        false => drop(self.files.insert(path)),
+                    }
+                }
+                for path in mentioned.into_iter().filter(|path| path.to_path(root).is_file()) {
+                    let path = self.without_dots(path);
+                    self.files.insert(path);
+                }
+            }
+        }
+        followed
+    }
+
+    fn finish(self, all_files: &AllFiles) -> Result<Vec<Discovered>, Undiscoverable> {
+        let inputs = self.inputs;
+        let mut discovered = Vec::new();
+        let mut ignores = workspace::Ignores::new(inputs.workspace);
+        for path in &self.files {
+            discovered.extend(self.discover(path, &mut ignores)?);
+        }
+        for path in self.watched.iter().filter(|path| !self.files.contains(*path)) {
+            let place = path.to_path(&inputs.workspace.root);
+            if place.is_dir() {
+                discovered
+                    .push(Discovered::Directory(path.clone(), inputs.digest_below(&place, self.build_dirs)?));
+            } else if place.exists() {
+                discovered.extend(self.discover(path, &mut ignores)?);
+            } else {
+                // Cargo runs the build script every time.
+                return Err(Undiscoverable);
+            }
+        }
+        // Last, because a change is better described by a plain path.
+        for path in &self.with_dots {
+            discovered.extend(self.discover(path, &mut ignores)?);
+        }
+        // Variables that cargo sets follow from other inputs, and those that it reads are part of the key.
+        for name in self.variables.into_iter().filter(|name| !is_cargos_variable(name)) {
+            let value = inputs.variable(&name);
+            discovered.push(Discovered::Variable(name, value));
+        }
+        if self.may_read_any {
+            discovered.push(Discovered::Everything(all_files.everything(inputs)));
+        }
+        Ok(discovered)
+    }
+
+    /// Returns the file at `path` with its digest; `None` if the ids of the tasks cover it already.
+    fn discover(
+        &self,
+        path: &RelPath,
+        ignores: &mut workspace::Ignores<'_>,
+    ) -> Result<Option<Discovered>, Undiscoverable> {
+        let KeyInputs { workspace, outside, .. } = self.inputs;
+        let is_declared = |owner: Option<PackageId>| owner.is_some_and(|owner| self.closure.contains(&owner));
+        if let Some(id) = workspace.find(path) {
+            let owner = workspace.owners.get(id.0 as usize).copied().flatten();
+            // The digest of a link may not cover its target.
+            return match is_declared(owner) && !workspace.beyond.iter().any(|(link, _)| *link == id) {
+                true => Ok(None),
+                false => Ok(Some(Discovered::File(path.clone(), self.inputs.digest(path)?))),
+            };
+        }
+        let place = path.to_path(&workspace.root);
+        if self.build_dirs.iter().any(|dir| place.starts_with(dir)) {
+            // The process itself wrote the file, so the digest from before the run doesn't count.
+            let digest = outside.digest_now(&place)?;
+            return Ok(digest.map(|digest| Discovered::Generated(path.clone(), digest)));
+        }
+        let digest = outside.settled_digest(&place)?;
+        // If git would list the file, its appearance would change an id.
+        let is_listed =
+            digest.is_none() && is_declared(workspace.owner_of(path)) && !ignores.would_ignore(path);
+        Ok((!is_listed).then(|| Discovered::File(path.clone(), digest)))
+    }
+}
+
+/// Discovered inputs as they are hashed.
+struct HashedInputs<'a>(&'a [Discovered]);
+
+impl ContentHash for HashedInputs<'_> {
+    fn feed(&self, sink: &mut dyn Sink) {
+        sink.count("facts", self.0.len());
+        for input in self.0 {
+            let (kind, name, digest) = match input {
+                Discovered::File(path, digest) => ("file", path.as_bytes(), *digest),
+                Discovered::Generated(path, digest) => ("made", path.as_bytes(), Some(*digest)),
+                Discovered::Directory(path, digest) => ("below", path.as_bytes(), Some(*digest)),
+                Discovered::Variable(name, digest) => ("variable", name.as_bytes(), *digest),
+                Discovered::Everything(digest) => ("everything", &b""[..], Some(*digest)),
+            };
+            sink.field(kind, name);
+            sink.field("digest", digest.as_ref().map_or(&[], |digest| &digest.0[..]));
+        }
+    }
+}
+
+/// Returns the dep-info files of the target that `unit` documents, from all profiles in the same build directory.
+pub(super) fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
+    let target = unit.fingerprint.rsplit_once('-').map_or("", |(_, name)| name).replace('-', "_");
+    // `TARGET/doc/NAME/index.html`, and profiles beside `doc`.
+    let Some(base) = unit.artifact.ancestors().nth(3) else { return Vec::new() };
+    let profiles = std::fs::read_dir(base).into_iter().flatten().flatten();
+    let files =
+        profiles.flat_map(|profile| std::fs::read_dir(profile.path().join("deps")).into_iter().flatten());
+    let is_its = |name: &str| {
+        name.strip_suffix(".d").and_then(|name| name.rsplit_once('-')).is_some_and(|(name, _)| name == target)
+    };
+    let own = files.flatten().filter(|file| file.file_name().to_str().is_some_and(is_its));
+    own.map(|file| file.path()).collect()
+}
+
+/// Returns the dep-info file of the program that cargo hard-linked to `artifact`, whose name has no hash.
+fn linked_dep_info(artifact: &Path) -> Option<PathBuf> {
+    let seen = |path: &Path| path.metadata().and_then(|meta| Ok((meta.len(), meta.modified()?))).ok();
+    let program = seen(artifact)?;
+    let name = artifact.file_name()?.to_str()?;
+    let stem = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(name).replace('-', "_");
+    let dir = artifact.parent()?;
+    let files =
+        [dir.join("deps"), dir.to_path_buf()].into_iter().filter_map(|dir| std::fs::read_dir(dir).ok());
+    let mut dep_infos = files.flatten().flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .filter(|_| path.extension() == Some("d".as_ref()));
+        name.and_then(|name| name.rsplit_once('-')).is_some_and(|(own, _)| own.replace('-', "_") == stem)
+    });
+    dep_infos.find(|dep_info| {
+        let built = dep_info.with_file_name(format!(
+            "{}{}",
+            dep_info.file_stem().unwrap_or_default().to_string_lossy(),
+            std::env::consts::EXE_SUFFIX
+        ));
+        seen(&built) == Some(program)
+    })
+}
+
+/// Returns the dep-info that rustc wrote for `unit`, which must not be documentation.
+pub(crate) fn dep_info_of(unit: &BuiltUnit) -> Option<Vec<u8>> {
+    let text = unit.dep_infos.iter().find_map(|path| read(path));
+    text.or_else(|| read(&linked_dep_info(&unit.artifact)?))
+}
+
+/// Returns the first source that `dep_info` lists, as written there.
+pub(super) fn first_source(dep_info: &Path) -> Option<PathBuf> {
+    reads::dep_info(&read(dep_info)?)?.files.into_iter().next().map(PathBuf::from)
+}
+
+fn read(path: &Path) -> Option<Vec<u8>> {
+    disk::read(path).ok()
+}

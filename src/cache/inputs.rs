@@ -1,0 +1,281 @@
+//! Computes cache keys: collects everything that affects the results of a tool, and combines it with the id of each task.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::key::{PartKind, Parts};
+use super::outside_files::OutsideFiles;
+use crate::model::digest::{Digest, Hasher, Sink};
+use crate::model::golden;
+use crate::model::path::RelPath;
+use crate::model::task::{Plan, TaskIx};
+use crate::model::tool::{Caching, Per, ToolId};
+use crate::model::workspace::{Beyond, FileId, Target, Workspace};
+use crate::plan::Declared;
+use crate::scan::{CargoConfig, Env, Identity};
+use crate::workspace;
+
+/// The directories of the workspace, listed on first use.
+#[derive(Default)]
+pub(super) struct Dirs(pub(super) OnceLock<Vec<PathBuf>>);
+
+/// Everything in the workspace and on the machine from which keys are computed.
+pub(super) struct KeyInputs<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) plan: &'a Plan,
+    pub(super) env: &'a Env,
+    pub(super) outside: &'a OutsideFiles,
+    pub(super) declared: &'a Declared<'a>,
+    /// Digest of this program.
+    pub(super) genti: Option<Digest>,
+    /// Digests of the content behind links that lead out of the repository, by path of the link.
+    pub(super) behind: Mutex<BTreeMap<PathBuf, Option<Digest>>>,
+    /// Identity of the program of each tool.
+    pub(super) identities: Vec<Identity>,
+    /// Version that each tool reports.
+    pub(super) versions: Vec<Option<String>>,
+    /// Cargo's configuration.
+    pub(super) config: CargoConfig,
+    pub(super) dirs: Dirs,
+}
+
+/// Path of a link that leads to too many files or to an unreadable one. Nothing that depends on it is cached.
+pub(super) struct Unbounded(pub(super) RelPath);
+
+/// The part of the cache key that all tasks of a tool share.
+pub(super) struct ToolKey {
+    pub(super) parts: Parts,
+    digest: Digest,
+    /// Files that the key covers, which are checked again before a result is stored.
+    pub(super) others: OtherInputs,
+}
+
+/// Files that affect the results of a tool without being inputs of its tasks.
+#[derive(Default)]
+pub(super) struct OtherInputs {
+    /// Files of the workspace.
+    pub(super) files: Vec<FileId>,
+    /// Files outside the workspace, including absent ones.
+    pub(super) outside: Vec<PathBuf>,
+    /// Files that the command line names. The tool may write them.
+    pub(super) arguments: Vec<PathBuf>,
+}
+
+/// The reason why no key can be computed for a tool.
+pub(super) type Uncacheable = String;
+
+impl KeyInputs<'_> {
+    /// Computes the shared part of the key for each tool.
+    pub(super) fn tools(&self) -> Vec<Result<ToolKey, Uncacheable>> {
+        let count = self.plan.graph.tools.len();
+        let mut keys: Vec<Result<ToolKey, Uncacheable>> = (0..count).map(|_| Err(String::new())).collect();
+        // The key of a tool includes the keys of the tools that it needs.
+        for id in self.plan.graph.needs_first() {
+            let key = self.parts(id).and_then(|(mut parts, others)| {
+                for need in &self.plan.graph.needs[id.0 as usize] {
+                    let tool = self.plan.graph.tool(*need);
+                    match keys[need.0 as usize].as_ref().ok().filter(|_| tool.is_cached()) {
+                        Some(key) => parts.add(PartKind::Need, &tool.name, key.digest),
+                        // Tests are cached only on request. The user then accepts that the needed tool always runs.
+                        None if self.plan.graph.tool(id).runs_tests() => {}
+                        None => return Err(format!("it needs `{}`, which always runs", tool.name)),
+                    }
+                }
+                Ok(ToolKey { digest: Digest::of("genti.parts.1", &parts), parts, others })
+            });
+            keys[id.0 as usize] = key;
+        }
+        keys
+    }
+
+    fn parts(&self, id: ToolId) -> Result<(Parts, OtherInputs), Uncacheable> {
+        let tool = self.plan.graph.tool(id);
+        let identity = &self.identities[id.0 as usize];
+        if let Some(why) = identity.unknown.as_ref().filter(|_| tool.cache != Caching::Always) {
+            return Err(why.clone());
+        }
+        let mut parts = Parts::default();
+        let mut others = OtherInputs::default();
+        parts.add(PartKind::Genti, "", self.genti.ok_or("can't read the executable of genti")?);
+        parts.add_fields(PartKind::Definition, tool);
+        if tool.uses_selection() {
+            parts.add_fields(PartKind::Selection, &self.plan.selection);
+            // Cargo also discovers targets in ignored files.
+            parts.add(PartKind::Inputs, "targets of the packages", targets(self.workspace));
+        }
+        if identity.runs_cargo && !tool.uses_selection() {
+            // The declared inputs are only files of the workspace, but cargo builds more than that.
+            parts.add(PartKind::Inputs, "targets of the packages", targets(self.workspace));
+            parts.add(PartKind::Inputs, "packages outside of the workspace", outside(self.workspace));
+        }
+        for (name, path) in &identity.files {
+            others.outside.push(path.clone());
+            if let Some(digest) = self.read(path)? {
+                parts.add(PartKind::Program, name, digest);
+            }
+        }
+        if identity.has_foreign_script && !tool.version.is_empty() {
+            match &self.versions[id.0 as usize] {
+                Some(version) => {
+                    parts.add(PartKind::Version, &tool.name, Digest::of_bytes(version.as_bytes()))
+                }
+                None if tool.cache == Caching::Always => {}
+                None => return Err(format!("`{}` does not report a version", tool.version.join(" "))),
+            }
+        }
+        for (name, value) in self.env.decisive(tool) {
+            parts.add(PartKind::Variable, name, Digest::of_bytes(value.as_encoded_bytes()));
+        }
+        let arguments = self.arguments(id, tool);
+        for (name, path) in self.searched(id) {
+            let within =
+                RelPath::between(&self.workspace.root, &path).and_then(|path| self.workspace.find(&path));
+            // The digest of a link covers its path, not the content of its target.
+            let digest = match within.filter(|file| !self.workspace.file(*file).is_link) {
+                Some(file) => {
+                    others.files.push(file);
+                    Some(self.workspace.file(file).digest)
+                }
+                None => {
+                    let digest = self.read(&path)?;
+                    match arguments.contains(&path) {
+                        true => others.arguments.push(path),
+                        false => others.outside.push(path),
+                    }
+                    digest
+                }
+            };
+            if let Some(digest) = digest {
+                parts.add(PartKind::File, name, digest);
+            }
+        }
+        self.add_unlisted(id, &mut parts, &mut others)?;
+        if tool.per != Per::File {
+            for package in &self.workspace.outside {
+                for (link, beyond) in &package.beyond {
+                    let path =
+                        RelPath::between(&self.workspace.root, link).ok_or("a link is on another drive")?;
+                    parts.add(
+                        PartKind::File,
+                        format!("behind the link {path}"),
+                        self.behind(link, *beyond).ok_or_else(|| too_much(&path))?,
+                    );
+                }
+            }
+        }
+        for file in self.declared.named(id).iter().map(|id| self.workspace.file(*id)) {
+            parts.add(PartKind::File, file.path.to_string(), file.digest);
+        }
+        if tool.runs_tests() && tool.is_cached() {
+            parts.add(PartKind::Inputs, "files of the workspace", everything(self.workspace, |_| true));
+        }
+        Ok((parts, others))
+    }
+
+    /// Returns the digest of the file at `path`; `None` if there is no file.
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Digest>, Uncacheable> {
+        self.outside.digest(path).map_err(|_| format!("can't read `{}`", path.display()))
+    }
+
+    /// Returns the key of `task`. If it runs a program that another task builds, `program` is the digest of that program.
+    pub(super) fn key(
+        &self,
+        key: &ToolKey,
+        task: TaskIx,
+        program: Option<Digest>,
+    ) -> Result<Digest, Unbounded> {
+        let of = self.plan.graph.task(task);
+        let tool = self.plan.graph.tool(of.tool);
+        let base = key.digest.keyed(&of.id.0);
+        let beyond = self.declared.beyond(task);
+        if program.is_none() && !tool.has_goldens() && beyond.is_empty() {
+            return Ok(base);
+        }
+        let mut hasher = Hasher::new("genti.key.2");
+        hasher.field("key", &base.0);
+        for (link, beyond) in beyond {
+            let path = &self.workspace.file(link).path;
+            let behind = self.behind(&path.to_path(&self.workspace.root), beyond);
+            hasher.field("link", path.as_bytes());
+            hasher.field("behind", &behind.ok_or_else(|| Unbounded(path.clone()))?.0);
+        }
+        if let Some(program) = program {
+            hasher.field("program", &program.0);
+        }
+        if tool.has_goldens() {
+            let path = golden::path(&tool.name, of.unit.path(self.workspace));
+            let golden = self.workspace.find(&path).map(|id| self.workspace.file(id).digest);
+            hasher.field("golden", golden.as_ref().map_or(&[], |digest| &digest.0[..]));
+        }
+        Ok(hasher.finish())
+    }
+
+    /// Returns the digest of the content behind `link`, which the digest of the link itself does not cover.
+    fn behind(&self, link: &Path, beyond: Beyond) -> Option<Digest> {
+        match beyond {
+            Beyond::TooMany => None,
+            Beyond::Outside => {
+                let mut known = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+                let content = |file: &Path| self.outside.digest(file).ok();
+                *known.entry(link.to_path_buf()).or_insert_with(|| workspace::outside_digest(link, content))
+            }
+        }
+    }
+}
+
+/// Reason why nothing that depends on the link at `path` is cached.
+fn too_much(path: &RelPath) -> Uncacheable {
+    format!("the link {path} leads to more than 10,000 files or to a file that can't be read")
+}
+
+/// Returns a digest over the targets that cargo would build.
+fn targets(workspace: &Workspace) -> Digest {
+    let mut hasher = Hasher::new("genti.targets.1");
+    for (package, target) in workspace
+        .packages
+        .iter()
+        .flat_map(|package| package.targets.iter().map(move |target| (package, target)))
+    {
+        let Target { name, kind, root, edition, test, doc, doctest, needs_features } = target;
+        hasher.field("package", package.name.as_bytes());
+        hasher.field("name", name.as_bytes());
+        hasher.field("kind", kind.as_str().as_bytes());
+        hasher.field("root", root.as_bytes());
+        hasher.field("edition", edition.as_bytes());
+        hasher.field("flags", &[test, doc, doctest, needs_features].map(|flag| u8::from(*flag)));
+    }
+    hasher.finish()
+}
+
+/// Returns a digest over the path dependencies outside the workspace.
+fn outside(workspace: &Workspace) -> Digest {
+    let mut hasher = Hasher::new("genti.outside.1");
+    for package in &workspace.outside {
+        hasher.field("name", package.name.as_bytes());
+        hasher.field("digest", &package.digest.0);
+    }
+    hasher.finish()
+}
+
+/// Returns a digest over the files of the workspace that `is_selected` accepts.
+pub(super) fn everything(workspace: &Workspace, is_selected: impl Fn(&RelPath) -> bool) -> Digest {
+    let mut hasher = Hasher::new("genti.everything.1");
+    for file in workspace.files.iter().filter(|file| is_selected(&file.path)) {
+        hasher.field("path", file.path.as_bytes());
+        hasher.field("content", &file.digest.0);
+    }
+    hasher.finish()
+}
+
+/// Returns the digest of this program. It is part of every key because genti parses the output of the tools.
+pub(super) fn own_digest(outside: &OutsideFiles) -> Option<Digest> {
+    let own = std::env::current_exe().ok()?;
+    if cfg!(debug_assertions) {
+        // A debug build is large, slow to read and never leaves this machine, so size and modification time identify it.
+        let stamp = outside.stamp(&own)?;
+        let parts = [stamp.len.to_le_bytes(), stamp.modified.to_le_bytes()].concat();
+        return Some(Digest::of_bytes(&parts));
+    }
+    outside.digest(&own).ok().flatten()
+}

@@ -1,0 +1,257 @@
+//! Looks up results: which tasks need not run, and which run although they have a result.
+//!
+//! A task with a result still runs
+//!
+//! - if a task that runs needs it, for what it leaves behind;
+//! - if it needs a task that runs and whose results are cached, since that one has just left something new behind;
+//! - if another target root of its package runs: several roots may reach one file, and which of them a finding belongs to is
+//!   decided among the roots of one process.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::inputs::Unbounded;
+use super::misses::MissReason;
+use super::record::{Discovered, Record};
+use super::{Next, ResultCache, ResultLog};
+use crate::model::digest::Digest;
+use crate::model::task::{Plan, Program, Task, TaskIx};
+use crate::model::tool::{Per, ToolId};
+use crate::model::workspace::Workspace;
+use crate::normalize::Parsed;
+
+/// The answer of the cache for one task.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    /// There is no usable result, or the task has to run for another reason.
+    Miss(MissReason),
+    /// A result without findings and notices.
+    Clean,
+    /// A result with findings or notices.
+    Hit(Box<Parsed>),
+}
+
+impl Lookup {
+    pub(crate) fn is_miss(&self) -> bool {
+        matches!(self, Self::Miss(_))
+    }
+
+    /// The link that leads to too many files for this task to be cached.
+    pub(crate) fn unbounded(&self) -> Option<&str> {
+        match self {
+            Self::Miss(MissReason::Unbounded(link)) => Some(link),
+            _ => None,
+        }
+    }
+}
+
+impl ResultCache<'_> {
+    /// Looks up every task.
+    pub(crate) fn look_up(&self) -> Vec<Lookup> {
+        let plan = self.context.plan;
+        let state = self.lock();
+        let tasks = 0..plan.graph.tasks.len() as u32;
+        let lookup = |next: &mut Next, at| self.lookup(TaskIx(at), state.results.as_ref(), next);
+        let mut lookups: Vec<_> = tasks.into_par_iter().map_init(Next::default, lookup).collect();
+        drop(state);
+        let is_cached =
+            |tool: ToolId| self.keys[tool.0 as usize].is_ok() && plan.graph.tool(tool).is_cached();
+        spread(plan, self.context.workspace, is_cached, &mut lookups);
+        lookups
+    }
+
+    fn lookup(&self, task: TaskIx, results: Option<&ResultLog>, next: &mut Next) -> Lookup {
+        let miss = Lookup::Miss;
+        let Task { tool: id, .. } = *self.context.plan.graph.task(task);
+        let tool = self.context.plan.graph.tool(id);
+        let Some(results) = results else { return miss(MissReason::Off) };
+        if !tool.is_cached() {
+            return miss(MissReason::NotCached);
+        }
+        let key = match &self.keys[id.0 as usize] {
+            Ok(key) => key,
+            Err(why) => return miss(MissReason::Uncacheable(why.clone())),
+        };
+        if self.bless && tool.has_goldens() {
+            return miss(MissReason::Blessed);
+        }
+        if tool.uses_executable() {
+            return miss(MissReason::Program);
+        }
+        let key = match self.inputs.key(key, task, None) {
+            Ok(key) => key,
+            Err(Unbounded(link)) => return miss(MissReason::Unbounded(link.to_string())),
+        };
+        match results.get_next(&key, next) {
+            Some(bytes) if Record::is_clean(bytes) => Lookup::Clean,
+            Some(bytes) => match self.decode(bytes) {
+                Ok(parsed) if parsed == Parsed::default() => Lookup::Clean,
+                Ok(parsed) => Lookup::Hit(Box::new(parsed)),
+                Err(reason) => miss(reason),
+            },
+            None if results.is_damaged(&key) => miss(MissReason::Damaged),
+            None => miss(MissReason::NoResult),
+        }
+    }
+
+    /// Returns the result, of those under one key, whose discovered inputs are unchanged.
+    fn decode(&self, bytes: &[u8]) -> Result<Parsed, MissReason> {
+        // The result with the fewest changed inputs gives the best explanation.
+        let mut least: Option<(usize, String)> = None;
+        for record in Record::decode_all(bytes).ok_or(MissReason::Damaged)? {
+            let is_changed =
+                |input: &&Discovered| !self.inputs.is_unchanged(input, &self.build_dirs, &self.all_files);
+            let changed: Vec<_> = record.discovered.iter().filter(is_changed).collect();
+            let Some(first) = changed.first() else {
+                return record.parsed(self.context.workspace).ok_or(MissReason::NoResult);
+            };
+            if least.as_ref().is_none_or(|(count, _)| changed.len() < *count) {
+                least = Some((changed.len(), describe(first)));
+            }
+        }
+        Err(least.map_or(MissReason::NoResult, |(_, what)| MissReason::Read(what)))
+    }
+
+    /// Looks up a task that runs `program`, which this run has built.
+    pub(crate) fn of_program(&self, task: TaskIx, program: &Program) -> Option<Parsed> {
+        let key = self.program_key(task, &program.path)?;
+        let mut state = self.lock();
+        let bytes = state.results.as_ref()?.get_next(&key, &mut Next::default());
+        let parsed = bytes.and_then(|bytes| self.decode(bytes).ok());
+        if parsed.is_none() {
+            state.programs.insert(task, key);
+        }
+        parsed
+    }
+
+    fn program_key(&self, task: TaskIx, program: &Path) -> Option<Digest> {
+        let id = self.context.plan.graph.task(task).tool;
+        let key = self.keys[id.0 as usize]
+            .as_ref()
+            .ok()
+            .filter(|_| self.context.plan.graph.tool(id).is_cached())?;
+        let digest = self.inputs.outside.digest(program).ok()??;
+        self.inputs.key(key, task, Some(digest)).ok()
+    }
+}
+
+/// Turns hits into misses where a task has to run because of another one. Tools with results that can be stored are `is_cached`.
+fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool, lookups: &mut [Lookup]) {
+    let graph = &plan.graph;
+    let of = |tool: ToolId| {
+        let start = graph.tasks.partition_point(|task| task.tool < tool);
+        start..graph.tasks.partition_point(|task| task.tool <= tool)
+    };
+    let order = graph.needs_first();
+    for &tool in &order {
+        if graph.tool(tool).per == Per::TargetRoot {
+            let package = |at: usize| graph.tasks[at].unit.package(workspace);
+            let missed: BTreeSet<_> =
+                of(tool).filter(|at| lookups[*at].is_miss()).filter_map(package).collect();
+            let beside = |at: &usize| package(*at).is_some_and(|package| missed.contains(&package));
+            add_misses(lookups, of(tool).filter(beside), &MissReason::Beside);
+        }
+        let runs = |need: &&ToolId| is_cached(**need) && of(**need).any(|at| lookups[at].is_miss());
+        if let Some(need) = graph.needs[tool.0 as usize].iter().find(runs) {
+            add_misses(lookups, of(tool), &MissReason::Behind(graph.tool(*need).name.clone()));
+        }
+    }
+    for &tool in order.iter().rev() {
+        if of(tool).any(|at| lookups[at].is_miss()) {
+            for need in &graph.needs[tool.0 as usize] {
+                add_misses(lookups, of(*need), &MissReason::NeededBy(graph.tool(tool).name.clone()));
+            }
+        }
+    }
+    // A step that exists only for others does not run if none of them does.
+    for &tool in order.iter().rev().filter(|tool| graph.tool(**tool).on_demand) {
+        let named = plan.selection.tools.contains(&graph.tool(tool).name);
+        let others = (0..).map(ToolId).zip(&graph.needs).filter(|(_, needs)| needs.contains(&tool));
+        let mut others = others.map(|(other, _)| other).filter(|other| !of(*other).is_empty()).peekable();
+        if !named && others.peek().is_some() && others.all(|other| !of(other).any(|at| lookups[at].is_miss()))
+        {
+            of(tool).for_each(|at| lookups[at] = Lookup::Clean);
+        }
+    }
+}
+
+/// Marks the hits among `tasks` as misses.
+fn add_misses(lookups: &mut [Lookup], tasks: impl Iterator<Item = usize>, reason: &MissReason) {
+    for at in tasks {
+        if !lookups[at].is_miss() {
+            lookups[at] = Lookup::Miss(reason.clone());
+        }
+    }
+}
+
+/// Names a discovered input that changed.
+fn describe(input: &Discovered) -> String {
+    match input {
+        Discovered::File(path, _) => format!("the file {path}, which it reads"),
+        Discovered::Generated(path, _) => format!("the file {path}, which a build script generates"),
+        Discovered::Variable(name, _) => format!("the variable {name}, which the build reads"),
+        Discovered::Directory(path, _) => format!("a file in {path}, which a build script watches"),
+        Discovered::Everything(_) => {
+            "a file of the workspace (its sources include a file whose path can't be determined)".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::policy::{Policy, Selection};
+    use crate::model::testing::{tool, workspace};
+    use crate::model::tool::{Caching, Parse, Tool};
+    use crate::model::workspace::TargetKind;
+    use crate::plan::{self, Facts};
+
+    /// Plans `tools` over one package with a library and a binary. Returns which tasks run if those at the indices `misses` have
+    /// no result.
+    fn run(tools: Vec<Tool>, misses: &[usize]) -> Vec<usize> {
+        let targets = [(TargetKind::Bin, "a/src/main.rs"), (TargetKind::Lib, "a/src/lib.rs")];
+        let workspace = workspace(&[("a", &targets)], &["a/src/lib.rs", "a/src/main.rs"]);
+        let plan = plan::plan(&workspace, tools, Selection::default(), Policy::default(), &Facts::default());
+        let plan = plan.unwrap();
+        let lookup = |at| match misses.contains(&at) {
+            true => Lookup::Miss(MissReason::NoResult),
+            false => Lookup::Clean,
+        };
+        let mut lookups: Vec<_> = (0..plan.graph.tasks.len()).map(lookup).collect();
+        spread(&plan, &workspace, |tool| plan.graph.tool(tool).is_cached(), &mut lookups);
+        (0..lookups.len()).filter(|at| lookups[*at].is_miss()).collect()
+    }
+
+    fn named(name: &str, needs: &[&str]) -> Tool {
+        let needs = needs.iter().map(|need| (*need).to_owned()).collect();
+        Tool { needs, ..tool(name, Parse::Lines, &[name]) }
+    }
+
+    #[test]
+    fn nothing_runs_where_all_tasks_have_results() {
+        assert_eq!(run(vec![named("first", &[]), named("second", &["first"])], &[]), [0; 0]);
+    }
+
+    #[test]
+    fn a_tool_runs_with_the_one_that_it_needs_and_with_the_one_that_needs_it() {
+        let tools = || vec![named("first", &[]), named("second", &["first"]), named("third", &[])];
+        assert_eq!(run(tools(), &[0]), [0, 1], "behind");
+        assert_eq!(run(tools(), &[1]), [0, 1], "needed");
+        assert_eq!(run(tools(), &[2]), [2], "neither");
+    }
+
+    #[test]
+    fn all_target_roots_of_a_package_run_together() {
+        let roots = Tool { per: Per::TargetRoot, ..tool("fmt", Parse::Lines, &["fmt", "{files}"]) };
+        assert_eq!(run(vec![roots], &[1]), [0, 1]);
+    }
+
+    #[test]
+    fn a_step_for_others_runs_only_with_one_of_them() {
+        let build = || Tool { on_demand: true, cache: Caching::Never, ..named("build", &[]) };
+        assert_eq!(run(vec![build(), named("user", &["build"])], &[0]), [0; 0]);
+        assert_eq!(run(vec![build(), named("user", &["build"])], &[1]), [0, 1]);
+    }
+}

@@ -1,0 +1,196 @@
+//! Records for `cargo genti explain` why tasks ran. The reasons compare this run with the last one, so they are computed before
+//! the state of the last run is overwritten.
+
+use std::collections::BTreeSet;
+
+use super::LastRun;
+use super::explain::{Changed, RunReasons, TaskReason, ToolReasons};
+use super::{Lookup, ResultCache};
+use crate::model::path::RelPath;
+use crate::model::stamp::{FileTable, KnownFile};
+use crate::model::task::{TaskIx, Unit};
+use crate::model::tool::{Per, ToolId};
+use crate::model::workspace::{File, Seen, Workspace};
+
+/// Why a task has to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MissReason {
+    /// The cache is disabled in this run.
+    Off,
+    /// Results of its tool are never cached.
+    NotCached,
+    /// No key can be computed for its tool, with the reason.
+    Uncacheable(String),
+    /// It depends on this link, which leads to too many files.
+    Unbounded(String),
+    /// The run accepts its output (`--bless`).
+    Blessed,
+    /// It runs a program that is not built yet.
+    Program,
+    /// There is no result under its key.
+    NoResult,
+    /// The result under its key is damaged.
+    Damaged,
+    /// This discovered input has changed.
+    Read(String),
+    /// Another target root of its package runs.
+    Beside,
+    /// This tool, which it needs, runs.
+    Behind(String),
+    /// This tool, which needs it, runs.
+    NeededBy(String),
+}
+
+impl MissReason {
+    fn describe(&self) -> String {
+        match self {
+            Self::Off => {
+                "the cache was disabled in this run (`--no-cache`, or the cache could not be used)".to_owned()
+            }
+            Self::NotCached => "results of this tool are never cached (`cache = false`)".to_owned(),
+            Self::Uncacheable(why) => format!("results of this tool are not cached: {why}"),
+            Self::Unbounded(link) => format!(
+                "not cached: the link {link} leads to more than 10,000 files or to a file that can't be read"
+            ),
+            Self::Blessed => "its output was being accepted (`--bless`)".to_owned(),
+            Self::Program => "the program that it runs was rebuilt".to_owned(),
+            Self::NoResult => "no cached result for the current inputs".to_owned(),
+            Self::Damaged => "the cached result was damaged".to_owned(),
+            Self::Read(input) => format!("changed: {input}"),
+            Self::Beside => {
+                "another target of its package had to run, and both may include the same file".to_owned()
+            }
+            Self::Behind(tool) => format!("`{tool}`, which it needs, had to run"),
+            Self::NeededBy(tool) => format!("`{tool}`, which needs it, had to run"),
+        }
+    }
+}
+
+/// Returns the table of the workspace's files to save for the next run; `None` if it is unchanged.
+pub(super) fn files(workspace: &Workspace, before: &LastRun) -> Option<FileTable> {
+    let Seen { at, stamps, as_known, .. } = &workspace.seen;
+    if *as_known {
+        return None;
+    }
+    let known = before.files.find(workspace.files.iter().map(|file| &file.path));
+    let files = workspace.files.iter().zip(stamps).zip(known).map(|((file, stamp), known)| {
+        let same = known.filter(|known| known.digest == file.digest);
+        let head = |known: KnownFile<'_>| known.digest.0.first_chunk().copied();
+        KnownFile {
+            path: file.path.as_bytes(),
+            stamp: Some(*stamp).filter(|stamp| stamp.is_settled(*at)),
+            digest: file.digest,
+            since: same.map_or(before.run + 1, |known| known.since),
+            before: same.map_or_else(|| known.and_then(head).unwrap_or_default(), |known| known.before),
+        }
+    });
+    // Files whose stamp proved nothing were read again, and may all be unchanged.
+    Some(files.collect()).filter(|files| *files != before.files)
+}
+
+/// Returns the reasons why the tasks of this run ran.
+pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons {
+    let plan = cache.context.plan;
+    let mut changes = Changes::default();
+    let mut tools = Vec::new();
+    for (id, tool) in plan.graph.tools() {
+        let start = plan.graph.tasks.partition_point(|task| task.tool < id);
+        let end = plan.graph.tasks.partition_point(|task| task.tool <= id);
+        let before = cache.context.last_run.tools.get(&tool.name);
+        let key = cache.keys[id.0 as usize].as_ref().ok();
+        let of_tool = match (key, before) {
+            (Some(key), Some((_, before))) => key.parts.changes(before).into_iter().map(changed).collect(),
+            _ => Vec::new(),
+        };
+        let is_first = key.is_some() && before.is_none();
+        let mut tasks = Vec::new();
+        for (at, lookup) in (start..end).zip(&lookups[start..end]) {
+            let Lookup::Miss(reason) = lookup else { continue };
+            let own = match (reason, before) {
+                (MissReason::NoResult, Some((run, _))) => changes.of(cache, TaskIx(at as u32), id, *run),
+                _ => Vec::new(),
+            };
+            let why = match reason {
+                MissReason::NoResult if is_first => "first run of this tool".to_owned(),
+                MissReason::NoResult if !own.is_empty() || !of_tool.is_empty() => String::new(),
+                reason => reason.describe(),
+            };
+            let unit = plan.graph.tasks[at].unit.path(cache.context.workspace).to_string();
+            tasks.push(TaskReason { unit, why, changed: own });
+        }
+        tools.push(ToolReasons {
+            tool: tool.name.clone(),
+            hits: end - start - tasks.len(),
+            changed: of_tool,
+            ran: tasks,
+        });
+    }
+    RunReasons { tools }
+}
+
+fn changed(change: super::key::PartChange) -> Changed {
+    let short = |digest: Option<crate::model::digest::Digest>| digest.map(|digest| digest.short(8));
+    Changed { what: change.what, from: short(change.from), to: short(change.to) }
+}
+
+/// Changes of files since an earlier run, looked up once for all tasks.
+#[derive(Default)]
+struct Changes {
+    /// For each file, the first run that saw its present content, and the first digits of its digest before.
+    files: Option<Vec<(u32, Option<String>)>>,
+    /// Deleted files, with the first digits of their digests.
+    gone: Vec<(RelPath, String)>,
+}
+
+impl Changes {
+    fn of(&mut self, cache: &ResultCache<'_>, task: TaskIx, tool: ToolId, run: u32) -> Vec<Changed> {
+        let super::Context { workspace, plan, last_run, .. } = cache.context;
+        if self.files.is_none() {
+            self.read(workspace, last_run);
+        }
+        let Some(files) = &self.files else { return Vec::new() };
+        let declared = cache.inputs.declared;
+        let mut ids: BTreeSet<_> = declared.shared(tool).iter().copied().collect();
+        ids.extend(declared.own(task));
+        let mut changed = Vec::new();
+        for id in ids {
+            let (since, before) = &files[id.0 as usize];
+            if *since > run {
+                let file = workspace.file(id);
+                let to = Some(file.digest.short(8));
+                changed.push(Changed { what: format!("the file {}", file.path), from: before.clone(), to });
+            }
+        }
+        let unit = plan.graph.task(task).unit;
+        let is_wide = plan.graph.tool(tool).per != Per::File;
+        for (path, from) in self.gone.iter().filter(|_| is_wide) {
+            let is_own = match unit {
+                Unit::Workspace => true,
+                unit => unit.package(workspace) == workspace.owner_of(path),
+            };
+            if is_own {
+                changed.push(Changed {
+                    what: format!("the file {path}"),
+                    from: Some(from.clone()),
+                    to: None,
+                });
+            }
+        }
+        changed
+    }
+
+    fn read(&mut self, workspace: &Workspace, before: &LastRun) {
+        let hex = |bytes: [u8; 8]| {
+            (bytes != [0; 8]).then(|| bytes[..4].iter().map(|byte| format!("{byte:02x}")).collect())
+        };
+        let known = before.files.find(workspace.files.iter().map(|file| &file.path));
+        let since = |(file, known): (&File, Option<KnownFile<'_>>)| match known {
+            Some(known) if known.digest == file.digest => (known.since, hex(known.before)),
+            Some(known) => (before.run + 1, Some(known.digest.short(8))),
+            None => (before.run + 1, None),
+        };
+        self.files = Some(workspace.files.iter().zip(known).map(since).collect());
+        let gone = before.files.iter().map(|file| (RelPath::new(file.path), file.digest.short(8)));
+        self.gone = gone.filter(|(path, _)| workspace.find(path).is_none()).collect();
+    }
+}

@@ -1,0 +1,206 @@
+//! The result cache: which tasks of a run need not run, and what is stored for the next run.
+//!
+//! # The key
+//!
+//! A key ([`key`], [`inputs`]) covers everything that decides a result and is known before the run: the id of the task (definition
+//! of the tool, unit, digests of the declared inputs), the program, the variables it sees, the files it searches for, and genti
+//! itself. Inputs that are found out only when the process has ended are *discovered* ([`discovered`]); they are stored beside
+//! the result, and the result is used again only if all of them are unchanged.
+//!
+//! # A run
+//!
+//! [`lookup`] answers for each task before the run, [`replays`] and [`unreported`] make cargo look again at what changed behind
+//! its back, [`recheck`] and [`storing`] store results whose inputs did not change meanwhile, and [`misses`] records for
+//! `cargo genti explain` why tasks ran.
+//!
+//! # On disk
+//!
+//! [`log`] holds results and may be shared by machines; [`state`], [`builds`] and [`explain`] belong to one workspace on one
+//! machine.
+//!
+//! [`key`]: self::key
+//! [`log`]: self::log
+
+#![expect(clippy::disallowed_methods, reason = "the cache reads and writes files")]
+
+mod builds;
+mod discovered;
+pub mod explain;
+mod ignored_files;
+mod inputs;
+pub mod key;
+mod log;
+mod lookup;
+mod misses;
+mod outside_files;
+mod presumed;
+mod recheck;
+mod record;
+mod replays;
+mod searched_files;
+mod state;
+mod storing;
+mod unreported;
+mod versions;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use self::discovered::AllFiles;
+use self::inputs::{Dirs, KeyInputs, ToolKey, Uncacheable};
+use self::outside_files::OutsideFiles;
+use self::replays::RealBuilds;
+use self::storing::Pending;
+use crate::model::digest::Digest;
+use crate::model::task::{Plan, TaskIx};
+use crate::model::tool::ToolId;
+use crate::model::workspace::Workspace;
+use crate::plan::{Declared, PlanError};
+use crate::scan::{BuildDirs, Env, Identifier, Programs, Stop};
+
+pub(crate) use self::discovered::dep_info_of;
+pub use self::explain::{ReasonsError, load_reasons};
+pub use self::log::{CAP, Cleaned, Next, ResultLog};
+pub(crate) use self::lookup::Lookup;
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) use self::record::fuzz;
+pub use self::state::{LastRun, LastRunError};
+
+/// The parts of a project that the cache works with.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) workspace: &'a Workspace,
+    pub(crate) plan: &'a Plan,
+    pub(crate) programs: &'a Programs,
+    pub(crate) last_run: &'a LastRun,
+    /// Digest under which `Cargo.lock` is known to be up to date.
+    pub(crate) lockfile: Option<Digest>,
+}
+
+/// Looks up the results of a run's tasks, and stores new ones.
+pub(crate) struct ResultCache<'a> {
+    context: Context<'a>,
+    inputs: KeyInputs<'a>,
+    /// By tool.
+    keys: Vec<Result<ToolKey, Uncacheable>>,
+    /// Paths of the tools' programs, which are checked again after each process.
+    programs: Vec<Option<PathBuf>>,
+    all_files: AllFiles,
+    build_dirs: Vec<PathBuf>,
+    /// Whether cargo builds in the user's own directories.
+    is_shared: bool,
+    /// Whether the run accepts what differs from golden files.
+    bless: bool,
+    state: Mutex<RunState>,
+}
+
+/// The part of the cache that changes during a run.
+struct RunState {
+    /// `None` with `--no-cache`.
+    results: Option<ResultLog>,
+    builds: RealBuilds,
+    /// Keys of tasks whose program was built in this run.
+    programs: BTreeMap<TaskIx, Digest>,
+    pending: Vec<Pending>,
+    flushed: Instant,
+    /// Tasks without a verdict because an input changed while they ran, with the name of that input.
+    changed: BTreeMap<TaskIx, String>,
+    /// Tools with a result that was not stored.
+    not_stored: BTreeSet<ToolId>,
+    /// The error after which nothing more is written.
+    failed: Option<std::io::Error>,
+}
+
+/// Data that a [`ResultCache`] borrows.
+pub(crate) struct CacheData<'a> {
+    outside: OutsideFiles,
+    declared: Declared<'a>,
+}
+
+impl<'a> CacheData<'a> {
+    pub(crate) fn new(context: Context<'a>) -> Result<Self, PlanError> {
+        let Context { workspace, plan, last_run, .. } = context;
+        Ok(Self {
+            outside: OutsideFiles::new(&last_run.outside, workspace.seen.at),
+            declared: Declared::new(workspace, plan)?,
+        })
+    }
+}
+
+impl<'a> ResultCache<'a> {
+    /// Opens the cache for a run. Without `results`, nothing is looked up and nothing is stored.
+    pub(crate) fn new(
+        context: Context<'a>,
+        data: &'a CacheData<'a>,
+        env: &'a Env,
+        mut results: Option<ResultLog>,
+        build_dirs: &BuildDirs,
+        bless: bool,
+        stop: &Stop,
+    ) -> Self {
+        let Context { workspace, plan, programs, .. } = context;
+        let CacheData { outside, declared } = data;
+        let genti = inputs::own_digest(outside);
+        let identifier = Identifier::new(programs, env);
+        let versions = versions::ask(context, &identifier, env, outside, results.as_mut(), stop);
+        let identities = plan.graph.tools.par_iter().map(|tool| identifier.of(tool)).collect();
+        let (config, dirs, behind) = (identifier.into_config(), Dirs::default(), Mutex::default());
+        let inputs = KeyInputs {
+            workspace,
+            plan,
+            env,
+            outside,
+            declared,
+            genti,
+            behind,
+            identities,
+            versions,
+            config,
+            dirs,
+        };
+        let keys = match &results {
+            Some(_) => inputs.tools(),
+            None => plan.graph.tools.iter().map(|_| Err(String::new())).collect(),
+        };
+        let programs = plan.graph.tools.iter().map(|tool| programs.of(tool).ok());
+        let programs: Vec<_> = programs.map(|path| path.filter(|path| path.is_absolute())).collect();
+        for program in programs.iter().flatten() {
+            // Only to remember the digest. A program that can't be read now can't be read later either.
+            let _ = outside.digest(program);
+        }
+        let state = RunState {
+            results,
+            builds: RealBuilds::load(&workspace.target_dir),
+            programs: BTreeMap::new(),
+            pending: Vec::new(),
+            flushed: Instant::now(),
+            changed: BTreeMap::new(),
+            not_stored: BTreeSet::new(),
+            failed: None,
+        };
+        Self {
+            context,
+            inputs,
+            keys,
+            programs,
+            all_files: AllFiles::default(),
+            is_shared: build_dirs.is_shared(),
+            build_dirs: build_dirs.all().map(Path::to_path_buf).to_vec(),
+            bless,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Returns the version that each tool reports.
+    pub(crate) fn versions(&self) -> Vec<Option<String>> {
+        self.inputs.versions.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RunState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

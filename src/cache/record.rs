@@ -1,0 +1,224 @@
+//! Format of stored results: the findings together with the discovered inputs. One key may hold several results that differ in
+//! their discovered inputs, so that reverting a change is a hit.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::census::Census;
+use crate::model::digest::Digest;
+use crate::model::finding::Diagnostic;
+use crate::model::path::RelPath;
+use crate::model::workspace::{PackageId, Workspace};
+use crate::normalize::Parsed;
+
+/// An input that was read beyond what the key covers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) enum Discovered {
+    /// A file, by its path from the workspace root; `None` if it was absent.
+    File(RelPath, Option<Digest>),
+    /// A generated file. If it is absent, the next run generates it again.
+    Generated(RelPath, Digest),
+    /// All files in a directory.
+    Directory(RelPath, Digest),
+    /// An environment variable and the digest of its value; `None` if it was not set.
+    Variable(String, Option<Digest>),
+    /// All files of the workspace.
+    Everything(Digest),
+}
+
+/// Maximum number of results under one key.
+const MAX_RECORDS: usize = 4;
+
+/// A stored result.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Record {
+    pub(super) discovered: Vec<Discovered>,
+    diagnostics: Vec<Diagnostic>,
+    database: Option<String>,
+    notices: BTreeSet<String>,
+    /// Names of the packages that the diagnostics refer to by index.
+    packages: Vec<String>,
+    /// Record of what the process checked.
+    census: Census,
+}
+
+impl Record {
+    /// Creates the record of one task from `diagnostics` and `census`, its share of the result `of`, which must not have gaps.
+    pub(super) fn new(
+        workspace: &Workspace,
+        discovered: Vec<Discovered>,
+        mut diagnostics: Vec<Diagnostic>,
+        census: Census,
+        of: &Parsed,
+    ) -> Self {
+        let mut packages = Vec::new();
+        for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
+            let name = &workspace.package(*package).name;
+            let at = packages.iter().position(|known| known == name).unwrap_or_else(|| {
+                packages.push(name.clone());
+                packages.len() - 1
+            });
+            *package = PackageId(at as u32);
+        }
+        let (database, notices) = (of.database.clone(), of.notices.clone());
+        Self { discovered, diagnostics, database, notices, packages, census }
+    }
+
+    /// Encodes this result followed by the newest ones in `before`, the bytes now stored under the key, that have other
+    /// discovered inputs. The most frequent value, a single result that is empty in all respects, is encoded as no bytes.
+    pub(super) fn encode_before(self, before: Option<&[u8]>) -> Option<Vec<u8>> {
+        let mut all = before.and_then(Self::decode_all).unwrap_or_default();
+        all.retain(|other| other.discovered != self.discovered);
+        all.insert(0, self);
+        all.truncate(MAX_RECORDS);
+        if all == [Self::default()] {
+            return Some(Vec::new());
+        }
+        postcard::to_stdvec(&all).ok()
+    }
+
+    /// Whether `bytes` encode a single empty result.
+    pub(super) fn is_clean(bytes: &[u8]) -> bool {
+        bytes.is_empty()
+    }
+
+    /// Decodes all results under a key, newest first. `None` if they are damaged.
+    pub(super) fn decode_all(bytes: &[u8]) -> Option<Vec<Self>> {
+        if Self::is_clean(bytes) {
+            return Some(vec![Self::default()]);
+        }
+        postcard::from_bytes(bytes).ok()
+    }
+
+    /// Restores the result; `None` if it refers to a package that no longer exists.
+    pub(super) fn parsed(self, workspace: &Workspace) -> Option<Parsed> {
+        let find = |name: &String| workspace.packages().find(|(_, package)| package.name == *name);
+        let ids = self.packages.iter().map(|name| Some(find(name)?.0)).collect::<Option<Vec<_>>>()?;
+        let mut diagnostics = self.diagnostics;
+        for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
+            *package = *ids.get(package.0 as usize)?;
+        }
+        let (database, notices, census) = (self.database, self.notices, self.census);
+        Some(Parsed { diagnostics, database, notices, census, ..Parsed::default() })
+    }
+}
+
+/// Helpers for the fuzz target of stored results.
+#[cfg(all(feature = "cli", any(test, fuzzing)))]
+pub(crate) mod fuzz {
+    use super::*;
+    use crate::model::task::Unit;
+    use crate::model::tool::Parse;
+    use crate::model::workspace::TargetKind;
+    use crate::normalize::testing::{run, tool, workspace};
+
+    fn sample_workspace() -> Workspace {
+        let lib = [(TargetKind::Lib, "alpha/src/lib.rs")];
+        workspace(&[("alpha", &lib)], &["alpha/src/lib.rs"])
+    }
+
+    /// Returns encoded results: without findings, with findings and every kind of discovered input, and several under one key.
+    pub(crate) fn records() -> Vec<Vec<u8>> {
+        let workspace = sample_workspace();
+        let lines = |text: &str| {
+            let tool = tool("lint", Parse::Lines, &["lint"]);
+            run(&workspace, &tool, &[Unit::Package(PackageId(0))], text, "", 0).unwrap_or_default()
+        };
+        let digest = Digest::of_bytes(b"x");
+        let path = || RelPath::new("alpha/x");
+        let discovered = vec![
+            Discovered::File(path(), Some(digest)),
+            Discovered::File(path(), None),
+            Discovered::Generated(path(), digest),
+            Discovered::Directory(path(), digest),
+            Discovered::Variable("A".to_owned(), Some(digest)),
+            Discovered::Everything(digest),
+        ];
+        let record = |discovered: &[Discovered], parsed: &Parsed| {
+            let (diagnostics, census) = (parsed.diagnostics.clone(), parsed.census.clone());
+            Record::new(&workspace, discovered.to_vec(), diagnostics, census, parsed)
+        };
+        let (none, some) = (Parsed::default(), lines("bad\nalpha/src/lib.rs:1: worse\n"));
+        let first = record(&[], &none).encode_before(None);
+        let second = record(&discovered, &some).encode_before(None);
+        let both = record(&discovered[..2], &some).encode_before(second.as_deref());
+        [first, second, both].into_iter().flatten().collect()
+    }
+
+    /// Checks that decoding arbitrary bytes never panics and never yields unknown packages. Returns whether they decode.
+    pub(crate) fn check_record(bytes: &[u8]) -> bool {
+        let Some(all) = Record::decode_all(bytes) else { return false };
+        let workspace = sample_workspace();
+        let count = workspace.packages.len() as u32;
+        for record in all {
+            let Some(parsed) = record.parsed(&workspace) else { continue };
+            let packages = parsed.diagnostics.iter().filter_map(|found| found.package);
+            assert!(packages.into_iter().all(|package| package.0 < count));
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::census::{CompiledTarget, CompiledUnit, Group, Tests};
+    use crate::model::testing::workspace;
+
+    #[test]
+    fn only_a_completely_empty_result_is_clean() {
+        let workspace = workspace(&[], &[]);
+        let encode = |discovered, notices| {
+            let parsed = Parsed { notices, ..Parsed::default() };
+            let record = Record::new(&workspace, discovered, Vec::new(), Census::default(), &parsed);
+            record.encode_before(None).unwrap()
+        };
+        let clean = encode(Vec::new(), BTreeSet::new());
+        assert!(Record::is_clean(&clean));
+        let mut all = Record::decode_all(&clean).unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(all.remove(0).parsed(&workspace), Some(Parsed::default()));
+        assert!(!Record::is_clean(&encode(Vec::new(), ["said".to_owned()].into())));
+        let absent = Discovered::File(RelPath::new("a"), None);
+        assert!(!Record::is_clean(&encode(vec![absent], BTreeSet::new())));
+    }
+
+    #[test]
+    fn a_record_keeps_the_census() {
+        let target = CompiledTarget { package: "a".into(), kind: "lib".into(), name: "a".into() };
+        let tests = Tests { run: 3, passed: 2, failed: 1, ignored: Some(0), ..Tests::default() };
+        let groups = [(Group::Target("a::it".into()), Some(tests)), (Group::Unknown, None)];
+        let unit = CompiledUnit {
+            package: "a".into(),
+            root: RelPath::new("a.rs"),
+            is_test: true,
+            is_doc: false,
+            is_macro: false,
+            is_for_host: false,
+            debug_assertions: Some(true),
+            features: ["x".into()].into(),
+            cfgs: ["y=\"z\"".into()].into(),
+            files: Some([RelPath::new("a.rs")].into()),
+        };
+        let census = Census {
+            tests: BTreeMap::from(groups),
+            targets: [target].into(),
+            files: [RelPath::new("a.rs")].into(),
+            units: [unit].into(),
+            undecided: ["a".into()].into(),
+            compiled: [RelPath::new("b.rs")].into(),
+            features: BTreeMap::from([("a".into(), ["x".into()].into())]),
+            crates: None,
+            database_date: Some("2026-11-01".into()),
+            numbers: BTreeMap::from([("n".into(), "81.20".parse().unwrap())]),
+        };
+        let workspace = workspace(&[], &[]);
+        let record = Record::new(&workspace, Vec::new(), Vec::new(), census.clone(), &Parsed::default());
+        let mut all = Record::decode_all(&record.encode_before(None).unwrap()).unwrap();
+        let read = all.remove(0).parsed(&workspace);
+        assert_eq!(read.map(|parsed| parsed.census), Some(census));
+    }
+}

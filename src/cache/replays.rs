@@ -1,0 +1,269 @@
+//! Detects when cargo replays old output although inputs have changed, and makes it build again.
+//!
+//! Cargo compares modification times of the files that rustc tells it to watch. So it replays an old result after a README
+//! included by rustdoc has changed, a new `clippy.toml` has appeared, or a file was restored with an older modification time.
+//! genti stores digests of the inputs that each unit had when cargo last built it (`builds.rs`) and compares these:
+//!
+//! - If an input that the unit is known to read differs, or its last build is unknown, the fingerprint of the unit is removed and
+//!   cargo runs again.
+//! - If only an input differs that the unit may have read, the replay is the verdict, but is not cached. This matters if there are
+//!   procedural macros, which can read files without reporting them: any file of the package that no source names may be one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::builds::{self, Builds, Built};
+use super::discovered::Undiscoverable;
+use super::{Context, ResultCache, RunState};
+use crate::model::digest::{Digest, Hasher, Sink};
+use crate::model::tool::{Start, ToolId};
+use crate::model::workspace::PackageId;
+use crate::normalize::{BuiltUnit, Gap, Parsed, RanScript};
+use crate::scan::{Fingerprint, Stop};
+
+/// Builds that are known to be real, that is, not replays.
+#[derive(Default)]
+pub(super) struct RealBuilds {
+    pub(super) builds: Builds,
+    /// Dep-info files that this run found to match the current inputs, with size and modification time.
+    pub(super) surveyed: BTreeMap<String, (u64, i64)>,
+    /// Build directories from which outdated units were removed, for tools that don't report what they build.
+    pub(super) prepared: BTreeSet<PathBuf>,
+    /// Units whose fingerprints were removed in this run.
+    removed: BTreeSet<String>,
+    /// Digests by package, shared by all of its units.
+    files: BTreeMap<PackageId, PackageFiles>,
+    /// Whether something was replayed in the user's own build directory, from which genti removes nothing.
+    pub(super) in_shared: bool,
+}
+
+impl RealBuilds {
+    pub(super) fn load(target_dir: &Path) -> Self {
+        Self { builds: builds::load_builds(target_dir), ..Self::default() }
+    }
+}
+
+/// Digests over the files of a package.
+#[derive(Clone, Copy)]
+struct PackageFiles {
+    /// All files.
+    all: Digest,
+    /// Files that no source of the package names.
+    unnamed: Digest,
+}
+
+/// Whether the output of a unit belongs to the current inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Freshness {
+    /// The unit was built now, or from the same inputs.
+    Current,
+    /// The unit was replayed, and an input that it may read differs.
+    MaybeStale,
+    /// The unit was replayed, and an input that it reads differs or its inputs are unknown.
+    Stale,
+}
+
+impl ResultCache<'_> {
+    /// Checks the units that cargo replayed for `parsed`, and removes the fingerprints of stale ones. Returns whether cargo has
+    /// to run again; otherwise, replays that remain are recorded in `parsed`.
+    pub(crate) fn check_replays(&self, id: ToolId, parsed: &mut Parsed, stop: &Stop) -> bool {
+        let mut state = self.lock();
+        let before = state.builds.builds.clone();
+        let (mut stale, mut is_maybe_stale) = (Vec::new(), false);
+        let units = std::mem::take(&mut parsed.traces.units).into_iter();
+        let units = units.map(|unit| match unit.is_doc {
+            true => BuiltUnit { read_by_rustc: self.read_by_rustc(&mut state, &unit), ..unit },
+            false => unit,
+        });
+        parsed.traces.units = units.collect();
+        let has_macros = parsed.traces.units.iter().any(|unit| unit.is_macro);
+        let local = |manifest: &Path| !self.inputs.is_immutable(manifest);
+        let units = parsed.traces.units.iter().filter(|unit| local(&unit.manifest));
+        for unit in units {
+            match self.freshness_of_unit(&mut state, id, unit, &parsed.traces.scripts) {
+                Freshness::Current => {}
+                Freshness::MaybeStale => is_maybe_stale |= has_macros,
+                Freshness::Stale => {
+                    stale.push((&unit.artifact, unit.name.as_str(), unit.fingerprint.as_str()))
+                }
+            }
+        }
+        let scripts = parsed.traces.scripts.iter();
+        for script in scripts.filter(|script| script.manifest.as_deref().is_some_and(local)) {
+            match self.freshness_of_script(&mut state, script) {
+                Freshness::Current => {}
+                // A build script states what it reads, or else cargo runs it again for any file.
+                Freshness::MaybeStale => {}
+                Freshness::Stale => {
+                    stale.push((&script.output, script.name.as_str(), script.fingerprint.as_str()))
+                }
+            }
+        }
+        self.note_unreported_builds(&mut state);
+        if state.builds.builds != before {
+            // If this fails, the next run builds again.
+            let _ = builds::save_builds(&self.context.workspace.target_dir, &state.builds.builds);
+        }
+        if stale.is_empty() || self.is_shared {
+            state.builds.in_shared |= self.is_shared && (is_maybe_stale || !stale.is_empty());
+            parsed.traces.is_replayed = is_maybe_stale || !stale.is_empty();
+            return false;
+        }
+        let mut again = false;
+        let mut unsure = None;
+        for (artifact, package, name) in stale {
+            let fingerprint = Fingerprint { artifact, package, name };
+            // If cargo still replays a unit after its removal, the wrong fingerprint was removed.
+            let is_first = state.builds.removed.insert(self.key(artifact));
+            match is_first.then(|| fingerprint.remove(stop)) {
+                Some(Ok(true)) => again = true,
+                _ => unsure = Some(package),
+            }
+        }
+        if let Some(package) = unsure {
+            parsed.traces.is_replayed = true;
+            let reason = format!(
+                "cargo replayed an outdated build of `{package}` and genti could not make it build again; \
+                 remove the build directory with `cargo genti clean`"
+            );
+            parsed.gaps.push(Gap { package: None, path: None, reason });
+        }
+        again && unsure.is_none()
+    }
+
+    fn freshness_of_unit(
+        &self,
+        state: &mut RunState,
+        id: ToolId,
+        unit: &BuiltUnit,
+        scripts: &BTreeSet<RanScript>,
+    ) -> Freshness {
+        let read = self.inputs.digest_of_unit(unit, scripts, &self.build_dirs, &self.all_files);
+        let read = read.map(|read| {
+            let mut hasher = Hasher::new("genti.unit.1");
+            hasher.field("read", &read.0);
+            hasher.field("toolchain", &self.toolchain(id).0);
+            // Lints are configured for members only.
+            if let Some(package) = unit.package {
+                hasher.field("searched", &self.searched(id, package).0);
+            }
+            hasher.finish()
+        });
+        let presumed = match unit.package {
+            Some(package) => self.files(state, package).unnamed,
+            None => self.outside(&unit.name),
+        };
+        self.compare(state, &unit.artifact, presumed, read, unit.fresh)
+    }
+
+    /// Whether the output of `script` belongs to the current inputs.
+    pub(super) fn is_current_script(&self, state: &mut RunState, script: &RanScript) -> bool {
+        self.freshness_of_script(state, script) == Freshness::Current
+    }
+
+    fn freshness_of_script(&self, state: &mut RunState, script: &RanScript) -> Freshness {
+        let read = self.inputs.digest_of_script(script, &self.build_dirs, &self.all_files);
+        // A script that states no inputs runs again for any file of its package.
+        let all = script.package.map(|package| self.files(state, package).all);
+        let read = read.map(|read| read.or(all).unwrap_or_else(|| self.outside(&script.name)));
+        let written = self.inputs.outside.stamp(&script.output);
+        let is_old = written.is_some_and(|stamp| stamp.modified < self.context.workspace.seen.at);
+        self.compare(state, &script.output, Digest([0; 32]), read, is_old)
+    }
+
+    /// Compares the inputs of a unit with those of its last real build, or records a new build.
+    fn compare(
+        &self,
+        state: &mut RunState,
+        artifact: &Path,
+        presumed: Digest,
+        read: Result<Digest, Undiscoverable>,
+        is_replayed: bool,
+    ) -> Freshness {
+        let key = self.key(artifact);
+        let stamp = self.inputs.outside.stamp(artifact);
+        let (Ok(read), Some(stamp)) = (read, stamp) else {
+            state.builds.builds.remove(&key);
+            // A build from just now is current even if its inputs are unknown.
+            return if is_replayed { Freshness::Stale } else { Freshness::Current };
+        };
+        let now = Built { len: stamp.len, modified: stamp.modified, read, presumed };
+        if !is_replayed {
+            state.builds.builds.insert(key, now);
+            return Freshness::Current;
+        }
+        let is_same = |built: &&Built| (built.len, built.modified) == (now.len, now.modified);
+        match state.builds.builds.get(&key).filter(is_same) {
+            Some(built) if built.read != read => Freshness::Stale,
+            Some(built) if built.presumed != presumed => Freshness::MaybeStale,
+            Some(_) => Freshness::Current,
+            None => Freshness::Stale,
+        }
+    }
+
+    fn files(&self, state: &mut RunState, package: PackageId) -> PackageFiles {
+        let make = || {
+            let named = self.inputs.named_by_sources(package, &self.build_dirs);
+            let mut all = Hasher::new("genti.presumed.1");
+            let mut unnamed = Hasher::new("genti.presumed.1");
+            let files = self.inputs.declared.files_of(package).iter();
+            for file in files.map(|id| self.context.workspace.file(*id)) {
+                let hashers = [Some(&mut all), Some(&mut unnamed).filter(|_| !named.contains(&file.path))];
+                for hasher in hashers.into_iter().flatten() {
+                    hasher.field("path", file.path.as_bytes());
+                    hasher.field("content", &file.digest.0);
+                }
+            }
+            PackageFiles { all: all.finish(), unnamed: unnamed.finish() }
+        };
+        *state.builds.files.entry(package).or_insert_with(make)
+    }
+
+    /// Returns a digest over the path dependencies called `name` outside the workspace.
+    fn outside(&self, name: &str) -> Digest {
+        let found = self.context.workspace.outside.iter().filter(|package| package.name == name);
+        let mut hasher = Hasher::new("genti.presumed.1");
+        found.for_each(|package| hasher.field("content", &package.digest.0));
+        hasher.finish()
+    }
+
+    /// Returns a digest over the configuration files that the tool finds from the directory of `package`.
+    fn searched(&self, id: ToolId, package: PackageId) -> Digest {
+        let Context { workspace, plan, .. } = self.context;
+        let dir = workspace.package(package).dir.to_path(&workspace.root);
+        let searches = plan.graph.tool(id).searches.iter().filter(|search| search.start == Start::Files);
+        let around = searches.flat_map(|search| dir.ancestors().map(|dir| dir.join(&search.name)));
+        let places = self.inputs.searched(id).into_iter().map(|(_, path)| path);
+        // Configuration of other packages has no effect.
+        let places = places.filter(|path| {
+            !path.starts_with(&workspace.root) || path.parent().is_some_and(|parent| dir.starts_with(parent))
+        });
+        self.digest_of(around.chain(places).collect())
+    }
+
+    /// Returns a digest over the toolchain that the tool runs.
+    fn toolchain(&self, id: ToolId) -> Digest {
+        let sysroot = self.context.programs.sysroot();
+        let files = self.inputs.identities[id.0 as usize].files.iter().map(|(_, path)| path);
+        let own = files.filter(|path| sysroot.is_some_and(|sysroot| path.starts_with(sysroot)));
+        self.digest_of(own.cloned().collect())
+    }
+
+    /// Returns a digest over those files at `paths` that exist.
+    pub(super) fn digest_of(&self, paths: BTreeSet<PathBuf>) -> Digest {
+        let mut hasher = Hasher::new("genti.contents.1");
+        for path in paths {
+            if let Ok(Some(digest)) = self.inputs.outside.digest(&path) {
+                hasher.field("path", path.as_os_str().as_encoded_bytes());
+                hasher.field("content", &digest.0);
+            }
+        }
+        hasher.finish()
+    }
+
+    /// Returns the key of `artifact` in [`Builds`]: its path from the target directory.
+    pub(super) fn key(&self, artifact: &Path) -> String {
+        let target_dir = &self.context.workspace.target_dir;
+        artifact.strip_prefix(target_dir).unwrap_or(artifact).to_string_lossy().into_owned()
+    }
+}

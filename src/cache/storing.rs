@@ -1,0 +1,253 @@
+//! Stores the results of a run.
+//!
+//! Only verdicts are stored: results without gaps, of processes that ended by themselves. The inputs are checked again after
+//! the process has ended and before the result is written. A task whose inputs changed meanwhile has no verdict, whether or
+//! not anything is stored.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::explain::write_reasons;
+use super::misses;
+use super::recheck::{InputChange, Recheck};
+use super::record::{Discovered, Record};
+use super::{Context, LastRun, Lookup, ResultCache, RunState};
+use crate::model::census::Census;
+use crate::model::digest::Digest;
+use crate::model::event::Event;
+use crate::model::finding::{Diagnostic, Place};
+use crate::model::path::RelPath;
+use crate::model::stamp::FileTable;
+use crate::model::task::TaskIx;
+use crate::model::tool::ToolId;
+use crate::normalize::{self, Normalized, Parsed, Traces};
+use crate::scan::{Ended, Piece, StepRun};
+
+/// Time between two writes to the log, which keeps the results of a run that is killed.
+const FLUSH: Duration = Duration::from_millis(500);
+
+/// A result that waits for the check of its inputs.
+pub(super) struct Pending {
+    task: TaskIx,
+    /// The key and the record to store; `None` if the result must not be stored.
+    result: Option<(Digest, Record)>,
+    /// Traces of the process, which say what it read.
+    traces: Option<Arc<Traces>>,
+}
+
+impl ResultCache<'_> {
+    /// Takes the results of a step, to be stored later. Called on the thread that ran the step.
+    pub(crate) fn record(&self, run: &StepRun<Normalized>) {
+        let mut judged = judged(run);
+        let mut pending = Vec::new();
+        let is_current = self.note_builds(&mut self.lock(), self.context.plan.step(run.step).tool);
+        for (tasks, parsed) in &mut judged {
+            let split = parsed.as_ref().and_then(|parsed| self.split(tasks, parsed));
+            let discovered = parsed.as_ref().and_then(|parsed| self.discovered(tasks, &parsed.traces));
+            let traces = parsed.as_ref().map(|parsed| Arc::new(parsed.traces.clone()));
+            for (at, &task) in tasks.iter().enumerate() {
+                let result = split.as_ref().zip(discovered.as_ref()).zip(parsed.as_ref());
+                let result = result.and_then(|((split, discovered), parsed)| {
+                    let of = self.context.plan.graph.task(task);
+                    let tool = self.context.plan.graph.tool(of.tool);
+                    if !tool.is_cached()
+                        || parsed.traces.is_replayed
+                        || !is_current
+                        || parsed.is_leaky
+                        || self.bless && tool.has_goldens()
+                    {
+                        return None;
+                    }
+                    let key = match tool.uses_executable() {
+                        true => *self.lock().programs.get(&task)?,
+                        false => {
+                            self.inputs.key(self.keys[of.tool.0 as usize].as_ref().ok()?, task, None).ok()?
+                        }
+                    };
+                    let workspace = self.context.workspace;
+                    let (found, census) = split[at].clone();
+                    Some((key, Record::new(workspace, discovered.clone(), found, census, parsed)))
+                });
+                pending.push(Pending { task, result, traces: traces.clone() });
+            }
+        }
+        let mut state = self.lock();
+        state.pending.extend(pending);
+        if state.flushed.elapsed() >= FLUSH {
+            self.flush(&mut state);
+        }
+    }
+
+    /// Notes that a result of `tool` must not be stored.
+    pub(crate) fn skip(&self, tool: ToolId) {
+        self.lock().not_stored.insert(tool);
+    }
+
+    /// Splits diagnostics and census by task. `None` if a diagnostic can't be attributed to one of `tasks`.
+    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<(Vec<Diagnostic>, Census)>> {
+        if let [_] = tasks {
+            return Some(vec![(parsed.diagnostics.clone(), parsed.census.clone())]);
+        }
+        let Context { workspace, plan, .. } = self.context;
+        let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
+        let mut split = vec![Vec::new(); tasks.len()];
+        for found in &parsed.diagnostics {
+            let at = match &found.place {
+                // It is unknown which roots reach a file outside of all packages, and each of them would have the finding.
+                Place::File { path, .. } if path.is_outside() && workspace.owner_of(path).is_none() => {
+                    return None;
+                }
+                Place::File { .. } => normalize::attribute(workspace, &units, &found.place, found.package)?,
+                Place::Subject(_) => return None,
+            };
+            split[at].push(found.clone());
+        }
+        let of_file = |path: &RelPath| {
+            let place = Place::File { path: path.clone(), range: None };
+            normalize::attribute(workspace, &units, &place, None)
+        };
+        let census = parsed.census.clone().split(tasks.len(), of_file);
+        Some(split.into_iter().zip(census).collect())
+    }
+
+    /// Returns the inputs that a process over `tasks` discovered; `None` if they are unknown.
+    fn discovered(&self, tasks: &[TaskIx], traces: &Traces) -> Option<Vec<Discovered>> {
+        let plan = self.context.plan;
+        let tool = plan.graph.tool(plan.graph.task(*tasks.first()?).tool);
+        if !tool.is_cached() {
+            return None;
+        }
+        let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
+        self.inputs.discovered(tool, &units, traces, &self.build_dirs, &self.all_files).ok()
+    }
+
+    /// Checks the inputs of the pending results again, and writes those whose inputs are unchanged.
+    fn flush(&self, state: &mut RunState) {
+        state.flushed = Instant::now();
+        let pending = std::mem::take(&mut state.pending);
+        if pending.is_empty() {
+            return;
+        }
+        let mut recheck = Recheck::new(self);
+        for Pending { task, result, traces } in pending {
+            let tool = self.context.plan.graph.task(task).tool;
+            match recheck.changed(task, traces.as_deref()) {
+                InputChange::None => match result {
+                    Some((key, record)) => {
+                        let before = state.results.as_ref().and_then(|results| results.get(&key));
+                        let bytes = record.encode_before(before);
+                        let results = state.results.as_mut();
+                        results.zip(bytes).into_iter().for_each(|(results, bytes)| results.put(key, bytes));
+                    }
+                    None => drop(state.not_stored.insert(tool)),
+                },
+                // Cargo updates it, and a notice of its own says so.
+                InputChange::Input(path) if path == "Cargo.lock" => drop(state.not_stored.insert(tool)),
+                InputChange::Presumed => drop(state.not_stored.insert(tool)),
+                InputChange::Input(path) => {
+                    state.not_stored.insert(tool);
+                    state.changed.insert(task, path);
+                }
+            }
+        }
+        if state.failed.is_none()
+            && let Some(results) = &mut state.results
+        {
+            state.failed = results.flush().err();
+        }
+    }
+
+    /// Writes everything that is left. Returns the tasks without a verdict because an input changed while they ran, with the name
+    /// of that input.
+    pub(crate) fn finish(
+        self,
+        lookups: &[Lookup],
+        events: &mut dyn FnMut(Event<'_>),
+    ) -> BTreeMap<TaskIx, String> {
+        {
+            let mut state = self.lock();
+            self.flush(&mut state);
+            let RunState { results, failed, .. } = &mut *state;
+            if let (Some(results), None) = (results, &failed) {
+                *failed = results.finish().err();
+            }
+        }
+        if self.lock().builds.in_shared {
+            events(Event::Notice(
+                "not caching results that cargo replayed from your own build directory, since they may belong to other inputs (`build-dir = \"shared\"`)",
+            ));
+        }
+        let failed = self.lock().failed.take();
+        if let Some(error) = failed {
+            events(Event::Notice(&format!(
+                "could not write to the result cache: {error} (this run is unaffected; the next one computes these results again)"
+            )));
+        }
+        self.save(lookups);
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).changed
+    }
+
+    /// Saves the state for the next run. It is a speed-up only, so errors are ignored.
+    fn save(&self, lookups: &[Lookup]) {
+        let Context { workspace, plan, last_run, lockfile, .. } = self.context;
+        let reasons = misses::reasons(self, lookups);
+        let files = misses::files(workspace, last_run);
+        let is_new = files.is_some();
+        let run = if is_new { last_run.run + 1 } else { last_run.run };
+        let files = files.unwrap_or_else(|| last_run.files.clone());
+        let state = self.lock();
+        let mut tools = last_run.tools.clone();
+        for ((id, tool), key) in plan.graph.tools().zip(&self.keys) {
+            if let Some(key) = key.as_ref().ok().filter(|_| !state.not_stored.contains(&id)) {
+                tools.insert(tool.name.clone(), (run, key.parts.clone()));
+            }
+        }
+        drop(state);
+        let outside = merged(&last_run.outside, &self.inputs.outside.table());
+        let this_run = LastRun { run, files, outside, tools, lockfile };
+        if this_run != *last_run {
+            let _ = this_run.save(&workspace.target_dir);
+        }
+        let _ = write_reasons(&workspace.target_dir, &reasons);
+    }
+}
+
+/// Adds `now` to `before`: a run of some tools must not forget the programs of the others.
+fn merged(before: &FileTable, now: &FileTable) -> FileTable {
+    let mut files: BTreeMap<_, _> = before.iter().map(|file| (file.path, file)).collect();
+    files.extend(now.iter().map(|file| (file.path, file)));
+    files.into_values().collect()
+}
+
+/// Returns the result for each group of tasks that one process of the step covered; `None` without a verdict.
+fn judged(run: &StepRun<Normalized>) -> Vec<(Vec<TaskIx>, Option<Parsed>)> {
+    let mut judged: Vec<(Vec<TaskIx>, Option<Parsed>)> = Vec::new();
+    for Piece { tasks, ended, is_second, is_recalled, .. } in &run.pieces {
+        if *is_recalled {
+            continue;
+        }
+        let parsed = match ended {
+            Ended::Judged(Ok(parsed)) => Some(parsed),
+            _ => None,
+        };
+        match judged.iter_mut().find(|(known, _)| known == tasks) {
+            // Several processes over the same tasks each see some of the files; the second of two passes sees more than the first.
+            Some((_, before)) => {
+                let both = before.take().zip(parsed);
+                *before =
+                    both.map(
+                        |(first, next)| {
+                            if *is_second { first.and(next.clone()) } else { first.beside(next.clone()) }
+                        },
+                    );
+            }
+            None => judged.push((tasks.clone(), parsed.cloned())),
+        }
+    }
+    for (_, parsed) in &mut judged {
+        // Leaks are not deterministic.
+        parsed.take_if(|parsed| !parsed.gaps.is_empty() || parsed.is_leaky);
+    }
+    judged
+}

@@ -1,0 +1,49 @@
+//! Everything that a run is started with.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::build_dirs::BuildDirs;
+use super::environment::Env;
+use super::outputs::Outputs;
+use super::pool::Pool;
+use super::program::Programs;
+use super::stop::Stop;
+use crate::model::task::Plan;
+use crate::model::workspace::Workspace;
+
+/// Everything a run needs to start processes.
+pub struct Executor<'a> {
+    /// The workspace, which provides the working directory and the units.
+    pub workspace: &'a Workspace,
+    /// The plan to run.
+    pub plan: &'a Plan,
+    /// Locations of programs.
+    pub programs: &'a Programs,
+    /// Environment for child processes.
+    pub env: &'a Env,
+    /// Pool of job tokens.
+    pub pool: &'a Pool,
+    /// Cancels the run.
+    pub stop: &'a Stop,
+    /// Maximum number of processes that run at the same time.
+    pub parallel: usize,
+    /// Whether no further steps start once a required tool has failed.
+    pub fail_fast: bool,
+    /// Whether a tool that is only detected, not configured, fails the run if it is not installed.
+    pub absent_fails: bool,
+    /// Whether a required tool has already failed according to cached results.
+    pub has_failed: bool,
+    /// For each task, whether it needs to run. The others have cached results.
+    pub due: &'a [bool],
+    /// Storage for output that is too long for memory or must be kept.
+    pub outputs: &'a Outputs<'a>,
+    /// Directories that cargo builds in.
+    pub build_dirs: BuildDirs,
+    /// Path of this program, if it can run as a wrapper between cargo and rustc.
+    pub own_program: Option<&'a Path>,
+    /// `--locked`, `--offline`, `--frozen`: flags of cargo that don't affect the selection.
+    pub cargo_flags: Vec<String>,
+    /// Start time of the run.
+    pub started: Instant,
+}

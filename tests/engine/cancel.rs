@@ -1,0 +1,76 @@
+//! Tests of signals and time limits while genti itself is working: while it reads the output of a tool, compares
+//! findings and writes reports. Unit tests, which count work, show that each of these ends soon. These tests show
+//! that the run then ends as documented.
+
+use std::io::Read;
+use std::time::Duration;
+
+use crate::support::Sandbox;
+use crate::support::process::Running;
+
+/// Creates a tool with so many findings that reading them takes a while.
+fn with_many_findings(count: u32) -> Sandbox {
+    Sandbox::with_tools(&format!(
+        "[tools.loud]\nrun = [\"seq\", \"-f\", \"src/lib.rs:%.0f: a message of some length\", \"{count}\"]\n\
+         parse = {{ regex = '^(?<path>[^:]+):(?<line>\\d+): (?<message>.+)$' }}\n"
+    ))
+}
+
+/// Number of findings whose lines exceed a megabyte.
+const MANY: u32 = 60_000;
+
+#[track_caller]
+fn wait_for(run: &mut Running, text: &str) {
+    while !run.tells(text) {
+        assert!(!run.has_ended(), "it ended without `{text}`");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn signals_while_output_is_read_end_the_run_with_its_artifacts_written() {
+    for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1), ("QUIT", 3)] {
+        let sandbox = with_many_findings(MANY);
+        let mut run = sandbox.start(&["run", "--message-format", "json"]);
+        wait_for(&mut run, "\"step-reading\"");
+        (0..2).for_each(|_| run.send(signal));
+        assert_eq!(run.finish().status.code(), Some(128 + number), "{signal}");
+        assert_eq!(sandbox.json("run.json")["end"]["status"], "interrupted");
+    }
+}
+
+#[test]
+fn a_time_limit_reached_while_output_is_read_leaves_it_without_a_verdict() {
+    let sandbox = with_many_findings(10 * MANY);
+    let output = sandbox.start(&["run", "--max-duration", "1s"]).finish();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(
+        String::from_utf8_lossy(&sandbox.artifact("tasks.jsonl")).contains("the run reached --max-duration")
+    );
+}
+
+#[test]
+fn signals_while_findings_are_compared_end_the_run() {
+    let sandbox = with_many_findings(MANY);
+    let mut run = sandbox.start(&["run", "--message-format", "json"]);
+    wait_for(&mut run, "\"comparing\"");
+    (0..2).for_each(|_| run.send("TERM"));
+    assert_eq!(run.finish().status.code(), Some(143));
+}
+
+#[test]
+fn a_signal_while_a_report_waits_to_be_read_ends_the_run_after_its_artifacts() {
+    let sandbox = with_many_findings(2_000);
+    let pipe = sandbox.beside().join("pipe");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let mut reader = std::fs::File::options().read(true).write(true).open(&pipe).unwrap();
+    let report = format!("sarif={}", pipe.display());
+    let run = sandbox.start(&["run", "--report", &report]);
+    // The report was begun, and the reader does not continue.
+    reader.read_exact(&mut [0]).unwrap();
+    (0..2).for_each(|_| run.send("TERM"));
+    let output = run.finish();
+    assert_eq!(output.status.code(), Some(143));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("stopped before it was done"));
+    assert_eq!(sandbox.json("run.json")["end"]["status"], "failed", "the run itself was over");
+}
