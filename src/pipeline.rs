@@ -19,6 +19,7 @@ mod lock;
 mod lockfile;
 mod numbers;
 mod unseen;
+mod untested;
 mod verify;
 mod watch;
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ReadSources;
 use super::ledger::Ledger;
+use super::untested;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::{Census, Group, Tests};
 use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place, Related};
@@ -31,37 +32,42 @@ pub(super) struct Sources<'a> {
 
 /// Applies the rules to all tools that run tests. Returns the blind spots.
 pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Vec<BlindSpot>, LoadError> {
-    let (workspace, plan) = (ledger.workspace, ledger.plan);
+    let plan = ledger.plan;
     let mut blind = BTreeSet::new();
-    if !plan.is_full(workspace) {
+    if !plan.is_full(ledger.workspace) {
         return Ok(Vec::new());
     }
-    for (id, tool) in plan.graph.tools().filter(|(_, tool)| runs_tests(tool)) {
-        let Some(census) = ledger.complete_census(id).filter(|census| !is_of_documentation(census)) else {
-            continue;
-        };
+    let tests = plan.graph.tools().filter(|(_, tool)| runs_tests(tool));
+    let looked = |(id, tool)| {
+        let census = ledger.complete_census(id).filter(|census| !is_of_documentation(census))?;
         let targets = Looked::of(ledger, id, tool, &census);
-        let (empty, full): (Vec<_>, Vec<_>) = targets.into_iter().partition(|one| one.runs() == Some(0));
+        Some(OfTool { id, tool, has_run: has_run(&census), targets })
+    };
+    let looked: Vec<_> = tests.filter_map(looked).collect();
+    blind.extend(untested::find(ledger, &looked, sources)?);
+    for of in &looked {
+        let (empty, full): (Vec<_>, Vec<_>) = of.targets.iter().partition(|one| one.runs() == Some(0));
         let uncounted = full.iter().filter(|one| one.runs().is_none());
         blind.extend(uncounted.map(|one| one.blind(NO_COUNT)));
         let found = Found::of(&empty, sources)?;
         let own = || empty.iter().zip(&found);
-        let has_run = census.tests.values().any(|tests| tests.is_none_or(|tests| tests.run > 0));
         let has_tests = own().any(|(_, found)| matches!(found, Found::Tests(_)));
         let has_targets =
             own().any(|(one, found)| found.may_be_there() && one.target.kind == TargetKind::Test);
-        if !has_run && (has_tests || has_targets) {
+        if !of.has_run && (has_tests || has_targets) {
             let what = if has_tests { "the sources have tests" } else { "there are test targets" };
-            ledger.note_all(id, &format!("no test ran, although {what}{}", hint(tool)));
+            ledger.note_all(of.id, &format!("no test ran, although {what}{}", hint(of.tool)));
             continue;
         }
-        if !tool.uses_selection() && tool.per != Per::TestTarget {
+        if !of.is_of_all() {
             continue;
         }
-        for (one, found) in own() {
+        let runs_elsewhere =
+            |one: &Looked<'_>| looked.iter().any(|other| other.id != of.id && other.runs(&one.name));
+        for (one, found) in own().filter(|(one, _)| !runs_elsewhere(one)) {
             let why = match found {
                 Found::Tests(cfg) => {
-                    ledger.enter_own(id, one.unit, finding(one, cfg.as_ref()));
+                    ledger.enter_own(of.id, one.unit, finding(one, cfg.as_ref()));
                     continue;
                 }
                 Found::Off(cfg) => format!("its tests are switched off: `cfg({cfg})`"),
@@ -73,6 +79,36 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
         }
     }
     Ok(blind.into_iter().collect())
+}
+
+/// What a tool ran.
+pub(super) struct OfTool<'a> {
+    pub(super) id: ToolId,
+    tool: &'a Tool,
+    /// Whether it ran a test at all.
+    has_run: bool,
+    targets: Vec<Looked<'a>>,
+}
+
+impl OfTool<'_> {
+    /// Whether it is to run all test targets that it has tasks for, rather than those that its command line names.
+    fn is_of_all(&self) -> bool {
+        self.tool.uses_selection() || self.tool.per == Per::TestTarget
+    }
+
+    /// Whether it may have run a test of the target that is called `name`.
+    fn runs(&self, name: &str) -> bool {
+        self.targets.iter().any(|one| one.name == name && one.runs() != Some(0))
+    }
+
+    /// Whether the target that is called `name` is one that it ran, or is to run.
+    pub(super) fn is_of(&self, name: &str) -> bool {
+        self.runs(name) || self.is_of_all() && self.targets.iter().any(|one| one.name == name)
+    }
+}
+
+fn has_run(census: &Census) -> bool {
+    census.tests.values().any(|tests| tests.is_none_or(|tests| tests.run > 0))
 }
 
 /// Whether `tool` runs tests other than doc tests.
@@ -94,16 +130,16 @@ fn hint(tool: &Tool) -> String {
 }
 
 /// A test target and the tests of it that a tool ran.
-struct Looked<'a> {
-    package: &'a Package,
-    target: &'a Target,
-    unit: Unit,
-    name: String,
-    ran: Ran,
+pub(super) struct Looked<'a> {
+    pub(super) package: &'a Package,
+    pub(super) target: &'a Target,
+    pub(super) unit: Unit,
+    pub(super) name: String,
+    pub(super) ran: Ran,
 }
 
 /// Tests of a target that a tool ran.
-enum Ran {
+pub(super) enum Ran {
     /// The counts, if the harness reports them.
     Tests(Option<Tests>),
     /// None, because the target requires features that are not enabled.
@@ -150,14 +186,14 @@ impl<'a> Looked<'a> {
         }
     }
 
-    fn blind(&self, reason: &str) -> BlindSpot {
+    pub(super) fn blind(&self, reason: &str) -> BlindSpot {
         let reason = format!("`{}`: {reason}", self.name);
         BlindSpot { kind: BlindSpotKind::UntestedTarget, path: self.target.root.clone(), reason }
     }
 }
 
 /// Tests found in the sources of a target.
-enum Found {
+pub(super) enum Found {
     /// There are tests that could run. The first one has this condition.
     Tests(Option<Cfg>),
     /// There are tests, but none can run on this platform or without compiler flags.
@@ -172,13 +208,13 @@ enum Found {
 
 impl Found {
     /// Searches the sources of each of `targets`.
-    fn of(targets: &[Looked<'_>], sources: &Sources<'_>) -> Result<Vec<Self>, LoadError> {
+    pub(super) fn of(targets: &[&Looked<'_>], sources: &Sources<'_>) -> Result<Vec<Self>, LoadError> {
         if targets.is_empty() {
             return Ok(Vec::new());
         }
         let platform = (sources.target)().map(Platform::new);
         let mut own = BTreeMap::new();
-        let found = |one: &Looked<'_>| Self::of_root(one, sources, platform.as_ref(), &mut own);
+        let found = |one: &&Looked<'_>| Self::of_root(one, sources, platform.as_ref(), &mut own);
         targets.iter().map(found).collect()
     }
 
@@ -237,7 +273,13 @@ fn own_harnesses(manifest: &[u8]) -> BTreeSet<String> {
         target => std::slice::from_ref(target),
     });
     let own = targets.filter(|target| target.get("harness").and_then(toml::Value::as_bool) == Some(false));
-    own.filter_map(|target| Some(target.get("name")?.as_str()?.to_owned())).collect()
+    // Only a library needs no name.
+    let of_package = || table.get("package")?.get("name")?.as_str().map(|name| name.replace('-', "_"));
+    let name = |target: &toml::Value| match target.get("name") {
+        Some(name) => name.as_str().map(str::to_owned),
+        None => of_package(),
+    };
+    own.filter_map(name).collect()
 }
 
 /// Evaluates a `cfg` flag or key-value pair for a build of tests.
@@ -315,5 +357,7 @@ mod tests {
                         [lib]\nname = \"a\"\nharness = false\n";
         assert_eq!(own_harnesses(manifest.as_bytes()), ["a", "own"].map(str::to_owned).into());
         assert_eq!(own_harnesses(b"no [toml"), BTreeSet::new());
+        let unnamed = own_harnesses(b"[package]\nname = \"a-b\"\n[lib]\nharness = false\n");
+        assert_eq!(unnamed, BTreeSet::from(["a_b".to_owned()]));
     }
 }

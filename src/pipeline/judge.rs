@@ -284,7 +284,7 @@ pub(super) fn outcome(
     ledger.enter_not_built();
     ledger.enter_changed(changed);
     ledger.enter_moved(moved);
-    numbers::require(&mut ledger);
+    numbers::require(&mut ledger, case.baseline);
     let of_tests = empty::judge(&mut ledger, &empty::Sources { read, target })?;
     if blind_spots::are_looked_for(plan) {
         let manifests = read(&mut blind_spots::manifests(workspace, plan).iter())?;
