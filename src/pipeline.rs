@@ -18,6 +18,7 @@ mod ledger;
 mod lock;
 mod lockfile;
 mod numbers;
+mod tested;
 mod unseen;
 mod untested;
 mod verify;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::empty;
 use super::ledger::Ledger;
+use super::tested;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place};
@@ -364,9 +364,9 @@ impl Ledger<'_> {
     /// Whether findings of this rule are reported in this run, and everything that the rule depends on was checked.
     pub(super) fn has_applied(&self, rule: &str) -> bool {
         let plan = self.plan;
-        let is_of_tests = rule == empty::EMPTY;
+        let is_of_tests = rule == tested::EMPTY;
         let is_asked = |tool: &Tool| match is_of_tests {
-            true => empty::runs_tests(tool),
+            true => tested::runs_tests(tool),
             false => matches!(
                 tool.parse,
                 Parse::RustcJson | Parse::CargoBuild | Parse::Rustfmt | Parse::Libtest | Parse::Nextest

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
-use super::empty::{self, Found, Looked, OfTool, Ran, Sources};
 use super::ledger::Ledger;
+use super::tested::{Found, Looked, OfTool, Ran, Sources, runs_tests};
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Group;
 use crate::model::task::Unit;
@@ -32,7 +32,7 @@ pub(super) fn find(
     if !graph.tools().any(|(id, tool)| is_open(ledger, looked, id, tool)) {
         let is_due = |one: &Looked<'_>| {
             let mut of_targets = graph.tools().filter(|(_, tool)| tool.per == Per::TestTarget);
-            of_targets.any(|(id, tool)| empty::runs_tests(tool) && ledger.status_of(id, one.unit).is_some())
+            of_targets.any(|(id, tool)| runs_tests(tool) && ledger.status_of(id, one.unit).is_some())
         };
         let targets: Vec<_> = targets(ledger)
             .into_iter()
@@ -48,7 +48,7 @@ pub(super) fn find(
 
 /// Whether `tool` may have run any test, though it does not say which.
 fn is_open(ledger: &Ledger<'_>, looked: &[OfTool<'_>], id: ToolId, tool: &Tool) -> bool {
-    if !empty::runs_tests(tool) || tool.per == Per::TestTarget || ledger.tasks_of(id).is_empty() {
+    if !runs_tests(tool) || tool.per == Per::TestTarget || ledger.tasks_of(id).is_empty() {
         return false;
     }
     // Without a result, or by documentation alone.
