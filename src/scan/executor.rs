@@ -24,7 +24,7 @@ use super::outputs::{Kept, Sieves};
 use super::pool::{Pool, Token};
 use super::program::Missing;
 use super::setup::Executor;
-use super::spool::{Kept, Sieves, Truncated};
+use super::spool::Truncated;
 use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
