@@ -61,9 +61,11 @@ class Copy:
             for package in metadata["packages"]
             if any({"lib", "rlib"} & set(target["kind"]) and target["doctest"] for target in package["targets"])
         ]
+        if not libraries:
+            sys.exit(f"{source}: no library with doc tests to disable")
         # The library in the root, or else the first by name.
         key = lambda package: (os.path.dirname(package["manifest_path"]) != self.root, package["name"])
-        self.package = min(libraries or metadata["packages"], key=key)
+        self.package = min(libraries, key=key)
         self.dir = os.path.relpath(os.path.dirname(self.package["manifest_path"]), self.root)
         self.members = len(metadata["packages"])
         self.commit = subprocess.run(

@@ -18,7 +18,9 @@ mod ledger;
 mod lock;
 mod lockfile;
 mod numbers;
+mod tested;
 mod unseen;
+mod untested;
 mod verify;
 mod watch;
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::empty;
 use super::ledger::Ledger;
+use super::tested;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place};
@@ -91,6 +91,10 @@ struct Seen {
     compiles: bool,
     formats: bool,
     asked: Asked,
+    /// Packages on which a tool that compiles has no result: it may have compiled more of them.
+    not_compiled: BTreeSet<PackageId>,
+    /// Packages on which a tool that formats has no result.
+    not_formatted: BTreeSet<PackageId>,
 }
 
 /// Features enabled on the command lines of tools that don't report what they compiled.
@@ -124,11 +128,17 @@ impl Asked {
 }
 
 impl Seen {
-    /// Returns the coverage; `None` if a tool has no verdict on a task, since it is unknown what it would have covered.
+    /// `None` if it is not known of which packages a tool has no result.
     fn of(ledger: &Ledger<'_>) -> Option<Self> {
         let graph = &ledger.plan.graph;
-        let (census, asked) = (Census::default(), Asked::default());
-        let mut seen = Self { census, compiles: false, formats: false, asked };
+        let mut seen = Self {
+            census: Census::default(),
+            compiles: false,
+            formats: false,
+            asked: Asked::default(),
+            not_compiled: BTreeSet::new(),
+            not_formatted: BTreeSet::new(),
+        };
         for (id, tool) in graph.tools().filter(|(id, tool)| !is_uncertain(ledger, *id, tool)) {
             let compiles = matches!(tool.parse, Parse::RustcJson | Parse::CargoBuild);
             let formats = tool.parse == Parse::Rustfmt;
@@ -145,24 +155,32 @@ impl Seen {
                 }
                 continue;
             }
-            seen.census.add(ledger.complete_census(id)?);
+            seen.census.add(ledger.known_census(id)?);
+            let open = ledger.packages_without_result(id)?;
+            if compiles { &mut seen.not_compiled } else { &mut seen.not_formatted }.extend(open);
             seen.compiles |= compiles;
             seen.formats |= formats;
         }
         (seen.compiles || seen.formats).then_some(seen)
     }
 
+    /// The selected members of which it is known all that was compiled.
+    fn decided<'a>(&self, workspace: &'a Workspace, plan: &Plan) -> impl Iterator<Item = &'a Package> {
+        let decided = plan.packages.iter().filter(|id| !self.not_compiled.contains(id));
+        decided.map(|id| workspace.package(*id))
+    }
+
     /// Returns the selected members that no tool compiled.
     fn packages(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         let compiled: BTreeSet<_> = self.census.targets.iter().map(|target| &target.package).collect();
-        let packages = plan.packages.iter().map(|id| workspace.package(*id));
+        let packages = self.decided(workspace, plan);
         let unseen = packages.filter(|package| self.compiles && !compiled.contains(&package.name));
         unseen.map(|package| of_package(package, "is compiled by no tool")).collect()
     }
 
     /// Returns the features of selected members that no tool enabled.
     fn features(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
-        let packages = plan.packages.iter().map(|id| workspace.package(*id));
+        let packages = self.decided(workspace, plan);
         let known = packages.filter_map(|package| Some((package, self.census.features.get(&package.name)?)));
         let unused = known.filter(|_| !self.asked.all).flat_map(|(package, on)| {
             let is_on = |feature: &String| on.contains(feature) || self.asked.features.contains(feature);
@@ -183,8 +201,15 @@ impl Seen {
         selected: &BTreeSet<PackageId>,
         others: &BTreeSet<RelPath>,
     ) -> Vec<BlindSpot> {
-        let is_of_member =
-            |path: &RelPath| workspace.owner_of(path).is_some_and(|owner| selected.contains(&owner));
+        // Code that does not compile now may name further files. In this run, nothing has looked at them.
+        let is_of_member = |path: &RelPath| {
+            let owner = workspace.owner_of(path).filter(|owner| selected.contains(owner));
+            let is_known = |owner| match self.formats {
+                true => !self.not_formatted.contains(&owner),
+                false => !self.not_compiled.contains(&owner),
+            };
+            owner.is_some_and(is_known)
+        };
         let sources = workspace.files.iter().filter(|file| {
             !file.is_link && file.path.as_bytes().ends_with(b".rs") && is_of_member(&file.path)
         });
@@ -339,9 +364,9 @@ impl Ledger<'_> {
     /// Whether findings of this rule are reported in this run, and everything that the rule depends on was checked.
     pub(super) fn has_applied(&self, rule: &str) -> bool {
         let plan = self.plan;
-        let is_of_tests = rule == empty::EMPTY;
+        let is_of_tests = rule == tested::EMPTY;
         let is_asked = |tool: &Tool| match is_of_tests {
-            true => empty::runs_tests(tool),
+            true => tested::runs_tests(tool),
             false => matches!(
                 tool.parse,
                 Parse::RustcJson | Parse::CargoBuild | Parse::Rustfmt | Parse::Libtest | Parse::Nextest

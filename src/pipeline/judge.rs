@@ -9,7 +9,7 @@ use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::unseen::{Look, Unseen};
-use super::{ReadSources, blind_spots, cap, compiled, empty, numbers};
+use super::{ReadSources, blind_spots, cap, compiled, empty, numbers, tested};
 use crate::cache::{Lookup, ResultCache};
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Matched};
@@ -284,8 +284,8 @@ pub(super) fn outcome(
     ledger.enter_not_built();
     ledger.enter_changed(changed);
     ledger.enter_moved(moved);
-    numbers::require(&mut ledger);
-    let of_tests = empty::judge(&mut ledger, &empty::Sources { read, target })?;
+    numbers::require(&mut ledger, case.baseline);
+    let of_tests = empty::judge(&mut ledger, &tested::Sources { read, target })?;
     if blind_spots::are_looked_for(plan) {
         let manifests = read(&mut blind_spots::manifests(workspace, plan).iter())?;
         let spots = blind_spots::find(&ledger, of_tests, &blind_spots::Around { manifests, beyond });
@@ -434,8 +434,8 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
     if let Some(migration) = &mut outcome.migration {
         migration.files = restyled.len();
     }
-    let speaks_for = |gone: &&Gone| match (gone.ns == OWN_NAMESPACE, gone.entry.rule == empty::EMPTY) {
-        (true, true) => empty::runs_tests(tool),
+    let speaks_for = |gone: &&Gone| match (gone.ns == OWN_NAMESPACE, gone.entry.rule == tested::EMPTY) {
+        (true, true) => tested::runs_tests(tool),
         (true, false) => tool.name == Tool::BLIND_SPOTS,
         _ => tool.namespaces.iter().any(|ns| gone.ns == *ns),
     };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::conditions::Alike;
 use super::ledger::Ledger;
 use crate::compare::ratchet::{self, Extent, Judged};
+use crate::model::census::CensusNumber;
 use crate::model::finding::Entry;
 use crate::model::outcome::ToolOutcome;
 use crate::model::ratchet::{Decimal, Number, NumberPattern};
@@ -55,8 +56,8 @@ pub(super) fn judge(
     ratchet::judge(numbers, lines, |ns| judged.get(ns).copied().unwrap_or(Extent::Nothing))
 }
 
-/// Removes the verdict of tools that don't report a number required by `ratchet`.
-pub(super) fn require(ledger: &mut Ledger<'_>) {
+/// Removes the verdict of tools that don't report a number required by `ratchet`, or one that `baseline` accepts.
+pub(super) fn require(ledger: &mut Ledger<'_>, baseline: &Baseline) {
     let plan = ledger.plan;
     for (id, tool) in plan.graph.tools().filter(|(_, tool)| !tool.ratchet.is_empty()) {
         let totals = ledger.totals(id.0 as usize);
@@ -65,6 +66,33 @@ pub(super) fn require(ledger: &mut Ledger<'_>) {
             ledger.note_all(id, &format!("it does not report the number of {} (`ratchet`)", number.name()));
         }
     }
+    for (id, tool) in plan.graph.tools() {
+        let Parse::Number(pattern) = &tool.parse else { continue };
+        let is_judged = plan.looks_at_all(ledger.workspace)
+            && is_done(ledger, id)
+            && ledger.alike(id) != Alike::OtherBuild;
+        let stated = ledger.numbers_of(id);
+        let accepted = baseline.get(&tool.name).into_iter().flatten().filter_map(ratchet::accepted);
+        let mut absent =
+            accepted.filter(|(name, ..)| !stated.contains_key(*name) && may_state(pattern, name));
+        if let Some((name, _, value)) = absent.next().filter(|_| is_judged) {
+            ledger.note_all(
+                id,
+                &format!(
+                    "it no longer states the number {name}, of which {value} is accepted; if that is meant, remove its \
+                     line from {}.jsonl in the baseline",
+                    tool.name
+                ),
+            );
+        }
+    }
+}
+
+/// Whether a number of this name may come from `pattern`, as it is configured now.
+fn may_state(pattern: &NumberPattern, name: &str) -> bool {
+    let has_group = |name: &str| pattern.regex.contains(&format!("<{name}>"));
+    let is_of_census = CensusNumber::ALL.iter().any(|number| number.name() == name);
+    !is_of_census && (has_group("name") || has_group(name) || pattern.name.as_deref() == Some(name))
 }
 
 /// Whether `tool` has tasks, and a verdict on all of them.

@@ -301,7 +301,7 @@ impl Ledger<'_> {
 
     /// Whether `ns` is the namespace of a tool that runs tests.
     fn tests(&self, ns: &str) -> bool {
-        self.census_of(ns).any(|(tool, _)| super::empty::runs_tests(tool))
+        self.census_of(ns).any(|(tool, _)| super::tested::runs_tests(tool))
     }
 
     /// Returns the compilations for tests of the target with this root.

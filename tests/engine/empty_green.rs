@@ -5,14 +5,14 @@ use serde_json::Value;
 use crate::support::Sandbox;
 
 /// Returns `rule path` for each finding of the namespace `genti`.
-fn own_findings(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn own_findings(sandbox: &Sandbox) -> Vec<String> {
     let report = sandbox.json("report.json");
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["ns"] == "genti");
     findings.map(|finding| format!("{} {}", text(&finding["rule"]), text(&finding["path"]))).collect()
 }
 
 /// Returns `kind path: reason` for each blind spot.
-fn blind_spots(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn blind_spots(sandbox: &Sandbox) -> Vec<String> {
     let report = sandbox.json("report.json");
     let spots = report["blind_spots"].as_array().expect("they were looked for").iter();
     spots

@@ -44,6 +44,7 @@ mod test_tools;
 mod toolchains;
 mod traps;
 mod unseen;
+mod untested;
 mod validators;
 mod verdicts;
 mod verify;

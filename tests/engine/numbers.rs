@@ -27,7 +27,7 @@ fn numbers(sandbox: &Sandbox) -> Vec<String> {
 }
 
 fn baseline(sandbox: &Sandbox, ns: &str) -> String {
-    std::fs::read_to_string(sandbox.root().join(format!(".config/genti/baseline/{ns}.jsonl"))).unwrap()
+    sandbox.baseline(ns)
 }
 
 #[test]
@@ -108,6 +108,33 @@ fn a_tool_without_a_number_has_no_verdict_and_keeps_its_entries() {
     assert!(shown.contains("no number found in the output"), "{shown}");
     sandbox.run(&["baseline", "update"], 0);
     assert_eq!(baseline(&sandbox, "cov"), before);
+}
+
+#[test]
+fn an_accepted_number_that_is_stated_no_more_leaves_no_verdict_and_keeps_its_line() {
+    let sandbox = stating("line coverage: 81.20%\nfunctions: 70%\n");
+    sandbox.run(&["baseline", "init"], 0);
+    let before = baseline(&sandbox, "cov");
+    sandbox.write("numbers.txt", "line coverage: 81.20%\n");
+    let shown = sandbox.run(&["run"], 3);
+    assert!(shown.contains("it no longer states the number functions, of which 70 is accepted"), "{shown}");
+    sandbox.run(&["check"], 3);
+    let dir = sandbox.keep_artifacts();
+    let shown = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 3);
+    assert!(!shown.contains("is not what the run has left"), "{shown}");
+    sandbox.run(&["baseline", "update"], 0);
+    assert_eq!(baseline(&sandbox, "cov"), before);
+    // Whoever means it takes the line out.
+    let rest: String =
+        before.lines().filter(|line| !line.contains("functions")).map(|line| format!("{line}\n")).collect();
+    sandbox.write(".config/genti/baseline/cov.jsonl", &rest);
+    sandbox.run(&["check"], 0);
+    // A number that the configuration no longer names can't be stated: its line is stale.
+    let pattern = "^(?<name>[a-z ]+): (?<value>[\\d.]+)%$', ";
+    sandbox.edit("genti.toml", pattern, "^line coverage: (?<value>[\\d.]+)%$', name = \"lines\", ");
+    let shown = sandbox.run(&["baseline", "update"], 0);
+    let file = sandbox.root().join(".config/genti/baseline/cov.jsonl");
+    assert!(!file.exists(), "its last line is gone: {shown}");
 }
 
 #[test]

@@ -154,6 +154,12 @@ impl Sandbox {
         serde_json::from_slice(&self.artifact(name)).unwrap()
     }
 
+    /// The accepted findings of a namespace, as they are written.
+    pub(crate) fn baseline(&self, ns: &str) -> String {
+        let file = self.root.join(format!(".config/genti/baseline/{ns}.jsonl"));
+        std::fs::read_to_string(file).unwrap()
+    }
+
     /// Returns the lines of `tasks.jsonl` of this kind.
     pub(crate) fn lines(&self, kind: &str) -> Vec<Value> {
         let text = String::from_utf8(self.artifact("tasks.jsonl")).unwrap();

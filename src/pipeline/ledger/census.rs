@@ -1,6 +1,6 @@
 //! The census of each tool, and conclusions from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Ledger;
 use crate::model::census::{Census, Totals};
@@ -10,6 +10,7 @@ use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx, Unit};
 use crate::model::text::Text;
 use crate::model::tool::{Per, ToolId};
+use crate::model::workspace::PackageId;
 use crate::pipeline::conditions::Alike;
 
 /// Census of a tool, from this run or from the artifacts of a finished run.
@@ -50,6 +51,35 @@ impl Ledger<'_> {
             }
             _ => None,
         }
+    }
+
+    /// What `tool` looked at, as far as it got; `None` if another run has it in numbers alone.
+    pub(in crate::pipeline) fn known_census(&self, tool: ToolId) -> Option<Census> {
+        match &self.census[tool.0 as usize] {
+            Looked::At(census) => Some(census.clone()),
+            Looked::Stated(..) => None,
+        }
+    }
+
+    /// The packages that `tool` has no result on, if it is known which these are.
+    pub(in crate::pipeline) fn packages_without_result(&self, tool: ToolId) -> Option<BTreeSet<PackageId>> {
+        let is_open = |at: &usize| {
+            let status = &self.tasks[*at].status;
+            !status.is_verdict() && !matches!(status, Status::Skipped(_))
+        };
+        let gaps = &self.gaps[tool.0 as usize];
+        let names: BTreeSet<_> = gaps.iter().map(|id| self.workspace.package(*id).name.as_str()).collect();
+        let mut incomplete = self.incomplete[tool.0 as usize].iter();
+        let are_of_packages = incomplete.all(|(unit, _)| names.contains(unit.as_str()));
+        let mut packages = gaps.clone();
+        for at in self.tasks_of(tool).filter(is_open) {
+            match self.units[at] {
+                Unit::Package(package) | Unit::TargetRoot(package, _) => drop(packages.insert(package)),
+                Unit::Workspace | Unit::File(_) if are_of_packages && !gaps.is_empty() => {}
+                Unit::Workspace | Unit::File(_) => return None,
+            }
+        }
+        Some(packages)
     }
 
     /// Whether all tasks of `tool` have a result or were skipped.
