@@ -87,7 +87,7 @@ fn a_broken_jobserver_is_reported_and_does_not_stop_the_run() {
     let output =
         sandbox.command(&["run"]).env("MAKEFLAGS", flags).env("CARGO_MAKEFLAGS", "").output().unwrap();
     let text = sandbox.expect(&output, 0);
-    assert!(text.contains("warning: the jobserver in the environment can't be used"), "{text}");
+    assert!(text.contains("warning: cannot use the jobserver from the environment"), "{text}");
 }
 
 #[test]
