@@ -132,7 +132,7 @@ mod other {
 
         /// Returns the stamp of the file `name` in the directory.
         pub(in super::super) fn stamp(&self, name: &[u8]) -> io::Result<Stamp> {
-            files::stamp(&self.0.join(os_path(name)))
+            content::stamp(&self.0.join(os_path(name)))
         }
     }
 }

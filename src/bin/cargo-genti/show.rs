@@ -65,7 +65,7 @@ impl FinishedRun<'_> {
             quiet: shell.quiet,
         };
         match shell.has_stream() {
-            true => shell.emit_outcome(&finished.report, dir),
+            true => shell.emit_outcome(&finished.report, dir, halt),
             false => shell.err(render::report(&view)),
         }
         Ok(reports.write(&read_tasks, &view, &around, halt, shell))

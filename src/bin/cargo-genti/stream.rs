@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use genti::model::event::Event;
+use genti::model::halt::Halt;
 use genti::model::outcome::End;
 use genti::model::task::Plan;
 use genti::model::workspace::Workspace;
@@ -31,10 +32,12 @@ impl Shell {
         self.emit(|| stream::event(event, workspace, plan).unwrap_or_default());
     }
 
-    /// Emits the findings, and remembers the directory of the artifacts.
-    pub(crate) fn emit_outcome(&mut self, report: &FinishedReport, dir: Option<&Path>) {
+    /// Emits the findings until `halt` is due, and remembers the directory of the artifacts.
+    pub(crate) fn emit_outcome(&mut self, report: &FinishedReport, dir: Option<&Path>, halt: &dyn Halt) {
         self.stream.artifacts = dir.map(|dir| dir.display().to_string());
-        stream::findings(report).for_each(|line| self.emit(|| line));
+        for line in stream::findings(report).take_while(|_| !halt.is_due()) {
+            self.emit(|| line);
+        }
     }
 
     /// Emits the last event and returns the end of the process.
