@@ -98,7 +98,7 @@ mod other {
     use std::io;
     use std::path::{Path, PathBuf};
 
-    use super::super::files;
+    use super::super::content;
     use super::{Entries, EntryKind};
     use crate::model::path::os_path;
     use crate::model::stamp::Stamp;
