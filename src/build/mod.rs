@@ -16,7 +16,7 @@
 //!         .run()
 //! }
 //!
-//! Returns a `const` with all words of a file.
+//! /// Returns a `const` with all words of a file.
 //! fn table(input: &Input) -> Result<String, Error> {
 //!     let mut words = Vec::new();
 //!     for (line, word) in (1..).zip(input.text()?.lines()) {

@@ -2,24 +2,21 @@
 //!
 //! # The key
 //!
-//! A key ([`key`], [`inputs`]) covers everything that decides a result and is known before the run: the id of the task (definition
+//! A key (`key.rs`, `inputs.rs`) covers everything that decides a result and is known before the run: the id of the task (definition
 //! of the tool, unit, digests of the declared inputs), the program, the variables it sees, the files it searches for, and genti
-//! itself. Inputs that are found out only when the process has ended are *discovered* ([`discovered`]); they are stored beside
+//! itself. Inputs that are found out only when the process has ended are *discovered* (`discovered.rs`); they are stored beside
 //! the result, and the result is used again only if all of them are unchanged.
 //!
 //! # A run
 //!
-//! [`lookup`] answers for each task before the run, [`replays`] and [`unreported`] make cargo look again at what changed behind
-//! its back, [`recheck`] and [`storing`] store results whose inputs did not change meanwhile, and [`misses`] records for
+//! `lookup.rs` answers for each task before the run, `replays.rs` and `unreported.rs` make cargo look again at what changed behind
+//! its back, `recheck.rs` and `storing.rs` store results whose inputs did not change meanwhile, and `misses.rs` records for
 //! `cargo genti explain` why tasks ran.
 //!
 //! # On disk
 //!
-//! [`log`] holds results and may be shared by machines; [`state`], [`builds`] and [`explain`] belong to one workspace on one
+//! `log.rs` holds results and may be shared by machines; `state.rs`, `builds.rs` and `explain.rs` belong to one workspace on one
 //! machine.
-//!
-//! [`key`]: self::key
-//! [`log`]: self::log
 
 #![expect(clippy::disallowed_methods, reason = "the cache reads and writes files")]
 

@@ -150,7 +150,7 @@ pub(crate) struct BlessArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// Accept a partial run (-p, --exclude, --tool, --skip-tool, --since) and build flags that differ from
-    /// [baseline]
+    /// `[baseline]`
     #[arg(long)]
     pub(crate) partial: bool,
     /// Judge a finished run, possibly from another machine, by its artifacts in this directory instead of
