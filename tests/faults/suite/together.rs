@@ -5,7 +5,7 @@ use super::table::Tried;
 use super::world::{HEALTHY, World, finish, start};
 
 /// Message of a run that waits for another one.
-const WAITS: &str = "waiting for another run in this workspace to end";
+const WAITS: &str = "waiting for another run in this workspace";
 
 pub(crate) fn eight() -> Tried {
     let world = World::new();
