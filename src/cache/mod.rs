@@ -21,6 +21,7 @@
 #![expect(clippy::disallowed_methods, reason = "the cache reads and writes files")]
 
 mod builds;
+mod dep_info;
 mod discovered;
 pub mod explain;
 mod ignored_files;
@@ -59,7 +60,7 @@ use crate::model::workspace::Workspace;
 use crate::plan::{Declared, PlanError};
 use crate::scan::{BuildDirs, Env, Identifier, Programs, Stop};
 
-pub(crate) use self::discovered::dep_info_of;
+pub(crate) use self::dep_info::dep_info_of;
 pub use self::explain::{ReasonsError, load_reasons};
 pub use self::log::{CAP, Cleaned, Next, ResultLog};
 pub(crate) use self::lookup::Lookup;

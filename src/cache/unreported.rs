@@ -13,7 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::builds::{self, Builds};
-use super::discovered::{DepInfo, Undiscoverable, dep_infos_beside, first_source};
+use super::dep_info::{DepInfo, dep_infos_beside, first_source};
+use super::discovered::Undiscoverable;
 use super::inputs::KeyInputs;
 use super::{ResultCache, RunState};
 use crate::model::digest::Digest;
