@@ -21,7 +21,10 @@ pub(super) fn find(claims: &Claims, units: &[GeneratorCall<'_>]) -> Vec<Error> {
     };
     let mut errors = Vec::new();
     for (path, claimants) in claims.iter().filter(|(_, claimants)| claimants.len() > 1) {
-        errors.push(Error::new(format!("the output `{path}` is written twice: from {}", names(claimants))));
+        errors.push(Error::new(format!(
+            "the output `{path}` is written more than once: from {}",
+            names(claimants)
+        )));
     }
     // Directories count too: `A/x` and `a/y` may be in one directory or in two.
     let mut spellings = BTreeMap::new();

@@ -36,8 +36,7 @@ pub fn parse_depfile(text: &[u8]) -> Result<Vec<PathBuf>, Error> {
         if rule.first() == Some(&b'#') || rule.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let words =
-            rule_words(&rule).ok_or_else(|| Error::new("not a rule of make").at("depfile", number))?;
+        let words = rule_words(&rule).ok_or_else(|| Error::new("not a make rule").at("depfile", number))?;
         for word in words {
             let path = RelPath::new(word).as_os_path().into_owned();
             if !files.contains(&path) {
@@ -143,7 +142,7 @@ mod tests {
     #[test]
     fn an_invalid_rule_is_an_error_with_its_line() {
         let error = parse_depfile(b"a: b\nwhat is this\n").unwrap_err();
-        assert_eq!(error.to_string(), "depfile:2: not a rule of make");
+        assert_eq!(error.to_string(), "depfile:2: not a make rule");
     }
 
     #[test]

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::digest::Digest;
 use crate::store::trust;
 
-/// The last real build of each unit, by the path of its artifact or of the output of its build script.
+/// The last build of each unit that actually ran (was not replayed), by the path of its artifact or of the
+/// output of its build script.
 pub(super) type Builds = BTreeMap<String, LastBuild>;
 
 /// The last real build of a unit.

@@ -335,8 +335,8 @@ impl InputCollector<'_> {
         Ok(true)
     }
 
-    /// Adds the absent files in which rustc looks for modules below `source`. If one appears, it is an error or replaces a
-    /// module.
+    /// Adds the absent files in which rustc looks for modules below `source`. If one of them appears, rustc
+    /// reports an error or uses it instead of another file.
     fn add_absent_modules(&mut self, source: RelPath, dir: &RelPath) {
         let root = &self.inputs.workspace.root;
         let mut modules = self.inputs.collector(BTreeSet::new(), self.build_dirs);

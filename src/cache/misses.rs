@@ -52,7 +52,7 @@ impl MissReason {
             Self::Unbounded(link) => format!(
                 "not cached: the link {link} leads to more than 10,000 files or to a file that can't be read"
             ),
-            Self::Blessed => "its output was being accepted (`--bless`)".to_owned(),
+            Self::Blessed => "cached results are not used while accepting output (`--bless`)".to_owned(),
             Self::Program => "the program that it runs was rebuilt".to_owned(),
             Self::NoResult => "no cached result for the current inputs".to_owned(),
             Self::Damaged => "the cached result was damaged".to_owned(),

@@ -91,7 +91,7 @@ fn split_code(golden: &str) -> (i32, &str) {
 
 /// Returns the golden file with this exit code and text.
 fn with_code(code: i32, text: &str) -> String {
-    // If the text itself begins like a code, code 0 is written as well.
+    // If the text itself begins with something that looks like an exit code line, exit code 0 is written too.
     let is_needed = code != 0 || split_code(text).1.len() < text.len();
     if is_needed { format!("? {code}\n{text}") } else { text.to_owned() }
 }

@@ -55,7 +55,7 @@ pub(super) fn find_items(text: &str, tokens: &mut [Token]) -> Vec<Item> {
         let kind = tokens[at].kind;
         if let Some(group) = tokens[at].closes() {
             while group == Delimiter::Braces && frame.group != Delimiter::Braces {
-                // Delimiters left open inside braces end with them.
+                // A closing brace also closes any delimiters left open inside the braces.
                 let Some(enclosing) = outer.pop() else { break };
                 frame = enclosing;
             }

@@ -25,8 +25,8 @@ impl Digest {
         hasher.finish()
     }
 
-    /// Returns the digest of another digest with this one as the key. The key separates ids like a domain
-    /// does, and this takes a single round of hashing, since there may be a million ids.
+    /// Returns the digest of another digest with this one as the key. The key separates ids as a domain would,
+    /// but needs only one round of hashing, which matters because there may be a million ids.
     pub fn keyed(&self, of: &Self) -> Self {
         Self(*blake3::keyed_hash(&self.0, &of.0).as_bytes())
     }

@@ -22,7 +22,7 @@ pub struct Migration {
 impl Related {
     /// Returns the remark on a finding in code that is formatted for the former style edition.
     pub fn of_former_style() -> Self {
-        Self { message: format!("style edition {FORMER_STYLE} formats it as it is"), place: None }
+        Self { message: format!("style edition {FORMER_STYLE} would leave this code as it is"), place: None }
     }
 }
 

@@ -232,7 +232,7 @@ pub struct BuiltUnit {
     pub is_test: bool,
     /// Set for documentation.
     pub is_doc: bool,
-    /// Debug assertions, if stated.
+    /// Whether debug assertions are enabled, if known.
     pub debug_assertions: Option<bool>,
     /// Enabled features.
     pub features: BTreeSet<String>,

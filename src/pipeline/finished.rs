@@ -136,7 +136,7 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
     let earlier = as_of.and_then(|there| Some((there, commit_day(project)?)));
     if let Some((there, commit)) = earlier.filter(|(there, commit)| there < commit) {
         drift.push(CheckoutDifference {
-            what: "date for expiry of suppressions".to_owned(),
+            what: "date used for the expiry of suppressions".to_owned(),
             there: there.to_string(),
             here: format!("{commit} (date of the commit) or later"),
         });

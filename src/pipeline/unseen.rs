@@ -332,7 +332,7 @@ impl Ledger<'_> {
 }
 
 const NOT_COMPILED: &str = "no target that was built compiles this file";
-const NOT_FORMATTED: &str = "no module leads rustfmt to this file";
+const NOT_FORMATTED: &str = "rustfmt can't reach this file through any module";
 
 /// Returns the conditions that compiler `flags` enable.
 fn conditions(flags: &[String]) -> BTreeSet<String> {

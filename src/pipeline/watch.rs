@@ -68,7 +68,9 @@ impl<'a> Watch<'a> {
             self.look(&mut state);
             if let Some(Rewrite { path, by }) = &state.change {
                 let by = self.names(by);
-                return Some(format!("{path} changed while {by} ran, so nothing else is built with it"));
+                return Some(format!(
+                    "{path} changed while {by} ran, so tools that build with it were not started"
+                ));
             }
         }
         if may_write(self.project.plan.graph.tool(tool)) {
@@ -93,7 +95,7 @@ impl<'a> Watch<'a> {
             let others = by.into_iter().filter(|other| *other != tool).collect();
             let others = self.names(&others);
             let why = format!(
-                "{path} was written while it ran in parallel with {others}; put them in the same `lane`"
+                "{path} was written while this tool ran in parallel with {others}; put them in the same `lane`"
             );
             let tasks = &self.project.plan.step(run.step).tasks;
             tasks
@@ -110,7 +112,10 @@ impl<'a> Watch<'a> {
         self.look(&mut state);
         let mut statuses = std::mem::take(&mut state.statuses);
         if let Some(Rewrite { path, by }) = &state.change {
-            let why = format!("{path} changed while {} ran, and other tools build with it", self.names(by));
+            let why = format!(
+                "{path} changed while {} ran, and other tools use this file in their builds",
+                self.names(by)
+            );
             let tasks = &self.project.plan.graph.tasks;
             for tool in by {
                 let first = tasks.partition_point(|task| task.tool < *tool);

@@ -27,7 +27,7 @@ pub enum StoreError {
     },
     /// An I/O error after some files of a set were already replaced. No file is partially written.
     #[error(
-        "could not replace `{path}`: {error}; it is from an earlier run, unlike other files; remove `{dir}` and run again"
+        "could not replace `{path}`: {error}; it is still from an earlier run, but other files were replaced; remove `{dir}` and run again"
     )]
     Mixed {
         /// The first file that was not replaced.

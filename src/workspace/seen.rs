@@ -61,7 +61,7 @@ pub fn still_as_seen(workspace: &Workspace, id: FileId) -> bool {
     }
     let place = place(&workspace.root, &file.path);
     let stamp = content::stamp(&place).ok();
-    // An unsettled stamp proves nothing.
+    // A stamp that is not settled can't prove that the file is unchanged.
     let same = stamp.filter(|stamp| stamp.is_settled(workspace.seen.at));
     if same.is_some() && same.as_ref() == workspace.seen.stamps.get(id.0 as usize) {
         return true;

@@ -320,7 +320,7 @@ impl<'a> WorkspaceWalk<'a> {
         };
         if !is_start && has(CACHE_TAG) {
             match is_cache(&place) {
-                // A directory with a committed tag belongs to the sources.
+                // A directory whose `CACHEDIR.TAG` is committed belongs to the sources.
                 Ok(true) if !self.tracked.has(&place.join(CACHE_TAG)) => {
                     let path = prefix.strip_suffix(b"/").unwrap_or(&prefix);
                     return self.leave_out(RelPath::new(path), WhyLeftOut::CacheDir);

@@ -166,5 +166,5 @@ fn a_finished_run_is_checked_with_its_own_numbers() {
     let dir = sandbox.keep_artifacts();
     let text = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
     assert!(text.contains("11 tests, 1 ignored, 6 targets"), "{text}");
-    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
+    assert!(!text.contains("are not from a run of this checkout"), "{text}");
 }

@@ -38,7 +38,7 @@ fn a_filter_that_matches_nothing_leaves_the_tests_without_a_verdict() {
     let sandbox = Sandbox::of("clean", "w");
     sandbox.write("genti.toml", "[tools.test]\nargs = [\"no_such_test\"]\n");
     let shown = sandbox.run(&["run"], 3);
-    let reason = "no test ran, although the sources have tests; look at `args` of [tools.test]";
+    let reason = "no test ran, although the sources have tests; check `args` under [tools.test]";
     assert_eq!(incomplete(&sandbox, "test"), [format!(".: {reason}")]);
     assert!(shown.contains(reason) && shown.contains("no result from: test"), "{shown}");
     let junit = sandbox.run(&["report", "--format", "junit"], 0);
@@ -56,7 +56,7 @@ fn a_filter_that_matches_nothing_leaves_the_tests_without_a_verdict() {
     if nextest.status.success() {
         sandbox.write("genti.toml", "[tools.nextest]\nenabled = true\nargs = [\"no_such_test\"]\n");
         sandbox.run(&["run"], 3);
-        let reason = "no test ran, although the sources have tests; look at `args` of [tools.nextest]";
+        let reason = "no test ran, although the sources have tests; check `args` under [tools.nextest]";
         assert_eq!(incomplete(&sandbox, "nextest"), [format!(".: {reason}")]);
     }
 }
@@ -105,7 +105,7 @@ fn a_finished_run_with_findings_of_genti_can_be_checked() {
     sandbox.run(&["check"], 1);
     let dir = sandbox.keep_artifacts();
     let shown = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
-    assert!(!shown.contains("are not those of a run of this checkout"), "{shown}");
+    assert!(!shown.contains("are not from a run of this checkout"), "{shown}");
     assert!(shown.contains("not checked: 1 target"), "{shown}");
 }
 
@@ -151,7 +151,7 @@ fn code_disabled_by_the_platform_and_tests_without_a_count_are_blind_spots() {
         blind_spots(&sandbox),
         [
             "untested-target tests/model.rs: `clean::model`: its tests are switched off: `cfg(all(loom, unix))`",
-            "untested-target tests/own.rs: `clean::own`: its harness states no count",
+            "untested-target tests/own.rs: `clean::own`: its test harness does not report how many tests ran",
             "untested-target tests/windows.rs: `clean::windows`: its tests are switched off: `cfg(windows)`",
         ]
     );

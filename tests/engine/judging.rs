@@ -151,7 +151,7 @@ fn an_edit_of_the_artifacts_is_named_with_its_place() {
     std::fs::write(dir.join("tasks.jsonl"), before).unwrap();
     // No artifacts of these checks are left.
     let text = judge(&sandbox, &dir, &[], 1);
-    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
+    assert!(!text.contains("are not from a run of this checkout"), "{text}");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn a_run_without_a_verdict_and_a_stopped_run_are_incomplete() {
     sandbox.run(&["run"], 143);
     sandbox.write("../ran", "");
     let text = judge(&sandbox, &kept(&sandbox), &[], 3);
-    assert!(!text.contains("are not those of a run of this checkout"), "{text}");
+    assert!(!text.contains("are not from a run of this checkout"), "{text}");
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn the_artifacts_of_every_fixture_are_consistent() {
         sandbox.run(&["check"], code);
         sandbox.write("../ran", "");
         let text = judge(&sandbox, &kept(&sandbox), &[], code);
-        assert!(!text.contains("are not those of a run of this checkout"), "{fixture}: {text}");
+        assert!(!text.contains("are not from a run of this checkout"), "{fixture}: {text}");
     }
 }
 

@@ -75,8 +75,7 @@ fn an_accepted_warning_passes_where_the_environment_denies_warnings() {
     let deny = [("RUSTFLAGS", "-D warnings"), ("RUSTDOCFLAGS", "-D warnings")];
     run(&sandbox, &["baseline", "init"], &deny, 0);
     let text = run(&sandbox, &["check"], &deny, 0);
-    let expected =
-        "ignoring `-D warnings` from RUSTDOCFLAGS and `-D warnings` from RUSTFLAGS: new findings fail anyway";
+    let expected = "ignoring `-D warnings` from RUSTDOCFLAGS and `-D warnings` from RUSTFLAGS: new findings fail the run anyway";
     assert_eq!(text.matches(expected).count(), 1, "{text}");
     let text = run(&sandbox, &["verify"], &deny, 0);
     assert_eq!(text.matches("ignoring `-D warnings`").count(), 1, "{text}");

@@ -27,7 +27,10 @@ fn a_tool_that_changes_a_lock_file_or_manifest_stops_later_builds() {
             let before = std::fs::read_to_string(sandbox.root().join(file)).unwrap();
             let text = sandbox.run(&[command, "--parallel", parallel], 3);
             let said = format!("{file} changed while `minver` ran");
-            assert!(text.contains(&format!("{said}, so nothing else is built with it")), "{text}");
+            assert!(
+                text.contains(&format!("{said}, so tools that build with it were not started")),
+                "{text}"
+            );
             assert!(!text.contains("cargo updated Cargo.lock"), "{text}");
             assert_eq!(task(&sandbox, "clippy")["status"], "not-run");
             let minver = task(&sandbox, "minver");
@@ -78,7 +81,7 @@ fn a_tool_next_to_one_that_restores_the_lock_file_has_no_verdict() {
         reads["reason"]
             .as_str()
             .unwrap()
-            .starts_with("Cargo.lock was written while it ran in parallel with `writes`"),
+            .starts_with("Cargo.lock was written while this tool ran in parallel with `writes`"),
         "{reads}"
     );
     // If they run one after the other, the changed lock file is never seen.

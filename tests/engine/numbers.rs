@@ -95,7 +95,7 @@ fn numbers_are_the_same_from_the_cache_and_in_a_check_of_a_finished_run() {
     assert_eq!(sandbox.artifact("report.json"), cold);
     let dir = sandbox.keep_artifacts();
     let shown = sandbox.run(&["check", "--artifacts", dir.to_str().unwrap()], 1);
-    assert!(!shown.contains("are not those of a run of this checkout"), "{shown}");
+    assert!(!shown.contains("are not from a run of this checkout"), "{shown}");
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn an_entry_whose_finding_is_suppressed_is_not_called_fixed() {
     let config = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     sandbox.write("genti.toml", &format!("{config}{BELOW_B}expires = 2027-01-31\n"));
     let text = sandbox.run(&["check", "--as-of", "2027-01-01"], 0);
-    assert!(text.contains("1 baseline entry is suppressed as well"), "{text}");
+    assert!(text.contains("1 baseline entry is also covered by a suppression"), "{text}");
     let report = sandbox.json("report.json");
     assert_eq!(report["gone"][0]["state"], "suppressed");
     let text = sandbox.run(&["baseline", "update", "--as-of", "2027-01-01"], 0);
@@ -184,5 +184,5 @@ fn a_finished_run_dated_before_its_commit_is_drift() {
     sandbox.commit_all();
     sandbox.run(&["run", "--as-of", "2000-01-01"], 0);
     let text = sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 5);
-    assert!(text.contains("date for expiry of suppressions is `2000-01-01`"), "{text}");
+    assert!(text.contains("date used for the expiry of suppressions is `2000-01-01`"), "{text}");
 }

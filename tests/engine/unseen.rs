@@ -187,7 +187,7 @@ fn a_file_not_reached_from_any_target_is_unseen_by_clippy_and_rustfmt() {
     sandbox.edit("src/lib.rs", "#[cfg(feature = \"extra\")]\npub mod more;\n\n", "");
     let expected = [
         format!("unknown clippy::needless_return src/more.rs fn product {NOT_COMPILED}"),
-        "unknown rustfmt::unformatted src/more.rs fn product no module leads rustfmt to this file".to_owned(),
+        "unknown rustfmt::unformatted src/more.rs fn product rustfmt can't reach this file through any module".to_owned(),
     ];
     assert_eq!(changed(&sandbox, 0), expected);
     // A check of the finished run gives the same result.

@@ -70,7 +70,7 @@ pub(crate) fn check(
         shell.error(visible_line(&format!("{what} is `{there}` in {dir}, but `{here}` in this checkout")));
     }
     if !drift.is_empty() {
-        shell.note("judge the run in its own checkout with the same flags, or run again in this one");
+        shell.note("use the checkout and the flags of the original run, or run again in this checkout");
         shell.error("policy drift: the run does not match the configuration of this checkout");
         return Err(End::Drift);
     }
@@ -78,10 +78,7 @@ pub(crate) fn check(
         shell.note(
             "the artifacts were changed after the run, or the baseline or suppressions of this checkout differ",
         );
-        shell.error(format_args!(
-            "the artifacts in {} are not those of a run of this checkout",
-            dir.display()
-        ));
+        shell.error(format_args!("the artifacts in {} are not from a run of this checkout", dir.display()));
     }
     match end {
         _ if !is_reported => Ok(End::NotWritten),

@@ -26,7 +26,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
     for (name, error) in failed {
         let tool = project.plan.graph.tools.iter().find(|tool| tool.name == name);
         if matches!(error, NoVersion::Missing(_)) && tool.is_some_and(|tool| tool.is_only_detected()) {
-            // Someone who has the tool may have locked it.
+            // Keep an existing entry: someone who has the tool may have locked its version.
             lock.tools.extend(old.tools.get(&name).map(|locked| (name.clone(), locked.clone())));
             shell.note(visible_line(&format!("keeping the lock of {name}, if there is one: {error}")));
         } else {

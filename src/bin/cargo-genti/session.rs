@@ -113,7 +113,7 @@ pub(crate) fn note_ignored_levels(env: &Env, shell: &mut Shell) {
         return;
     }
     let why = match env.ignored().iter().all(|ignored| ignored.only_raises) {
-        true => "new findings fail anyway",
+        true => "new findings fail the run anyway",
         false => "set lint levels in `[lints]` instead, so that they apply everywhere",
     };
     let text = visible_line(&format!("ignoring {}: {why}", all.join(" and ")));

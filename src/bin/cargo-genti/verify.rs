@@ -83,7 +83,7 @@ fn verify(args: &VerifyArgs, start: &mut Startup, shell: &mut Shell) -> Result<E
         |witnesses: &[_]| pipeline::varies(&first.workspace, witnesses).iter().any(|varies| varies.is_cached);
     if witnesses.len() == 2 && stop.reason().is_none() && has_wrong(&witnesses) {
         shell.note(
-            "a cached result differs from a fresh run; running once more to check if the tool itself varies",
+            "a cached result differs from a fresh run; running once more to see whether the tool's own results vary",
         );
         witnesses.push(series.run_again(2, 3, shell)?);
     }

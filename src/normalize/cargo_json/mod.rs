@@ -116,7 +116,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             // For example if the workspace is reached through a symbolic link. All findings were attributed to other
             // packages.
             let reason =
-                "cargo built none of the selected packages; its package ids are not those of this workspace";
+                "cargo built none of the selected packages; its package ids do not match this workspace";
             return Err(Unparsable(reason.to_owned()));
         }
         Some(true) if code == 0 => Vec::new(),

@@ -248,7 +248,7 @@ fn mistakes_in_parse_are_found() {
         &[
             "2:19: unknown group `mesage` (did you mean `message`?)",
             "2:19: unknown group `zzzzzz` (groups: `path`, `line`, `column`, `rule`, `level`, `message`)",
-            "2:19: missing group `message` or `path` (add at least one of them; groups: `path`, `line`, `column`, `rule`, `level`, `message`)",
+            "2:19: missing group `message` or `path` (add at least one of them; available groups: `path`, `line`, `column`, `rule`, `level`, `message`)",
         ],
     );
 }
@@ -423,7 +423,7 @@ fn mistakes_about_tests_are_found() {
     check_tool(
         "parse = 'lines'\nleaky = 'fail'",
         &[
-            "3:9: `leaky` has no effect with the output format `lines` (remove it; only test output states how many results to expect, so any other may be incomplete)",
+            "3:9: `leaky` has no effect with the output format `lines` (remove it; only test output states how many results to expect, so any other output may be incomplete)",
         ],
     );
     check_tool("parse = 'libtest'\nleaky = 'warn'", &["3:9: unknown value `warn` (values: `pass`, `fail`)"]);

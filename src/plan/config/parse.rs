@@ -141,7 +141,7 @@ fn regex(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Parse> {
     let regex = any_pattern(reader, value)?;
     check_groups(reader, value, &regex, GROUPS);
     if !regex.capture_names().flatten().any(|group| matches!(group, "path" | "message")) {
-        let help = format!("add at least one of them; groups: {}", listed(GROUPS));
+        let help = format!("add at least one of them; available groups: {}", listed(GROUPS));
         reader.report_with(value.span(), "missing group `message` or `path`", help);
     }
     Some(Parse::Regex(regex.as_str().to_owned()))

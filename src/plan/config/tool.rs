@@ -169,7 +169,7 @@ pub(super) fn read(
         if let Some(value) = table.get("leaky")
             && !matches!(tool.parse, Parse::Libtest | Parse::Nextest)
         {
-            let help = "remove it; only test output states how many results to expect, so any other may be incomplete";
+            let help = "remove it; only test output states how many results to expect, so any other output may be incomplete";
             reader.report_with(
                 value.span(),
                 format!("`leaky` has no effect with the output format `{}`", tool.parse.as_str()),

@@ -188,7 +188,7 @@ fn notices(run: &Finished) -> String {
     let covered = run.report.gone.iter().filter(|gone| gone.state == State::Suppressed).count();
     if covered > 0 {
         notices.push(format!(
-            "{} baseline {} suppressed as well. Run <code>cargo genti baseline update</code> to drop {}.",
+            "{} baseline {} also covered by a suppression. Run <code>cargo genti baseline update</code> to drop {}.",
             number(covered),
             plural(covered, "entry is", "entries are"),
             plural(covered, "it", "them"),

@@ -254,7 +254,7 @@ impl Tracer<'_> {
     /// Reports the identity as unknown if one of `names` is set, because programs then load code from elsewhere.
     pub(super) fn refuse_variables(&mut self, names: &[&str]) {
         if let Some(name) = names.iter().find(|name| self.var(name).is_some()) {
-            self.unknown(format!("{name} is set, so the code it loads is unknown"));
+            self.unknown(format!("{name} is set, so the program may load unknown code"));
         }
     }
 
@@ -308,7 +308,7 @@ impl Tracer<'_> {
     pub(super) fn program(&mut self, program: &Path, args: &[Word]) {
         if self.depth >= MAX_DEPTH {
             return self.unknown(format!(
-                "the chain of programs that start each other is too long at `{}`",
+                "too many programs start one another in a chain, up to `{}`",
                 program.display()
             ));
         }

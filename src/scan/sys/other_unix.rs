@@ -23,7 +23,8 @@ pub(super) fn shared_file() -> io::Result<File> {
     tempfile::tempfile()
 }
 
-/// Does nothing, because such processes can't be told apart from others.
+/// Does nothing: on these systems, processes that the parent was starting when it was killed can't be told
+/// apart from others.
 pub(super) fn kill_starting() {}
 
 /// An ancestor of this process. None are known.

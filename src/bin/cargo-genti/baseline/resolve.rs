@@ -50,7 +50,7 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
         );
     }
     shell.note(
-        "run `git add` on the files; `cargo genti baseline update` removes entries that the merge has fixed",
+        "run `git add` on the files; `cargo genti baseline update` removes entries for findings that the merge has fixed",
     );
     Ok(End::Passed)
 }

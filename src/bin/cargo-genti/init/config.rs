@@ -92,7 +92,7 @@ fn already(found: &Surroundings, text: &mut ConfigText) {
     if found.ci.is_empty() {
         return;
     }
-    text.prose("Existing checks of this repository. Those that genti runs as well can be removed.");
+    text.prose("Existing checks in this repository. Any that genti also runs can be removed.");
     let calls = || found.ci.iter().flat_map(|(file, calls)| calls.iter().map(move |call| (file, call)));
     for (file, _) in found.ci.iter().filter(|(_, calls)| calls.is_empty()) {
         text.prose(&format!("  {file}"));
@@ -105,7 +105,7 @@ fn already(found: &Surroundings, text: &mut ConfigText) {
         text.prose(&format!("  and {more} more cargo commands"));
     }
     if calls().any(|(_, call)| call.contains("--all-features")) {
-        text.prose("To check all features, use `cargo genti check --all-features` and set this, or it is reported as drift:");
+        text.prose("To check all features, use `cargo genti check --all-features` and add these lines; otherwise the flag is reported as drift:");
         text.lines("#[baseline]\n#all-features = true");
     }
     if calls().any(|(_, call)| call.contains("-D warnings")) {

@@ -254,7 +254,7 @@ fn suppressions(view: &View<'_>, page: &mut Page) {
     let covered = view.run.report.gone.iter().filter(|gone| gone.state == State::Suppressed).count();
     if covered > 0 {
         page.note(format_args!(
-            "{covered} baseline {} suppressed as well; remove {} with `cargo genti baseline update`",
+            "{covered} baseline {} also covered by a suppression; remove {} with `cargo genti baseline update`",
             plural(covered, "entry is", "entries are"),
             plural(covered, "it", "them"),
         ));
