@@ -373,7 +373,7 @@ pub(crate) fn holds_files_of_others() -> Tried {
     world.run(&[]).expect(0, &[]);
     let ended = run(&["clean"]);
     for left in ["mine.txt", "artifacts/mine.md", "output/mine", "deep"] {
-        assert!(ended.err.contains(&format!("left `target/genti/{left}`")), "{ended}");
+        assert!(ended.err.contains(&format!("kept `target/genti/{left}`")), "{ended}");
     }
     let left: Vec<_> = files(&world.path("target/genti")).into_keys().collect();
     let left: Vec<_> =

@@ -10,7 +10,7 @@ use super::support::process::{kill, under, wait_until};
 use super::table::Tried;
 use super::world::{World, finish, run, start};
 
-const WARNING: &str = "warning: the jobserver in the environment can't be used";
+const WARNING: &str = "warning: cannot use the jobserver from the environment";
 
 pub(crate) fn descriptors_are_closed() -> Tried {
     for flags in [

@@ -4,7 +4,7 @@ use super::support::Sandbox;
 use super::table::Tried;
 use super::world::run;
 
-const REFUSED: &str = "this is part of a run of genti in the same workspace";
+const REFUSED: &str = "this run was started by a genti run in the same workspace";
 
 /// Creates a workspace with a tool that runs `script`, in which `$genti` is the binary.
 fn calling(script: &str, config: &str) -> Sandbox {
