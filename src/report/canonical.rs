@@ -33,6 +33,11 @@ pub(super) fn push_line(value: &Value, out: &mut Vec<u8>) {
 /// The lists of an object: each key with the function that writes its items.
 pub(super) type Lists<'a> = [(&'a str, &'a dyn Fn(&mut Items<'_, '_>) -> io::Result<()>)];
 
+/// Returns the values of an object for [`write_document`].
+pub(super) fn fields<const LEN: usize>(fields: [(&str, Value); LEN]) -> Map<String, Value> {
+    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
 /// Streams an object that consists of small `values` and of `lists`. Only one item of a list is in memory at a time. The
 /// bytes are the same as those of [`to_lines`] for the whole object.
 pub(super) fn write_document(

@@ -19,18 +19,19 @@ impl FinishedReport {
     ///
     /// If `out` can't be written.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let values = json!({
-            "as_of": self.as_of,
-            "blind_spots": self.blind_spots.as_ref().map(|spots| spots.iter().map(blind_spot).collect::<Vec<_>>()),
-            "gate": { "exit": self.gate.exit, "status": self.gate.status },
-            "generated": self.generated.iter().map(generated).collect::<Vec<_>>(),
-            "golden_orphans": self.golden_orphans,
-            "numbers": self.numbers,
-            "schema": SCHEMA,
-            "suppressions": self.suppressions.iter().map(suppression).collect::<Vec<_>>(),
-            "tools": self.tools.iter().map(tool).collect::<Vec<_>>(),
-        });
-        let Value::Object(values) = values else { unreachable!("the value is an object") };
+        let blind_spots =
+            self.blind_spots.as_ref().map(|spots| spots.iter().map(blind_spot).collect::<Vec<_>>());
+        let values = canonical::fields([
+            ("as_of", json!(self.as_of)),
+            ("blind_spots", json!(blind_spots)),
+            ("gate", json!({ "exit": self.gate.exit, "status": self.gate.status })),
+            ("generated", self.generated.iter().map(generated).collect()),
+            ("golden_orphans", json!(self.golden_orphans)),
+            ("numbers", json!(self.numbers)),
+            ("schema", json!(SCHEMA)),
+            ("suppressions", self.suppressions.iter().map(suppression).collect()),
+            ("tools", self.tools.iter().map(tool).collect()),
+        ]);
         let findings = |list: &mut canonical::Items<'_, '_>| {
             self.findings.iter().try_for_each(|one| list.push(&finding(one)))
         };

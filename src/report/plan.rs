@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{SCHEMA, canonical, run};
 use crate::model::task::{Plan, PlannedBatch, Step, TaskIx};
@@ -39,7 +39,7 @@ fn batch(
     batch: &PlannedBatch,
     list: &mut canonical::Items<'_, '_>,
 ) -> io::Result<()> {
-    let values = fields([
+    let values = canonical::fields([
         ("batch_id", json!(batch.id.to_string())),
         ("class", json!(batch.class)),
         ("rank", json!(rank)),
@@ -58,15 +58,11 @@ fn step(
     list: &mut canonical::Items<'_, '_>,
 ) -> io::Result<()> {
     let tool = plan.graph.tool(step.tool);
-    let values = fields([("lane", json!(tool.lane)), ("tool", json!(tool.name))]);
+    let values = canonical::fields([("lane", json!(tool.lane)), ("tool", json!(tool.name))]);
     let tasks = |list: &mut canonical::Items<'_, '_>| {
         step.tasks.iter().try_for_each(|&at| list.push(&task(workspace, plan, at)))
     };
     list.object(&values, &[("tasks", &tasks)])
-}
-
-fn fields<const LEN: usize>(fields: [(&str, Value); LEN]) -> Map<String, Value> {
-    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn task(workspace: &Workspace, plan: &Plan, at: TaskIx) -> Value {

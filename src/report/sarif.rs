@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::finished::{Finding, Finished, Tool, ToolReport};
 use super::text::{counted, number};
@@ -96,17 +96,13 @@ fn write_log(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<
         let mut tools = tools.iter();
         tools.try_for_each(|(tool, report, findings)| file.run(tool, report, findings, &notes, list))
     };
-    let values = fields([
+    let values = canonical::fields([
         ("$schema", json!("https://json.schemastore.org/sarif-2.1.0.json")),
         ("version", json!("2.1.0")),
     ]);
     // Each result is on its own line.
     canonical::write_document(out, 4, &values, &[("runs", &runs)])?;
     Ok(notes.into_inner())
-}
-
-fn fields<const LEN: usize>(fields: [(&str, Value); LEN]) -> Map<String, Value> {
-    fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 /// Writer that counts bytes.
@@ -233,7 +229,7 @@ impl SarifFile<'_> {
             "toolExecutionNotifications": notifications,
         });
         let root = json!({ ROOT: { "description": { "text": "Root of the repository." } } });
-        let values = fields([
+        let values = canonical::fields([
             ("columnKind", json!("unicodeCodePoints")),
             ("invocations", json!([invocation])),
             ("originalUriBaseIds", root),
