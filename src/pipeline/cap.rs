@@ -37,18 +37,18 @@ pub(super) fn compare(
 ) -> Result<(Matched, Vec<(ToolId, String)>), Halted> {
     let mut matched = compare(findings, reach)?;
     let mut capped = BTreeSet::new();
-    loop {
+    let over = loop {
+        let over = over(graph, &matched.findings, most);
         let before = capped.len();
-        capped.extend(over(graph, &matched.findings, most).into_keys());
+        capped.extend(over.keys().copied());
         if capped.len() == before {
-            break;
+            break over;
         }
         let namespaces = capped.iter().flat_map(|tool| &graph.tool(*tool).namespaces).map(String::as_str);
         let reach = Without { reach, namespaces: namespaces.collect() };
         matched = compare(matched.findings.into_iter().map(|one| one.finding).collect(), &reach)?;
-    }
-    let over = over(graph, &matched.findings, most).into_iter();
-    let reasons: Vec<_> = over.map(|(tool, rules)| (tool, reason(&rules, most))).collect();
+    };
+    let reasons: Vec<_> = over.into_iter().map(|(tool, rules)| (tool, reason(&rules, most))).collect();
     let names: Vec<_> = reasons.iter().map(|(tool, _)| graph.tool(*tool).name.as_str()).collect();
     cut(&mut matched.findings, &names, most);
     Ok((matched, reasons))
