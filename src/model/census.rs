@@ -152,6 +152,11 @@ impl Tests {
 }
 
 impl Census {
+    /// Whether a test of `group` may have run: one did, or the harness does not report how many.
+    pub fn may_have_run(&self, group: &Group) -> bool {
+        self.tests.get(group).is_some_and(|tests| tests.is_none_or(|tests| tests.run > 0))
+    }
+
     /// Returns true if nothing was stated.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -50,7 +50,7 @@ impl OfTool<'_> {
 }
 
 pub(super) fn has_run(census: &Census) -> bool {
-    census.tests.values().any(|tests| tests.is_none_or(|tests| tests.run > 0))
+    census.tests.keys().any(|group| census.may_have_run(group))
 }
 
 /// Whether `tool` runs tests other than doc tests.
@@ -85,11 +85,7 @@ impl<'a> Looked<'a> {
     pub(super) fn of(ledger: &Ledger<'a>, id: ToolId, tool: &Tool, census: &Census) -> Vec<Self> {
         let workspace = ledger.workspace;
         // A test of an unknown target may belong to any target.
-        let is_known = tool.per == Per::TestTarget
-            || census
-                .tests
-                .iter()
-                .all(|(group, tests)| *group != Group::Unknown || tests.is_some_and(|tests| tests.run == 0));
+        let is_known = tool.per == Per::TestTarget || !census.may_have_run(&Group::Unknown);
         let all = workspace.packages().flat_map(|(at, package)| {
             let targets = (0..).zip(&package.targets).filter(|(_, target)| target.test);
             targets.map(move |(index, target)| (Unit::TargetRoot(at, index), package, target))

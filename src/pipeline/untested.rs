@@ -53,9 +53,7 @@ fn is_open(ledger: &Ledger<'_>, looked: &[OfTool<'_>], id: ToolId, tool: &Tool) 
     }
     // Without a result, or by documentation alone.
     let Some(census) = ledger.complete_census(id) else { return true };
-    let is_unknown =
-        census.tests.get(&Group::Unknown).is_some_and(|tests| tests.is_none_or(|one| one.run > 0));
-    is_unknown || !looked.iter().any(|of| of.id == id)
+    census.may_have_run(&Group::Unknown) || !looked.iter().any(|of| of.id == id)
 }
 
 /// Whether `tool` compiles, formats or tests. Where none does, somebody checks other things than code.
