@@ -6,7 +6,8 @@
 //! may matter more than its output, and the time limit ends one that never stops.
 //!
 //! An output is read back to be judged: completely, or without the lines that its judge does not need, if a [`Sieve`] knows
-//! them. Of the outputs on disk, only one is read at a time. Memory is therefore bounded by two streams of 256 MiB, plus 2 MiB per worker, plus what the judge uses.
+//! them. Of the outputs on disk, only one is read at a time. Memory is therefore bounded by two streams of 256 MiB, plus
+//! 2 MiB per worker, plus what the judge uses.
 //!
 //! Knows nothing about pipes, processes or formats.
 
