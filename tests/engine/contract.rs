@@ -133,7 +133,7 @@ fn mixed_artifacts_of_two_runs_are_reported() {
     let sandbox = two_tools("", "");
     std::fs::create_dir_all(sandbox.root().join("target/genti/artifacts/run.json")).unwrap();
     let text = sandbox.run(&["run"], 4);
-    assert!(text.contains("run.json`") && text.contains("unlike other files"), "{text}");
+    assert!(text.contains("run.json`") && text.contains("other files were replaced"), "{text}");
     assert!(!text.contains("is unchanged"), "{text}");
 }
 

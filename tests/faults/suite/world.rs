@@ -240,7 +240,7 @@ impl World {
         if run.err.contains("the previous file is unchanged") {
             assert_eq!(old, 3, "{run}");
         }
-        if run.err.contains("unlike other files") {
+        if run.err.contains("other files were replaced") {
             assert!(old > 0 && new > 0, "{run}");
         }
         if let Some(code @ (1 | 3 | 128..)) = run.code()
