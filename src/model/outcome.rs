@@ -1,4 +1,4 @@
-//! The outcome of a run: statuses, states of findings, verdicts of tools, and the exit code.
+//! The outcome of a run: statuses, states of findings, verdicts of tools, and the verdict on the run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -286,56 +286,16 @@ pub struct Strict {
     pub absent: bool,
 }
 
-/// The end of a run, which determines the exit code of the process. Exit codes are a public interface. If
-/// several apply, the first one wins in the order signal, bug, usage, artifacts, drift, incomplete, failed,
-/// passed.
+/// The verdict on a whole run. Where several apply, the first one wins in the order interrupted, incomplete, failed,
+/// passed. This layer does not know exit codes: `report/finished.rs` has those that artifacts record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// 0: every required tool checked everything and found nothing new.
+    /// Every required tool checked everything and found nothing new.
     Passed,
-    /// 1: new findings of a required tool, a stale baseline entry or orphaned golden file in `check`, or a
-    /// difference in `verify`.
+    /// A required tool has new findings; or, in a gate, there are stale baseline entries or orphaned golden files.
     Failed,
-    /// 2: a mistake in the command line or the configuration.
-    Usage,
-    /// 3: something has no result of a required tool.
+    /// Something has no result of a required tool.
     Incomplete,
-    /// 4: the artifacts could not be written.
-    NotWritten,
-    /// 5: the run differs from the configuration.
-    Drift,
-    /// 101: a bug in genti.
-    Bug,
-    /// 128 + n: signal n stopped the run.
-    Signal(i32),
-}
-
-impl End {
-    /// Returns the exit code.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Passed => 0,
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::Incomplete => 3,
-            Self::NotWritten => 4,
-            Self::Drift => 5,
-            Self::Bug => 101,
-            Self::Signal(signal) => 128_u8.saturating_add(signal.clamp(0, 127) as u8),
-        }
-    }
-
-    /// Returns the name in artifacts.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Usage => "usage",
-            Self::Incomplete => "incomplete",
-            Self::NotWritten => "not-written",
-            Self::Drift => "drift",
-            Self::Bug => "bug",
-            Self::Signal(_) => "interrupted",
-        }
-    }
+    /// This signal stopped the run.
+    Interrupted(i32),
 }

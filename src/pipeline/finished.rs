@@ -26,7 +26,7 @@ use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx};
 use crate::model::text::Text;
 use crate::model::tool::{Tool, ToolId};
-use crate::report::finished::{Finding, Finished, Gone, ReadError, Tasks};
+use crate::report::finished::{Ended, Finding, Finished, Gone, ReadError, Tasks};
 use crate::report::{self, Artifacts, Difference, difference};
 use crate::scan::{Env, StopReason};
 use crate::workspace::{self, LoadError};
@@ -102,11 +102,11 @@ pub fn judge_finished(
         judge::end(&project.plan, &outcome.tools, &outcome.goldens.orphans, stopped, strict)
     };
     let (as_check, as_run) = (end(strict), end(Strict::default()));
-    outcome.end = if run.run.end.exit == as_run.code() { as_run } else { as_check };
+    outcome.end = if run.run.end.exit == Ended::of(as_run).exit { as_run } else { as_check };
     judged.violations.extend(compare(project, artifacts, &outcome));
     outcome.end = match as_check {
         // The signal stopped the finished run, not this one.
-        End::Signal(_) => End::Incomplete,
+        End::Interrupted(_) => End::Incomplete,
         end => end,
     };
     judged.outcome = Some(outcome);

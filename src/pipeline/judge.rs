@@ -459,7 +459,7 @@ pub(super) fn end(
     strict: Strict,
 ) -> End {
     if let Some(StopReason::Signal(signal)) = stopped {
-        return End::Signal(signal);
+        return End::Interrupted(signal);
     }
     let required =
         || plan.graph.tools.iter().zip(tools).filter(|(tool, _)| tool.required).map(|(_, outcome)| outcome);

@@ -21,6 +21,7 @@ pub use self::findings::{
 pub use self::run::{RunBatch, RunSelection, RunStep, RunSummary, Tool};
 pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, TaskTiming, Tasks};
 use super::{Artifacts, SCHEMA};
+use crate::model::outcome::End;
 
 /// A finished run without its tasks. [`Tasks`] may be a hundred times as large, so it is read only by reports that show
 /// individual tasks.
@@ -42,6 +43,18 @@ pub struct Ended {
 }
 
 impl Ended {
+    /// Returns the exit code and the status that artifacts record for `end`. This mapping is part of the artifact format, and
+    /// the exit code of the process is the same.
+    pub fn of(end: End) -> Self {
+        let (exit, status) = match end {
+            End::Passed => (0, "passed"),
+            End::Failed => (1, "failed"),
+            End::Incomplete => (3, "incomplete"),
+            End::Interrupted(signal) => (128 + signal.clamp(0, 127) as u8, "interrupted"),
+        };
+        Self { exit, status: status.to_owned() }
+    }
+
     /// Whether the exit code is 0.
     pub fn is_pass(&self) -> bool {
         self.exit == 0

@@ -24,7 +24,7 @@ impl FinishedReport {
         Self {
             as_of: outcome.as_of.map(|date| date.to_string()),
             blind_spots: outcome.blind_spots.clone(),
-            gate: Ended { exit: outcome.end.code(), status: outcome.end.as_str().to_owned() },
+            gate: Ended::of(outcome.end),
             findings: findings.into_iter().map(|compared| finding(compared, suppressions)).collect(),
             gone: gone.into_iter().map(self::gone).collect(),
             generated: outcome.generated.iter().map(generated).collect(),

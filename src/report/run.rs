@@ -6,6 +6,7 @@
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
+use super::finished::Ended;
 use super::{SCHEMA, canonical};
 use crate::model::digest::Hasher;
 use crate::model::digest::Sink;
@@ -25,8 +26,9 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
         .map(|((tool, needs), outcome)| self::tool(&plan.graph, tool, needs, outcome))
         .collect();
     let mut run = planned(workspace, plan);
+    let Ended { exit, status } = Ended::of(outcome.end);
     run.extend([
-        ("end".to_owned(), json!({ "exit": outcome.end.code(), "status": outcome.end.as_str() })),
+        ("end".to_owned(), json!({ "exit": exit, "status": status })),
         ("tools".to_owned(), json!(tools)),
     ]);
     canonical::to_bytes(&Value::Object(run))

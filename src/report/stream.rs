@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::finished::FinishedReport;
+use super::finished::{Ended, FinishedReport};
 use super::{canonical, findings};
 use crate::model::event::{Event, Waiting};
 use crate::model::task::{Plan, StepId};
@@ -88,7 +88,8 @@ pub fn findings(report: &FinishedReport) -> impl Iterator<Item = Vec<u8>> {
 }
 
 /// The last line, which is always written: status, exit code, and the directory of the artifacts if they were written.
-pub fn end(status: &str, exit: u8, artifacts: Option<&str>) -> Vec<u8> {
+pub fn end(end: &Ended, artifacts: Option<&str>) -> Vec<u8> {
+    let Ended { exit, status } = end;
     line(json!({ "artifacts": artifacts, "exit": exit, "status": status, "type": "end" }))
 }
 

@@ -11,6 +11,7 @@ use std::ops::{Deref, Range};
 use serde::{Serialize, Serializer};
 
 use super::canonical::push_line;
+use super::finished::Ended;
 use crate::model::digest::Digest;
 use crate::model::outcome::{Outcome, TaskOutcome, Timing, Verdict};
 use crate::model::path::RelPath;
@@ -287,8 +288,11 @@ impl<'a> TasksDraft<'a> {
                 &mut out,
             );
         }
-        let (exit_status, status) = (outcome.end.code(), outcome.end.as_str());
-        push(&ReportRecord { exit_status, kind: "report", status, task_id: Hex(graph.report.0) }, &mut out);
+        let Ended { exit: exit_status, status } = &Ended::of(outcome.end);
+        push(
+            &ReportRecord { exit_status: *exit_status, kind: "report", status, task_id: Hex(graph.report.0) },
+            &mut out,
+        );
         out
     }
 

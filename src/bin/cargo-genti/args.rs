@@ -17,7 +17,7 @@ const STYLES: Styles = Styles::styled()
     .valid(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
     .invalid(AnsiColor::Yellow.on_default().effects(Effects::BOLD));
 
-const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0      passed: every required tool checked everything and found nothing new
   1      failed: new findings; stale baseline entries or orphaned golden files in `check`; differences in `verify`

@@ -27,7 +27,7 @@ impl Bless {
         if !self.accept {
             return Ok(());
         }
-        if let End::Signal(_) = outcome.end {
+        if let End::Interrupted(_) = outcome.end {
             shell.error("the run was interrupted; the golden files are unchanged");
             return Ok(());
         }

@@ -3,24 +3,20 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use genti::model::outcome::End;
 use genti::pipeline;
 use genti::report::blind_spots::{by_kind, heading};
 use genti::scan::Env;
 use genti::store;
 
 use crate::args::BlindSpotsArgs;
+use crate::exit::{CliError, CliResult};
 use crate::fail;
 use crate::render::{Shell, visible_line};
 
-pub(crate) fn main(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> End {
-    show(args, env, shell).unwrap_or_else(|end| end)
-}
-
-fn show(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
+pub(crate) fn main(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let usage = |shell: &mut Shell, error: &dyn std::fmt::Display| {
         shell.error(error);
-        End::Usage
+        CliError::Usage
     };
     let dir = match &args.artifacts {
         Some(dir) => dir.clone(),
@@ -38,7 +34,7 @@ fn show(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> Result<End, End>
             "the last run did not look for blind spots, because it was partial (--tool, --skip-tool or --since), or \
              [policy] has `blind-spots = \"ignore\"`",
         );
-        return Err(End::Usage);
+        return Err(CliError::Usage);
     };
     let mut out = String::new();
     for (kind, spots) in by_kind(&spots) {
@@ -51,5 +47,5 @@ fn show(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> Result<End, End>
     if spots.is_empty() {
         shell.note("the last run has no blind spots");
     }
-    Ok(shell.out(&out))
+    shell.out(&out)
 }

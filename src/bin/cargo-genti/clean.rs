@@ -1,29 +1,23 @@
 //! `cargo genti clean`: removes files of runs.
 
 use genti::cache::ResultLog;
-use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
 use genti::plan::config;
 use genti::scan::Env;
 use genti::store;
 
 use crate::args::CleanArgs;
+use crate::exit::{CliError, CliResult};
 use crate::render::Shell;
 use crate::{fail, render, resolve};
 
-pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> End {
-    let older_than = match args.older_than.as_deref().map(config::duration).transpose() {
-        Ok(time) => time,
-        Err(error) => {
-            shell.error(format_args!("--older-than: {error}"));
-            return End::Usage;
-        }
-    };
+pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> CliResult {
+    let older_than = args.older_than.as_deref().map(config::duration).transpose().map_err(|error| {
+        shell.error(format_args!("--older-than: {error}"));
+        CliError::Usage
+    })?;
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
-    let target_dir = match pipeline::target_dir(&request, env) {
-        Ok(target_dir) => target_dir,
-        Err(error) => return fail(shell, error),
-    };
+    let target_dir = pipeline::target_dir(&request, env).map_err(|error| fail(shell, error))?;
     let cache_dir = resolve::cache_dir(&target_dir, env);
     let Some(time) = older_than else {
         let removed = store::clean(&target_dir).and_then(|removed| {
@@ -41,17 +35,17 @@ pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> End {
                 for path in &left {
                     shell.note(format_args!("kept `{}`, which genti did not create", render::place(path)));
                 }
-                End::Passed
+                Ok(())
             }
             Err(error) => {
                 shell.error(error);
-                End::NotWritten
+                Err(CliError::NotWritten)
             }
         };
     };
     if !cache_dir.exists() {
         shell.status(render::GOOD, "Removed", "0 results: there is no cache");
-        return End::Passed;
+        return Ok(());
     }
     let days = u32::try_from(time.as_secs() / (24 * 60 * 60)).unwrap_or(u32::MAX);
     let opened = ResultLog::open(&cache_dir, resolve::today());
@@ -62,11 +56,11 @@ pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> End {
         Ok(cleaned) => {
             let entries = count(cleaned.entries as u64, "result");
             shell.status(render::GOOD, "Removed", format_args!("{entries}, {}", size(cleaned.bytes)));
-            End::Passed
+            Ok(())
         }
         Err(error) => {
             shell.error(error);
-            End::NotWritten
+            Err(CliError::NotWritten)
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use clap::CommandFactory;
 use clap_complete::Shell as For;
-use genti::model::outcome::End;
 
 use crate::args::{Cli, CompletionsArgs};
+use crate::exit::CliResult;
 use crate::render::Shell;
 
 /// Name of the executable. Cargo's own completions delegate `cargo genti` to it.
 const PROGRAM: &str = "cargo-genti";
 
-pub(crate) fn main(args: &CompletionsArgs, shell: &mut Shell) -> End {
+pub(crate) fn main(args: &CompletionsArgs, shell: &mut Shell) -> CliResult {
     let mut out = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), name(args.shell), &mut out);
     match args.shell {

@@ -4,33 +4,27 @@ use std::fmt::Write;
 
 use genti::cache;
 use genti::cache::explain::{Changed, TaskReason, ToolReasons};
-use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
 use genti::scan::Env;
 
 use crate::args::ExplainArgs;
+use crate::exit::{CliError, CliResult};
 use crate::render::{Shell, visible_line};
 use crate::{fail, resolve};
 
 /// Number of tasks per tool that are listed, unless all are requested.
 const SHOWN: usize = 20;
 
-pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
+pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
-    let target_dir = match pipeline::target_dir(&request, env) {
-        Ok(target_dir) => target_dir,
-        Err(error) => return fail(shell, error),
-    };
-    let causes = match cache::load_reasons(&target_dir) {
-        Ok(causes) => causes,
-        Err(error) => {
-            shell.error(error);
-            return End::Usage;
-        }
-    };
+    let target_dir = pipeline::target_dir(&request, env).map_err(|error| fail(shell, error))?;
+    let causes = cache::load_reasons(&target_dir).map_err(|error| {
+        shell.error(error);
+        CliError::Usage
+    })?;
     let Some(causes) = causes else {
         shell.error("there is no finished run to explain; run `cargo genti run` first");
-        return End::Usage;
+        return Err(CliError::Usage);
     };
     let (tool, unit) = match args.task.as_deref().map(|task| task.split_once(':').unwrap_or((task, ""))) {
         Some((tool, unit)) => (Some(tool), Some(unit).filter(|unit| !unit.is_empty())),
@@ -45,7 +39,7 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> End {
                 "no tool named `{tool}` was part of the last run (tools: {})",
                 names.join(", ")
             ));
-            return End::Usage;
+            return Err(CliError::Usage);
         }
     }
     let mut out = String::new();

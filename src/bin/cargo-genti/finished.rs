@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use genti::model::halt::Never;
-use genti::model::outcome::{End, Strict};
+use genti::model::outcome::Strict;
 use genti::pipeline::{self, CheckoutDifference, JudgedRun, Lockfile, NotJudged};
 use genti::report::Draft;
 use genti::report::finished::{Finished, ReadError};
@@ -11,29 +11,24 @@ use genti::scan::Env;
 use genti::store;
 
 use crate::args::GateArgs;
+use crate::exit::{self, CliError, CliResult};
 use crate::fail;
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
 use crate::session::{Gate, prepare};
 use crate::show::FinishedRun;
 
-pub(crate) fn check(
-    dir: &Path,
-    args: &GateArgs,
-    gate: Gate,
-    env: &Env,
-    shell: &mut Shell,
-) -> Result<End, End> {
+pub(crate) fn check(dir: &Path, args: &GateArgs, gate: Gate, env: &Env, shell: &mut Shell) -> CliResult {
     let reports = Reports::resolve(&args.reports, env, shell)?;
     let project = prepare(&args.run, Lockfile::Exist, env, shell)?;
     if gate.has_drifted(&project, shell) {
-        return Err(End::Drift);
+        return Err(CliError::Drift);
     }
     let root = &project.workspace.root;
     let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let artifacts = store::load_artifacts(dir).map_err(|error| {
         shell.error(error);
-        End::Usage
+        CliError::Usage
     })?;
     let strict = Strict { stale: !project.baseline.stale_warns, absent: true };
     let judged = pipeline::judge_finished(&project, env, &artifacts, &baseline, strict);
@@ -43,20 +38,20 @@ pub(crate) fn check(
             shell.error(visible_line(&format!("{}: {error}", dir.display())));
             return Err(match error {
                 // The artifacts are invalid, or from two runs.
-                NotJudged::Artifacts(ReadError::Content { .. } | ReadError::Mixed { .. }) => End::Failed,
-                NotJudged::Artifacts(ReadError::Newer { .. }) => End::Usage,
-                NotJudged::Source(_) => End::Incomplete,
+                NotJudged::Artifacts(ReadError::Content { .. } | ReadError::Mixed { .. }) => CliError::Failed,
+                NotJudged::Artifacts(ReadError::Newer { .. }) => CliError::Usage,
+                NotJudged::Source(_) => CliError::Incomplete,
             });
         }
     };
     let mut is_reported = true;
-    let end = outcome.as_ref().map_or(End::Failed, |outcome| outcome.end);
+    let verdict = outcome.as_ref().map_or(Err(CliError::Failed), |outcome| exit::of_run(outcome.end));
     if let Some(mut outcome) = outcome {
         // The report shows the states as judged in this checkout.
         let Draft { outcome, run, report, tasks } = Draft::of(&project.workspace, &mut outcome, false);
         let run = &Finished::of(&run, report).map_err(|error| {
             shell.error(error);
-            End::Bug
+            CliError::Bug
         })?;
         let (dir, halt) = (Some(dir), &Never);
         let finished_run = FinishedRun { root, outcome, run, tasks, dir, may_begin_baseline: false, halt };
@@ -72,17 +67,16 @@ pub(crate) fn check(
     if !drift.is_empty() {
         shell.note("use the checkout and the flags of the original run, or run again in this checkout");
         shell.error("policy drift: the run does not match the configuration of this checkout");
-        return Err(End::Drift);
-    }
-    if !violations.is_empty() {
+    } else if !violations.is_empty() {
         shell.note(
             "the artifacts were changed after the run, or the baseline or suppressions of this checkout differ",
         );
         shell.error(format_args!("the artifacts in {} are not from a run of this checkout", dir.display()));
     }
-    match end {
-        _ if !is_reported => Ok(End::NotWritten),
-        End::Passed if !violations.is_empty() => Ok(End::Failed),
-        end => Ok(end),
-    }
+    exit::combine([
+        verdict,
+        exit::failed_if(!violations.is_empty(), CliError::Failed),
+        exit::failed_if(!drift.is_empty(), CliError::Drift),
+        exit::failed_if(!is_reported, CliError::NotWritten),
+    ])
 }

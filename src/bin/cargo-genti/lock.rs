@@ -1,25 +1,22 @@
 //! `cargo genti lock`: writes the versions of the tools to the lock file.
 
-use genti::model::outcome::End;
 use genti::pipeline::{self, Lockfile};
 use genti::plan::config::Lock;
 use genti::scan::{Env, NoVersion, StopReason};
 use genti::store;
 
 use crate::args::ToolsArgs;
+use crate::exit::{CliError, CliResult};
 use crate::render::{GOOD, Shell, visible_line};
 use crate::{fail, resolve, signals};
 
-pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
+pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
-    let project = match pipeline::load(&request, env, &mut |_| {}) {
-        Ok(project) => project,
-        Err(error) => return fail(shell, error),
-    };
-    let Ok(stop) = signals::stop() else { return End::Incomplete };
+    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let stop = signals::stop(shell)?;
     let (mut lock, failed) = pipeline::lock(&project, env, stop);
     if let Some(StopReason::Signal(signal)) = stop.reason() {
-        return End::Signal(signal);
+        return Err(CliError::Interrupted(signal));
     }
     let old = project.lock.clone().unwrap_or_default();
     let mut is_whole = true;
@@ -36,7 +33,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
     }
     if !is_whole {
         shell.error("the versions of some tools are unknown, so nothing was written");
-        return End::Incomplete;
+        return Err(CliError::Incomplete);
     }
     let changed = changes(&old, &lock);
     changed.iter().for_each(|line| shell.aside(GOOD, "Locked", visible_line(line)));
@@ -45,10 +42,10 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         Ok(false) => shell.note(format_args!("{} is up to date", visible_line(&project.lock_name))),
         Err(error) => {
             shell.error(error);
-            return End::NotWritten;
+            return Err(CliError::NotWritten);
         }
     }
-    End::Passed
+    Ok(())
 }
 
 /// Returns a line for each tool whose locked version changes.

@@ -12,6 +12,7 @@ mod bless;
 mod blind_spots;
 mod clean;
 mod completions;
+mod exit;
 mod explain;
 mod finished;
 mod init;
@@ -35,12 +36,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
-use genti::model::outcome::End;
 use genti::pipeline::Error;
 use genti::scan::{Env, Inherited};
 use genti::store::BaselineError;
 
 use crate::args::{Cli, Command, OutputArgs};
+use crate::exit::CliError;
 use crate::render::Shell;
 use crate::session::Startup;
 
@@ -63,16 +64,16 @@ fn main() -> ExitCode {
             let error = args::with_suggestion(error);
             let printed = error.print();
             if error.use_stderr() {
-                return ExitCode::from(End::Usage.code());
+                return exit::code(Err(CliError::Usage));
             }
             // Help and version are not errors, and go to stdout.
-            return ExitCode::from(Shell::new(&OutputArgs::default(), &env).printed(printed).code());
+            return exit::code(Shell::new(&OutputArgs::default(), &env).printed(printed));
         }
     };
     let mut shell = Shell::new(cli.command.output().unwrap_or(&OutputArgs::default()), &env);
     shell.start_stream(cli.command.has_stream());
     let start = |env| Startup { env, inherited, at: Instant::now() };
-    let end = match &cli.command {
+    let result = match &cli.command {
         Command::Run(args) => run::run(args, start(env), &mut shell),
         Command::Check(args) => run::check(args, start(env), &mut shell),
         Command::Verify(args) => verify::main(args, start(env), &mut shell),
@@ -88,16 +89,16 @@ fn main() -> ExitCode {
         Command::Completions(args) => completions::main(args, &mut shell),
         Command::Man(args) => man::main(args, &mut shell),
     };
-    ExitCode::from(shell.end_stream(end).code())
+    exit::code(shell.end_stream(result))
 }
 
 /// Reports why a run is not possible.
-fn fail(shell: &mut Shell, error: Error) -> End {
+fn fail(shell: &mut Shell, error: Error) -> CliError {
     match &error {
         Error::Config(problems) | Error::Baseline(BaselineError::Content(problems)) => {
             shell.problems(problems)
         }
         error => shell.error(error),
     }
-    End::Usage
+    CliError::Usage
 }

@@ -1,13 +1,13 @@
 //! `cargo genti man`: prints manual pages, which are generated from the same text as `--help`.
 
 use clap::{Command, CommandFactory};
-use genti::model::outcome::End;
 use genti::plan::config;
 
 use crate::args::{Cli, ManArgs};
+use crate::exit::{CliError, CliResult};
 use crate::render::Shell;
 
-pub(crate) fn main(args: &ManArgs, shell: &mut Shell) -> End {
+pub(crate) fn main(args: &ManArgs, shell: &mut Shell) -> CliResult {
     let mut top = Cli::command();
     top.build();
     let mut command = &top;
@@ -16,7 +16,7 @@ pub(crate) fn main(args: &ManArgs, shell: &mut Shell) -> End {
             Some(command) => command,
             None => {
                 shell.error(unknown(command, word));
-                return End::Usage;
+                return Err(CliError::Usage);
             }
         };
     }

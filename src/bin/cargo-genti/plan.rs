@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use genti::model::outcome::End;
 use genti::model::policy::Order;
 use genti::model::task::{Plan, PlannedBatch, TaskIx};
 use genti::pipeline::{self, Lockfile, Project};
@@ -10,29 +9,24 @@ use genti::scan::Env;
 use genti::{plan, report};
 
 use crate::args::{PlanArgs, PlanFormat};
+use crate::exit::{CliError, CliResult};
 use crate::render::{Shell, plural, visible_line};
 use crate::{fail, resolve};
 
 /// Number of units that are listed per line.
 const NAMED: usize = 3;
 
-pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> End {
+pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     request.selection = resolve::selection(&args.selection);
-    request.policy = match resolve::policy(&args.policy, env, shell) {
-        Ok(policy) => policy,
-        Err(end) => return end,
-    };
-    let project = match pipeline::load(&request, env, &mut |_| {}) {
-        Ok(project) => project,
-        Err(error) => return fail(shell, error),
-    };
+    request.policy = resolve::policy(&args.policy, env, shell)?;
+    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
     match (&args.explain, args.format) {
         (Some(name), _) => match find(&project, name) {
             Ok(task) => shell.out(&explanation(&project, task)),
             Err(message) => {
                 shell.error(message);
-                End::Usage
+                Err(CliError::Usage)
             }
         },
         (None, PlanFormat::Json) => {

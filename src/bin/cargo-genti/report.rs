@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use genti::model::halt::Never;
-use genti::model::outcome::End;
 use genti::pipeline::{self, Located};
 use genti::report::finished::Finished;
 use genti::report::{Around, Rendered};
@@ -11,14 +10,11 @@ use genti::scan::Env;
 use genti::store;
 
 use crate::args::{ReportArgs, ReportFormat};
+use crate::exit::{CliError, CliResult};
 use crate::render::{self, GOOD, Shell, Target, View, plural};
 use crate::{fail, reports};
 
-pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> End {
-    show(args, env, shell).unwrap_or_else(|end| end)
-}
-
-fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
+pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let default = if args.open { ReportFormat::Html } else { ReportFormat::Human };
     let format = args.format.unwrap_or(default);
     let cwd = std::env::current_dir().unwrap_or_else(|_| ".".into());
@@ -32,7 +28,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     let dir = args.artifacts.as_deref().or(of_workspace.as_deref()).unwrap_or(Path::new("."));
     let usage = |shell: &mut Shell, error: &dyn std::fmt::Display| {
         shell.error(error);
-        End::Usage
+        CliError::Usage
     };
     let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, &error))?;
     // All artifacts are read for any format, to detect files of different runs.
@@ -71,7 +67,7 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         quiet: shell.quiet,
     };
     if format == ReportFormat::Human && output.is_none() {
-        return Ok(shell.out(&render::report(&view)));
+        return shell.out(&render::report(&view));
     }
     let read_tasks = || Ok(&tasks);
     let rendered = match format {
@@ -81,16 +77,16 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
     };
     let rendered = rendered.map_err(|error| usage(shell, &error))?;
     let mut notes = Vec::new();
-    let end = match &output {
-        Some(_) if is_there => End::Passed,
+    let result = match &output {
+        Some(_) if is_there => Ok(()),
         Some(path) => match reports::write(path, &rendered, &Never) {
             Ok(omitted) => {
                 notes = omitted;
-                End::Passed
+                Ok(())
             }
             Err(error) => {
                 shell.error(error);
-                End::NotWritten
+                Err(CliError::NotWritten)
             }
         },
         None => match format {
@@ -110,24 +106,24 @@ fn show(args: &ReportArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
         },
     };
     notes.into_iter().for_each(|note| shell.note(note));
-    match output.filter(|_| args.open && end == End::Passed) {
-        Some(path) => Ok(open(&path, shell)),
-        None => Ok(end),
+    match output.filter(|_| args.open && result.is_ok()) {
+        Some(path) => open(&path, shell),
+        None => result,
     }
 }
 
 /// Opens the file at `path` in the default application.
-fn open(path: &Path, shell: &mut Shell) -> End {
+fn open(path: &Path, shell: &mut Shell) -> CliResult {
     // A path that starts with a dash would be read as an option.
     let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     match open::that_detached(&place) {
         Ok(()) => {
             shell.status(GOOD, "Opened", render::place(path));
-            End::Passed
+            Ok(())
         }
         Err(error) => {
             shell.error(format_args!("could not open {} in an application: {error}", render::place(path)));
-            End::Usage
+            Err(CliError::Usage)
         }
     }
 }

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use anstream::adapter::strip_str;
 use clap::ValueEnum;
 use genti::model::halt::Halt;
-use genti::model::outcome::End;
 use genti::report::finished::ReadError;
 use genti::report::{self, Around, Format, ReadTasks, Rendered};
 use genti::scan::Env;
 use genti::store::{self, NotReported};
 
 use crate::args::{ReportFormat, ReportsArgs};
+use crate::exit::{CliError, CliResult};
 use crate::render::{self, Shell, View};
 
 /// The reports of a run.
@@ -30,7 +30,7 @@ pub(crate) struct Reports {
 
 impl Reports {
     /// Interprets `--report`, `--no-ci` and the environment. Reports all mistakes.
-    pub(crate) fn resolve(args: &ReportsArgs, env: &Env, shell: &mut Shell) -> Result<Self, End> {
+    pub(crate) fn resolve(args: &ReportsArgs, env: &Env, shell: &mut Shell) -> CliResult<Self> {
         let mut files: Vec<(ReportFormat, PathBuf)> = Vec::new();
         let mut has_mistakes = false;
         for text in &args.reports {
@@ -48,7 +48,7 @@ impl Reports {
             }
         }
         if has_mistakes {
-            return Err(End::Usage);
+            return Err(CliError::Usage);
         }
         let is_wanted = shell.in_actions && !args.no_ci;
         let summary = env.get("GITHUB_STEP_SUMMARY").filter(|path| is_wanted && !path.is_empty());
@@ -89,7 +89,7 @@ impl Reports {
         }
         if self.has_annotations && !shell.has_stream() {
             let annotations = report::github(view.run, &around.base);
-            written &= shell.out_as_it_is(&annotations) == End::Passed;
+            written &= shell.out_as_it_is(&annotations).is_ok();
         }
         written
     }

@@ -6,7 +6,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use genti::model::outcome::End;
 use genti::model::policy::{PolicyError, Selection};
 use genti::pipeline::{Later, Lockfile, Project, Request};
 use genti::plan::config::{self, PolicyConfig};
@@ -16,6 +15,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::args::{PolicyArgs, SelectionArgs, WorkspaceArgs};
+use crate::exit::{CliError, CliResult};
 use crate::render::Shell;
 
 /// A mistake in a flag or an environment variable.
@@ -45,7 +45,7 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
 /// Returns the policy, with each value from its flag or else from its environment variable.
 ///
 /// Reports all mistakes, and a randomly picked seed, so that it can be used again.
-pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<PolicyConfig, End> {
+pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> CliResult<PolicyConfig> {
     let mut read = ArgReader::new(env);
     read.known = OTHERS.map(|name| format!("{PREFIX}{name}")).to_vec();
     let mut policy = PolicyConfig {
@@ -71,7 +71,7 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> Result<
     }
     if !read.errors.is_empty() {
         read.errors.into_iter().for_each(|error| shell.error(error));
-        return Err(End::Usage);
+        return Err(CliError::Usage);
     }
     let given = args.seed.as_deref().map(OsStr::new).or_else(|| env.get("GENTI_SEED"));
     if let (Some(RANDOM), Some(seed)) = (given.and_then(OsStr::to_str), policy.seed) {
@@ -103,7 +103,7 @@ pub(crate) fn today() -> u32 {
 
 /// Returns the date by which suppressions expire: from the flag, its variable, `SOURCE_DATE_EPOCH`, or else the
 /// current date in UTC.
-pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result<Date, End> {
+pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> CliResult<Date> {
     let mut read = ArgReader::new(env);
     let date = read.value("--as-of", given, config::date);
     let now = match env.get(EPOCH).filter(|_| date.is_none()) {
@@ -114,7 +114,7 @@ pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> Result
     };
     if !read.errors.is_empty() {
         read.errors.into_iter().for_each(|error| shell.error(error));
-        return Err(End::Usage);
+        return Err(CliError::Usage);
     }
     Ok(date.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
 }

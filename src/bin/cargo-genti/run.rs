@@ -1,6 +1,6 @@
 //! `cargo genti run` and `cargo genti check`.
 
-use genti::model::outcome::{End, Strict};
+use genti::model::outcome::Strict;
 use genti::pipeline::{self, Lockfile};
 use genti::report::Draft;
 use genti::report::finished::Finished;
@@ -9,6 +9,7 @@ use genti::store::{self, ArtifactDir, StoreError};
 
 use crate::args::{BlessArgs, CheckArgs, GateArgs};
 use crate::bless::Bless;
+use crate::exit::{self, CliError, CliResult};
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
 use crate::session::{Gate, Run, Startup, execute, note_ignored_levels, prepare};
@@ -16,15 +17,15 @@ use crate::show::FinishedRun;
 use crate::{fail, finished, resolve};
 
 /// Runs `cargo genti run`.
-pub(crate) fn run(args: &BlessArgs, start: Startup, shell: &mut Shell) -> End {
+pub(crate) fn run(args: &BlessArgs, start: Startup, shell: &mut Shell) -> CliResult {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
     let gate =
         Gate { bless, fail_fast: args.gate.fail_fast, no_cache: args.gate.run.no_cache, ..Gate::default() };
-    main(&args.gate, Lockfile::Create, gate, start, shell).unwrap_or_else(|end| end)
+    main(&args.gate, Lockfile::Create, gate, start, shell)
 }
 
 /// Runs `cargo genti check`: a gate that does not write to the repository and fails on a stale baseline.
-pub(crate) fn check(args: &CheckArgs, start: Startup, shell: &mut Shell) -> End {
+pub(crate) fn check(args: &CheckArgs, start: Startup, shell: &mut Shell) -> CliResult {
     let gate = Gate {
         bless: Bless::default(),
         strict: Strict { stale: true, absent: true },
@@ -33,20 +34,13 @@ pub(crate) fn check(args: &CheckArgs, start: Startup, shell: &mut Shell) -> End 
         as_configured: true,
         may_be_partial: args.partial,
     };
-    let end = match &args.artifacts {
+    match &args.artifacts {
         Some(dir) => finished::check(dir, &args.gate, gate, &start.env, shell),
         None => main(&args.gate, Lockfile::Require, gate, start, shell),
-    };
-    end.unwrap_or_else(|end| end)
+    }
 }
 
-fn main(
-    args: &GateArgs,
-    lockfile: Lockfile,
-    gate: Gate,
-    start: Startup,
-    shell: &mut Shell,
-) -> Result<End, End> {
+fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: &mut Shell) -> CliResult {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
     note_ignored_levels(&start.env, shell);
     // Leaked, because freeing a hundred thousand paths one by one would take longer than exiting.
@@ -57,13 +51,13 @@ fn main(
     let project: &_ = project;
     let root = &project.workspace.root;
     if gate.has_drifted(project, shell) {
-        return Err(End::Drift);
+        return Err(CliError::Drift);
     }
     if gate.bless.remove_orphans && !project.plan.is_full(&project.workspace) {
         shell.error(
             "a partial run can't determine orphaned golden files; remove --remove-orphans, or the selection",
         );
-        return Err(End::Usage);
+        return Err(CliError::Usage);
     }
     let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(project, &start.env);
@@ -73,7 +67,7 @@ fn main(
     // Golden files are written before the artifacts, which say that they are accepted.
     gate.bless.write(root, outcome, shell).map_err(|error| {
         shell.error(error);
-        End::NotWritten
+        CliError::NotWritten
     })?;
     let draft = Draft::of(&project.workspace, outcome, !without_timing);
     let written = dir.and_then(|dir| dir.write(&draft, stop).map(|()| dir));
@@ -88,7 +82,7 @@ fn main(
     let Draft { outcome, run, report, tasks } = draft;
     let run = &Finished::of(&run, report).map_err(|error| {
         shell.error(error);
-        End::Bug
+        CliError::Bug
     })?;
     let dir = written.as_deref().ok();
     let finished_run = FinishedRun { root, outcome, run, tasks, dir, may_begin_baseline, halt: stop };
@@ -96,22 +90,23 @@ fn main(
     for violation in &violations {
         shell.error(visible_line(&format!("the artifacts are specific to this machine: {violation}")));
     }
-    let end = match (outcome.end, stop.reason()) {
-        // The signal arrived after the verdict was known, and possibly after the artifacts were written.
-        (_, Some(StopReason::Signal(signal))) => End::Signal(signal),
-        (End::Passed, _) if !violations.is_empty() => End::Failed,
-        (end, _) => end,
-    };
     if let Err(error) = &written {
         shell.error(error);
         if !shell.has_stream() && !matches!(error, StoreError::GivenUp) {
             shell.note("printing the report to stdout instead");
-            shell.write_json(|out| run.report.write(out));
+            // The exit code is the same whether this can be written or not.
+            let _ = shell.write_json(|out| run.report.write(out));
         }
     }
-    match end {
-        End::Signal(_) => Ok(end),
-        _ if written.is_err() || !is_reported => Ok(End::NotWritten),
-        _ => Ok(end),
-    }
+    // The signal may have arrived after the verdict was known, and even after the artifacts were written.
+    let signal = match stop.reason() {
+        Some(StopReason::Signal(signal)) => Err(CliError::Interrupted(signal)),
+        _ => Ok(()),
+    };
+    exit::combine([
+        exit::of_run(outcome.end),
+        exit::failed_if(!violations.is_empty(), CliError::Failed),
+        exit::failed_if(written.is_err() || !is_reported, CliError::NotWritten),
+        signal,
+    ])
 }

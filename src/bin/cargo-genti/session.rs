@@ -7,7 +7,7 @@ use std::time::Instant;
 use genti::cache::ResultLog;
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
-use genti::model::outcome::{End, Outcome, Strict, ToolOutcome};
+use genti::model::outcome::{Outcome, Strict, ToolOutcome};
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
@@ -16,6 +16,7 @@ use genti::store::{self, ArtifactDir, StoreError};
 
 use crate::args::RunArgs;
 use crate::bless::Bless;
+use crate::exit::{CliError, CliResult};
 use crate::render::{self, Bar, Shell, visible_line};
 use crate::{fail, resolve, signals};
 
@@ -68,7 +69,7 @@ pub(crate) fn prepare(
     lockfile: Lockfile,
     env: &Env,
     shell: &mut Shell,
-) -> Result<Project, End> {
+) -> CliResult<Project> {
     load(&request(args, lockfile, env, shell)?, env, shell)
 }
 
@@ -78,7 +79,7 @@ pub(crate) fn request(
     lockfile: Lockfile,
     env: &Env,
     shell: &mut Shell,
-) -> Result<Request, End> {
+) -> CliResult<Request> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
     request.selection = resolve::selection(&args.selection);
     let (policy, as_of) =
@@ -88,7 +89,7 @@ pub(crate) fn request(
 }
 
 /// Loads the project for a request and plans the run.
-pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> Result<Project, End> {
+pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> CliResult<Project> {
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(text) = event {
             shell.emit_notice(text);
@@ -152,7 +153,7 @@ pub(crate) fn execute(
     gate: Gate,
     start: Startup,
     shell: &mut Shell,
-) -> Result<Run, End> {
+) -> CliResult<Run> {
     let Gate { bless, fail_fast, no_cache, .. } = gate;
     let strict = Strict { stale: gate.strict.stale && !project.baseline.stale_warns, ..gate.strict };
     let Startup { mut env, inherited, at } = start;
@@ -163,16 +164,16 @@ pub(crate) fn execute(
     // An environment problem: there are no results, but it is not a usage error.
     let failed = |shell: &mut Shell, error: RunError| {
         shell.error(error);
-        End::Incomplete
+        CliError::Incomplete
     };
     let parallel = pipeline::parallelism(project.parallel);
     let pool = Pool::new(inherited, &env, parallel).map_err(|error| failed(shell, error.into()))?;
-    let stop = signals::stop().map_err(|error| failed(shell, error.into()))?;
+    let stop = signals::stop(shell)?;
     if gate.as_configured {
         let drift = pipeline::lock_drift(project, &env, stop);
         if !drift.is_empty() {
             render::drift(shell, &drift);
-            return Err(End::Drift);
+            return Err(CliError::Drift);
         }
     }
     let mut bar = Bar::new(project, shell);
@@ -222,11 +223,11 @@ pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> O
 }
 
 /// Marks in `env` that `project` is being run. Fails if this process is part of such a run.
-pub(crate) fn enter(project: &Project, env: &mut Env, shell: &mut Shell) -> Result<(), End> {
+pub(crate) fn enter(project: &Project, env: &mut Env, shell: &mut Shell) -> CliResult {
     let Workspace { root, target_dir, .. } = &project.workspace;
     env.enter(root, target_dir).map_err(|error| {
         shell.error(error);
-        End::Usage
+        CliError::Usage
     })
 }
 
@@ -236,7 +237,7 @@ pub(crate) fn open(
     stop: &Stop,
     bar: &mut Bar<'_>,
     shell: &mut Shell,
-) -> Result<Result<ArtifactDir, StoreError>, End> {
+) -> CliResult<Result<ArtifactDir, StoreError>> {
     let (mut waits, mut waits_for_itself) = (false, false);
     let target_dir = &project.workspace.target_dir;
     let dir = ArtifactDir::open(target_dir, &mut || {
@@ -255,15 +256,15 @@ pub(crate) fn open(
     match dir {
         Err(error @ StoreError::Foreign { .. }) => {
             shell.error(error);
-            Err(End::Usage)
+            Err(CliError::Usage)
         }
         Err(StoreError::Stopped) if waits_for_itself => {
             shell.error(scan::Recursion);
-            Err(End::Usage)
+            Err(CliError::Usage)
         }
         Err(StoreError::Stopped) => Err(match stop.reason() {
-            Some(StopReason::Signal(signal)) => End::Signal(signal),
-            _ => End::Incomplete,
+            Some(StopReason::Signal(signal)) => CliError::Interrupted(signal),
+            _ => CliError::Incomplete,
         }),
         dir => {
             if let (Ok(dir), Some(name)) = (&dir, scan::own_name()) {

@@ -4,11 +4,12 @@ use std::cell::OnceCell;
 use std::path::Path;
 
 use genti::model::halt::Halt;
-use genti::model::outcome::{End, Outcome};
+use genti::model::outcome::Outcome;
 use genti::pipeline;
 use genti::report::TasksDraft;
 use genti::report::finished::{Finished, ReadError, Tasks};
 
+use crate::exit::{CliError, CliResult};
 use crate::render::{self, Shell, Target, View};
 use crate::reports::Reports;
 use crate::session::saved_output;
@@ -33,11 +34,11 @@ pub(crate) struct FinishedRun<'a> {
 
 impl FinishedRun<'_> {
     /// Shows the run and writes `reports`. Returns true if all of them were written.
-    pub(crate) fn show(&self, reports: &Reports, shell: &mut Shell) -> Result<bool, End> {
+    pub(crate) fn show(&self, reports: &Reports, shell: &mut Shell) -> CliResult<bool> {
         let Self { root, outcome, run: finished, tasks: draft, dir, may_begin_baseline, halt } = *self;
         let bug = |shell: &mut Shell, error: ReadError| {
             shell.error(error);
-            End::Bug
+            CliError::Bug
         };
         let read = OnceCell::new();
         let read_tasks = || match read.get() {

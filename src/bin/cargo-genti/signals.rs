@@ -3,14 +3,25 @@
 use std::io;
 use std::path::PathBuf;
 
+use genti::pipeline::RunError;
 use genti::scan::{Stop, StopReason};
+
+use crate::exit::{CliError, CliResult};
+use crate::render::Shell;
 
 /// Argument that makes this program the guard process of a run.
 pub(crate) const GUARD: &str = "__guard";
 
 /// Returns the cancellation of this process, which signals trigger: the first stops gracefully, the second kills.
-/// Ctrl-Z pauses the run with all its children.
-pub(crate) fn stop() -> io::Result<&'static Stop> {
+/// Ctrl-Z pauses the run with all its children. Reports why signals can't be handled.
+pub(crate) fn stop(shell: &mut Shell) -> CliResult<&'static Stop> {
+    set_up().map_err(|error| {
+        shell.error(RunError::from(error));
+        CliError::Incomplete
+    })
+}
+
+fn set_up() -> io::Result<&'static Stop> {
     // Not all systems support adopting orphans.
     let mut stop = Stop::adopting_orphans().or_else(|_| Stop::new())?;
     if let Ok(program) = own_program() {

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use genti::model::event::Event;
 use genti::model::halt::Halt;
-use genti::model::outcome::End;
 use genti::model::task::Plan;
 use genti::model::workspace::Workspace;
 use genti::report::finished::FinishedReport;
 use genti::report::stream;
 
+use crate::exit::{self, CliError, CliResult};
 use crate::render::Shell;
 
 impl Shell {
@@ -40,23 +40,18 @@ impl Shell {
         }
     }
 
-    /// Emits the last event and returns the end of the process.
-    pub(crate) fn end_stream(&mut self, end: End) -> End {
+    /// Emits the last event and returns the result of the command, which failed if an event could not be printed.
+    pub(crate) fn end_stream(&mut self, result: CliResult) -> CliResult {
         let artifacts = self.stream.artifacts.take();
-        self.emit(|| stream::end(end.as_str(), end.code(), artifacts.as_deref()));
-        match end {
-            End::Passed | End::Failed | End::Incomplete | End::Drift if self.stream.has_failed => {
-                End::NotWritten
-            }
-            end => end,
-        }
+        self.emit(|| stream::end(&exit::ended(result), artifacts.as_deref()));
+        exit::combine([result, exit::failed_if(self.stream.has_failed, CliError::NotWritten)])
     }
 
     fn emit(&mut self, lines: impl FnOnce() -> Vec<u8>) {
         // A failure is only reported once.
         if self.stream.is_on && !self.stream.has_failed {
             let lines = lines();
-            self.stream.has_failed = !lines.is_empty() && self.out_json(&lines) != End::Passed;
+            self.stream.has_failed = !lines.is_empty() && self.out_json(&lines).is_err();
         }
     }
 }

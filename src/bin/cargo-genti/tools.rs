@@ -2,22 +2,19 @@
 
 use std::fmt::Write;
 
-use genti::model::outcome::End;
 use genti::model::tool::Caching;
 use genti::pipeline::{self, Lockfile};
 use genti::scan::{self, Env, Identifier, NoVersion, StopReason};
 
 use crate::args::ToolsArgs;
+use crate::exit::{CliError, CliResult};
 use crate::render::{Shell, visible_line};
 use crate::{fail, resolve, signals};
 
-pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
+pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
-    let project = match pipeline::load(&request, env, &mut |_| {}) {
-        Ok(project) => project,
-        Err(error) => return fail(shell, error),
-    };
-    let Ok(stop) = signals::stop() else { return End::Incomplete };
+    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let stop = signals::stop(shell)?;
     let identifier = Identifier::new(&project.programs, env);
     let mut out = String::new();
     for tool in &project.plan.graph.tools {
@@ -63,7 +60,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> End {
         }
     }
     match stop.reason() {
-        Some(StopReason::Signal(signal)) => End::Signal(signal),
+        Some(StopReason::Signal(signal)) => Err(CliError::Interrupted(signal)),
         _ => shell.out(&out),
     }
 }

@@ -15,18 +15,13 @@ use genti::store::{self, ArtifactDir};
 use genti::workspace::Listing;
 
 use crate::args::VerifyArgs;
+use crate::exit::{CliError, CliResult};
 use crate::render::{BUSY, Bar, GOOD, Shell, plural, visible_line};
 use crate::session::{self, Startup};
 use crate::{fail, signals};
 
 /// Number of differences that are shown. The rest is only counted.
 const MOST: usize = 20;
-
-pub(crate) fn main(args: &VerifyArgs, mut start: Startup, shell: &mut Shell) -> End {
-    match verify(args, &mut start, shell) {
-        Ok(end) | Err(end) => end,
-    }
-}
 
 /// Conditions of one run.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +45,12 @@ impl RunConditions {
     }
 }
 
-fn verify(args: &VerifyArgs, start: &mut Startup, shell: &mut Shell) -> Result<End, End> {
+pub(crate) fn main(args: &VerifyArgs, mut start: Startup, shell: &mut Shell) -> CliResult {
     let request = session::request(&args.run, Lockfile::Require, &start.env, shell)?;
     session::note_ignored_levels(&start.env, shell);
     let mut first = session::load(&request, &start.env, shell)?;
     session::enter(&first, &mut start.env, shell)?;
-    let start = &*start;
+    let start = &start;
     let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
     if let Some(warning) = &start.inherited.warning {
         shell.warning(warning);
@@ -63,14 +58,14 @@ fn verify(args: &VerifyArgs, start: &mut Startup, shell: &mut Shell) -> Result<E
     let parallel = pipeline::parallelism(first.parallel);
     // The build directory is fixed, because it may depend on the parallelism.
     first.build_dir = BuildDirs::resolve(first.build_dir, parallel);
-    let stop = signals::stop().map_err(|error| unable(shell, error))?;
+    let stop = signals::stop(shell)?;
     let dir = {
         let mut bar = Bar::new(&first, shell);
         session::open(&first, stop, &mut bar, shell)?
     };
     let dir = dir.map_err(|error| {
         shell.error(error);
-        End::NotWritten
+        CliError::NotWritten
     })?;
     let results = match args.run.no_cache {
         true => None,
@@ -87,7 +82,7 @@ fn verify(args: &VerifyArgs, start: &mut Startup, shell: &mut Shell) -> Result<E
         );
         witnesses.push(series.run_again(2, 3, shell)?);
     }
-    Ok(judge(&first, &witnesses, &dir, shell))
+    judge(&first, &witnesses, &dir, shell)
 }
 
 /// State that all runs share.
@@ -104,7 +99,7 @@ struct Series<'a> {
 
 impl Series<'_> {
     /// Runs `runs` times, or until interrupted. Only the first run may use the cache.
-    fn run(&self, runs: u32, results: Option<ResultLog>, shell: &mut Shell) -> Result<Vec<Witness>, End> {
+    fn run(&self, runs: u32, results: Option<ResultLog>, shell: &mut Shell) -> CliResult<Vec<Witness>> {
         let conditions = self.announce(0, runs, results.is_some(), shell);
         let outcome = self.run_once(self.first, conditions, results, shell)?;
         let mut witnesses = vec![Witness::new(&self.first.workspace, outcome, &self.first.plan)];
@@ -118,15 +113,13 @@ impl Series<'_> {
     }
 
     /// Runs again with a newly loaded project and without the cache.
-    fn run_again(&self, number: u32, runs: u32, shell: &mut Shell) -> Result<Witness, End> {
+    fn run_again(&self, number: u32, runs: u32, shell: &mut Shell) -> CliResult<Witness> {
         let conditions = self.announce(number, runs, false, shell);
         let request = Request { listing: conditions.listing, ..self.request.clone() };
         let mut project = session::load(&request, &self.start.env, shell)?;
         // Plans are compared before the seed changes.
         let planned = Arc::clone(&project.plan);
-        if let Some(end) = plan_differs(self.first, &project, number, shell) {
-            return Err(end);
-        }
+        compare_plans(self.first, &project, number, shell)?;
         project.reseed(conditions.seed).map_err(|error| fail(shell, error.into()))?;
         project.build_dir = self.first.build_dir;
         let outcome = self.run_once(&project, conditions, None, shell)?;
@@ -156,7 +149,7 @@ impl Series<'_> {
         conditions: RunConditions,
         results: Option<ResultLog>,
         shell: &mut Shell,
-    ) -> Result<Outcome, End> {
+    ) -> CliResult<Outcome> {
         let Startup { env, inherited, .. } = self.start;
         let pool =
             Pool::new(inherited.clone(), env, conditions.parallel).map_err(|error| unable(shell, error))?;
@@ -179,20 +172,20 @@ impl Series<'_> {
         drop(bar);
         let outcome = outcome.map_err(|error| unable(shell, error))?;
         match outcome.end {
-            End::Signal(_) => Err(outcome.end),
+            End::Interrupted(signal) => Err(CliError::Interrupted(signal)),
             _ => Ok(outcome),
         }
     }
 }
 
 /// Reports an environment problem, which leaves the run without a result.
-fn unable(shell: &mut Shell, error: impl std::fmt::Display) -> End {
+fn unable(shell: &mut Shell, error: impl std::fmt::Display) -> CliError {
     shell.error(error);
-    End::Incomplete
+    CliError::Incomplete
 }
 
 /// Compares the plan of a later run with the first. If it differs, nothing else can be compared.
-fn plan_differs(first: &Project, planned: &Project, number: u32, shell: &mut Shell) -> Option<End> {
+fn compare_plans(first: &Project, planned: &Project, number: u32, shell: &mut Shell) -> CliResult {
     let plan = |project: &Project| {
         let mut bytes = Vec::new();
         // Writing to memory can't fail.
@@ -200,7 +193,7 @@ fn plan_differs(first: &Project, planned: &Project, number: u32, shell: &mut She
         bytes
     };
     if plan(first) == plan(planned) {
-        return None;
+        return Ok(());
     }
     let changed = planned
         .plan
@@ -220,10 +213,10 @@ fn plan_differs(first: &Project, planned: &Project, number: u32, shell: &mut She
         }
         None => shell.error(format_args!("the plan of run {number} has a different order of tasks")),
     }
-    Some(End::Failed)
+    Err(CliError::Failed)
 }
 
-fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut Shell) -> End {
+fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut Shell) -> CliResult {
     let all = pipeline::varies(&first.workspace, witnesses);
     for varies in all.iter().take(MOST) {
         shell.error(visible_line(&describe(varies, witnesses.len())));
@@ -257,10 +250,10 @@ fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut 
                 shell.error(visible_line(&format!("no result from {} for {unit}: {reason}", tool.name)));
             }
         }
-        return End::Incomplete;
+        return Err(CliError::Incomplete);
     }
     if !all.is_empty() {
-        return End::Failed;
+        return Err(CliError::Failed);
     }
     let confirmed = match witnesses.first().map_or(0, Witness::cached) {
         0 => String::new(),
@@ -271,7 +264,7 @@ fn judge(first: &Project, witnesses: &[Witness], dir: &ArtifactDir, shell: &mut 
         "Verified",
         format_args!("{tasks} {named}: identical results in {runs} runs{confirmed}"),
     );
-    End::Passed
+    Ok(())
 }
 
 /// Prints the number of differences `over` all runs, and of wrong cached results.

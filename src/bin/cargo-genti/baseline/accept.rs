@@ -2,18 +2,19 @@
 
 use genti::compare::ratchet;
 use genti::model::finding::{Entry, State};
-use genti::model::outcome::{Compared, End};
+use genti::model::outcome::Compared;
 use genti::path::RelPath;
 
 use crate::args::AcceptArgs;
+use crate::exit::{CliError, CliResult};
 use crate::render::{self, GOOD, Shell, plural};
 use crate::session::Startup;
 
-pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> Result<End, End> {
+pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> CliResult {
     let reason = args.reason.trim();
     if reason.is_empty() {
         shell.error("`--reason` is empty; explain why the findings are accepted");
-        return Err(End::Usage);
+        return Err(CliError::Usage);
     }
     let current = super::run_all(&args.run, start, shell)?;
     let mut entries = current.baseline;
@@ -39,14 +40,14 @@ pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> Resu
             0 => shell.note("no new findings, so nothing to accept"),
             _ => shell.note(none_accepted(args, left)),
         }
-        return Ok(End::Passed);
+        return Ok(());
     }
     super::save(&current.project, &entries, shell)?;
     if left > 0 {
         shell.note(format_args!("{left} new {} not accepted", plural(left, "finding", "findings")));
     }
     super::note_partial(&current.project, "findings outside the selection were not accepted", shell);
-    Ok(End::Passed)
+    Ok(())
 }
 
 /// Explains that none of the `new` findings was accepted.

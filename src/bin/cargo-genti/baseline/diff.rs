@@ -8,16 +8,16 @@ use std::path::Path;
 use genti::compare::baseline::parse;
 use genti::compare::identity::id_of;
 use genti::disk;
-use genti::model::outcome::End;
 use genti::pipeline::Error;
 use genti::report::finished::{Finding, FinishedReport};
 
 use super::acceptable;
 use crate::args::DiffArgs;
+use crate::exit::{CliError, CliResult};
 use crate::fail;
 use crate::render::{self, Shell, visible_line};
 
-pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> Result<End, End> {
+pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> CliResult {
     let (old, new) = (read(&args.old, shell)?, read(&args.new, shell)?);
     let mut out = String::new();
     let (mut more, mut less) = (0, 0);
@@ -35,22 +35,22 @@ pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> Result<End, End> {
             more += 1;
         }
     }
-    let end = shell.out(&out);
+    let result = shell.out(&out);
     shell.note(format_args!("{less} only in {}, {more} only in {}", args.old.display(), args.new.display()));
-    Ok(end)
+    result
 }
 
 /// Lines to print, by site and id. Identical findings have several lines.
 type PrintedLines = BTreeMap<(String, String), Vec<String>>;
 
-fn read(dir: &Path, shell: &mut Shell) -> Result<PrintedLines, End> {
+fn read(dir: &Path, shell: &mut Shell) -> CliResult<PrintedLines> {
     let mut lines = PrintedLines::new();
     let report = dir.join("report.json");
     match disk::read(&report) {
         Ok(bytes) => {
             let report = FinishedReport::read(&bytes).map_err(|error| {
                 shell.error(format_args!("{} is not a valid report: {error}", report.display()));
-                End::Usage
+                CliError::Usage
             })?;
             for Finding { id, place, rule, scope, message, .. } in acceptable(report) {
                 let site = place.name();
@@ -69,7 +69,7 @@ fn read(dir: &Path, shell: &mut Shell) -> Result<PrintedLines, End> {
     files.sort();
     if files.is_empty() {
         shell.error(format_args!("{} contains neither a report.json nor baseline files", dir.display()));
-        return Err(End::Usage);
+        return Err(CliError::Usage);
     }
     for path in files {
         let bytes = disk::read(&path).map_err(|error| unreadable(&path, &error, shell))?;
@@ -83,7 +83,7 @@ fn read(dir: &Path, shell: &mut Shell) -> Result<PrintedLines, End> {
     Ok(lines)
 }
 
-fn unreadable(path: &Path, error: &std::io::Error, shell: &mut Shell) -> End {
+fn unreadable(path: &Path, error: &std::io::Error, shell: &mut Shell) -> CliError {
     shell.error(format_args!("could not read {}: {error}", path.display()));
-    End::Usage
+    CliError::Usage
 }

@@ -4,35 +4,35 @@ use std::collections::BTreeMap;
 
 use genti::compare::baseline::entries_of;
 use genti::model::finding::State;
-use genti::model::outcome::End;
 use genti::store;
 
 use crate::args::RunArgs;
+use crate::exit::{self, CliError, CliResult};
 use crate::render::{Shell, plural};
 use crate::session::{self, Gate, Startup};
 
 /// Writes nothing unless every required tool has a result, because unchecked parts can't be accepted.
-pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> Result<End, End> {
+pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResult {
     let (project, baseline) = super::prepare(args, &start, shell)?;
     if !baseline.is_empty() {
         shell.error(format_args!(
             "{} already contains a baseline; use `cargo genti baseline accept` to add findings, or `update` to remove fixed ones",
             store::BASELINE_DIR
         ));
-        return Err(End::Usage);
+        return Err(CliError::Usage);
     }
     // Holds the lock of the run until the files are written.
     let run = session::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell)?;
     let outcome = &run.outcome;
     super::report_incomplete(shell, outcome);
-    if let End::Incomplete | End::Signal(_) = outcome.end {
+    if let Err(error @ (CliError::Incomplete | CliError::Interrupted(_))) = exit::of_run(outcome.end) {
         shell.error("some checks have no result, so nothing was accepted");
-        if outcome.end == End::Incomplete {
+        if error == CliError::Incomplete {
             shell.note(
                 "fix the errors above, or make the tool optional with `required = false`, then run this command again",
             );
         }
-        return Err(outcome.end);
+        return Err(error);
     }
     let counts = outcome.findings.iter().filter(|compared| compared.state != State::Suppressed);
     let findings: Vec<_> = counts.map(|compared| compared.finding.clone()).collect();
@@ -53,5 +53,5 @@ pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> Result<
         ));
     }
     super::note_partial(&project, "findings outside the selection were not accepted", shell);
-    Ok(End::Passed)
+    Ok(())
 }

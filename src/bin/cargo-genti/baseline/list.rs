@@ -5,7 +5,6 @@ use std::fmt::Write;
 use std::path::Path;
 
 use genti::compare::identity::id_of;
-use genti::model::outcome::End;
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile};
 use genti::report::finished::FinishedReport;
@@ -14,10 +13,11 @@ use genti::{disk, store};
 
 use super::acceptable;
 use crate::args::ListArgs;
+use crate::exit::CliResult;
 use crate::render::{self, Shell, visible_line};
 use crate::{fail, resolve};
 
-pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
+pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
     let Workspace { root, target_dir, .. } = &project.workspace;
@@ -39,7 +39,7 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
     } else if lines.is_empty() {
         shell.note("line numbers are shown after `cargo genti run`");
     }
-    Ok(shell.out(&out))
+    shell.out(&out)
 }
 
 /// Returns the lines of each finding in the last run, by id.

@@ -16,21 +16,21 @@ use genti::report::finished::{Finding, FinishedReport};
 use genti::store::{self, BaselineError};
 
 use crate::args::{BaselineCommand, RunArgs};
+use crate::exit::{CliError, CliResult};
 use crate::fail;
 use crate::render::{GOOD, Shell, visible_line};
 use crate::session::{self, Gate, Run, Startup};
 
 /// Runs the subcommand.
-pub(crate) fn main(command: &BaselineCommand, start: Startup, shell: &mut Shell) -> End {
-    let result = match command {
+pub(crate) fn main(command: &BaselineCommand, start: Startup, shell: &mut Shell) -> CliResult {
+    match command {
         BaselineCommand::Init(args) => init::main(args, start, shell),
         BaselineCommand::Update(args) => update::main(args, start, shell),
         BaselineCommand::Accept(args) => accept::main(args, start, shell),
         BaselineCommand::List(args) => list::main(args, &start.env, shell),
         BaselineCommand::Diff(args) => diff::main(args, shell),
         BaselineCommand::Resolve(args) => resolve::main(args, &start.env, shell),
-    };
-    result.unwrap_or_else(|end| end)
+    }
 }
 
 /// Accepted findings by namespace.
@@ -46,7 +46,7 @@ struct CurrentRun {
 
 /// Loads the project and its baseline. Fails if the build flags differ from those of the baseline, because
 /// other entries would become stale.
-fn prepare(args: &RunArgs, start: &Startup, shell: &mut Shell) -> Result<(Project, AcceptedFindings), End> {
+fn prepare(args: &RunArgs, start: &Startup, shell: &mut Shell) -> CliResult<(Project, AcceptedFindings)> {
     session::note_ignored_levels(&start.env, shell);
     let project = session::prepare(args, Lockfile::Create, &start.env, shell)?;
     if !pipeline::builds_like_baseline(&project, &start.env) {
@@ -58,7 +58,7 @@ fn prepare(args: &RunArgs, start: &Startup, shell: &mut Shell) -> Result<(Projec
                 "[baseline] in the configuration sets other build flags; add `{flags}`"
             )),
         }
-        return Err(End::Usage);
+        return Err(CliError::Usage);
     }
     let baseline =
         store::load_baseline(&project.workspace.root).map_err(|error| fail(shell, error.into()))?;
@@ -66,19 +66,19 @@ fn prepare(args: &RunArgs, start: &Startup, shell: &mut Shell) -> Result<(Projec
 }
 
 /// Runs all checks and compares the findings with the baseline.
-fn run_all(args: &RunArgs, start: Startup, shell: &mut Shell) -> Result<CurrentRun, End> {
+fn run_all(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResult<CurrentRun> {
     let (project, baseline) = prepare(args, &start, shell)?;
     let run = session::execute(&project, &baseline, Gate::none(args), start, shell)?;
     report_incomplete(shell, &run.outcome);
-    if let End::Signal(_) = run.outcome.end {
+    if let End::Interrupted(signal) = run.outcome.end {
         shell.error("the run was interrupted; the baseline is unchanged");
-        return Err(run.outcome.end);
+        return Err(CliError::Interrupted(signal));
     }
     Ok(CurrentRun { project, baseline, run })
 }
 
 /// Writes the baseline and reports the changed files.
-fn save(project: &Project, entries: &AcceptedFindings, shell: &mut Shell) -> Result<(), End> {
+fn save(project: &Project, entries: &AcceptedFindings, shell: &mut Shell) -> CliResult {
     let root = &project.workspace.root;
     let files = store::save_baseline(root, entries).map_err(|error| not_saved(shell, error))?;
     for file in files {
@@ -88,11 +88,11 @@ fn save(project: &Project, entries: &AcceptedFindings, shell: &mut Shell) -> Res
     Ok(())
 }
 
-fn not_saved(shell: &mut Shell, error: BaselineError) -> End {
+fn not_saved(shell: &mut Shell, error: BaselineError) -> CliError {
     match error {
         error @ BaselineError::NotWritten { .. } => {
             shell.error(error);
-            End::NotWritten
+            CliError::NotWritten
         }
         error => fail(shell, error.into()),
     }

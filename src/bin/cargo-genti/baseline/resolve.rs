@@ -1,23 +1,23 @@
 //! `baseline resolve`: resolves merge conflicts in baseline files, entry by entry.
 
 use genti::compare::baseline::{merge, parse, sides};
-use genti::model::outcome::End;
 use genti::pipeline::{self, Error, Lockfile};
 use genti::scan::Env;
 use genti::{store, workspace};
 
 use crate::args::ListArgs;
+use crate::exit::{CliError, CliResult};
 use crate::render::{GOOD, Shell, plural};
 use crate::{fail, resolve};
 
-pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End, End> {
+pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
     let root = &project.workspace.root;
     let conflicted = store::conflicted_baselines(root).map_err(|error| fail(shell, error.into()))?;
     if conflicted.is_empty() {
         shell.note("no baseline file contains merge conflict markers");
-        return Ok(End::Passed);
+        return Ok(());
     }
     // All files are merged before any is written, so a mistake in one leaves all unchanged.
     let mut settled = Vec::new();
@@ -30,7 +30,7 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
             shell.error(format_args!(
                 "the merge conflict markers in {shown} are incomplete; restore the file with `git checkout --merge -- {shown}`"
             ));
-            return Err(End::Usage);
+            return Err(CliError::Usage);
         };
         let mut entries = Vec::new();
         for text in texts {
@@ -52,5 +52,5 @@ pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> Result<End,
     shell.note(
         "run `git add` on the files; `cargo genti baseline update` removes entries for findings that the merge has fixed",
     );
-    Ok(End::Passed)
+    Ok(())
 }

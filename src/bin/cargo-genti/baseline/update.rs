@@ -3,18 +3,18 @@
 use genti::compare::baseline::shrunk;
 use genti::compare::ratchet::tightened;
 use genti::model::finding::State;
-use genti::model::outcome::End;
 use genti::model::ratchet::{Number, NumberState};
 
 use crate::args::RunArgs;
+use crate::exit::CliResult;
 use crate::render::{GOOD, Shell, plural, visible_line};
 use crate::session::Startup;
 
-pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> Result<End, End> {
+pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResult {
     let current = super::run_all(args, start, shell)?;
     if current.baseline.is_empty() {
         shell.note("there is no baseline; create one with `cargo genti baseline init`");
-        return Ok(End::Passed);
+        return Ok(());
     }
     let outcome = &current.run.outcome;
     let mut entries = shrunk(&outcome.findings, &outcome.gone);
@@ -55,5 +55,5 @@ pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> Result<
             plural(unknown, "entry", "entries")
         ));
     }
-    Ok(End::Passed)
+    Ok(())
 }

@@ -8,7 +8,6 @@ mod surroundings;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use genti::model::outcome::End;
 use genti::path::RelPath;
 use genti::pipeline::{self, Lockfile, Project, Request};
 use genti::plan::config::LOCATIONS;
@@ -17,6 +16,7 @@ use genti::store;
 
 use self::surroundings::{DetectedTool, Surroundings};
 use crate::args::{InitArgs, WorkspaceArgs};
+use crate::exit::{CliError, CliResult};
 use crate::render::{BUSY, GOOD, Shell, plural, visible_line};
 use crate::{fail, resolve, signals};
 
@@ -25,27 +25,21 @@ const CONFIG: &str = LOCATIONS[0];
 /// Number of items shown of a long list.
 const FEW: usize = 5;
 
-pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
+pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let InitArgs { manifest_path, offline, .. } = args;
     let workspace =
         WorkspaceArgs { manifest_path: manifest_path.clone(), offline: *offline, ..WorkspaceArgs::default() };
     let request = resolve::workspace(&workspace, Lockfile::Ignore);
-    let project = match pipeline::load(&request, env, &mut |_| {}) {
-        Ok(project) => project,
-        Err(error) => return fail(shell, error),
-    };
+    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
     let root = project.workspace.root.clone();
     let repository = surroundings::repository(&root);
     let workflow = args.github.then(|| github::place(&repository));
     if let Some(there) = existing_file(&project, workflow.as_deref()) {
         shell.error(format_args!("{there}; {}", advice(args)));
-        return End::Usage;
+        return Err(CliError::Usage);
     }
-    let project = match with_lockfile(project, request, env, shell) {
-        Ok(project) => project,
-        Err(end) => return end,
-    };
-    let Ok(stop) = signals::stop() else { return End::Incomplete };
+    let project = with_lockfile(project, request, env, shell)?;
+    let stop = signals::stop(shell)?;
     let found = Surroundings::detect(&project, &repository, env, stop);
     print_found(&found, shell);
 
@@ -65,7 +59,7 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
                     _ => error.to_string(),
                 };
                 shell.error(format_args!("could not write `{shown}`: {error}"));
-                return End::NotWritten;
+                return Err(CliError::NotWritten);
             }
         }
     }
@@ -81,7 +75,7 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> End {
             github::VARIABLE
         ));
     }
-    End::Passed
+    Ok(())
 }
 
 /// Describes the file that already exists, if there is one. With `--github`, an existing configuration is
@@ -118,12 +112,7 @@ fn advice(args: &InitArgs) -> &'static str {
 }
 
 /// Creates `Cargo.lock` if it is missing, because `check` requires it, and returns the new project.
-fn with_lockfile(
-    project: Project,
-    mut request: Request,
-    env: &Env,
-    shell: &mut Shell,
-) -> Result<Project, End> {
+fn with_lockfile(project: Project, mut request: Request, env: &Env, shell: &mut Shell) -> CliResult<Project> {
     request.lockfile = Lockfile::Create;
     if surroundings::has_lockfile(&project) {
         return Ok(project);

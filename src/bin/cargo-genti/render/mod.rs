@@ -16,10 +16,10 @@ use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
-use genti::model::outcome::End;
 use genti::scan::Env;
 
 use crate::args::{Color, OutputArgs};
+use crate::exit::{CliError, CliResult};
 use crate::stdout;
 
 pub(crate) use drift::drift;
@@ -127,16 +127,16 @@ impl Shell {
     }
 
     /// Prints the requested output to stdout. Any error except a closed pipe is a failure.
-    pub(crate) fn out(&mut self, text: &str) -> End {
+    pub(crate) fn out(&mut self, text: &str) -> CliResult {
         if text.is_empty() {
-            return End::Passed;
+            return Ok(());
         }
         let written = self.out.write_all(text::inert(text).as_bytes()).and_then(|()| self.out.flush());
         self.printed(written)
     }
 
     /// Prints JSON to stdout. Escapes characters that some CI services would interpret as commands anywhere in a line.
-    pub(crate) fn out_json(&mut self, bytes: &[u8]) -> End {
+    pub(crate) fn out_json(&mut self, bytes: &[u8]) -> CliResult {
         match std::str::from_utf8(bytes) {
             Ok(text) => self.out_as_it_is(without_hash_commands(text, "\\u0023#").as_bytes()),
             _ => self.out_as_it_is(bytes),
@@ -144,16 +144,19 @@ impl Shell {
     }
 
     /// Prints JSON like [`out_json`](Self::out_json), while `write` generates it.
-    pub(crate) fn write_json(&mut self, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> End {
+    pub(crate) fn write_json(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    ) -> CliResult {
         let mut out = HarmlessLines { out: std::io::stdout().lock(), line: Vec::new() };
         let written = write(&mut out).and_then(|()| out.finish());
         self.printed(written)
     }
 
     /// Prints the requested output to stdout unchanged.
-    pub(crate) fn out_as_it_is(&mut self, bytes: &[u8]) -> End {
+    pub(crate) fn out_as_it_is(&mut self, bytes: &[u8]) -> CliResult {
         if bytes.is_empty() {
-            return End::Passed;
+            return Ok(());
         }
         let mut out = std::io::stdout().lock();
         let written = out.write_all(bytes).and_then(|()| out.flush());
@@ -161,27 +164,27 @@ impl Shell {
     }
 
     /// Prints a report to stdout, unless it contains lines that the CI service would interpret as commands.
-    pub(crate) fn out_harmless(&mut self, bytes: &[u8]) -> End {
+    pub(crate) fn out_harmless(&mut self, bytes: &[u8]) -> CliResult {
         let text = String::from_utf8_lossy(bytes);
         if self.in_ci && text::inert(&text) != text {
             self.error("the report contains text that this CI service would interpret as commands; write it to a file with `--output`");
-            return End::Usage;
+            return Err(CliError::Usage);
         }
         self.out_as_it_is(bytes)
     }
 
-    /// Returns the end of a command that has printed its output with this result.
-    pub(crate) fn printed(&mut self, result: std::io::Result<()>) -> End {
+    /// Returns the result of a command that has printed its output with this result.
+    pub(crate) fn printed(&mut self, result: std::io::Result<()>) -> CliResult {
         match result {
             Ok(()) if stdout::is_closed(self.by_cargo) => {
                 self.error("could not write to standard output: it is closed");
-                End::NotWritten
+                Err(CliError::NotWritten)
             }
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 self.error(format_args!("could not write to standard output: {error}"));
-                End::NotWritten
+                Err(CliError::NotWritten)
             }
-            _ => End::Passed,
+            _ => Ok(()),
         }
     }
 
