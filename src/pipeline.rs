@@ -40,6 +40,7 @@ use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
 use crate::model::halt::Never;
+use crate::model::notice::Notice;
 use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
@@ -244,7 +245,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     let known = |target_dir: &Path| {
         match LastRun::load(target_dir) {
             Ok(loaded) => last_run = loaded,
-            Err(error) => unknown = Some(error),
+            Err(notice) => unknown = Some(notice),
         }
         last_run.files.clone()
     };
@@ -256,14 +257,12 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     }
     let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, last_run.lockfile, env)?;
     if lockfile.is_updated {
-        events(Event::Notice(
-            "Cargo.lock was out of date, and cargo has updated it; commit it, since `check` does not update it",
-        ));
+        events(Event::Notice(&Notice::LockfileUpdated));
         loaded = workspace::load(&of_workspace, known)?;
         lockfile.digest = Some(lockfile::inputs(&programs, &loaded.workspace, env));
     }
-    if let Some(error) = unknown {
-        events(Event::Notice(&error.to_string()));
+    if let Some(notice) = unknown {
+        events(Event::Notice(&notice));
     }
     let workspace = loaded.workspace;
     let programs = programs.within(&workspace.root);
@@ -380,18 +379,14 @@ pub fn run(
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let lookups = cache.look_up();
     for link in lookups.iter().filter_map(Lookup::unbounded).collect::<BTreeSet<_>>() {
-        events(Event::Notice(&format!(
-            "not caching results that depend on {link}: this link leads to more than 10,000 files, or to one that can't be read"
-        )));
+        events(Event::Notice(&Notice::LinkNotCached { link: link.to_owned() }));
     }
     let due: Vec<_> = lookups.iter().map(Lookup::is_miss).collect();
     let builds = |id: ToolId| plan.graph.tool(id).lane.is_some();
     let runs = |id: &ToolId| plan.graph.tasks.iter().zip(&due).any(|(task, due)| *due && task.tool == *id);
     let lanes = plan.graph.tools().filter(|(id, _)| builds(*id) && runs(id)).map(|(_, tool)| tool);
     if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
-        events(Event::Notice(
-            "building in target/genti/build so that genti and your editor don't block each other (dependencies are built a second time, once)",
-        ));
+        events(Event::Notice(&Notice::NewBuildDir));
     }
     let executor = Executor {
         workspace,
@@ -441,9 +436,7 @@ pub fn run(
     let changed = cache.finish(&lookups, events);
     let moved = watch.finish();
     if moved.is_empty() && workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
-        events(Event::Notice(
-            "cargo updated Cargo.lock during the run, so the ids in the artifacts are outdated; run again",
-        ));
+        events(Event::Notice(&Notice::LockfileChanged));
     }
     let asked_for = || plan.selection.target.clone();
     let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));

@@ -40,6 +40,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use crate::disk;
 use crate::model::digest::Digest;
+use crate::model::notice::Notice;
 use crate::store::contents::{self, RESULT_LOG as NAME, RESULT_LOG_LOCK as LOCK, RESULT_LOG_MAGIC as MAGIC};
 use crate::store::tag::{self, Creator};
 use crate::store::{StoreError, trust};
@@ -74,7 +75,7 @@ pub struct ResultLog {
     /// Whether a newer version wrote the log.
     is_newer: bool,
     /// The reason why the log can't be trusted, if so.
-    distrust: Option<String>,
+    distrust: Option<Notice>,
     /// Size in bytes of replaced entries.
     dead: u64,
     /// Whether `entries` contains replaced entries. Remains true after a rewrite, since `entries` does not change.
@@ -177,7 +178,8 @@ impl ResultLog {
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() =>
             {
-                (Vec::new(), Some(format!("ignored `{}`: {error}; it will be replaced", path.display())))
+                let error = error.to_string();
+                (Vec::new(), Some(Notice::CacheIgnored { path: path.clone(), error }))
             }
             Err(error) => return Err(StoreError::Io { path, error }),
         };
@@ -187,9 +189,9 @@ impl ResultLog {
         Ok(results)
     }
 
-    /// The reason why the log was not used, if somebody else could have forged it.
-    pub fn distrust(&self) -> Option<&str> {
-        self.distrust.as_deref()
+    /// The notice that the log was not used, if somebody else could have forged it.
+    pub fn distrust(&self) -> Option<&Notice> {
+        self.distrust.as_ref()
     }
 
     /// Like [`open`](Self::open), for a log that has been read from `dir`.

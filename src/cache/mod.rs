@@ -66,7 +66,7 @@ pub use self::log::{CAP, Cleaned, Next, ResultLog};
 pub(crate) use self::lookup::Lookup;
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use self::record::fuzz;
-pub use self::state::{LastRun, LastRunError};
+pub use self::state::LastRun;
 
 /// The parts of a project that the cache works with.
 #[derive(Clone, Copy)]

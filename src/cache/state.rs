@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::key::Parts;
 use crate::model::digest::Digest;
+use crate::model::notice::Notice;
 use crate::model::stamp::FileTable;
 use crate::store::trust;
 
@@ -28,14 +29,6 @@ pub struct LastRun {
     pub tools: BTreeMap<String, (u32, Parts)>,
     /// Digest of the inputs of `Cargo.lock`, if it was up to date.
     pub lockfile: Option<Digest>,
-}
-
-/// The reason why the state was ignored. This only costs time.
-#[derive(Debug, thiserror::Error)]
-#[error("ignored `{path}`: {error}")]
-pub struct LastRunError {
-    path: PathBuf,
-    error: io::Error,
 }
 
 /// The part of the file before the two tables.
@@ -61,14 +54,14 @@ impl LastRun {
     /// # Errors
     ///
     /// If the file can't be read or trusted.
-    pub fn load(target_dir: &Path) -> Result<Self, LastRunError> {
+    pub fn load(target_dir: &Path) -> Result<Self, Notice> {
         let path = Self::path(target_dir);
         match trust::read(&path) {
             Ok(bytes) => Ok(Self::read(bytes).unwrap_or_default()),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Ok(Self::default())
             }
-            Err(error) => Err(LastRunError { path, error }),
+            Err(error) => Err(Notice::LastRunIgnored { path, error: error.to_string() }),
         }
     }
 

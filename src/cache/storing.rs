@@ -17,6 +17,7 @@ use crate::model::census::Census;
 use crate::model::digest::Digest;
 use crate::model::event::Event;
 use crate::model::finding::{Diagnostic, Place};
+use crate::model::notice::Notice;
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::task::TaskIx;
@@ -174,15 +175,11 @@ impl ResultCache<'_> {
             }
         }
         if self.lock().builds.in_shared {
-            events(Event::Notice(
-                "not caching results that cargo replayed from your own build directory, since they may belong to other inputs (`build-dir = \"shared\"`)",
-            ));
+            events(Event::Notice(&Notice::ReplayNotCached));
         }
         let failed = self.lock().failed.take();
         if let Some(error) = failed {
-            events(Event::Notice(&format!(
-                "could not write to the result cache: {error} (this run is unaffected; the next one computes these results again)"
-            )));
+            events(Event::Notice(&Notice::CacheNotWritten { error: error.to_string() }));
         }
         self.save(lookups);
         self.state.into_inner().unwrap_or_else(PoisonError::into_inner).changed

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::notice::Notice;
 use super::task::StepId;
 
 /// An event of a run.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// A message for the user that affects no verdict.
-    Notice(&'a str),
+    Notice(&'a Notice),
     /// The steps are about to run.
     Planned,
     /// A step has started.

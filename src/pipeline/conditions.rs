@@ -3,6 +3,7 @@
 
 use super::Project;
 use crate::model::event::Event;
+use crate::model::notice::Notice;
 use crate::model::tool::{Tool, ToolId};
 use crate::scan::{self, Env};
 
@@ -52,16 +53,14 @@ impl<'a> Conditions<'a> {
         let Project { plan, baseline, .. } = self.project;
         let flags = baseline.build.build_flags();
         if !self.same_build && !flags.is_empty() {
-            events(Event::Notice(&format!(
-                "the baseline was recorded with other build flags (`{flags}`), so missing findings of cargo's tools are not counted as fixed"
-            )));
+            events(Event::Notice(&Notice::BaselineOfOtherBuild { flags }));
         }
         for (id, tool) in plan.graph.tools().filter(|(id, tool)| !self.is_of_version(*id, tool)) {
-            let (name, pin) = (&tool.name, &baseline.versions[&tool.name]);
-            let version = self.versions[id.0 as usize].as_deref().unwrap_or("unknown");
-            events(Event::Notice(&format!(
-                "the baseline was recorded with {name} {pin} and this is {version}, so missing findings are not counted as fixed"
-            )));
+            events(Event::Notice(&Notice::BaselineOfOtherVersion {
+                tool: tool.name.clone(),
+                recorded: baseline.versions[&tool.name].to_string(),
+                current: self.versions[id.0 as usize].clone(),
+            }));
         }
     }
 

@@ -10,6 +10,7 @@ use super::{Error, Request};
 use crate::disk;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::event::Event;
+use crate::model::notice::Notice;
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 use crate::scan::{Env, Programs};
@@ -53,7 +54,7 @@ pub(super) fn make(
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Error::Lockfile { path, message });
     }
-    events(Event::Notice("created Cargo.lock; commit it, because `check` does not create it"));
+    events(Event::Notice(&Notice::LockfileCreated));
     Ok(())
 }
 

@@ -20,15 +20,14 @@ pub fn start() -> Vec<u8> {
     line(json!({ "genti": env!("CARGO_PKG_VERSION"), "type": "start", "version": VERSION }))
 }
 
-/// A message to the user that changes no verdict.
-pub fn notice(text: &str) -> Vec<u8> {
-    line(json!({ "text": text, "type": "notice" }))
+/// A message to the user that changes no verdict. The caller words it.
+pub fn notice(code: &str, text: &str) -> Vec<u8> {
+    line(json!({ "code": code, "text": text, "type": "notice" }))
 }
 
-/// The line for `event`, if it has one.
+/// The line for `event`, if it has one. A notice has none until it is worded: see [`notice`].
 pub fn event(event: Event<'_>, workspace: &Workspace, plan: &Plan) -> Option<Vec<u8>> {
     let value = match event {
-        Event::Notice(text) => return Some(notice(text)),
         Event::Planned => json!({
             "batches": plan.batches.len(),
             "graph_hash": plan.graph.hash.to_string(),
@@ -60,7 +59,7 @@ pub fn event(event: Event<'_>, workspace: &Workspace, plan: &Plan) -> Option<Vec
         }
         Event::Waiting(None) => json!({ "for": null, "type": "waiting" }),
         Event::Comparing => json!({ "type": "comparing" }),
-        Event::Tick => return None,
+        Event::Notice(_) | Event::Tick => return None,
     };
     Some(line(value))
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::lint_levels::{self, Ignored};
+use super::lint_levels;
 use super::output_form;
 use crate::disk;
+use crate::model::notice::IgnoredLevels;
 use crate::model::tool::{Counted, Environment, Tool};
 
 /// Variable that lists the directories used by running instances, as digests separated by spaces.
@@ -16,7 +17,7 @@ pub(super) const RUNNING: &str = "GENTI_RUNNING";
 #[derive(Clone, Debug, Default)]
 pub struct Env {
     vars: BTreeMap<OsString, OsString>,
-    ignored: Vec<Ignored>,
+    ignored: Vec<IgnoredLevels>,
 }
 
 /// Variables that every tool may see.
@@ -82,7 +83,7 @@ impl Env {
     }
 
     /// Returns the lint levels removed from the environment.
-    pub fn ignored(&self) -> &[Ignored] {
+    pub fn ignored(&self) -> &[IgnoredLevels] {
         &self.ignored
     }
 

@@ -12,22 +12,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-/// Lint levels removed from a variable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ignored {
-    /// Name of the variable.
-    pub variable: String,
-    /// The levels as written, such as `-D warnings`.
-    pub levels: Vec<String>,
-    /// Whether the levels could only turn more findings into errors.
-    pub only_raises: bool,
-}
+use crate::model::notice::IgnoredLevels;
 
 /// Reads the file of `@FILE`. Returns `None` if it can't be read.
 pub(super) type Read<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
 /// Removes all lint levels from `vars` and returns them, sorted by variable.
-pub(super) fn remove_levels(vars: &mut BTreeMap<OsString, OsString>, read: &Read<'_>) -> Vec<Ignored> {
+pub(super) fn remove_levels(vars: &mut BTreeMap<OsString, OsString>, read: &Read<'_>) -> Vec<IgnoredLevels> {
     let mut all = Vec::new();
     let found = vars.iter().filter_map(|(name, value)| {
         Some((name.clone(), split_levels(name.to_str()?, value.to_str()?, read)?))
@@ -44,12 +35,12 @@ pub(super) fn remove_levels(vars: &mut BTreeMap<OsString, OsString>, read: &Read
 }
 
 /// Returns the rest of the variable `name` and the removed levels, or `None` if it sets no levels.
-fn split_levels(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<String>, Ignored)> {
+fn split_levels(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<String>, IgnoredLevels)> {
     if name == "CARGO_BUILD_WARNINGS" {
         let only_raises = value == "deny";
         return Some((
             None,
-            Ignored { variable: name.to_owned(), levels: vec![value.to_owned()], only_raises },
+            IgnoredLevels { variable: name.to_owned(), levels: vec![value.to_owned()], only_raises },
         ));
     }
     let separator = Separator::of(name)?;
@@ -58,7 +49,7 @@ fn split_levels(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<Stri
         return None;
     }
     let rest = (!kept.is_empty()).then(|| kept.join(separator.text()));
-    Some((rest, Ignored { variable: name.to_owned(), levels, only_raises }))
+    Some((rest, IgnoredLevels { variable: name.to_owned(), levels, only_raises }))
 }
 
 /// Separator between the flags in a variable.

@@ -40,7 +40,6 @@ pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use environment::{Env, is_cargos_variable};
 pub use executor::{Admit, Client, Ended, Judge, Judged, Recall, Record, Runs, Sift, StepPiece, StepRun};
 pub use fingerprints::{UnitFingerprint, Units, forget_unit};
-pub use lint_levels::Ignored;
 pub use outputs::{Kept, Outputs, Sieves};
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use pool::descriptors;

@@ -18,12 +18,14 @@ use jobserver::{Acquired, Client, FromEnvErrorKind};
 use super::environment::{Env, JOBSERVER};
 use super::sys;
 
+use crate::model::notice::Notice;
+
 /// The jobserver found in the environment at startup.
 #[derive(Clone, Debug)]
 pub struct Inherited {
     client: Option<Client>,
-    /// Reason why a jobserver in the environment can't be used.
-    pub warning: Option<String>,
+    /// The notice that a jobserver in the environment can't be used.
+    pub warning: Option<Notice>,
 }
 
 impl Inherited {
@@ -48,11 +50,7 @@ impl Inherited {
                         | FromEnvErrorKind::NegativeFd
                         | FromEnvErrorKind::Unsupported
                 );
-                let warning = (!is_expected).then(|| {
-                    format!(
-                        "cannot use the jobserver from the environment ({error}); using our own job tokens"
-                    )
-                });
+                let warning = (!is_expected).then(|| Notice::JobserverIgnored { error: error.to_string() });
                 Self { client: None, warning }
             }
         }

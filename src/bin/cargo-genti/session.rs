@@ -7,11 +7,12 @@ use std::time::Instant;
 use genti::cache::ResultLog;
 use genti::model::event::{Event, Waiting};
 use genti::model::finding::Entry;
+use genti::model::notice::Notice;
 use genti::model::outcome::{Outcome, Strict, ToolOutcome};
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
-use genti::scan::{self, Env, Ignored, Inherited, Pool, Stop, StopReason};
+use genti::scan::{self, Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, StoreError};
 
 use crate::args::RunArgs;
@@ -91,9 +92,8 @@ pub(crate) fn request(
 /// Loads the project for a request and plans the run.
 pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> CliResult<Project> {
     let mut notices = |event: Event<'_>| {
-        if let Event::Notice(text) = event {
-            shell.emit_notice(text);
-            shell.note(text);
+        if let Event::Notice(notice) = event {
+            shell.notice(notice);
         }
     };
     let project = pipeline::load(request, env, &mut notices).map_err(|error| fail(shell, error))?;
@@ -105,21 +105,9 @@ pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> CliResult
 
 /// Notes lint levels in the environment that are ignored. Called once per command.
 pub(crate) fn note_ignored_levels(env: &Env, shell: &mut Shell) {
-    let from = |ignored: &Ignored| {
-        let levels: Vec<_> = ignored.levels.iter().map(|level| format!("`{level}`")).collect();
-        format!("{} from {}", levels.join(", "), ignored.variable)
-    };
-    let all: Vec<_> = env.ignored().iter().map(from).collect();
-    if all.is_empty() {
-        return;
+    if !env.ignored().is_empty() {
+        shell.notice(&Notice::LintLevelsIgnored(env.ignored().to_vec()));
     }
-    let why = match env.ignored().iter().all(|ignored| ignored.only_raises) {
-        true => "new findings fail the run anyway",
-        false => "set lint levels in `[lints]` instead, so that they apply everywhere",
-    };
-    let text = visible_line(&format!("ignoring {}: {why}", all.join(" and ")));
-    shell.emit_notice(&text);
-    shell.note(text);
 }
 
 /// Returns lines about stored output of processes without a result.
@@ -159,7 +147,7 @@ pub(crate) fn execute(
     let Startup { mut env, inherited, at } = start;
     enter(project, &mut env, shell)?;
     if let Some(warning) = &inherited.warning {
-        shell.warning(warning);
+        shell.notice(warning);
     }
     // An environment problem: there are no results, but it is not a usage error.
     let failed = |shell: &mut Shell, error: RunError| {
@@ -210,14 +198,14 @@ pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> O
     let opened = ResultLog::open(&dir, resolve::today());
     let opened = opened.map_err(|error| {
         // Unlike the error for artifacts, this does not mention the previous file.
-        let why = match error {
+        let error = match error {
             StoreError::Io { path, error } => format!("could not use `{}`: {error}", path.display()),
             error => error.to_string(),
         };
-        shell.warning(format_args!("result cache disabled: {}", visible_line(&why)));
+        shell.notice(&Notice::CacheDisabled { error });
     });
-    if let Some(why) = opened.as_ref().ok().and_then(ResultLog::distrust) {
-        shell.warning(visible_line(why));
+    if let Some(notice) = opened.as_ref().ok().and_then(ResultLog::distrust) {
+        shell.notice(notice);
     }
     opened.ok()
 }

@@ -24,8 +24,8 @@ impl Shell {
         self.stream.is_on
     }
 
-    pub(crate) fn emit_notice(&mut self, text: &str) {
-        self.emit(|| stream::notice(text));
+    pub(crate) fn emit_notice(&mut self, code: &str, text: &str) {
+        self.emit(|| stream::notice(code, text));
     }
 
     pub(crate) fn emit_event(&mut self, event: Event<'_>, workspace: &Workspace, plan: &Plan) {

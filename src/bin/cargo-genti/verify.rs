@@ -53,7 +53,7 @@ pub(crate) fn main(args: &VerifyArgs, mut start: Startup, shell: &mut Shell) -> 
     let start = &start;
     let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
     if let Some(warning) = &start.inherited.warning {
-        shell.warning(warning);
+        shell.notice(warning);
     }
     let parallel = pipeline::parallelism(first.parallel);
     // The build directory is fixed, because it may depend on the parallelism.

@@ -4,6 +4,7 @@ mod drift;
 mod finding;
 mod hyperlink;
 mod lines;
+mod notice;
 mod problem;
 mod progress;
 mod report;

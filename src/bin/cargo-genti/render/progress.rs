@@ -69,7 +69,7 @@ impl<'a> Bar<'a> {
         self.view.on(event, now);
         shell.emit_event(event, self.view.workspace, self.view.plan);
         match event {
-            Event::Notice(text) => self.say(now, shell, |shell| shell.note(text)),
+            Event::Notice(notice) => self.say(now, shell, |shell| shell.notice(notice)),
             Event::Slow(step, long) if shell.has_signs_of_life => {
                 let what = format!("{} has been running for {}", self.view.name(step), time(long));
                 self.say(now, shell, |shell| shell.aside(WARN, "Slow", what));

@@ -1,0 +1,155 @@
+//! Words of the notices that the core raises.
+
+use genti::model::notice::{IgnoredLevels, Notice};
+
+use super::{Shell, visible_line};
+
+impl Shell {
+    /// Shows `notice` on stderr and in the event stream.
+    pub(crate) fn notice(&mut self, notice: &Notice) {
+        let text = text(notice);
+        self.emit_notice(notice.code(), &text);
+        match is_warning(notice) {
+            true => self.warning(text),
+            false => self.note(text),
+        }
+    }
+}
+
+/// Returns true if the user should act on `notice`, even with `--quiet`.
+fn is_warning(notice: &Notice) -> bool {
+    match notice {
+        Notice::CacheDisabled { .. } | Notice::CacheIgnored { .. } | Notice::JobserverIgnored { .. } => true,
+        Notice::BaselineOfOtherBuild { .. }
+        | Notice::BaselineOfOtherVersion { .. }
+        | Notice::CacheNotWritten { .. }
+        | Notice::LastRunIgnored { .. }
+        | Notice::LinkNotCached { .. }
+        | Notice::LintLevelsIgnored(_)
+        | Notice::LockfileChanged
+        | Notice::LockfileCreated
+        | Notice::LockfileUpdated
+        | Notice::NewBuildDir
+        | Notice::ReplayNotCached => false,
+    }
+}
+
+fn text(notice: &Notice) -> String {
+    match notice {
+        Notice::LockfileCreated => {
+            "created Cargo.lock; commit it, because `check` does not create it".to_owned()
+        }
+        Notice::LockfileUpdated => {
+            "Cargo.lock was out of date, and cargo has updated it; commit it, since `check` does not update it"
+                .to_owned()
+        }
+        Notice::LockfileChanged => {
+            "cargo updated Cargo.lock during the run, so the ids in the artifacts are outdated; run again"
+                .to_owned()
+        }
+        Notice::NewBuildDir => {
+            "building in target/genti/build so that genti and your editor don't block each other (dependencies are built a second time, once)"
+                .to_owned()
+        }
+        Notice::LintLevelsIgnored(all) => ignored_levels(all),
+        Notice::JobserverIgnored { error } => {
+            format!("cannot use the jobserver from the environment ({error}); using our own job tokens")
+        }
+        Notice::LastRunIgnored { path, error } => format!("ignored `{}`: {error}", path.display()),
+        Notice::CacheIgnored { path, error } => {
+            visible_line(&format!("ignored `{}`: {error}; it will be replaced", path.display()))
+        }
+        Notice::CacheDisabled { error } => format!("result cache disabled: {}", visible_line(error)),
+        Notice::CacheNotWritten { error } => format!(
+            "could not write to the result cache: {error} (this run is unaffected; the next one computes these results again)"
+        ),
+        Notice::LinkNotCached { link } => format!(
+            "not caching results that depend on {link}: this link leads to more than 10,000 files, or to one that can't be read"
+        ),
+        Notice::ReplayNotCached => {
+            "not caching results that cargo replayed from your own build directory, since they may belong to other inputs (`build-dir = \"shared\"`)"
+                .to_owned()
+        }
+        Notice::BaselineOfOtherBuild { flags } => format!(
+            "the baseline was recorded with other build flags (`{flags}`), so missing findings of cargo's tools are not counted as fixed"
+        ),
+        Notice::BaselineOfOtherVersion { tool, recorded, current } => format!(
+            "the baseline was recorded with {tool} {recorded} and this is {}, so missing findings are not counted as fixed",
+            current.as_deref().unwrap_or("unknown")
+        ),
+    }
+}
+
+fn ignored_levels(all: &[IgnoredLevels]) -> String {
+    let from = |ignored: &IgnoredLevels| {
+        let levels: Vec<_> = ignored.levels.iter().map(|level| format!("`{level}`")).collect();
+        format!("{} from {}", levels.join(", "), ignored.variable)
+    };
+    let why = match all.iter().all(|ignored| ignored.only_raises) {
+        true => "new findings fail the run anyway",
+        false => "set lint levels in `[lints]` instead, so that they apply everywhere",
+    };
+    let all: Vec<_> = all.iter().map(from).collect();
+    visible_line(&format!("ignoring {}: {why}", all.join(" and ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Returns one notice of each kind. The compiler checks in [`is_warning`] that no kind is forgotten there; a kind that is
+    /// missing here is found because its code is documented.
+    fn one_of_each() -> Vec<Notice> {
+        let error = || "no space left on device".to_owned();
+        vec![
+            Notice::LockfileCreated,
+            Notice::LockfileUpdated,
+            Notice::LockfileChanged,
+            Notice::NewBuildDir,
+            Notice::LintLevelsIgnored(vec![IgnoredLevels {
+                variable: "RUSTFLAGS".to_owned(),
+                levels: vec!["-D warnings".to_owned()],
+                only_raises: true,
+            }]),
+            Notice::JobserverIgnored { error: error() },
+            Notice::LastRunIgnored { path: "state".into(), error: error() },
+            Notice::CacheIgnored { path: "log".into(), error: error() },
+            Notice::CacheDisabled { error: error() },
+            Notice::CacheNotWritten { error: error() },
+            Notice::LinkNotCached { link: "data".to_owned() },
+            Notice::ReplayNotCached,
+            Notice::BaselineOfOtherBuild { flags: "--all-features".to_owned() },
+            Notice::BaselineOfOtherVersion {
+                tool: "clippy".to_owned(),
+                recorded: "0.1.90".to_owned(),
+                current: Some("0.1.95".to_owned()),
+            },
+        ]
+    }
+
+    #[test]
+    fn every_code_is_documented_once() {
+        let page = include_str!("../../../../docs/reports.md");
+        let table = page.split("| code | the message |").nth(1).unwrap().split("\n\n").next().unwrap();
+        let documented: Vec<_> =
+            table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        let codes: BTreeSet<_> = one_of_each().iter().map(Notice::code).collect();
+        assert_eq!(codes.len(), one_of_each().len());
+        assert_eq!(documented, codes.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_notice_is_one_line_that_says_what_it_is_about() {
+        for notice in one_of_each() {
+            assert!(!text(&notice).contains('\n'), "{notice:?}");
+        }
+        let text = text(&Notice::BaselineOfOtherVersion {
+            tool: "clippy".to_owned(),
+            recorded: "0.1.90".to_owned(),
+            current: None,
+        });
+        assert!(text.contains("clippy 0.1.90 and this is unknown"), "{text}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Messages for the user that affect no verdict, as values. Each has a stable code. Only the binary words them.
+
+use std::path::PathBuf;
+
+/// A message for the user that affects no verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The workspace had no `Cargo.lock`, and it was created.
+    LockfileCreated,
+    /// `Cargo.lock` was out of date, and cargo has updated it before the run.
+    LockfileUpdated,
+    /// Cargo updated `Cargo.lock` during the run, so the ids in the artifacts are outdated.
+    LockfileChanged,
+    /// The build directory does not exist yet, so dependencies are built in it once more.
+    NewBuildDir,
+    /// Lint levels in the environment are not passed on to tools.
+    LintLevelsIgnored(Vec<IgnoredLevels>),
+    /// The jobserver in the environment can't be used.
+    JobserverIgnored {
+        /// The reason.
+        error: String,
+    },
+    /// What is known about the last run can't be used. This only costs time.
+    LastRunIgnored {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        error: String,
+    },
+    /// The log of the result cache can't be trusted, and will be replaced.
+    CacheIgnored {
+        /// The log.
+        path: PathBuf,
+        /// The reason.
+        error: String,
+    },
+    /// The result cache can't be used.
+    CacheDisabled {
+        /// The reason.
+        error: String,
+    },
+    /// Results could not be stored.
+    CacheNotWritten {
+        /// The reason.
+        error: String,
+    },
+    /// Results that depend on a link are not cached, because what it leads to is too large or can't be read.
+    LinkNotCached {
+        /// The link.
+        link: String,
+    },
+    /// Results that cargo replayed from the user's own build directory are not cached.
+    ReplayNotCached,
+    /// The baseline was recorded with other build flags.
+    BaselineOfOtherBuild {
+        /// The flags of the baseline.
+        flags: String,
+    },
+    /// The baseline was recorded with another version of a tool.
+    BaselineOfOtherVersion {
+        /// Name of the tool.
+        tool: String,
+        /// Version with which the baseline was recorded.
+        recorded: String,
+        /// Version of this run, if it is known.
+        current: Option<String>,
+    },
+}
+
+impl Notice {
+    /// Returns the code, which is part of the event stream and never changes its meaning.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::LockfileCreated => "lockfile-created",
+            Self::LockfileUpdated => "lockfile-updated",
+            Self::LockfileChanged => "lockfile-changed",
+            Self::NewBuildDir => "new-build-dir",
+            Self::LintLevelsIgnored(_) => "lint-levels-ignored",
+            Self::JobserverIgnored { .. } => "jobserver-ignored",
+            Self::LastRunIgnored { .. } => "last-run-ignored",
+            Self::CacheIgnored { .. } => "cache-ignored",
+            Self::CacheDisabled { .. } => "cache-disabled",
+            Self::CacheNotWritten { .. } => "cache-not-written",
+            Self::LinkNotCached { .. } => "link-not-cached",
+            Self::ReplayNotCached => "replay-not-cached",
+            Self::BaselineOfOtherBuild { .. } => "baseline-of-other-build",
+            Self::BaselineOfOtherVersion { .. } => "baseline-of-other-version",
+        }
+    }
+}
+
+/// Lint levels that were removed from a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IgnoredLevels {
+    /// Name of the variable.
+    pub variable: String,
+    /// The levels as written, such as `-D warnings`.
+    pub levels: Vec<String>,
+    /// True if the levels could only turn more findings into errors.
+    pub only_raises: bool,
+}
