@@ -331,6 +331,9 @@ impl Tool {
     /// Name of the tool that stands for genti itself where blind spots are denied.
     pub const BLIND_SPOTS: &'static str = "blind-spots";
 
+    /// Variable with the number of threads of rustc's test harness.
+    pub const LIBTEST_THREADS: &'static str = "RUST_TEST_THREADS";
+
     /// Returns true if a process may cover several units. This requires `{files}` in the command line, no
     /// placeholder for a single unit, and output that distinguishes the units.
     pub fn takes_many(&self) -> bool {
@@ -416,6 +419,14 @@ impl Tool {
         let judges_none =
             matches!(self.parse, Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest);
         judges_none && self.inherits() && !self.uses_executable()
+    }
+
+    /// Returns true if it is `cargo test --doc` or the like, where cargo runs rustdoc once per crate. Its threads are
+    /// then those of rustdoc.
+    pub fn runs_rustdoc(&self) -> bool {
+        let is_cargo = self.run.first().and_then(Arg::literal) == Some("cargo");
+        let has_threads = self.jobserver && self.threads.as_deref() == Some(Self::LIBTEST_THREADS);
+        is_cargo && has_threads && self.parse == Parse::Libtest && self.targets == Some(Targets::Doctest)
     }
 
     /// Returns true if its output is compared with golden files.

@@ -13,6 +13,7 @@ mod codegen;
 mod contract;
 mod detected;
 mod determinism;
+mod doc_threads;
 mod empty_green;
 mod gates;
 mod goldens;
