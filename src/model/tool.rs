@@ -429,6 +429,23 @@ impl Tool {
         is_cargo && has_threads && self.parse == Parse::Libtest && self.targets == Some(Targets::Doctest)
     }
 
+    /// Returns true if it can run only the tests with certain names: its command line ends in the arguments of a test
+    /// program, or in those of cargo.
+    pub fn takes_test_names(&self) -> bool {
+        let runs_tests = matches!(self.parse, Parse::Libtest | Parse::Nextest);
+        let is_cargo = self.run.first().and_then(Arg::literal) == Some("cargo");
+        runs_tests && (is_cargo || self.uses_executable()) && self.run.last() == Some(&Arg::Args)
+    }
+
+    /// Returns the tool with a command line that only runs the tests with these `names`.
+    pub fn for_tests(&self, names: &[String]) -> Self {
+        // Cargo takes one name of a test itself, and passes everything behind `--`.
+        let is_behind = self.uses_executable() || self.args.iter().any(|arg| arg == "--");
+        let separator = (!is_behind).then(|| "--".to_owned());
+        let args = self.args.iter().cloned().chain(separator).chain(names.iter().cloned());
+        Self { args: args.collect(), ..self.clone() }
+    }
+
     /// Returns true if its output is compared with golden files.
     pub fn has_goldens(&self) -> bool {
         matches!(self.parse, Parse::Golden(_))

@@ -15,6 +15,7 @@ mod detected;
 mod determinism;
 mod doc_threads;
 mod empty_green;
+mod filters;
 mod gates;
 mod goldens;
 mod history;
