@@ -318,7 +318,7 @@ pub struct Session<'a> {
     pub strict: Strict,
     /// Directory for output that is too long for memory or should be kept.
     pub outputs: Option<&'a OutputDir>,
-    /// Path of the running program, if its `main` begins with a call to [`crate::scan::wrap_rustc`].
+    /// Path of the running program, if its `main` begins with a call to [`crate::scan::run_as_wrapper`].
     pub own_program: Option<&'a Path>,
 }
 

@@ -259,6 +259,8 @@ pub struct Selection {
     pub skip_tools: Vec<String>,
     /// Revision of `--since`: select only what changed since then, and its dependents.
     pub since: Option<String>,
+    /// Parts of names of tests, sorted: run only the tests that match one of them; empty for all tests.
+    pub filters: Vec<String>,
 }
 
 impl Selection {

@@ -244,9 +244,14 @@ impl Plan {
         self.packages.len() == workspace.packages.len()
     }
 
-    /// Returns true if the run covers the whole workspace: every member, and unchanged files as well.
+    /// Returns true if the run covers the whole workspace: every member, unchanged files and all tests as well.
     pub fn looks_at_all(&self, workspace: &Workspace) -> bool {
-        !self.is_narrowed && self.is_whole(workspace)
+        !self.is_narrowed && !self.is_filtered() && self.is_whole(workspace)
+    }
+
+    /// Returns true if only tests with certain names run.
+    pub fn is_filtered(&self) -> bool {
+        !self.selection.filters.is_empty()
     }
 
     /// Returns true if the run covers the whole workspace with all tools.

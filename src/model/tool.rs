@@ -331,6 +331,9 @@ impl Tool {
     /// Name of the tool that stands for genti itself where blind spots are denied.
     pub const BLIND_SPOTS: &'static str = "blind-spots";
 
+    /// Variable with the number of threads of rustc's test harness.
+    pub const LIBTEST_THREADS: &'static str = "RUST_TEST_THREADS";
+
     /// Returns true if a process may cover several units. This requires `{files}` in the command line, no
     /// placeholder for a single unit, and output that distinguishes the units.
     pub fn takes_many(&self) -> bool {
@@ -416,6 +419,31 @@ impl Tool {
         let judges_none =
             matches!(self.parse, Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest);
         judges_none && self.inherits() && !self.uses_executable()
+    }
+
+    /// Returns true if it is `cargo test --doc` or the like, where cargo runs rustdoc once per crate. Its threads are
+    /// then those of rustdoc.
+    pub fn runs_rustdoc(&self) -> bool {
+        let is_cargo = self.run.first().and_then(Arg::literal) == Some("cargo");
+        let has_threads = self.jobserver && self.threads.as_deref() == Some(Self::LIBTEST_THREADS);
+        is_cargo && has_threads && self.parse == Parse::Libtest && self.targets == Some(Targets::Doctest)
+    }
+
+    /// Returns true if it can run only the tests with certain names: its command line ends in the arguments of a test
+    /// program, or in those of cargo.
+    pub fn takes_test_names(&self) -> bool {
+        let runs_tests = matches!(self.parse, Parse::Libtest | Parse::Nextest);
+        let is_cargo = self.run.first().and_then(Arg::literal) == Some("cargo");
+        runs_tests && (is_cargo || self.uses_executable()) && self.run.last() == Some(&Arg::Args)
+    }
+
+    /// Returns the tool with a command line that only runs the tests with these `names`.
+    pub fn for_tests(&self, names: &[String]) -> Self {
+        // Cargo takes one name of a test itself, and passes everything behind `--`.
+        let is_behind = self.uses_executable() || self.args.iter().any(|arg| arg == "--");
+        let separator = (!is_behind).then(|| "--".to_owned());
+        let args = self.args.iter().cloned().chain(separator).chain(names.iter().cloned());
+        Self { args: args.collect(), ..self.clone() }
     }
 
     /// Returns true if its output is compared with golden files.

@@ -10,7 +10,7 @@ use super::untested;
 use crate::model::blind_spot::BlindSpot;
 use crate::model::census::Tests;
 use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place, Related};
-use crate::model::tool::Tool;
+use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::TargetKind;
 use crate::normalize::sources::Cfg;
 use crate::workspace::LoadError;
@@ -22,6 +22,9 @@ const NO_COUNT: &str = "its test harness does not report how many tests ran";
 pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Vec<BlindSpot>, LoadError> {
     let plan = ledger.plan;
     let mut blind = BTreeSet::new();
+    if plan.is_filtered() {
+        require_a_match(ledger);
+    }
     if !plan.is_full(ledger.workspace) {
         return Ok(Vec::new());
     }
@@ -67,6 +70,21 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
         }
     }
     Ok(blind.into_iter().collect())
+}
+
+/// If no tool ran a test, the names on the command line match none. That is probably a mistake, and nothing was checked.
+fn require_a_match(ledger: &mut Ledger<'_>) {
+    let plan = ledger.plan;
+    let asked = || plan.graph.tools().filter(|(_, tool)| plan.selection.tools.contains(&tool.name));
+    let has_none = |id: ToolId| {
+        let has_tasks = !ledger.tasks_of(id).is_empty();
+        !has_tasks || ledger.complete_census(id).is_some_and(|census| !has_run(&census))
+    };
+    if asked().all(|(id, _)| has_none(id)) {
+        let names: Vec<_> = plan.selection.filters.iter().map(|name| format!("`{name}`")).collect();
+        let why = format!("no test matches {}", names.join(" or "));
+        asked().for_each(|(id, _)| ledger.note_all(id, &why));
+    }
 }
 
 /// Returns a hint at the possible cause.

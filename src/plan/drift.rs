@@ -133,6 +133,11 @@ pub(super) fn of_selection(workspace: &Workspace, plan: &Plan, baseline: &Baseli
     if let Some(since) = &selection.since {
         narrower("file selection", format!("since {since}"), "--since".to_owned(), "all files".to_owned());
     }
+    if !selection.filters.is_empty() {
+        let names = selection.filters.join(" ");
+        let by = format!("-- {names}");
+        narrower("test selection", names, by, "all tests".to_owned());
+    }
     drift.extend(of_build(selection, baseline));
     drift
 }

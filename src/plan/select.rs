@@ -34,6 +34,29 @@ pub enum PlanError {
     /// `--skip-tool` removes every selected tool.
     #[error("no tools left: `--skip-tool` removes all selected tools")]
     NoTool,
+    /// Names of tests are given without a tool that runs tests.
+    #[error("names of tests need a tool that runs tests; pass {}", tests_hint(.known, .names))]
+    NoTestTool {
+        /// Names of the tests on the command line.
+        names: Vec<String>,
+        /// Names of the tools that could run them.
+        known: Vec<String>,
+    },
+    /// Names of tests are given, and `--tool` names a tool that can't run them.
+    #[error("`{tool}` can't run tests by name; remove `--tool {tool}`{}", if .known.is_empty() { String::new() } else { format!(", and pass {}", tests_hint(.known, .names)) })]
+    NotByName {
+        /// Name of the tool.
+        tool: String,
+        /// Names of the tests on the command line.
+        names: Vec<String>,
+        /// Names of the tools that could run them.
+        known: Vec<String>,
+    },
+    /// An option is given instead of the name of a test.
+    #[error(
+        "`{0}` is not the name of a test; options of the test harness belong in `args` under [tools.test]"
+    )]
+    NotATestName(String),
     /// The configured arguments exceed the command line limit, even without any file.
     #[error(
         "the arguments of tool `{tool}` are {len} bytes long, which exceeds the limit of {cap} bytes per command line; shorten `run` or `args` under [tools.{tool}]"
@@ -138,7 +161,47 @@ pub(super) fn tools(
     if tools.is_empty() && !selection.skip_tools.is_empty() {
         return Err(PlanError::NoTool);
     }
+    filter(&mut tools, &others, selection)?;
     Ok(Chosen { tools, unasked: others.into_iter().flat_map(|tool| tool.namespaces).collect() })
+}
+
+/// Lets the selected tools run only the tests that `selection` names, if it names any.
+fn filter(tools: &mut [Tool], others: &[Tool], selection: &Selection) -> Result<(), PlanError> {
+    let names = &selection.filters;
+    if names.is_empty() {
+        return Ok(());
+    }
+    if let Some(option) = names.iter().find(|name| name.is_empty() || name.starts_with('-')) {
+        return Err(PlanError::NotATestName(option.clone()));
+    }
+    let known = || {
+        let all = tools.iter().chain(others).filter(|tool| tool.takes_test_names());
+        let mut known: Vec<_> = all.map(|tool| tool.name.clone()).collect();
+        known.sort();
+        known
+    };
+    let asked = |tool: &&Tool| selection.tools.contains(&tool.name);
+    if !tools.iter().any(|tool| asked(&tool)) {
+        return Err(PlanError::NoTestTool { names: names.clone(), known: known() });
+    }
+    if let Some(other) = tools.iter().filter(asked).find(|tool| !tool.takes_test_names()) {
+        let tool = other.name.clone();
+        return Err(PlanError::NotByName { tool, names: names.clone(), known: known() });
+    }
+    for tool in tools.iter_mut().filter(|tool| selection.tools.contains(&tool.name)) {
+        *tool = tool.for_tests(names);
+    }
+    Ok(())
+}
+
+/// Returns the arguments that run the tests with these names by one of the tools.
+fn tests_hint(tools: &[String], names: &[String]) -> String {
+    let spelt = |tool: &String| format!("`--tool {tool} -- {}`", names.join(" "));
+    let all: Vec<_> = tools.iter().map(spelt).collect();
+    match all.as_slice() {
+        [] => "`--tool` with a tool that reads its output as `libtest` or `nextest`".to_owned(),
+        all => all.join(" or "),
+    }
 }
 
 /// Returns `names` and the tools they need, directly or not.

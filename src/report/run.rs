@@ -102,7 +102,7 @@ pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
 pub(super) fn selection(workspace: &Workspace, plan: &Plan) -> Value {
     let selection = &plan.selection;
     let packages: Vec<_> = plan.packages.iter().map(|id| workspace.package(*id).name.as_str()).collect();
-    json!({
+    let mut object = json!({
         "all_features": selection.all_features,
         "cargo_profile": selection.cargo_profile,
         "features": selection.features,
@@ -113,7 +113,11 @@ pub(super) fn selection(workspace: &Workspace, plan: &Plan) -> Value {
         "target": selection.target,
         "tools": selection.tools,
         "whole": plan.looks_at_all(workspace),
-    })
+    });
+    if !selection.filters.is_empty() {
+        object["filters"] = json!(selection.filters);
+    }
+    object
 }
 
 fn step(graph: &Graph, step: &Step) -> Value {

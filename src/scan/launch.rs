@@ -20,7 +20,8 @@ use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, toolchain_of, words_of};
 use super::setup::Executor;
-use super::{cap_lints, cargo_config};
+use super::wrapper::Wrapper;
+use super::{cap_lints, cargo_config, doc_threads};
 use crate::model::task::{Program, Unit};
 use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::PackageId;
@@ -44,7 +45,9 @@ pub(super) struct Launcher<'a> {
     /// Configuration of cargo, read on first use.
     cargo: OnceLock<Result<CargoSettings, String>>,
     /// Path of the wrapper that caps the lints of members, created on first use.
-    wrapper: OnceLock<Result<Option<PathBuf>, String>>,
+    cap_lints: OnceLock<WrapperLink>,
+    /// Path of the wrapper that takes tokens for doc tests, created on first use.
+    doc_threads: OnceLock<WrapperLink>,
 }
 
 /// Programs and other files built by a tool.
@@ -74,6 +77,9 @@ impl FileState {
     }
 }
 
+/// Path of a wrapper, or `None` if this program can't be one.
+type WrapperLink = Result<Option<PathBuf>, String>;
+
 /// Environment variables of a process.
 type Vars = BTreeMap<OsString, OsString>;
 
@@ -85,7 +91,8 @@ impl<'a> Launcher<'a> {
             built: Mutex::default(),
             rebuild_lock: Mutex::default(),
             cargo: OnceLock::new(),
-            wrapper: OnceLock::new(),
+            cap_lints: OnceLock::new(),
+            doc_threads: OnceLock::new(),
         }
     }
 
@@ -141,12 +148,15 @@ impl<'a> Launcher<'a> {
         if tool.caps_lints() {
             vars.extend(self.cap_lints()?.map(|wrapper| (cap_lints::VARIABLE.into(), wrapper.into())));
         }
+        let rustdoc = if tool.runs_rustdoc() { self.doc_threads()? } else { None };
         let threads = tool.threads.as_ref().map(|name| {
             let most = self.most_threads(name, &vars).unwrap_or(*parallel).min(*parallel);
-            let threads = pool.take_free(most.saturating_sub(1));
-            vars.insert(name.into(), (1 + threads.len()).to_string().into());
+            let threads = pool.take_free(if rustdoc.is_some() { 0 } else { most.saturating_sub(1) });
+            let count = if rustdoc.is_some() { most } else { 1 + threads.len() };
+            vars.insert(name.into(), count.to_string().into());
             threads
         });
+        vars.extend(rustdoc.map(|wrapper| (doc_threads::VARIABLE.into(), wrapper.into())));
         let mut command = match built {
             Some(built) => self.test_command(tool, program, built, vars)?,
             None => {
@@ -221,22 +231,33 @@ impl<'a> Launcher<'a> {
     }
 
     /// Returns the wrapper that caps the lints of members, if available.
-    fn cap_lints(&self) -> Result<Option<PathBuf>, String> {
+    fn cap_lints(&self) -> WrapperLink {
         let make = || {
-            let Executor { workspace, env, own_program, .. } = self.executor;
-            let Some(program) = own_program else { return Ok(None) };
             // An empty variable disables the configured wrapper.
+            let env = self.executor.env;
             let own = match env.is_set(cap_lints::VARIABLE) {
                 true => env.get(cap_lints::VARIABLE).map(PathBuf::from),
                 false => self.cargo()?.wrapper.clone(),
             };
-            let is_name = |path: &Path| path.components().count() == 1;
-            let next = own.map(|own| if is_name(&own) { own } else { workspace.root.join(own) });
-            cap_lints::prepare(&workspace.target_dir, program, next.as_deref())
-                .map(Some)
-                .map_err(|error| format!("could not create the rustc wrapper: {error}"))
+            self.link(&cap_lints::WRAPPER, own)
         };
-        self.wrapper.get_or_init(make).clone()
+        self.cap_lints.get_or_init(make).clone()
+    }
+
+    /// Returns the wrapper that takes tokens for the doc tests of each crate, if available.
+    fn doc_threads(&self) -> WrapperLink {
+        let make = || self.link(&doc_threads::WRAPPER, self.cargo()?.rustdoc.clone());
+        self.doc_threads.get_or_init(make).clone()
+    }
+
+    /// Links this program as `wrapper` in front of the user's `own` program.
+    fn link(&self, wrapper: &Wrapper, own: Option<PathBuf>) -> WrapperLink {
+        let Executor { workspace, own_program, .. } = self.executor;
+        let Some(program) = own_program else { return Ok(None) };
+        let is_name = |path: &Path| path.components().count() == 1;
+        let next = own.map(|own| if is_name(&own) { own } else { workspace.root.join(own) });
+        let linked = wrapper.link(&workspace.target_dir, program, next.as_deref());
+        linked.map(Some).map_err(|error| format!("could not create the link `{}`: {error}", wrapper.name))
     }
 
     fn cargo(&self) -> Result<&CargoSettings, String> {
@@ -269,6 +290,8 @@ struct CargoSettings {
     vars: Vec<(OsString, OsString, bool)>,
     /// Value of `build.rustc-workspace-wrapper`.
     wrapper: Option<PathBuf>,
+    /// Value of `RUSTDOC` or `build.rustdoc`.
+    rustdoc: Option<PathBuf>,
 }
 
 impl CargoSettings {
@@ -285,8 +308,9 @@ impl CargoSettings {
             }
         }
         let wrapper = config.build.rustc_workspace_wrapper.filter(|path| !path.as_os_str().is_empty());
+        let rustdoc = config.build.rustdoc.filter(|path| !path.as_os_str().is_empty());
         let vars = config.env.into_iter().map(|(name, entry)| (name.into(), entry.value, entry.force));
-        Ok(Self { host, targets, runners, vars: vars.collect(), wrapper })
+        Ok(Self { host, targets, runners, vars: vars.collect(), wrapper, rustdoc })
     }
 
     /// Returns the runner for `program`, if it has one. When building for another target, some programs, such as

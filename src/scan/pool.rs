@@ -56,6 +56,12 @@ impl Inherited {
         }
     }
 
+    /// Takes up to `most` free tokens, without waiting. They are returned when dropped.
+    pub(super) fn take_free(&self, most: usize) -> Vec<Acquired> {
+        let take = || self.client.as_ref()?.try_acquire().ok().flatten();
+        (0..most).map_while(|_| take()).collect()
+    }
+
     /// Returns `tokens` tokens whose holder was killed and can't return them.
     #[cfg(unix)]
     pub(super) fn give_back(&self, tokens: usize) {

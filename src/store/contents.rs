@@ -52,7 +52,7 @@ pub(super) fn known(name: &str) -> Option<Known> {
         "artifacts" => Some(Known::Dir(is_artifact)),
         "output" => Some(Known::Dir(outputs::is_output)),
         "cache" => Some(Known::Dir(is_part_of_log)),
-        "builds" | "state" | "explain.json" => Some(Known::Whole),
+        "builds" | "rustc" | "rustdoc" | "state" | "explain.json" => Some(Known::Whole),
         name if BUILT.contains(&name) || is_staged(name) => Some(Known::Whole),
         _ => None,
     }

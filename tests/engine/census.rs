@@ -117,7 +117,7 @@ fn nextest_counts_the_same_tests_for_the_same_targets() {
     };
     sandbox.run(&["run", "--tool", "test"], 1);
     let of_test = runs("test");
-    sandbox.write("genti.toml", "[tools.nextest]\nenabled = true\n");
+    sandbox.write("genti.toml", "[tools.nextest]\n");
     sandbox.run(&["run", "--tool", "nextest"], 1);
     assert_eq!(runs("nextest"), of_test);
     let tests = census(&sandbox, "nextest")["tests"].clone();

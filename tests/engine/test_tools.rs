@@ -214,7 +214,7 @@ fn the_switch_to_nextest_keeps_the_baseline() {
     sandbox.run(&TESTS, 1);
     let expected = subjects(&sandbox);
     sandbox.run(&["baseline", "init", "--tool", "test", "--tool", "doctest"], 0);
-    sandbox.write("genti.toml", "[tools.nextest]\nenabled = true\n");
+    sandbox.write("genti.toml", "[tools.nextest]\n");
     sandbox.run(&["check", "--partial", "--tool", "nextest", "--tool", "doctest"], 0);
     std::fs::remove_dir_all(sandbox.root().join(".config")).unwrap();
     sandbox.run(&["run", "--tool", "nextest", "--tool", "doctest"], 1);

@@ -38,8 +38,13 @@ pub(crate) fn of_cargo(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
     args
 }
 
-/// Adds the intended command to `error`. Clap suggests none for a short word with two letters swapped.
+/// Adds the intended command to `error`. Clap suggests none for a short word with two letters swapped. Removes the
+/// suggestion to pass an unknown flag behind `--`, where only names of tests belong.
 pub(crate) fn with_suggestion(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
+        let tips: Vec<_> = tips.into_iter().filter(|tip| !tip.to_string().starts_with("to pass ")).collect();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
         && error.get(ContextKind::SuggestedSubcommand).is_none()
     {
@@ -149,7 +154,7 @@ pub(crate) struct BlessArgs {
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Accept a partial run (-p, --exclude, --tool, --skip-tool, --since) and build flags that differ from
+    /// Accept a partial run (-p, --exclude, --tool, --skip-tool, --since, -- TEST) and build flags that differ from
     /// `[baseline]`
     #[arg(long)]
     pub(crate) partial: bool,
@@ -486,6 +491,10 @@ pub(crate) struct SelectionArgs {
     /// Cargo profile to build with
     #[arg(long, value_name = "NAME")]
     pub(crate) cargo_profile: Option<String>,
+    /// Run only the tests whose names contain one of these, as in `cargo test -- NAME`. Needs --tool with tools
+    /// that run tests, and makes the run partial
+    #[arg(last = true, value_name = "TEST")]
+    pub(crate) filters: Vec<String>,
 }
 
 #[derive(Debug, Default, Args)]

@@ -46,7 +46,7 @@ use crate::render::Shell;
 use crate::session::Startup;
 
 fn main() -> ExitCode {
-    if let Some(code) = genti::scan::wrap_rustc(std::env::args_os()) {
+    if let Some(code) = genti::scan::run_as_wrapper(std::env::args_os()) {
         return ExitCode::from(u8::try_from(code).unwrap_or(1));
     }
     if std::env::args_os().nth(1).is_some_and(|arg| arg == signals::GUARD) {

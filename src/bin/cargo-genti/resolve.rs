@@ -160,6 +160,7 @@ pub(crate) fn selection(args: &SelectionArgs) -> Selection {
         tools: sorted(args.tools.iter().cloned()),
         skip_tools: sorted(args.skip_tools.iter().cloned()),
         since: args.since.clone(),
+        filters: sorted(args.filters.iter().cloned()),
     }
 }
 

@@ -197,6 +197,10 @@ impl Draft {
         for (name, value) in tools.into_iter().flatten() {
             let (mut entry, links) = tool::read(reader, name, value, &self.tools);
             entry.tool.configured = by_user;
+            if by_user && value.get_ref().get("enabled").is_none() {
+                // Naming a tool enables it, so `[tools.nextest]` is enough.
+                entry.enabled = true;
+            }
             if !by_user {
                 entry.tool.count_build_variables();
             }

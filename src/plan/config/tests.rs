@@ -143,6 +143,14 @@ fn enabling_nextest_replaces_test() {
 }
 
 #[test]
+fn a_table_of_a_tool_enables_it() {
+    for text in ["[tools.nextest]", "[tools.nextest]\nargs = ['--test-threads', '1']"] {
+        assert_eq!(config(text).disabled, ["test"], "{text}");
+    }
+    assert_eq!(config("[tools.nextest]\nenabled = false").disabled, ["nextest"]);
+}
+
+#[test]
 fn only_uncommon_tools_need_detection_and_only_if_they_are_not_configured() {
     let detected: Vec<_> = config("").tools.into_iter().filter(|tool| tool.detect.is_some()).collect();
     let names: Vec<_> = detected.iter().map(|tool| tool.name.as_str()).collect();

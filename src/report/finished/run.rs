@@ -54,6 +54,9 @@ pub struct RunSelection {
     pub skip_tools: Vec<String>,
     /// Commit passed with `--since`.
     pub since: Option<String>,
+    /// Names of tests passed after `--`.
+    #[serde(default)]
+    pub filters: Vec<String>,
 }
 
 /// A tool of the run.

@@ -194,6 +194,14 @@ pub(in crate::scan) fn make_inheritable(fd: i32) {
     // If this fails, the child reports that it finds no jobserver.
     let _ = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty());
 }
+/// Ends this process by the signal with this number, if that is possible.
+pub(in crate::scan) fn end_by(number: i32) {
+    if let Some(signal) = Signal::from_named_raw(number) {
+        // If it fails, the caller exits with a code.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
+    }
+}
+
 /// Returns the name of a signal, or its number if the name is unknown.
 pub(in crate::scan) fn signal_name(number: i32) -> String {
     let names = [

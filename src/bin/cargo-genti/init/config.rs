@@ -76,7 +76,7 @@ fn tools(found: &Surroundings, text: &mut ConfigText) {
     text.lines("#[tools.clippy]\n#args = [\"--all-targets\", \"--\", \"-W\", \"clippy::pedantic\"]\n");
     if let Some(why) = &found.nextest {
         text.prose(&format!("Use cargo-nextest instead of `cargo test` ({why})."));
-        text.lines("#[tools.nextest]\n#enabled = true\n");
+        text.lines("#[tools.nextest]\n");
     }
     if !found.unused.is_empty() {
         text.prose("Further built-in tools, which were not detected here. A table enables a tool, even an empty one.");
