@@ -13,7 +13,6 @@ pub mod error;
 #[cfg(feature = "engine")]
 pub mod event;
 #[cfg(feature = "engine")]
-#[cfg(feature = "engine")]
 pub mod finding;
 #[cfg(feature = "engine")]
 pub mod generated;
@@ -22,6 +21,7 @@ pub mod golden;
 #[cfg(feature = "engine")]
 pub mod halt;
 #[cfg(feature = "engine")]
+pub(crate) mod named;
 #[cfg(feature = "engine")]
 pub mod outcome;
 pub mod path;
