@@ -14,6 +14,7 @@ mod clean;
 mod completions;
 mod explain;
 mod finished;
+mod format;
 mod init;
 mod lock;
 mod man;
