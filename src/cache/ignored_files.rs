@@ -13,7 +13,7 @@ use super::inputs::{KeyInputs, OtherInputs, Uncacheable};
 use super::key::{PartKind, Parts};
 use crate::model::digest::{Hasher, Sink};
 use crate::model::path::RelPath;
-use crate::model::tool::{Arg, Parse, Per, Tool, ToolId};
+use crate::model::tool::{Arg, Per, Searcher, Tool, ToolId};
 use crate::model::workspace::{TargetKind, WhyLeftOut};
 use crate::scan::read_text;
 use crate::workspace;
@@ -42,16 +42,14 @@ impl KeyInputs<'_> {
     ) -> Result<(), Uncacheable> {
         let tool = self.plan.graph.tool(id);
         self.add_named(id, parts, others)?;
-        if !matches!(tool.parse, Parse::Machete | Parse::TyposJson) {
-            return Ok(());
-        }
-        if let Some(why) = self.why_unlisted(tool) {
+        let Some(searcher) = tool.parse.searcher() else { return Ok(()) };
+        if let Some(why) = self.why_unlisted(tool, searcher) {
             return Err(format!("it also checks files that git ignores: {why}"));
         }
-        if tool.parse == Parse::Machete {
-            self.add_sources(parts, others)?;
+        match searcher {
+            Searcher::Machete => self.add_sources(parts, others),
+            Searcher::Typos => Ok(()),
         }
-        Ok(())
     }
 
     /// Adds the ignored files that the globs of tool `id` match.
@@ -144,7 +142,7 @@ impl KeyInputs<'_> {
     }
 
     /// Returns why `tool`, which respects ignore files, reads files that git ignores; `None` if it does not.
-    fn why_unlisted(&self, tool: &Tool) -> Option<String> {
+    fn why_unlisted(&self, tool: &Tool, searcher: Searcher) -> Option<String> {
         let root = &self.workspace.root;
         let mut words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
         if let Some(word) = words.clone().find(|word| word.starts_with("--no-ignore") || *word == "--hidden")
@@ -171,7 +169,7 @@ impl KeyInputs<'_> {
         if let Some(left_out) = left_out.iter().find(|left_out| left_out.why == WhyLeftOut::CacheDir) {
             return Some(format!("`{}` contains an untracked `CACHEDIR.TAG`", left_out.path));
         }
-        if tool.parse == Parse::TyposJson {
+        if searcher == Searcher::Typos {
             let around = root.ancestors().flat_map(|dir| TYPOS_CONFIGS.map(|name| dir.join(name)));
             let mut configs = around.chain(words.by_ref().map(|word| root.join(word)));
             return configs.find_map(|path| {

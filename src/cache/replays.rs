@@ -70,23 +70,19 @@ impl ResultCache<'_> {
         let mut state = self.lock();
         let before = state.builds.builds.clone();
         let (mut stale, mut is_maybe_stale) = (Vec::new(), false);
-        let units = std::mem::take(&mut parsed.traces.units).into_iter();
-        let units = units.map(|unit| match unit.is_doc {
-            true => BuiltUnit { read_by_rustc: self.read_by_rustc(&mut state, &unit), ..unit },
-            false => unit,
-        });
-        parsed.traces.units = units.collect();
         let has_macros = parsed.traces.units.iter().any(|unit| unit.is_macro);
         let local = |manifest: &Path| !self.inputs.is_immutable(manifest);
-        let units = parsed.traces.units.iter().filter(|unit| local(&unit.manifest));
-        for unit in units {
-            match self.freshness_of_unit(&mut state, id, unit, &parsed.traces.scripts) {
-                Freshness::Current => {}
-                Freshness::MaybeStale => is_maybe_stale |= has_macros,
-                Freshness::Stale => {
-                    stale.push((&unit.artifact, unit.name.as_str(), unit.fingerprint.as_str()))
+        for mut unit in std::mem::take(&mut parsed.traces.units) {
+            if local(&unit.manifest) {
+                match self.freshness_of_unit(&mut state, id, &mut unit, &parsed.traces.scripts) {
+                    Freshness::Current => {}
+                    Freshness::MaybeStale => is_maybe_stale |= has_macros,
+                    Freshness::Stale => {
+                        stale.push((unit.artifact.clone(), unit.name.clone(), unit.fingerprint.clone()));
+                    }
                 }
             }
+            parsed.traces.units.insert(unit);
         }
         let scripts = parsed.traces.scripts.iter();
         for script in scripts.filter(|script| script.manifest.as_deref().is_some_and(local)) {
@@ -95,7 +91,7 @@ impl ResultCache<'_> {
                 // A build script states what it reads, or else cargo runs it again for any file.
                 Freshness::MaybeStale => {}
                 Freshness::Stale => {
-                    stale.push((&script.output, script.name.as_str(), script.fingerprint.as_str()))
+                    stale.push((script.output.clone(), script.name.clone(), script.fingerprint.clone()));
                 }
             }
         }
@@ -111,7 +107,7 @@ impl ResultCache<'_> {
         }
         let mut again = false;
         let mut unsure = None;
-        for (artifact, package, name) in stale {
+        for (artifact, package, name) in &stale {
             let fingerprint = UnitFingerprint { artifact, package, name };
             // If cargo still replays a unit after its removal, the wrong fingerprint was removed.
             let is_first = state.builds.removed.insert(self.key(artifact));
@@ -135,10 +131,18 @@ impl ResultCache<'_> {
         &self,
         state: &mut RunState,
         id: ToolId,
-        unit: &BuiltUnit,
+        unit: &mut BuiltUnit,
         scripts: &BTreeSet<RanScript>,
     ) -> Freshness {
-        let read = self.inputs.digest_of_unit(unit, scripts, &self.build_dirs, &self.all_files);
+        let digest = |unit: &_| self.inputs.digest_of_unit(unit, scripts, &self.build_dirs, &self.all_files);
+        let mut read = digest(unit);
+        // If the sources include a file that they don't name, rustc can have reported it.
+        if unit.is_doc && read.is_err() {
+            unit.read_by_rustc = self.read_by_rustc(state, unit);
+            if !unit.read_by_rustc.is_empty() {
+                read = digest(unit);
+            }
+        }
         let read = read.map(|read| {
             let mut hasher = Hasher::new("genti.unit.1");
             hasher.field("read", &read.0);

@@ -18,7 +18,7 @@ use super::discovered::Undiscoverable;
 use super::inputs::KeyInputs;
 use super::{ResultCache, RunState};
 use crate::model::digest::Digest;
-use crate::model::tool::{Arg, Parse, Per, Tool, ToolId};
+use crate::model::tool::{Arg, Per, Tool, ToolId, Work};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{BuiltUnit, RanScript};
 use crate::scan::{self, BuildDirs, Stop, Units, read_text};
@@ -254,13 +254,10 @@ impl ResultCache<'_> {
 
 /// Whether the output of `tool` reports what cargo built, or the tool builds nothing.
 fn reports(tool: &Tool) -> bool {
-    match tool.parse {
-        Parse::RustcJson | Parse::CargoBuild | Parse::BuildScripts => true,
-        Parse::Rustfmt | Parse::DenyJson | Parse::AuditJson | Parse::TyposJson | Parse::Machete => true,
-        Parse::Libtest | Parse::Nextest => {
-            tool.run.iter().filter_map(Arg::literal).any(|word| word == "--message-format=json")
-        }
-        _ => matches!(tool.per, Per::File | Per::TargetRoot),
+    match tool.parse.work() {
+        Work::Lint | Work::Build | Work::RunScripts | Work::Format | Work::Read => true,
+        Work::Test => tool.run.iter().filter_map(Arg::literal).any(|word| word == "--message-format=json"),
+        Work::Unknown => matches!(tool.per, Per::File | Per::TargetRoot),
     }
 }
 

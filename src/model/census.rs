@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named;
 use super::path::RelPath;
 use super::ratchet::{Better, Decimal};
 
@@ -276,58 +277,32 @@ pub struct OfTarget {
     pub tests: Option<Counts>,
 }
 
-/// A number of a census that can be ratcheted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CensusNumber {
-    /// Tests that ran.
-    Run,
-    /// Tests that passed.
-    Passed,
-    /// Tests that are ignored.
-    Ignored,
-    /// Tests that a filter excluded.
-    FilteredOut,
-    /// Tests that are ignored or filtered out.
-    Skipped,
-    /// Files that were checked.
-    Files,
-    /// Packages that were compiled or replayed.
-    Packages,
-    /// Targets that were compiled, or whose tests ran.
-    Targets,
-    /// Crates of the dependency graph.
-    Crates,
+named! {
+    /// A number of a census that can be ratcheted.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    pub enum CensusNumber {
+        /// Tests that ran.
+        Run = "run",
+        /// Tests that passed.
+        Passed = "passed",
+        /// Tests that are ignored.
+        Ignored = "ignored",
+        /// Tests that a filter excluded.
+        FilteredOut = "filtered-out",
+        /// Tests that are ignored or filtered out.
+        Skipped = "skipped",
+        /// Files that were checked.
+        Files = "files",
+        /// Packages that were compiled or replayed.
+        Packages = "packages",
+        /// Targets that were compiled, or whose tests ran.
+        Targets = "targets",
+        /// Crates of the dependency graph.
+        Crates = "crates",
+    }
 }
 
 impl CensusNumber {
-    /// All numbers.
-    pub const ALL: [Self; 9] = [
-        Self::Run,
-        Self::Passed,
-        Self::Ignored,
-        Self::FilteredOut,
-        Self::Skipped,
-        Self::Files,
-        Self::Packages,
-        Self::Targets,
-        Self::Crates,
-    ];
-
-    /// Returns the name in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Run => "run",
-            Self::Passed => "passed",
-            Self::Ignored => "ignored",
-            Self::FilteredOut => "filtered-out",
-            Self::Skipped => "skipped",
-            Self::Files => "files",
-            Self::Packages => "packages",
-            Self::Targets => "targets",
-            Self::Crates => "crates",
-        }
-    }
-
     /// Returns the name in reports and in the baseline.
     pub fn name(self) -> &'static str {
         match self {

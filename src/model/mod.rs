@@ -21,6 +21,8 @@ pub mod golden;
 #[cfg(feature = "engine")]
 pub mod halt;
 #[cfg(feature = "engine")]
+pub(crate) mod named;
+#[cfg(feature = "engine")]
 pub mod notice;
 #[cfg(feature = "engine")]
 pub mod outcome;

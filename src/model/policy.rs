@@ -6,37 +6,21 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::digest::{ContentHash, Sink};
+use super::named::named;
 
-/// Order of the tasks of a graph. Ties are broken by shuffle key (0 for seed 0), path, hash and index.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// No further criterion.
-    #[default]
-    Deterministic,
-    /// Packages after the members they depend on.
-    Topo,
-    /// Required tools before optional ones.
-    RequiredFirst,
-    /// Tasks with the highest risk first.
-    RiskFirst,
-}
-
-impl Order {
-    const ALL: [Self; 4] = [Self::Deterministic, Self::Topo, Self::RequiredFirst, Self::RiskFirst];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Deterministic => "deterministic",
-            Self::Topo => "topo",
-            Self::RequiredFirst => "required-first",
-            Self::RiskFirst => "risk-first",
-        }
-    }
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+named! {
+    /// Order of the tasks of a graph. Ties are broken by shuffle key (0 for seed 0), path, hash and index.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Order {
+        /// No further criterion.
+        #[default]
+        Deterministic = "deterministic",
+        /// Packages after the members they depend on.
+        Topo = "topo",
+        /// Required tools before optional ones.
+        RequiredFirst = "required-first",
+        /// Tasks with the highest risk first.
+        RiskFirst = "risk-first",
     }
 }
 
@@ -70,15 +54,21 @@ impl fmt::Display for Batch {
 #[error("{0}")]
 pub struct PolicyError(pub String);
 
+/// Returns the one of `all` that is called `text`.
+fn one_of<T: Copy + fmt::Display>(all: &[T], text: &str, unknown: &str) -> Result<T, PolicyError> {
+    let found = all.iter().copied().find(|value| value.to_string() == text);
+    found.ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|value| format!("`{value}`")).collect();
+        let (others, last) = names.split_at(names.len().saturating_sub(1));
+        PolicyError(format!("{unknown}, expected {} or {}", others.join(", "), last.concat()))
+    })
+}
+
 impl std::str::FromStr for Order {
     type Err = PolicyError;
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
-        Self::ALL.into_iter().find(|order| order.as_str() == text).ok_or_else(|| {
-            PolicyError(format!(
-                "unknown order `{text}`, expected `deterministic`, `topo`, `required-first` or `risk-first`"
-            ))
-        })
+        one_of(&Self::ALL, text, &format!("unknown order `{text}`"))
     }
 }
 
@@ -99,7 +89,7 @@ impl std::str::FromStr for Batch {
     }
 }
 
-/// The policy of a run.
+/// The policy of a run: the keys that are part of the plan and that a run can't change without drift.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Order of the tasks.
@@ -116,29 +106,36 @@ pub struct Policy {
     pub blind_spots: BlindSpots,
 }
 
-/// Treatment of blind spots. Affects no id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BlindSpots {
-    /// List them in reports.
-    #[default]
-    Report,
-    /// Also turn each into a finding.
-    Deny,
-    /// Don't look for them.
-    Ignore,
+impl Policy {
+    /// Returns the values by key, as texts to compare and to show.
+    pub fn settings(&self) -> [(&'static str, String); 6] {
+        let Self { order, batch, seed, per_task_timeout, max_duration, blind_spots } = self;
+        [
+            ("order", order.to_string()),
+            ("batch", batch.to_string()),
+            ("seed", seed.to_string()),
+            ("per-task-timeout", time_limit(*per_task_timeout)),
+            ("max-duration", time_limit(*max_duration)),
+            ("blind-spots", blind_spots.to_string()),
+        ]
+    }
 }
 
-impl BlindSpots {
-    const ALL: [Self; 3] = [Self::Report, Self::Deny, Self::Ignore];
+fn time_limit(limit: Option<Duration>) -> String {
+    limit.map_or("none".to_owned(), |limit| humantime::format_duration(limit).to_string())
 }
 
-impl fmt::Display for BlindSpots {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Report => "report",
-            Self::Deny => "deny",
-            Self::Ignore => "ignore",
-        })
+named! {
+    /// Treatment of blind spots. Affects no id.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum BlindSpots {
+        /// List them in reports.
+        #[default]
+        Report = "report",
+        /// Also turn each into a finding.
+        Deny = "deny",
+        /// Don't look for them.
+        Ignore = "ignore",
     }
 }
 
@@ -146,11 +143,7 @@ impl std::str::FromStr for BlindSpots {
     type Err = PolicyError;
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
-        Self::ALL.into_iter().find(|one| one.to_string() == text).ok_or_else(|| {
-            PolicyError(format!(
-                "unknown value `{text}` for blind spots, expected `report`, `deny` or `ignore`"
-            ))
-        })
+        one_of(&Self::ALL, text, &format!("unknown value `{text}` for blind spots"))
     }
 }
 
@@ -195,32 +188,19 @@ impl fmt::Display for Parallel {
     }
 }
 
-/// Build directory of cargo during a run. Not part of the plan, and does not affect findings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BuildDir {
-    /// [`One`](Self::One) or [`Lanes`](Self::Lanes), depending on the number of parallel processes.
-    #[default]
-    Auto,
-    /// A single directory, used by one cargo at a time.
-    One,
-    /// One directory per cargo lane.
-    Lanes,
-    /// The user's own target directory.
-    Shared,
-}
-
-impl BuildDir {
-    const ALL: [Self; 4] = [Self::Auto, Self::One, Self::Lanes, Self::Shared];
-}
-
-impl fmt::Display for BuildDir {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::One => "one",
-            Self::Lanes => "lanes",
-            Self::Shared => "shared",
-        })
+named! {
+    /// Build directory of cargo during a run. Not part of the plan, and does not affect findings.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum BuildDir {
+        /// [`One`](Self::One) or [`Lanes`](Self::Lanes), depending on the number of parallel processes.
+        #[default]
+        Auto = "auto",
+        /// A single directory, used by one cargo at a time.
+        One = "one",
+        /// One directory per cargo lane.
+        Lanes = "lanes",
+        /// The user's own target directory.
+        Shared = "shared",
     }
 }
 
@@ -228,11 +208,7 @@ impl std::str::FromStr for BuildDir {
     type Err = PolicyError;
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
-        Self::ALL.into_iter().find(|dir| dir.to_string() == text).ok_or_else(|| {
-            PolicyError(format!(
-                "unknown build directory `{text}`, expected `auto`, `one`, `lanes` or `shared`"
-            ))
-        })
+        one_of(&Self::ALL, text, &format!("unknown build directory `{text}`"))
     }
 }
 

@@ -9,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named;
+
 /// A decimal number that keeps its original text, such as `81.20`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -104,28 +106,19 @@ impl Ord for Decimal {
     }
 }
 
-/// The direction in which a number improves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Better {
-    /// Higher values are better.
-    Higher,
-    /// Lower values are better.
-    Lower,
+named! {
+    /// The direction in which a number improves.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Better {
+        /// Higher values are better.
+        Higher = "higher",
+        /// Lower values are better.
+        Lower = "lower",
+    }
 }
 
 impl Better {
-    /// Both directions.
-    pub const ALL: [Self; 2] = [Self::Higher, Self::Lower];
-
-    /// Returns the name in the configuration and in artifacts.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Higher => "higher",
-            Self::Lower => "lower",
-        }
-    }
-
     /// Returns the stricter of two accepted values, which is the better one.
     pub fn stricter(self, one: Decimal, other: Decimal) -> Decimal {
         match self {
@@ -200,29 +193,17 @@ impl Number {
     }
 }
 
-/// State of a number relative to the accepted value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NumberState {
-    /// Worse by more than the tolerance, or without an accepted value.
-    New,
-    /// Equal within the tolerance.
-    Unchanged,
-    /// Better by more than the tolerance, so the accepted value is stale.
-    Better,
-}
-
-impl NumberState {
-    /// All states.
-    pub const ALL: [Self; 3] = [Self::New, Self::Unchanged, Self::Better];
-
-    /// Returns the name in artifacts.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Unchanged => "unchanged",
-            Self::Better => "better",
-        }
+named! {
+    /// State of a number relative to the accepted value.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum NumberState {
+        /// Worse by more than the tolerance, or without an accepted value.
+        New = "new",
+        /// Equal within the tolerance.
+        Unchanged = "unchanged",
+        /// Better by more than the tolerance, so the accepted value is stale.
+        Better = "better",
     }
 }
 

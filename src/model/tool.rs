@@ -4,9 +4,10 @@ mod parse;
 
 use std::num::NonZeroU32;
 
-pub use self::parse::{Parse, Streams};
+pub use self::parse::{Fixer, Parse, Printer, Searcher, Statements, Streams, Work};
 use super::census::CensusNumber;
 use super::digest::{ContentHash, Sink};
+use super::named::named;
 use super::path::RelPath;
 use super::style::FORMER_STYLE;
 use super::workspace::{Target, TargetKind, Workspace};
@@ -145,55 +146,37 @@ pub enum Piece {
     Executable,
 }
 
-/// Unit of the tasks of a tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Per {
-    /// The entire selection of the run.
-    Workspace,
-    /// A member of the workspace.
-    Package,
-    /// The root source file of a cargo target, with the modules it includes.
-    TargetRoot,
-    /// A cargo target that `cargo test` runs.
-    TestTarget,
-    /// A single file.
-    File,
-}
-
-impl Per {
-    /// Returns the name in the configuration and in artifacts.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Workspace => "workspace",
-            Self::Package => "package",
-            Self::TargetRoot => "target-root",
-            Self::TestTarget => "test-target",
-            Self::File => "file",
-        }
+named! {
+    /// Unit of the tasks of a tool.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Per {
+        /// The entire selection of the run.
+        Workspace = "workspace",
+        /// A member of the workspace.
+        Package = "package",
+        /// The root source file of a cargo target, with the modules it includes.
+        TargetRoot = "target-root",
+        /// A cargo target that `cargo test` runs.
+        TestTarget = "test-target",
+        /// A single file.
+        File = "file",
     }
 }
 
-/// Cargo targets that a tool applies to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Targets {
-    /// Targets that `cargo test` runs.
-    Test,
-    /// Targets whose doc tests `cargo test` runs.
-    Doctest,
-    /// Build scripts.
-    BuildScript,
+named! {
+    /// Cargo targets that a tool applies to.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Targets {
+        /// Targets that `cargo test` runs.
+        Test = "test",
+        /// Targets whose doc tests `cargo test` runs.
+        Doctest = "doctest",
+        /// Build scripts.
+        BuildScript = "build-script",
+    }
 }
 
 impl Targets {
-    /// Returns the name in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Test => "test",
-            Self::Doctest => "doctest",
-            Self::BuildScript => "build-script",
-        }
-    }
-
     /// Returns true if `target` is one of them.
     pub fn include(self, target: &Target) -> bool {
         match self {
@@ -204,27 +187,21 @@ impl Targets {
     }
 }
 
-/// Treatment of a process that passes but leaves another process running that holds its output open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Leaky {
-    /// It passes, and is reported as leaky.
-    #[default]
-    Pass,
-    /// It fails with a finding.
-    Fail,
+named! {
+    /// Treatment of a process that passes but leaves another process running that holds its output open.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Leaky {
+        /// It passes, and is reported as leaky.
+        #[default]
+        Pass = "pass",
+        /// It fails with a finding.
+        Fail = "fail",
+    }
 }
 
 impl Leaky {
     /// Message about it in both cases.
     pub const MESSAGE: &str = "left a process running that held its output open";
-
-    /// Returns the name in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Fail => "fail",
-        }
-    }
 }
 
 /// Environment of the processes of a tool.
@@ -338,15 +315,7 @@ impl Tool {
     /// placeholder for a single unit, and output that distinguishes the units.
     pub fn takes_many(&self) -> bool {
         let single = |piece: &Piece| matches!(piece, Piece::File | Piece::Package | Piece::Dir);
-        let tells_apart = match &self.parse {
-            Parse::RustcJson | Parse::Rustfmt | Parse::TyposJson | Parse::Sarif | Parse::Diff => true,
-            Parse::Regex(pattern) => pattern.contains("<path>"),
-            Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest => false,
-            Parse::Lines | Parse::ExitCode => false,
-            Parse::DenyJson | Parse::AuditJson | Parse::Machete | Parse::Golden(_) => false,
-            Parse::Number(_) => false,
-        };
-        tells_apart
+        self.parse.tells_files_apart()
             && matches!(self.per, Per::File | Per::TargetRoot)
             && self.run.contains(&Arg::Files)
             && !self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.iter().any(single)))
@@ -416,9 +385,7 @@ impl Tool {
     /// Returns true if it builds members without judging their lints. Lints are capped then, so that none
     /// fails the build.
     pub fn caps_lints(&self) -> bool {
-        let judges_none =
-            matches!(self.parse, Parse::CargoBuild | Parse::BuildScripts | Parse::Libtest | Parse::Nextest);
-        judges_none && self.inherits() && !self.uses_executable()
+        self.parse.work().ignores_lints() && self.inherits() && !self.uses_executable()
     }
 
     /// Returns true if it is `cargo test --doc` or the like, where cargo runs rustdoc once per crate. Its threads are

@@ -7,21 +7,21 @@ use std::path::PathBuf;
 use super::{Input, Traces, Unparsable, cargo_json};
 use crate::model::path::os_path;
 use crate::model::task::Output;
-use crate::model::tool::Parse;
+use crate::model::tool::Statements;
 
 /// Returns the stated traces and the remaining output, or `None` if this tool states nothing.
 pub(super) fn split(input: &Input<'_>) -> Result<Option<(Traces, Output)>, Unparsable> {
     let stdout = &input.output.stdout;
-    let (traces, rest) = match input.tool.parse {
-        Parse::Libtest => {
+    let (traces, rest) = match input.tool.parse.statements() {
+        Statements::Build => {
             let (build, rest) = cargo_json::split_build(stdout);
             (cargo_json::traces(input, build)?, rest.to_vec())
         }
         // The parser needs these lines too, because they change the format of the diff.
-        Parse::Rustfmt => {
+        Statements::FormattedFiles => {
             (Traces { formatted: formatted(input.lines(stdout)), ..Traces::default() }, stdout.clone())
         }
-        _ => return Ok(None),
+        Statements::None => return Ok(None),
     };
     let Output { stderr, exit, is_leaky, .. } = input.output;
     let rest = Output { stdout: rest, stderr: stderr.clone(), exit: *exit, is_leaky: *is_leaky };

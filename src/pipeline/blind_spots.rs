@@ -11,7 +11,7 @@ use crate::model::path::RelPath;
 use crate::model::policy;
 use crate::model::task::Plan;
 use crate::model::text::Text;
-use crate::model::tool::{Arg, Parse, Tool, ToolId};
+use crate::model::tool::{Arg, Tool, ToolId, Work};
 use crate::model::workspace::{LeftOut, Package, PackageId, Target, TargetKind, WhyLeftOut, Workspace};
 use crate::plan::links_in_place_of_files;
 
@@ -140,21 +140,20 @@ impl Seen {
             not_formatted: BTreeSet::new(),
         };
         for (id, tool) in graph.tools().filter(|(id, tool)| !is_uncertain(ledger, *id, tool)) {
-            let compiles = matches!(tool.parse, Parse::RustcJson | Parse::CargoBuild);
-            let formats = tool.parse == Parse::Rustfmt;
             if ledger.has_no_task(id) {
                 continue;
             }
-            if !compiles && !formats {
-                let compiles_nothing = matches!(
-                    tool.parse,
-                    Parse::DenyJson | Parse::AuditJson | Parse::TyposJson | Parse::Machete
-                );
-                if !compiles_nothing && ledger.is_done(id) {
-                    seen.asked.add(tool);
+            let (compiles, formats) = match tool.parse.work() {
+                Work::Lint | Work::Build => (true, false),
+                Work::Format => (false, true),
+                Work::Read => continue,
+                Work::RunScripts | Work::Test | Work::Unknown => {
+                    if ledger.is_done(id) {
+                        seen.asked.add(tool);
+                    }
+                    continue;
                 }
-                continue;
-            }
+            };
             seen.census.add(ledger.known_census(id)?);
             let open = ledger.packages_without_result(id)?;
             if compiles { &mut seen.not_compiled } else { &mut seen.not_formatted }.extend(open);
@@ -367,10 +366,7 @@ impl Ledger<'_> {
         let is_of_tests = rule == tested::EMPTY;
         let is_asked = |tool: &Tool| match is_of_tests {
             true => tested::runs_tests(tool),
-            false => matches!(
-                tool.parse,
-                Parse::RustcJson | Parse::CargoBuild | Parse::Rustfmt | Parse::Libtest | Parse::Nextest
-            ),
+            false => tool.parse.work().checks_code(),
         };
         let is_denied = plan.policy.blind_spots == policy::BlindSpots::Deny;
         let mut tools = plan.graph.tools().filter(|(_, tool)| is_asked(tool));
@@ -388,7 +384,7 @@ mod tests {
     fn features_on_a_cargo_command_line_count_as_enabled() {
         let asked = |run: &[&str]| {
             let mut asked = Asked::default();
-            asked.add(&crate::model::testing::tool("own", Parse::ExitCode, run));
+            asked.add(&crate::model::testing::tool("own", crate::model::tool::Parse::ExitCode, run));
             (asked.all, asked.features.into_iter().collect::<Vec<_>>().join(" "))
         };
         let some = |features: &str| (false, features.to_owned());

@@ -8,9 +8,9 @@ use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::{Census, Group, Tests};
 use crate::model::path::RelPath;
 use crate::model::task::{Status, Unit};
-use crate::model::tool::{Parse, Per, Targets, Tool, ToolId};
+use crate::model::tool::{Per, Targets, Tool, ToolId, Work};
 use crate::model::workspace::{Package, Target};
-use crate::normalize::sources::{Cfg, Platform, Scanned, SourceFile, Truth, scan};
+use crate::normalize::sources::{Cfg, Platform, Scanned, Truth, follow};
 use crate::workspace::LoadError;
 
 /// Rule for a test target that ran no test.
@@ -55,7 +55,7 @@ pub(super) fn has_run(census: &Census) -> bool {
 
 /// Whether `tool` runs tests other than doc tests.
 pub(super) fn runs_tests(tool: &Tool) -> bool {
-    matches!(tool.parse, Parse::Libtest | Parse::Nextest) && tool.targets != Some(Targets::Doctest)
+    tool.parse.work() == Work::Test && tool.targets != Some(Targets::Doctest)
 }
 
 /// Whether only doc tests were run. It is normal that there are none.
@@ -164,7 +164,9 @@ impl Found {
         }
         let leaf = |name: &str, value: Option<&str>| truth(name, value, platform);
         let (mut could_run, mut off, mut of_macros) = (None, None, false);
-        for (cfgs, Scanned { file, tests, has_macro_tests, .. }) in follow(&one.target.root, sources)? {
+        let files = follow(&one.target.root, sources.read, &|_| true)?;
+        for (cfgs, scanned) in files.into_iter().filter_map(|file| Some((file.cfgs, file.scanned?))) {
+            let Scanned { file, tests, has_macro_tests, .. } = scanned;
             of_macros |= has_macro_tests;
             for test in tests {
                 let all = cfgs.iter().chain(&file).chain(&test.cfgs).cloned().collect::<Vec<_>>();
@@ -222,29 +224,6 @@ fn truth(name: &str, value: Option<&str>, platform: Option<&Platform>) -> Truth 
         // Flags that only `RUSTFLAGS` or a build script can enable, such as `loom` and `miri`.
         _ => platform.and_then(|platform| platform.truth(name, value)).unwrap_or(Truth::No),
     }
-}
-
-/// Returns the files of the crate with this root, following module declarations, each with its conditions.
-fn follow(root: &RelPath, sources: &Sources<'_>) -> Result<Vec<(Vec<Cfg>, Scanned)>, LoadError> {
-    let mut seen = BTreeSet::new();
-    let mut level = vec![(SourceFile::root(root), Vec::new())];
-    let mut found = Vec::new();
-    while !level.is_empty() {
-        level.retain(|(file, _)| seen.insert(file.path.clone()));
-        let texts = (sources.read)(&mut level.iter().map(|(file, _)| &file.path))?;
-        let mut next = Vec::new();
-        for (file, cfgs) in level {
-            let Some(text) = texts.get(&file.path) else { continue };
-            let scanned = scan(&String::from_utf8_lossy(text));
-            for module in &scanned.modules {
-                let cfgs: Vec<_> = cfgs.iter().chain(&scanned.file).chain(&module.cfgs).cloned().collect();
-                next.extend(file.candidates(module).into_iter().map(|file| (file, cfgs.clone())));
-            }
-            found.push((cfgs, scanned));
-        }
-        level = next;
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ use crate::model::finding::{Entry, Site};
 use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
 use crate::model::text::Text;
-use crate::model::tool::{Parse, Tool};
-use crate::normalize::sources::{Platform, SourceFile, scan};
+use crate::model::tool::{Tool, Work};
+use crate::normalize::sources::{Platform, follow};
 use crate::workspace::LoadError;
 
 /// Source of the reasons why accepted code was not checked.
@@ -217,22 +217,11 @@ impl<'a> Look<'a> {
 
     /// Returns the files reached by following the modules of `unit` whose conditions `may_hold`.
     fn follow(&self, unit: &CompiledUnit, may_hold: &dyn Fn(&[Cfg]) -> bool) -> BTreeSet<RelPath> {
-        let mut pending = vec![SourceFile::root(&unit.root)];
-        let mut seen = BTreeSet::new();
-        while let Some(file) = pending.pop() {
-            if !seen.insert(file.path.clone()) {
-                continue;
-            }
-            let Some(text) = self.text(&file.path) else { continue };
-            let scanned = scan(&String::from_utf8_lossy(&text));
-            if !may_hold(&scanned.file) {
-                continue;
-            }
-            for module in scanned.modules.iter().filter(|module| may_hold(&module.cfgs)) {
-                pending.extend(file.candidates(module));
-            }
-        }
-        seen
+        let files = follow(&unit.root, self.read, may_hold).unwrap_or_else(|error| {
+            self.error.borrow_mut().get_or_insert(error);
+            Vec::new()
+        });
+        files.into_iter().map(|file| file.path).collect()
     }
 
     fn truth(&self, build: Build<'_>, unit: &CompiledUnit, cfg: &Cfg) -> Truth {
@@ -295,7 +284,7 @@ impl Ledger<'_> {
 
     /// Returns the compilations that can report findings of `ns`.
     fn units_of(&self, ns: &str) -> Vec<&CompiledUnit> {
-        let lints = self.census_of(ns).filter(|(tool, _)| tool.parse == Parse::RustcJson);
+        let lints = self.census_of(ns).filter(|(tool, _)| tool.parse.work() == Work::Lint);
         lints.flat_map(|(_, census)| &census.units).collect()
     }
 
@@ -322,7 +311,8 @@ impl Ledger<'_> {
     /// Whether the formatters of `ns` formatted other files of the package around `path`, but not this one.
     fn is_left_unformatted(&self, ns: &str, path: &RelPath) -> bool {
         let owner = self.workspace.owner_of(path);
-        let mut formatters = self.census_of(ns).filter(|(tool, _)| tool.parse == Parse::Rustfmt).peekable();
+        let mut formatters =
+            self.census_of(ns).filter(|(tool, _)| tool.parse.work() == Work::Format).peekable();
         formatters.peek().is_some()
             && formatters.all(|(_, census)| {
                 let mut own = census.files.iter().filter(|path| self.workspace.owner_of(path) == owner);

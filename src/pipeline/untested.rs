@@ -10,7 +10,7 @@ use super::tested::{Found, Looked, OfTool, Ran, Sources, runs_tests};
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Group;
 use crate::model::task::Unit;
-use crate::model::tool::{Arg, Parse, Per, Targets, Tool, ToolId};
+use crate::model::tool::{Arg, Parse, Per, Targets, Tool, ToolId, Work};
 use crate::model::workspace::{Target, TargetKind};
 use crate::workspace::LoadError;
 
@@ -22,7 +22,9 @@ pub(super) fn find(
 ) -> Result<BTreeSet<BlindSpot>, LoadError> {
     let graph = &ledger.plan.graph;
     let mut blind = BTreeSet::new();
-    let is_about_rust = |(id, tool): (ToolId, &Tool)| is_about_rust(tool) && !ledger.tasks_of(id).is_empty();
+    // Where no tool checks code, somebody checks other things.
+    let is_about_rust =
+        |(id, tool): (ToolId, &Tool)| tool.parse.work().checks_code() && !ledger.tasks_of(id).is_empty();
     if !super::blind_spots::are_looked_for(ledger.plan)
         || !graph.tools().any(is_about_rust)
         || graph.tools().any(|(_, tool)| may_run_tests(tool))
@@ -56,34 +58,13 @@ fn is_open(ledger: &Ledger<'_>, looked: &[OfTool<'_>], id: ToolId, tool: &Tool) 
     census.may_have_run(&Group::Unknown) || !looked.iter().any(|of| of.id == id)
 }
 
-/// Whether `tool` compiles, formats or tests. Where none does, somebody checks other things than code.
-fn is_about_rust(tool: &Tool) -> bool {
-    matches!(
-        tool.parse,
-        Parse::RustcJson | Parse::CargoBuild | Parse::Rustfmt | Parse::Libtest | Parse::Nextest
-    )
-}
-
 /// Whether `tool` may run tests without saying so: its command line has a word for it.
 fn may_run_tests(tool: &Tool) -> bool {
-    let says_what_it_does = matches!(
-        tool.parse,
-        Parse::RustcJson
-            | Parse::CargoBuild
-            | Parse::BuildScripts
-            | Parse::Rustfmt
-            | Parse::DenyJson
-            | Parse::AuditJson
-            | Parse::TyposJson
-            | Parse::Machete
-            | Parse::Libtest
-            | Parse::Nextest
-    );
     let mut words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
     let is_of_tests = |word: &str| {
         ["test", "llvm-cov", "tarpaulin", "miri", "mutants"].iter().any(|part| word.contains(part))
     };
-    !says_what_it_does && words.any(is_of_tests)
+    tool.parse.work() == Work::Unknown && words.any(is_of_tests)
 }
 
 /// All targets that may have tests, but those whose manifest says that they are not tested.

@@ -5,10 +5,8 @@
 //! parallelism and the build directory don't affect results, so they can't drift. This module does not decide
 //! what happens on drift.
 
-use std::time::Duration;
-
 use super::config::{BaselineConfig, PolicyConfig};
-use crate::model::policy::{Policy, Selection};
+use crate::model::policy::Selection;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 
@@ -45,63 +43,15 @@ pub struct Setting {
     pub origin: String,
 }
 
-impl PolicyConfig {
-    /// Returns the policy, with defaults for keys that are not set.
-    pub fn policy(&self) -> Policy {
-        Policy {
-            order: self.order.unwrap_or_default(),
-            batch: self.batch.unwrap_or_default(),
-            seed: self.seed.unwrap_or_default(),
-            per_task_timeout: self.per_task_timeout,
-            max_duration: self.max_duration,
-            blind_spots: self.blind_spots.unwrap_or_default(),
-        }
-    }
-
-    /// Returns this configuration, with the keys of `base` where this one has none.
-    pub fn over(&self, base: &Self) -> Self {
-        let mut origins = base.origins.clone();
-        origins.extend(self.origins.clone());
-        Self {
-            order: self.order.or(base.order),
-            batch: self.batch.or(base.batch),
-            seed: self.seed.or(base.seed),
-            parallel: self.parallel.or(base.parallel),
-            build_dir: self.build_dir.or(base.build_dir),
-            per_task_timeout: self.per_task_timeout.or(base.per_task_timeout),
-            max_duration: self.max_duration.or(base.max_duration),
-            blind_spots: self.blind_spots.or(base.blind_spots),
-            max_findings: self.max_findings.or(base.max_findings),
-            origins,
-        }
-    }
-
-    fn setting(&self, key: &'static str, value: String) -> Setting {
-        let by = self.origins.get(key).map_or("default", |by| by);
-        Setting { value, origin: by.to_owned() }
-    }
-}
-
 /// Compares the policy of a run (`asked` over `configured`) with what is `configured`.
 pub(super) fn of_policy(asked: &PolicyConfig, configured: &PolicyConfig) -> Vec<Drift> {
     let effective = asked.over(configured);
-    let values = |config: &PolicyConfig| {
-        let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots } = config.policy();
-        [
-            ("order", order.to_string()),
-            ("batch", batch.to_string()),
-            ("seed", seed.to_string()),
-            ("per-task-timeout", time(per_task_timeout)),
-            ("max-duration", time(max_duration)),
-            ("blind-spots", blind_spots.to_string()),
-        ]
-    };
-    let both = values(&effective).into_iter().zip(values(configured));
+    let both = effective.policy().settings().into_iter().zip(configured.policy().settings());
     both.filter(|((_, here), (_, there))| here != there)
         .map(|((what, here), (_, there))| Drift {
             what: what.to_owned(),
-            here: effective.setting(what, here),
-            configured: configured.setting(what, there),
+            here: Setting { value: here, origin: effective.origin(what) },
+            configured: Setting { value: there, origin: configured.origin(what) },
             kind: DriftKind::Policy,
         })
         .collect()
@@ -170,12 +120,10 @@ fn flags(flag: &str, names: &[String]) -> Vec<String> {
     names.iter().map(|name| format!("{flag} {name}")).collect()
 }
 
-fn time(cap: Option<Duration>) -> String {
-    cap.map_or("none".to_owned(), |cap| humantime::format_duration(cap).to_string())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::model::policy::{Batch, Order, Parallel};
 

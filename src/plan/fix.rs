@@ -2,18 +2,17 @@
 
 use super::command::selection;
 use crate::model::task::Plan;
-use crate::model::tool::{Arg, Parse, Piece, Tool};
+use crate::model::tool::{Arg, Fixer, Piece, Tool};
 use crate::model::workspace::Workspace;
 
 /// Returns the command that applies the fixes of `tool`, with the arguments and the selection that found
 /// them, or `None` if there is no known one. Flags that cargo requires for a dirty repository are not
 /// included.
 pub fn fix_command(workspace: &Workspace, plan: &Plan, tool: &Tool) -> Option<Vec<String>> {
-    match tool.parse {
-        Parse::RustcJson => of_cargo(&words(workspace, plan, tool)?),
-        Parse::Rustfmt => of_rustfmt(workspace, plan, tool),
-        Parse::TyposJson => of_typos(&words(workspace, plan, tool)?),
-        _ => None,
+    match tool.parse.fixer()? {
+        Fixer::Cargo => of_cargo(&words(workspace, plan, tool)?),
+        Fixer::Rustfmt => of_rustfmt(workspace, plan, tool),
+        Fixer::Typos => of_typos(&words(workspace, plan, tool)?),
     }
 }
 

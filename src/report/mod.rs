@@ -12,6 +12,7 @@ mod dot;
 mod excerpt;
 mod findings;
 pub mod finished;
+mod format;
 mod github;
 mod html;
 mod junit;
@@ -30,10 +31,10 @@ pub mod text;
 mod until;
 
 use std::io::{self, Write};
-use std::str::FromStr;
 
 pub use self::difference::{Difference, difference};
 use self::finished::{Finished, FinishedReport, ReadError, Tasks};
+pub use self::format::{Format, TextKind};
 pub use self::github::render as github;
 pub use self::html::html;
 pub use self::markdown::render as markdown;
@@ -102,51 +103,6 @@ impl<'a> Draft<'a> {
             report,
             tasks: TasksDraft::new(workspace, outcome, with_timing),
         }
-    }
-}
-
-/// Format of a report that is not meant for the terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Format {
-    /// `report.json`, unchanged.
-    Json,
-    /// SARIF 2.1.0 for code scanning.
-    Sarif,
-    /// JUnit XML for test reports.
-    Junit,
-    /// Markdown for the summary of a CI job or a comment.
-    Markdown,
-    /// Annotations for GitHub Actions.
-    Github,
-    /// A self-contained HTML page.
-    Html,
-}
-
-impl Format {
-    /// Every format.
-    pub const ALL: [Self; 6] =
-        [Self::Json, Self::Sarif, Self::Junit, Self::Markdown, Self::Github, Self::Html];
-
-    /// Name of the format on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Sarif => "sarif",
-            Self::Junit => "junit",
-            Self::Markdown => "markdown",
-            Self::Github => "github",
-            Self::Html => "html",
-        }
-    }
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let names = Self::ALL.map(Self::as_str).join(", ");
-        let format = Self::ALL.into_iter().find(|format| format.as_str() == text);
-        format.ok_or_else(|| format!("unknown report format `{text}`, expected one of {names}"))
     }
 }
 

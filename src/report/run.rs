@@ -11,6 +11,7 @@ use super::{SCHEMA, canonical};
 use crate::model::digest::Hasher;
 use crate::model::digest::Sink;
 use crate::model::outcome::{Outcome, ToolOutcome};
+use crate::model::policy::Policy;
 use crate::model::task::{Graph, Plan, Step};
 use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
@@ -86,14 +87,14 @@ fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> 
 /// The fields of the policy in `run.json` and in a plan. Durations are in milliseconds.
 pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
     let millis = |cap: Option<std::time::Duration>| cap.map(|cap| cap.as_millis() as u64);
-    let policy = &plan.policy;
+    let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots } = &plan.policy;
     [
-        ("batch_policy".to_owned(), json!(policy.batch.to_string())),
-        ("blind_spots".to_owned(), json!(policy.blind_spots.to_string())),
-        ("max_duration_ms".to_owned(), json!(millis(policy.max_duration))),
-        ("order_policy".to_owned(), json!(policy.order.to_string())),
-        ("per_task_timeout_ms".to_owned(), json!(millis(policy.per_task_timeout))),
-        ("seed".to_owned(), json!(policy.seed)),
+        ("batch_policy".to_owned(), json!(batch.to_string())),
+        ("blind_spots".to_owned(), json!(blind_spots.to_string())),
+        ("max_duration_ms".to_owned(), json!(millis(*max_duration))),
+        ("order_policy".to_owned(), json!(order.to_string())),
+        ("per_task_timeout_ms".to_owned(), json!(millis(*per_task_timeout))),
+        ("seed".to_owned(), json!(seed)),
     ]
     .into_iter()
     .collect()

@@ -5,7 +5,7 @@
 //! never change what is found, so tools whose output is parsed get fixed values. Environment variables are used
 //! because they take precedence over configuration files.
 
-use crate::model::tool::{Parse, Tool};
+use crate::model::tool::{Printer, Tool};
 
 /// Variables set for cargo.
 const CARGO: [(&str, &str); 3] =
@@ -37,23 +37,23 @@ const NEXTEST_REMOVED: [&str; 13] = [
 
 /// Returns the variables to set for a process of `tool`, with their values.
 pub(super) fn fixed(tool: &Tool) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let (cargo, libtest, nextest): (&[_], &[_], &[_]) = match &tool.parse {
+    let (cargo, runner): (&[_], &[_]) = match tool.parse.printer() {
         // The test binary is started without cargo.
-        Parse::Libtest if tool.runs_executable() => (&[], &LIBTEST, &[]),
-        Parse::Libtest => (&CARGO, &LIBTEST, &[]),
-        Parse::Nextest => (&CARGO, &[], &NEXTEST),
-        Parse::RustcJson | Parse::CargoBuild | Parse::BuildScripts => (&CARGO, &[], &[]),
-        _ => (&[], &[], &[]),
+        Printer::Libtest if tool.runs_executable() => (&[], &LIBTEST),
+        Printer::Libtest => (&CARGO, &LIBTEST),
+        Printer::Nextest => (&CARGO, &NEXTEST),
+        Printer::Cargo => (&CARGO, &[]),
+        Printer::Other => (&[], &[]),
     };
-    cargo.iter().chain(libtest).chain(nextest).copied()
+    cargo.iter().chain(runner).copied()
 }
 
 /// Returns the variables to remove from the environment of `tool`.
 pub(super) fn removed(tool: &Tool) -> &'static [&'static str] {
-    match &tool.parse {
+    match tool.parse.printer() {
         // cargo-nextest starts the test harness itself and turns capturing off.
-        Parse::Nextest => &NEXTEST_REMOVED,
-        _ => &[],
+        Printer::Nextest => &NEXTEST_REMOVED,
+        Printer::Cargo | Printer::Libtest | Printer::Other => &[],
     }
 }
 

@@ -10,6 +10,7 @@ use super::error::StoreError;
 use super::outputs;
 use super::tag::{self, Creator};
 use crate::disk;
+use crate::report::Format;
 
 /// Name of the log of cached results.
 pub(crate) const RESULT_LOG: &str = "results.log";
@@ -21,18 +22,8 @@ pub(crate) const RESULT_LOG_MAGIC: &[u8; 8] = b"gentilog";
 /// Directories that belong to genti with all their content.
 pub(super) const BUILT: [&str; 2] = ["build", "verify"];
 
-/// Names of the files of a finished run, and default names of reports.
-const ARTIFACTS: [&str; 9] = [
-    "annotations.txt",
-    "report.html",
-    "report.json",
-    "report.md",
-    "report.sarif",
-    "report.txt",
-    "report.xml",
-    "run.json",
-    "tasks.jsonl",
-];
+/// Names of the files of a finished run, and the default name of the report for the terminal. The other formats have theirs.
+const ARTIFACTS: [&str; 3] = ["report.txt", "run.json", "tasks.jsonl"];
 
 /// Meaning of a name in `target/genti`.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +61,8 @@ pub(super) fn is_log(path: &Path) -> bool {
 }
 
 fn is_artifact(name: &str) -> bool {
-    ARTIFACTS.contains(&name) || is_staged(name)
+    let mut reports = Format::ALL.into_iter().map(Format::file_name);
+    ARTIFACTS.contains(&name) || reports.any(|report| report == name) || is_staged(name)
 }
 
 /// Tags the existing directory `base` as genti's, unless it is tagged. It may only contain entries that can

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use genti::model::tool::Parse;
 use genti::plan::config::{self, ConfigFile, Place};
 use jsonschema::Validator;
 use regex::Regex;
@@ -27,11 +28,8 @@ const TABLES: [(&str, &str, &str); 10] = [
     ("detect", "[tools.x.detect]", "/$defs/tool/properties/detect"),
 ];
 
-/// Keys with a fixed set of values: TOML before the value, and JSON pointer to the values in the schema.
-const WORDS: [(&str, &str); 10] = [
-    ("policy = { blind-spots =", "/$defs/policy/properties/blind-spots/enum"),
-    ("policy = { order =", "/$defs/policy/properties/order/enum"),
-    ("policy = { build-dir =", "/$defs/policy/properties/build-dir/enum"),
+/// Keys outside the policy with a fixed set of values: TOML before the value, and JSON pointer to the values in the schema.
+const WORDS: [(&str, &str); 7] = [
     ("baseline = { stale =", "/properties/baseline/properties/stale/enum"),
     ("tools.x = { run = [\"x\"], per =", "/$defs/tool/properties/per/enum"),
     ("tools.x = { run = [\"x\"], targets =", "/$defs/tool/properties/targets/enum"),
@@ -111,8 +109,14 @@ fn the_schema_has_exactly_the_accepted_keys() {
 
 #[test]
 fn the_schema_has_exactly_the_accepted_values() {
-    for (before, pointer) in WORDS {
-        let list = schema().pointer(pointer).unwrap_or_else(|| panic!("{pointer}")).clone();
+    let schema = schema();
+    let policy = schema["$defs"]["policy"]["properties"].as_object().unwrap().iter();
+    let of_policy = policy.filter(|(_, key)| key.get("enum").is_some());
+    let of_policy = of_policy
+        .map(|(key, _)| (format!("policy = {{ {key} ="), format!("/$defs/policy/properties/{key}/enum")));
+    let others = WORDS.map(|(before, pointer)| (before.to_owned(), pointer.to_owned()));
+    for (before, pointer) in of_policy.chain(others) {
+        let list = schema.pointer(&pointer).unwrap_or_else(|| panic!("{pointer}")).clone();
         let words: BTreeSet<String> = serde_json::from_value(list).unwrap();
         let write = |word: &str| format!("{before} \"{word}\" }}\n");
         for word in &words {
@@ -237,5 +241,8 @@ fn the_page_has_exactly_the_accepted_keys() {
         for key in &known[table] {
             assert!(crate::has_word(&page, key), "{table}: {key}");
         }
+    }
+    for format in Parse::NAMED {
+        assert!(page.contains(&format!("`\"{}\"`", format.as_str())), "{}", format.as_str());
     }
 }

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
+use genti::model::policy::Policy;
+use genti::report::Format;
 use regex::Regex;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -85,6 +87,26 @@ fn every_command_and_flag_that_is_mentioned_exists() {
         for [flag] in alone.captures_iter(&text).map(|found| found.extract().1) {
             assert!(HELP.values().any(|help| has_word(help, flag)), "{page}: no flag `{flag}`");
         }
+    }
+}
+
+#[test]
+fn the_page_about_reports_lists_exactly_the_formats() {
+    let row = Regex::new(r"(?m)^\| `([a-z]+)` \| (?:people|programs) \|").unwrap();
+    let page = read("docs/reports.md");
+    let listed: BTreeSet<_> = row.captures_iter(&page).map(|row| row[1].to_owned()).collect();
+    let formats = Format::ALL.map(Format::as_str).into_iter().chain(["human"]);
+    assert_eq!(listed, formats.map(str::to_owned).collect());
+}
+
+/// These are the settings that can drift.
+#[test]
+fn the_page_about_gates_names_every_flag_of_the_policy() {
+    let page = read("docs/gates.md");
+    let row = page.lines().find(|line| line.starts_with("| `--order`, ")).unwrap();
+    for (key, _) in Policy::default().settings() {
+        let is_flag = HELP["run"].contains(&format!("--{key} "));
+        assert_eq!(row.contains(&format!("`--{key}`")), is_flag, "{key}");
     }
 }
 

@@ -8,6 +8,8 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use genti::plan::config;
 
+use crate::format::ReportFormat;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
     .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -181,9 +183,8 @@ pub(crate) struct GateArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reports")]
 pub(crate) struct ReportsArgs {
-    /// Write a report to a file, such as sarif=genti.sarif. Formats: human, json, sarif, junit, markdown,
-    /// github, html. May be repeated
-    #[arg(long = "report", value_name = "FORMAT=PATH")]
+    // The text comes from the list of formats.
+    #[arg(long = "report", value_name = "FORMAT=PATH", help = reports_help())]
     pub(crate) reports: Vec<String>,
     /// Output format: a report for humans on stderr, or events as JSON lines on stdout
     #[arg(long, value_name = "FORMAT", default_value = "human")]
@@ -191,6 +192,11 @@ pub(crate) struct ReportsArgs {
     /// Don't write the job summary and annotations in GitHub Actions
     #[arg(long)]
     pub(crate) no_ci: bool,
+}
+
+fn reports_help() -> String {
+    let names = ReportFormat::names();
+    format!("Write a report to a file, such as sarif=genti.sarif. Formats: {names}. May be repeated")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -345,24 +351,6 @@ pub(crate) struct BlindSpotsArgs {
     pub(crate) manifest_path: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum ReportFormat {
-    /// The report that `run` prints
-    Human,
-    /// The content of report.json
-    Json,
-    /// SARIF 2.1.0, for code scanning
-    Sarif,
-    /// JUnit XML, for test reports
-    Junit,
-    /// Markdown, for CI job summaries and comments
-    Markdown,
-    /// Annotations for GitHub Actions
-    Github,
-    /// A self-contained page
-    Html,
 }
 
 #[derive(Debug, Args)]

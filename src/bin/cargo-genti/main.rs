@@ -15,6 +15,7 @@ mod completions;
 mod exit;
 mod explain;
 mod finished;
+mod format;
 mod init;
 mod lock;
 mod man;

@@ -5,17 +5,18 @@ use std::path::Path;
 use genti::model::halt::Never;
 use genti::pipeline::{self, Located};
 use genti::report::finished::Finished;
-use genti::report::{Around, Rendered};
+use genti::report::{Around, Format, Rendered, TextKind};
 use genti::scan::Env;
 use genti::store;
 
-use crate::args::{ReportArgs, ReportFormat};
+use crate::args::ReportArgs;
 use crate::exit::{CliError, CliResult};
+use crate::format::ReportFormat;
 use crate::render::{self, GOOD, Shell, Target, View, plural};
 use crate::{fail, reports};
 
 pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult {
-    let default = if args.open { ReportFormat::Html } else { ReportFormat::Human };
+    let default = if args.open { ReportFormat::Of(Format::Html) } else { ReportFormat::Human };
     let format = args.format.unwrap_or(default);
     let cwd = std::env::current_dir().unwrap_or_else(|_| ".".into());
     let located = pipeline::locate(&cwd, args.manifest_path.as_deref(), env);
@@ -34,16 +35,17 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
     // All artifacts are read for any format, to detect files of different runs.
     let (run, tasks) =
         artifacts.read().map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
-    let shows_sources = matches!(format, ReportFormat::Human | ReportFormat::Markdown | ReportFormat::Html);
-    let around =
-        located.as_ref().map(|located| around(located, &run, shows_sources, shell)).unwrap_or_default();
+    let around = located
+        .as_ref()
+        .map(|located| around(located, &run, format.shows_sources(), shell))
+        .unwrap_or_default();
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let output = match output {
         Some(path) => Some(path.to_path_buf()),
-        None => args.open.then(|| dir.join(reports::file_name(format))),
+        None => args.open.then(|| dir.join(format.file_name())),
     };
     // report.json already exists in this directory.
-    let is_there = output.is_some() && args.output.is_none() && format == ReportFormat::Json;
+    let is_there = output.is_some() && args.output.is_none() && format == ReportFormat::Of(Format::Json);
     if let Some(path) = output.as_deref().filter(|_| !is_there)
         && let Err(error) = reports::may_be_written(path)
     {
@@ -72,7 +74,7 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
     let read_tasks = || Ok(&tasks);
     let rendered = match format {
         // Copied unchanged, because another version may have written it.
-        ReportFormat::Json => Ok(Rendered::of_bytes(artifacts.report)),
+        ReportFormat::Of(Format::Json) => Ok(Rendered::of_bytes(artifacts.report)),
         _ => reports::render(format, &read_tasks, &view, &around),
     };
     let rendered = rendered.map_err(|error| usage(shell, &error))?;
@@ -89,21 +91,21 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
                 Err(CliError::NotWritten)
             }
         },
-        None => match format {
-            ReportFormat::Json | ReportFormat::Sarif => {
-                shell.write_json(|out| rendered.write(out, &Never).map(|omitted| notes = omitted))
-            }
-            _ => {
+        None => {
+            let in_memory = |notes: &mut Vec<String>| {
                 let mut bytes = Vec::new();
                 // Writing to memory can't fail.
-                notes = rendered.write(&mut bytes, &Never).unwrap_or_default();
-                match format {
-                    // The commands in it are intended.
-                    ReportFormat::Github => shell.out_as_it_is(&bytes),
-                    _ => shell.out_harmless(&bytes),
+                *notes = rendered.write(&mut bytes, &Never).unwrap_or_default();
+                bytes
+            };
+            match format.text_kind() {
+                TextKind::Json => {
+                    shell.write_json(|out| rendered.write(out, &Never).map(|omitted| notes = omitted))
                 }
+                TextKind::Commands => shell.out_as_it_is(&in_memory(&mut notes)),
+                TextKind::Plain => shell.out_harmless(&in_memory(&mut notes)),
             }
-        },
+        }
     };
     notes.into_iter().for_each(|note| shell.note(note));
     match output.filter(|_| args.open && result.is_ok()) {

@@ -9,12 +9,13 @@ use anstream::adapter::strip_str;
 use clap::ValueEnum;
 use genti::model::halt::Halt;
 use genti::report::finished::ReadError;
-use genti::report::{self, Around, Format, ReadTasks, Rendered};
+use genti::report::{self, Around, ReadTasks, Rendered};
 use genti::scan::Env;
 use genti::store::{self, NotReported};
 
-use crate::args::{ReportFormat, ReportsArgs};
+use crate::args::ReportsArgs;
 use crate::exit::{CliError, CliResult};
+use crate::format::ReportFormat;
 use crate::render::{self, Shell, View};
 
 /// The reports of a run.
@@ -111,9 +112,9 @@ pub(crate) fn render<'a>(
     view: &View<'a>,
     around: &'a Around,
 ) -> Result<Rendered<'a>, ReadError> {
-    match of_library(format) {
-        Some(format) => report::render(format, view.run, tasks, around),
-        None => {
+    match format {
+        ReportFormat::Of(format) => report::render(format, view.run, tasks, around),
+        ReportFormat::Human => {
             let text = render::report(&View {
                 kept: view.kept.clone(),
                 asides: view.asides.clone(),
@@ -124,32 +125,6 @@ pub(crate) fn render<'a>(
             });
             Ok(Rendered::of_bytes(strip_str(&text).to_string().into_bytes()))
         }
-    }
-}
-
-/// Returns the format of the library, or `None` for the human format, which only the command line has.
-pub(crate) fn of_library(format: ReportFormat) -> Option<Format> {
-    match format {
-        ReportFormat::Human => None,
-        ReportFormat::Json => Some(Format::Json),
-        ReportFormat::Sarif => Some(Format::Sarif),
-        ReportFormat::Junit => Some(Format::Junit),
-        ReportFormat::Markdown => Some(Format::Markdown),
-        ReportFormat::Github => Some(Format::Github),
-        ReportFormat::Html => Some(Format::Html),
-    }
-}
-
-/// Returns the default file name of a report.
-pub(crate) fn file_name(format: ReportFormat) -> &'static str {
-    match format {
-        ReportFormat::Human => "report.txt",
-        ReportFormat::Json => "report.json",
-        ReportFormat::Sarif => "report.sarif",
-        ReportFormat::Junit => "report.xml",
-        ReportFormat::Markdown => "report.md",
-        ReportFormat::Github => "annotations.txt",
-        ReportFormat::Html => "report.html",
     }
 }
 
@@ -168,9 +143,7 @@ pub(crate) fn may_be_written(path: &Path) -> Result<(), String> {
 
 /// Parses `FORMAT=PATH`.
 fn parse(text: &str) -> Result<(ReportFormat, PathBuf), String> {
-    let formats = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-    let names: Vec<_> = formats.map(|value| value.get_name().to_owned()).collect();
-    let names = names.join(", ");
+    let names = ReportFormat::names();
     let Some((format, path)) = text.split_once('=') else {
         return Err(format!(
             "invalid report `{text}`, expected FORMAT=PATH such as `sarif=genti.sarif` (formats: {names})"

@@ -1,11 +1,33 @@
 //! Output formats of tools.
 
 use crate::model::digest::{ContentHash, Sink};
+use crate::model::named::named;
 use crate::model::ratchet::NumberPattern;
 
-/// Output format of a tool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Parse {
+/// Declares [`Parse`] and the list of its formats without options from one list.
+macro_rules! formats {
+    ($($(#[$doc:meta])* $Format:ident,)*) => {
+        /// Output format of a tool.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Parse {
+            $($(#[$doc])* $Format,)*
+            /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, applied
+            /// to each line of stdout and stderr.
+            Regex(String),
+            /// Ratcheted numbers.
+            Number(Box<NumberPattern>),
+            /// Not parsed, but compared with a golden file.
+            Golden(Streams),
+        }
+
+        impl Parse {
+            /// Formats that are configured by name only.
+            pub const NAMED: [Self; [$(stringify!($Format)),*].len()] = [$(Self::$Format),*];
+        }
+    };
+}
+
+formats! {
     /// Cargo's `--message-format=json` lines.
     RustcJson,
     /// The same lines for a build: its errors, and the test binaries it made.
@@ -30,61 +52,89 @@ pub enum Parse {
     Sarif,
     /// Unified diffs on stdout.
     Diff,
-    /// A regular expression with named groups `path`, `line`, `column`, `rule`, `level`, `message`, applied
-    /// to each line of stdout and stderr.
-    Regex(String),
-    /// Ratcheted numbers.
-    Number(Box<NumberPattern>),
     /// Each non-blank line of stdout is a finding.
     Lines,
     /// Any exit code except 0 is a finding.
     ExitCode,
-    /// Not parsed, but compared with a golden file.
-    Golden(Streams),
 }
 
-/// The output streams in a golden file.
+/// Work that the tools with a certain output format do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Streams {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-    /// Standard output, followed by standard error.
-    Both,
+pub enum Work {
+    /// They compile, and report lints.
+    Lint,
+    /// They compile what other tools use.
+    Build,
+    /// They run build scripts, whose files other tools use.
+    RunScripts,
+    /// They run tests, after building them or as they are.
+    Test,
+    /// They check the format of code.
+    Format,
+    /// They read files, and compile and run nothing.
+    Read,
+    /// Any program may print this format.
+    Unknown,
 }
 
-impl Streams {
-    /// Returns the name in the configuration.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-            Self::Both => "both",
-        }
+/// Program that applies the fixes that a tool suggests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fixer {
+    /// `cargo clippy --fix` or `cargo fix`.
+    Cargo,
+    /// `cargo fmt`.
+    Rustfmt,
+    /// `typos --write-changes`.
+    Typos,
+}
+
+/// Program whose settings in the environment change the form of the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Printer {
+    /// Cargo.
+    Cargo,
+    /// The test harness, and cargo if that starts it.
+    Libtest,
+    /// cargo-nextest, and cargo.
+    Nextest,
+    /// Another program. Its output is read as it is.
+    Other,
+}
+
+/// What a tool states about its own work besides its findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statements {
+    /// Nothing that a parser of findings does not read.
+    None,
+    /// Messages of cargo about what it built, which may be mixed into the output.
+    Build,
+    /// The files that it formatted.
+    FormattedFiles,
+}
+
+/// Tool that searches the workspace for files by itself, and so may read some that git ignores.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Searcher {
+    /// cargo-machete, which searches for the sources of each package.
+    Machete,
+    /// typos, whose configuration says which files it ignores.
+    Typos,
+}
+
+named! {
+    /// The output streams in a golden file.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Streams {
+        /// Standard output.
+        Stdout = "stdout",
+        /// Standard error.
+        Stderr = "stderr",
+        /// Standard output, followed by standard error.
+        Both = "both",
     }
 }
 
 impl Parse {
-    /// Formats that are configured by name only: all but [`Parse::Regex`], [`Parse::Number`] and
-    /// [`Parse::Golden`].
-    pub const NAMED: [Self; 14] = [
-        Self::RustcJson,
-        Self::CargoBuild,
-        Self::BuildScripts,
-        Self::Libtest,
-        Self::Nextest,
-        Self::Rustfmt,
-        Self::DenyJson,
-        Self::AuditJson,
-        Self::TyposJson,
-        Self::Machete,
-        Self::Sarif,
-        Self::Diff,
-        Self::Lines,
-        Self::ExitCode,
-    ];
-
     /// Returns the name in the configuration.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -124,6 +174,81 @@ impl Parse {
         };
         names.iter().map(|name| (*name).to_owned()).collect()
     }
+
+    /// Returns the work of tools with this format.
+    pub fn work(&self) -> Work {
+        match self {
+            Self::RustcJson => Work::Lint,
+            Self::CargoBuild => Work::Build,
+            Self::BuildScripts => Work::RunScripts,
+            Self::Libtest | Self::Nextest => Work::Test,
+            Self::Rustfmt => Work::Format,
+            Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => Work::Read,
+            Self::Sarif | Self::Diff | Self::Regex(_) | Self::Number(_) => Work::Unknown,
+            Self::Lines | Self::ExitCode | Self::Golden(_) => Work::Unknown,
+        }
+    }
+
+    /// Returns true if output about several files says which file each finding is in.
+    pub fn tells_files_apart(&self) -> bool {
+        match self {
+            Self::RustcJson | Self::Rustfmt | Self::TyposJson | Self::Sarif | Self::Diff => true,
+            Self::Regex(pattern) => pattern.contains("<path>"),
+            Self::CargoBuild | Self::BuildScripts | Self::Libtest | Self::Nextest => false,
+            Self::DenyJson | Self::AuditJson | Self::Machete => false,
+            Self::Number(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => false,
+        }
+    }
+
+    /// Returns the program that applies the suggested fixes, if there is one.
+    pub fn fixer(&self) -> Option<Fixer> {
+        match self {
+            Self::RustcJson => Some(Fixer::Cargo),
+            Self::Rustfmt => Some(Fixer::Rustfmt),
+            Self::TyposJson => Some(Fixer::Typos),
+            Self::CargoBuild | Self::BuildScripts | Self::Libtest | Self::Nextest => None,
+            Self::DenyJson | Self::AuditJson | Self::Machete | Self::Sarif | Self::Diff => None,
+            Self::Regex(_) | Self::Number(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => None,
+        }
+    }
+
+    /// Returns the program whose settings change the form of the output.
+    pub fn printer(&self) -> Printer {
+        match self {
+            Self::RustcJson | Self::CargoBuild | Self::BuildScripts => Printer::Cargo,
+            Self::Libtest => Printer::Libtest,
+            Self::Nextest => Printer::Nextest,
+            Self::Rustfmt | Self::DenyJson | Self::AuditJson | Self::TyposJson => Printer::Other,
+            Self::Machete | Self::Sarif | Self::Diff | Self::Regex(_) | Self::Number(_) => Printer::Other,
+            Self::Lines | Self::ExitCode | Self::Golden(_) => Printer::Other,
+        }
+    }
+
+    /// Returns what the output states besides findings.
+    pub fn statements(&self) -> Statements {
+        match self {
+            Self::Libtest => Statements::Build,
+            Self::Rustfmt => Statements::FormattedFiles,
+            Self::RustcJson | Self::CargoBuild | Self::BuildScripts | Self::Nextest => Statements::None,
+            Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => Statements::None,
+            Self::Sarif | Self::Diff | Self::Regex(_) | Self::Number(_) => Statements::None,
+            Self::Lines | Self::ExitCode | Self::Golden(_) => Statements::None,
+        }
+    }
+
+    /// Returns the tool that prints this format, if it searches the workspace for files by itself.
+    pub fn searcher(&self) -> Option<Searcher> {
+        match self {
+            Self::Machete => Some(Searcher::Machete),
+            Self::TyposJson => Some(Searcher::Typos),
+            // These read what cargo builds or locks, or the files that they are given.
+            Self::RustcJson | Self::CargoBuild | Self::BuildScripts | Self::Libtest | Self::Nextest => None,
+            Self::Rustfmt | Self::DenyJson | Self::AuditJson => None,
+            // It is unknown which program prints these. Its `files` and `inputs` are searched.
+            Self::Sarif | Self::Diff | Self::Regex(_) | Self::Number(_) => None,
+            Self::Lines | Self::ExitCode | Self::Golden(_) => None,
+        }
+    }
 }
 
 impl ContentHash for Parse {
@@ -136,7 +261,34 @@ impl ContentHash for Parse {
                 sink.field("parse.number", pattern.regex.as_bytes());
                 sink.field("parse.name", pattern.name.as_deref().unwrap_or_default().as_bytes());
             }
+            // Formats without options are their name.
             _ => {}
+        }
+    }
+}
+
+impl Work {
+    /// Returns true if other tools use what it leaves on disk.
+    pub fn is_for_others(self) -> bool {
+        match self {
+            Self::Build | Self::RunScripts => true,
+            Self::Lint | Self::Test | Self::Format | Self::Read | Self::Unknown => false,
+        }
+    }
+
+    /// Returns true if it compiles members, but reports no lints.
+    pub fn ignores_lints(self) -> bool {
+        match self {
+            Self::Build | Self::RunScripts | Self::Test => true,
+            Self::Lint | Self::Format | Self::Read | Self::Unknown => false,
+        }
+    }
+
+    /// Returns true if it checks the code of members: compiles, formats or tests it.
+    pub fn checks_code(self) -> bool {
+        match self {
+            Self::Lint | Self::Build | Self::Test | Self::Format => true,
+            Self::RunScripts | Self::Read | Self::Unknown => false,
         }
     }
 }

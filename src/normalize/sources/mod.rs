@@ -8,6 +8,6 @@ mod platform;
 mod scan;
 
 pub use crate::model::cfg::{Cfg, Truth};
-pub use modules::SourceFile;
+pub use modules::{ReachedFile, follow};
 pub use platform::Platform;
 pub use scan::{Module, Scanned, TestFn, scan};

@@ -1,26 +1,75 @@
-//! Maps `mod` declarations to possible files.
+//! Follows `mod` declarations from file to file.
+//!
+//! The result cache has a walk of its own, which also follows what cannot hold: it needs every file that may be read.
 
-use super::scan::Module;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::scan::{Module, Scanned, scan};
+use crate::model::cfg::Cfg;
 use crate::model::path::RelPath;
 use crate::normalize::reads::{join, without_dots};
 
-/// Source file of a crate, with the directory of its modules.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SourceFile {
+/// A possible file of a crate, reached by following modules from its root.
+#[derive(Debug)]
+pub struct ReachedFile {
     /// Path of the file.
     pub path: RelPath,
+    /// Conditions of the declarations that lead to the file.
+    pub cfgs: Vec<Cfg>,
+    /// Content of the file; `None` if there is none at this path.
+    pub scanned: Option<Scanned>,
+}
+
+/// Returns the possible files of the crate with this root whose conditions `may_hold`. All files at the same depth are read at
+/// once.
+///
+/// # Errors
+///
+/// If `read` fails.
+pub fn follow<E>(
+    root: &RelPath,
+    read: impl Fn(&mut dyn Iterator<Item = &RelPath>) -> Result<BTreeMap<RelPath, Vec<u8>>, E>,
+    may_hold: &dyn Fn(&[Cfg]) -> bool,
+) -> Result<Vec<ReachedFile>, E> {
+    let mut seen = BTreeSet::new();
+    let mut level = vec![(SourceFile::root(root), Vec::new())];
+    let mut reached = Vec::new();
+    while !level.is_empty() {
+        level.retain(|(file, _)| seen.insert(file.path.clone()));
+        let texts = read(&mut level.iter().map(|(file, _)| &file.path))?;
+        let mut next = Vec::new();
+        for (file, cfgs) in level {
+            let scanned = texts.get(&file.path).map(|text| scan(&String::from_utf8_lossy(text)));
+            for (scanned, module) in scanned.iter().flat_map(|it| it.modules.iter().map(move |at| (it, at))) {
+                let cfgs: Vec<_> = cfgs.iter().chain(&scanned.file).chain(&module.cfgs).cloned().collect();
+                if may_hold(&cfgs) {
+                    next.extend(file.candidates(module).into_iter().map(|file| (file, cfgs.clone())));
+                }
+            }
+            reached.push(ReachedFile { path: file.path, cfgs, scanned });
+        }
+        level = next;
+    }
+    Ok(reached)
+}
+
+/// Source file of a crate, with the directory of its modules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SourceFile {
+    /// Path of the file.
+    path: RelPath,
     /// Directory that contains the files of its modules.
-    pub modules: RelPath,
+    modules: RelPath,
 }
 
 impl SourceFile {
     /// Returns the root file of a target.
-    pub fn root(path: &RelPath) -> Self {
+    fn root(path: &RelPath) -> Self {
         Self { path: path.clone(), modules: RelPath::new(path.dir()) }
     }
 
     /// Returns the possible files of `module`, declared in this file.
-    pub fn candidates(&self, module: &Module) -> Vec<Self> {
+    fn candidates(&self, module: &Module) -> Vec<Self> {
         if module.is_included {
             let beside = RelPath::new(self.path.dir());
             let included = |path: &String| Self {

@@ -43,20 +43,27 @@ pub(super) use self::tool::blind_spots;
 /// Paths of configuration files, relative to the workspace root. The third location is `Cargo.toml`.
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];
 
+/// Returns each named tool's file in `src/tools/`: its name and its text.
+macro_rules! built_in {
+    ($($name:literal),*) => {
+        [$((concat!("tools/", $name, ".toml"), include_str!(concat!("../../tools/", $name, ".toml")))),*]
+    };
+}
+
 /// Built-in tools in the users' format, each after the tools it needs.
-const BUILT_IN: [(&str, &str); 12] = [
-    ("tools/audit.toml", include_str!("../../tools/audit.toml")),
-    ("tools/clippy.toml", include_str!("../../tools/clippy.toml")),
-    ("tools/codegen.toml", include_str!("../../tools/codegen.toml")),
-    ("tools/deny.toml", include_str!("../../tools/deny.toml")),
-    ("tools/doc.toml", include_str!("../../tools/doc.toml")),
-    ("tools/fmt.toml", include_str!("../../tools/fmt.toml")),
-    ("tools/machete.toml", include_str!("../../tools/machete.toml")),
-    ("tools/test-build.toml", include_str!("../../tools/test-build.toml")),
-    ("tools/test.toml", include_str!("../../tools/test.toml")),
-    ("tools/doctest.toml", include_str!("../../tools/doctest.toml")),
-    ("tools/nextest.toml", include_str!("../../tools/nextest.toml")),
-    ("tools/typos.toml", include_str!("../../tools/typos.toml")),
+const BUILT_IN: &[(&str, &str)] = &built_in![
+    "audit",
+    "clippy",
+    "codegen",
+    "deny",
+    "doc",
+    "fmt",
+    "machete",
+    "test-build",
+    "test",
+    "doctest",
+    "nextest",
+    "typos"
 ];
 
 /// A text that may contain configuration.
@@ -117,7 +124,7 @@ impl Config {
 pub fn load(files: &[ConfigFile], profile: Option<&str>) -> Result<Config, Problems> {
     let mut draft = Draft::default();
     for (name, text) in BUILT_IN {
-        draft.read(&ConfigFile { name: name.into(), text: text.into(), place: Place::File }, false);
+        draft.read(&ConfigFile { name: (*name).into(), text: (*text).into(), place: Place::File }, false);
     }
     for file in files {
         draft.read(file, true);

@@ -40,15 +40,14 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<P
     known
 }
 
-const STREAMS: [Streams; 3] = [Streams::Stdout, Streams::Stderr, Streams::Both];
-
 const COMPARE: &str = "`\"golden\"` or `{ golden = \"…\" }`";
 
 /// Reads `"golden"` or `{ golden = "stream" }`.
 pub(super) fn compare(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Parse> {
     if let Some(table) = value.get_ref().as_table() {
         let mut keys = reader.keys(table);
-        let streams = keys.read("golden", streams);
+        let streams = keys
+            .read("golden", |reader, value| reader.named(value, &Streams::ALL, "stream", "choose one of"));
         keys.finish();
         if reader.is_whole() && !table.contains_key("golden") {
             reader.report_with(value.span(), "missing key `golden`", format!("write {COMPARE}"));
@@ -66,23 +65,14 @@ pub(super) fn compare(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Optio
     None
 }
 
-fn streams(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Streams> {
-    let name = reader.string(value)?.into_inner();
-    let streams = STREAMS.into_iter().find(|streams| streams.as_str() == name);
-    if streams.is_none() {
-        let help = suggestion(&name, STREAMS.map(Streams::as_str), "choose one of");
-        reader.report_with(value.span(), format!("unknown stream `{name}`"), help);
-    }
-    streams
-}
-
 /// Reads `{ number = "…(?<value>…)…", name = "…", better = "higher", tolerance = "0.1", unit = "%" }`.
 fn number(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Parse> {
     let table = reader.table(value)?;
     let mut keys = reader.keys(table);
     let regex = keys.read("number", number_pattern);
     let name = keys.read("name", ConfigReader::text);
-    let better = keys.read("better", better);
+    let better =
+        keys.read("better", |reader, value| reader.named(value, &Better::ALL, "direction", "choices"));
     let tolerance = keys.read("tolerance", tolerance);
     let unit = keys.read("unit", ConfigReader::text);
     keys.finish();
@@ -115,16 +105,6 @@ fn number_pattern(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Re
         check_groups(reader, value, &regex, NUMBER_GROUPS);
     }
     Some(regex)
-}
-
-fn better(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Better> {
-    let name = reader.string(value)?.into_inner();
-    let better = Better::ALL.into_iter().find(|better| better.as_str() == name);
-    if better.is_none() {
-        let help = suggestion(&name, Better::ALL.map(Better::as_str), "choices");
-        reader.report_with(value.span(), format!("unknown direction `{name}`"), help);
-    }
-    better
 }
 
 fn tolerance(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Decimal> {

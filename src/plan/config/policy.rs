@@ -4,46 +4,85 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::reader::{ConfigReader, Value};
-use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel, PolicyError};
+use toml::de::DeTable;
 
-/// A partial policy, as configured. Flags override it, and defaults complete it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PolicyConfig {
-    /// Order of the tasks.
-    pub order: Option<Order>,
-    /// Batch policy.
-    pub batch: Option<Batch>,
-    /// Seed that shuffles the order.
-    pub seed: Option<u64>,
-    /// Number of processes to run in parallel.
-    pub parallel: Option<Parallel>,
-    /// Build directory of cargo.
-    pub build_dir: Option<BuildDir>,
-    /// Time limit of each task.
-    pub per_task_timeout: Option<Duration>,
-    /// Time limit of the whole run.
-    pub max_duration: Option<Duration>,
-    /// Treatment of blind spots.
-    pub blind_spots: Option<BlindSpots>,
-    /// Maximum number of new findings per tool that are kept.
-    pub max_findings: Option<NonZeroU32>,
-    /// Origin of each value, by key: a flag, an environment variable, or `file:line`. Only shown to users.
-    pub origins: BTreeMap<&'static str, String>,
+use super::reader::{ConfigReader, Value};
+use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel, Policy, PolicyError};
+
+/// Declares [`PolicyConfig`] from one list of its keys: each with its type, its name and the function that reads its value.
+macro_rules! keys {
+    ($($(#[$doc:meta])* $field:ident: $Type:ty = $key:literal, $read:expr;)*) => {
+        /// A partial policy, as configured. Flags override it, and defaults complete it.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct PolicyConfig {
+            $($(#[$doc])* pub $field: Option<$Type>,)*
+            /// Origin of each value, by key: a flag, an environment variable, or `file:line`. Only shown to users.
+            pub origins: BTreeMap<&'static str, String>,
+        }
+
+        impl PolicyConfig {
+            /// Returns this configuration, with the keys of `base` where this one has none.
+            pub fn over(&self, base: &Self) -> Self {
+                let mut origins = base.origins.clone();
+                origins.extend(self.origins.clone());
+                Self { $($field: self.$field.or(base.$field),)* origins }
+            }
+        }
+
+        /// Reads a `[policy]` table.
+        fn read_table(reader: &mut ConfigReader<'_>, table: &DeTable<'_>) -> PolicyConfig {
+            let mut origins = BTreeMap::new();
+            for (key, value) in [$($key),*].into_iter().filter_map(|key| Some((key, table.get(key)?))) {
+                let (file, line) = reader.place(value);
+                origins.insert(key, format!("{file}:{line}"));
+            }
+            let mut keys = reader.keys(table);
+            let policy = PolicyConfig { $($field: keys.read($key, $read),)* origins };
+            keys.finish();
+            policy
+        }
+    };
 }
 
-/// The keys of a policy.
-const KEYS: [&str; 9] = [
-    "order",
-    "batch",
-    "seed",
-    "parallel",
-    "build-dir",
-    "per-task-timeout",
-    "max-duration",
-    "blind-spots",
-    "max-findings",
-];
+keys! {
+    /// Order of the tasks.
+    order: Order = "order", ConfigReader::parsed;
+    /// Batch policy.
+    batch: Batch = "batch", ConfigReader::word_or_number;
+    /// Seed that shuffles the order.
+    seed: u64 = "seed", |reader, value| reader.integer(value, 0..=u64::MAX);
+    /// Number of processes to run in parallel.
+    parallel: Parallel = "parallel", ConfigReader::word_or_number;
+    /// Build directory of cargo.
+    build_dir: BuildDir = "build-dir", ConfigReader::parsed;
+    /// Time limit of each task.
+    per_task_timeout: Duration = "per-task-timeout", time_limit;
+    /// Time limit of the whole run.
+    max_duration: Duration = "max-duration", time_limit;
+    /// Treatment of blind spots.
+    blind_spots: BlindSpots = "blind-spots", ConfigReader::parsed;
+    /// Maximum number of new findings per tool that are kept.
+    max_findings: NonZeroU32 = "max-findings", count;
+}
+
+impl PolicyConfig {
+    /// Returns the policy, with defaults for keys that are not set.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            order: self.order.unwrap_or_default(),
+            batch: self.batch.unwrap_or_default(),
+            seed: self.seed.unwrap_or_default(),
+            per_task_timeout: self.per_task_timeout,
+            max_duration: self.max_duration,
+            blind_spots: self.blind_spots.unwrap_or_default(),
+        }
+    }
+
+    /// Returns where the value of `key` comes from.
+    pub(in crate::plan) fn origin(&self, key: &str) -> String {
+        self.origins.get(key).map_or("default", |origin| origin).to_owned()
+    }
+}
 
 /// Parses a time limit such as `90s`, `20m` or `1h 30m`. Shared by the configuration, the command line and
 /// the environment, so that they have one syntax.
@@ -61,27 +100,10 @@ pub fn duration(text: &str) -> Result<Duration, PolicyError> {
 
 /// Reads a `[policy]` table over `base`.
 pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>, base: PolicyConfig) -> PolicyConfig {
-    let Some(table) = reader.table(value) else { return base };
-    let mut origins = base.origins;
-    for (key, value) in KEYS.into_iter().filter_map(|key| Some((key, table.get(key)?))) {
-        let (file, line) = reader.place(value);
-        origins.insert(key, format!("{file}:{line}"));
+    match reader.table(value) {
+        Some(table) => read_table(reader, table).over(&base),
+        None => base,
     }
-    let mut keys = reader.keys(table);
-    let policy = PolicyConfig {
-        order: keys.read("order", ConfigReader::parsed).or(base.order),
-        batch: keys.read("batch", ConfigReader::word_or_number).or(base.batch),
-        seed: keys.read("seed", |reader, value| reader.integer(value, 0..=u64::MAX)).or(base.seed),
-        parallel: keys.read("parallel", ConfigReader::word_or_number).or(base.parallel),
-        build_dir: keys.read("build-dir", ConfigReader::parsed).or(base.build_dir),
-        per_task_timeout: keys.read("per-task-timeout", time_cap).or(base.per_task_timeout),
-        max_duration: keys.read("max-duration", time_cap).or(base.max_duration),
-        blind_spots: keys.read("blind-spots", ConfigReader::parsed).or(base.blind_spots),
-        max_findings: keys.read("max-findings", count).or(base.max_findings),
-        origins,
-    };
-    keys.finish();
-    policy
 }
 
 fn count(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<NonZeroU32> {
@@ -89,7 +111,7 @@ fn count(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<NonZeroU32>
     u32::try_from(count).ok().and_then(NonZeroU32::new)
 }
 
-fn time_cap(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Duration> {
+fn time_limit(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Duration> {
     let text = reader.string(value)?.into_inner();
     duration(&text).map_err(|error| reader.report(value.span(), error.0)).ok()
 }

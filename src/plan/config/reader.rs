@@ -148,6 +148,24 @@ impl<'f> ConfigReader<'f> {
         number
     }
 
+    /// Reads the name of one of `all`, which are called `kind` in messages. `choices` introduces the list of names.
+    pub(super) fn named<T: Copy + Display>(
+        &mut self,
+        value: &Value<'_>,
+        all: &[T],
+        kind: &str,
+        choices: &str,
+    ) -> Option<T> {
+        let name = self.string(value)?.into_inner();
+        let names: Vec<_> = all.iter().map(ToString::to_string).collect();
+        let found = names.iter().position(|known| *known == name);
+        if found.is_none() {
+            let help = suggestion(&name, names.iter().map(String::as_str), choices);
+            self.report_with(value.span(), format!("unknown {kind} `{name}`"), help);
+        }
+        Some(all[found?])
+    }
+
     /// Reads a string and parses it as a `T`.
     pub(super) fn parsed<T: FromStr<Err: Display>>(&mut self, value: &Value<'_>) -> Option<T> {
         let text = self.string(value)?.into_inner();

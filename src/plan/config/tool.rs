@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 use crate::model::census::CensusNumber;
 use crate::model::finding::OWN_NAMESPACE;
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
+    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool, Work,
 };
 
 /// A tool with its state.
@@ -24,9 +24,6 @@ pub(super) struct ToolEntry {
     /// Names of the tools that this one replaces.
     pub(super) replaces: Vec<String>,
 }
-
-const UNITS: [Per; 5] = [Per::Workspace, Per::Package, Per::TargetRoot, Per::TestTarget, Per::File];
-const TARGETS: [Targets; 3] = [Targets::Test, Targets::Doctest, Targets::BuildScript];
 
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, starting with a letter or digit";
 
@@ -70,9 +67,10 @@ pub(super) fn read(
     if base.is_none() {
         tool.per = command::default_per(&tool.run);
     }
-    let per = keys.read("per", per);
+    let per = keys.read("per", |reader, value| reader.named(value, &Per::ALL, "unit", "units"));
     tool.per = per.unwrap_or(tool.per);
-    let targets = keys.read("targets", targets);
+    let targets =
+        keys.read("targets", |reader, value| reader.named(value, &Targets::ALL, "targets", "targets"));
     tool.targets = targets.or(tool.targets);
     keys.set(&mut tool.files, "files", glob::read);
     keys.set(&mut tool.exclude, "exclude", glob::read);
@@ -87,7 +85,7 @@ pub(super) fn read(
     let has_goldens = golden.is_some();
     tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
     // Other tools need the files that these leave, which the cache does not restore.
-    let may_cache = !matches!(tool.parse, Parse::CargoBuild | Parse::BuildScripts);
+    let may_cache = !tool.parse.work().is_for_others();
     tool.cache = match cache {
         _ if !may_cache => Caching::Never,
         Some(false) => Caching::Never,
@@ -122,7 +120,7 @@ pub(super) fn read(
     set_environment(&mut tool.environment, &mut keys, run.is_some());
     keys.set(&mut tool.jobserver, "jobserver", ConfigReader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
-    keys.set(&mut tool.leaky, "leaky", leaky);
+    keys.set(&mut tool.leaky, "leaky", |reader, value| reader.named(value, &Leaky::ALL, "value", "values"));
     keys.set(&mut tool.version, "version", ConfigReader::texts);
     keys.set(&mut tool.rules, "rules", ConfigReader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
@@ -167,7 +165,7 @@ pub(super) fn read(
             reader.report_with(value.span(), "`second-pass` is unused", help);
         }
         if let Some(value) = table.get("leaky")
-            && !matches!(tool.parse, Parse::Libtest | Parse::Nextest)
+            && tool.parse.work() != Work::Test
         {
             let help = "remove it; only test output states how many results to expect, so any other output may be incomplete";
             reader.report_with(
@@ -252,26 +250,6 @@ fn check_fit(reader: &mut ConfigReader<'_>, tool: &Tool, run: Option<&[Spanned<A
     }
 }
 
-fn per(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Per> {
-    let name = reader.string(value)?.into_inner();
-    let per = UNITS.into_iter().find(|per| per.as_str() == name);
-    if per.is_none() {
-        let help = suggestion(&name, UNITS.map(Per::as_str), "units");
-        reader.report_with(value.span(), format!("unknown unit `{name}`"), help);
-    }
-    per
-}
-
-fn targets(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Targets> {
-    let name = reader.string(value)?.into_inner();
-    let targets = TARGETS.into_iter().find(|targets| targets.as_str() == name);
-    if targets.is_none() {
-        let help = suggestion(&name, TARGETS.map(Targets::as_str), "targets");
-        reader.report_with(value.span(), format!("unknown targets `{name}`"), help);
-    }
-    targets
-}
-
 fn ratchet(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumber>> {
     let names = reader.strings(value)?;
     let mut numbers = Vec::new();
@@ -286,17 +264,6 @@ fn ratchet(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<Censu
     numbers.sort();
     numbers.dedup();
     Some(numbers)
-}
-
-fn leaky(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Leaky> {
-    const WORDS: [Leaky; 2] = [Leaky::Pass, Leaky::Fail];
-    let name = reader.string(value)?.into_inner();
-    let leaky = WORDS.into_iter().find(|leaky| leaky.as_str() == name);
-    if leaky.is_none() {
-        let help = suggestion(&name, WORDS.map(Leaky::as_str), "values");
-        reader.report_with(value.span(), format!("unknown value `{name}`"), help);
-    }
-    leaky
 }
 
 fn signs(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Signs> {
