@@ -24,24 +24,33 @@ pub enum GitError {
     },
 }
 
+impl GitError {
+    /// Sets the message of a git command that failed without one.
+    fn or_message(self, text: &str) -> Self {
+        match self {
+            Self::Refused { reference, message } if message.is_empty() => {
+                Self::Refused { reference, message: text.to_owned() }
+            }
+            error => error,
+        }
+    }
+}
+
 /// Returns the files below `root` tracked by git. Empty without git or a repository.
 pub fn tracked(root: &Path) -> BTreeSet<RelPath> {
     let listed = git(root, "HEAD", &["ls-files", "-z", "--", "."]).unwrap_or_default();
     listed.split(|&byte| byte == 0).filter(|path| !path.is_empty()).map(RelPath::new).collect()
 }
 
-/// Returns the files of the repository around `root` that differ from commit `reference`, the untracked files, and
-/// the files that git was told not to check, relative to `root`. A nested repository counts as one file with the
-/// path of its directory.
+/// Returns the files of the repository around `root` that differ from the commit where HEAD left `reference` (their
+/// merge base), the untracked files, and the files that git was told not to check, relative to `root`. A nested
+/// repository counts as one file with the path of its directory.
 ///
 /// # Errors
 ///
-/// If there is no git, no repository or no such commit.
+/// If there is no git, no repository, no such commit or no merge base.
 pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, GitError> {
-    // Resolve the name of the commit first, so a name that begins with a dash is not taken for an option.
-    let commit = format!("{reference}^{{commit}}");
-    let commit = git(root, reference, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?;
-    let commit = String::from_utf8_lossy(&commit).trim().to_owned();
+    let commit = merge_base(root, reference).map_err(|error| explain_shallow(root, error))?;
     let changed = git(
         root,
         reference,
@@ -70,6 +79,33 @@ pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, 
     let listed = [&*changed, &*unknown].into_iter().flat_map(|list| list.split(|&byte| byte == 0));
     let paths = listed.chain(unchecked);
     Ok(paths.filter(|path| !path.is_empty()).map(|path| relative_to(prefix, path)).collect())
+}
+
+/// Returns the commit where HEAD left `reference`: the one from which `git diff REFERENCE...` compares.
+fn merge_base(root: &Path, reference: &str) -> Result<String, GitError> {
+    // Resolve the name of the commit first, so a name that begins with a dash is not taken for an option.
+    let commit = format!("{reference}^{{commit}}");
+    let commit = git(root, reference, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])
+        .map_err(|error| error.or_message("no such commit"))?;
+    let commit = String::from_utf8_lossy(&commit);
+    let base = git(root, reference, &["merge-base", commit.trim(), "HEAD"])
+        .map_err(|error| error.or_message("it has no common ancestor with HEAD"))?;
+    Ok(String::from_utf8_lossy(&base).trim().to_owned())
+}
+
+/// Adds to `error` how to fetch the missing commits, if the clone is shallow.
+fn explain_shallow(root: &Path, error: GitError) -> GitError {
+    let is_shallow =
+        || git(root, "", &["rev-parse", "--is-shallow-repository"]).is_ok_and(|said| said == b"true\n");
+    match error {
+        GitError::Refused { reference, message } if is_shallow() => GitError::Refused {
+            reference,
+            message: format!(
+                "{message}; this clone is shallow: run `git fetch --unshallow`, or set `fetch-depth: 0` for actions/checkout"
+            ),
+        },
+        error => error,
+    }
 }
 
 /// Returns the path in `line` of `git ls-files -v` if git was told not to check the file, whose content may then
@@ -148,11 +184,9 @@ fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError>
         return Ok(output.stdout);
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
-    let message = match stderr.trim() {
-        "" => "no such commit",
-        stderr => stderr.strip_prefix("fatal: ").unwrap_or(stderr),
-    };
-    Err(GitError::Refused { reference: reference.to_owned(), message: message.to_owned() })
+    let message = stderr.trim();
+    let message = message.strip_prefix("fatal: ").unwrap_or(message).to_owned();
+    Err(GitError::Refused { reference: reference.to_owned(), message })
 }
 
 #[cfg(test)]

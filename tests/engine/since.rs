@@ -33,7 +33,11 @@ fn committed() -> Sandbox {
 
 /// Returns `tool unit` for each task, and the packages.
 fn planned(sandbox: &Sandbox) -> (Vec<String>, Vec<String>) {
-    let output = sandbox.command(&["plan", "--since", "HEAD", "--format", "json"]).output().unwrap();
+    planned_since(sandbox, "HEAD")
+}
+
+fn planned_since(sandbox: &Sandbox, reference: &str) -> (Vec<String>, Vec<String>) {
+    let output = sandbox.command(&["plan", "--since", reference, "--format", "json"]).output().unwrap();
     let plan: Value = serde_json::from_slice(&output.stdout).unwrap();
     let list = |value: &Value| value.as_array().unwrap().clone();
     let steps = list(&plan["batches"]).into_iter().flat_map(|batch| list(&batch["steps"]));
@@ -57,6 +61,57 @@ fn check(change: impl Fn(&Sandbox), tasks: &[&str], packages: &[&str]) {
         (planned, selected),
         (tasks.iter().map(ToString::to_string).collect(), packages.iter().map(ToString::to_string).collect())
     );
+}
+
+/// Commits everything that changed.
+fn commit(sandbox: &Sandbox) {
+    assert!(sandbox.git(&["add", "-A"]) && sandbox.git(&["commit", "-qm", "more"]));
+}
+
+#[test]
+fn only_changes_of_the_branch_count() {
+    let sandbox = committed();
+    assert!(sandbox.git(&["checkout", "-qb", "topic"]));
+    sandbox.write("util/src/lib.rs", "//! Edited on the branch.\n");
+    commit(&sandbox);
+    assert!(sandbox.git(&["checkout", "-q", "main"]));
+    sandbox.write("core/src/lib.rs", "//! Edited on main.\n");
+    commit(&sandbox);
+    assert!(sandbox.git(&["checkout", "-q", "topic"]));
+    assert_eq!(planned_since(&sandbox, "main").1, ["util"]);
+    sandbox.write("app/src/main.rs", "//! Not committed.\nfn main() {}\n");
+    assert_eq!(planned_since(&sandbox, "main").1, ["app", "util"]);
+}
+
+#[test]
+fn without_a_common_commit_the_error_says_how_to_fetch_it() {
+    let sandbox = committed();
+    for path in ["util/a.txt", "util/b.txt"] {
+        sandbox.write(path, "x\n");
+        commit(&sandbox);
+    }
+    assert!(sandbox.git(&["checkout", "-qb", "topic", "HEAD~2"]));
+    sandbox.write("util/c.txt", "x\n");
+    commit(&sandbox);
+    let shallow = sandbox.beside().join("shallow");
+    let from = format!("file://{}", sandbox.root().display());
+    let git = Sandbox::git_in(sandbox.beside());
+    assert!(git(&["clone", "-q", "--depth", "1", "--no-single-branch", &from, shallow.to_str().unwrap()]));
+    let plan = |reference: &str| {
+        let mut command = sandbox.command(&["plan", "--since", reference]);
+        sandbox.expect(&command.current_dir(&shallow).output().unwrap(), 2)
+    };
+    let fetch = "this clone is shallow: run `git fetch --unshallow`, or set `fetch-depth: 0`";
+    let text = plan("origin/main");
+    assert!(text.contains("`origin/main`") && text.contains("no common ancestor"), "{text}");
+    assert!(text.contains(fetch), "{text}");
+    let text = plan("origin/other");
+    assert!(text.contains("no such commit") && text.contains(fetch), "{text}");
+    // In a whole clone, there is nothing to fetch.
+    assert!(sandbox.git(&["checkout", "-q", "--orphan", "unrelated"]));
+    commit(&sandbox);
+    let text = sandbox.run(&["plan", "--since", "main"], 2);
+    assert!(text.contains("no common ancestor") && !text.contains("shallow"), "{text}");
 }
 
 const EVERYTHING: [&str; 8] = [
