@@ -74,8 +74,15 @@ fn accept_adds_the_matching_findings_with_the_reason() {
     assert_eq!(messages(&sandbox), ["three"]);
     assert!(entries(&sandbox)[0].ends_with(r#""reason":"a \"vendored\" file"}"#), "{:?}", entries(&sandbox));
 
-    sandbox.run(&["baseline", "accept", "--rule", "other", "--reason", "none is meant"], 0);
-    assert_eq!(messages(&sandbox), ["three"]);
+    // A filter that matches nothing is mistyped. One that matches only accepted findings is not.
+    for (filter, value) in [("--rule", "wrods"), ("--path", "nowhere")] {
+        let text = sandbox.run(&["baseline", "accept", "--path", "a.txt", filter, value, "--reason", "x"], 2);
+        assert!(text.contains(&format!("no finding matches `{filter} {value}`")), "{text}");
+        assert!(text.contains("there are new findings of words"), "{text}");
+        assert_eq!(messages(&sandbox), ["three"]);
+    }
+    let text = sandbox.run(&["baseline", "accept", "--path", "b", "--reason", "x"], 0);
+    assert!(text.contains("no new finding matches --path b (2 new findings in total)"), "{text}");
     sandbox.run(&["baseline", "accept", "--path", "./a.txt", "--rule", "words", "--reason", "later"], 0);
     assert_eq!(messages(&sandbox), ["one", "two", "three"]);
     sandbox.run(&["check"], 0);

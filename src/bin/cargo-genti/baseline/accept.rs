@@ -1,14 +1,18 @@
 //! `baseline accept`: adds new findings to the baseline. No other command adds to an existing one.
 
+use std::collections::BTreeSet;
+
 use genti::compare::ratchet;
 use genti::model::finding::{Entry, State};
 use genti::model::outcome::Compared;
-use genti::path::RelPath;
 
 use crate::args::AcceptArgs;
 use crate::exit::{CliError, CliResult};
 use crate::render::{self, GOOD, Shell, plural};
 use crate::session::Startup;
+
+/// Number of rules that a note lists.
+const RULES: usize = 10;
 
 pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> CliResult {
     let reason = args.reason.trim();
@@ -17,6 +21,12 @@ pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> CliR
         return Err(CliError::Usage);
     }
     let current = super::run_all(&args.run, start, shell)?;
+    let unmatched = unmatched(args, &current.run.outcome.findings);
+    if !unmatched.is_empty() {
+        shell.error(format_args!("no finding matches {}; nothing was accepted", unmatched.join(" or ")));
+        shell.note(matching(&current.run.outcome.findings));
+        return Err(CliError::Usage);
+    }
     let mut entries = current.baseline;
     let mut accepted = 0;
     let new = current.run.outcome.findings.iter().filter(|compared| compared.state == State::New);
@@ -50,6 +60,31 @@ pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> CliR
     Ok(())
 }
 
+/// Returns the filters that match no finding, not even an accepted one: they are probably mistyped.
+fn unmatched(args: &AcceptArgs, findings: &[Compared]) -> Vec<String> {
+    let has = |is_match: &dyn Fn(&Compared) -> bool| findings.iter().any(is_match);
+    let rules = args.rule.iter().filter(|rule| !has(&|compared| compared.finding.diagnostic.rule == **rule));
+    let paths = args.path.iter().filter(|path| !has(&|compared| is_below(compared, path)));
+    let rules = rules.map(|rule| format!("`--rule {rule}`"));
+    rules.chain(paths.map(|path| format!("`--path {path}`"))).collect()
+}
+
+/// Says which rules have new findings.
+fn matching(findings: &[Compared]) -> String {
+    let new = findings.iter().filter(|compared| compared.state == State::New);
+    let rules: BTreeSet<_> = new.map(|compared| &*compared.finding.diagnostic.rule).collect();
+    let listed: Vec<_> = rules.iter().copied().take(RULES).collect();
+    match rules.len().saturating_sub(RULES) {
+        0 if rules.is_empty() => "there are no new findings".to_owned(),
+        0 => format!("there are new findings of {}", listed.join(", ")),
+        more => format!(
+            "there are new findings of {} and {more} more {}",
+            listed.join(", "),
+            plural(more, "rule", "rules")
+        ),
+    }
+}
+
 /// Explains that none of the `new` findings was accepted.
 fn none_accepted(args: &AcceptArgs, new: usize) -> String {
     let rules = args.rule.iter().map(|rule| format!("--rule {rule}"));
@@ -64,14 +99,16 @@ fn none_accepted(args: &AcceptArgs, new: usize) -> String {
 
 /// Returns true if `--rule` and `--path` select this finding.
 fn is_meant(args: &AcceptArgs, compared: &Compared) -> bool {
-    let diagnostic = &compared.finding.diagnostic;
-    let is_below = |path: &RelPath| {
-        args.path.iter().any(|meant| {
-            let meant = meant.trim_start_matches("./").trim_end_matches('/').as_bytes();
-            let rest = path.as_bytes().strip_prefix(meant);
-            meant == b"." || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
-        })
-    };
-    (args.rule.is_empty() || args.rule.iter().any(|rule| diagnostic.rule == *rule))
-        && (args.path.is_empty() || diagnostic.place.path().is_some_and(is_below))
+    let rule = &compared.finding.diagnostic.rule;
+    (args.rule.is_empty() || args.rule.iter().any(|meant| *rule == *meant))
+        && (args.path.is_empty() || args.path.iter().any(|meant| is_below(compared, meant)))
+}
+
+/// Returns true if the finding is in the file or directory `meant`.
+fn is_below(compared: &Compared, meant: &str) -> bool {
+    let meant = meant.trim_start_matches("./").trim_end_matches('/').as_bytes();
+    compared.finding.diagnostic.place.path().is_some_and(|path| {
+        let rest = path.as_bytes().strip_prefix(meant);
+        meant == b"." || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    })
 }
