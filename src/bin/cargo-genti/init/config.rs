@@ -21,22 +21,9 @@ pub(super) fn render(found: &Surroundings) -> String {
     text.prose(&(found.packages(CALLS) + "."));
     text.lines("");
 
-    text.lines("[policy]");
-    text.prose(
-        "Order of tasks: \"deterministic\" (by path), \"topo\", \"required-first\" or \"risk-first\".",
-    );
-    text.lines("order = \"deterministic\"");
-    text.prose("Batches: \"auto\", \"by-tool\", \"by-path\", or a maximum number of tasks.");
-    text.lines("batch = \"auto\"");
-    text.prose("Any number except 0 shuffles the order, in the same way on every machine.");
-    text.lines("seed = 0");
-    text.prose("Time limits per task and for the whole run. There are none by default.");
-    text.lines("#per-task-timeout = \"5m\"\n#max-duration = \"30m\"\n");
-    text.prose("Overrides for `--profile ci`.");
-    text.lines("#[profile.ci.policy]\n#max-duration = \"20m\"\n");
-
     tools(found, &mut text);
     already(found, &mut text);
+    baseline(found, &mut text);
 
     text.prose("A custom check: its command, its files, and the format of its output.");
     text.lines(
@@ -47,15 +34,46 @@ pub(super) fn render(found: &Surroundings) -> String {
 #required = false
 "##,
     );
-    text.prose("Findings that are wrong or irrelevant. Findings to fix later belong in the baseline:");
-    text.prose("`cargo genti baseline init`.");
+    text.prose("Findings that are wrong or irrelevant. Findings to fix later belong in the baseline.");
     text.lines(
         r##"#[[suppress]]
 #rule = "clippy::needless_return"
 #path = "src/generated/**"
-#reason = "generated code has its own style""##,
+#reason = "generated code has its own style"
+"##,
     );
+    policy(&mut text);
     text.0
+}
+
+/// Explains the baseline, the build it belongs to, and optional tools.
+fn baseline(found: &Surroundings, text: &mut ConfigText) {
+    text.prose("Accept today's findings with `cargo genti baseline init`: from then on, only new ones fail.");
+    text.prose("The build that the baseline belongs to. `check` reports other build flags as drift.");
+    let calls = || found.ci.iter().flat_map(|(_, calls)| calls);
+    if calls().any(|call| call.contains("--all-features")) {
+        text.prose("The existing checks use --all-features. To do the same, add these lines.");
+    }
+    text.lines("#[baseline]\n#all-features = true\n");
+    text.prose("Report the findings of a tool without failing because of them.");
+    text.lines("#[tools.doc]\n#required = false\n");
+}
+
+/// Lists the policy, which few need to change.
+fn policy(text: &mut ConfigText) {
+    text.lines("[policy]");
+    text.prose("Time limits per task and for the whole run. There are none by default.");
+    text.lines("#per-task-timeout = \"5m\"\n#max-duration = \"30m\"");
+    text.prose(
+        "Order of tasks: \"deterministic\" (by path), \"topo\", \"required-first\" or \"risk-first\".",
+    );
+    text.lines("order = \"deterministic\"");
+    text.prose("Batches: \"auto\", \"by-tool\", \"by-path\", or a maximum number of tasks.");
+    text.lines("batch = \"auto\"");
+    text.prose("Any number except 0 shuffles the order, in the same way on every machine.");
+    text.lines("seed = 0\n");
+    text.prose("Overrides for `--profile ci`.");
+    text.lines("#[profile.ci.policy]\n#max-duration = \"20m\"");
 }
 
 /// Lists the tools that run, and those that could.
@@ -103,10 +121,6 @@ fn already(found: &Surroundings, text: &mut ConfigText) {
     let more = calls().count().saturating_sub(CALLS);
     if more > 0 {
         text.prose(&format!("  and {more} more cargo commands"));
-    }
-    if calls().any(|(_, call)| call.contains("--all-features")) {
-        text.prose("To check all features, use `cargo genti check --all-features` and add these lines; otherwise the flag is reported as drift:");
-        text.lines("#[baseline]\n#all-features = true");
     }
     if calls().any(|(_, call)| call.contains("-D warnings")) {
         text.prose("`-D warnings` is not needed, because new warnings fail as well.");
