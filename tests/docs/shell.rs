@@ -30,11 +30,21 @@ fn every_command_has_a_manual_page_with_all_its_flags() {
 }
 
 #[test]
-fn an_unknown_manual_page_is_an_error() {
+fn the_command_help_prints_what_the_flag_prints() {
+    for (command, text) in &*HELP {
+        let output = genti(&format!("help {command}"));
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), *text, "{command}");
+    }
+}
+
+#[test]
+fn the_help_and_manual_page_of_an_unknown_command_are_errors() {
     for (args, said) in [
         ("man bseline", "has no command `bseline`; did you mean `baseline`?"),
         ("man baseline accpt", "`cargo genti baseline` has no command `accpt`; did you mean `accept`?"),
         ("man run fast", "`cargo genti run` has no subcommands, so there is no `fast`"),
+        ("help rnu", "`cargo genti` has no command `rnu`; did you mean `run`?"),
     ] {
         let output = genti(args);
         assert_eq!(output.status.code(), Some(2), "{args}");
@@ -64,15 +74,22 @@ fn completions_of_every_shell_have_every_command_and_flag() {
 #[cfg(unix)]
 #[test]
 fn bash_completes_a_partial_word() {
+    // Cargo's own completions stay in use for its other commands.
     let script = r#"
+        _cargo() { COMPREPLY=("cargo itself"); }
         source <("$0" completions bash)
         COMP_WORDS=("${@:2}"); COMP_CWORD=$(($# - 2)); COMPREPLY=()
-        complete=($(complete -p cargo-genti | grep -o -- '-F [^ ]*'))
-        "${complete[1]}" cargo-genti "${@: -1}" "${@: -2:1}"
+        complete=($(complete -p "$2" | grep -o -- '-F [^ ]*'))
+        "${complete[1]}" "$2" "${@: -1}" "${@: -2:1}"
         echo "${COMPREPLY[@]}"
     "#;
     for (words, expected) in [
-        (&["cargo-genti", "base"][..], "baseline"),
+        (&["cargo", "genti", "base"][..], "baseline"),
+        (&["cargo", "genti", "baseline", "acc"], "accept"),
+        (&["cargo", "+nightly", "genti", "run", "--per-"], "--per-task-timeout"),
+        (&["cargo", "gent"], "cargo itself"),
+        (&["cargo", "build", "genti", "--rel"], "cargo itself"),
+        (&["cargo-genti", "base"], "baseline"),
         (&["cargo-genti", "baseline", "acc"], "accept"),
         (&["cargo-genti", "run", "--per-"], "--per-task-timeout"),
     ] {

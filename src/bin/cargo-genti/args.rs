@@ -97,10 +97,12 @@ pub(crate) enum Command {
     Clean(CleanArgs),
     /// Create a commented configuration for this workspace, without overwriting files
     Init(InitArgs),
-    /// Generate shell completions for `cargo-genti`
+    /// Generate shell completions
     Completions(CompletionsArgs),
     /// Print the manual page of a command in roff format
-    Man(ManArgs),
+    Man(CommandArgs),
+    /// Print the help of a command
+    Help(CommandArgs),
 }
 
 impl Command {
@@ -123,7 +125,7 @@ impl Command {
             Self::Explain(args) => &args.output,
             Self::Clean(args) => &args.output,
             Self::Init(args) => &args.output,
-            Self::Completions(_) | Self::Man(_) => return None,
+            Self::Completions(_) | Self::Man(_) | Self::Help(_) => return None,
         })
     }
 }
@@ -406,7 +408,7 @@ pub(crate) struct CompletionsArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ManArgs {
+pub(crate) struct CommandArgs {
     /// Command, such as `run` or `baseline accept` (default: `cargo genti` itself)
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
@@ -427,7 +429,7 @@ pub(crate) struct PolicyArgs {
     pub(crate) seed: Option<String>,
     /// Number of processes to run in parallel, 1 to 1024, or `auto` for one per core (never affects results)
     /// [env: GENTI_PARALLEL]
-    #[arg(long, value_name = "auto|N")]
+    #[arg(short = 'j', long, value_name = "auto|N")]
     pub(crate) parallel: Option<String>,
     /// Build directory: one (separate from yours), lanes (one per lane), shared (yours), or auto (`one` for
     /// up to 3 processes, else `lanes`). Never affects results [env: GENTI_BUILD_DIR]
@@ -460,8 +462,8 @@ pub(crate) struct SelectionArgs {
     /// Skip this tool. May be repeated
     #[arg(long = "skip-tool", value_name = "NAME")]
     pub(crate) skip_tools: Vec<String>,
-    /// Check only what changed since this commit (including uncommitted and untracked files), and its
-    /// dependents
+    /// Check only what this branch changed since it left REF, such as origin/main (including uncommitted and
+    /// untracked files), and its dependents
     #[arg(long, value_name = "REF")]
     pub(crate) since: Option<String>,
     /// Features to activate, separated by spaces or commas

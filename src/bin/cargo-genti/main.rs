@@ -88,7 +88,8 @@ fn main() -> ExitCode {
         Command::Clean(args) => clean::main(args, &env, &mut shell),
         Command::Init(args) => init::main(args, &env, &mut shell),
         Command::Completions(args) => completions::main(args, &mut shell),
-        Command::Man(args) => man::main(args, &mut shell),
+        Command::Man(args) => man::page(args, &mut shell),
+        Command::Help(args) => man::help(args, &mut shell),
     };
     exit::code(shell.end_stream(result))
 }
