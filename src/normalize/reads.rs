@@ -17,7 +17,7 @@ pub struct Reads {
 /// Parses rustc's dep-info, which looks like a makefile: `target: file file`, with spaces in names as `\ `, and variables
 /// after `# env-dep:`. Returns `None` if the text is not in this format.
 ///
-/// [`genti::build::parse_depfile`](crate::build::parse_depfile) reads real makefiles, and would misread this: rustc escapes
+/// `genti::build::parse_depfile` reads real makefiles, and would misread this: rustc escapes
 /// nothing but spaces, so `$$`, `\#` and a backslash at the end are part of a name here.
 pub fn dep_info(text: &[u8]) -> Option<Reads> {
     let text = std::str::from_utf8(text).ok()?;

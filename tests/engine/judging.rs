@@ -108,7 +108,7 @@ fn an_edit_of_the_artifacts_is_named_with_its_place() {
         let (code, fatal) = ("      \"code\": \"bad one\",\n", "      \"fatal\": false,\n");
         text.replacen(&format!("{code}{fatal}"), &format!("{fatal}{code}"), 1)
     };
-    check("report.json", &swapped, "line 7: not in canonical format");
+    check("report.json", &swapped, "line 6: not in canonical format");
     let float = replace("\"line\": 2", "\"line\": 2.0");
     check("report.json", &float, "`2.0` is not an integer");
     check("report.json", &replace("\"path\": \"a.txt\"", "\"path\": \"/w/a.txt\""), "is an absolute path");
