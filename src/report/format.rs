@@ -16,6 +16,8 @@ named! {
         Markdown = "markdown",
         /// Annotations for GitHub Actions.
         Github = "github",
+        /// Code Quality JSON for merge requests in GitLab.
+        Gitlab = "gitlab",
         /// A self-contained HTML page.
         Html = "html",
     }
@@ -41,6 +43,7 @@ impl Format {
             Self::Junit => "JUnit XML, for test reports",
             Self::Markdown => "Markdown, for CI job summaries and comments",
             Self::Github => "Annotations for GitHub Actions",
+            Self::Gitlab => "Code Quality JSON, for merge requests in GitLab",
             Self::Html => "A self-contained page",
         }
     }
@@ -53,6 +56,7 @@ impl Format {
             Self::Junit => "report.xml",
             Self::Markdown => "report.md",
             Self::Github => "annotations.txt",
+            Self::Gitlab => "gl-code-quality-report.json",
             Self::Html => "report.html",
         }
     }
@@ -60,7 +64,7 @@ impl Format {
     /// Returns the kind of text.
     pub fn text_kind(self) -> TextKind {
         match self {
-            Self::Json | Self::Sarif => TextKind::Json,
+            Self::Json | Self::Sarif | Self::Gitlab => TextKind::Json,
             Self::Github => TextKind::Commands,
             Self::Junit | Self::Markdown | Self::Html => TextKind::Plain,
         }
@@ -70,7 +74,7 @@ impl Format {
     pub fn shows_sources(self) -> bool {
         match self {
             Self::Markdown | Self::Html => true,
-            Self::Json | Self::Sarif | Self::Junit | Self::Github => false,
+            Self::Json | Self::Sarif | Self::Junit | Self::Github | Self::Gitlab => false,
         }
     }
 }

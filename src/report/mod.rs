@@ -14,6 +14,7 @@ mod findings;
 pub mod finished;
 mod format;
 mod github;
+mod gitlab;
 mod html;
 mod junit;
 pub mod links;
@@ -171,6 +172,7 @@ pub fn render<'a>(
         }
         Format::Markdown => Rendered::of_bytes(markdown(run, &around.sources)),
         Format::Github => Rendered::of_bytes(github(run, &around.base)),
+        Format::Gitlab => Rendered::new(|out, _| gitlab::write(run, &around.base, out).map(|()| Vec::new())),
         Format::Html => {
             let tasks = tasks()?;
             Rendered::new(|out, halt| {

@@ -1,6 +1,6 @@
 //! Tests of all formats: determinism, hostile text, and the limits of the services that read them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::{Value, json};
@@ -106,6 +106,48 @@ fn rendered(format: Format, artifacts: &Artifacts) -> (Vec<u8>, Vec<String>) {
 
 fn text(format: Format, artifacts: &Artifacts) -> String {
     String::from_utf8(rendered(format, artifacts).0).unwrap()
+}
+
+#[test]
+fn the_report_for_gitlab_has_what_fails_a_gate() {
+    let artifacts = edited(|run, report| {
+        (run["tools"][0]["required"], run["tools"][1]["required"]) = (json!(true), json!(false));
+        for (at, unit) in ["a/x.rs", "."].iter().enumerate() {
+            report["tools"][at]["incomplete"] = json!([{ "unit": unit, "reason": "it crashed" }]);
+        }
+        let mut findings = vec![report["findings"][0].clone(); 6];
+        for (finding, state) in
+            findings.iter_mut().zip(["new", "new", "unchanged", "suppressed", "new", "new"])
+        {
+            finding["state"] = json!(state);
+            finding["reason"] = json!(if state == "new" { None } else { Some("why") });
+        }
+        findings[4]["fatal"] = json!(true);
+        (findings[5]["path"], findings[5]["range"]) = (json!(null), json!(null));
+        (findings[5]["subject"], findings[5]["level"]) = (json!("x 1.0"), json!("error"));
+        report["findings"] = json!(findings);
+    });
+    let list: Vec<Value> = serde_json::from_str(&text(Format::Gitlab, &artifacts)).unwrap();
+    let severities: Vec<_> = list.iter().map(|entry| entry["severity"].as_str().unwrap()).collect();
+    assert_eq!(severities, ["blocker", "info", "major", "major", "blocker", "critical"]);
+    assert!(
+        list[0]["description"].as_str().unwrap().ends_with(": no result: a/x.rs: it crashed"),
+        "{}",
+        list[0]
+    );
+    assert!(list[5]["description"].as_str().unwrap().starts_with("x 1.0: "), "{}", list[5]);
+    let (run, _) = artifacts.read().unwrap();
+    let first = &run.report.findings[0];
+    let place = json!({
+        "lines": { "begin": first.place.range().unwrap().start.line },
+        "path": first.place.path().unwrap().to_string(),
+    });
+    assert_eq!((&list[2]["location"], &list[2]["check_name"]), (&place, &json!(first.rule)));
+    assert_eq!(list[5]["location"], json!({ "lines": { "begin": 1 }, "path": "Cargo.toml" }));
+    let prints: BTreeSet<_> = list.iter().map(|entry| entry["fingerprint"].as_str().unwrap()).collect();
+    assert_eq!(prints.len(), list.len(), "GitLab merges entries with the same fingerprint");
+    let clean = edited(|_, report| report["findings"] = json!([]));
+    assert_eq!(text(Format::Gitlab, &clean), "[]\n");
 }
 
 #[test]
