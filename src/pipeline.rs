@@ -50,7 +50,9 @@ use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, Lock, PolicyConfig};
 use crate::plan::{self, Drift, Facts, PlanError};
-use crate::scan::{BuildDirs, Client, Env, Executor, Missing, Outputs, Pool, Programs, Runs, Stop};
+use crate::scan::{
+    BuildDirs, Client, Env, Executor, LocalRunner, Missing, Outputs, Pool, Programs, Runs, Stop,
+};
 use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, Listing, LoadError};
 use crate::{disk, scan, store, workspace};
@@ -393,6 +395,7 @@ pub fn run(
         plan,
         programs,
         env: session.env,
+        runner: &LocalRunner::new(session.stop, session.outputs),
         pool: session.pool,
         stop: session.stop,
         parallel: session.parallel,

@@ -1,4 +1,4 @@
-//! Builds the commands of processes: environment, working directory, and tokens for threads.
+//! Builds the invocations of processes: program, environment, working directory, and tokens for threads.
 //!
 //! Test programs are started as cargo starts them: in the directory of their package, with the variables of the
 //! package and its build script, with the library path, and through a `runner` if cargo's configuration has one.
@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
 
@@ -19,10 +18,11 @@ use super::build_dirs::builders_of;
 use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, toolchain_of, words_of};
+use super::runner::{DeclaredFiles, Invocation};
 use super::setup::Executor;
 use super::wrapper::Wrapper;
 use super::{cap_lints, cargo_config, doc_threads};
-use crate::model::task::{Program, Unit};
+use crate::model::task::{Program, TaskIx, Unit};
 use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::PackageId;
 
@@ -127,19 +127,20 @@ impl<'a> Launcher<'a> {
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the command for `argv` of `tool`, and the tokens for its threads, to be held while it runs.
-    /// `program` is the tool's own executable, `built` the test program it runs or reads.
+    /// Returns the invocation for `argv` of `tool` over `tasks`, without a time limit, and the tokens for its threads, to be
+    /// held while it runs. `program` is the tool's own executable, `built` the test program it runs or reads.
     ///
     /// # Errors
     ///
     /// If cargo's configuration can't be read.
-    pub(super) fn command(
+    pub(super) fn invocation(
         &self,
         tool: &Tool,
         program: &Path,
         argv: &[OsString],
         built: Option<&Program>,
-    ) -> Result<(Command, Option<Threads>), String> {
+        tasks: &[TaskIx],
+    ) -> Result<(Invocation, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
         let mut vars = env.for_tool(tool, build_dirs.vars(tool), pool.vars(), *parallel);
         if toolchain_of(words_of(tool)).is_some() {
@@ -157,37 +158,39 @@ impl<'a> Launcher<'a> {
             threads
         });
         vars.extend(rustdoc.map(|wrapper| (doc_threads::VARIABLE.into(), wrapper.into())));
-        let mut command = match built {
-            Some(built) => self.test_command(tool, program, built, vars)?,
-            None => {
-                let mut command = Command::new(program);
-                command.current_dir(&workspace.root).env_clear().envs(vars);
-                command
-            }
+        let mut invocation = Invocation {
+            program: program.to_path_buf(),
+            args: Vec::with_capacity(argv.len()),
+            vars,
+            dir: workspace.root.clone(),
+            declared: DeclaredFiles {
+                tasks: tasks.to_vec(),
+                executable: built.map(|built| built.path.clone()),
+                writes: unique(build_dirs.vars(tool).into_iter().map(|(_, dir)| dir.to_path_buf())),
+            },
+            timeout: None,
         };
-        command.args(argv.iter().skip(1));
-        Ok((command, threads))
+        if let Some(built) = built {
+            self.start_as_test(tool, built, &mut invocation)?;
+        }
+        invocation.args.extend(argv.iter().skip(1).cloned());
+        Ok((invocation, threads))
     }
 
-    /// Returns the command that runs the test program `built` as cargo would, without arguments.
-    fn test_command(
-        &self,
-        tool: &Tool,
-        program: &Path,
-        built: &Program,
-        vars: Vars,
-    ) -> Result<Command, String> {
+    /// Makes `invocation`, which has no arguments yet, start the test program `built` as cargo would.
+    fn start_as_test(&self, tool: &Tool, built: &Program, invocation: &mut Invocation) -> Result<(), String> {
         let Executor { workspace, programs, .. } = self.executor;
         let cargo = self.cargo()?;
-        let mut command = match cargo.runner(&built.path).filter(|_| tool.runs_executable()) {
+        let Invocation { program, args, vars, .. } = invocation;
+        match cargo.runner(&built.path).filter(|_| tool.runs_executable()) {
             Some(runner) => {
-                let mut command = Command::new(&runner.path);
-                command.args(&runner.args).arg(&built.path);
-                command
+                *program = runner.path.clone();
+                args.extend(runner.args.iter().cloned());
+                args.push(built.path.clone().into());
             }
-            None if tool.runs_executable() => Command::new(&built.path),
-            None => Command::new(program),
-        };
+            None if tool.runs_executable() => *program = built.path.clone(),
+            None => {}
+        }
         let package = workspace.package(built.target.0);
         let dir = package.dir.to_path(&workspace.root);
         let mut own: Vars = package.vars.iter().map(|(name, value)| ((*name).into(), value.into())).collect();
@@ -206,8 +209,9 @@ impl<'a> Launcher<'a> {
                 own.insert(name.clone(), value.clone());
             }
         }
-        command.current_dir(dir).env_clear().envs(vars).envs(own);
-        Ok(command)
+        override_vars(vars, own);
+        invocation.dir = dir;
+        Ok(())
     }
 
     /// Returns the maximum number of threads that the user sets in the variable `name`, in the environment or else
@@ -267,6 +271,14 @@ impl<'a> Launcher<'a> {
         };
         self.cargo.get_or_init(read).as_ref().map_err(Clone::clone)
     }
+}
+
+/// Sets the variables `own` in `vars`. On Windows, names that differ only in case are the same variable.
+fn override_vars(vars: &mut Vars, own: Vars) {
+    if cfg!(windows) {
+        vars.retain(|name, _| !own.keys().any(|own| own.eq_ignore_ascii_case(name)));
+    }
+    vars.extend(own);
 }
 
 fn unique(dirs: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {

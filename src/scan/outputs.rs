@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use super::process::FinishedProcess;
+use super::runner::FinishedProcess;
 use super::spool::{Sieve, Truncated};
 use crate::model::task::Output;
 use crate::store::OutputDir;
@@ -50,11 +50,6 @@ impl<'a> Outputs<'a> {
     /// Creates the storage. Without a directory, only memory is used and nothing is kept.
     pub fn new(dir: Option<&'a OutputDir>) -> Self {
         Self { dir, reading: Mutex::new(()) }
-    }
-
-    /// Returns the directory for long output.
-    pub(super) fn dir(&self) -> Option<&'a OutputDir> {
-        self.dir
     }
 
     /// Reads the output of a process and passes it to `judge`: all of it, except lines that `sieves` leave out of a stream on

@@ -1,4 +1,4 @@
-//! Runs one child process: drains both pipes at once, enforces the timeout, stops, kills, and detects leaked
+//! Runs one child process on this machine: drains both pipes at once, enforces the timeout, stops, kills, and detects leaked
 //! pipes.
 //!
 //! Knows nothing about tools, tokens, or differences between systems. Each child leads a process group, which is
@@ -9,10 +9,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::children::Starts;
+use super::runner::{Ending, FinishedProcess, Invocation, Runner};
 use super::spool::Spool;
 use super::stop::{GRACE, Stop, StopReason};
 use super::sys::{self, Group, Pipe};
-use crate::model::task::Exit;
 use crate::store::OutputDir;
 
 /// Time that the pipes may stay open after the child has exited.
@@ -22,32 +22,27 @@ const TICK: Duration = Duration::from_millis(20);
 /// Number of SIGINT, used for Ctrl-C on every system.
 const INTERRUPT: i32 = 2;
 
-/// How a child ended.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// It exited by itself, or by a signal that was not ours.
-    Own,
-    /// It exceeded its time limit.
-    TimedOut,
-    /// The run was stopped.
-    Stopped(StopReason),
+/// Runs processes on this machine, as children of this process.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalRunner<'a> {
+    stop: &'a Stop,
+    dir: Option<&'a OutputDir>,
 }
 
-/// Output and exit of a child.
-#[derive(Debug)]
-pub(super) struct FinishedProcess {
-    pub(super) stdout: Spool,
-    pub(super) stderr: Spool,
-    pub(super) exit: Exit,
-    pub(super) ending: Ending,
-    /// Whether a process started by the child still had a pipe open when the child exited.
-    pub(super) leaky: bool,
+impl<'a> LocalRunner<'a> {
+    /// Creates a runner whose processes `stop` ends. Output that is too long for memory is written to `dir`.
+    pub fn new(stop: &'a Stop, dir: Option<&'a OutputDir>) -> Self {
+        Self { stop, dir }
+    }
 }
 
-impl FinishedProcess {
-    /// Whether it printed more than is held in memory.
-    pub(super) fn is_long(&self) -> bool {
-        self.stdout.is_on_disk() || self.stderr.is_on_disk()
+impl Runner for LocalRunner<'_> {
+    fn run(&self, invocation: &Invocation) -> io::Result<FinishedProcess> {
+        // What is declared needs no preparation here: the process may read and write everything that this user may.
+        let Invocation { program, args, vars, dir, declared: _, timeout } = invocation;
+        let mut command = Command::new(program);
+        command.args(args).current_dir(dir).env_clear().envs(vars);
+        run(&mut command, *timeout, self.stop, self.dir)
     }
 }
 

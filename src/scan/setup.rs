@@ -8,6 +8,7 @@ use super::environment::Env;
 use super::outputs::Outputs;
 use super::pool::Pool;
 use super::program::Programs;
+use super::runner::Runner;
 use super::stop::Stop;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
@@ -22,6 +23,8 @@ pub struct Executor<'a> {
     pub programs: &'a Programs,
     /// Environment for child processes.
     pub env: &'a Env,
+    /// Runs the processes.
+    pub runner: &'a dyn Runner,
     /// Pool of job tokens.
     pub pool: &'a Pool,
     /// Cancels the run.

@@ -46,7 +46,7 @@ pub enum Truncated {
 
 /// Content of one stream.
 #[derive(Debug)]
-pub(super) struct Spool {
+pub struct Spool {
     storage: Storage,
     /// Total number of bytes received.
     len: u64,
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
     use crate::model::task::Exit;
     use crate::scan::outputs::{Kept, Outputs, Sieves};
-    use crate::scan::process::{Ending, FinishedProcess};
+    use crate::scan::runner::{Ending, FinishedProcess};
     use crate::store::ArtifactDir;
 
     /// Returns bytes that show their own position.
@@ -321,7 +321,7 @@ mod tests {
         let (_dir, store) = store();
         let outputs = Outputs::new(Some(store.outputs()));
         let check = |stdout: usize, stderr: usize, is_alone: bool| {
-            let spool = |len| spool(&numbered(len), 1 << 16, outputs.dir());
+            let spool = |len| spool(&numbered(len), 1 << 16, Some(store.outputs()));
             outputs
                 .read(&finished(spool(stdout), spool(stderr)), Sieves::default(), |output| {
                     assert_eq!((output.stdout.len(), output.stderr.len()), (stdout, stderr));
@@ -380,7 +380,7 @@ mod tests {
         let (_dir, store) = store();
         let outputs = Outputs::new(Some(store.outputs()));
         let mut kept = Kept::default();
-        let spool = |bytes| spool(bytes, 1 << 16, outputs.dir());
+        let spool = |bytes| spool(bytes, 1 << 16, Some(store.outputs()));
         outputs.keep("t-0-0", &finished(spool(b"out"), spool(b"")), &mut kept);
         outputs.keep("t-0-0-2", &finished(spool(b""), spool(b"err")), &mut kept);
         let texts: Vec<_> = kept.files.iter().map(|path| std::fs::read(path).unwrap()).collect();

@@ -1,12 +1,12 @@
 //! Asks a tool for its version or its list of rules, with a short time limit.
 
-use std::process::Command;
 use std::time::Duration;
 
 use super::build_dirs::BuildDirs;
 use super::environment::Env;
-use super::process::{self, Ending};
+use super::process::LocalRunner;
 use super::program::{Missing, NO_INSTALL, Programs, read_missing, toolchain_of};
+use super::runner::{DeclaredFiles, Ending, Invocation, Runner};
 use super::stop::Stop;
 use crate::model::policy::BuildDir;
 use crate::model::task::Exit;
@@ -85,14 +85,21 @@ fn query(
 ) -> Result<String, NoVersion> {
     let (name, args) = argv.split_first().ok_or(NoVersion::NotConfigured)?;
     let words = || argv.iter().map(String::as_str);
-    let mut command = Command::new(programs.start(words(), tool.install.as_ref())?);
-    command.args(args).current_dir(&workspace.root);
+    let program = programs.start(words(), tool.install.as_ref())?;
     let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
-    command.env_clear().envs(env.for_tool(tool, dirs.vars(tool), &[], 1));
+    let mut vars = env.for_tool(tool, dirs.vars(tool), &[], 1);
     if toolchain_of(words()).is_some() {
-        command.env(NO_INSTALL.0, NO_INSTALL.1);
+        vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
     }
-    let finished = match process::run(&mut command, Some(PATIENCE), stop, None) {
+    let invocation = Invocation {
+        program,
+        args: args.iter().map(Into::into).collect(),
+        vars,
+        dir: workspace.root.clone(),
+        declared: DeclaredFiles::default(),
+        timeout: Some(PATIENCE),
+    };
+    let finished = match LocalRunner::new(stop, None).run(&invocation) {
         Ok(finished) => finished,
         Err(error) => return Err(NoVersion::NotStarted(name.clone(), error)),
     };

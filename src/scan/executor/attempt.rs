@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use super::super::launch::Launcher;
 use super::super::outputs::Kept;
-use super::super::process::{self, Ending, FinishedProcess};
 use super::super::program::{Missing, read_missing, words_of};
+use super::super::runner::{Ending, FinishedProcess};
 use super::super::scheduler::time_cap;
 use super::super::stop::StopReason;
 use super::super::sys;
@@ -87,13 +87,14 @@ impl<R> Attempt<'_, R> {
                 self.push(tasks.to_vec(), Ended::Stopped(reason), None);
                 continue;
             }
-            let finished = match self.start(tool, program, &argv, builder.zip(built.as_deref()), timeout) {
-                Ok(finished) => finished,
-                Err(ended) => {
-                    self.push(tasks.to_vec(), ended, None);
-                    continue;
-                }
-            };
+            let finished =
+                match self.start(tool, program, &argv, builder.zip(built.as_deref()), tasks, timeout) {
+                    Ok(finished) => finished,
+                    Err(ended) => {
+                        self.push(tasks.to_vec(), ended, None);
+                        continue;
+                    }
+                };
             let finished = match finished {
                 Ok(finished) => finished,
                 Err(error) if error.kind() == ErrorKind::ArgumentListTooLong && tasks.len() > 1 => {
@@ -179,17 +180,18 @@ impl<R> Attempt<'_, R> {
         program: &Path,
         argv: &[OsString],
         built: Option<(ToolId, &Program)>,
+        tasks: &[TaskIx],
         timeout: Option<Duration>,
     ) -> Result<io::Result<FinishedProcess>, Ended<R>> {
-        let Executor { stop, outputs, .. } = self.executor;
         let builder = built.map(|(builder, _)| builder);
         for _ in 0..MAX_STARTS {
             builder.map_or(Ok(()), |builder| self.restore(builder))?;
             self.attempts += 1;
             let built = built.map(|(_, program)| program);
-            let (mut command, threads) =
-                self.launcher.command(tool, program, argv, built).map_err(Ended::Crashed)?;
-            let finished = process::run(&mut command, timeout, stop, outputs.dir());
+            let (mut invocation, threads) =
+                self.launcher.invocation(tool, program, argv, built, tasks).map_err(Ended::Crashed)?;
+            invocation.timeout = timeout;
+            let finished = self.executor.runner.run(&invocation);
             drop(threads);
             let has_ended = finished.as_ref().is_ok_and(|finished| finished.ending == Ending::Own);
             if !has_ended || builder.and_then(|builder| self.launcher.replaced(builder)).is_none() {
@@ -203,7 +205,7 @@ impl<R> Attempt<'_, R> {
 
     /// Rebuilds what `builder` has built, if a file of it was replaced.
     fn restore(&mut self, builder: ToolId) -> Result<(), Ended<R>> {
-        let Executor { workspace, plan, stop, outputs, cargo_flags, .. } = self.executor;
+        let Executor { workspace, plan, runner, outputs, cargo_flags, .. } = self.executor;
         let _one_at_a_time = self.launcher.rebuild_lock.lock().unwrap_or_else(PoisonError::into_inner);
         if self.launcher.replaced(builder).is_none() {
             return Ok(());
@@ -214,9 +216,12 @@ impl<R> Attempt<'_, R> {
         for step in plan.steps().map(|id| plan.step(id)).filter(|step| step.tool == builder) {
             let units: Vec<_> = step.tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
             for argv in plan::expand(workspace, plan, tool, &units, cargo_flags, OsStr::new("")) {
-                let (mut command, _threads) =
-                    self.launcher.command(tool, program, &argv, None).map_err(Ended::Crashed)?;
-                let finished = process::run(&mut command, None, stop, outputs.dir())
+                let (invocation, _threads) = self
+                    .launcher
+                    .invocation(tool, program, &argv, None, &step.tasks)
+                    .map_err(Ended::Crashed)?;
+                let finished = runner
+                    .run(&invocation)
                     .map_err(|error| Ended::Crashed(format!("could not rebuild the tests: {error}")))?;
                 if let Ending::Stopped(reason) = finished.ending {
                     return Err(Ended::Stopped(reason));
@@ -267,3 +272,6 @@ fn raw_exit(exit: Exit) -> i32 {
         Exit::Signal(signal) => -signal,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use crate::scan::Inherited;
 use crate::scan::build_dirs::BuildDirs;
 use crate::scan::environment::Env;
 use crate::scan::outputs::Outputs;
+use crate::scan::process::LocalRunner;
 use crate::scan::program::Programs;
 
 /// The judge needs every line.
@@ -39,13 +40,15 @@ fn run<R: Send>(
         plan(&workspace, vec![tool], Selection::default(), Policy::default(), &Facts::default()).unwrap();
     assert_eq!(plan.steps().count(), files);
     let env = Env::capture();
+    let stop = &Stop::new().unwrap();
     let executor = Executor {
         workspace: &workspace,
         plan: &plan,
         programs: &Programs::new(&env, &workspace.root).unwrap(),
         env: &env,
         pool: &Pool::new(Inherited::none(), &env, parallel).unwrap(),
-        stop: &Stop::new().unwrap(),
+        runner: &LocalRunner::new(stop, None),
+        stop,
         parallel,
         fail_fast: false,
         absent_fails: false,

@@ -304,7 +304,8 @@ pub(in crate::scan) fn signal_name(number: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::process::{self, Ending, FinishedProcess};
+    use crate::scan::process;
+    use crate::scan::runner::{Ending, FinishedProcess};
     use crate::scan::stop::Stop;
 
     fn cmd(script: &str, timeout: Option<Duration>) -> FinishedProcess {

@@ -1,0 +1,93 @@
+//! The seam for where a process runs: an [`Invocation`] goes in, and a [`FinishedProcess`] or the reason why it could not be
+//! started comes out.
+//!
+//! The scheduler, the attempts (`executor/attempt.rs`) and the parsers know only [`Runner`], never which one it is: today
+//! `LocalRunner` (`process.rs`), in tests also one that only answers from memory. A runner decides *where* a
+//! process runs and enforces its limits. It does not know what the process is for, whether it runs again, or what its output
+//! means.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::spool::Spool;
+use super::stop::StopReason;
+use crate::model::task::{Exit, TaskIx};
+
+/// Runs processes. Called from several threads at once.
+pub trait Runner: Sync {
+    /// Runs a process to its end, whichever that is.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be started or watched. [`io::ErrorKind::ArgumentListTooLong`] means that a shorter command line may
+    /// work.
+    fn run(&self, invocation: &Invocation) -> io::Result<FinishedProcess>;
+}
+
+/// A process as data: all that decides what it does. It reads nothing from standard input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments, without the name of the program.
+    pub args: Vec<OsString>,
+    /// The complete environment. Nothing is inherited.
+    pub vars: BTreeMap<OsString, OsString>,
+    /// The working directory.
+    pub dir: PathBuf,
+    /// What it reads and writes, as far as that is declared.
+    pub declared: DeclaredFiles,
+    /// Time limit, without pauses.
+    pub timeout: Option<Duration>,
+}
+
+/// Files that a process is known to read and write before it runs. A tool may read more, which the cache discovers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeclaredFiles {
+    /// Tasks that the process covers. Their declared inputs are those of `plan::Declared`. Empty for a
+    /// question to a tool, such as that for its version.
+    pub tasks: Vec<TaskIx>,
+    /// The executable that another tool has built for it.
+    pub executable: Option<PathBuf>,
+    /// Directories that it writes to.
+    pub writes: Vec<PathBuf>,
+}
+
+/// How a process ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It exited by itself, or by a signal that was not ours.
+    Own,
+    /// It exceeded its time limit.
+    TimedOut,
+    /// The run was stopped.
+    Stopped(StopReason),
+}
+
+/// Output and exit of a process.
+#[derive(Debug)]
+pub struct FinishedProcess {
+    /// Standard output.
+    pub stdout: Spool,
+    /// Standard error.
+    pub stderr: Spool,
+    /// How it exited.
+    pub exit: Exit,
+    /// Why it exited.
+    pub ending: Ending,
+    /// True if a process that it started still had a pipe open when it exited.
+    pub leaky: bool,
+}
+
+impl FinishedProcess {
+    /// Returns true if it printed more than is held in memory.
+    pub(super) fn is_long(&self) -> bool {
+        self.stdout.is_on_disk() || self.stderr.is_on_disk()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod memory;
