@@ -56,6 +56,7 @@ impl ResultCache<'_> {
                         || parsed.traces.is_replayed
                         || !is_current
                         || parsed.is_leaky
+                        || parsed.is_flaky()
                         || self.bless && tool.has_goldens()
                     {
                         return None;
@@ -220,11 +221,13 @@ fn merged(before: &FileTable, now: &FileTable) -> FileTable {
 /// Returns the result for each group of tasks that one process of the step covered; `None` without a verdict.
 fn judged(run: &StepRun<Normalized>) -> Vec<(Vec<TaskIx>, Option<Parsed>)> {
     let mut judged: Vec<(Vec<TaskIx>, Option<Parsed>)> = Vec::new();
-    for StepPiece { tasks, ended, is_second, is_recalled, .. } in &run.pieces {
+    for StepPiece { tasks, ended, is_second, is_retry, is_recalled, .. } in &run.pieces {
         if *is_recalled {
             continue;
         }
         let parsed = match ended {
+            // Tests that were run again may be flaky.
+            Ended::Judged(Ok(_)) if *is_retry => None,
             Ended::Judged(Ok(parsed)) => Some(parsed),
             _ => None,
         };
@@ -243,8 +246,8 @@ fn judged(run: &StepRun<Normalized>) -> Vec<(Vec<TaskIx>, Option<Parsed>)> {
         }
     }
     for (_, parsed) in &mut judged {
-        // Leaks are not deterministic.
-        parsed.take_if(|parsed| !parsed.gaps.is_empty() || parsed.is_leaky);
+        // Leaks and flaky tests are not deterministic.
+        parsed.take_if(|parsed| !parsed.gaps.is_empty() || parsed.is_leaky || parsed.is_flaky());
     }
     judged
 }

@@ -24,10 +24,11 @@ use crate::model::text::Text;
 const VERSION: u32 = 1;
 const HEADER: &str = r#"{"genti_baseline":1}"#;
 
-/// Returns the entries that accept all of `findings`, by namespace, sorted. Fatal findings can't be accepted.
+/// Returns the entries that accept all of `findings`, by namespace, sorted. Fatal findings and flaky
+/// tests can't be accepted.
 pub fn entries_of(findings: &[Finding]) -> BTreeMap<String, Vec<Entry>> {
     let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| !finding.diagnostic.fatal) {
+    for finding in findings.iter().filter(|finding| finding.diagnostic.can_be_accepted()) {
         entries.entry(finding.diagnostic.ns.to_string()).or_default().push(Entry::of(finding));
     }
     for entries in entries.values_mut() {

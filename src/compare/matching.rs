@@ -14,7 +14,7 @@ use super::identity::sort;
 use super::passes::{self, Passes};
 use super::reach::Reach;
 use super::suppressions::Suppressions;
-use crate::model::finding::{Entry, Finding, Site, State};
+use crate::model::finding::{Diagnostic, Entry, Finding, Site, State};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::outcome::{Accepted, Compared, Gone, Identical};
 
@@ -50,7 +50,7 @@ pub fn compare(
     let mut by_ns: BTreeMap<&str, (Vec<usize>, Vec<&Entry>)> = BTreeMap::new();
     let mut order: Vec<usize> = (0..findings.len()).collect();
     order.sort_by_key(|at| suppressed_by[*at].is_some());
-    for at in order.into_iter().filter(|at| !findings[*at].diagnostic.fatal) {
+    for at in order.into_iter().filter(|at| findings[*at].diagnostic.can_be_accepted()) {
         by_ns.entry(&findings[at].diagnostic.ns).or_default().0.push(at);
     }
     for (ns, known) in baseline {
@@ -82,10 +82,11 @@ pub fn compare(
 /// Whether one of `findings` is certainly new, whatever else the run will find.
 pub fn has_surely_new(findings: &[Finding], baseline: &BTreeMap<String, Vec<Entry>>) -> bool {
     let mut by_ns: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
-    for finding in findings {
+    for finding in findings.iter().filter(|finding| finding.diagnostic.can_be_accepted()) {
         by_ns.entry(&finding.diagnostic.ns).or_default().push(Entry::of(finding));
     }
-    findings.iter().any(|finding| finding.diagnostic.fatal)
+    let is_new = |found: &Diagnostic| !found.can_be_accepted() && !found.is_remark();
+    findings.iter().any(|finding| is_new(&finding.diagnostic))
         || by_ns.into_iter().any(|(ns, current)| {
             passes::has_surely_new(&current, baseline.get(ns).map_or(&[], Vec::as_slice))
         })
@@ -126,15 +127,17 @@ fn judge(
     accepted: Vec<Option<Box<Accepted>>>,
     suppressed_by: Vec<Option<usize>>,
 ) -> Vec<Compared> {
-    let state = |accepted: Option<&Accepted>, suppressed_by: Option<usize>| match (accepted, suppressed_by) {
-        (_, Some(_)) => State::Suppressed,
-        (None, None) => State::New,
-        (Some(Accepted { pass, .. }), None) if EDITED.contains(pass) => State::Updated,
-        (Some(_), None) => State::Unchanged,
-    };
+    let state =
+        |found: &Diagnostic, accepted: Option<&Accepted>, suppressed_by| match (accepted, suppressed_by) {
+            (_, Some::<usize>(_)) => State::Suppressed,
+            (None, None) if found.is_remark() => State::Noted,
+            (None, None) => State::New,
+            (Some(Accepted { pass, .. }), None) if EDITED.contains(pass) => State::Updated,
+            (Some(_), None) => State::Unchanged,
+        };
     let mut judged = Vec::with_capacity(findings.len());
     for ((finding, accepted), suppressed_by) in findings.into_iter().zip(accepted).zip(suppressed_by) {
-        let state = state(accepted.as_deref(), suppressed_by);
+        let state = state(&finding.diagnostic, accepted.as_deref(), suppressed_by);
         judged.push(Compared { finding, state, accepted, suppressed_by, identical: None });
     }
     let mut counts: BTreeMap<&str, Identical> = BTreeMap::new();

@@ -12,6 +12,9 @@ use super::workspace::PackageId;
 /// The namespace of genti's own findings.
 pub const OWN_NAMESPACE: &str = "genti";
 
+/// The rule of a test that failed and then passed when it was run again, in [`OWN_NAMESPACE`].
+pub const FLAKY: &str = "flaky";
+
 /// Severity of a finding according to the tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -158,6 +161,21 @@ impl Diagnostic {
     pub fn shown_at(&self) -> &Place {
         self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)
     }
+
+    /// Returns true if it is about a test that failed and then passed when it was run again.
+    pub fn is_flaky(&self) -> bool {
+        self.ns == OWN_NAMESPACE && self.rule == FLAKY
+    }
+
+    /// Returns true if an entry of the baseline can accept it. An accepted flaky test would hide all its failures.
+    pub fn can_be_accepted(&self) -> bool {
+        !self.fatal && !self.is_flaky()
+    }
+
+    /// Returns true if it is only reported, and fails nothing.
+    pub fn is_remark(&self) -> bool {
+        self.is_flaky() && self.level == Level::Note
+    }
 }
 
 /// A diagnostic with its identity.
@@ -265,9 +283,16 @@ pub enum State {
     Unknown,
     /// Suppressed by the configuration.
     Suppressed,
+    /// Only reported: never in the baseline, and no reason to fail.
+    Noted,
 }
 
 impl State {
+    /// Returns true if reports show the finding without being asked to.
+    pub fn is_shown(self) -> bool {
+        matches!(self, Self::New | Self::Noted)
+    }
+
     /// Returns the name in artifacts.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -277,6 +302,7 @@ impl State {
             Self::Fixed => "fixed",
             Self::Unknown => "unknown",
             Self::Suppressed => "suppressed",
+            Self::Noted => "noted",
         }
     }
 }

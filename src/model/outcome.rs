@@ -114,7 +114,7 @@ impl Cache {
 pub struct Compared {
     /// The finding.
     pub finding: Finding,
-    /// [`State::New`], [`State::Unchanged`], [`State::Updated`] or [`State::Suppressed`].
+    /// [`State::New`], [`State::Unchanged`], [`State::Updated`], [`State::Suppressed`] or [`State::Noted`].
     pub state: State,
     /// The entry that accepts it; `None` if it is new or suppressed.
     pub accepted: Option<Box<Accepted>>,

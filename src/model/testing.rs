@@ -6,7 +6,7 @@ use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::task::{Graph, TaskId};
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, StepCaps, Tool, ToolId,
+    Arg, Caching, Counted, Environment, Flaky, Leaky, Parse, Per, Piece, StepCaps, Tool, ToolId,
 };
 use crate::model::workspace::{File, Package, Seen, Target, TargetKind, Workspace};
 
@@ -114,6 +114,8 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         weight: std::num::NonZeroU32::MIN,
         caps: StepCaps::default(),
         leaky: Leaky::Pass,
+        retries: 0,
+        flaky: Flaky::Pass,
         configured: true,
     }
 }

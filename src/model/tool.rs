@@ -78,6 +78,10 @@ pub struct Tool {
     pub caps: StepCaps,
     /// Treatment of processes that hold the output open, although it is complete according to its own count.
     pub leaky: Leaky,
+    /// Maximum number of times that a failed test is run again.
+    pub retries: u32,
+    /// Treatment of tests that fail and then pass when they are run again.
+    pub flaky: Flaky,
     /// True if the user's configuration names it.
     pub configured: bool,
 }
@@ -202,6 +206,18 @@ named! {
 impl Leaky {
     /// Message about it in both cases.
     pub const MESSAGE: &str = "left a process running that held its output open";
+}
+
+named! {
+    /// Treatment of a test that fails and then passes when it is run again.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Flaky {
+        /// It passes, with a finding that is only reported.
+        #[default]
+        Pass = "pass",
+        /// It fails with a finding.
+        Fail = "fail",
+    }
 }
 
 /// Environment of the processes of a tool.
@@ -404,6 +420,23 @@ impl Tool {
         runs_tests && (is_cargo || self.uses_executable()) && self.run.last() == Some(&Arg::Args)
     }
 
+    /// Returns true if failed tests can be run again: by the runner itself, or by name, one test program at a time.
+    /// rustdoc accepts no name with a space, and the names of all doc tests have some.
+    pub fn takes_retries(&self) -> bool {
+        self.takes_test_names() && (self.parse == Parse::Nextest || self.uses_executable())
+    }
+
+    /// Returns true if genti runs failed tests again, and not the runner.
+    pub fn reruns_tests(&self) -> bool {
+        self.retries > 0 && self.parse != Parse::Nextest && self.takes_retries()
+    }
+
+    /// Returns the tool with a command line that runs exactly the tests with these `names`.
+    pub fn for_failed_tests(&self, names: &[String]) -> Self {
+        let exact = std::iter::once("--exact".to_owned());
+        self.for_tests(&exact.chain(names.iter().cloned()).collect::<Vec<_>>())
+    }
+
     /// Returns the tool with a command line that only runs the tests with these `names`.
     pub fn for_tests(&self, names: &[String]) -> Self {
         // Cargo takes one name of a test itself, and passes everything behind `--`.
@@ -493,6 +526,12 @@ impl ContentHash for Tool {
         self.parse.feed(sink);
         if self.leaky == Leaky::Fail {
             sink.field("leaky", self.leaky.as_str().as_bytes());
+        }
+        if self.retries > 0 {
+            sink.count("retries", self.retries as usize);
+        }
+        if self.flaky == Flaky::Fail {
+            sink.field("flaky", self.flaky.as_str().as_bytes());
         }
         match &self.environment {
             Environment::Inherit(counted) => {

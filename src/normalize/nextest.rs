@@ -7,12 +7,12 @@
 
 mod census;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::libtest::cases;
+use super::libtest::{self, cases};
 use super::{Gap, Input, Parsed, Unparsable};
 use crate::model::finding::Diagnostic;
 
@@ -43,7 +43,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let rule = lines.iter().rposition(|line| line.starts_with("────")).ok_or_else(no_summary)?;
     let summary = lines.get(rule + 1).and_then(|line| NextestSummary::read(line)).ok_or_else(no_summary)?;
     let listed = lines[rule + 2..].iter().filter_map(|line| Test::read(line));
-    let failed: Vec<_> = listed.filter(|test| !test.has_passed).collect();
+    let (passed, failed): (Vec<_>, Vec<_>) = listed.partition(|test| test.has_passed);
     let (listed, counted) = (failed.len(), summary.failed);
     if (code == FAILED) != (counted > 0) && !summary.is_cut_short || listed > counted {
         return Err(Unparsable(format!(
@@ -64,17 +64,24 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         let output = outputs.get(&(test.program, test.name)).map(Vec::as_slice);
         let beside = output.unwrap_or_default();
         let mut found = cases::of_test(input, (test.program, package), test.name, output, beside);
-        if let ([found], true) = (found.as_mut_slice(), test.is_flaky) {
+        if let ([found], true) = (found.as_mut_slice(), test.is_flaky && !test.has_passed) {
             found.message = "passed on a retry, and is configured to fail then".into();
         }
         found
     };
-    let diagnostics = failed.iter().flat_map(diagnostics);
-    let diagnostics = diagnostics.map(|diagnostic| Diagnostic { ns: "test".into(), ..diagnostic });
+    let flaky = passed.iter().filter(|test| test.is_flaky);
+    let flaky = flaky
+        .map(|test| libtest::flaky(input, format!("{} {}", test.program, test.name), &diagnostics(test)));
+    let failures = failed.iter().flat_map(&diagnostics);
+    let failures = failures.map(|diagnostic| Diagnostic { ns: "test".into(), ..diagnostic });
+    let diagnostics = failures.chain(flaky).collect();
     let failed_in = failed.iter().map(|test| test.program);
     let census = census::read(lines[rule + 1], &lines[..rule], failed_in);
-    let (diagnostics, is_whole, is_leaky) = (diagnostics.collect(), gaps.is_empty(), summary.is_leaky);
-    Ok(Parsed { diagnostics, gaps, census, is_whole, is_leaky, ..Parsed::default() }.of_counted(counted))
+    let leaks = leaks(&lines[..rule], summary.leaky);
+    let (is_whole, is_leaky) = (gaps.is_empty(), summary.leaky > 0);
+    let parsed = Parsed { diagnostics, gaps, census, is_whole, is_leaky, leaks, ..Parsed::default() };
+    let flaky = passed.iter().filter(|test| test.is_flaky).count();
+    Ok(parsed.of_counted(counted + flaky))
 }
 
 /// The line `Summary [ 0.010s] 5 tests run: 4 passed, 1 failed, 0 skipped`.
@@ -83,15 +90,15 @@ struct NextestSummary {
     failed: usize,
     /// Set if some tests did not run.
     is_cut_short: bool,
-    /// Set if passing tests left processes running.
-    is_leaky: bool,
+    /// Number of passing tests that left processes running.
+    leaky: usize,
 }
 
 impl NextestSummary {
     fn read(line: &str) -> Option<Self> {
         static LINE: LazyLock<Regex> =
             LazyLock::new(|| regex(r"^ *Summary \[ *[\d.]+s\] (\d+)(/\d+)? tests? run: (.*)$"));
-        static LEAKY: LazyLock<Regex> = LazyLock::new(|| regex(r"^\d+ passed \([^)]*\d+ leaky\)"));
+        static LEAKY: LazyLock<Regex> = LazyLock::new(|| regex(r"^\d+ passed \((?:[^)]*, )?(\d+) leaky\)"));
         static ASIDE: LazyLock<Regex> = LazyLock::new(|| regex(r" \([^)]*\)"));
         let found = LINE.captures(line)?;
         // Counts in parentheses belong to the count before them.
@@ -109,9 +116,9 @@ impl NextestSummary {
         }
         // If the counts disagree, use the larger one. The list then has too few failures, which is reported as a gap.
         let run: usize = found[1].parse().ok()?;
-        let is_leaky = LEAKY.is_match(&found[3]);
+        let leaky = LEAKY.captures(&found[3]).and_then(|found| found[1].parse().ok()).unwrap_or(0);
         let failed = failed.max(run.saturating_sub(passed));
-        Some(Self { failed, is_cut_short: found.get(2).is_some(), is_leaky })
+        Some(Self { failed, is_cut_short: found.get(2).is_some(), leaky })
     }
 }
 
@@ -121,8 +128,10 @@ struct Test<'a> {
     name: &'a str,
     /// Set if the test passed in the end.
     has_passed: bool,
-    /// Set if the test passed in the end but counts as failed.
+    /// Set if the test failed first and passed in the end. It may count as failed.
     is_flaky: bool,
+    /// Set if it left a process running.
+    is_leaky: bool,
 }
 
 /// Statuses of tests that passed. Every other status is a failure, since they differ between versions and include names
@@ -142,8 +151,9 @@ impl<'a> Test<'a> {
         let status = text(1)?;
         // `FLAKY 2/3` passed on a retry and is not a failure, unlike `FLKY-FL 2/3`.
         let has_passed = PASSED.contains(&status) || status.starts_with("FLAKY ");
-        let is_flaky = status.starts_with("FLKY-FL ");
-        Some(Self { program: text(2)?, name: text(3)?, has_passed, is_flaky })
+        let is_flaky = ["FLAKY ", "FLKY-FL "].iter().any(|word| status.starts_with(word));
+        let is_leaky = matches!(status, "LEAK" | "SLOW + LEAK");
+        Some(Self { program: text(2)?, name: text(3)?, has_passed, is_flaky, is_leaky })
     }
 
     /// Returns whether `line` was printed by the test harness and not by the test.
@@ -160,6 +170,16 @@ impl<'a> Test<'a> {
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "`str!` looks for the source file that it is in")]
 mod tests;
+
+/// Returns the names of the passing tests that left processes running, if `lines` has all `count` of them (`--status-level
+/// pass`).
+fn leaks(lines: &[&str], count: usize) -> BTreeSet<String> {
+    // The output of tests is indented further.
+    let own = lines.iter().filter(|line| census::ended(line).is_some()).filter_map(|line| Test::read(line));
+    let leaks = own.filter(|test| test.is_leaky).map(|test| format!("{} {}", test.program, test.name));
+    let leaks: BTreeSet<_> = leaks.collect();
+    if leaks.len() == count { leaks } else { BTreeSet::new() }
+}
 
 /// Returns the output of each test without its indentation and harness lines. If there are several attempts, the last
 /// one counts.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::rustfmt;
 use super::settle::Unsettled;
+use super::{libtest, rustfmt};
 use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Place, Related};
 use crate::model::generated::Generated;
@@ -53,6 +53,9 @@ pub struct Parsed {
     pub is_leaky: bool,
     /// Names of the tests that left processes running, if the test runner reports them.
     pub leaks: BTreeSet<String>,
+    /// Failed tests that can be run again, by the name that the test program takes, each with its finding if it then
+    /// passes.
+    pub failed_tests: BTreeMap<String, Diagnostic>,
 }
 
 impl Parsed {
@@ -106,6 +109,7 @@ impl Parsed {
             is_whole,
             is_leaky,
             leaks,
+            failed_tests,
         } = other;
         self.gaps.extend(gaps);
         self.programs.extend(programs);
@@ -123,6 +127,7 @@ impl Parsed {
         self.is_whole &= is_whole;
         self.is_leaky |= is_leaky;
         self.leaks.extend(leaks);
+        self.failed_tests.extend(failed_tests);
         diagnostics
     }
 
@@ -154,6 +159,29 @@ impl Parsed {
             }
         }
         self.diagnostics.sort();
+    }
+
+    /// Merges in the result of a process that ran only the failed tests again. A test that has passed now is flaky.
+    #[must_use]
+    pub fn retried(mut self, next: Self) -> Self {
+        let failed = std::mem::take(&mut self.failed_tests).into_iter();
+        let (failed, passed): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            failed.partition(|(name, _)| next.failed_tests.contains_key(name));
+        self.census.pass_failed(passed.len());
+        // The other findings are about the program, such as a leak.
+        self.diagnostics.retain(|found| found.rule != libtest::FAILED);
+        self.diagnostics.extend(passed.into_values());
+        self.is_leaky |= next.is_leaky;
+        self.leaks.extend(next.leaks);
+        self.diagnostics.extend(next.diagnostics);
+        self.diagnostics.sort();
+        self.diagnostics.dedup();
+        Self { failed_tests: failed, ..self }
+    }
+
+    /// Returns true if some of its tests are flaky.
+    pub fn is_flaky(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_flaky)
     }
 
     /// Merges in the result of another process that checked other files of the same units.

@@ -136,7 +136,22 @@ pub(super) fn normalizer<'a>(
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_explained);
         let is_whole = result.as_ref().is_ok_and(|parsed| parsed.is_whole);
-        Ok(Judged { result, is_clear, fails, is_kept, programs, outputs, again, repeat, is_whole })
+        let failed_tests = result.as_ref().map(|parsed| parsed.failed_tests.keys().cloned().collect());
+        let failed_tests = failed_tests.unwrap_or_default();
+        let tests_run = result.as_ref().map_or(0, |parsed| parsed.census.tests_run());
+        Ok(Judged {
+            result,
+            is_clear,
+            fails,
+            is_kept,
+            programs,
+            outputs,
+            again,
+            repeat,
+            is_whole,
+            failed_tests,
+            tests_run,
+        })
     }
 }
 
@@ -428,6 +443,7 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
             }
             State::Updated => outcome.updated += 1,
             State::Suppressed => outcome.suppressed += 1,
+            State::Noted => {}
             _ => outcome.unchanged += 1,
         }
     }

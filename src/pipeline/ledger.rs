@@ -167,6 +167,13 @@ impl<'a> Ledger<'a> {
             {
                 *first = std::mem::take(first).and(second);
             }
+            if let Ended::Judged(Ok(first)) = &mut piece.ended {
+                while let Some(StepPiece { ended, .. }) = pieces.next_if(|next| next.is_retry) {
+                    if let Ended::Judged(Ok(next)) = ended {
+                        *first = std::mem::take(first).retried(next);
+                    }
+                }
+            }
             let status = match piece.ended {
                 Ended::Judged(Ok(parsed)) => {
                     self.enter_parsed(tool, &piece.tasks, parsed);

@@ -59,7 +59,12 @@ fn line(
     for arg in &tool.run {
         match arg {
             Arg::Files => argv.extend_from_slice(files),
-            Arg::Args => argv.extend(tool.args.iter().map(OsString::from)),
+            Arg::Args => {
+                if tool.parse == Parse::Nextest && tool.retries > 0 {
+                    argv.push(format!("--retries={}", tool.retries).into());
+                }
+                argv.extend(tool.args.iter().map(OsString::from));
+            }
             Arg::Selection => {
                 // Cargo builds tests under the `test` profile unless another one is passed.
                 let profile = (tool.parse == Parse::CargoBuild).then_some("test");

@@ -30,7 +30,7 @@ pub fn render(run: &Finished, base: &RelPath) -> Vec<u8> {
             commands.push(Annotation { level: Level::Note, place: None, title, message });
         }
     }
-    let new = run.report.findings.iter().filter(|finding| finding.state == State::New);
+    let new = run.report.findings.iter().filter(|finding| finding.state.is_shown());
     commands.extend(new.map(|finding| of_finding(finding, base)));
     commands.extend(of_gate(run));
     // The sort is stable, so the order above is kept within a level.

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
 use super::census;
 use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
@@ -138,6 +138,14 @@ fn case(finding: &Finding, name: &str) -> TestCase {
     let status = match finding.state {
         State::Suppressed => skipped(&because("suppressed", finding)),
         State::Unchanged | State::Updated => skipped(&because("accepted", finding)),
+        State::Noted => {
+            let mut rerun = TestRerun::new(NonSuccessKind::Failure);
+            rerun.set_type(finding.level.as_str()).set_message(legal(&finding.message));
+            rerun.set_description(legal(&description(finding)));
+            let mut status = TestCaseStatus::success();
+            status.add_rerun(rerun);
+            status
+        }
         _ => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             status.set_type(finding.level.as_str()).set_message(legal(&finding.message));

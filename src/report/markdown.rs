@@ -32,6 +32,7 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     gaps(run, &mut out);
     notices(run, &mut out);
     leaks(run, &mut out);
+    noted(run, &mut out);
     if new.len() > MOST_SHOWN {
         rules(&new, &mut out);
     }
@@ -150,6 +151,20 @@ fn leaks(run: &Finished, out: &mut String) {
         out.push_str(&format!("- {}{of}: {}\n", code(tool), Leaky::MESSAGE));
     }
     more(leaky.len(), MOST, out);
+}
+
+/// Findings that are only reported.
+fn noted(run: &Finished, out: &mut String) {
+    let noted: Vec<_> = run.report.findings.iter().filter(|finding| finding.state == State::Noted).collect();
+    if noted.is_empty() {
+        return;
+    }
+    out.push_str("### Noted\n\n");
+    for finding in noted.iter().take(MOST) {
+        let (rule, subject) = (code(&finding.rule), code(&finding.place.name()));
+        out.push_str(&format!("- {rule} on {subject}: {}\n", code(&finding.message)));
+    }
+    more(noted.len(), MOST, out);
 }
 
 fn rules(new: &[&Finding], out: &mut String) {

@@ -86,6 +86,10 @@ pub struct Judged<R> {
     pub repeat: bool,
     /// Whether the output is provably complete, because it ends with a count that matches its content.
     pub is_whole: bool,
+    /// Names of failed tests that can be run again.
+    pub failed_tests: Vec<String>,
+    /// Number of tests that ran, as far as it is known.
+    pub tests_run: u64,
 }
 
 /// How the processes of a step, or of a single unit of it, ended.
@@ -126,6 +130,8 @@ pub struct StepPiece<R> {
     pub is_recalled: bool,
     /// Whether this is a second pass over the tasks of the previous piece.
     pub is_second: bool,
+    /// Whether only the failed tests of the previous pieces were run again.
+    pub is_retry: bool,
 }
 
 /// Result of a step.

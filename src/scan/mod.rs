@@ -35,6 +35,7 @@ mod spool;
 mod stop;
 mod sys;
 mod version;
+mod wrapped;
 mod wrapper;
 
 pub use build_dirs::BuildDirs;
@@ -55,4 +56,4 @@ pub use spool::{Sieve, Spool, Truncated};
 pub use stop::{Stop, StopReason};
 pub use sys::stand_guard;
 pub use version::{NoVersion, rules, version};
-pub use wrapper::run_as_wrapper;
+pub use wrapped::run_as_wrapper;

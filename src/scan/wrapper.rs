@@ -4,12 +4,11 @@
 //! target directory, at a path that is the same in every run and different for each program of the user that it
 //! replaces. That program is recorded in a file next to the link, and the call is forwarded to it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{cap_lints, doc_threads};
 use crate::disk;
 use crate::model::digest::Digest;
 
@@ -52,18 +51,6 @@ impl Wrapper {
     }
 }
 
-/// Runs rustc or rustdoc if this program was called as a wrapper. `args` begins with the name of this program. Returns
-/// the exit code, or `None` if the program was not called as a wrapper.
-pub fn run_as_wrapper(args: impl IntoIterator<Item = OsString>) -> Option<i32> {
-    let mut args = args.into_iter();
-    let own = PathBuf::from(args.next()?);
-    let is_called = |wrapper: &Wrapper| own.file_stem() == Some(OsStr::new(wrapper.name));
-    if is_called(&cap_lints::WRAPPER) {
-        return cap_lints::command(next_program(&own), args).map(|mut command| replace(&mut command));
-    }
-    is_called(&doc_threads::WRAPPER).then(|| doc_threads::run(next_program(&own), args.collect()))
-}
-
 #[cfg(unix)]
 fn leads_to(link: &Path, program: &Path) -> bool {
     std::fs::read_link(link).is_ok_and(|to| to == program)
@@ -87,7 +74,7 @@ fn make_link(program: &Path, link: &Path) -> io::Result<()> {
 }
 
 /// Returns the path of the user's own program.
-fn next_program(own: &Path) -> Option<OsString> {
+pub(super) fn next_program(own: &Path) -> Option<OsString> {
     let next = disk::read(&own.with_file_name(NEXT)).ok().filter(|next| !next.is_empty())?;
     #[cfg(unix)]
     {
@@ -120,13 +107,14 @@ pub(super) fn not_run(command: &Command, error: &io::Error) -> i32 {
 mod tests {
     use super::*;
 
+    const WRAPPER: Wrapper = Wrapper { name: "genti-x", dir: "genti/x" };
+
     #[test]
     fn the_path_is_the_same_in_each_run_and_differs_for_each_user_wrapper() {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("program");
         std::fs::write(&program, "").unwrap();
-        let prepare =
-            |next: Option<&str>| cap_lints::WRAPPER.link(dir.path(), &program, next.map(Path::new)).unwrap();
+        let prepare = |next: Option<&str>| WRAPPER.link(dir.path(), &program, next.map(Path::new)).unwrap();
         let plain = prepare(None);
         assert_eq!(prepare(None), plain);
         let chained = prepare(Some("/usr/bin/other"));
@@ -144,19 +132,11 @@ mod tests {
         let of = |name: &str| {
             let program = dir.path().join(name);
             std::fs::write(&program, name).unwrap();
-            let link = cap_lints::WRAPPER.link(dir.path(), &program, None).unwrap();
+            let link = WRAPPER.link(dir.path(), &program, None).unwrap();
             (link.clone(), std::fs::read_to_string(link).unwrap())
         };
         let (link, text) = of("old");
         assert_eq!(text, "old");
         assert_eq!(of("newer"), (link, "newer".to_owned()));
-    }
-
-    #[test]
-    fn under_any_other_name_the_program_is_not_a_wrapper() {
-        for name in ["cargo-genti", "/usr/bin/rustc", ""] {
-            assert_eq!(run_as_wrapper([OsString::from(name)]), None);
-        }
-        assert_eq!(run_as_wrapper([]), None);
     }
 }

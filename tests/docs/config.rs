@@ -29,12 +29,13 @@ const TABLES: [(&str, &str, &str); 10] = [
 ];
 
 /// Keys outside the policy with a fixed set of values: TOML before the value, and JSON pointer to the values in the schema.
-const WORDS: [(&str, &str); 7] = [
+const WORDS: [(&str, &str); 8] = [
     ("baseline = { stale =", "/properties/baseline/properties/stale/enum"),
     ("tools.x = { run = [\"x\"], per =", "/$defs/tool/properties/per/enum"),
     ("tools.x = { run = [\"x\"], targets =", "/$defs/tool/properties/targets/enum"),
     ("tools.x = { run = [\"x\"], parse =", "/$defs/tool/properties/parse/oneOf/0/enum"),
     ("tools.x = { run = [\"x\"], parse = \"libtest\", leaky =", "/$defs/tool/properties/leaky/enum"),
+    ("tools.nextest = { flaky =", "/$defs/tool/properties/flaky/enum"),
     ("tools.x = { run = [\"x\"], compare =", "/$defs/tool/properties/compare/oneOf/0/enum"),
     (
         "tools.x = { run = [\"x\"], compare.golden =",

@@ -36,6 +36,7 @@ mod processes;
 mod programs;
 mod progress;
 mod reports;
+mod retries;
 mod schemas;
 mod searches;
 mod since;

@@ -258,4 +258,5 @@ fn a_leak_under_cargo_and_nextest_is_reported_too() {
     );
     sandbox.run(&["run", "--tool", "nextest"], 0);
     assert_eq!(leaky_tasks(&sandbox, "nextest"), [". clean"]);
+    assert_eq!(leaky(&sandbox), [serde_json::json!(["b tests::works"])], "nextest names the test");
 }

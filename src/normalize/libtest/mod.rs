@@ -15,10 +15,13 @@ mod doc;
 mod report;
 pub(super) mod story;
 
+use std::collections::BTreeMap;
+
 use super::exit_code::excerpt;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, whole_line};
-use crate::model::finding::{Diagnostic, FailedTest, Level, Place, Related};
+use crate::model::finding::{Diagnostic, FLAKY, FailedTest, Level, OWN_NAMESPACE, Place, Related};
 use crate::model::task::Unit;
+use crate::model::tool::Flaky;
 use cargo::CargoFailures;
 use census::Reported;
 use doc::{DocTest, DocTests};
@@ -26,7 +29,7 @@ use report::{LibtestReport, LibtestReports};
 use story::Story;
 
 /// Rule of a failed test. The subject names the test.
-const RULE: &str = "failed";
+pub(super) const FAILED: &str = "failed";
 
 /// Parses the output of a test program, or of a cargo that ran several.
 pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> {
@@ -67,12 +70,16 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
     agree(code, !report.failed.is_empty(), report.is_libtest)?;
     let stderr = input.text(&input.output.stderr);
     let beside: Vec<&str> = input.text_lines(&stderr).collect();
-    let diagnostics = report
-        .failed
-        .iter()
-        .flat_map(|test| cases::of_test(input, (&name, package), test, report.output_of(test), &beside));
+    let (mut diagnostics, mut failed_tests) = (Vec::new(), BTreeMap::new());
+    for test in &report.failed {
+        let found = cases::of_test(input, (&name, package), test, report.output_of(test), &beside);
+        if input.tool.reruns_tests() {
+            failed_tests.insert((*test).to_owned(), flaky(input, format!("{name} {test}"), &found));
+        }
+        diagnostics.extend(found);
+    }
     let census = census::of_program(&name, census::tests(lines[report.end]));
-    let parsed = Parsed { diagnostics: diagnostics.collect(), census, is_whole: true, ..Parsed::default() };
+    let parsed = Parsed { diagnostics, failed_tests, census, is_whole: true, ..Parsed::default() };
     Ok(parsed.of_counted(report.failed.len()))
 }
 
@@ -188,9 +195,23 @@ pub(super) fn failed(input: &Input<'_>, subject: String, story: Story) -> Diagno
     let place = Place::Subject(subject);
     let message = message.unwrap_or_else(|| FailedTest::MESSAGE.to_owned());
     let at = at.filter(|at| at.path().is_some());
-    let found = input.diagnostic(place, RULE, Level::Error, message);
+    let found = input.diagnostic(place, FAILED, Level::Error, message);
     // The finding belongs to the task of the process, not to the first task of its package.
     Diagnostic { related, package: None, test: Some(Box::new(FailedTest { at, item: None })), ..found }
+}
+
+/// Returns the diagnostic of the test `subject`, which passed when it was run again after the failure `failed`.
+pub(super) fn flaky(input: &Input<'_>, subject: String, failed: &[Diagnostic]) -> Diagnostic {
+    let level = match input.tool.flaky {
+        Flaky::Pass => Level::Note,
+        Flaky::Fail => Level::Error,
+    };
+    let found =
+        input.diagnostic(Place::Subject(subject), FLAKY, level, "failed, and passed when it was run again");
+    let messages = failed.iter().map(|failed| Related { message: failed.message.to_string(), place: None });
+    // If the test has failed cases, there is no single place of the failure.
+    let test = failed.iter().find_map(|failed| failed.test.clone());
+    Diagnostic { ns: OWN_NAMESPACE.into(), package: None, related: messages.collect(), test, ..found }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(super) fn read<'a>(summary: &str, lines: &[&'a str], failed: impl Iterator<I
 
 /// Returns the target and name of the test whose last attempt `line` reports. Only that line has a counter such as
 /// `( 3/11)`.
-fn ended(line: &str) -> Option<(&str, &str)> {
+pub(super) fn ended(line: &str) -> Option<(&str, &str)> {
     static LINE: LazyLock<Regex> =
         LazyLock::new(|| super::regex(r"^ *\S.* \[[ >]*[\d.]+s\] \( *\d+/\d+\) (\S+) +(.+)$"));
     let found = LINE.captures(line)?;

@@ -163,7 +163,12 @@ fn statuses_of_failed_tests_are_recognized() {
                  {status:>12} [   0.056s] (1/2) a::it good\n        FAIL [   0.010s] (2/2) a::it bad\n"
             )),
             100,
-            "error test failed a::it bad: test failed\n",
+            match status.starts_with("FLAKY") {
+                true => {
+                    "error test failed a::it bad: test failed\nnote genti flaky a::it good: failed, and passed when it was run again\n  test failed\n"
+                }
+                false => "error test failed a::it bad: test failed\n",
+            },
         );
     }
 }
@@ -215,6 +220,8 @@ error test failed a::bin/x y: test failed
 error test failed a::bin/x z: test failed
 error test failed a::bin/x z2: test failed
 error test failed a::bin/x z3: test failed
+note genti flaky a::it flaky: failed, and passed when it was run again
+  test failed
 error test failed a::it leak: test failed
 error test failed a::it slow: test failed
 error test failed a::it with spaces: test failed
@@ -232,6 +239,21 @@ fn passing_tests_that_leave_processes_running_are_leaky() {
     };
     assert!(is_leaky("9 passed (1 leaky)") && is_leaky("9 passed (1 slow, 2 flaky, 10 leaky)"));
     assert!(!is_leaky("9 passed") && !is_leaky("9 passed (1 slow)"));
+}
+
+#[test]
+fn leaky_tests_are_named_if_each_has_a_line() {
+    let leaks = |leaky: u32| {
+        let stderr = format!(
+            "        LEAK [   0.216s] (1/3) a::it leaks\n SLOW + LEAK [   0.216s] (2/3) a::it slow\n        PASS [   0.1s] (3/3) a::it ok\n{}",
+            summary(&format!("     Summary [ 0.1s] 3 tests run: 3 passed ({leaky} leaky), 0 skipped\n"))
+        );
+        let tool = tool("nextest", Parse::Nextest, &["cargo"]);
+        let parsed = run(&workspace(&[], &[]), &tool, &[Unit::Workspace], "", stderr, 0).unwrap();
+        parsed.leaks.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(leaks(2), ["a::it leaks", "a::it slow"]);
+    assert!(leaks(3).is_empty(), "the list is not complete");
 }
 
 #[test]

@@ -36,6 +36,7 @@ fn step(ended: Vec<(u32, Ended<Normalized>)>) -> StepRun<Normalized> {
         raw_exit: Some(0),
         is_recalled: false,
         is_second: false,
+        is_retry: false,
     };
     StepRun {
         step: StepId { rank: 0, at: 0 },

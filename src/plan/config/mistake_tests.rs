@@ -426,6 +426,20 @@ fn mistakes_about_tests_are_found() {
             "3:9: `leaky` has no effect with the output format `lines` (remove it; only test output states how many results to expect, so any other output may be incomplete)",
         ],
     );
+    check_tool(
+        "parse = 'lines'\nretries = 1",
+        &[
+            "3:11: `retries` has no effect, because the tests of `x` can't be run again by name (remove it, or use a `run` with `{executable}` or nextest that ends with `{args}`, and `parse = \"libtest\"` or `parse = \"nextest\"`)",
+        ],
+    );
+    check(
+        "[tools.doctest]\nretries = 1\n[tools.test]\nretries = 11\nflaky = 'warn'",
+        &[
+            "2:11: `retries` has no effect, because the tests of `doctest` can't be run again by name (remove it; rustdoc can't run single doc tests)",
+            "4:11: expected a whole number from 0 to 10, found `11`",
+            "5:9: unknown value `warn` (values: `pass`, `fail`)",
+        ],
+    );
     check_tool("parse = 'libtest'\nleaky = 'warn'", &["3:9: unknown value `warn` (values: `pass`, `fail`)"]);
     check_tool("replaces = ['clipy']", &["2:13: unknown tool `clipy` (did you mean `clippy`?)"]);
     check_tool("replaces = ['x']", &["2:13: `x` can't replace itself (name another tool)"]);

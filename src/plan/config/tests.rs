@@ -10,8 +10,8 @@ use crate::model::census::CensusNumber;
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel};
 use crate::model::ratchet::Better;
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Piece, Search, SearchStart, Signs, StepCaps,
-    Streams,
+    Arg, Caching, Counted, Environment, Flaky, Leaky, Parse, Per, Piece, Search, SearchStart, Signs,
+    StepCaps, Streams,
 };
 
 /// The user documentation, whose examples must be valid.
@@ -308,6 +308,8 @@ fn a_tool_is_read() {
             weight: NonZeroU32::new(3).unwrap(),
             caps: StepCaps { tasks: 5, bytes: 6 },
             leaky: Leaky::Pass,
+            retries: 0,
+            flaky: Flaky::Pass,
             configured: true,
         }
     );
@@ -321,6 +323,8 @@ fn a_minimal_tool_gets_the_defaults() {
     assert!(!tool("tools.fmt.files = ['a/**']", "fmt").may_be_empty);
     assert_eq!(plain.namespaces, ["x"]);
     assert_eq!(tool("tools.test.leaky = 'fail'", "test").leaky, Leaky::Fail);
+    let retried = tool("tools.nextest = { retries = 2, flaky = 'fail' }", "nextest");
+    assert_eq!((retried.retries, retried.flaky), (2, Flaky::Fail));
     assert_eq!(plain.environment, Environment::Only(vec![]));
     assert_eq!(tool("tools.x.run = ['x', '{files}']", "x").per, Per::File);
     assert_eq!(tool("tools.x.run = ['x', 'a{file}']", "x").per, Per::File);

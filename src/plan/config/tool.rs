@@ -13,7 +13,8 @@ use std::num::NonZeroU32;
 use crate::model::census::CensusNumber;
 use crate::model::finding::OWN_NAMESPACE;
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool, Work,
+    Arg, Caching, Counted, Environment, Flaky, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
+    Work,
 };
 
 /// A tool with its state.
@@ -24,6 +25,9 @@ pub(super) struct ToolEntry {
     /// Names of the tools that this one replaces.
     pub(super) replaces: Vec<String>,
 }
+
+/// Maximum number of retries. A test that needs more of them says nothing.
+const MOST_RETRIES: u64 = 10;
 
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, starting with a letter or digit";
 
@@ -121,6 +125,10 @@ pub(super) fn read(
     keys.set(&mut tool.jobserver, "jobserver", ConfigReader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
     keys.set(&mut tool.leaky, "leaky", |reader, value| reader.named(value, &Leaky::ALL, "value", "values"));
+    keys.set(&mut tool.retries, "retries", |reader, value| {
+        reader.integer(value, 0..=MOST_RETRIES).and_then(|retries| retries.try_into().ok())
+    });
+    keys.set(&mut tool.flaky, "flaky", |reader, value| reader.named(value, &Flaky::ALL, "value", "values"));
     keys.set(&mut tool.version, "version", ConfigReader::texts);
     keys.set(&mut tool.rules, "rules", ConfigReader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
@@ -174,6 +182,21 @@ pub(super) fn read(
                 help,
             );
         }
+        for key in ["retries", "flaky"] {
+            let Some(value) = table.get(key).filter(|_| !tool.takes_retries()) else { continue };
+            let message = format!(
+                "`{key}` has no effect, because the tests of `{}` can't be run again by name",
+                tool.name
+            );
+            let help = match tool.targets {
+                Some(Targets::Doctest) => "remove it; rustdoc can't run single doc tests",
+                _ => {
+                    "remove it, or use a `run` with `{executable}` or nextest that ends with `{args}`, and `parse = \"libtest\"` \
+                      or `parse = \"nextest\"`"
+                }
+            };
+            reader.report_with(value.span(), message, help);
+        }
         if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
             let message = format!("`targets` has no effect for a tool that runs per {}", tool.per.as_str());
             reader.report_with(value.span(), message, "remove it, or write `per = \"workspace\"`");
@@ -224,6 +247,8 @@ fn blank(name: &str) -> Tool {
         weight: NonZeroU32::MIN,
         caps: StepCaps::default(),
         leaky: Leaky::Pass,
+        retries: 0,
+        flaky: Flaky::Pass,
         configured: false,
     }
 }

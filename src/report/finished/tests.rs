@@ -101,8 +101,15 @@ fn every_enum_value_round_trips() {
         }
     }
     check(&[Level::Error, Level::Warning, Level::Note].map(|level| (level, level.as_str())));
-    let states =
-        [State::New, State::Unchanged, State::Updated, State::Fixed, State::Unknown, State::Suppressed];
+    let states = [
+        State::New,
+        State::Unchanged,
+        State::Updated,
+        State::Fixed,
+        State::Unknown,
+        State::Suppressed,
+        State::Noted,
+    ];
     check(&states.map(|state| (state, state.as_str())));
     let verdicts = [Verdict::Passed, Verdict::Failed, Verdict::Incomplete, Verdict::Missing, Verdict::Empty];
     check(&verdicts.map(|verdict| (verdict, verdict.as_str())));

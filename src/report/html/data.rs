@@ -19,8 +19,15 @@ use crate::report::finished::{Finding, Finished, Gone};
 use crate::report::links;
 
 /// States in display order: new findings first, fixed ones last.
-const STATES: [State; 6] =
-    [State::New, State::Updated, State::Unchanged, State::Suppressed, State::Unknown, State::Fixed];
+const STATES: [State; 7] = [
+    State::New,
+    State::Noted,
+    State::Updated,
+    State::Unchanged,
+    State::Suppressed,
+    State::Unknown,
+    State::Fixed,
+];
 
 /// Index into [`Data::texts`].
 type TextIndex = u32;
@@ -31,7 +38,7 @@ pub(super) struct Data {
     /// All texts, each once and safe to show.
     texts: Vec<String>,
     /// Names of the states, in display order.
-    states: [&'static str; 6],
+    states: [&'static str; 7],
     /// All sets of tools that report a finding.
     toolsets: Vec<Vec<TextIndex>>,
     /// Pages that explain rules, as far as known.

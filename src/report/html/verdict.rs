@@ -150,6 +150,7 @@ pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String 
     let _ = write!(html, "<p class=\"facts\">{}</p></div>\n<ul class=\"counts\">\n", facts.join(" · "));
     for (state, label) in [
         (State::New, "new"),
+        (State::Noted, "noted"),
         (State::Updated, "updated"),
         (State::Unchanged, "unchanged"),
         (State::Suppressed, "suppressed"),

@@ -18,7 +18,7 @@ use super::{Client, Ended, Executor, StepPiece};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
 use crate::model::task::{Exit, Program, Step, StepId, TaskIx, Unit};
-use crate::model::tool::{Tool, ToolId};
+use crate::model::tool::{Flaky, Tool, ToolId};
 use crate::plan;
 
 /// Maximum number of times a test is started when another build replaces its programs.
@@ -41,6 +41,14 @@ pub(super) struct Attempt<'a, R> {
     pub(super) is_second: bool,
     /// Callback that reports events.
     pub(super) emit: &'a dyn Fn(Event<'static>),
+}
+
+/// Failed tests that are run again.
+#[derive(Default)]
+struct FailedTests {
+    names: Vec<String>,
+    /// Whether the run fails if they fail.
+    fails: bool,
 }
 
 impl<R> Attempt<'_, R> {
@@ -66,6 +74,7 @@ impl<R> Attempt<'_, R> {
         let Executor { workspace, plan, stop, outputs, .. } = self.executor;
         let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let (mut is_clear, mut needs_second_pass) = (true, false);
+        let mut failed = FailedTests::default();
         let find = |unit: &Unit| self.launcher.program(self.step.tool, *unit);
         let (builder, built) = units.first().and_then(find).filter(|_| tool.uses_executable()).unzip();
         if tool.uses_executable() && built.is_none() {
@@ -145,7 +154,11 @@ impl<R> Attempt<'_, R> {
                         let affects_result = !(self.is_second && tool.tells_style_apart());
                         is_clear &= judged.is_clear || !affects_result;
                         is_kept = judged.is_kept && affects_result;
-                        self.fails |= judged.fails && affects_result;
+                        if tool.reruns_tests() && judged.is_clear && !judged.failed_tests.is_empty() {
+                            failed = FailedTests { names: judged.failed_tests, fails: judged.fails };
+                        } else {
+                            self.fails |= judged.fails && affects_result;
+                        }
                         Ended::Judged(judged.result)
                     });
                     read.unwrap_or_else(Ended::Truncated)
@@ -164,12 +177,54 @@ impl<R> Attempt<'_, R> {
             }
             self.push(tasks.to_vec(), ended, Some(raw_exit(finished.exit)));
         }
+        if !failed.names.is_empty() {
+            self.retry(tool, program, tasks, failed, (builder.zip(built.as_deref()), timeout));
+        }
         if needs_second_pass {
             self.is_second = true;
             is_clear &= self.process(&tool.for_second_pass(), program, tasks, timeout);
             self.is_second = false;
         }
         is_clear
+    }
+
+    /// Runs only the `failed` tests again, until all have passed or there are no more retries. An attempt without a
+    /// result changes nothing: its tests count as failed again.
+    fn retry(
+        &mut self,
+        tool: &Tool,
+        program: &Path,
+        tasks: &[TaskIx],
+        mut failed: FailedTests,
+        (built, timeout): (Option<(ToolId, &Program)>, Option<Duration>),
+    ) {
+        let Executor { workspace, plan, outputs, stop, cargo_flags, .. } = self.executor;
+        let units: Vec<Unit> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
+        let executable = built.map_or(OsStr::new(""), |(_, built)| built.path.as_os_str());
+        for _ in 0..tool.retries {
+            if failed.names.is_empty() || stop.reason().is_some() {
+                break;
+            }
+            let again = tool.for_failed_tests(&failed.names);
+            let argvs = plan::expand(workspace, plan, &again, &units, cargo_flags, executable);
+            let Some(argv) = argvs.first() else { break };
+            let Ok(Ok(finished)) = self.start(tool, program, argv, built, timeout) else { continue };
+            if finished.ending != Ending::Own || !matches!(finished.exit, Exit::Code(_)) {
+                continue;
+            }
+            let sieves = self.client.sift.sieves(self.step, finished.exit);
+            let judge = |output: &_| (self.client.judge)(self.step, tasks, output);
+            let Ok(Ok(judged)) = outputs.read(&finished, sieves, judge) else { continue };
+            let has_run_all = judged.tests_run == failed.names.len() as u64;
+            if !has_run_all || !judged.is_clear || finished.leaky && !judged.is_whole {
+                continue;
+            }
+            failed = FailedTests { names: judged.failed_tests, fails: judged.fails };
+            self.push(tasks.to_vec(), Ended::Judged(judged.result), Some(raw_exit(finished.exit)));
+            self.pieces.last_mut().into_iter().for_each(|piece| piece.is_retry = true);
+        }
+        // A test that passed in the end fails the run only if it is configured to.
+        self.fails |= failed.fails || tool.flaky == Flaky::Fail;
     }
 
     /// Runs `argv`. If it uses a program built by a tool, checks that the files of that build don't change during
@@ -262,7 +317,14 @@ impl<R> Attempt<'_, R> {
             _ => true,
         };
         let is_second = self.is_second;
-        self.pieces.push(StepPiece { tasks, ended, raw_exit, is_recalled: false, is_second });
+        self.pieces.push(StepPiece {
+            tasks,
+            ended,
+            raw_exit,
+            is_recalled: false,
+            is_second,
+            is_retry: false,
+        });
     }
 }
 

@@ -97,6 +97,8 @@ fn no_more_outputs_wait_to_be_judged_than_there_are_workers() {
                 again: false,
                 repeat: false,
                 is_whole: true,
+                failed_tests: Vec::new(),
+                tests_run: 0,
             })
         };
         let script = format!(": > '{}'/${{0##*/}}; head -c 500000 /dev/zero", dir.path().display());

@@ -31,7 +31,7 @@ pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> CliR
     let mut accepted = 0;
     let new = current.run.outcome.findings.iter().filter(|compared| compared.state == State::New);
     for Compared { finding, .. } in new.clone().filter(|compared| is_meant(args, compared)) {
-        if finding.diagnostic.fatal {
+        if !finding.diagnostic.can_be_accepted() {
             continue;
         }
         let entry = Entry { reason: Some(reason.to_owned()), ..Entry::of(finding) };

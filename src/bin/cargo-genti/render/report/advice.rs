@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use genti::compare::ratchet;
-use genti::model::finding::{Entry, OWN_NAMESPACE, State};
+use genti::model::finding::{Entry, FLAKY, OWN_NAMESPACE, State};
 use genti::model::golden;
 use genti::model::outcome::{Effect, Verdict};
 use genti::model::ratchet::NumberState;
@@ -164,7 +164,8 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     if view.run.run.end.status != "failed" {
         return;
     }
-    let can_accept = new.iter().any(|finding| !finding.fatal);
+    let is_flaky = |finding: &Finding| finding.ns == OWN_NAMESPACE && finding.rule == FLAKY;
+    let can_accept = new.iter().any(|finding| !finding.fatal && !is_flaky(finding));
     let has_baseline = view.run.report.tools.iter().any(|tool| tool.unchanged + tool.updated > 0);
     if view.may_begin_baseline && can_accept {
         page.note(

@@ -24,7 +24,7 @@ const MOST_NAMED: usize = 300;
 
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
     // Findings that a new style edition causes are summarized in the advice.
-    let is_new = |finding: &Finding| finding.state == State::New && !is_of_former_style(&finding.related);
+    let is_new = |finding: &Finding| finding.state.is_shown() && !is_of_former_style(&finding.related);
     let is_shown = |finding: &&Finding| is_new(finding) || view.verbose;
     let findings: Vec<_> = view.run.report.findings.iter().filter(is_shown).collect();
     let most = |most: usize| if view.verbose { findings.len() } else { findings.len().min(most) };
@@ -90,6 +90,7 @@ fn notes(finding: &Finding, view: &View<'_>, identical: &BTreeMap<&str, (usize, 
             notes.push(format!("suppressed{by}{reason}"));
         }
         State::Unchanged => notes.push(format!("accepted{reason}")),
+        State::Noted => notes.push("only noted: it fails nothing".to_owned()),
         State::Updated => notes.push(format!("accepted, and edited since{reason}")),
         _ => {}
     }

@@ -1,0 +1,32 @@
+//! Recognizes the modes in which this program is called as a wrapper of another one.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::wrapper::{Wrapper, next_program, replace};
+use super::{cap_lints, doc_threads};
+
+/// Runs rustc or rustdoc if this program was called as a wrapper. `args` begins with the name of this program. Returns
+/// the exit code, or `None` if the program was not called as a wrapper.
+pub fn run_as_wrapper(args: impl IntoIterator<Item = OsString>) -> Option<i32> {
+    let mut args = args.into_iter();
+    let own = PathBuf::from(args.next()?);
+    let is_called = |wrapper: &Wrapper| own.file_stem() == Some(OsStr::new(wrapper.name));
+    if is_called(&cap_lints::WRAPPER) {
+        return cap_lints::command(next_program(&own), args).map(|mut command| replace(&mut command));
+    }
+    is_called(&doc_threads::WRAPPER).then(|| doc_threads::run(next_program(&own), args.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn under_any_other_name_the_program_is_not_a_wrapper() {
+        for name in ["cargo-genti", "/usr/bin/rustc", ""] {
+            assert_eq!(run_as_wrapper([OsString::from(name)]), None);
+        }
+        assert_eq!(run_as_wrapper([]), None);
+    }
+}
