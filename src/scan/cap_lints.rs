@@ -29,7 +29,7 @@ pub(super) fn command(next: Option<OsString>, args: impl IntoIterator<Item = OsS
         Some(next) => next,
         None => args.next()?,
     });
-    let args: Vec<_> = args.into_iter().collect();
+    let args: Vec<_> = args.collect();
     // Cargo also calls rustc to query its version and the properties of the target.
     let is_compilation =
         args.iter().any(|arg| arg == "--crate-name" || arg.as_encoded_bytes().starts_with(b"@"));

@@ -208,7 +208,7 @@ impl<R> Attempt<'_, R> {
             let again = tool.for_failed_tests(&failed.names);
             let argvs = plan::expand(workspace, plan, &again, &units, cargo_flags, executable);
             let Some(argv) = argvs.first() else { break };
-            let Ok(Ok(finished)) = self.start(tool, program, argv, built, timeout) else { continue };
+            let Ok(Ok(finished)) = self.start(tool, program, argv, built, tasks, timeout) else { continue };
             if finished.ending != Ending::Own || !matches!(finished.exit, Exit::Code(_)) {
                 continue;
             }

@@ -74,6 +74,8 @@ fn clean(output: &Output) -> Judged<String> {
         again: false,
         repeat: false,
         is_whole: false,
+        failed_tests: Vec::new(),
+        tests_run: 0,
     }
 }
 
