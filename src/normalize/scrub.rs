@@ -228,7 +228,16 @@ impl Scrub {
         if dir.is_outside() && is_download() {
             return None;
         }
-        RelPath::between(place, &path).map(|below| dir.join(below.as_bytes()))
+        let below = RelPath::between(place, &path)?;
+        (!self.runs_into_another(&below)).then(|| dir.join(below.as_bytes()))
+    }
+
+    /// Returns whether `path` has a space and then a directory of this machine: damaged output, in which a line continues
+    /// with the text of another one.
+    fn runs_into_another(&self, path: &RelPath) -> bool {
+        let text = String::from_utf8_lossy(path.as_bytes());
+        let follows_space = |at: usize| text[..at].ends_with(char::is_whitespace);
+        self.prefixes.iter().any(|(dir, _)| text.match_indices(dir.as_str()).any(|(at, _)| follows_space(at)))
     }
 }
 
@@ -342,6 +351,14 @@ mod tests {
     #[track_caller]
     fn check(text: &str, expected: &str) {
         assert_eq!(scrub().text(text), expected);
+    }
+
+    #[test]
+    fn a_name_that_runs_into_another_path_is_not_a_path_of_the_workspace() {
+        let raw = b"\x08\xbc[Error: failed to resolve: /home/me/ws/a.rs does not exist";
+        assert_eq!(scrub().path(raw), None);
+        assert!(!scrub().foreign(raw).contains("/home/me"));
+        assert_eq!(scrub().path(b"[id]/home/me/ws/a b.rs"), Some(RelPath::new("[id]/home/me/ws/a b.rs")));
     }
 
     #[test]
