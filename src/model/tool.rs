@@ -431,10 +431,13 @@ impl Tool {
         self.retries > 0 && self.parse != Parse::Nextest && self.takes_retries()
     }
 
-    /// Returns the tool with a command line that runs exactly the tests with these `names`.
-    pub fn for_failed_tests(&self, names: &[String]) -> Self {
+    /// Returns the tool with a command line that runs exactly the tests with these `names`. `filters` are names that
+    /// [`Self::for_tests`] has added; the name of a test may be one of them.
+    pub fn for_failed_tests(&self, names: &[String], filters: &[String]) -> Self {
+        let args = self.args.strip_suffix(filters).unwrap_or(&self.args).to_vec();
         let exact = std::iter::once("--exact".to_owned());
-        self.for_tests(&exact.chain(names.iter().cloned()).collect::<Vec<_>>())
+        let names: Vec<_> = exact.chain(names.iter().cloned()).collect();
+        Self { args, ..self.clone() }.for_tests(&names)
     }
 
     /// Returns the tool with a command line that only runs the tests with these `names`.

@@ -156,6 +156,15 @@ fn a_retry_changes_no_other_task_and_is_not_cached() {
 }
 
 #[test]
+fn names_of_tests_on_the_command_line_don_t_run_further_tests_again() {
+    // `steady` is the exact name of a test, which did not fail.
+    let sandbox = with_tests(&[("steady", 0), ("wobbles", 1), ("other", 9)], "test", "retries = 1");
+    sandbox.run(&["run", "--tool", "test", "--", "steady", "wobb"], 0);
+    assert_eq!(findings(&sandbox), ["noted note genti::flaky clean::it wobbles"]);
+    assert_eq!(["steady", "wobbles", "other"].map(|name| runs(&sandbox, name)), [1, 2, 0]);
+}
+
+#[test]
 fn nextest_runs_failed_tests_again_itself() {
     let found = Command::new(env!("CARGO")).args(["nextest", "--version"]).output().unwrap();
     if !found.status.success() {

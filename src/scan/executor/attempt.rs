@@ -205,7 +205,7 @@ impl<R> Attempt<'_, R> {
             if failed.names.is_empty() || stop.reason().is_some() {
                 break;
             }
-            let again = tool.for_failed_tests(&failed.names);
+            let again = tool.for_failed_tests(&failed.names, &plan.selection.filters);
             let argvs = plan::expand(workspace, plan, &again, &units, cargo_flags, executable);
             let Some(argv) = argvs.first() else { break };
             let Ok(Ok(finished)) = self.start(tool, program, argv, built, tasks, timeout) else { continue };
