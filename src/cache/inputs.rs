@@ -192,7 +192,7 @@ impl KeyInputs<'_> {
         if program.is_none() && !tool.has_goldens() && beyond.is_empty() {
             return Ok(base);
         }
-        let mut hasher = Hasher::new("genti.key.2");
+        let mut hasher = Hasher::new("genti.key.3");
         hasher.field("key", &base.0);
         for (link, beyond) in beyond {
             let path = &self.workspace.file(link).path;

@@ -9,6 +9,7 @@ use crate::model::census::Census;
 use crate::model::digest::Digest;
 use crate::model::finding::Diagnostic;
 use crate::model::path::RelPath;
+use crate::model::test_output::TestOutput;
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::Parsed;
 
@@ -41,6 +42,8 @@ pub(super) struct StoredResult {
     packages: Vec<String>,
     /// Record of what the process checked.
     census: Census,
+    /// What each failed test printed.
+    test_outputs: Vec<TestOutput>,
 }
 
 impl StoredResult {
@@ -61,8 +64,9 @@ impl StoredResult {
             });
             *package = PackageId(at as u32);
         }
-        let (database, notices) = (of.database.clone(), of.notices.clone());
-        Self { discovered, diagnostics, database, notices, packages, census }
+        let (database, notices, test_outputs) =
+            (of.database.clone(), of.notices.clone(), of.test_outputs.clone());
+        Self { discovered, diagnostics, database, notices, packages, census, test_outputs }
     }
 
     /// Encodes this result followed by the newest ones in `before`, the bytes now stored under the key, that have other
@@ -91,16 +95,19 @@ impl StoredResult {
         postcard::from_bytes(bytes).ok()
     }
 
-    /// Restores the result; `None` if it refers to a package that no longer exists.
+    /// Restores the result; `None` if it refers to a package that no longer exists, or contradicts itself.
     pub(super) fn parsed(self, workspace: &Workspace) -> Option<Parsed> {
+        if !self.census.is_consistent() {
+            return None;
+        }
         let find = |name: &String| workspace.packages().find(|(_, package)| package.name == *name);
         let ids = self.packages.iter().map(|name| Some(find(name)?.0)).collect::<Option<Vec<_>>>()?;
         let mut diagnostics = self.diagnostics;
         for package in diagnostics.iter_mut().filter_map(|found| found.package.as_mut()) {
             *package = *ids.get(package.0 as usize)?;
         }
-        let (database, notices, census) = (self.database, self.notices, self.census);
-        Some(Parsed { diagnostics, database, notices, census, ..Parsed::default() })
+        let Self { database, notices, census, test_outputs, .. } = self;
+        Some(Parsed { diagnostics, database, notices, census, test_outputs, ..Parsed::default() })
     }
 }
 
@@ -165,7 +172,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::census::{CompiledTarget, CompiledUnit, Group, Tests};
+    use crate::model::census::{CompiledTarget, CompiledUnit, Group, TestNames, Tests};
     use crate::model::testing::workspace;
 
     #[test]
@@ -187,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_keeps_the_census() {
+    fn a_record_keeps_the_census_and_the_output_of_tests() {
         let target = CompiledTarget { package: "a".into(), kind: "lib".into(), name: "a".into() };
         let tests = Tests { run: 3, passed: 2, failed: 1, ignored: Some(0), ..Tests::default() };
         let groups = [(Group::Target("a::it".into()), Some(tests)), (Group::Unknown, None)];
@@ -203,8 +210,11 @@ mod tests {
             cfgs: ["y=\"z\"".into()].into(),
             files: Some([RelPath::new("a.rs")].into()),
         };
+        let list = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
+        let names = TestNames { passed: list(&["a", "b"]), failed: list(&["c"]), ..TestNames::default() };
         let census = Census {
             tests: BTreeMap::from(groups),
+            names: BTreeMap::from([(Group::Target("a::it".into()), names)]),
             targets: [target].into(),
             files: [RelPath::new("a.rs")].into(),
             units: [unit].into(),
@@ -216,10 +226,17 @@ mod tests {
             numbers: BTreeMap::from([("n".into(), "81.20".parse().unwrap())]),
         };
         let workspace = workspace(&[], &[]);
-        let record =
-            StoredResult::new(&workspace, Vec::new(), Vec::new(), census.clone(), &Parsed::default());
-        let mut all = StoredResult::decode_all(&record.encode_before(None).unwrap()).unwrap();
-        let read = all.remove(0).parsed(&workspace);
-        assert_eq!(read.map(|parsed| parsed.census), Some(census));
+        let output = TestOutput { test: "a::it c".into(), text: "said".into(), left_out: 3 };
+        let of = Parsed { test_outputs: vec![output], ..Parsed::default() };
+        let restored = |census: &Census| {
+            let record = StoredResult::new(&workspace, Vec::new(), Vec::new(), census.clone(), &of);
+            let mut all = StoredResult::decode_all(&record.encode_before(None).unwrap()).unwrap();
+            all.remove(0).parsed(&workspace)
+        };
+        let expected = Parsed { census: census.clone(), ..of.clone() };
+        assert_eq!(restored(&census), Some(expected));
+        let mut wrong = census;
+        wrong.names.values_mut().for_each(|names| names.ignored.push("d".into()));
+        assert_eq!(restored(&wrong), None, "names that contradict the counts");
     }
 }

@@ -23,15 +23,16 @@ pub(super) const ARTIFACTS: Target = Target {
     check,
 };
 
-/// Adds times to the tasks, because the committed ones have none.
+/// Adds times and tests to the tasks, because the committed ones have none.
 fn timed(tasks: &str) -> String {
     let lines = (0..).zip(tasks.lines()).map(|(at, line)| {
         let mut line: Value = serde_json::from_str(line).unwrap_or_default();
         if line["kind"] == "task" {
             line["timing"] = json!({
                 "attempts": 1, "cache": "miss", "duration_us": 900 + at, "parallel": 2, "raw_exit": 0, "slot": at % 2,
-                "start_us": 1000 * at,
+                "start_us": 1000 * at, "tests": [{ "failed_us": [7], "passed_us": [5, null] }],
             });
+            line["tests"] = json!([{ "failed": ["c"], "ignored": ["d"], "passed": ["a", "b"], "target": "a::it" }]);
         }
         format!("{line}\n")
     });

@@ -8,6 +8,7 @@
 //! Does not know how the numbers are shown or judged.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ use super::ratchet::{Better, Decimal};
 pub struct Census {
     /// Test counts by the group that the harness reports; `None` for a harness that states no count.
     pub tests: BTreeMap<Group, Option<Tests>>,
+    /// Names of the tests, for each group whose tests are all listed. They [agree](Tests::agree) with the counts.
+    pub names: BTreeMap<Group, TestNames>,
     /// Cargo targets that were compiled or replayed.
     pub targets: BTreeSet<CompiledTarget>,
     /// Files whose format was checked.
@@ -75,6 +78,16 @@ pub struct CompiledUnit {
     pub cfgs: BTreeSet<String>,
     /// Files it was compiled from; `None` if they are not stated, as for documentation.
     pub files: Option<BTreeSet<RelPath>>,
+}
+
+impl Group {
+    /// Returns the name of the target or package.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Target(name) | Self::Package(name) => name,
+            Self::Unknown => "unknown targets",
+        }
+    }
 }
 
 /// The group that tests are counted by.
@@ -152,6 +165,64 @@ impl Tests {
     }
 }
 
+/// Names of the tests of a group by outcome, each list sorted. The same name may be there several times.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TestNames {
+    /// Tests that passed, and benchmarks that ran.
+    pub passed: Vec<Box<str>>,
+    /// Tests that failed.
+    pub failed: Vec<Box<str>>,
+    /// Tests marked `#[ignore]`. Always empty for a runner that does not list them.
+    pub ignored: Vec<Box<str>>,
+}
+
+/// Times of the tests of a group, by name.
+pub type TestTimes = BTreeMap<Box<str>, Duration>;
+
+impl TestNames {
+    /// The lists, by name of the outcome in artifacts.
+    pub fn by_outcome(&self) -> [(&'static str, &[Box<str>]); 3] {
+        [("failed", &self.failed), ("ignored", &self.ignored), ("passed", &self.passed)]
+    }
+
+    /// Returns the lists with their names in order.
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
+        [&mut self.passed, &mut self.failed, &mut self.ignored].into_iter().for_each(|list| list.sort());
+        self
+    }
+
+    /// Whether each list is sorted.
+    pub fn is_sorted(&self) -> bool {
+        self.by_outcome().into_iter().all(|(_, list)| list.is_sorted())
+    }
+
+    /// Whether there is no test.
+    pub fn is_empty(&self) -> bool {
+        self.by_outcome().into_iter().all(|(_, list)| list.is_empty())
+    }
+
+    /// Returns the names of both.
+    #[must_use]
+    fn and(mut self, more: Self) -> Self {
+        self.passed.extend(more.passed);
+        self.failed.extend(more.failed);
+        self.ignored.extend(more.ignored);
+        self.sorted()
+    }
+}
+
+impl Tests {
+    /// Whether `names` lists as many tests of each outcome as are counted.
+    pub fn agree(&self, names: &TestNames) -> bool {
+        let len = |list: &[Box<str>]| list.len() as u64;
+        let ran = len(&names.passed).saturating_add(len(&names.failed));
+        ran == self.run
+            && len(&names.failed) == self.failed
+            && len(&names.ignored) == self.ignored.unwrap_or_default()
+    }
+}
+
 impl Census {
     /// Whether a test of `group` may have run: one did, or the harness does not report how many.
     pub fn may_have_run(&self, group: &Group) -> bool {
@@ -163,11 +234,18 @@ impl Census {
         self.tests.values().flatten().map(|tests| tests.run).sum()
     }
 
-    /// Counts `count` failed tests of a program as passed.
-    pub fn pass_failed(&mut self, count: usize) {
+    /// Counts the failed tests `names` of a program as passed.
+    pub fn pass_failed(&mut self, names: &BTreeSet<&str>) {
         for tests in self.tests.values_mut().flatten() {
-            let passed = tests.failed.min(count as u64);
+            let passed = tests.failed.min(names.len() as u64);
             (tests.passed, tests.failed) = (tests.passed + passed, tests.failed - passed);
+        }
+        for of_group in self.names.values_mut() {
+            let failed = std::mem::take(&mut of_group.failed).into_iter();
+            let (passed, failed): (Vec<_>, _) = failed.partition(|name| names.contains(&**name));
+            of_group.failed = failed;
+            of_group.passed.extend(passed);
+            of_group.passed.sort();
         }
     }
 
@@ -178,6 +256,7 @@ impl Census {
 
     /// Adds the census of another process. Tests are summed up; files and targets are counted once.
     pub fn add(&mut self, other: Self) {
+        self.add_names(&other.tests, other.names);
         for (group, tests) in other.tests {
             let entry = self.tests.entry(group).or_insert(None);
             *entry = match (*entry, tests) {
@@ -196,6 +275,29 @@ impl Census {
         self.numbers.extend(other.numbers);
         self.crates = self.crates.max(other.crates);
         self.database_date = self.database_date.take().max(other.database_date);
+    }
+
+    /// Adds the names of the tests of another process, before its counts. A group that both ran has names only if both
+    /// list them.
+    fn add_names(&mut self, counted: &BTreeMap<Group, Option<Tests>>, mut names: BTreeMap<Group, TestNames>) {
+        for group in counted.keys() {
+            let before = self.names.remove(group);
+            let is_first = !self.tests.contains_key(group);
+            let all = match (before, names.remove(group)) {
+                (Some(before), Some(more)) => Some(before.and(more)),
+                (None, Some(more)) if is_first => Some(more),
+                _ => None,
+            };
+            self.names.extend(all.map(|all| (group.clone(), all)));
+        }
+    }
+
+    /// Whether the names of each group agree with its counts.
+    pub fn is_consistent(&self) -> bool {
+        self.names.iter().all(|(group, names)| {
+            let tests = self.tests.get(group).copied().flatten();
+            tests.is_some_and(|tests| tests.agree(names)) && names.is_sorted()
+        })
     }
 
     /// Splits the census over `count` tasks of one process. `task_of` returns the task of a file. Files
@@ -354,6 +456,15 @@ impl CensusNumber {
 }
 
 impl TestTotals {
+    /// Returns the counts of a group, if they are stated; for [`Group::Unknown`], those of all groups.
+    pub fn of_group(&self, group: &Group) -> Option<Counts> {
+        match group {
+            Group::Target(name) => self.by_target.iter().find(|of| of.target == *name)?.tests,
+            Group::Package(name) => self.by_package.iter().find(|of| of.package == *name)?.tests,
+            Group::Unknown => Some(self.all),
+        }
+    }
+
     fn of(groups: &BTreeMap<Group, Option<Tests>>) -> Option<Self> {
         if groups.is_empty() {
             return None;
@@ -404,6 +515,34 @@ mod tests {
         assert_eq!(runs, [("a", Some(5)), ("b", Some(1)), ("own", None)]);
         let text = serde_json::to_string(&totals).unwrap();
         assert_eq!(serde_json::from_str::<Totals>(&text).unwrap(), totals, "{text}");
+    }
+
+    fn names(passed: &[&str], failed: &[&str], ignored: &[&str]) -> TestNames {
+        let list = |names: &[&str]| names.iter().map(|name| Box::from(*name)).collect();
+        TestNames { passed: list(passed), failed: list(failed), ignored: list(ignored) }
+    }
+
+    #[test]
+    fn names_agree_with_counts_and_are_merged_only_if_all_are_listed() {
+        let group = || Group::Target("a".to_owned());
+        let of = |run: u64, listed: Option<TestNames>| Census {
+            tests: BTreeMap::from([(group(), Some(tests(run, 0)))]),
+            names: listed.map(|names| (group(), names)).into_iter().collect(),
+            ..Census::default()
+        };
+        assert!(of(2, Some(names(&["a", "b"], &[], &[]))).is_consistent());
+        assert!(!of(2, Some(names(&["b", "a"], &[], &[]))).is_consistent(), "not sorted");
+        assert!(!of(2, Some(names(&["a"], &["b"], &[]))).is_consistent());
+        assert!(!of(2, Some(names(&["a", "b"], &[], &["c"]))).is_consistent());
+        let mut both = of(1, Some(names(&["z"], &[], &[])));
+        both.add(of(2, Some(names(&["a", "z"], &[], &[]))));
+        assert_eq!(both.names[&group()], names(&["a", "z", "z"], &[], &[]));
+        assert!(both.is_consistent());
+        both.add(of(1, None));
+        both.add(of(1, Some(names(&["x"], &[], &[]))));
+        assert!(both.names.is_empty() && both.is_consistent());
+        let bench = Tests { run: 3, passed: 2, ..Tests::default() };
+        assert!(bench.agree(&names(&["a", "b", "bench"], &[], &[])));
     }
 
     #[test]

@@ -128,6 +128,16 @@ impl FailedTest {
     /// Replacement for the message of a failed test in the identity of the finding, so that only the name of
     /// the test counts.
     pub const MESSAGE: &str = "test failed";
+
+    /// Returns the message of a finding about a case of `test`, such as a file that it compares with.
+    pub fn message_of_case(test: &str) -> String {
+        format!("{}: `{test}`", Self::MESSAGE)
+    }
+
+    /// Returns the test that a finding with this message is about, if it is about a case of it.
+    pub fn of_case(message: &str) -> Option<&str> {
+        message.strip_prefix(Self::MESSAGE)?.strip_prefix(": `")?.strip_suffix('`')
+    }
 }
 
 /// A normalized message of a tool, without an identity.

@@ -41,6 +41,8 @@ pub mod style;
 pub mod suppression;
 #[cfg(feature = "engine")]
 pub mod task;
+#[cfg(feature = "engine")]
+pub mod test_output;
 #[cfg(all(any(test, fuzzing), feature = "engine"))]
 pub(crate) mod testing;
 #[cfg(feature = "engine")]

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::blind_spot::BlindSpot;
-use super::census::Totals;
+use super::census::{Group, TestNames, TestTimes, Totals};
 use super::finding::{Entry, Finding, State};
 use super::generated::Generated;
 use super::path::RelPath;
@@ -17,6 +17,7 @@ use super::ratchet::Number;
 use super::style::Migration;
 use super::suppression::Suppression;
 use super::task::{Plan, Status};
+use super::test_output::TestOutput;
 use super::text::Text;
 
 /// The complete outcome of a run, in the order of its plan.
@@ -44,6 +45,8 @@ pub struct Outcome {
     pub goldens: Goldens,
     /// Ratcheted numbers, sorted by tool, then name.
     pub numbers: Vec<Number>,
+    /// What failed tests printed, with the name of the tool; sorted. Not part of any artifact.
+    pub test_outputs: Vec<(Text, TestOutput)>,
     /// Blind spots, sorted; `None` if the run did not look for them.
     pub blind_spots: Option<Vec<BlindSpot>>,
     /// The end of the run.
@@ -68,8 +71,27 @@ pub struct TaskOutcome {
     pub status: Status,
     /// True if it left a process running that held its output open, although the output was complete.
     pub is_leaky: bool,
+    /// The tests that it ran, if it ran any and all of them are listed.
+    pub tests: Option<Arc<TaskTests>>,
     /// The timing of its process, shared by all tasks of that process.
     pub timing: Arc<Timing>,
+}
+
+/// The tests of a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskTests {
+    /// Names by group. No group is empty.
+    pub names: BTreeMap<Group, TestNames>,
+    /// Times by group, as far as they are known. They may differ between identical runs.
+    pub times: BTreeMap<Group, TestTimes>,
+}
+
+impl TaskTests {
+    /// Returns the tests, or `None` if there are none.
+    pub fn of(mut names: BTreeMap<Group, TestNames>, times: BTreeMap<Group, TestTimes>) -> Option<Arc<Self>> {
+        names.retain(|_, names| !names.is_empty());
+        (!names.is_empty()).then(|| Arc::new(Self { names, times }))
+    }
 }
 
 /// Timing and other facts of an execution that may differ between identical runs.

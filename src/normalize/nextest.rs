@@ -15,6 +15,7 @@ use regex::Regex;
 use super::libtest::{self, cases};
 use super::{Gap, Input, Parsed, Unparsable};
 use crate::model::finding::Diagnostic;
+use crate::model::test_output::TestOutputs;
 
 /// No tests were run.
 const NO_TESTS: i32 = 4;
@@ -69,19 +70,23 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         }
         found
     };
-    let flaky = passed.iter().filter(|test| test.is_flaky);
-    let flaky = flaky
+    let flaky = || passed.iter().filter(|test| test.is_flaky);
+    let of_flaky = flaky()
         .map(|test| libtest::flaky(input, format!("{} {}", test.program, test.name), &diagnostics(test)));
     let failures = failed.iter().flat_map(&diagnostics);
     let failures = failures.map(|diagnostic| Diagnostic { ns: "test".into(), ..diagnostic });
-    let diagnostics = failures.chain(flaky).collect();
-    let failed_in = failed.iter().map(|test| test.program);
-    let census = census::read(lines[rule + 1], &lines[..rule], failed_in);
-    let leaks = leaks(&lines[..rule], summary.leaky);
+    let diagnostics = failures.chain(of_flaky).collect();
+    let names = failed.iter().map(|test| (test.program, test.name));
+    let (census, times) = census::read(lines[rule + 1], &lines[..rule], names);
+    let mut printed = TestOutputs::default();
+    for test in failed.iter().chain(flaky()) {
+        let output = outputs.get(&(test.program, test.name)).map_or(&[][..], Vec::as_slice);
+        printed.add(&format!("{} {}", test.program, test.name), output);
+    }
+    let (test_outputs, leaks) = (printed.finish(), leaks(&lines[..rule], summary.leaky));
     let (is_whole, is_leaky) = (gaps.is_empty(), summary.leaky > 0);
-    let parsed = Parsed { diagnostics, gaps, census, is_whole, is_leaky, leaks, ..Parsed::default() };
-    let flaky = passed.iter().filter(|test| test.is_flaky).count();
-    Ok(parsed.of_counted(counted + flaky))
+    let parsed = Parsed { diagnostics, gaps, census, times, test_outputs, ..Parsed::default() };
+    Ok(Parsed { is_whole, is_leaky, leaks, ..parsed }.of_counted(counted + flaky().count()))
 }
 
 /// The line `Summary [ 0.010s] 5 tests run: 4 passed, 1 failed, 0 skipped`.

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use super::settle::Unsettled;
 use super::{libtest, rustfmt};
-use crate::model::census::Census;
+use crate::model::census::{Census, Group, TestTimes};
 use crate::model::finding::{Diagnostic, Place, Related};
 use crate::model::generated::Generated;
 use crate::model::golden::Printed;
 use crate::model::path::RelPath;
 use crate::model::task::Program;
+use crate::model::test_output::TestOutput;
 use crate::model::workspace::PackageId;
 
 /// Findings, gaps and side information parsed from the output of one process.
@@ -47,6 +48,10 @@ pub struct Parsed {
     pub printed: Option<Printed>,
     /// Counts that the process reported about its work.
     pub census: Census,
+    /// Times of tests by group, as far as the runner reports them.
+    pub times: BTreeMap<Group, TestTimes>,
+    /// What each failed test printed, sorted by test.
+    pub test_outputs: Vec<TestOutput>,
     /// Set if the output proves that it is complete: it ends with a count that matches the rest.
     pub is_whole: bool,
     /// Set if a process was left running and held the output open.
@@ -106,6 +111,8 @@ impl Parsed {
             unsettled: _,
             printed,
             census,
+            times,
+            test_outputs,
             is_whole,
             is_leaky,
             leaks,
@@ -124,6 +131,11 @@ impl Parsed {
         self.notices.extend(notices);
         self.printed = self.printed.take().or(printed);
         self.census.add(census);
+        for (group, times) in times {
+            self.times.entry(group).or_default().extend(times);
+        }
+        self.test_outputs.extend(test_outputs);
+        self.test_outputs.sort();
         self.is_whole &= is_whole;
         self.is_leaky |= is_leaky;
         self.leaks.extend(leaks);
@@ -167,7 +179,12 @@ impl Parsed {
         let failed = std::mem::take(&mut self.failed_tests).into_iter();
         let (failed, passed): (BTreeMap<_, _>, BTreeMap<_, _>) =
             failed.partition(|(name, _)| next.failed_tests.contains_key(name));
-        self.census.pass_failed(passed.len());
+        self.census.pass_failed(&passed.keys().map(String::as_str).collect());
+        // Of a test that failed again, the last attempt counts.
+        let is_repeated = |output: &TestOutput| next.test_outputs.iter().any(|new| new.test == output.test);
+        self.test_outputs.retain(|output| !is_repeated(output));
+        self.test_outputs.extend(next.test_outputs);
+        self.test_outputs.sort();
         // The other findings are about the program, such as a leak.
         self.diagnostics.retain(|found| found.rule != libtest::FAILED);
         self.diagnostics.extend(passed.into_values());

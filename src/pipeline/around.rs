@@ -57,7 +57,8 @@ pub fn around(root: &Path, run: &Finished) -> Result<Around, LoadError> {
     let paths: BTreeSet<_> =
         run.report.findings.iter().filter_map(|finding| finding.shown_at().path()).collect();
     let sources = Sources(workspace::read_sources(root, paths)?);
-    Ok(Around { sources, base: base(root), in_repository: workspace::repository(root).is_some() })
+    let in_repository = workspace::repository(root).is_some();
+    Ok(Around { sources, base: base(root), in_repository, ..Around::default() })
 }
 
 /// Returns the path of the workspace at `root` from the top of its repository; empty if there is no repository.

@@ -5,6 +5,8 @@
 //! same bytes. This detects artifacts that were edited, reordered or combined from two runs, and names the first wrong field.
 //! It is not a signature: consistent edits of the results of a tool are not detected.
 
+mod listed_tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
@@ -203,9 +205,8 @@ fn recompute(
         };
         seen.insert(at);
         ledger.restore(at, status);
-        if line.leaky {
-            ledger.restore_leak(at);
-        }
+        let tests = line.tests.iter().map(|of| (of.group(), of.names())).collect();
+        ledger.restore_details(at, line.leaky, tests);
     }
     if seen.len() != graph.tasks.len() {
         let missing = graph.tasks.len() - seen.len();
@@ -213,6 +214,7 @@ fn recompute(
         return Ok(None);
     }
     violations.extend(contradictions(project, run, &ledger));
+    violations.extend(listed_tests::contradictions(plan, run, &ledger));
     let findings = run.report.findings.iter().filter(|finding| !is_of_number(run, finding));
     ledger.diagnostics = findings.flat_map(diagnostics).collect();
     // Use the date of the run, which decides which suppressions have expired.

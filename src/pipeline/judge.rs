@@ -18,7 +18,7 @@ use crate::compare::reach::Reach;
 use crate::compare::suppressions::Suppressions;
 use crate::model::blind_spot::BlindSpot;
 use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Related, State};
-use crate::model::generated::{Generated, split_out_dir};
+use crate::model::generated::split_out_dir;
 use crate::model::halt::{Halt, Halted};
 use crate::model::outcome::{
     self, Cache, Compared, End, Gone, Outcome, Strict, Timing, ToolOutcome, Verdict,
@@ -374,6 +374,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         gone: matched.gone,
         numbers,
         goldens,
+        test_outputs: sorted(ledger.test_outputs),
         blind_spots,
         end,
         parallel: case.parallel,
@@ -402,9 +403,9 @@ fn enter_numbers(
     numbers
 }
 
-fn sorted(mut generated: Vec<Generated>) -> Vec<Generated> {
-    generated.sort();
-    generated
+fn sorted<T: Ord>(mut all: Vec<T>) -> Vec<T> {
+    all.sort();
+    all
 }
 
 /// Returns `path` relative to `root`, if it is within.

@@ -19,7 +19,9 @@ pub use self::findings::{
     Suppression, ToolReport,
 };
 pub use self::run::{RunBatch, RunSelection, RunStep, RunSummary, Tool};
-pub use self::tasks::{BatchLine, CompareLine, ReportLine, Stages, TaskLine, TaskTiming, Tasks};
+pub use self::tasks::{
+    BatchLine, CompareLine, ReportLine, Stages, TaskLine, TaskTiming, Tasks, TestTimesOfGroup, TestsOfGroup,
+};
 use super::{Artifacts, SCHEMA};
 use crate::model::outcome::End;
 

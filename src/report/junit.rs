@@ -1,27 +1,42 @@
-//! JUnit XML for test reports, with one suite per tool.
+//! JUnit XML for test reports, with a suite for each tool and for each test target.
 //!
-//! There is a case for each clean unit, each finding, and each unit without a result. New findings fail, accepted and
+//! If a tool lists its tests, there is a case for each of them, in the suite of its target. The suite of the tool has a case
+//! for each clean unit without such a list, each finding, and each unit without a result. New findings fail, accepted and
 //! suppressed ones are skipped, and a unit without a result is an error. Test targets that ran no tests are left out. The
-//! census of a tool is a property of its suite. There are no times, UUIDs or line numbers in names, so a case keeps its
-//! name from run to run.
+//! census of a tool is a property of its suite. There are no UUIDs or line numbers in names, so a case keeps its name from
+//! run to run.
+
+mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, TestSuite};
 
+use self::targets::Targets;
 use super::census;
 use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
+use super::outputs::OutputsOfTests;
 use super::text::{inert, visible};
 use crate::model::census::{OfTarget, TestTotals};
 use crate::model::finding::{Place, State};
 use crate::model::halt::{Halt, PER_FINDING, until};
 use crate::model::tool::Leaky;
 
-/// Writes `run`. Cases that are not made because `halt` is due are missing.
-pub(super) fn write(run: &Finished, tasks: &Tasks, halt: &dyn Halt, out: &mut dyn Write) -> io::Result<()> {
+/// Writes `run`, with the output of failed tests. Cases that are not made because `halt` is due are missing.
+pub(super) fn write(
+    run: &Finished,
+    tasks: &Tasks,
+    outputs: &OutputsOfTests,
+    halt: &dyn Halt,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut report = Report::new("genti");
-    report.add_test_suites(run.tools().map(|(tool, outcome)| suite(run, tasks, tool, outcome, halt)));
+    for (tool, outcome) in run.tools() {
+        let targets = Targets::of(run, tasks, outputs, tool, halt);
+        report.add_test_suite(suite(run, tasks, (tool, outcome), &targets.findings, halt));
+        report.add_test_suites(targets.suites);
+    }
     // It makes an error of its own of that of the writer, which is told from the others by what it is.
     let mut error = Ok(());
     let written = report.serialize(Keep { out, error: &mut error });
@@ -49,15 +64,24 @@ impl Write for Keep<'_> {
     }
 }
 
-fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport, halt: &dyn Halt) -> TestSuite {
+/// Returns the suite of `tool`. It leaves out the findings at the indices `of_tests`, which are cases of test targets.
+fn suite(
+    run: &Finished,
+    tasks: &Tasks,
+    (tool, outcome): (&Tool, &ToolReport),
+    of_tests: &BTreeSet<usize>,
+    halt: &dyn Halt,
+) -> TestSuite {
     let mut suite = TestSuite::new(legal(&tool.name));
     let facts = census::of_tool(run, tool, outcome).join(", ");
     if !facts.is_empty() {
         suite.add_property(("looked at", legal(&facts).as_str()));
     }
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-    let is_own = |finding: &&Finding| finding.tools.first().is_some_and(|first| *first == tool.name);
-    let own = run.report.findings.iter().filter(is_own);
+    let is_own = |finding: &Finding| finding.tools.first().is_some_and(|first| *first == tool.name);
+    let all = run.report.findings.iter().enumerate();
+    let own =
+        all.filter(|(at, finding)| is_own(finding) && !of_tests.contains(at)).map(|(_, finding)| finding);
     for finding in until(halt, own, |_| PER_FINDING) {
         let mut name = name(finding);
         let count = counts.entry(name.clone()).or_default();
@@ -70,7 +94,7 @@ fn suite(run: &Finished, tasks: &Tasks, tool: &Tool, outcome: &ToolReport, halt:
     let empty = Empty::of(outcome);
     for task in until(halt, tasks.of(&tool.name), |_| PER_FINDING) {
         let status = match task.status.as_str() {
-            "clean" if empty.has(&task.unit) => continue,
+            "clean" if empty.has(&task.unit) || !task.tests.is_empty() => continue,
             "clean" => TestCaseStatus::success(),
             "skipped" => skipped(task.reason.as_deref().unwrap_or_default()),
             _ => continue,
@@ -135,9 +159,33 @@ fn name(finding: &Finding) -> String {
 }
 
 fn case(finding: &Finding, name: &str) -> TestCase {
-    let status = match finding.state {
+    let mut case = TestCase::new(legal(name), status(&[finding]));
+    case.set_classname(legal(&finding.place.name()));
+    set_place(&mut case, finding);
+    case
+}
+
+/// Returns the status of a case with `findings`: it fails if one of them is new.
+fn status(findings: &[&Finding]) -> TestCaseStatus {
+    let new: Vec<_> = findings.iter().filter(|finding| !is_settled(finding.state)).collect();
+    let Some(worst) = new.first() else {
+        return findings.first().map_or_else(TestCaseStatus::success, |finding| settled(finding));
+    };
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type(worst.level.as_str()).set_message(legal(&worst.message));
+    let description: Vec<_> = new.iter().map(|finding| description(finding)).collect();
+    status.set_description(legal(&description.join("\n")));
+    status
+}
+
+fn is_settled(state: State) -> bool {
+    matches!(state, State::Suppressed | State::Unchanged | State::Updated | State::Noted)
+}
+
+/// Returns the status of a case with a finding that does not fail.
+fn settled(finding: &Finding) -> TestCaseStatus {
+    match finding.state {
         State::Suppressed => skipped(&because("suppressed", finding)),
-        State::Unchanged | State::Updated => skipped(&because("accepted", finding)),
         State::Noted => {
             let mut rerun = TestRerun::new(NonSuccessKind::Failure);
             rerun.set_type(finding.level.as_str()).set_message(legal(&finding.message));
@@ -146,22 +194,18 @@ fn case(finding: &Finding, name: &str) -> TestCase {
             status.add_rerun(rerun);
             status
         }
-        _ => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_type(finding.level.as_str()).set_message(legal(&finding.message));
-            status.set_description(legal(&description(finding)));
-            status
-        }
-    };
-    let mut case = TestCase::new(legal(name), status);
-    case.set_classname(legal(&finding.place.name()));
+        _ => skipped(&because("accepted", finding)),
+    }
+}
+
+/// Sets the file and line of `finding`.
+fn set_place(case: &mut TestCase, finding: &Finding) {
     if let Place::File { path, range } = finding.shown_at() {
         case.extra.insert("file".into(), legal(&path.to_string()).into());
         if let Some(range) = range {
             case.extra.insert("line".into(), range.start.line.to_string().into());
         }
     }
-    case
 }
 
 fn skipped(why: &str) -> TestCaseStatus {

@@ -20,6 +20,7 @@ mod junit;
 pub mod links;
 mod markdown;
 mod of_outcome;
+pub mod outputs;
 mod plan;
 mod run;
 mod sarif;
@@ -39,6 +40,7 @@ pub use self::format::{Format, TextKind};
 pub use self::github::render as github;
 pub use self::html::html;
 pub use self::markdown::render as markdown;
+use self::outputs::OutputsOfTests;
 pub use self::strict::Violation;
 pub use self::tasks::TasksDraft;
 pub use self::until::{UntilHalted, is_halt};
@@ -116,6 +118,8 @@ pub struct Around {
     pub base: RelPath,
     /// Whether the workspace is in a repository.
     pub in_repository: bool,
+    /// What failed tests printed.
+    pub outputs: OutputsOfTests,
 }
 
 /// A report that is rendered while it is written.
@@ -168,7 +172,9 @@ pub fn render<'a>(
         Format::Sarif => Rendered::new(|out, _| sarif::write(run, &around.base, out)),
         Format::Junit => {
             let tasks = tasks()?;
-            Rendered::new(|out, halt| junit::write(run, tasks, halt, out).map(|()| Vec::new()))
+            Rendered::new(|out, halt| {
+                junit::write(run, tasks, &around.outputs, halt, out).map(|()| Vec::new())
+            })
         }
         Format::Markdown => Rendered::of_bytes(markdown(run, &around.sources)),
         Format::Github => Rendered::of_bytes(github(run, &around.base)),
@@ -176,7 +182,7 @@ pub fn render<'a>(
         Format::Html => {
             let tasks = tasks()?;
             Rendered::new(|out, halt| {
-                let page = html::until(run, tasks, &around.sources, halt).map_err(io::Error::other)?;
+                let page = html::until(run, tasks, around, halt).map_err(io::Error::other)?;
                 out.write_all(&page).map(|()| Vec::new())
             })
         }

@@ -42,9 +42,9 @@ impl Draft<'_> {
     /// are paths of this machine. Does not check the formatting. `report` reads `report.json`.
     pub fn violations(&self, report: impl io::Read, places: &[&str]) -> Vec<Violation> {
         let judge = Content { places, is_path: false };
-        let task = self.tasks.texts().find_map(|(line, unit, reason)| {
+        let task = self.tasks.texts().find_map(|(line, unit, mut texts)| {
             let of_unit = Content { is_path: true, ..judge }.judge(&unit);
-            let message = of_unit.or_else(|| reason.and_then(|reason| judge.judge(reason)))?;
+            let message = of_unit.or_else(|| texts.find_map(|text| judge.judge(text)))?;
             Some(Violation { file: "tasks.jsonl", line, message })
         });
         let run = read("run.json", SliceRead::new(&self.run), places);

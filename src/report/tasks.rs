@@ -5,6 +5,7 @@
 //! is by name.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::ops::{Deref, Range};
 
@@ -12,8 +13,9 @@ use serde::{Serialize, Serializer};
 
 use super::canonical::push_line;
 use super::finished::Ended;
+use crate::model::census::{Group, TestNames, TestTimes};
 use crate::model::digest::Digest;
-use crate::model::outcome::{Outcome, TaskOutcome, Timing, Verdict};
+use crate::model::outcome::{Outcome, TaskOutcome, TaskTests, Timing, Verdict};
 use crate::model::path::RelPath;
 use crate::model::task::Status;
 use crate::model::tool::ToolId;
@@ -47,6 +49,8 @@ struct TaskHead<'a> {
 /// Fields of a task between its id and its unit.
 #[derive(Serialize)]
 struct TaskMiddle<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tests: Vec<TestsObject<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timing: Option<TimingObject>,
     tool: &'a str,
@@ -86,6 +90,55 @@ struct TimingObject {
     raw_exit: Option<i32>,
     slot: u32,
     start_us: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tests: Vec<TestTimesObject>,
+}
+
+/// The tests of a target or package, by outcome.
+#[derive(Serialize)]
+struct TestsObject<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    failed: &'a [Box<str>],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ignored: &'a [Box<str>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    package: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    passed: &'a [Box<str>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
+}
+
+impl<'a> TestsObject<'a> {
+    fn new((group, names): (&'a Group, &'a TestNames)) -> Self {
+        let TestNames { passed, failed, ignored } = names;
+        let (target, package) = match group {
+            Group::Target(target) => (Some(target.as_str()), None),
+            Group::Package(package) => (None, Some(package.as_str())),
+            Group::Unknown => (None, None),
+        };
+        Self { failed, ignored, package, passed, target }
+    }
+}
+
+/// Times of the tests of a target or package in microseconds, in the order of their names.
+#[derive(Serialize)]
+struct TestTimesObject {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failed_us: Vec<Option<u64>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    passed_us: Vec<Option<u64>>,
+}
+
+impl TestTimesObject {
+    fn new((group, names): (&Group, &TestNames), times: &BTreeMap<Group, TestTimes>) -> Self {
+        let times = times.get(group);
+        let of = |names: &[Box<str>]| {
+            let time = |name: &str| Some(times?.get(name)?.as_micros() as u64);
+            names.iter().map(|name| time(name)).collect()
+        };
+        Self { failed_us: of(&names.failed), passed_us: of(&names.passed) }
+    }
 }
 
 /// A digest that is serialized as hex digits.
@@ -193,8 +246,11 @@ impl<'a> TasksDraft<'a> {
         done.iter().try_for_each(|bytes| out.write_all(bytes))
     }
 
-    /// Texts that do not come from genti itself: for each task its line number, its unit, and its reason if there is one.
-    pub(super) fn texts(&self) -> impl Iterator<Item = (usize, Cow<'a, str>, Option<&'a str>)> {
+    /// Texts that do not come from genti itself: for each task its line number, its unit, and its reason and the names of
+    /// its tests if there are any.
+    pub(super) fn texts(
+        &self,
+    ) -> impl Iterator<Item = (usize, Cow<'a, str>, impl Iterator<Item = &'a str> + 'a)> {
         let Self { workspace, outcome, .. } = *self;
         let batches = (1..).zip(&outcome.plan.batches);
         let tasks = batches.flat_map(|(rank, batch)| {
@@ -203,7 +259,10 @@ impl<'a> TasksDraft<'a> {
         // Each batch has a line before the lines of its tasks.
         (1..).zip(tasks).map(|(before, (rank, task))| {
             let unit = outcome.plan.graph.task(task).unit.path(workspace);
-            (before + rank, text(unit), outcome.tasks[task.0 as usize].status.reason())
+            let TaskOutcome { status, tests, .. } = &outcome.tasks[task.0 as usize];
+            let groups = tests.iter().flat_map(|tests| tests.names.values());
+            let names = groups.flat_map(|names| names.by_outcome()).flat_map(|(_, list)| list);
+            (before + rank, text(unit), status.reason().into_iter().chain(names.map(|name| &**name)))
         })
     }
 
@@ -224,7 +283,7 @@ impl<'a> TasksDraft<'a> {
                 rank: part.rank as u32,
                 status: status.as_str(),
                 task_count: tasks().count(),
-                timing: self.timing(&outcome.batches[part.rank]),
+                timing: self.timing(&outcome.batches[part.rank], None),
             };
             push(&line, out);
         }
@@ -249,7 +308,7 @@ impl<'a> TasksDraft<'a> {
 
     /// The text before the id of a task, and the text between its id and its unit.
     fn common(&self, batch_id: Hex, tool: &str, result: &TaskOutcome) -> [Vec<u8>; 2] {
-        let TaskOutcome { status, is_leaky, timing } = result;
+        let TaskOutcome { status, is_leaky, tests, timing } = result;
         let (mut head, mut middle) = (Vec::new(), Vec::new());
         let fields = TaskHead {
             batch_id,
@@ -264,7 +323,9 @@ impl<'a> TasksDraft<'a> {
         // Join the two objects into one.
         head.truncate(head.len() - 1);
         head.extend_from_slice(b",\"task_id\":\"");
-        write(&TaskMiddle { timing: self.timing(timing), tool }, &mut middle);
+        let timing = self.timing(timing, tests.as_deref());
+        let tests = tests.iter().flat_map(|tests| &tests.names).map(TestsObject::new).collect();
+        write(&TaskMiddle { tests, timing, tool }, &mut middle);
         middle.splice(..1, *b"\",");
         middle.truncate(middle.len() - 1);
         middle.extend_from_slice(b",\"unit\":");
@@ -296,7 +357,12 @@ impl<'a> TasksDraft<'a> {
         out
     }
 
-    fn timing(&self, timing: &Timing) -> Option<TimingObject> {
+    /// Returns the timing of a batch or task, and of the `tests` that it ran.
+    fn timing(&self, timing: &Timing, tests: Option<&TaskTests>) -> Option<TimingObject> {
+        let tests = tests.filter(|tests| !tests.times.is_empty());
+        let times = |tests: &TaskTests| {
+            tests.names.iter().map(|of| TestTimesObject::new(of, &tests.times)).collect::<Vec<_>>()
+        };
         self.with_timing.then(|| TimingObject {
             attempts: timing.attempts,
             cache: timing.cache.as_str(),
@@ -305,6 +371,7 @@ impl<'a> TasksDraft<'a> {
             raw_exit: timing.raw_exit,
             slot: timing.slot,
             start_us: timing.start.as_micros() as u64,
+            tests: tests.map(times).unwrap_or_default(),
         })
     }
 }

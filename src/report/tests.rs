@@ -97,7 +97,7 @@ fn rendered(format: Format, artifacts: &Artifacts) -> (Vec<u8>, Vec<String>) {
     let (run, tasks) = artifacts.read().unwrap();
     let paths = run.report.findings.iter().filter_map(|finding| finding.shown_at().path());
     let sources = paths.map(|path| (path.clone(), HOSTILE.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
-    let around = Around { sources: Sources(sources), base: RelPath::default(), in_repository: true };
+    let around = Around { sources: Sources(sources), in_repository: true, ..Around::default() };
     let mut bytes = Vec::new();
     let report = render(format, &run, &|| Ok(&tasks), &around).unwrap();
     let notes = report.write(&mut bytes, &Never).unwrap();
@@ -215,6 +215,30 @@ fn hostile_text_stays_text_in_junit() {
     assert_eq!((report.failures, report.skipped, report.errors), (2, 6, 2));
     let case = &report.test_suites[0].test_cases[0];
     assert!(case.name.as_str().contains("<script>alert(1)</script>"), "{}", case.name.as_str());
+}
+
+#[test]
+fn hostile_names_and_output_of_tests_stay_text_in_junit() {
+    let mut artifacts = committed();
+    let lines = String::from_utf8(artifacts.tasks).unwrap();
+    let mut lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let task = lines.iter_mut().find(|line| line["kind"] == "task").unwrap();
+    task["tests"] =
+        json!([{ "failed": [HOSTILE], "ignored": ["i"], "passed": [HOSTILE], "target": HOSTILE }]);
+    let test = format!("{HOSTILE} {HOSTILE}");
+    let output = json!({ "left_out": 1, "test": test, "text": HOSTILE, "tool": task["tool"] }).to_string();
+    artifacts.tasks = lines.iter().flat_map(|line| format!("{line}\n").into_bytes()).collect();
+    let (run, tasks) = artifacts.read().unwrap();
+    let around = Around { outputs: OutputsOfTests::read(output.as_bytes()), ..Around::default() };
+    let mut xml = Vec::new();
+    render(Format::Junit, &run, &|| Ok(&tasks), &around).unwrap().write(&mut xml, &Never).unwrap();
+    let xml = String::from_utf8(xml).unwrap();
+    assert!(!xml.contains("<script") && !xml.contains("<![CDATA["));
+    let report = quick_junit::Report::deserialize_from_str(&xml).unwrap();
+    let suite = report.test_suites.iter().find(|suite| suite.name.as_str().contains(' ')).unwrap();
+    assert_eq!((suite.tests, suite.failures, suite.skipped), (3, 1, 1));
+    let failed = suite.test_cases.iter().find(|case| case.system_out.is_some()).unwrap();
+    assert!(failed.name.as_str().contains("<script>alert(1)</script>"), "{}", failed.name.as_str());
 }
 
 #[test]

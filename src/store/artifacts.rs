@@ -14,6 +14,7 @@ use super::error::StoreError;
 use super::outputs::OutputDir;
 use crate::disk;
 use crate::model::halt::Halt;
+use crate::report::outputs::{OutputsOfTests, TEST_OUTPUT};
 use crate::report::{Draft, UntilHalted, is_halt};
 
 /// Returns the name of the run that holds the artifact directory under `target_dir`, or held it last.
@@ -118,15 +119,30 @@ impl ArtifactDir {
     /// If a file can't be written, or `halt` is due before all files are staged. The error is
     /// [`StoreError::Mixed`] if some files were already replaced.
     pub fn write(&self, draft: &Draft<'_>, halt: &dyn Halt) -> Result<(), StoreError> {
-        let Draft { run, report, tasks, .. } = draft;
+        let Draft { outcome, run, report, tasks } = draft;
         let lines = |out: &mut dyn io::Write| tasks.write(&mut UntilHalted::new(halt, out));
         let report = |out: &mut dyn io::Write| report.write(&mut UntilHalted::new(halt, out));
+        let outputs = OutputsOfTests::of_outcome(outcome).bytes();
+        if outputs.is_empty() {
+            self.remove(TEST_OUTPUT)?;
+        }
+        let of_tests = (!outputs.is_empty()).then_some((TEST_OUTPUT, Content::Bytes(&outputs)));
         let files = [
             ("tasks.jsonl", Content::Made(&lines)),
             ("report.json", Content::Made(&report)),
             ("run.json", Content::Bytes(run)),
         ];
+        let files: Vec<_> = of_tests.into_iter().chain(files).collect();
         write(&self.artifacts, &files)
+    }
+
+    /// Removes the file `name` of an earlier run.
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.artifacts.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::Io { path, error }),
+            _ => Ok(()),
+        }
     }
 
     /// Opens the last `report.json`.

@@ -11,6 +11,7 @@ use super::outputs;
 use super::tag::{self, Creator};
 use crate::disk;
 use crate::report::Format;
+use crate::report::outputs::TEST_OUTPUT;
 
 /// Name of the log of cached results.
 pub(crate) const RESULT_LOG: &str = "results.log";
@@ -23,7 +24,7 @@ pub(crate) const RESULT_LOG_MAGIC: &[u8; 8] = b"gentilog";
 pub(super) const BUILT: [&str; 2] = ["build", "verify"];
 
 /// Names of the files of a finished run, and the default name of the report for the terminal. The other formats have theirs.
-const ARTIFACTS: [&str; 3] = ["report.txt", "run.json", "tasks.jsonl"];
+const ARTIFACTS: [&str; 4] = ["report.txt", "run.json", "tasks.jsonl", TEST_OUTPUT];
 
 /// Meaning of a name in `target/genti`.
 #[derive(Clone, Copy, Debug)]

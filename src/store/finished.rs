@@ -1,10 +1,11 @@
 //! Reads the artifacts of a finished run from any directory.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use crate::disk;
 use crate::report::Artifacts;
+use crate::report::outputs::{self, OutputsOfTests};
 
 /// The reason why the artifacts of a run can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,14 @@ pub fn load_artifacts(dir: &Path) -> Result<Artifacts, NoArtifacts> {
         })
     };
     Ok(Artifacts { run: read("run.json")?, report: read("report.json")?, tasks: read("tasks.jsonl")? })
+}
+
+/// Reads what failed tests printed, which is beside the artifacts in `dir`. Without such a file, there is none.
+pub fn load_test_outputs(dir: &Path) -> OutputsOfTests {
+    let mut bytes = Vec::new();
+    let read = disk::open(&dir.join(outputs::TEST_OUTPUT))
+        .and_then(|file| file.take(outputs::MOST).read_to_end(&mut bytes));
+    read.map(|_| OutputsOfTests::read(&bytes)).unwrap_or_default()
 }
 
 #[cfg(test)]

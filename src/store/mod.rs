@@ -26,7 +26,7 @@ pub use baseline::{
 };
 pub use clean::{CleanError, Removed, clean, clean_results};
 pub use error::StoreError;
-pub use finished::{NoArtifacts, load_artifacts};
+pub use finished::{NoArtifacts, load_artifacts, load_test_outputs};
 pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};
 pub use lock::{LockError, save_lock};
 pub use outputs::OutputDir;

@@ -24,6 +24,7 @@ mod init;
 mod inputs;
 mod judging;
 mod lint_levels;
+mod listed_tests;
 mod lockfile;
 mod locks;
 mod manifests;

@@ -170,12 +170,14 @@ fn a_strict_parser_accepts_the_junit_report() {
     );
     told.write("told.txt", hostile);
     told.run(&["run"], 1);
-    for sandbox in [&mixed(), &told, &many(0), &many(30)] {
+    let tests = Sandbox::of("tests", "w");
+    tests.run(&["run", "--tool", "test", "--tool", "doctest"], 1);
+    for sandbox in [&mixed(), &told, &many(0), &many(30), &tests] {
         let xml = report(sandbox, "junit");
         let (is_valid, said) = check(sandbox, &xml);
         assert!(is_valid, "{said}");
         // Verify that the test can fail.
-        let broken = String::from_utf8(xml).unwrap().replace("tests=", "time=\"1\" tests=");
+        let broken = String::from_utf8(xml).unwrap().replace("tests=", "assertions=\"1\" tests=");
         assert!(!check(sandbox, broken.as_bytes()).0);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use genti::model::path::RelPath;
 use genti::model::sources::Sources;
-use genti::report::Artifacts;
+use genti::report::{Around, Artifacts};
 use serde_json::{Value, json};
 
 use crate::body::{BODY, FLAGGED, Flagged};
@@ -19,7 +19,8 @@ impl Made {
     pub(crate) fn page(&self) -> Vec<u8> {
         {
             let (run, tasks) = self.artifacts.read().unwrap();
-            genti::report::html(&run, &tasks, &self.sources)
+            let around = Around { sources: self.sources.clone(), ..Around::default() };
+            genti::report::html(&run, &tasks, &around)
         }
     }
 }

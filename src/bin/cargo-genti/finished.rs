@@ -53,8 +53,9 @@ pub(crate) fn check(dir: &Path, args: &GateArgs, gate: Gate, env: &Env, shell: &
             shell.error(error);
             CliError::Bug
         })?;
-        let (dir, halt) = (Some(dir), &Never);
-        let finished_run = FinishedRun { root, outcome, run, tasks, dir, may_begin_baseline: false, halt };
+        let outputs = store::load_test_outputs(dir);
+        let (dir, halt, may_begin_baseline) = (Some(dir), &Never, false);
+        let finished_run = FinishedRun { root, outcome, run, tasks, outputs, dir, may_begin_baseline, halt };
         is_reported = finished_run.show(&reports, shell)?;
     }
     for violation in &violations {

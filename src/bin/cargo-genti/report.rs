@@ -39,6 +39,7 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
         .as_ref()
         .map(|located| around(located, &run, format.shows_sources(), shell))
         .unwrap_or_default();
+    let around = Around { outputs: store::load_test_outputs(dir), ..around };
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let output = match output {
         Some(path) => Some(path.to_path_buf()),
@@ -55,6 +56,7 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
         run: &run,
         tasks: Some(&tasks),
         sources: &around.sources,
+        outputs: &around.outputs,
         in_repository: around.in_repository,
         may_begin_baseline: may_begin_baseline(&run),
         artifacts: Some(render::place(dir)),

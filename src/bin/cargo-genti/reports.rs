@@ -9,6 +9,7 @@ use anstream::adapter::strip_str;
 use clap::ValueEnum;
 use genti::model::halt::Halt;
 use genti::report::finished::ReadError;
+use genti::report::outputs::TEST_OUTPUT;
 use genti::report::{self, Around, ReadTasks, Rendered};
 use genti::scan::Env;
 use genti::store::{self, NotReported};
@@ -132,7 +133,7 @@ pub(crate) fn render<'a>(
 pub(crate) fn may_be_written(path: &Path) -> Result<(), String> {
     let dir = path.parent().and_then(|dir| Path::new(".").join(dir).canonicalize().ok());
     let is_in_artifacts = dir.is_some_and(|dir| dir.ends_with("genti/artifacts"));
-    let is_artifact = ["run.json", "report.json", "tasks.jsonl"]
+    let is_artifact = ["run.json", "report.json", "tasks.jsonl", TEST_OUTPUT]
         .iter()
         .any(|name| path.file_name() == Some(OsStr::new(name)));
     match is_in_artifacts && is_artifact {

@@ -4,6 +4,7 @@ use genti::model::outcome::Strict;
 use genti::pipeline::{self, Lockfile};
 use genti::report::Draft;
 use genti::report::finished::Finished;
+use genti::report::outputs::OutputsOfTests;
 use genti::scan::StopReason;
 use genti::store::{self, ArtifactDir, StoreError};
 
@@ -85,7 +86,9 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
         CliError::Bug
     })?;
     let dir = written.as_deref().ok();
-    let finished_run = FinishedRun { root, outcome, run, tasks, dir, may_begin_baseline, halt: stop };
+    let outputs = OutputsOfTests::of_outcome(outcome);
+    let finished_run =
+        FinishedRun { root, outcome, run, tasks, outputs, dir, may_begin_baseline, halt: stop };
     let is_reported = finished_run.show(&reports, shell)?;
     for violation in &violations {
         shell.error(visible_line(&format!("the artifacts are specific to this machine: {violation}")));

@@ -6,8 +6,9 @@ use std::path::Path;
 use genti::model::halt::Halt;
 use genti::model::outcome::Outcome;
 use genti::pipeline;
-use genti::report::TasksDraft;
 use genti::report::finished::{Finished, ReadError, Tasks};
+use genti::report::outputs::OutputsOfTests;
+use genti::report::{Around, TasksDraft};
 
 use crate::exit::{CliError, CliResult};
 use crate::render::{self, Shell, Target, View};
@@ -24,6 +25,8 @@ pub(crate) struct FinishedRun<'a> {
     pub(crate) run: &'a Finished,
     /// Outcomes of the tasks.
     pub(crate) tasks: TasksDraft<'a>,
+    /// What failed tests printed.
+    pub(crate) outputs: OutputsOfTests,
     /// Directory of the artifacts, if they were written.
     pub(crate) dir: Option<&'a Path>,
     /// True if there is no baseline and one can be created with these build flags.
@@ -34,8 +37,9 @@ pub(crate) struct FinishedRun<'a> {
 
 impl FinishedRun<'_> {
     /// Shows the run and writes `reports`. Returns true if all of them were written.
-    pub(crate) fn show(&self, reports: &Reports, shell: &mut Shell) -> CliResult<bool> {
-        let Self { root, outcome, run: finished, tasks: draft, dir, may_begin_baseline, halt } = *self;
+    pub(crate) fn show(self, reports: &Reports, shell: &mut Shell) -> CliResult<bool> {
+        let Self { root, outcome, run: finished, tasks: draft, outputs, dir, may_begin_baseline, halt } =
+            self;
         let bug = |shell: &mut Shell, error: ReadError| {
             shell.error(error);
             CliError::Bug
@@ -51,10 +55,12 @@ impl FinishedRun<'_> {
         };
         // Unreadable sources are left out, since they are only displayed.
         let around = pipeline::around(root, finished).unwrap_or_default();
+        let around = Around { outputs, ..around };
         let view = View {
             run: finished,
             tasks,
             sources: &around.sources,
+            outputs: &around.outputs,
             in_repository: around.in_repository,
             may_begin_baseline,
             artifacts: dir.map(render::place),

@@ -45,7 +45,7 @@ pub(in crate::normalize) fn of_test(
             Some(message) => vec![Related { message, place: None }],
             None => story::of_test(input, name, output, &[]).into_related(),
         };
-        let message = format!("{}: `{subject}`", FailedTest::MESSAGE);
+        let message = FailedTest::message_of_case(&subject);
         let story = Story { related, ..Story::none() };
         Diagnostic { place, message: message.into(), test: None, ..failed(input, String::new(), story) }
     };

@@ -1,5 +1,5 @@
-//! Counts tests from the line `test result: …`. If cargo ran several harnesses, their counts are assigned to targets
-//! and packages by cargo's messages on stderr.
+//! Counts tests from the line `test result: …`. If cargo ran several harnesses, their counts and lists are assigned to
+//! targets and packages by cargo's messages on stderr.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::doc::DocTest;
-use crate::model::census::{Census, Group, Tests};
+use super::listing::Listed;
+use crate::model::census::{Census, Group, TestTimes, Tests};
 use crate::model::path::RelPath;
 use crate::model::workspace::{Package, TargetKind};
 use crate::normalize::Input;
@@ -35,67 +36,106 @@ pub(super) fn tests(line: &str) -> Option<Tests> {
     })
 }
 
-/// Returns the census of one test program. `tests` is `None` for a harness that prints no count.
-pub(super) fn of_program(target: &str, tests: Option<Tests>) -> Census {
-    Census { tests: BTreeMap::from([(Group::Target(target.to_owned()), tests)]), ..Census::default() }
+/// Returns the census of one test program, and the times of its tests. `tests` is `None` for a harness that prints no
+/// count.
+pub(super) fn of_program(
+    target: &str,
+    tests: Option<Tests>,
+    listed: Option<Listed>,
+) -> (Census, BTreeMap<Group, TestTimes>) {
+    let (mut census, mut times) = (Census::default(), BTreeMap::new());
+    add(Group::Target(target.to_owned()), tests, listed, (&mut census, &mut times));
+    (census, times)
 }
 
-/// Report of a harness: its counts, and its lines.
+/// Adds the tests of one report.
+fn add(
+    group: Group,
+    tests: Option<Tests>,
+    listed: Option<Listed>,
+    (census, times): (&mut Census, &mut BTreeMap<Group, TestTimes>),
+) {
+    let mut names = BTreeMap::new();
+    if let Some(Listed { names: of_group, times: more }) = listed {
+        names.insert(group.clone(), of_group);
+        if !more.is_empty() {
+            times.entry(group.clone()).or_default().extend(more);
+        }
+    }
+    census.add(Census { tests: BTreeMap::from([(group, tests)]), names, ..Census::default() });
+}
+
+/// Report of a harness: its counts, its lines, and the tests that it lists.
 pub(super) struct Reported<'a> {
     pub(super) tests: Tests,
     pub(super) lines: &'a [&'a str],
+    pub(super) listed: Option<Listed>,
 }
 
-/// Returns the census of a cargo that printed `reports` and, on stderr, the programs it started.
-pub(super) fn of_cargo(input: &Input<'_>, reports: &[Reported<'_>], stderr: &str) -> Census {
-    let started: Vec<_> = input.text_lines(stderr).filter_map(Started::read).collect();
-    let known = in_order(input, reports, &started).or_else(|| by_path(input, reports, &started));
-    let groups =
-        known.unwrap_or_else(|| reports.iter().map(|report| (Group::Unknown, report.tests)).collect());
-    let mut census = Census::default();
-    for (group, tests) in groups {
-        census.add(Census { tests: BTreeMap::from([(group, Some(tests))]), ..Census::default() });
-    }
-    census
-}
-
-/// Assigns counts to groups in order, if cargo started as many harnesses as there are reports.
-fn in_order(
+/// Returns the census of a cargo that printed `reports` and, on stderr, the programs it started. Also returns the times
+/// of the tests.
+pub(super) fn of_cargo(
     input: &Input<'_>,
-    reports: &[Reported<'_>],
-    started: &[Started<'_>],
-) -> Option<Vec<(Group, Tests)>> {
+    reports: Vec<Reported<'_>>,
+    stderr: &str,
+) -> (Census, BTreeMap<Group, TestTimes>) {
+    let started: Vec<_> = input.text_lines(stderr).filter_map(Started::read).collect();
+    let known = in_order(input, &reports, &started).or_else(|| by_path(input, &reports, &started));
+    let unknown = || Assigned { empty: Vec::new(), of_reports: vec![Some(Group::Unknown); reports.len()] };
+    let Assigned { empty, of_reports } = known.unwrap_or_else(unknown);
+    let (mut census, mut times) = (Census::default(), BTreeMap::new());
+    for group in empty {
+        add(group, Some(ZERO), Some(Listed::default()), (&mut census, &mut times));
+    }
+    for (group, report) in of_reports.into_iter().zip(reports) {
+        if let Some(group) = group {
+            add(group, Some(report.tests), report.listed, (&mut census, &mut times));
+        }
+    }
+    (census, times)
+}
+
+/// Counts of a report without tests.
+const ZERO: Tests =
+    Tests { run: 0, passed: 0, failed: 0, ignored: Some(0), filtered_out: Some(0), skipped: None };
+
+/// Groups of reports.
+struct Assigned {
+    /// Groups that exist even if no report belongs to them.
+    empty: Vec<Group>,
+    /// Group of each report; `None` for a report without tests.
+    of_reports: Vec<Option<Group>>,
+}
+
+/// Assigns reports to groups in order, if cargo started as many harnesses as there are reports.
+fn in_order(input: &Input<'_>, reports: &[Reported<'_>], started: &[Started<'_>]) -> Option<Assigned> {
     if started.len() != reports.len() {
         return None;
     }
-    let both = started.iter().zip(reports);
-    both.map(|(one, report)| Some((one.group(input)?, report.tests))).collect()
+    let of_reports = started.iter().map(|one| one.group(input).map(Some)).collect::<Option<_>>()?;
+    Some(Assigned { empty: Vec::new(), of_reports })
 }
 
 /// Assigns doc tests to packages by the paths in their names, because rustdoc may report one crate in several parts.
-fn by_path(
-    input: &Input<'_>,
-    reports: &[Reported<'_>],
-    started: &[Started<'_>],
-) -> Option<Vec<(Group, Tests)>> {
+fn by_path(input: &Input<'_>, reports: &[Reported<'_>], started: &[Started<'_>]) -> Option<Assigned> {
     let is_documentation = |one: &Started<'_>| matches!(one, Started::Documentation(_));
     let groups = started.iter().map(|one| one.group(input).filter(|_| is_documentation(one)));
     let groups = groups.collect::<Option<Vec<_>>>()?;
-    let zero = Tests { ignored: Some(0), filtered_out: Some(0), ..Tests::default() };
-    let mut found: Vec<_> = groups.iter().map(|group| (group.clone(), zero)).collect();
-    for report in reports.iter().filter(|report| report.tests != zero) {
+    let mut of_reports = Vec::new();
+    for report in reports {
         let mut names = report.lines.iter().filter_map(|line| DocTest::read(line.strip_prefix("test ")?));
         let group = match (groups.as_slice(), names.next()) {
-            ([only], _) => only.clone(),
+            _ if report.tests == ZERO => None,
+            ([only], _) => Some(only.clone()),
             (_, Some(name)) => {
                 let owner = input.workspace.owner_of(&RelPath::new(name.path))?;
-                Group::Package(input.workspace.package(owner).name.clone())
+                Some(Group::Package(input.workspace.package(owner).name.clone()))
             }
             (_, None) => return None,
         };
-        groups.contains(&group).then(|| found.push((group, report.tests)))?;
+        group.as_ref().is_none_or(|group| groups.contains(group)).then(|| of_reports.push(group))?;
     }
-    Some(found)
+    Some(Assigned { empty: groups, of_reports })
 }
 
 /// Harness that cargo started.

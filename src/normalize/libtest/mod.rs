@@ -12,6 +12,7 @@ mod cargo;
 pub(super) mod cases;
 mod census;
 mod doc;
+mod listing;
 mod report;
 pub(super) mod story;
 
@@ -21,6 +22,7 @@ use super::exit_code::excerpt;
 use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, whole_line};
 use crate::model::finding::{Diagnostic, FLAKY, FailedTest, Level, OWN_NAMESPACE, Place, Related};
 use crate::model::task::Unit;
+use crate::model::test_output::TestOutputs;
 use crate::model::tool::Flaky;
 use cargo::CargoFailures;
 use census::Reported;
@@ -58,10 +60,17 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
         let output = [&input.output.stdout, &input.output.stderr].into_iter();
         let related =
             output.filter_map(|text| Some(Related { message: excerpt(input.scrub, text)?, place: None }));
-        let census = census::of_program(&name, None);
+        let (census, _) = census::of_program(&name, None, None);
         let story = Story { related: related.collect(), ..Story::none() };
+        let mut outputs = TestOutputs::default();
+        if code != 0 {
+            let stderr = input.text(&input.output.stderr);
+            let beside = input.text_lines(&stderr);
+            outputs.add(&name, &lines.iter().copied().chain(beside).collect::<Vec<_>>());
+        }
         let failed = (code != 0).then(|| failed(input, name, story));
-        return Ok(Parsed { diagnostics: failed.into_iter().collect(), census, ..Parsed::default() });
+        let (diagnostics, test_outputs) = (failed.into_iter().collect(), outputs.finish());
+        return Ok(Parsed { diagnostics, census, test_outputs, ..Parsed::default() });
     };
     let report = report::ends(lines).last().and_then(|end| LibtestReport::read(lines, begin, end));
     let Some(report) = report else {
@@ -71,15 +80,24 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
     let stderr = input.text(&input.output.stderr);
     let beside: Vec<&str> = input.text_lines(&stderr).collect();
     let (mut diagnostics, mut failed_tests) = (Vec::new(), BTreeMap::new());
+    let mut outputs = TestOutputs::default();
     for test in &report.failed {
-        let found = cases::of_test(input, (&name, package), test, report.output_of(test), &beside);
+        let (subject, output) = (format!("{name} {test}"), report.output_of(test));
+        let found = cases::of_test(input, (&name, package), test, output, &beside);
+        outputs.add(&subject, output.unwrap_or_default());
         if input.tool.reruns_tests() {
-            failed_tests.insert((*test).to_owned(), flaky(input, format!("{name} {test}"), &found));
+            failed_tests.insert((*test).to_owned(), flaky(input, subject, &found));
         }
         diagnostics.extend(found);
     }
-    let census = census::of_program(&name, census::tests(lines[report.end]));
-    let parsed = Parsed { diagnostics, failed_tests, census, is_whole: true, ..Parsed::default() };
+    let counts = census::tests(lines[report.end]);
+    let listed = counts
+        .map(|counts| listing::read(&report, &lines[begin..=report.end], counts, input.halt))
+        .transpose()?;
+    let (census, times) = census::of_program(&name, counts, listed.flatten());
+    let test_outputs = outputs.finish();
+    let parsed = Parsed { diagnostics, failed_tests, census, times, test_outputs, ..Parsed::default() };
+    let parsed = Parsed { is_whole: true, ..parsed };
     Ok(parsed.of_counted(report.failed.len()))
 }
 
@@ -109,10 +127,14 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
     let (of_docs, of_programs): (Vec<&LibtestReport<'_>>, Vec<_>) =
         with_failures.into_iter().partition(|report| cargo::is_of_docs(report));
     let doc_tests = DocTests::of(lines);
-    let mut diagnostics = Vec::new();
+    let (mut diagnostics, mut outputs) = (Vec::new(), TestOutputs::default());
     for report in of_docs {
-        let failure = |test: &&str| of_documentation(input, &doc_tests, test, report.output_of(test));
-        diagnostics.extend(report.failed.iter().map(failure));
+        for test in &report.failed {
+            let output = report.output_of(test);
+            let found = of_documentation(input, &doc_tests, test, output);
+            outputs.add(&found.place.name(), output.unwrap_or_default());
+            diagnostics.push(found);
+        }
     }
     let names = match of_programs.as_slice() {
         [] => {
@@ -132,12 +154,13 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
         },
     };
     for (report, program) in of_programs.iter().zip(names) {
-        let failure = |test: &&str| {
+        for test in &report.failed {
+            let output = report.output_of(test);
             let subject =
                 program.as_ref().map_or_else(|| (*test).to_owned(), |program| format!("{program} {test}"));
-            failed(input, subject, story::of_test(input, test, report.output_of(test), &[]))
-        };
-        diagnostics.extend(report.failed.iter().map(failure));
+            outputs.add(&subject, output.unwrap_or_default());
+            diagnostics.push(failed(input, subject, story::of_test(input, test, output, &[])));
+        }
     }
     if gaps.is_empty() {
         let is_libtest = !cargo.has_failures() && all.iter().all(|report| report.is_libtest);
@@ -145,13 +168,16 @@ fn programs(input: &Input<'_>, stdout: &str, lines: &[&str], code: i32) -> Resul
     }
     let reported = |report: &LibtestReport<'_>| {
         let lines = &lines[report.begin..=report.end];
-        census::tests(lines.last()?).map(|tests| Reported { tests, lines })
+        let tests = census::tests(lines.last()?)?;
+        Some(listing::read(report, lines, tests, input.halt).map(|listed| Reported { tests, lines, listed }))
     };
-    let counted: Vec<_> = all.iter().filter_map(reported).collect();
-    let census = census::of_cargo(input, &counted, &stderr);
+    let counted = all.iter().filter_map(reported).collect::<Result<Vec<_>, _>>()?;
+    let (census, times) = census::of_cargo(input, counted, &stderr);
     let failures = all.iter().map(|report| report.failed.len()).sum();
     let is_whole = !all.is_empty() && !is_torn && gaps.is_empty();
-    Ok(Parsed { diagnostics, gaps, census, is_whole, ..Parsed::default() }.of_counted(failures))
+    let test_outputs = outputs.finish();
+    let parsed = Parsed { diagnostics, gaps, census, times, test_outputs, is_whole, ..Parsed::default() };
+    Ok(parsed.of_counted(failures))
 }
 
 /// Checks the exit code. rustc's harness and cargo exit with 101 if a test failed. Other test runners may not.

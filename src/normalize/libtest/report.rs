@@ -21,7 +21,7 @@ pub(super) struct LibtestReport<'a> {
     pub(super) begin: usize,
     pub(super) end: usize,
     /// Number of tests.
-    total: usize,
+    pub(super) total: usize,
     /// Captured output of failed tests, if unambiguous.
     outputs: BTreeMap<&'a str, Option<&'a [&'a str]>>,
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::{ReadError, RunSummary, content};
+use crate::model::census::{Group, TestNames};
 
 /// Content of `tasks.jsonl`: the result of each batch and task, in plan order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +59,54 @@ pub struct TaskLine {
     pub reason: Option<String>,
     /// Status of its stages.
     pub stages: Stages,
+    /// Tests that it ran, by target or package; empty if they are not listed.
+    #[serde(default)]
+    pub tests: Vec<TestsOfGroup>,
     /// Timing; `None` if the artifacts were written without timing.
     pub timing: Option<TaskTiming>,
+}
+
+/// The tests of a target or package, each list sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct TestsOfGroup {
+    /// Name of the test target.
+    pub target: Option<String>,
+    /// Name of the package whose doc tests these are.
+    pub package: Option<String>,
+    /// Tests that passed.
+    #[serde(default)]
+    pub passed: Vec<Box<str>>,
+    /// Tests that failed.
+    #[serde(default)]
+    pub failed: Vec<Box<str>>,
+    /// Tests marked `#[ignore]`.
+    #[serde(default)]
+    pub ignored: Vec<Box<str>>,
+}
+
+impl TestsOfGroup {
+    /// The target or package.
+    pub fn group(&self) -> Group {
+        let target = self.target.clone().map(Group::Target);
+        target.or_else(|| self.package.clone().map(Group::Package)).unwrap_or(Group::Unknown)
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> TestNames {
+        let Self { passed, failed, ignored, .. } = self.clone();
+        TestNames { passed, failed, ignored }.sorted()
+    }
+}
+
+/// Times of tests in microseconds, in the order of [`TestsOfGroup`]. A time that is not known is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct TestTimesOfGroup {
+    /// Times of the tests that passed.
+    #[serde(default)]
+    pub passed_us: Vec<Option<u64>>,
+    /// Times of the tests that failed.
+    #[serde(default)]
+    pub failed_us: Vec<Option<u64>>,
 }
 
 /// Status of the stages of a task.
@@ -113,6 +160,9 @@ pub struct TaskTiming {
     /// `hit` for a cached result, else `miss`. `None` in artifacts from before the result cache existed.
     #[serde(default)]
     pub cache: Option<String>,
+    /// Times of the tests of a task, in the order of [`TaskLine::tests`]; empty if none are known.
+    #[serde(default)]
+    pub tests: Vec<TestTimesOfGroup>,
 }
 
 /// Kind of a line. It is parsed separately, because an internally tagged enum of serde buffers all fields before it looks at

@@ -3,6 +3,7 @@
 //! With columns the data is half as long as 20,000 objects with the same keys, and faster to parse. Messages, rules and paths
 //! repeat often, so a search is faster if each text is stored once. The reader is `page/findings.js`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
@@ -14,9 +15,11 @@ use crate::model::finding::{Fix, Place, Related, Site, State};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
-use crate::model::text;
+use crate::model::test_output::TestOutput;
+use crate::model::text::Text;
 use crate::report::finished::{Finding, Finished, Gone};
-use crate::report::links;
+use crate::report::outputs::OutputsOfTests;
+use crate::report::{links, text};
 
 /// States in display order: new findings first, fixed ones last.
 const STATES: [State; 7] = [
@@ -92,6 +95,9 @@ struct More {
     /// Flagged code, if there is no excerpt.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<TextIndex>,
+    /// What the failed test printed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<TextIndex>,
 }
 
 /// Index of the file, ranges of lines, and the mark.
@@ -120,8 +126,13 @@ struct ShownLine(char, u32, TextIndex);
 #[derive(Default, Serialize)]
 struct ShownLines(BTreeMap<u32, (TextIndex, Vec<usize>)>);
 
-/// Collects the findings of `run`, with excerpts from `sources`.
-pub(super) fn of(run: &Finished, sources: &Sources, halt: &dyn Halt) -> Result<Data, Halted> {
+/// Collects the findings of `run`, with excerpts from the sources and the output of tests.
+pub(super) fn of(
+    run: &Finished,
+    sources: &Sources,
+    outputs: &OutputsOfTests,
+    halt: &dyn Halt,
+) -> Result<Data, Halted> {
     let report = &run.report;
     let mut pace = Pace::new(halt);
     let mut paths: Vec<&RelPath> = report.findings.iter().flat_map(paths_of).collect();
@@ -141,7 +152,7 @@ pub(super) fn of(run: &Finished, sources: &Sources, halt: &dyn Halt) -> Result<D
             let of_state = |finding: &&Finding| finding.state == state && finding.fatal == is_fatal;
             for finding in report.findings.iter().filter(of_state) {
                 pace.spend(PER_FINDING)?;
-                table.push_finding(rank, finding);
+                table.push_finding(rank, finding, outputs.of(finding));
             }
         }
         for gone in report.gone.iter().filter(|gone| gone.state == state) {
@@ -171,9 +182,11 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn push_finding(&mut self, rank: u8, finding: &'a Finding) {
-        let start = finding.place.range().map(|range| range.start);
-        let excerpt = self.excerpt(finding.shown_at());
+    fn push_finding(&mut self, rank: u8, finding: &'a Finding, output: Option<&TestOutput>) {
+        // A failed test is shown where it failed, and its title names the test.
+        let shown_at = finding.shown_at();
+        let start = shown_at.range().map(|range| range.start);
+        let excerpt = self.excerpt(shown_at);
         let has_excerpt = excerpt.is_some();
         let more = More {
             id: Some(visible(&finding.id).into_owned()),
@@ -185,12 +198,13 @@ impl<'a> Table<'a> {
             owner: finding.owner.as_deref().map(|owner| self.text(owner)),
             code: (!has_excerpt && start.is_some() && !finding.code.is_empty())
                 .then(|| self.text(&finding.code)),
+            output: output.map(|output| self.intern(text::visible(&output.with_note()))),
         };
-        let place = finding.place.name();
+        let (place, title) = (shown_at.name(), finding.title());
         let tools = self.toolset(&finding.tools);
-        let texts = [&*finding.ns, &*finding.rule, &*place, &*finding.message, &*finding.scope];
+        let texts = [&*finding.ns, &*finding.rule, &*place, &*title, &*finding.scope];
         self.push(rank, finding.level as u8, texts, tools, more);
-        self.columns.is_file.push(finding.place.path().is_some().into());
+        self.columns.is_file.push(shown_at.path().is_some().into());
         self.columns.line.push(start.map_or(0, |start| start.line));
         self.columns.column.push(start.map_or(0, |start| start.column));
     }
@@ -239,7 +253,7 @@ impl<'a> Table<'a> {
 
     fn notes(&mut self, finding: &Finding) -> Vec<Note> {
         let note = |Related { message, place }: &Related| {
-            let elsewhere = place.as_ref().filter(|place| **place != finding.place);
+            let elsewhere = place.as_ref().filter(|place| *place != finding.shown_at());
             let elsewhere = elsewhere.map(|place| {
                 let start = place.range().map(|range| range.start);
                 let (line, column) = start.map_or((0, 0), |start| (start.line, start.column));
@@ -247,10 +261,7 @@ impl<'a> Table<'a> {
             });
             Note(self.text(message), elsewhere)
         };
-        // If the finding is about a test, show where it failed.
-        let at = Some(finding.shown_at()).filter(|at| **at != finding.place).cloned();
-        let at = at.map(|at| Related { message: "failed".to_owned(), place: Some(at) });
-        at.iter().chain(&finding.related).map(note).collect()
+        finding.related.iter().map(note).collect()
     }
 
     fn fix(&mut self, fix: &Fix) -> ShownFix {
@@ -267,7 +278,7 @@ impl<'a> Table<'a> {
         ShownFix { message: self.text(&fix.message), patches }
     }
 
-    fn toolset(&mut self, tools: &[text::Text]) -> u32 {
+    fn toolset(&mut self, tools: &[Text]) -> u32 {
         let tools: Vec<_> = tools.iter().map(|tool| self.text(tool)).collect();
         // There are few sets, so a linear search is fast enough.
         let known = self.toolsets.iter().position(|known| *known == tools);
@@ -279,7 +290,10 @@ impl<'a> Table<'a> {
     }
 
     fn text(&mut self, text: &str) -> TextIndex {
-        let text = visible(text);
+        self.intern(visible(text))
+    }
+
+    fn intern(&mut self, text: Cow<'_, str>) -> TextIndex {
         if let Some(known) = self.known.get(text.as_ref()) {
             return *known;
         }

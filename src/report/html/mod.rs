@@ -27,9 +27,9 @@ use sha2::{Digest as _, Sha256};
 
 use self::schedule::Schedule;
 use self::text::{escape, in_script};
+use super::Around;
 use super::finished::{Finished, Tasks};
 use crate::model::halt::{Halt, Halted, Never};
-use crate::model::sources::Sources;
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
@@ -43,22 +43,22 @@ const SCRIPT: &str = concat!(
     include_str!("page/page.js"),
 );
 
-/// Renders `run`, with excerpts from `sources`. The same artifacts give the same bytes.
-pub fn html(run: &Finished, tasks: &Tasks, sources: &Sources) -> Vec<u8> {
-    until(run, tasks, sources, &Never).expect("nobody halts it")
+/// Renders `run`, with excerpts from the sources and the output of tests. The same artifacts give the same bytes.
+pub fn html(run: &Finished, tasks: &Tasks, around: &Around) -> Vec<u8> {
+    until(run, tasks, around, &Never).expect("nobody halts it")
 }
 
 /// The same, if `halt` is not due before it is made.
 pub(super) fn until(
     run: &Finished,
     tasks: &Tasks,
-    sources: &Sources,
+    around: &Around,
     halt: &dyn Halt,
 ) -> Result<Vec<u8>, Halted> {
     let schedule = Schedule::of(&run.run, tasks);
     let schedule = schedule.as_ref();
     let sign = verdict::sign(&run.run);
-    let data = data::of(run, sources, halt)?;
+    let data = data::of(run, &around.sources, &around.outputs, halt)?;
     let data = serde_json::to_string(&data).expect("columns of texts and numbers are JSON");
     let policy = format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",

@@ -9,7 +9,9 @@ use snapbox::{assert_data_eq, file};
 
 use super::*;
 use crate::model::path::RelPath;
+use crate::model::sources::Sources;
 use crate::report::Artifacts;
+use crate::report::outputs::OutputsOfTests;
 
 fn golden() -> (Finished, Tasks) {
     let [run, report, tasks] = [
@@ -25,7 +27,7 @@ fn page() -> String {
     let source = b"fine\nbad\n".to_vec();
     let sources = Sources(BTreeMap::from([(RelPath::new("text/a"), source)]));
     let (run, tasks) = golden();
-    String::from_utf8(html(&run, &tasks, &sources)).unwrap()
+    String::from_utf8(html(&run, &tasks, &Around { sources, ..Around::default() })).unwrap()
 }
 
 /// Returns the text between `<tag…>` and `</tag>`.
@@ -102,7 +104,10 @@ fn new_findings_come_first_and_fatal_ones_before_them() {
     let [first, .., last] = run.report.findings.as_mut_slice() else { panic!() };
     first.state = crate::model::finding::State::Unchanged;
     (last.state, last.fatal) = (crate::model::finding::State::New, true);
-    let data = serde_json::to_value(data::of(&run, &Sources::default(), &Never).unwrap()).unwrap();
+    let data = serde_json::to_value(
+        data::of(&run, &Sources::default(), &OutputsOfTests::default(), &Never).unwrap(),
+    )
+    .unwrap();
     let states: Vec<_> = data["findings"]["state"].as_array().unwrap().iter().map(Value::as_u64).collect();
     assert!(states.is_sorted(), "{states:?}");
     assert_eq!(data["findings"]["more"][0]["fatal"], true);
@@ -139,7 +144,7 @@ fn impossible_times_do_not_break_the_page() {
         (timing.start_us, timing.duration_us) = (1, u64::MAX);
     }
     run.run.batches[0].steps[0].task_count = usize::MAX;
-    let page = html(&run, &tasks, &Sources::default());
+    let page = html(&run, &tasks, &Around::default());
     assert!(String::from_utf8(page).unwrap().contains("Cost"));
 }
 

@@ -5,18 +5,21 @@ use std::ops::Range as Bytes;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use genti::compare::ratchet;
-use genti::model::finding::{self, Entry, Position, Range};
+use genti::model::finding::{self, Entry, Position, Range, Related};
+use genti::model::test_output::TestOutput;
 use genti::path::RelPath;
 use genti::report::finished::Finding;
 use genti::report::links;
 use genti::report::text::{visible, visible_line};
 
-use super::View;
+use super::{View, plural};
 
 /// Number of context lines around the flagged ones.
 const AROUND: u32 = 1;
 /// Width in columns if the output is not a terminal.
 const WIDTH: usize = 140;
+/// Maximum number of lines of the output of a test, without `--verbose`.
+const MOST_OUTPUT: usize = 60;
 /// Maximum distance in lines at which related places and changes are shown together with the finding.
 const NEAR: u32 = 40;
 
@@ -64,7 +67,10 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
         (_, _, None) => main.element(Origin::path(&path)),
     };
     let labelled = shown.as_ref().map(|shown| shown.labelled.as_slice()).unwrap_or_default();
-    for note in self::notes(finding, labelled, has_link).iter().chain(notes) {
+    // It also contains the rest of the message of a panic, which is a note.
+    let output = view.outputs.of(finding);
+    let is_in_output = |note: &&Related| output.is_some() && finding.test.is_some() && note.place.is_none();
+    for note in self::notes(finding, labelled, has_link, is_in_output).iter().chain(notes) {
         main = main.element(Level::NOTE.message(note.clone()));
     }
     let help = finding.fix.as_ref().map(|fix| visible(&fix.message)).filter(|_| !is_all_fix);
@@ -80,7 +86,23 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
         }
         (_, None) => {}
     }
-    format!("{}\n\n", Renderer::styled().term_width(view.terminal.unwrap_or(WIDTH)).render(&groups))
+    let text = Renderer::styled().term_width(view.terminal.unwrap_or(WIDTH)).render(&groups);
+    format!("{text}\n{}\n", output.map(|output| output_of(output, view)).unwrap_or_default())
+}
+
+/// Renders what a failed test printed: the last lines, or all that is kept with `--verbose`.
+fn output_of(output: &TestOutput, view: &View<'_>) -> String {
+    let lines: Vec<&str> = output.text.lines().collect();
+    let hidden = if view.verbose { 0 } else { lines.len().saturating_sub(MOST_OUTPUT) };
+    let mut text = format!("output of {}:\n", visible_line(&output.test));
+    if hidden > 0 {
+        let what = plural(hidden, "line", "lines");
+        text.push_str(&format!("    [{hidden} {what} before this; pass `--verbose` to show all]\n"));
+    } else if output.left_out > 0 {
+        text.push_str(&format!("    [{} bytes before this are left out]\n", output.left_out));
+    }
+    lines[hidden..].iter().for_each(|line| text.push_str(&format!("    {}\n", visible_line(line))));
+    text
 }
 
 /// Formats a baseline entry on one line.
@@ -98,13 +120,19 @@ pub(crate) fn entry_at(entry: &Entry, line: Option<u32>) -> String {
     visible_line(&format!("{}{line}{scope}: {}: {}", entry.site.name(), entry.rule, entry.msg))
 }
 
-/// Returns the related messages with their places, except those that are shown as labels.
-fn notes(finding: &Finding, labelled: &[usize], has_link: bool) -> Vec<String> {
+/// Returns the related messages with their places, except those that are shown as labels or elsewhere.
+fn notes(
+    finding: &Finding,
+    labelled: &[usize],
+    has_link: bool,
+    is_elsewhere: impl Fn(&&Related) -> bool,
+) -> Vec<String> {
     // The rule itself links to this page.
     let is_link = |text: &str| has_link && text.starts_with("for further information visit ");
     let related = finding.related.iter().enumerate();
     let related = related.filter(|(at, related)| !labelled.contains(at) && !is_link(&related.message));
-    let related = related.map(|(_, related)| {
+    let related = related.map(|(_, related)| related).filter(|related| !is_elsewhere(related));
+    let related = related.map(|related| {
         let message = visible(&related.message);
         match related.place.as_ref().map(|place| (place, place.range())) {
             Some((place, Some(range))) if place != finding.shown_at() => {

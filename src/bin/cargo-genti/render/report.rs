@@ -13,6 +13,7 @@ use genti::model::finding::State;
 use genti::model::sources::Sources;
 use genti::report::blind_spots;
 use genti::report::finished::{Finding, Finished, Tasks};
+use genti::report::outputs::OutputsOfTests;
 
 use super::{BAD, BUSY, GOOD, WARN, lines, plural};
 
@@ -30,6 +31,8 @@ pub(crate) struct View<'a> {
     pub(crate) run: &'a Finished,
     /// Its tasks, if times are shown.
     pub(crate) tasks: Option<&'a Tasks>,
+    /// What failed tests printed.
+    pub(crate) outputs: &'a OutputsOfTests,
     /// Sources of the findings.
     pub(crate) sources: &'a Sources,
     /// True if there is no baseline and one can be created with these build flags.

@@ -44,7 +44,7 @@ function card(at, isOpen, position, total) {
 
 /** Renders the details of finding `at`. */
 function details(at) {
-  const { excerpt, notes = [], fix, code, fatal, reason, owner, id } = findings.more[at];
+  const { excerpt, notes = [], fix, code, output, fatal, reason, owner, id } = findings.more[at];
   const body = element("div", { class: "body" });
   const scope = texts[findings.scope[at]];
   if (scope) body.append(element("p", { class: "scope" }, "in ", element("code", {}, scope)));
@@ -54,6 +54,9 @@ function details(at) {
   if (excerpt && !isAllFix) body.append(snippet(...excerpt));
   else if (code !== undefined && !patches.length) body.append(element("pre", { class: "code" }, element("code", {}, texts[code])));
   if (notes.length) body.append(element("ul", { class: "notes" }, ...notes.map(note)));
+  if (output !== undefined) {
+    body.append(element("p", { class: "aside" }, "Output of the test:"), element("pre", { class: "code output" }, element("code", {}, texts[output])));
+  }
   if (fix) {
     const label = element("p", { class: "fix" }, element("b", {}, "Suggested fix: "), ...prose(texts[fix.message]));
     body.append(label, ...patches.map((patch) => diff(patch, texts[findings.place[at]])));

@@ -58,6 +58,7 @@ fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
         run,
         tasks: None,
         sources,
+        outputs: Box::leak(Box::default()),
         in_repository: true,
         may_begin_baseline: true,
         artifacts: None,
