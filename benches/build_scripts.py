@@ -64,7 +64,7 @@ fn main() {
 PLAN = WORK + """
 fn main() -> std::process::ExitCode {
     let start = std::time::Instant::now();
-    let code = genti::build::plan()
+    let code = genti::build::Plan::new()
         .inputs("in/*.txt")
         .env("SPINS")
         .each(|input, out| out.write(input.stem() + ".rs", spin(input.text()?)))

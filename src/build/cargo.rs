@@ -23,10 +23,13 @@ pub(super) fn reruns(files: &BTreeSet<String>, env: &BTreeSet<String>) -> String
     text
 }
 
-/// Returns a warning from this library, marked with `genti:` to distinguish it from the script's own. Cargo labels each
-/// line, so continuation lines are indented.
+/// Returns a warning from this library, marked with `genti:` to distinguish it from the script's own.
+pub(super) fn own_warning(message: &str) -> String {
+    warning(&format!("genti: {message}"))
+}
+
+/// Returns a warning. Cargo labels each line, so continuation lines are indented.
 pub(super) fn warning(message: &str) -> String {
-    let message = format!("genti: {message}");
     let indents = std::iter::once("").chain(std::iter::repeat("  "));
     message.lines().zip(indents).map(|(line, indent)| format!("cargo:warning={indent}{line}\n")).collect()
 }

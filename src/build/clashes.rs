@@ -5,13 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::error::Error;
+use super::instructions::variable_in;
 use super::look_up::{GeneratorCall, PlanContext};
-use super::record::UnitRecord;
+use super::record::{Claims, UnitRecord};
 use super::{Plan, walk};
-use crate::model::path::RelPath;
-
-/// Units that write each output, by index.
-pub(super) type Claims = BTreeMap<RelPath, BTreeSet<usize>>;
 
 /// Returns an error for each conflict between outputs.
 pub(super) fn find(claims: &Claims, units: &[GeneratorCall<'_>]) -> Vec<Error> {
@@ -48,29 +45,54 @@ pub(super) fn find(claims: &Claims, units: &[GeneratorCall<'_>]) -> Vec<Error> {
 }
 
 /// Returns an error for each file that is both input and output, because its content would depend on the order of
-/// units.
+/// units. `earlier` has for each unit the number of units that were done before it could start: their outputs may be read.
 pub(super) fn read_and_written(
     plan: &Plan<'_>,
     records: &[UnitRecord],
-    outputs: &BTreeSet<RelPath>,
+    earlier: &[usize],
+    include: Option<&UnitRecord>,
     place: &PlanContext,
 ) -> Vec<Error> {
+    let mut written: BTreeMap<PathBuf, usize> = BTreeMap::new();
     let checked_in = plan.checked_in.as_ref().map(|dir| place.root.join(dir));
-    let mut dirs = vec![place.out.clone()];
-    dirs.extend(checked_in);
+    let dirs = [(Some(place.out.clone()), false), (checked_in, true)];
+    for (dir, is_checked_in) in dirs {
+        let Some(dir) = dir.and_then(|dir| walk::canonical(&dir)) else { continue };
+        for (at, record) in records.iter().chain(include).enumerate() {
+            let at = if is_checked_in { usize::MAX } else { at };
+            written.extend(record.outputs.iter().map(|made| (made.path.to_path(&dir), at)));
+        }
+    }
     let mut errors = BTreeMap::new();
-    let written: BTreeSet<PathBuf> = dirs
-        .iter()
-        .filter_map(|dir| walk::canonical(dir))
-        .flat_map(|dir| outputs.iter().map(move |path| path.to_path(&dir)))
-        .collect();
-    for record in records {
+    for (record, &earlier) in records.iter().zip(earlier) {
         let discovered = record.discovered.iter().map(|seen| &seen.path);
         for path in record.inputs.iter().map(|(path, _)| path).chain(discovered) {
-            if walk::canonical(&place.root.join(path)).is_some_and(|path| written.contains(&path)) {
-                errors.insert(path.clone(), Error::new("this input is also an output").in_file(path.clone()));
+            let writer = walk::canonical(&place.root.join(path)).and_then(|path| written.get(&path).copied());
+            if writer.is_some_and(|writer| writer >= earlier) {
+                errors.insert(path.clone(), Error::new("this input is also an output").in_file(path));
             }
         }
     }
     errors.into_values().collect()
+}
+
+/// Returns an error for each environment variable that units set to different values.
+pub(super) fn set_twice(records: &[UnitRecord], units: &[GeneratorCall<'_>]) -> Vec<Error> {
+    let (mut names, mut settings) = (BTreeSet::new(), BTreeSet::new());
+    let mut errors = Vec::new();
+    for (at, record) in records.iter().enumerate() {
+        for line in &record.lines {
+            let Some((name, _)) = variable_in(line) else { continue };
+            if settings.insert(line.clone()) && !names.insert(name.to_owned()) {
+                let sets = |record: &UnitRecord| {
+                    record.lines.iter().any(|line| variable_in(line).is_some_and(|(other, _)| other == name))
+                };
+                let first = records.iter().position(sets).unwrap_or(at);
+                let (one, other) = (units[first].shown(), units[at].shown());
+                errors
+                    .push(Error::new(format!("`{name}` is set to different values: from {one} and {other}")));
+            }
+        }
+    }
+    errors
 }

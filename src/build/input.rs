@@ -1,6 +1,6 @@
 //! Input of a generator.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Error;
 
@@ -10,15 +10,31 @@ pub struct Input {
     pub(super) path: String,
     /// Length of the fixed part of the pattern in `path`, including its `/`.
     pub(super) base: usize,
+    /// Absolute path.
+    pub(super) place: PathBuf,
     pub(super) bytes: Vec<u8>,
 }
 
 impl Input {
     /// Returns the path relative to the package directory, with `/` as the separator. It is the same on every machine,
     /// so it can be part of the output. Build scripts run in that directory, so the file can also be opened by this
-    /// path.
+    /// path. The path of an [output of an earlier generator](super::Plan::outputs) is relative to `OUT_DIR`; open it
+    /// by its [place](Input::place).
     pub fn path(&self) -> &Path {
         Path::new(&self.path)
+    }
+
+    /// Returns the absolute path, for programs that run in another directory. It differs between machines.
+    ///
+    /// ```
+    /// # use genti::build::Plan;
+    /// let plan = Plan::new().inputs("c/*.c").each(|input, out| {
+    ///     out.depends_on(input.place().with_extension("h"))
+    /// });
+    /// # let _ = plan;
+    /// ```
+    pub fn place(&self) -> &Path {
+        &self.place
     }
 
     /// Returns the file name without its extension: `b` for `proto/a/b.proto`.
@@ -31,12 +47,12 @@ impl Input {
     /// Returns the path below the fixed part of the pattern, with another extension: `a/b.rs` for `proto/a/b.proto`,
     /// found by `proto/**/*.proto`, and `rs`. This is a good name for an output. Two inputs share it only if they
     /// differ in nothing but the extension.
-    pub fn with_extension(&self, extension: &str) -> String {
+    pub fn with_extension(&self, extension: &str) -> PathBuf {
         let below = &self.path[self.base..];
         let name = below.rfind('/').map_or(0, |at| at + 1);
         // The dot of `.hidden` does not begin an extension.
         let end = below[name..].rfind('.').filter(|&at| at > 0).map_or(below.len(), |at| name + at);
-        format!("{}.{extension}", &below[..end])
+        PathBuf::from(format!("{}.{extension}", &below[..end]))
     }
 
     /// Returns the bytes.
@@ -55,7 +71,7 @@ impl Input {
 
     /// Returns an error in line `line` (from 1) of this file.
     pub fn error(&self, line: u32, message: impl std::fmt::Display) -> Error {
-        Error::new(message).at(self.path.clone(), line)
+        Error::new(message).at(self.path(), line)
     }
 
     /// Returns an error at the byte `offset` (from 0) of this file, shown with line and column.
@@ -74,13 +90,13 @@ mod tests {
     use super::*;
 
     fn input(path: &str, base: usize, text: &str) -> Input {
-        Input { path: path.to_owned(), base, bytes: text.as_bytes().to_vec() }
+        Input { path: path.to_owned(), base, place: PathBuf::new(), bytes: text.as_bytes().to_vec() }
     }
 
     #[test]
     fn output_names_come_from_the_path_below_the_pattern() {
         let check = |path: &str, base, expected: &str| {
-            assert_eq!(input(path, base, "").with_extension("rs"), expected, "{path}");
+            assert_eq!(input(path, base, "").with_extension("rs"), Path::new(expected), "{path}");
         };
         check("proto/a/b.proto", 6, "a/b.rs");
         check("proto/a.b/c", 6, "a.b/c.rs");

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, Errors};
 use super::fingerprint::{Fingerprint, Fingerprinter};
 use super::manifest::SCHEMA;
+use super::pattern::Pattern;
 use super::record::look;
-use super::{Kind, Plan, batch, checked_in, walk};
+use super::walk::Wanted;
+use super::{Kind, Plan, Sources, batch, checked_in, walk};
 use crate::model::path::RelPath;
 
 /// Directories and environment of a plan.
@@ -20,13 +23,15 @@ pub(super) struct PlanContext {
     pub(super) env: BTreeMap<OsString, OsString>,
     /// Fingerprint of the running program. If it cannot be read, nothing counts as unchanged.
     pub(super) program: Option<Fingerprint>,
+    /// Set if standard output belongs to cargo, and generators must not print instructions to it.
+    pub(super) captures_stdout: bool,
 }
 
 impl PlanContext {
     /// Reads the environment that cargo sets for a build script.
     #[expect(clippy::disallowed_methods, reason = "build scripts get their input from the environment")]
     pub(super) fn from_env() -> Result<Self, Error> {
-        let env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        let env = super::environment();
         let path = |name: &str| env.get(OsStr::new(name)).map(PathBuf::from);
         let out = path("OUT_DIR")
             .ok_or_else(|| Error::new("OUT_DIR is not set; a plan must run in a build script"))?;
@@ -35,45 +40,72 @@ impl PlanContext {
             None => std::env::current_dir()?,
         };
         let program = std::env::current_exe().ok().and_then(|path| look(&path));
-        Ok(Self { root, out, env, program })
+        Ok(Self { root, out, env, program, captures_stdout: true })
+    }
+}
+
+/// Input of a call, before it is read.
+#[derive(Clone)]
+pub(super) struct InputFile {
+    /// Set for an output of an earlier generator. Then `path` starts in `OUT_DIR`, otherwise in the package directory.
+    pub(super) is_output: bool,
+    pub(super) path: String,
+    /// Length of the pattern's fixed part.
+    pub(super) base: usize,
+}
+
+impl InputFile {
+    /// Returns the absolute path.
+    pub(super) fn place(&self, place: &PlanContext) -> PathBuf {
+        if self.is_output { place.out.join(&self.path) } else { place.root.join(&self.path) }
     }
 }
 
 /// Call of a generator.
 pub(super) struct GeneratorCall<'a> {
     pub(super) kind: &'a Kind<'a>,
-    /// Input paths, each with the length of its pattern's fixed part.
-    pub(super) inputs: Vec<(String, usize)>,
+    pub(super) inputs: Vec<InputFile>,
     /// Name of its record.
     pub(super) name: String,
+    /// Position of the generator in the plan, from 0.
+    pub(super) generator: usize,
 }
 
 impl GeneratorCall<'_> {
     /// Returns a description for messages.
     pub(super) fn shown(&self) -> String {
         match &self.inputs[..] {
-            [] => "nothing".to_owned(),
-            [(path, _)] => path.clone(),
-            [(path, _), rest @ ..] => format!("{path} and {} more", rest.len()),
+            [] => format!("generator {}", self.generator + 1),
+            [input] => input.path.clone(),
+            [input, rest @ ..] => format!("{} and {} more", input.path, rest.len()),
         }
+    }
+
+    /// Returns the names of the inputs that are outputs of earlier generators, or of those that are not.
+    pub(super) fn names(&self, are_outputs: bool) -> Vec<&str> {
+        let wanted = self.inputs.iter().filter(|input| input.is_output == are_outputs);
+        wanted.map(|input| input.path.as_str()).collect()
     }
 }
 
 /// Result of the lookup.
-pub(super) struct LookupResult<'a> {
-    pub(super) units: Vec<GeneratorCall<'a>>,
+pub(super) struct LookupResult {
+    /// Inputs of each generator in the package directory.
+    pub(super) files: Vec<Vec<InputFile>>,
     pub(super) tools: BTreeMap<String, PathBuf>,
     pub(super) shared: Vec<String>,
     /// Files and directories that cargo should watch.
     pub(super) watched: BTreeSet<String>,
     pub(super) env: BTreeSet<String>,
     pub(super) conditions: Option<Fingerprint>,
+    /// Fingerprint of the directories.
+    pub(super) dirs: Fingerprint,
     /// Missing optional tool, with the error of the search. The checked-in files are used instead.
     pub(super) missing: Option<(String, Error)>,
 }
 
 /// Finds inputs and tools. Reports all mistakes, not just the first one.
-pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &PlanContext) -> Result<LookupResult<'a>, Errors> {
+pub(super) fn look_up(plan: &Plan<'_>, place: &PlanContext) -> Result<LookupResult, Errors> {
     let mut errors = Vec::new();
     let mut watched = BTreeSet::new();
     let mut env = plan.env.clone();
@@ -92,7 +124,12 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &PlanContext) -> Result<Loo
     for name in env.iter().filter(|name| name.is_empty() || name.contains(['=', '\0', '\n', '\r'])) {
         errors.push(Error::new(format!("invalid name of an environment variable: {name:?}")));
     }
-    let mut find = |patterns: &[String]| match walk::find(&place.root, &place.out, patterns) {
+    let mut find = |patterns: &[Wanted], excluded: &[String]| match walk::find(
+        &place.root,
+        &place.out,
+        patterns,
+        excluded,
+    ) {
         Ok(mut found) => {
             watched.append(&mut found.dirs);
             watched.extend(found.files.values().map(|(path, _)| path.clone()));
@@ -103,19 +140,11 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &PlanContext) -> Result<Loo
             Vec::new()
         }
     };
-    let shared: Vec<String> = find(&plan.shared).into_iter().map(|(path, _)| path).collect();
-    let mut units = Vec::new();
-    for (number, group) in plan.groups.iter().enumerate() {
-        let files = find(&group.patterns);
-        let paths: Vec<RelPath> = files.iter().map(|(path, _)| RelPath::new(path)).collect();
-        for range in batch::cut(&paths, group.kind.cap()) {
-            let inputs = files[range].to_vec();
-            let mut hash = Fingerprinter::new();
-            hash.field(&number.to_le_bytes());
-            inputs.iter().for_each(|(path, _)| hash.field(path.as_bytes()));
-            let name = hash.finish().0.iter().map(|byte| format!("{byte:02x}")).collect();
-            units.push(GeneratorCall { kind: &group.kind, inputs, name });
-        }
+    let shared: Vec<String> = find(&plan.shared, &[]).into_iter().map(|(path, _)| path).collect();
+    let mut files = Vec::new();
+    for group in &plan.groups {
+        let found = find(&group.sources.files, &group.sources.excluded).into_iter();
+        files.push(found.map(|(path, base)| InputFile { is_output: false, path, base }).collect());
     }
     errors.extend(plan.mistakes());
     let conditions = match conditions(plan, place, &env, &tools, &shared) {
@@ -131,10 +160,82 @@ pub(super) fn look_up<'a>(plan: &'a Plan<'a>, place: &PlanContext) -> Result<Loo
             watched.insert(path.to_owned());
         }
     }
+    let mut dirs = Fingerprinter::new();
+    dirs.field(place.root.as_os_str().as_encoded_bytes());
+    dirs.field(place.out.as_os_str().as_encoded_bytes());
+    let dirs = dirs.finish();
     if errors.is_empty() {
-        Ok(LookupResult { units, tools, shared, watched, env, conditions, missing })
+        Ok(LookupResult { files, tools, shared, watched, env, conditions, dirs, missing })
     } else {
         Err(Errors(errors))
+    }
+}
+
+/// Returns the calls of the generators `numbers`, given the files in the package and all `outputs` of earlier generators.
+pub(super) fn units<'a>(
+    plan: &'a Plan<'a>,
+    numbers: Range<usize>,
+    found: &LookupResult,
+    outputs: &BTreeSet<RelPath>,
+) -> Result<Vec<GeneratorCall<'a>>, Errors> {
+    let mut units = Vec::new();
+    let mut errors = Vec::new();
+    for number in numbers {
+        let group = &plan.groups[number];
+        let mut inputs = found.files[number].clone();
+        match of_outputs(&group.sources, outputs) {
+            Ok(more) => inputs.extend(more),
+            Err(error) => errors.push(error),
+        }
+        let paths: Vec<RelPath> = inputs.iter().map(|input| RelPath::new(&input.path)).collect();
+        let mut calls = batch::cut(&paths, group.kind.cap());
+        if matches!(group.kind, Kind::Once(_)) {
+            calls.push(0..0);
+        }
+        for range in calls {
+            let inputs = inputs[range].to_vec();
+            let mut hash = Fingerprinter::new();
+            hash.field(&number.to_le_bytes());
+            for input in &inputs {
+                hash.field(&[u8::from(input.is_output)]);
+                hash.field(input.path.as_bytes());
+            }
+            let name = hash.finish().0.iter().map(|byte| format!("{byte:02x}")).collect();
+            units.push(GeneratorCall { kind: &group.kind, inputs, name, generator: number });
+        }
+    }
+    if errors.is_empty() { Ok(units) } else { Err(Errors(errors)) }
+}
+
+/// Returns the name of an output, which is always UTF-8.
+fn name_of(output: &RelPath) -> Option<String> {
+    std::str::from_utf8(output.as_bytes()).ok().map(str::to_owned)
+}
+
+/// Returns the outputs of earlier generators that the patterns match, sorted.
+fn of_outputs(sources: &Sources, outputs: &BTreeSet<RelPath>) -> Result<Vec<InputFile>, Error> {
+    let parsed =
+        |texts: &[String]| texts.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>();
+    let (patterns, excluded) = (parsed(&sources.outputs)?, parsed(&sources.excluded)?);
+    let mut has_matched = vec![false; patterns.len()];
+    let mut inputs = Vec::new();
+    for path in outputs.iter().filter_map(name_of) {
+        let mut base = None;
+        for (pattern, has_matched) in patterns.iter().zip(&mut has_matched) {
+            if pattern.is_match(&path) {
+                *has_matched = true;
+                base.get_or_insert(pattern.base.len());
+            }
+        }
+        let is_excluded = excluded.iter().any(|pattern| pattern.is_match(&path));
+        inputs.extend(base.filter(|_| !is_excluded).map(|base| InputFile { is_output: true, path, base }));
+    }
+    // Without any output, the inputs of the earlier generators are optional and missing.
+    match patterns.iter().zip(has_matched).find(|(_, has_matched)| !has_matched && !outputs.is_empty()) {
+        Some((Pattern { text, .. }, _)) => {
+            Err(Error::new(format!("no output of an earlier generator matches `{text}`")))
+        }
+        None => Ok(inputs),
     }
 }
 
@@ -167,15 +268,16 @@ fn conditions(
     hash.field(b"keys");
     plan.keys.iter().for_each(|key| hash.field(key));
     hash.field(b"env");
-    let set_by_cargo = place.env.keys().filter(|name| is_set_by_cargo(name)).map(OsString::as_os_str);
-    let names: BTreeSet<&OsStr> = env.iter().map(OsStr::new).chain(set_by_cargo).collect();
-    for name in names {
-        hash.field(name.as_encoded_bytes());
-        // An unset variable differs from an empty one.
-        match place.env.get(name) {
-            Some(value) => hash.field(value.as_encoded_bytes()),
-            None => hash.field(b"\0unset"),
+    for (name, value) in &place.env {
+        if is_set_by_cargo(name) || name.to_str().is_some_and(|name| env.contains(name)) {
+            hash.field(name.as_encoded_bytes());
+            hash.field(value.as_encoded_bytes());
         }
+    }
+    // An unset variable differs from an empty one.
+    hash.field(b"\0unset");
+    for name in env.iter().filter(|name| !place.env.contains_key(OsStr::new(name))) {
+        hash.field(name.as_bytes());
     }
     Ok(Some(hash.finish()))
 }

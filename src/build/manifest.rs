@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::record::UnitRecord;
+use super::record::{Claims, Made, UnitRecord};
+use super::set_of;
 
 /// Version of the format. Fields are added but never changed.
 pub(super) const SCHEMA: u32 = 1;
@@ -21,7 +22,37 @@ pub(super) struct Manifest<'a> {
     /// Files that every unit depends on.
     pub(super) shared: Vec<&'a str>,
     /// Units in the order of the plan.
-    pub(super) units: Vec<&'a UnitRecord>,
+    pub(super) units: Vec<ManifestUnit<'a>>,
+}
+
+/// Unit in a manifest.
+pub(super) struct ManifestUnit<'a> {
+    inputs: BTreeSet<String>,
+    discovered: BTreeSet<String>,
+    outputs: &'a [Made],
+}
+
+impl<'a> ManifestUnit<'a> {
+    pub(super) fn of(record: &'a UnitRecord) -> Self {
+        let inputs = set_of(record.inputs.iter().map(|(path, _)| path.clone()));
+        let discovered = set_of(record.discovered.iter().map(|seen| seen.path.clone()));
+        Self { inputs, discovered, outputs: &record.outputs }
+    }
+}
+
+/// Returns the units with the inputs that they have through outputs of earlier ones. `records` are in the order in which
+/// the units could start, and `claims` has the unit that wrote each output.
+pub(super) fn through_outputs<'a>(records: &'a [UnitRecord], claims: &Claims) -> Vec<ManifestUnit<'a>> {
+    let mut units: Vec<ManifestUnit<'a>> = Vec::new();
+    for record in records {
+        let mut unit = ManifestUnit::of(record);
+        for &writer in record.from.iter().filter_map(|made| claims.get(&made.path)).flatten() {
+            unit.inputs.append(&mut units[writer].inputs.clone());
+            unit.discovered.append(&mut units[writer].discovered.clone());
+        }
+        units.push(unit);
+    }
+    units
 }
 
 impl Manifest<'_> {
@@ -44,11 +75,11 @@ impl Manifest<'_> {
         text.push_str(",\"units\":");
         list(&mut text, &self.units, |text, unit| {
             text.push_str("{\"discovered\":");
-            list(text, &unit.discovered, |text, seen| string(text, &seen.path));
+            list(text, &unit.discovered, |text, path| string(text, path));
             text.push_str(",\"inputs\":");
-            list(text, &unit.inputs, |text, (path, _)| string(text, path));
+            list(text, &unit.inputs, |text, path| string(text, path));
             text.push_str(",\"outputs\":");
-            list(text, &unit.outputs, |text, made| {
+            list(text, unit.outputs, |text, made| {
                 let _ = write!(text, "{{\"bytes\":{},\"path\":", made.len);
                 string(text, &made.path.to_string());
                 text.push('}');
@@ -90,15 +121,11 @@ mod tests {
     #[test]
     fn it_is_canonical_json() {
         let env = BTreeSet::from(["A".to_owned()]);
+        let content = super::super::fingerprint::Fingerprint::of(b"abc");
         let unit = UnitRecord {
-            conditions: super::super::fingerprint::Fingerprint::of(b""),
             inputs: vec![("in/\"a\"\u{1}".to_owned(), Vec::new())],
-            discovered: Vec::new(),
-            outputs: vec![super::super::record::Made {
-                path: crate::model::path::RelPath::new("a.rs"),
-                len: 3,
-                content: super::super::fingerprint::Fingerprint::of(b"abc"),
-            }],
+            outputs: vec![Made { path: crate::model::path::RelPath::new("a.rs"), len: 3, content }],
+            ..UnitRecord::default()
         };
         let manifest = Manifest {
             missing_tool: None,
@@ -106,7 +133,7 @@ mod tests {
             env: &env,
             tools: vec!["cc"],
             shared: vec![],
-            units: vec![&unit],
+            units: vec![ManifestUnit::of(&unit)],
         };
         let expected = r#"{"checked_in":null,"env":["A"],"inputs":[],"missing_tool":null,"schema":1,"tools":["cc"],"units":[{"discovered":[],"inputs":["in/\"a\"\u0001"],"outputs":[{"bytes":3,"path":"a.rs"}]}]}"#;
         assert_eq!(String::from_utf8(manifest.encode()).unwrap(), format!("{expected}\n"));

@@ -17,10 +17,13 @@ const SHOWN: usize = 50;
 #[derive(Debug)]
 pub struct Output<'a> {
     pub(super) root: &'a Path,
+    pub(super) out: &'a Path,
     pub(super) tools: &'a BTreeMap<String, PathBuf>,
     pub(super) scratch: PathBuf,
     pub(super) files: BTreeMap<RelPath, OutputContent>,
     pub(super) discovered: BTreeSet<String>,
+    /// Lines for cargo.
+    pub(super) lines: Vec<String>,
 }
 
 /// Content of an output.
@@ -37,9 +40,60 @@ impl Output<'_> {
     /// # Errors
     ///
     /// Returns an error if `path` is absolute, leaves `OUT_DIR`, or was already written by this generator.
-    pub fn write(&mut self, path: impl AsRef<str>, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
+    pub fn write(&mut self, path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
         let path = output_path(path.as_ref())?;
         self.add(path, OutputContent::Bytes(bytes.as_ref().to_vec()))
+    }
+
+    /// Returns `OUT_DIR`, for a path in an instruction such as [`link_search`](Output::link_search). Don't write there:
+    /// use [`write`](Output::write) and [`dir`](Output::dir).
+    ///
+    /// ```
+    /// # use genti::build::Plan;
+    /// let plan = Plan::new().once(|out| out.rustc_env("TABLES", out.out_dir().join("tables").display()));
+    /// # let _ = plan;
+    /// ```
+    pub fn out_dir(&self) -> &Path {
+        self.out
+    }
+
+    /// Reads the file `path` and [depends on](Output::depends_on) it. Relative paths start in the package directory.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the file if it cannot be read.
+    ///
+    /// ```
+    /// # use genti::build::Plan;
+    /// let plan = Plan::new().inputs("logos/*.txt").each(|input, out| {
+    ///     let image = out.read(input.text()?.trim())?;
+    ///     out.write(input.with_extension("bin"), image)
+    /// });
+    /// # let _ = plan;
+    /// ```
+    pub fn read(&mut self, path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
+        let path = path.as_ref();
+        self.depends_on(path)?;
+        fs::read(self.root.join(path)).map_err(|error| Error::from(error).in_file(path))
+    }
+
+    /// Reads the text file `path` and [depends on](Output::depends_on) it, like [`read`](Output::read).
+    ///
+    /// # Errors
+    ///
+    /// Returns an error that names the file if it cannot be read or is not UTF-8.
+    ///
+    /// ```
+    /// # use genti::build::Plan;
+    /// let plan = Plan::new().inputs("names/*.txt").each(|input, out| {
+    ///     let template = out.read_text("template.rs")?;
+    ///     out.write(input.with_extension("rs"), template.replace("NAME", input.text()?))
+    /// });
+    /// # let _ = plan;
+    /// ```
+    pub fn read_text(&mut self, path: impl AsRef<Path>) -> Result<String, Error> {
+        let path = path.as_ref();
+        String::from_utf8(self.read(path)?).map_err(|error| Error::from(error.utf8_error()).in_file(path))
     }
 
     /// Returns an empty directory for programs that write files themselves. When the generator returns, its files
@@ -90,7 +144,11 @@ impl Output<'_> {
     }
 
     /// Declares that the output also depends on the file `path`, for example on an imported file found while
-    /// generating. If it changes, the generator runs again. Relative paths start in the package directory.
+    /// generating. If it changes, appears or disappears, the generator runs again. Relative paths start in the package
+    /// directory.
+    ///
+    /// A missing file should have a directory of its own, which cargo can watch. If that would be the package directory,
+    /// and the target directory is inside, cargo runs the script in every build while the file is missing.
     ///
     /// # Errors
     ///
@@ -103,8 +161,7 @@ impl Output<'_> {
         }
         let seen = absolute.strip_prefix(self.root).map_or(absolute.clone(), Path::to_path_buf);
         let Some(text) = seen.to_str() else {
-            let error = Error::new("cargo can't watch a file whose name is not UTF-8");
-            return Err(error.in_file(seen.display().to_string()));
+            return Err(Error::new("cargo can't watch a file whose name is not UTF-8").in_file(seen));
         };
         super::walk::check_name(text)?;
         let text = if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() };
@@ -149,7 +206,7 @@ impl Output<'_> {
                 let name = RelPath::between(&self.scratch, &path).unwrap_or_default();
                 let name = std::str::from_utf8(name.as_bytes())
                     .map_err(|_| Error::new(format!("the output `{name}` has a name that is not UTF-8")))?;
-                self.add(output_path(name)?, OutputContent::File(path))?;
+                self.add(output_path(Path::new(name))?, OutputContent::File(path))?;
             }
         }
         Ok(())
@@ -165,8 +222,10 @@ impl Output<'_> {
 }
 
 /// Checks that `path` can be the name of an output on every system.
-pub(super) fn output_path(path: &str) -> Result<RelPath, Error> {
-    let wrong = |why: &str| Error::new(format!("invalid output name `{path}`: {why}"));
+pub(super) fn output_path(path: &Path) -> Result<RelPath, Error> {
+    let wrong = |why: &str| Error::new(format!("invalid output name `{}`: {why}", path.display()));
+    let path = path.to_str().ok_or_else(|| wrong("it must be UTF-8"))?;
+    let path = &*if cfg!(windows) { path.replace('\\', "/") } else { path.to_owned() };
     if path.contains(['\\', ':', '\0', '\n', '\r']) {
         return Err(wrong("it must not contain backslashes, colons or control characters"));
     }
@@ -186,12 +245,13 @@ mod tests {
     #[test]
     fn an_output_stays_below_out_dir() {
         for path in ["a.rs", "a/b/c.rs", "größe.rs", "a b"] {
-            assert!(output_path(path).is_ok(), "{path}");
+            assert!(output_path(Path::new(path)).is_ok(), "{path}");
         }
-        for path in
-            ["", "/a", "../a", "a/../b", "a//b", "./a", "a/", "C:/a", r"a\b", ".genti/x", ".GENTI/x", "a\nb"]
+        for path in ["", "/a", "../a", "a/../b", "a//b", "./a", "a/", "C:/a", ".genti/x", ".GENTI/x", "a\nb"]
         {
-            assert!(output_path(path).is_err(), "{path}");
+            assert!(output_path(Path::new(path)).is_err(), "{path}");
         }
+        // A separator on Windows, and part of the name elsewhere.
+        assert_eq!(output_path(Path::new(r"a\b")).is_ok(), cfg!(windows));
     }
 }

@@ -3,25 +3,52 @@
 //! A record is written atomically after the outputs and is self-contained. An interruption (a kill, a full disk, a
 //! power failure) therefore never leaves a record about missing outputs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use super::fingerprint::Fingerprint;
 use crate::model::path::RelPath;
 
-const MAGIC: &[u8] = b"genti-unit-1\n";
+/// Version of the format. A record of another version is never used, so its unit runs again.
+const MAGIC: &[u8] = b"genti-unit-2\n";
 
 /// Record of a finished unit.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct UnitRecord {
     /// Fingerprint of everything that the unit depends on except for its inputs.
     pub(super) conditions: Fingerprint,
     /// Inputs with a copy of their bytes.
     pub(super) inputs: Vec<(String, Vec<u8>)>,
+    /// Outputs of earlier generators that were inputs.
+    pub(super) from: Vec<Made>,
     /// Dependencies discovered while the unit ran, with their content.
     pub(super) discovered: Vec<DiscoveredDependency>,
     /// Outputs of the unit.
     pub(super) outputs: Vec<Made>,
+    /// Lines for cargo, printed in every build.
+    pub(super) lines: Vec<String>,
+    /// Fingerprint of the directories if there are lines, because these may contain their paths.
+    pub(super) dirs: Option<Fingerprint>,
+}
+
+/// Units that write each output, by index.
+pub(super) type Claims = BTreeMap<RelPath, BTreeSet<usize>>;
+
+/// What a record must have been made from to be up to date.
+#[derive(Clone, Copy)]
+pub(super) struct Expected<'a> {
+    pub(super) conditions: Fingerprint,
+    /// Names of the inputs in the package.
+    pub(super) inputs: &'a [&'a str],
+    /// Names of the inputs that earlier generators wrote.
+    pub(super) from: &'a [&'a str],
+    /// Package directory.
+    pub(super) root: &'a Path,
+    /// `OUT_DIR`.
+    pub(super) out: &'a Path,
+    /// Fingerprint of both.
+    pub(super) dirs: Fingerprint,
 }
 
 /// Discovered dependency.
@@ -53,14 +80,19 @@ impl UnitRecord {
         put_len(&mut to, self.discovered.len());
         for seen in &self.discovered {
             put(&mut to, seen.path.as_bytes());
-            put(&mut to, seen.content.as_ref().map_or(&[], |content| &content.0[..]));
+            put_optional(&mut to, seen.content);
         }
-        put_len(&mut to, self.outputs.len());
-        for made in &self.outputs {
-            put(&mut to, made.path.as_bytes());
-            to.extend_from_slice(&made.len.to_le_bytes());
-            to.extend_from_slice(&made.content.0);
+        for list in [&self.from, &self.outputs] {
+            put_len(&mut to, list.len());
+            for made in list {
+                put(&mut to, made.path.as_bytes());
+                to.extend_from_slice(&made.len.to_le_bytes());
+                to.extend_from_slice(&made.content.0);
+            }
         }
+        put_len(&mut to, self.lines.len());
+        self.lines.iter().for_each(|line| put(&mut to, line.as_bytes()));
+        put_optional(&mut to, self.dirs);
         let sum = Fingerprint::of(&to);
         to.extend_from_slice(&sum.0);
         to
@@ -77,17 +109,17 @@ impl UnitRecord {
         let inputs = from.list(|from| Some((from.text()?, from.bytes()?.to_vec())))?;
         let discovered = from.list(|from| {
             let path = from.text()?;
-            let content = match from.bytes()? {
-                [] => None,
-                content => Some(Fingerprint(content.try_into().ok()?)),
-            };
-            Some(DiscoveredDependency { path, content })
+            Some(DiscoveredDependency { path, content: from.optional_fingerprint()? })
         })?;
-        let outputs = from.list(|from| {
+        let made = |from: &mut RecordReader<'_>| {
             let path = RelPath::new(from.bytes()?);
             Some(Made { path, len: from.number()?, content: from.fingerprint()? })
-        })?;
-        from.0.is_empty().then_some(Self { conditions, inputs, discovered, outputs })
+        };
+        let (made_from, outputs) = (from.list(made)?, from.list(made)?);
+        let lines = from.list(RecordReader::text)?;
+        let dirs = from.optional_fingerprint()?;
+        let record = Self { conditions, inputs, from: made_from, discovered, outputs, lines, dirs };
+        from.0.is_empty().then_some(record)
     }
 
     /// Drops the copies of the inputs, which are needed only in the stored record.
@@ -95,14 +127,22 @@ impl UnitRecord {
         self.inputs.iter_mut().for_each(|(_, bytes)| *bytes = Vec::new());
     }
 
-    /// Returns whether the record is up to date, with the package at `root` and the outputs below `out`. Dependencies
-    /// are checked before outputs, because a changed dependency is the most common reason.
-    pub(super) fn holds(&self, conditions: Fingerprint, inputs: &[String], root: &Path, out: &Path) -> bool {
-        self.conditions == conditions
-            && self.inputs.iter().map(|(path, _)| path).eq(inputs)
-            && self.inputs.iter().all(|(path, bytes)| is_still(&root.join(path), bytes))
-            && self.discovered.iter().all(|seen| seen.content == look(&root.join(&seen.path)))
-            && self.outputs.iter().all(|made| look(&made.path.to_path(out)) == Some(made.content))
+    /// Returns whether the record is up to date. Dependencies are checked before outputs, because a changed dependency is
+    /// the most common reason.
+    pub(super) fn holds(&self, now: &Expected<'_>) -> bool {
+        let is_made = |made: &Made| look(&made.path.to_path(now.out)) == Some(made.content);
+        self.conditions == now.conditions
+            && self.dirs.is_none_or(|dirs| dirs == now.dirs)
+            && self.inputs.iter().map(|(path, _)| path).eq(now.inputs)
+            && self
+                .from
+                .iter()
+                .map(|made| made.path.as_bytes())
+                .eq(now.from.iter().map(|path| path.as_bytes()))
+            && self.inputs.iter().all(|(path, bytes)| is_still(&now.root.join(path), bytes))
+            && self.from.iter().all(is_made)
+            && self.discovered.iter().all(|seen| seen.content == look(&now.root.join(&seen.path)))
+            && self.outputs.iter().all(is_made)
     }
 }
 
@@ -125,6 +165,10 @@ fn put_len(to: &mut Vec<u8>, len: usize) {
 fn put(to: &mut Vec<u8>, bytes: &[u8]) {
     put_len(to, bytes.len());
     to.extend_from_slice(bytes);
+}
+
+fn put_optional(to: &mut Vec<u8>, content: Option<Fingerprint>) {
+    put(to, content.as_ref().map_or(&[], |content| &content.0[..]));
 }
 
 struct RecordReader<'a>(&'a [u8]);
@@ -153,6 +197,13 @@ impl<'a> RecordReader<'a> {
         self.take(8)?.try_into().ok().map(Fingerprint)
     }
 
+    fn optional_fingerprint(&mut self) -> Option<Option<Fingerprint>> {
+        match self.bytes()? {
+            [] => Some(None),
+            content => Some(Some(Fingerprint(content.try_into().ok()?))),
+        }
+    }
+
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let len = self.number()?;
         (0..len).map(|_| item(self)).collect()
@@ -172,7 +223,10 @@ mod tests {
                 DiscoveredDependency { path: "there".to_owned(), content: Some(print("there")) },
                 DiscoveredDependency { path: "missing".to_owned(), content: None },
             ],
+            from: vec![Made { path: RelPath::new("a.o"), len: 1, content: print("o") }],
             outputs: vec![Made { path: RelPath::new("a.rs"), len: 3, content: print("a") }],
+            lines: vec!["cargo:rustc-cfg=a".to_owned()],
+            dirs: Some(print("dirs")),
         }
     }
 

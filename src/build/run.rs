@@ -1,32 +1,36 @@
 //! Runs a plan.
 //!
 //! 1. The shared dependencies (this program, variables, tools, shared files) become one fingerprint.
-//! 2. Patterns become inputs, and inputs become units.
+//! 2. Patterns become inputs, and inputs become units. A generator that reads outputs of earlier ones begins a new stage,
+//!    whose units are determined when the earlier stages are done.
 //! 3. Units with an up-to-date [`UnitRecord`] are skipped.
-//! 4. The other units run in parallel. Each keeps its outputs aside until it is done. Then the outputs are put in
-//!    place, followed by the record. A failed unit leaves the previous outputs.
-//! 5. If everything succeeded, stale outputs are removed and the manifest is written.
+//! 4. The other units of a stage run in parallel. Each keeps its outputs aside until it is done. Then the outputs are put
+//!    in place, followed by the record. A failed unit leaves the previous outputs.
+//! 5. If everything succeeded, stale outputs are removed and the manifest is written. Instructions for cargo are printed
+//!    from the records, so it does not matter whether a unit ran.
 //!
 //! Results that depend on the order in which units finish are evaluated afterwards, in the order of the plan: the
 //! errors to show, and the units to blame for conflicting outputs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
 
-use super::clashes::{self, Claims};
+use super::clashes;
 use super::error::{Error, Errors};
 use super::fingerprint::Fingerprint;
-use super::input::Input;
-use super::look_up::{LookupResult, PlanContext, look_up};
-use super::manifest::Manifest;
-use super::output::{Output, OutputContent, output_path};
-use super::record::{DiscoveredDependency, Made, UnitRecord, is_still, look};
+use super::instructions::{instead_of, instruction_in};
+use super::look_up::{GeneratorCall, LookupResult, PlanContext, look_up, units};
+use super::manifest::{Manifest, ManifestUnit, through_outputs};
+use super::output::output_path;
+use super::record::{Claims, Expected, Made, UnitRecord};
 use super::state::StateDir;
+use super::stdout::Capture;
+use super::unit::{Stage, out_dir, run_unit};
 use super::workers::{self, Slots};
-use super::{Plan, Summary, cargo, checked_in, include};
+use super::{Plan, Summary, cargo, checked_in, include, origin, set_of, walk};
 use crate::model::path::RelPath;
 
 /// Summary of the run, and the lines for cargo.
@@ -35,52 +39,89 @@ pub(super) struct Done {
     pub(super) lines: String,
 }
 
-pub(super) fn run(plan: &Plan<'_>, place: &PlanContext, slots: &Slots) -> Result<Done, Errors> {
-    let mut found = look_up(plan, place)?;
-    let state = StateDir::open(&place.out).map_err(|error| out_dir(place, &error))?;
-    if let (Some((tool, why)), Some(dir)) = (found.missing.take(), &plan.checked_in) {
-        return use_checked_in(dir, &tool, &why, found, place, &state);
-    }
-    let (mut records, claims, generated) = do_units(&found, place, slots, &state)?;
+/// Units of the stages so far.
+#[derive(Default)]
+struct Work<'a> {
+    units: Vec<GeneratorCall<'a>>,
+    /// Records of the units.
+    records: Vec<UnitRecord>,
+    /// Units that write each output.
+    claims: Claims,
+    /// Indices of the units that ran.
+    generated: Vec<usize>,
+    /// For each unit, the number of units in the stages before its own.
+    earlier: Vec<usize>,
+}
 
-    let units = &found.units;
-    let made = |record: &UnitRecord| record.outputs.iter().map(|made| made.path.clone()).collect::<Vec<_>>();
-    let mut outputs: BTreeSet<RelPath> = records.iter().flat_map(made).collect();
-    let mut errors = clashes::find(&claims, units);
+impl Work<'_> {
+    fn outputs(&self) -> BTreeSet<RelPath> {
+        set_of(self.records.iter().flat_map(|record| &record.outputs).map(|made| made.path.clone()))
+    }
+}
+
+pub(super) fn run(plan: &Plan<'_>, place: &PlanContext, slots: &Slots) -> Result<Done, Errors> {
+    let failed = |error: std::io::Error| out_dir(place, &error);
+    let open = || StateDir::open(&place.out, plan.name.as_deref(), place.program).map_err(failed);
+    let is_accepted = checked_in::is_accepted(&place.env);
+    let checked_in = plan.checked_in.as_ref().filter(|_| !is_accepted);
+    if let Some((dir, dependency)) = checked_in.and_then(|dir| Some((dir, origin::dependency(place)?))) {
+        let mistakes = plan.mistakes();
+        if !mistakes.is_empty() {
+            return Err(Errors(mistakes));
+        }
+        let watched = dependency.workspace.and_then(|path| Some(path.to_str()?.to_owned()));
+        return use_checked_in(dir, None, set_of(watched), BTreeSet::new(), place, &open()?);
+    }
+    let mut found = look_up(plan, place)?;
+    let state = open()?;
+    if let (Some(missing), Some(dir)) = (found.missing.take(), &plan.checked_in) {
+        return use_checked_in(dir, Some(missing), found.watched, found.env, place, &state);
+    }
+    let work = run_stages(plan, &found, place, slots, &state)?;
+
+    let mut outputs = work.outputs();
+    let mut errors = Vec::new();
+    let mut include = None;
     if let Some(name) = &plan.include {
-        match put_include(name, &outputs, place, &state, found.conditions) {
+        match put_include(name, &outputs, place, &state) {
             Ok(record) => {
-                outputs.extend(made(&record));
-                records.push(record);
+                outputs.extend(record.outputs.iter().map(|made| made.path.clone()));
+                include = Some(record);
             }
             Err(error) => errors.push(error),
         }
     }
-    errors.extend(clashes::read_and_written(plan, &records, &outputs, place));
+    errors.extend(clashes::read_and_written(plan, &work.records, &work.earlier, include.as_ref(), place));
+    errors.extend(clashes::set_twice(&work.records, &work.units));
+    if plan.checked_in.is_some() {
+        errors.extend(instructions_of_checked_in(&work));
+    }
     if !errors.is_empty() {
         return Err(Errors(errors));
     }
+    let Work { units, mut records, claims, generated, .. } = work;
     for record in &mut records {
         // Don't expose the location of OUT_DIR. Its content is our own output.
         record.discovered.retain(|seen| !place.root.join(&seen.path).starts_with(&place.out));
     }
 
+    let mut described = through_outputs(&records, &claims);
+    described.extend(include.as_ref().map(ManifestUnit::of));
     let manifest = Manifest {
         missing_tool: None,
         checked_in: plan.checked_in.as_deref(),
         env: &plan.env,
         tools: found.tools.keys().map(String::as_str).collect(),
         shared: found.shared.iter().map(String::as_str).collect(),
-        units: records.iter().collect(),
+        units: described,
     };
-    let failed = |error: std::io::Error| out_dir(place, &error);
     state.put_manifest(&manifest.encode()).map_err(failed)?;
-    let names = units.iter().map(|unit| unit.name.clone()).collect();
+    let names = set_of(units.iter().map(|unit| unit.name.clone()));
     let removed = state.finish(&outputs, &names).map_err(failed)?;
 
     let mut accepted = 0;
     if let Some(dir) = &plan.checked_in {
-        if checked_in::is_accepted(&place.env) {
+        if is_accepted {
             accepted = checked_in::accept(&place.root, &place.out, dir, &outputs)?;
         }
         let package =
@@ -92,9 +133,12 @@ pub(super) fn run(plan: &Plan<'_>, place: &PlanContext, slots: &Slots) -> Result
         found.env.insert(checked_in::ACCEPT.to_owned());
         found.watched.extend(checked_in::watched(&place.root, dir, &outputs));
     }
-    let discovered = records.iter().flat_map(|record| &record.discovered);
-    let is_there = discovered.filter(|seen| seen.content.is_some());
-    found.watched.extend(is_there.map(|seen| seen.path.clone()));
+    for seen in records.iter().flat_map(|record| &record.discovered) {
+        found.watched.insert(match seen.content {
+            Some(_) => seen.path.clone(),
+            None => walk::watch_for_missing(&place.root, &place.out, &seen.path),
+        });
+    }
 
     let unchanged = units.len() - generated.len();
     let mut lines = String::new();
@@ -107,29 +151,53 @@ pub(super) fn run(plan: &Plan<'_>, place: &PlanContext, slots: &Slots) -> Result
     ));
     if accepted > 0 {
         let dir = plan.checked_in.as_deref().unwrap_or_default();
-        lines.push_str(&cargo::warning(&format!("{accepted} generated files were written to {dir}")));
+        lines.push_str(&cargo::own_warning(&format!("{accepted} generated files were written to {dir}")));
     }
+    lines.push_str(&instructions(&records));
     lines.push_str(&cargo::reruns(&found.watched, &found.env));
     Ok(Done { summary: Summary { generated: generated.len(), unchanged, removed }, lines })
 }
 
-/// Uses the checked-in files as they are because a tool is missing. Outputs of earlier builds are kept for when the
-/// tool is available again. The manifest states that nothing was generated.
+/// Returns the instructions for cargo, in the order of the plan and without repetitions.
+fn instructions(records: &[UnitRecord]) -> String {
+    let mut seen = BTreeSet::new();
+    let lines = records.iter().flat_map(|record| &record.lines).filter(|line| seen.insert((*line).clone()));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// Returns an error for each unit that gives an instruction, which would be missing where the package is a dependency.
+fn instructions_of_checked_in(work: &Work<'_>) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for (record, unit) in work.records.iter().zip(&work.units) {
+        if let Some(line) = record.lines.iter().find(|line| !line.starts_with("cargo:warning=")) {
+            let message = format!(
+                "`{line}` would be missing where this package is a dependency, because `checked_in` files are used \
+                 without their generator; put it into another plan"
+            );
+            errors.push(Error::new(message).of_unit(unit, Path::new("")));
+        }
+    }
+    errors
+}
+
+/// Uses the checked-in files as they are because a tool is missing, or because the package is a dependency. Outputs of
+/// earlier builds are kept for when they are generated again. The manifest states that nothing was generated.
 fn use_checked_in(
     dir: &str,
-    tool: &str,
-    why: &Error,
-    mut found: LookupResult<'_>,
+    missing: Option<(String, Error)>,
+    mut watched: BTreeSet<String>,
+    mut env: BTreeSet<String>,
     place: &PlanContext,
     state: &StateDir,
 ) -> Result<Done, Errors> {
     if !checked_in::is_there(&place.root.join(dir)) {
-        return Err(Error::new(format!("this directory is missing and cannot be generated: {why}"))
-            .in_file(dir)
-            .into());
+        let why =
+            missing.map_or_else(|| "this package is a dependency".to_owned(), |(_, why)| why.to_string());
+        let message = format!("this directory is missing and cannot be generated: {why}");
+        return Err(Error::new(message).in_file(dir).into());
     }
     let manifest = Manifest {
-        missing_tool: Some(tool),
+        missing_tool: missing.as_ref().map(|(tool, _)| tool.as_str()),
         checked_in: Some(dir),
         env: &BTreeSet::new(),
         tools: Vec::new(),
@@ -137,137 +205,165 @@ fn use_checked_in(
         units: Vec::new(),
     };
     state.put_manifest(&manifest.encode()).map_err(|error| out_dir(place, &error))?;
-    found.env.insert(checked_in::ACCEPT.to_owned());
-    found.watched.insert(dir.to_owned());
-    let warning = cargo::warning(&format!("using `{dir}` without checking it: {why}"));
-    let lines = warning + &cargo::reruns(&found.watched, &found.env);
+    env.insert(checked_in::ACCEPT.to_owned());
+    watched.insert(dir.to_owned());
+    let warning =
+        missing.map(|(_, why)| cargo::own_warning(&format!("using `{dir}` without checking it: {why}")));
+    let lines = warning.unwrap_or_default() + &cargo::reruns(&watched, &env);
     Ok(Done { summary: Summary { generated: 0, unchanged: 0, removed: 0 }, lines })
 }
 
-/// Runs the units that are not up to date. Returns the records of all units, their output claims, and the indices of
-/// the units that ran.
-fn do_units(
-    found: &LookupResult<'_>,
+/// Runs the units that are not up to date.
+fn run_stages<'a>(
+    plan: &'a Plan<'a>,
+    found: &LookupResult,
     place: &PlanContext,
     slots: &Slots,
     state: &StateDir,
-) -> Result<(Vec<UnitRecord>, Claims, Vec<usize>), Errors> {
-    let units = &found.units;
-    let mut done = BTreeMap::new();
-    let mut claims = Claims::new();
-    for (at, unit) in units.iter().enumerate() {
-        let inputs: Vec<String> = unit.inputs.iter().map(|(path, _)| path.clone()).collect();
-        let record = found.conditions.and_then(|conditions| {
-            state
-                .record(&unit.name)
-                .filter(|record| record.holds(conditions, &inputs, &place.root, &place.out))
-        });
-        if let Some(mut record) = record {
-            record.forget_bytes();
-            for made in &record.outputs {
-                claims.entry(made.path.clone()).or_default().insert(at);
-            }
-            done.insert(at, record);
-        }
+) -> Result<Work<'a>, Errors> {
+    let mut work = Work::default();
+    for stage in stages(plan) {
+        let earlier = work.units.len();
+        work.units.extend(units(plan, stage, found, &work.outputs())?);
+        work.earlier.resize(work.units.len(), earlier);
+        run_stage(&mut work, earlier, found, place, slots, state)?;
     }
-    let open: Vec<usize> = (0..units.len()).filter(|at| !done.contains_key(at)).collect();
-    let claims = Mutex::new(claims);
-    let results = Mutex::new(BTreeMap::new());
+    Ok(work)
+}
+
+/// Divides the generators into stages. A generator that reads outputs begins a new one.
+fn stages(plan: &Plan<'_>) -> Vec<Range<usize>> {
+    let count = plan.groups.len();
+    let begins = |&at: &usize| at == 0 || !plan.groups[at].sources.outputs.is_empty();
+    let starts: Vec<usize> = (0..count).filter(begins).collect();
+    let ends = starts.iter().skip(1).copied().chain([count]);
+    starts.iter().zip(ends).map(|(&start, end)| start..end).collect()
+}
+
+/// Runs the units from number `first` on that are not up to date.
+fn run_stage(
+    work: &mut Work<'_>,
+    first: usize,
+    found: &LookupResult,
+    place: &PlanContext,
+    slots: &Slots,
+    state: &StateDir,
+) -> Result<(), Errors> {
+    let units = &work.units;
+    // Records of the units from `first` on that are up to date or have run.
+    let mut done: Vec<Option<UnitRecord>> = Vec::new();
+    for (at, unit) in units.iter().enumerate().skip(first) {
+        let record = up_to_date(unit, found, place, state);
+        for made in record.iter().flat_map(|record| &record.outputs) {
+            work.claims.entry(made.path.clone()).or_default().insert(at);
+        }
+        done.push(record);
+    }
+    let open: Vec<usize> = (first..units.len()).filter(|at| done[at - first].is_none()).collect();
+    let claims = Mutex::new(std::mem::take(&mut work.claims));
+    let results = Mutex::new(open.iter().map(|_| None).collect::<Vec<_>>());
+    let capture = match place.captures_stdout && !open.is_empty() {
+        true => Some(Capture::begin(&state.temporary()).map_err(|error| out_dir(place, &error))?),
+        false => None,
+    };
+    let stage = Stage { found, place, state, claims: &claims, capture: capture.as_ref() };
     workers::run(slots, open.len(), &|number| {
         let at = open[number];
-        let result = do_unit(at, found, place, state, &claims);
-        results.lock().unwrap_or_else(PoisonError::into_inner).insert(at, result);
+        let printed = || capture.as_ref().map(Capture::len).unwrap_or_default();
+        let start = printed();
+        let result = run_unit(at, &units[at], &stage);
+        let window = start..printed();
+        results.lock().unwrap_or_else(PoisonError::into_inner)[number] = Some((result, window));
     });
+    let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut errors = Vec::new();
-    for (at, result) in results.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    let mut windows = Vec::new();
+    for (&at, (result, window)) in open.iter().zip(results.into_iter().flatten()) {
+        windows.push((at, window));
         match result {
-            Ok(record) => drop(done.insert(at, record)),
+            Ok(record) => done[at - first] = Some(record),
             Err(error) => errors.push(error),
         }
     }
-    let claims = claims.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if errors.is_empty() {
-        return Ok((done.into_values().collect(), claims, open));
+    if let Some(capture) = capture {
+        let text = capture.read(0..capture.len()).map_err(|error| out_dir(place, &error));
+        drop(capture);
+        errors.extend(
+            printed_instructions(&text?, &windows, units, state).map_err(|error| out_dir(place, &error))?,
+        );
     }
-    errors.extend(clashes::find(&claims, units));
-    Err(Errors(errors))
+    work.claims = claims.into_inner().unwrap_or_else(PoisonError::into_inner);
+    errors.extend(clashes::find(&work.claims, units));
+    if !errors.is_empty() {
+        return Err(Errors(errors));
+    }
+    work.records.extend(done.into_iter().flatten());
+    work.generated.extend(open);
+    Ok(())
 }
 
-/// Runs unit `at` and puts its outputs in place.
-fn do_unit(
-    at: usize,
-    found: &LookupResult<'_>,
+/// Returns the record of `unit` if it is up to date.
+fn up_to_date(
+    unit: &GeneratorCall<'_>,
+    found: &LookupResult,
     place: &PlanContext,
     state: &StateDir,
-    claims: &Mutex<Claims>,
-) -> Result<UnitRecord, Error> {
-    let unit = &found.units[at];
-    let started = now();
-    let mut inputs = Vec::new();
-    for (path, base) in &unit.inputs {
-        let bytes = read(&place.root.join(path)).map_err(|error| Error::from(error).in_file(path.clone()))?;
-        inputs.push(Input { path: path.clone(), base: *base, bytes });
-    }
-    let mut output = Output {
+) -> Option<UnitRecord> {
+    let expected = Expected {
+        conditions: found.conditions?,
+        inputs: &unit.names(false),
+        from: &unit.names(true),
         root: &place.root,
-        tools: &found.tools,
-        scratch: state.temporary(),
-        files: BTreeMap::new(),
-        discovered: BTreeSet::new(),
+        out: &place.out,
+        dirs: found.dirs,
     };
-    let blame = |mut error: Error| {
-        if error.path.is_none() {
-            error.path = Some(unit.shown());
-        }
-        error
-    };
-    let call = std::panic::AssertUnwindSafe(|| unit.kind.call(&inputs, &mut output));
-    std::panic::catch_unwind(call).unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(blame)?;
-    output.collect().map_err(blame)?;
-
-    let mut is_mine = true;
-    {
-        let mut claims = claims.lock().unwrap_or_else(PoisonError::into_inner);
-        for path in output.files.keys() {
-            let claimants = claims.entry(path.clone()).or_default();
-            is_mine &= claimants.is_empty();
-            claimants.insert(at);
-        }
-    }
-    let mut outputs = Vec::new();
-    for (path, content) in output.files {
-        let bytes = match &content {
-            OutputContent::Bytes(bytes) => bytes,
-            OutputContent::File(file) => &read(file).map_err(|error| out_dir(place, &error))?,
-        };
-        let put = match &content {
-            // Another unit writes the same file, which is reported after all units finished.
-            _ if !is_mine => Ok(()),
-            OutputContent::Bytes(bytes) => state.write(&path, bytes),
-            OutputContent::File(file) => state.adopt(&path, file, bytes),
-        };
-        put.map_err(|error| Error::new(format!("failed to write the output `{path}`: {error}")))?;
-        outputs.push(Made { path, len: bytes.len() as u64, content: Fingerprint::of(bytes) });
-    }
-    let own = |path: &String| unit.inputs.iter().any(|(input, _)| input == path);
-    let discovered: Vec<DiscoveredDependency> = output
-        .discovered
-        .into_iter()
-        .filter(|path| !own(path))
-        .map(|path| DiscoveredDependency { content: look(&place.root.join(&path)), path })
-        .collect();
-    // If a file changed while the generator ran, the generator may have seen the old content. Without a record the unit
-    // runs again in the next build, which cargo starts because the file changed.
-    let is_settled = inputs.iter().all(|input| is_still(&place.root.join(&input.path), &input.bytes))
-        && discovered.iter().all(|seen| is_older(&place.root.join(&seen.path), started));
-    let inputs = inputs.into_iter().map(|input| (input.path, input.bytes)).collect();
-    let conditions = found.conditions.unwrap_or_default();
-    let mut record = UnitRecord { conditions, inputs, discovered, outputs };
-    if is_mine && is_settled && found.conditions.is_some() {
-        state.put_record(&unit.name, &record).map_err(|error| out_dir(place, &error))?;
-    }
+    let mut record = state.record(&unit.name).filter(|record| record.holds(&expected))?;
     record.forget_bytes();
-    Ok(record)
+    Some(record)
+}
+
+/// Passes on the output of the generators in `text`, except for instructions for cargo, which are errors. `windows` has
+/// the part of the text that was printed while each unit ran.
+fn printed_instructions(
+    text: &[u8],
+    windows: &[(usize, Range<u64>)],
+    units: &[GeneratorCall<'_>],
+    state: &StateDir,
+) -> std::io::Result<Vec<Error>> {
+    let mut errors = Vec::new();
+    let mut rest = String::new();
+    let mut start = 0;
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let end = start + line.len() as u64;
+        let line = String::from_utf8_lossy(line);
+        if let Some(instruction) = instruction_in(&line) {
+            let ran = windows.iter().filter(|(_, window)| window.start < end && window.end > start);
+            let ran: Vec<usize> = ran.map(|(at, _)| *at).collect();
+            for &at in &ran {
+                state.forget(&units[at].name)?;
+            }
+            let names: Vec<String> = ran.iter().map(|&at| units[at].shown()).collect();
+            let error = Error::new(format!(
+                "`{instruction}` was printed while a generator ran, so it would be missing in a build that skips the \
+                 generator; use {} instead",
+                instead_of(instruction)
+            ));
+            errors.push(match &names[..] {
+                [] => error,
+                [_] => error.in_file(&names[0]),
+                _ => Error::new(format!("{error} (running: {})", names.join(", "))),
+            });
+        } else {
+            rest.push_str(&line);
+        }
+        start = end;
+    }
+    if !rest.is_empty() && !rest.ends_with('\n') {
+        // The next line may be for cargo.
+        rest.push('\n');
+    }
+    super::print(&rest)?;
+    Ok(errors)
 }
 
 /// Writes the file that declares the modules.
@@ -276,9 +372,8 @@ fn put_include(
     outputs: &BTreeSet<RelPath>,
     place: &PlanContext,
     state: &StateDir,
-    conditions: Option<Fingerprint>,
 ) -> Result<UnitRecord, Error> {
-    let path = output_path(name)?;
+    let path = output_path(Path::new(name))?;
     if outputs.contains(&path) {
         return Err(Error::new(format!(
             "the output `{path}` is written twice: by a generator and by `include`"
@@ -287,33 +382,5 @@ fn put_include(
     let text = include::text(&path, outputs.iter())?;
     state.write(&path, text.as_bytes()).map_err(|error| out_dir(place, &error))?;
     let made = Made { path, len: text.len() as u64, content: Fingerprint::of(text.as_bytes()) };
-    let conditions = conditions.unwrap_or_default();
-    Ok(UnitRecord { conditions, inputs: Vec::new(), discovered: Vec::new(), outputs: vec![made] })
-}
-
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    Error::new(format!("the generator panicked: {}", text.unwrap_or("(no message)")))
-}
-
-fn out_dir(place: &PlanContext, error: &std::io::Error) -> Error {
-    Error::new(format!("failed to write below OUT_DIR: {error}")).in_file(place.out.display().to_string())
-}
-
-#[expect(clippy::disallowed_methods, reason = "build scripts read their inputs")]
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    std::fs::read(path)
-}
-
-#[expect(clippy::disallowed_methods, reason = "detects changes during the run")]
-fn now() -> SystemTime {
-    SystemTime::now()
-}
-
-/// Returns whether `path` was last changed before `moment`, allowing for the coarse clock of file systems.
-#[expect(clippy::disallowed_methods, reason = "detects changes during the run")]
-fn is_older(path: &Path, moment: SystemTime) -> bool {
-    let Ok(changed) = std::fs::metadata(path).and_then(|metadata| metadata.modified()) else { return true };
-    changed + Duration::from_millis(10) < moment
+    Ok(UnitRecord { outputs: vec![made], ..UnitRecord::default() })
 }

@@ -16,22 +16,53 @@ pub(super) struct PatternMatches {
     pub(super) dirs: BTreeSet<String>,
 }
 
-/// Finds the matches of `patterns` relative to `root`. Directories that contain `out`, where we write, cannot be
-/// watched for new files.
-pub(super) fn find(root: &Path, out: &Path, patterns: &[String]) -> Result<PatternMatches, Error> {
+/// Pattern for files of the package, as the user wrote it.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) text: String,
+    /// Set if it is no mistake that nothing matches.
+    pub(super) is_optional: bool,
+}
+
+/// Finds the matches of `patterns` relative to `root` that no pattern of `excluded` matches. Directories that contain
+/// `out`, where we write, cannot be watched for new files.
+pub(super) fn find(
+    root: &Path,
+    out: &Path,
+    patterns: &[Wanted],
+    excluded: &[String],
+) -> Result<PatternMatches, Error> {
     let mut found = PatternMatches::default();
     let mut by = BTreeMap::new();
-    for text in patterns {
+    let excluded = excluded.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    for Wanted { text, is_optional } in patterns {
         let pattern = Pattern::parse(text)?;
         let mut walk = Walk { root, files: BTreeSet::new(), dirs: BTreeSet::new() };
-        walk.descend(&pattern.base, &pattern.parts)?;
+        for parts in &pattern.alternatives {
+            walk.descend(&pattern.base, parts)?;
+            // No directory is watched for a name without wildcards, so each must exist.
+            let Some(names) = parts.iter().map(PatternPart::name).collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            let path = format!("{}{}", pattern.base, names.join("/"));
+            match is_optional {
+                _ if walk.files.contains(&path) => {}
+                true => drop(found.dirs.insert(watch_for_missing(root, out, &path))),
+                false => return Err(nothing(root, &pattern, &path)),
+            }
+        }
         for dir in &walk.dirs {
             check_dir(root, out, dir, text)?;
         }
-        if walk.files.is_empty() {
-            return Err(nothing(root, &pattern));
+        if walk.files.is_empty() && !is_optional {
+            return Err(nothing(root, &pattern, text));
+        }
+        let has_wildcard = pattern.alternatives.iter().flatten().any(|part| part.name().is_none());
+        if *is_optional && has_wildcard && !is_dir(&root.join(&pattern.base)) {
+            found.dirs.insert(watch_for_missing(root, out, pattern.base.trim_end_matches('/')));
         }
         found.dirs.append(&mut walk.dirs);
+        walk.files.retain(|file| !excluded.iter().any(|pattern| pattern.is_match(file)));
         for file in walk.files {
             check_name(&file)?;
             let key = RelPath::new(&file);
@@ -45,16 +76,44 @@ pub(super) fn find(root: &Path, out: &Path, patterns: &[String]) -> Result<Patte
     Ok(found)
 }
 
-/// Returns the error for a pattern without matches, which is usually misspelt.
-fn nothing(root: &Path, pattern: &Pattern) -> Error {
+/// Returns what cargo must watch to run the script again when the missing file `path` appears: the directory where it
+/// would be created. If cargo can't watch that directory, `path` itself, which makes cargo run the script in every build.
+pub(super) fn watch_for_missing(root: &Path, out: &Path, path: &str) -> String {
+    let mut at = path;
+    while at != "." {
+        let above = match at.rsplit_once('/') {
+            Some(("", _)) => break,
+            Some((above, _)) => above,
+            None => ".",
+        };
+        if is_dir(&root.join(above)) {
+            return if check_dir(root, out, above, path).is_ok() {
+                above.to_owned()
+            } else {
+                path.to_owned()
+            };
+        }
+        // Outside of the package, only the directory itself: those above it may be large.
+        if above.starts_with('/') || above.split('/').any(|name| name == "..") {
+            break;
+        }
+        at = above;
+    }
+    path.to_owned()
+}
+
+/// Returns the error for a pattern without matches, which is usually misspelt. `path` is the alternative.
+fn nothing(root: &Path, pattern: &Pattern, path: &str) -> Error {
     let text = &pattern.text;
-    let mut message = format!("no file matches `{text}`");
-    if text.contains(['[', '{']) {
-        message += ": the only wildcards are `*`, `?` and `**`";
+    let mut message = format!("no file matches `{path}`");
+    if text.contains('[') {
+        message += ": the only wildcards are `*`, `?`, `**` and `{a,b}`";
     } else if !is_dir(&root.join(&pattern.base)) {
         message = format!("{message}: the directory `{}` does not exist", pattern.base.trim_end_matches('/'));
-    } else if pattern.parts.len() == 1 && is_dir(&root.join(text)) {
-        message = format!("{message}: it is a directory; use `{text}/**` for its files");
+    } else if is_dir(&root.join(path)) {
+        message = format!("{message}: it is a directory; use `{path}/**` for its files");
+    } else {
+        message += "; if that is not a mistake, use `optional_inputs`";
     }
     Error::new(message)
 }
@@ -64,11 +123,15 @@ fn nothing(root: &Path, pattern: &Pattern) -> Error {
 fn check_dir(root: &Path, out: &Path, dir: &str, pattern: &str) -> Result<(), Error> {
     let path = root.join(dir);
     let holds_out = || Some(canonical(out)?.starts_with(canonical(&path)?));
-    if dir == "." || holds_out().unwrap_or(false) {
-        let what = if dir == "." { "the package directory" } else { "a directory that contains OUT_DIR" };
+    if holds_out().unwrap_or(false) {
+        let what = if dir == "." {
+            "the package directory, which contains OUT_DIR"
+        } else {
+            "a directory that contains OUT_DIR"
+        };
         return Err(Error::new(format!(
             "`{pattern}` matches files in {what}, but cargo always watches a directory with everything below it; \
-             move the inputs to a separate directory"
+             move the inputs to a separate directory, or name them without wildcards, as in `{{a,b}}.txt`"
         )));
     }
     Ok(())

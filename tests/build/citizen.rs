@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-use crate::support::{Package, text, tree};
+use crate::support::{Package, as_read_only, text, tree};
 
 #[test]
 fn a_script_never_has_more_workers_than_jobs() {
@@ -85,26 +85,6 @@ fn nothing_outside_of_out_dir_is_written() {
     assert_eq!([times(&package.root), times(&home)], before);
     set_writable(&package.root, true);
     set_writable(&home, true);
-}
-
-/// Wraps `script` so that `root` is mounted read-only. `None` if mounts are not allowed.
-fn as_read_only(script: &Command, root: &Path) -> Option<Command> {
-    let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\"";
-    let can = |then: &str| format!("{mount} && {then}");
-    let mut probe = Command::new("unshare");
-    probe.args(["-m", "sh", "-c"]).arg(can("! touch \"$0/probe\" 2>/dev/null")).arg(root);
-    if !probe.output().is_ok_and(|output| output.status.success()) {
-        return None;
-    }
-    let mut command = Command::new("unshare");
-    command.args(["-m", "sh", "-c"]).arg(can("cd \"$0\" && exec \"$1\"")).arg(root).arg(script.get_program());
-    for (name, value) in script.get_envs() {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    Some(command)
 }
 
 /// Returns the modification times of all files and directories below `dir`. The time of a directory changes when an entry is

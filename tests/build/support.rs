@@ -35,9 +35,19 @@ impl Package {
         place: &str,
         order: impl Fn(Vec<PathBuf>) -> Vec<PathBuf>,
     ) -> Self {
+        Self::copy_of(&format!("fixtures/{name}"), name, place, order)
+    }
+
+    fn copy_of(
+        from: &str,
+        name: &'static str,
+        place: &str,
+        order: impl Fn(Vec<PathBuf>) -> Vec<PathBuf>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap().join(place);
-        let from = Path::new(REPOSITORY).join("fixtures").join(name);
+        let to_repository = vec![".."; from.split('/').count()].join("/");
+        let from = Path::new(REPOSITORY).join(from);
         let files = files_in(&from).into_iter().filter(|path| !path.starts_with("target")).collect();
         for path in order(files) {
             let to = root.join(&path);
@@ -45,7 +55,19 @@ impl Package {
             std::fs::copy(from.join(&path), to).unwrap();
         }
         let package = Self { dir, name, root };
-        package.edit("Cargo.toml", "path = \"../..\"", &format!("path = {REPOSITORY:?}"));
+        package.edit("Cargo.toml", &format!("path = {to_repository:?}"), &format!("path = {REPOSITORY:?}"));
+        std::fs::copy(Path::new(REPOSITORY).join("Cargo.lock"), package.root.join("Cargo.lock")).unwrap();
+        package
+    }
+
+    /// Creates a package with the name `made` from these files, and a manifest that depends on `genti`.
+    pub(crate) fn made(place: &str, files: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap().join(place);
+        let package = Self { dir, name: "made", root };
+        package.write("Cargo.toml", &manifest_of("made", ""));
+        package.write("src/lib.rs", "");
+        files.iter().for_each(|(path, text)| package.write(path, text));
         std::fs::copy(Path::new(REPOSITORY).join("Cargo.lock"), package.root.join("Cargo.lock")).unwrap();
         package
     }
@@ -196,6 +218,15 @@ impl Package {
     }
 }
 
+/// Returns a manifest with a build script that depends on `genti`.
+pub(crate) fn manifest_of(name: &str, more: &str) -> String {
+    format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\nlicense = \"MIT\"\ndescription = \"x\"\n\
+         repository = \"https://example.com\"\n{more}\n\
+         [build-dependencies]\ngenti = {{ path = {REPOSITORY:?}, default-features = false }}\n\n[workspace]\n"
+    )
+}
+
 /// Returns the files below `dir` with their contents, except for the recorded units, which contain a digest of the program.
 pub(crate) fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let files = files_in(dir).into_iter().filter(|path| !path.starts_with(".genti/units"));
@@ -216,6 +247,27 @@ pub(crate) fn files_in(dir: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// Wraps `script` so that `root` is mounted read-only. `None` if mounts are not allowed.
+pub(crate) fn as_read_only(script: &Command, root: &Path) -> Option<Command> {
+    let mount = "mount --bind \"$0\" \"$0\" && mount -o remount,ro,bind \"$0\"";
+    let can = |then: &str| format!("{mount} && {then}");
+    let mut probe = Command::new("unshare");
+    probe.args(["-m", "sh", "-c"]).arg(can("! touch \"$0/probe\" 2>/dev/null")).arg(root);
+    if !probe.output().is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c"]).arg(can("cd \"$0\" && exec \"$@\"")).arg(root);
+    command.arg(script.get_program()).args(script.get_args());
+    for (name, value) in script.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    Some(command)
 }
 
 pub(crate) fn text(output: &Output) -> String {

@@ -41,7 +41,7 @@ fn a_tool_writes_files_and_reports_their_dependencies() {
 
     package.write("lists/metals.list", "iron\n12\n");
     let printed = package.fails(&mut with_wrapper);
-    assert!(printed.contains("lists/metals.list: `awk` failed (exit status: 1):"), "{printed}");
+    assert!(printed.contains("lists/metals.list:2: `awk` failed (exit status: 1):"), "{printed}");
     assert!(printed.contains("error: build-tool@0.1.0:   lists/metals.list:2: not a word: 12"), "{printed}");
     assert!(std::fs::read_to_string(package.out_dir().join("metals.rs")).unwrap().contains("zinc"));
 }

@@ -64,13 +64,20 @@ fn every_mistake_in_a_plan_is_reported_with_a_fix() {
     check(copy("in/*.y"), "no file matches `in/*.y`");
     check(copy("no/*.y"), "the directory `no` does not exist");
     check(copy("in"), "it is a directory; use `in/**` for its files");
-    check(copy("in/{a,b}.x"), "the only wildcards are `*`, `?` and `**`");
-    check(copy("*.x"), "move the inputs to a separate directory");
+    check(copy("in/[ab].x"), "the only wildcards are `*`, `?`, `**` and `{a,b}`");
+    check(copy("in/{a,b}.x"), "no file matches `in/b.x`; if that is not a mistake, use `optional_inputs`");
+    check(copy("in/{a.x"), "a `{` has no matching `}`");
     check(copy("../**"), "a directory that contains OUT_DIR");
     check(plan(), "the plan is empty");
-    check(plan().inputs("in/a.x"), "call `each` or `batch` after `inputs`");
+    check(plan().inputs("in/a.x"), "call `each`, `all` or `batch` after `inputs`");
     check(plan().each(|_, _| Ok(())), "call `inputs` before `each`");
-    check(plan().inputs("in/a.x").batch(0, |_, _| Ok(())), "`usize::MAX`");
+    check(plan().inputs("in/a.x").batch(0, |_, _| Ok(())), "use `all` for a single batch");
+    check(plan().inputs("in/a.x").once(|_| Ok(())), "`once` has no inputs, but `in/a.x` comes before it");
+    check(
+        plan().outputs("*.o").all(|_, _| Ok(())),
+        "no generator comes before the one with the outputs `*.o`",
+    );
+    check(Plan::named("a/b").once(|_| Ok(())), "invalid name of a plan");
     check(copy("in/a.x").env("A=B"), "invalid name of an environment variable");
     check(copy("in/a.x").checked_in("../x"), "must be a directory of the package");
     check(copy("in/a.x").checked_in("gen").include("all.rs"), "must be `mod.rs`");
@@ -81,8 +88,12 @@ fn every_mistake_in_a_plan_is_reported_with_a_fix() {
         plan().inputs("in/a.x").each(|_, out| out.command("cc").map(drop)),
         "add `.tool(Tool::find(\"cc\"))`",
     );
+    check(
+        copy("in/a.x").outputs("*.o").all(|_, _| Ok(())),
+        "no output of an earlier generator matches `*.o`",
+    );
     // A file name without wildcards can be watched.
-    assert_eq!(package.run(&copy("top.x")), counts(1, 0, 0));
+    assert_eq!(package.run(&copy("top.x")), counts(1, 0, 1));
 }
 
 #[test]
@@ -145,8 +156,44 @@ fn output_of_a_failed_program_is_shown_up_to_a_limit() {
 }
 
 #[test]
-fn a_script_runs_only_one_plan() {
+fn a_script_runs_only_one_plan_without_a_name() {
     // Outside a build script, the first one fails because OUT_DIR is usually not set.
     let _ = copy("in/*.x").try_run();
-    assert!(copy("in/*.x").try_run().unwrap_err().to_string().contains("put all generators into one plan"));
+    assert!(copy("in/*.x").try_run().unwrap_err().to_string().contains("use `Plan::named`"));
+}
+
+#[test]
+fn a_missing_template_is_not_blamed_on_the_input() {
+    let package = Package::new(&[("in/a.x", "a"), ("in/b.x", "b")]);
+    let with = |how: fn(&mut Output<'_>) -> Result<(), Error>| {
+        package.error(&plan().inputs("in/a.x").each(move |_, out| how(out)))
+    };
+    let template = fs::read("no/such/template").unwrap_err();
+    assert_eq!(
+        with(|out| out.write("copy", fs::read("no/such/template")?)),
+        format!("while generating from in/a.x: {template}")
+    );
+    assert!(with(|out| out.read("t/template").map(drop)).starts_with("t/template: "));
+    assert!(with(|out| out.read_text("t/template").map(drop)).starts_with("t/template: "));
+    // Errors about the content are still errors in the input.
+    let number = with(|out| out.write("number", ["x".parse::<u8>()?]));
+    assert!(number.starts_with("in/a.x: invalid digit"));
+    assert_eq!(package.error(&plan().once(|_| Err(Error::new("why")))), "why");
+}
+
+#[test]
+fn an_error_names_the_file_that_the_compiler_named() {
+    let package = Package::new(&[("in/d/a.x", ""), ("in/d/b.x", ""), ("inc/c.h", "")]);
+    let check = |message: &'static str, expected: &str| {
+        let plan = plan().inputs("in/**/*.x").all(move |_, _| Err(Error::new(message)));
+        assert_eq!(package.error(&plan), expected);
+    };
+    check("`protoc` failed:\nd/b.x:12:3: bad", "in/d/b.x:12:3: `protoc` failed:\nd/b.x:12:3: bad");
+    check("b.x: File not found.", "in/d/b.x: b.x: File not found.");
+    check("/abs/in/d/a.x:7: bad", "in/d/a.x:7: /abs/in/d/a.x:7: bad");
+    check("a.x: because of\nb.x:3: this", "in/d/b.x:3: a.x: because of\nb.x:3: this");
+    check("inc/c.h:2:1: bad", "inc/c.h:2:1: inc/c.h:2:1: bad");
+    // Neither names an input.
+    check("x: bad", "while generating from in/d/a.x and 1 more: x: bad");
+    check("note: bad 1:2:", "while generating from in/d/a.x and 1 more: note: bad 1:2:");
 }
