@@ -1,6 +1,6 @@
-//! Reads the manifest of generated files that a build script leaves in `OUT_DIR`, and checks it against the files.
+//! Reads the manifests of generated files that a build script leaves in `OUT_DIR`, and checks them against the files.
 //!
-//! The manifest is written by `genti::build`. For a build script without one, generated files are unknown.
+//! `genti::build` writes a manifest for each plan of the script. For a build script without one, generated files are unknown.
 
 #![expect(clippy::disallowed_methods, reason = "part of the shell: reads what cargo has built")]
 
@@ -16,8 +16,14 @@ use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, Workspace};
 
-/// Path of the manifest in `OUT_DIR`.
-const MANIFEST: &str = ".genti/manifest.json";
+/// Directory in `OUT_DIR` with the state of the plan without a name.
+const STATE: &str = ".genti";
+
+/// Directory in it with the states of the other plans.
+const PLANS: &str = "plans";
+
+/// Name of the manifest in the state of a plan.
+const MANIFEST: &str = "manifest.json";
 
 /// Reason why generated files are unknown. Contains no path of this machine.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -74,22 +80,22 @@ pub fn generated(
     package: PackageId,
     out_dir: &Path,
 ) -> Result<Option<Generated>, Unreadable> {
-    let text = match disk::read(&out_dir.join(MANIFEST)) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Unreadable::Manifest(error.to_string())),
-        Ok(text) => text,
-    };
-    let manifest: GeneratedManifest =
-        serde_json::from_slice(&text).map_err(|error| Unreadable::Manifest(error.to_string()))?;
-    if manifest.schema != 1 {
-        let why = format!(
-            "format {} is not supported (expected 1); use the same version of genti in the build script",
-            manifest.schema
-        );
-        return Err(Unreadable::Manifest(why));
+    let manifests = manifests(out_dir)?;
+    if manifests.is_empty() {
+        return Ok(None);
     }
-    if let Some(tool) = manifest.missing_tool {
-        return Err(Unreadable::NotCompared { dir: manifest.checked_in.unwrap_or_default(), tool });
+    for manifest in &manifests {
+        if manifest.schema != 1 {
+            let why = format!(
+                "format {} is not supported (expected 1); use the same version of genti in the build script",
+                manifest.schema
+            );
+            return Err(Unreadable::Manifest(why));
+        }
+        if let Some(tool) = &manifest.missing_tool {
+            let dir = manifest.checked_in.clone().unwrap_or_default();
+            return Err(Unreadable::NotCompared { dir, tool: tool.clone() });
+        }
     }
     let within = |path: &String| in_workspace(workspace, package, path);
     let unit = |unit: &ManifestUnit| {
@@ -100,20 +106,46 @@ pub fn generated(
     };
     Ok(Some(Generated {
         package: workspace.package(package).name.clone(),
-        checked_in: manifest.checked_in.as_ref().and_then(within),
-        units: manifest.units.iter().map(unit).collect::<Result<_, _>>()?,
+        checked_in: manifests.iter().filter_map(|manifest| manifest.checked_in.as_ref()).find_map(within),
+        units: manifests.iter().flat_map(|manifest| &manifest.units).map(unit).collect::<Result<_, _>>()?,
     }))
+}
+
+/// Reads the manifests of all plans: that of the plan without a name, then the others by name.
+fn manifests(out_dir: &Path) -> Result<Vec<GeneratedManifest>, Unreadable> {
+    let broken = |error: &dyn std::fmt::Display| Unreadable::Manifest(error.to_string());
+    let state = out_dir.join(STATE);
+    let mut dirs = Vec::new();
+    match fs::read_dir(state.join(PLANS)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(broken(&error)),
+        Ok(entries) => {
+            for entry in entries {
+                dirs.push(entry.map_err(|error| broken(&error))?.path());
+            }
+        }
+    }
+    dirs.sort();
+    dirs.insert(0, state);
+    let mut manifests = Vec::new();
+    for dir in dirs {
+        match disk::read(&dir.join(MANIFEST)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(broken(&error)),
+            Ok(text) => manifests.push(serde_json::from_slice(&text).map_err(|error| broken(&error))?),
+        }
+    }
+    Ok(manifests)
 }
 
 /// Returns the workspace files from which the file `below` in `out_dir` was generated, according to the manifest
 /// of the build script of `package`.
 pub fn inputs_of(workspace: &Workspace, package: PackageId, out_dir: &Path, below: &RelPath) -> Vec<RelPath> {
-    let manifest = disk::read(&out_dir.join(MANIFEST)).ok();
-    let manifest = manifest.and_then(|text| serde_json::from_slice::<GeneratedManifest>(&text).ok());
-    let Some(manifest) = manifest.filter(|manifest| manifest.schema == 1) else { return Vec::new() };
+    let manifests = manifests(out_dir).unwrap_or_default();
     let makes =
         |unit: &&ManifestUnit| unit.outputs.iter().any(|output| RelPath::unescape(&output.path) == *below);
-    let unit = manifest.units.iter().find(makes);
+    let known = manifests.iter().filter(|manifest| manifest.schema == 1);
+    let unit = known.flat_map(|manifest| &manifest.units).find(makes);
     let inputs = unit.into_iter().flat_map(|unit| unit.inputs.iter().chain(&unit.discovered));
     let mut inputs: Vec<_> = inputs.filter_map(|path| in_workspace(workspace, package, path)).collect();
     inputs.sort();

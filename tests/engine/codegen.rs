@@ -57,6 +57,37 @@ fn the_report_lists_generated_files_and_changes_independent_of_the_location() {
 }
 
 #[test]
+fn the_report_lists_the_files_of_every_plan_with_the_inputs_of_all_steps() {
+    let sandbox = generating("workspace", "");
+    let script = "fn main() -> std::process::ExitCode {\n\
+        let first = genti::build::Plan::new().inputs(\"tables/p00/t0{0,1}.txt\")\n\
+            .each(|input, out| out.write(input.with_extension(\"rs\"), \"\"))\n\
+            .outputs(\"*.rs\").all(|files, out| out.write(\"count\", files.len().to_string()));\n\
+        let second = genti::build::Plan::named(\"second\").inputs(\"tables/p01/t00.txt\")\n\
+            .each(|_, out| out.write(\"second.rs\", \"pub fn unused() { let x = 1; }\"));\n\
+        if let Err(errors) = first.try_run() { return errors.report(); }\n\
+        second.run()\n}\n";
+    sandbox.write("build.rs", script);
+    sandbox.write("src/lib.rs", "include!(concat!(env!(\"OUT_DIR\"), \"/second.rs\"));\n");
+    sandbox.run(&["run"], 0);
+    let report = sandbox.json("report.json");
+    let units = report["generated"][0]["units"].as_array().unwrap();
+    let list = |unit: &serde_json::Value| (unit["inputs"].clone(), unit["files"][0]["path"].clone());
+    let expected = [
+        (serde_json::json!(["tables/p00/t00.txt"]), "t00.rs".into()),
+        (serde_json::json!(["tables/p00/t01.txt"]), "t01.rs".into()),
+        (serde_json::json!(["tables/p00/t00.txt", "tables/p00/t01.txt"]), "count".into()),
+        (serde_json::json!(["tables/p01/t00.txt"]), "second.rs".into()),
+    ];
+    assert_eq!(units.iter().map(list).collect::<Vec<_>>(), expected);
+
+    // A finding in generated code names the file and the input, also in a plan with a name.
+    sandbox.write("genti.toml", &disabled(&["fmt", "doc", "test", "doctest", "codegen"]));
+    let printed = sandbox.run(&["run"], 1);
+    assert!(printed.contains("OUT_DIR/second.rs") && printed.contains("tables/p01/t00.txt"), "{printed}");
+}
+
+#[test]
 fn diagnostics_of_a_script_are_placed_in_it_and_dependent_tools_run_after_it() {
     let sandbox = generating(
         "workspace",

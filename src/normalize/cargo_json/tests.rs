@@ -589,3 +589,36 @@ gap @1: failed to run custom build command for `g v0.1.0 (g)`
     let parsed = run(&workspace, &tool, &units[..1], finished, "", 0).expect("readable");
     assert_eq!(parsed.gaps[0].reason, "cargo did not run its build script");
 }
+
+#[test]
+fn an_error_of_a_script_is_one_finding_at_the_file_that_it_names() {
+    let workspace =
+        workspace(&[("g", &[(BuildScript, "g/build.rs"), (Lib, "g/src/lib.rs")])], &["g/in/a.txt"]);
+    let tool = tool("codegen", Parse::BuildScripts, &["cargo", "check"]);
+    let finished = "{\"reason\":\"build-finished\",\"success\":false}\n";
+    let stderr = "   Compiling g v0.1.0 (/w/ws/g)\n\
+                  error: g@0.1.0: in/a.txt: without a line\n\
+                  error: g@0.1.0: in/a.txt: `protoc` failed:\n\
+                  error: g@0.1.0:   in/a.txt:3:1: first\n\
+                  error: g@0.1.0:   \n\
+                  error: g@0.1.0:   last\n\
+                  error: g@0.1.0: in/a.txt:7: a message\n\
+                  error: g@0.1.0:   in/other.txt:1: of two lines\n\
+                  error: failed to run custom build command for `g v0.1.0 (/w/ws/g)`\n";
+    let units = [Unit::Package(PackageId(0))];
+    let parsed = run(&workspace, &tool, &units, finished, stderr, 101).expect("readable");
+    assert_shown(
+        &parsed,
+        str![[r#"
+error codegen build-script g/in/a.txt @0: without a line (fatal)
+error codegen build-script g/in/a.txt @0: `protoc` failed:
+in/a.txt:3:1: first
+
+last (fatal)
+error codegen build-script g/in/a.txt 7:1-8:1 @0: a message (fatal)
+  in/other.txt:1: of two lines
+gap @0: failed to run custom build command for `g v0.1.0 (g)`
+
+"#]],
+    );
+}
