@@ -8,6 +8,7 @@ mod checked_in;
 mod citizen;
 mod dependencies;
 mod determinism;
+mod examples;
 mod instructions;
 mod interrupted;
 mod lifecycle;

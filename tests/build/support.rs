@@ -38,6 +38,12 @@ impl Package {
         Self::copy_of(&format!("fixtures/{name}"), name, place, order)
     }
 
+    /// Copies `fixtures/build-examples/NAME` to a directory called `place`. The package is `example-NAME`.
+    pub(crate) fn example(package: &'static str, place: &str) -> Self {
+        let name = package.strip_prefix("example-").unwrap();
+        Self::copy_of(&format!("fixtures/build-examples/{name}"), package, place, |files| files)
+    }
+
     fn copy_of(
         from: &str,
         name: &'static str,
