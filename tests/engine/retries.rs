@@ -67,7 +67,10 @@ fn a_test_that_passes_when_it_is_run_again_is_noted() {
         ["noted note genti::flaky clean::it wobbles", "noted note genti::flaky clean::it wobbles_more"];
     assert_eq!(findings(&sandbox), expected);
     assert_eq!(["steady", "wobbles", "wobbles_more"].map(|name| runs(&sandbox, name)), [1, 2, 3]);
-    assert_eq!(tasks(&sandbox).0["timing"]["attempts"], 3);
+    let (task, _) = tasks(&sandbox);
+    assert_eq!(task["timing"]["attempts"], 3);
+    assert_eq!(task["tests"][0]["passed"], serde_json::json!(["steady", "wobbles", "wobbles_more"]));
+    assert_eq!(task["tests"][0].get("failed"), None);
     let report = sandbox.json("report.json");
     let tool = report["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == "test").unwrap();
     assert_eq!(

@@ -101,7 +101,10 @@ fn output_of(output: &TestOutput, view: &View<'_>) -> String {
     } else if output.left_out > 0 {
         text.push_str(&format!("    [{} bytes before this are left out]\n", output.left_out));
     }
-    lines[hidden..].iter().for_each(|line| text.push_str(&format!("    {}\n", visible_line(line))));
+    for line in &lines[hidden..] {
+        text.push_str(format!("    {}", visible_line(line)).trim_end());
+        text.push('\n');
+    }
     text
 }
 
