@@ -80,14 +80,17 @@ pub(super) struct Sifter<'a> {
     pub(super) stop: &'a Stop,
 }
 
-impl Sift for Sifter<'_> {
+impl<'a> Sift for Sifter<'a> {
     fn sieves(&self, step: &Step, exit: Exit) -> Sieves<'_> {
-        let sieve = || {
-            let mut sieve = normalize::Sieve::new(self.plan.graph.tool(step.tool), self.scrub, self.stop)?;
-            Some(Box::new(move |line: &[u8]| sieve.keeps(line)) as Sieve<'_>)
+        let tool = self.plan.graph.tool(step.tool);
+        let boxed = |mut sieve: normalize::Sieve<'a>| {
+            let cuts_lines = sieve.cuts_lines();
+            Sieve { keeps: Box::new(move |line| sieve.keeps(line)), cuts_lines }
         };
-        // What stands on standard error may say why a process failed, in many forms.
-        Sieves { stdout: sieve(), stderr: (exit == Exit::Code(0)).then(sieve).flatten() }
+        Sieves {
+            stdout: normalize::Sieve::of_stdout(tool, exit, self.scrub, self.stop).map(boxed),
+            stderr: normalize::Sieve::of_stderr(tool, exit, self.scrub, self.stop).map(boxed),
+        }
     }
 }
 
