@@ -4,9 +4,9 @@
     cargo build --release
     benches/test_counts.py target/release/cargo-genti WORKSPACE... [-- CARGO-FLAGS]
 
-In each WORKSPACE, `cargo genti run` runs test and doctest first, then `cargo test --workspace --no-fail-fast`. CARGO-FLAGS, such as
-`--all-features`, are passed to both. The counts (run, passed, failed, ignored, filtered out) in `report.json`, and the
-names and outcomes of all cases in JUnit must be equal for each target and each package. Differences are printed, and the
+In each WORKSPACE, `cargo genti run` runs test and doctest first, then `cargo test --workspace --no-fail-fast`. CARGO-FLAGS,
+such as `--all-features`, are passed to both. The counts (run, passed, failed, ignored, filtered out) in `report.json`, and
+the names and outcomes of all cases in JUnit must be equal for each target and each package. Differences are printed, and the
 exit code is then 1. genti runs in the workspace itself, writes to `target/genti`, and builds in the target directory of
 cargo, so that dependencies are built once.
 """
