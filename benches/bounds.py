@@ -42,6 +42,11 @@ def tool(output, parse, name="loud"):
 
 
 REGEX = "{ regex = '" + PATTERN + "' }"
+OTHER_FORMATS = {
+    "sarif": '"sarif"',
+    "exit-code": '"exit-code"',
+    "number": "{ number = '(?<value>[0-9]+)%', name = 'coverage', better = 'higher' }",
+}
 RAISED = "[policy]\nmax-findings = 4000000\n"
 
 
@@ -71,6 +76,10 @@ CASES = {
     "sarif": lambda: (workspace(RAISED * KNOWS_CAP + tool(printed(findings(111_215)), REGEX)), ["--report", "sarif=/tmp/genti-bounds.sarif"]),
     "html": lambda: (workspace(RAISED * KNOWS_CAP + tool(printed(findings(111_215)), REGEX)), ["--report", "html=/tmp/genti-bounds.html"]),
     "garbage": lambda: (workspace(tool(printed(garbage(200_000_000)), REGEX)), []),
+    **{
+        f"garbage-{name}": lambda parse=parse: (workspace(tool(printed(garbage(200_000_000)), parse)), [])
+        for name, parse in OTHER_FORMATS.items()
+    },
     "equal": lambda: (workspace(tool(printed("src/lib.rs:3:1: rule: equal\n" for _ in range(250_000_000 // 28)), REGEX)), []),
 }
 

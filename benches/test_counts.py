@@ -4,10 +4,11 @@
     cargo build --release
     benches/test_counts.py target/release/cargo-genti WORKSPACE... [-- CARGO-FLAGS]
 
-In each WORKSPACE, `cargo genti run` runs first, then `cargo test --workspace --no-fail-fast`. CARGO-FLAGS, such as
-`--all-features`, are passed to both. The counts (run, passed, failed, ignored, filtered out) in `report.json`, and the
-names and outcomes of all cases in JUnit must be equal for each target and each package. Differences are printed, and the
-exit code is then 1. genti runs in the workspace itself and writes to `target/genti`.
+In each WORKSPACE, `cargo genti run` runs test and doctest first, then `cargo test --workspace --no-fail-fast`. CARGO-FLAGS,
+such as `--all-features`, are passed to both. The counts (run, passed, failed, ignored, filtered out) in `report.json`, and
+the names and outcomes of all cases in JUnit must be equal for each target and each package. Differences are printed, and the
+exit code is then 1. genti runs in the workspace itself, writes to `target/genti`, and builds in the target directory of
+cargo, so that dependencies are built once.
 """
 
 import argparse
@@ -95,7 +96,8 @@ def cases(path):
 
 def by_genti(binary, root, flags):
     junit = os.path.join(root, "target/genti.xml")
-    command = [binary, "genti", "run", "--report", f"junit={junit}", *flags]
+    command = [binary, "genti", "run", "--tool", "test", "--tool", "doctest", "--build-dir", "shared"]
+    command += ["--report", f"junit={junit}", *flags]
     child = subprocess.run(command, cwd=root, capture_output=True, text=True)
     with open(os.path.join(root, "target/genti/artifacts/report.json")) as file:
         report = json.load(file)

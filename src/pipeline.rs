@@ -15,6 +15,7 @@ mod finished;
 mod golden;
 mod judge;
 mod ledger;
+mod limit;
 mod lock;
 mod lockfile;
 mod numbers;
@@ -39,7 +40,7 @@ use crate::model::digest::Digest;
 use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::Entry;
-use crate::model::halt::Never;
+use crate::model::halt::{Halt, Latch, Never};
 use crate::model::notice::Notice;
 use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
@@ -62,6 +63,7 @@ pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::as_of::Later;
 pub use self::conditions::builds_like_baseline;
 pub use self::finished::{CheckoutDifference, JudgedRun, NotJudged, judge_finished};
+pub use self::limit::Limit;
 pub use self::lock::{lock, lock_drift};
 pub use self::lockfile::Lockfile;
 pub use self::verify::{Varies, Witness, varies};
@@ -239,28 +241,35 @@ fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::WorkspaceR
 ///
 /// # Errors
 ///
-/// If the workspace, the configuration or the selection is invalid.
-pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> Result<Project, Error> {
+/// If the workspace, the configuration or the selection is invalid, or `limit` stops reading the workspace.
+pub fn load(
+    request: &Request,
+    env: &Env,
+    limit: &Limit<'_>,
+    events: &mut dyn FnMut(Event<'_>),
+) -> Result<Project, Error> {
     let (programs, of_workspace) = find(request, env)?;
     let mut last_run = LastRun::default();
-    let mut unknown = None;
-    let known = |target_dir: &Path| {
+    let (mut unknown, mut config) = (None, None);
+    let known = |root: &Path, target_dir: &Path| {
+        let read = config.insert(read_config(request, root));
+        limit.set(read.as_ref().ok().and_then(|read| request.policy.over(&read.policy).max_duration));
         match LastRun::load(target_dir) {
             Ok(loaded) => last_run = loaded,
             Err(notice) => unknown = Some(notice),
         }
         last_run.files.clone()
     };
-    let mut loaded = workspace::load(&of_workspace, known)?;
-    let known = |_: &Path| last_run.files.clone();
+    let mut loaded = workspace::load(&of_workspace, known, limit)?;
+    let known = |_: &Path, _: &Path| last_run.files.clone();
     if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
         lockfile::make(request, &programs, &loaded.workspace.root, events)?;
-        loaded = workspace::load(&of_workspace, known)?;
+        loaded = workspace::load(&of_workspace, known, limit)?;
     }
     let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, last_run.lockfile, env)?;
     if lockfile.is_updated {
         events(Event::Notice(&Notice::LockfileUpdated));
-        loaded = workspace::load(&of_workspace, known)?;
+        loaded = workspace::load(&of_workspace, known, limit)?;
         lockfile.digest = Some(lockfile::inputs(&programs, &loaded.workspace, env));
     }
     if let Some(notice) = unknown {
@@ -268,7 +277,7 @@ pub fn load(request: &Request, env: &Env, events: &mut dyn FnMut(Event<'_>)) -> 
     }
     let workspace = loaded.workspace;
     let programs = programs.within(&workspace.root);
-    let config = read_config(request, &workspace.root)?;
+    let config = config.unwrap_or_else(|| read_config(request, &workspace.root))?;
     let lock_name = config.lock_name();
     let lock = read_lock(&workspace.root, &lock_name)?;
     let effective = request.policy.over(&config.policy);
@@ -361,9 +370,12 @@ pub fn run(
 ) -> Result<Outcome, RunError> {
     let Project { workspace, plan, programs, cargo_flags, .. } = project;
     let suppressions = &Suppressions::new(&project.suppressions, project.as_of);
+    if let Some(most) = plan.policy.max_duration {
+        session.stop.end_at(session.started + most);
+    }
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
     let context = project.cache_context();
-    let data = CacheData::new(context).map_err(std::io::Error::other)?;
+    let data = CacheData::new(context, session.stop).map_err(std::io::Error::other)?;
     let cache =
         ResultCache::new(context, &data, session.env, results, &build_dirs, session.bless, session.stop);
     let versions = cache.versions();
@@ -380,7 +392,9 @@ pub fn run(
     };
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let lookups = cache.look_up();
-    for link in lookups.iter().filter_map(Lookup::unbounded).collect::<BTreeSet<_>>() {
+    let unbounded = lookups.iter().filter_map(Lookup::unbounded).collect::<BTreeSet<_>>();
+    // What is behind a link is also unknown if it was not read in time.
+    for link in unbounded.into_iter().filter(|_| !session.stop.is_due()) {
         events(Event::Notice(&Notice::LinkNotCached { link: link.to_owned() }));
     }
     let due: Vec<_> = lookups.iter().map(Lookup::is_miss).collect();
@@ -410,7 +424,7 @@ pub fn run(
         started: session.started,
     };
     let goldens = golden::Goldens::new(workspace, session.bless);
-    let watch = Watch::new(project, due.contains(&true));
+    let watch = Watch::new(project, due.contains(&true), session.stop);
     let normalize = judge::normalizer(judge::Reader {
         workspace,
         plan,
@@ -438,7 +452,9 @@ pub fn run(
     events(Event::Comparing);
     let changed = cache.finish(&lookups, events);
     let moved = watch.finish();
-    if moved.is_empty() && workspace::has_changed(workspace, &RelPath::new("Cargo.lock")) {
+    let in_time = Latch::new(session.stop);
+    let has_new_lock = workspace::has_changed(workspace, &RelPath::new("Cargo.lock"), &in_time);
+    if moved.is_empty() && has_new_lock && in_time.check().is_ok() {
         events(Event::Notice(&Notice::LockfileChanged));
     }
     let asked_for = || plan.selection.target.clone();

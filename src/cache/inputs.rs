@@ -25,7 +25,7 @@ pub(super) struct KeyInputs<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
     pub(super) env: &'a Env,
-    pub(super) outside: &'a OutsideFiles,
+    pub(super) outside: &'a OutsideFiles<'a>,
     pub(super) declared: &'a Declared<'a>,
     /// Digest of this program.
     pub(super) genti: Option<Digest>,
@@ -269,7 +269,7 @@ pub(super) fn everything(workspace: &Workspace, is_selected: impl Fn(&RelPath) -
 }
 
 /// Returns the digest of this program. It is part of every key because genti parses the output of the tools.
-pub(super) fn own_digest(outside: &OutsideFiles) -> Option<Digest> {
+pub(super) fn own_digest(outside: &OutsideFiles<'_>) -> Option<Digest> {
     let own = std::env::current_exe().ok()?;
     if cfg!(debug_assertions) {
         // A debug build is large, slow to read and never leaves this machine, so size and modification time identify it.

@@ -93,6 +93,8 @@ pub(crate) struct ResultCache<'a> {
     is_shared: bool,
     /// Whether the run accepts what differs from golden files.
     bless: bool,
+    /// Cancellation of the run.
+    stop: &'a Stop,
     state: Mutex<RunState>,
 }
 
@@ -105,25 +107,34 @@ struct RunState {
     programs: BTreeMap<TaskIx, Digest>,
     pending: Vec<Pending>,
     flushed: Instant,
-    /// Tasks without a verdict because an input changed while they ran, with the name of that input.
-    changed: BTreeMap<TaskIx, String>,
+    /// Tasks without a verdict although they ran.
+    changed: BTreeMap<TaskIx, Discarded>,
     /// Tools with a result that was not stored.
     not_stored: BTreeSet<ToolId>,
     /// The error after which nothing more is written.
     failed: Option<std::io::Error>,
 }
 
+/// Why a result does not count although its process ended by itself.
+#[derive(Clone, Debug)]
+pub(crate) enum Discarded {
+    /// This input changed meanwhile.
+    Changed(String),
+    /// The run was stopped before the inputs were checked again.
+    Unchecked,
+}
+
 /// Data that a [`ResultCache`] borrows.
 pub(crate) struct CacheData<'a> {
-    outside: OutsideFiles,
+    outside: OutsideFiles<'a>,
     declared: Declared<'a>,
 }
 
 impl<'a> CacheData<'a> {
-    pub(crate) fn new(context: Context<'a>) -> Result<Self, PlanError> {
+    pub(crate) fn new(context: Context<'a>, stop: &'a Stop) -> Result<Self, PlanError> {
         let Context { workspace, plan, last_run, .. } = context;
         Ok(Self {
-            outside: OutsideFiles::new(&last_run.outside, workspace.seen.at),
+            outside: OutsideFiles::new(&last_run.outside, workspace.seen.at, stop),
             declared: Declared::new(workspace, plan)?,
         })
     }
@@ -138,7 +149,7 @@ impl<'a> ResultCache<'a> {
         mut results: Option<ResultLog>,
         build_dirs: &BuildDirs,
         bless: bool,
-        stop: &Stop,
+        stop: &'a Stop,
     ) -> Self {
         let Context { workspace, plan, programs, .. } = context;
         let CacheData { outside, declared } = data;
@@ -189,6 +200,7 @@ impl<'a> ResultCache<'a> {
             is_shared: build_dirs.is_shared(),
             build_dirs: build_dirs.all().map(Path::to_path_buf).to_vec(),
             bless,
+            stop,
             state: Mutex::new(state),
         }
     }

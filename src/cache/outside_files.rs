@@ -6,26 +6,28 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::model::digest::Digest;
+use crate::model::halt::{Halt, Never};
 use crate::model::stamp::{FileTable, KnownFile, Stamp};
 use crate::workspace::{self, CurrentFile};
 
 /// The files outside the workspace that this run has looked at.
-pub(super) struct OutsideFiles {
+pub(super) struct OutsideFiles<'a> {
     /// Stamp and digest by path; `None` for an absent file.
     looks: Mutex<BTreeMap<PathBuf, Option<CurrentFile>>>,
     /// Stamps and digests from the last run.
     before: BTreeMap<Vec<u8>, (Stamp, Digest)>,
     /// Start of the run, in nanoseconds since 1970.
     at: i64,
+    halt: &'a dyn Halt,
 }
 
-/// A file exists but can't be read, so nothing that depends on it can be cached.
+/// A file exists but can't be read, or not in time, so nothing that depends on it can be cached.
 pub(super) struct UnreadableFile;
 
-impl OutsideFiles {
-    pub(super) fn new(before: &FileTable, at: i64) -> Self {
+impl<'a> OutsideFiles<'a> {
+    pub(super) fn new(before: &FileTable, at: i64, halt: &'a dyn Halt) -> Self {
         let known = |file: KnownFile<'_>| Some((file.path.to_vec(), (file.stamp?, file.digest)));
-        Self { looks: Mutex::default(), before: before.iter().filter_map(known).collect(), at }
+        Self { looks: Mutex::default(), before: before.iter().filter_map(known).collect(), at, halt }
     }
 
     /// Returns the digest of the file at `path`; `None` if there is no file.
@@ -50,7 +52,7 @@ impl OutsideFiles {
     /// Returns the stamp of the file at `path`, if there is one.
     pub(super) fn stamp(&self, path: &Path) -> Option<Stamp> {
         // With a digest from the closure, `look_at` does not read the file.
-        workspace::look_at(path, |_| Some(Digest([0; 32]))).ok().flatten().map(|look| look.stamp)
+        workspace::look_at(path, |_| Some(Digest([0; 32])), &Never).ok().flatten().map(|look| look.stamp)
     }
 
     fn look(&self, path: &Path) -> Result<Option<CurrentFile>, UnreadableFile> {
@@ -64,14 +66,15 @@ impl OutsideFiles {
     fn look_again(&self, path: &Path) -> Result<Option<CurrentFile>, UnreadableFile> {
         let known = self.before.get(path.as_os_str().as_encoded_bytes());
         let known = |stamp: &Stamp| known.filter(|(known, _)| known == stamp).map(|(_, digest)| *digest);
-        workspace::look_at(path, known).map_err(|_| UnreadableFile)
+        workspace::look_at(path, known, self.halt).map_err(|_| UnreadableFile)
     }
 
-    /// Whether the file at `path` is unchanged since the run first looked at it. True if it never did.
-    pub(super) fn is_unchanged(&self, path: &Path) -> bool {
+    /// Whether the file at `path` is unchanged since the run first looked at it. True if it never did. False if `halt` is due
+    /// before this is known.
+    pub(super) fn is_unchanged(&self, path: &Path, halt: &dyn Halt) -> bool {
         let Some(seen) = self.lock().get(path).copied() else { return true };
         let same = |stamp: &Stamp| seen.filter(|seen| seen.stamp == *stamp).map(|seen| seen.digest);
-        workspace::look_at(path, same)
+        workspace::look_at(path, same, halt)
             .is_ok_and(|now| now.map(|look| look.digest) == seen.map(|look| look.digest))
     }
 

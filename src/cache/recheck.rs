@@ -1,12 +1,13 @@
 //! Checks inputs again after a process has ended. A result may be stored only if its inputs did not change meanwhile.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
 use super::presumed::KnownReads;
 use super::{Context, ResultCache};
+use crate::model::halt::Latch;
 use crate::model::path::RelPath;
 use crate::model::task::{Task, TaskIx, Unit};
 use crate::model::tool::ToolId;
@@ -20,6 +21,8 @@ pub(super) enum InputChange {
     None,
     /// Only files changed that the tool is not known to read, or that it may have written itself.
     Presumed,
+    /// The run was stopped before this was known.
+    Unknown,
     /// This input changed, named as users know it.
     Input(String),
 }
@@ -34,16 +37,30 @@ pub(super) struct Recheck<'a, 'b> {
     tools: BTreeMap<ToolId, InputChange>,
     /// Changed files by tool and package, since all roots of a package have the same inputs.
     sets: BTreeMap<(ToolId, Option<PackageId>), Vec<FileId>>,
+    halt: Latch<'b>,
 }
 
 impl<'a, 'b> Recheck<'a, 'b> {
     pub(super) fn new(cache: &'a ResultCache<'b>) -> Self {
         let known = KnownReads::new(&cache.inputs, &cache.build_dirs);
-        Self { cache, known, files: BTreeMap::new(), tools: BTreeMap::new(), sets: BTreeMap::new() }
+        Self {
+            cache,
+            known,
+            files: BTreeMap::new(),
+            tools: BTreeMap::new(),
+            sets: BTreeMap::new(),
+            halt: Latch::new(cache.stop),
+        }
     }
 
     /// Returns the change that affects the result of `task`, whose process left `traces`.
     pub(super) fn changed(&mut self, task: TaskIx, traces: Option<&Traces>) -> InputChange {
+        let change = self.seen_change(task, traces);
+        // A file that was not read in time seems to have changed.
+        if self.halt.check().is_ok() { change } else { InputChange::Unknown }
+    }
+
+    fn seen_change(&mut self, task: TaskIx, traces: Option<&Traces>) -> InputChange {
         let ResultCache { context: Context { workspace, plan, .. }, inputs, .. } = self.cache;
         let Task { tool: id, unit, .. } = *plan.graph.task(task);
         let tool = plan.graph.tool(id);
@@ -78,7 +95,7 @@ impl<'a, 'b> Recheck<'a, 'b> {
     fn tool_changed(&mut self, id: ToolId) -> InputChange {
         let ResultCache { context: Context { workspace, plan, .. }, inputs, keys, programs, .. } = self.cache;
         let at = id.0 as usize;
-        let is_changed = |path: &Path| !inputs.outside.is_unchanged(path);
+        let is_changed = |path: &Path| !inputs.outside.is_unchanged(path, &self.halt);
         let mut own = inputs.identities[at].files.iter().map(|(_, path)| path).chain(&programs[at]);
         if own.any(|path| is_changed(path)) {
             return InputChange::Input(format!("the program of {}", plan.graph.tool(id).name));
@@ -94,8 +111,8 @@ impl<'a, 'b> Recheck<'a, 'b> {
             files.extend(&key.others.files);
         }
         let changed = self.all_changed(files);
-        let has_written =
-            || keys[at].as_ref().is_ok_and(|key| key.others.arguments.iter().any(|path| is_changed(path)));
+        let is_written = |path: &PathBuf| !inputs.outside.is_unchanged(path, &self.halt);
+        let has_written = || keys[at].as_ref().is_ok_and(|key| key.others.arguments.iter().any(is_written));
         match self.first(changed.iter()) {
             Some(path) => InputChange::Input(path),
             None if has_written() => InputChange::Presumed,
@@ -105,10 +122,10 @@ impl<'a, 'b> Recheck<'a, 'b> {
 
     /// Returns the changed files among `files`.
     fn all_changed(&mut self, mut files: Vec<FileId>) -> Vec<FileId> {
-        let workspace = self.cache.context.workspace;
         let new: Vec<_> = files.iter().copied().filter(|id| !self.files.contains_key(id)).collect();
-        let looked: Vec<_> =
-            new.into_par_iter().map(|id| (id, !workspace::still_as_seen(workspace, id))).collect();
+        let (workspace, halt) = (self.cache.context.workspace, &self.halt);
+        let has_changed = |id| (id, !workspace::still_as_seen(workspace, id, halt));
+        let looked: Vec<_> = new.into_par_iter().map(has_changed).collect();
         self.files.extend(looked);
         files.retain(|id| self.files.get(id) == Some(&true));
         files

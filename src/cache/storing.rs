@@ -12,7 +12,7 @@ use super::explain::write_reasons;
 use super::misses;
 use super::recheck::{InputChange, Recheck};
 use super::record::{Discovered, StoredResult};
-use super::{Context, LastRun, Lookup, ResultCache, RunState};
+use super::{Context, Discarded, LastRun, Lookup, ResultCache, RunState};
 use crate::model::census::Census;
 use crate::model::digest::Digest;
 use crate::model::event::Event;
@@ -149,7 +149,11 @@ impl ResultCache<'_> {
                 InputChange::Presumed => drop(state.not_stored.insert(tool)),
                 InputChange::Input(path) => {
                     state.not_stored.insert(tool);
-                    state.changed.insert(task, path);
+                    state.changed.insert(task, Discarded::Changed(path));
+                }
+                InputChange::Unknown => {
+                    state.not_stored.insert(tool);
+                    state.changed.insert(task, Discarded::Unchecked);
                 }
             }
         }
@@ -160,13 +164,12 @@ impl ResultCache<'_> {
         }
     }
 
-    /// Writes everything that is left. Returns the tasks without a verdict because an input changed while they ran, with the name
-    /// of that input.
+    /// Writes everything that is left. Returns the tasks that ran and have no verdict because of their inputs.
     pub(crate) fn finish(
         self,
         lookups: &[Lookup],
         events: &mut dyn FnMut(Event<'_>),
-    ) -> BTreeMap<TaskIx, String> {
+    ) -> BTreeMap<TaskIx, Discarded> {
         {
             let mut state = self.lock();
             self.flush(&mut state);

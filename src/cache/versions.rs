@@ -16,7 +16,7 @@ pub(super) fn ask(
     context: Context<'_>,
     identifier: &Identifier<'_>,
     env: &Env,
-    outside: &OutsideFiles,
+    outside: &OutsideFiles<'_>,
     results: Option<&mut ResultLog>,
     stop: &Stop,
 ) -> Vec<Option<String>> {
@@ -43,7 +43,7 @@ pub(super) fn ask(
 }
 
 /// Returns the key under which the version of `tool` is cached; `None` if the version may change while its files do not.
-fn key(tool: &Tool, identity: &ProgramIdentity, outside: &OutsideFiles) -> Option<Digest> {
+fn key(tool: &Tool, identity: &ProgramIdentity, outside: &OutsideFiles<'_>) -> Option<Digest> {
     if identity.unknown.is_some() || identity.has_foreign_script {
         return None;
     }

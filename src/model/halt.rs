@@ -5,6 +5,7 @@
 //! [`Halt`] returns [`Halted`] instead of a result.
 
 use std::fmt;
+use std::io;
 use std::iter::FusedIterator;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,6 +19,17 @@ pub trait Halt: fmt::Debug + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("stopped before it was done")]
 pub struct Halted;
+
+impl From<Halted> for io::Error {
+    fn from(halted: Halted) -> Self {
+        Self::other(halted)
+    }
+}
+
+/// Whether `error` means that reading or writing was halted.
+pub fn is_halt(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|error| error.is::<Halted>())
+}
 
 /// A [`Halt`] for work that is short or must be completed.
 #[derive(Clone, Copy, Debug)]
@@ -194,6 +206,12 @@ mod tests {
         assert_eq!(latch.check(), Err(Halted));
         assert_eq!(until(&latch, 0..10, |_| 1).count(), 0, "the latch stays due");
         assert_eq!(halt.asked(), 5, "and the halt is not queried again");
+    }
+
+    #[test]
+    fn an_error_tells_whether_work_was_halted() {
+        assert!(is_halt(&Halted.into()));
+        assert!(!is_halt(&io::Error::other("something else")));
     }
 
     #[test]

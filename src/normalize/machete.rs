@@ -19,12 +19,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     if !matches!(code, 0 | FOUND) {
         return Err(input.crashed(code));
     }
-    let stdout = std::str::from_utf8(&input.output.stdout)
-        .map_err(|error| Unparsable(format!("invalid output of cargo machete: {error}")))?;
     let mut diagnostics = Vec::new();
     let mut manifest = None;
     let (mut is_searched, mut is_whole) = (false, false);
-    for line in input.text_lines(stdout) {
+    for line in input.lines(&input.output.stdout) {
+        let line = std::str::from_utf8(line.strip_suffix(b"\r").unwrap_or(line))
+            .map_err(|error| Unparsable(format!("invalid output of cargo machete: {error}")))?;
         if line.starts_with(ADVICE) {
             is_whole = true;
             break;
@@ -52,6 +52,15 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         return Err(input.crashed(code));
     }
     Ok(Parsed { diagnostics, gaps: gaps(input), ..Parsed::default() })
+}
+
+/// Whether `line` affects the result.
+pub(super) fn is_read(line: &[u8]) -> bool {
+    std::str::from_utf8(line).map_or(true, |line| {
+        line.starts_with('\t')
+            || [ADVICE, HEADING, NOTHING].iter().any(|text| line.starts_with(text))
+            || line.ends_with(':')
+    })
 }
 
 fn out_of_place(input: &Input<'_>, line: &str) -> Unparsable {

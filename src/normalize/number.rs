@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use regex::{Captures, Regex};
 
+use super::lines::LONGEST;
 use super::scrub::strip_escapes;
 use super::{Gap, Input, Parsed, Unparsable, is_crash};
 use crate::model::census::Census;
@@ -29,7 +30,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Re
         Regex::new(&pattern.regex).map_err(|error| Unparsable(format!("invalid pattern: {error}")))?;
     let mut numbers: BTreeMap<String, Decimal> = BTreeMap::new();
     for stream in [&input.output.stdout, &input.output.stderr] {
-        for line in stream.split(|&byte| byte == b'\n') {
+        for (number, line) in (1..).zip(input.lines(stream)) {
+            if line.len() > LONGEST {
+                return Err(Unparsable(format!("line {number} is longer than 1 MiB")));
+            }
             let text = String::from_utf8_lossy(line);
             let text = strip_escapes(&text);
             for (name, value) in regex.captures_iter(&text).flat_map(|found| stated(&regex, pattern, &found))
@@ -54,6 +58,11 @@ pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Re
         return Err(Unparsable("no number found in the output".to_owned()));
     }
     Ok(Parsed { census: Census { numbers, ..Census::default() }, ..Parsed::default() })
+}
+
+/// Whether `line` states a number.
+pub(super) fn is_stated(pattern: &Regex, line: &[u8]) -> bool {
+    pattern.is_match(&strip_escapes(&String::from_utf8_lossy(line)))
 }
 
 /// Returns the numbers in a match, each with its name.

@@ -1,46 +1,114 @@
 //! Which lines of a long output a parser needs. The others don't have to be in memory: they are read as empty lines, so that
 //! lines keep their numbers.
 //!
+//! A parser that reads each line by itself does not need the lines that it would skip. One that fails at the first thing it
+//! can't read does not need what follows. Parsers that depend on everything have no sieve.
+//!
 //! Does not know where the output is.
 
 use regex::Regex;
 
-use super::Scrub;
 use super::lines::{LONGEST, SeenLines, matches};
+use super::{Scrub, machete, number};
 use crate::model::halt::{Halt, Pace};
+use crate::model::task::Exit;
 use crate::model::tool::{Parse, Tool};
 
 /// Says of each line of a stream whether its parser needs it.
 #[derive(Debug)]
 pub struct Sieve<'a> {
-    /// Lines that match are needed; without one, all lines that are not blank.
-    pattern: Option<Regex>,
+    needs: Needs,
     seen: SeenLines,
     scrub: &'a Scrub,
     /// Whether there was a line that can be quoted: the first one is, if there is no finding.
     has_text: bool,
     pace: Pace<'a>,
+    /// Whether nothing more is needed.
     is_over: bool,
 }
 
-impl<'a> Sieve<'a> {
-    /// For the output of `tool`, if its parser reads each line by itself.
-    pub fn new(tool: &Tool, scrub: &'a Scrub, halt: &'a dyn Halt) -> Option<Self> {
-        let pattern = match &tool.parse {
-            // One that matches an empty line would find those that are left out.
-            Parse::Regex(pattern) => Some(Regex::new(pattern).ok().filter(|pattern| !pattern.is_match(""))?),
-            Parse::Lines => None,
-            _ => return None,
-        };
-        // Such a name is found before the output is cut into lines.
-        if scrub.has_odd_names() {
-            return None;
+/// The lines that a parser needs.
+#[derive(Debug)]
+enum Needs {
+    /// Those that match this pattern, each of them once.
+    Matches(Regex),
+    /// Those that are not blank, each of them once.
+    Text,
+    /// Those with a number that matches this pattern, each of them once.
+    Numbers(Regex),
+    /// Those that cargo-machete prints about dependencies.
+    Machete,
+    /// Those that may be a JSON object. Cargo's messages are among other text.
+    Objects,
+    /// Everything before the first line that is no JSON object, and this line, which is an error.
+    ObjectsOnly,
+    /// Everything if it begins like a JSON document, else only its first line.
+    Document {
+        /// Whether it does, once there was some text.
+        is_json: Option<bool>,
+    },
+    /// None.
+    Nothing,
+}
+
+impl Needs {
+    /// For the standard output of `tool`, which exited with `exit`.
+    fn of_stdout(tool: &Tool, exit: Exit, scrub: &Scrub) -> Option<Self> {
+        if matches!(exit, Exit::Signal(_)) {
+            return Some(Self::Nothing);
         }
-        let (seen, pace) = (SeenLines::default(), Pace::new(halt));
-        Some(Self { pattern, seen, scrub, has_text: false, pace, is_over: false })
+        // Odd names are found before the output is cut into lines. A pattern that matches an empty line would find the lines
+        // that are left out.
+        let compiled = |pattern: &str| Regex::new(pattern).ok().filter(|pattern| !pattern.is_match(""));
+        match &tool.parse {
+            Parse::Regex(pattern) => compiled(pattern).filter(|_| !scrub.has_odd_names()).map(Self::Matches),
+            Parse::Lines => (!scrub.has_odd_names()).then_some(Self::Text),
+            Parse::Number(pattern) => compiled(&pattern.regex).map(Self::Numbers),
+            Parse::Machete => Some(Self::Machete),
+            Parse::RustcJson | Parse::CargoBuild | Parse::BuildScripts => Some(Self::Objects),
+            Parse::TyposJson => Some(Self::ObjectsOnly),
+            Parse::AuditJson | Parse::Sarif => Some(Self::Document { is_json: None }),
+            Parse::ExitCode => (exit == Exit::Code(0)).then_some(Self::Nothing),
+            Parse::Libtest
+            | Parse::Nextest
+            | Parse::Rustfmt
+            | Parse::DenyJson
+            | Parse::Diff
+            | Parse::Golden(_) => None,
+        }
     }
 
-    /// Whether `line` is needed. Of one that is longer than 1 MiB, a part is enough.
+    /// For standard error. It may say why a process failed, in many forms.
+    fn of_stderr(tool: &Tool, exit: Exit, scrub: &Scrub) -> Option<Self> {
+        let is_alike =
+            matches!(tool.parse, Parse::Regex(_) | Parse::Lines | Parse::Number(_) | Parse::ExitCode);
+        let is_read = matches!(exit, Exit::Code(code) if code != 0 || !is_alike);
+        if is_read { None } else { Self::of_stdout(tool, exit, scrub) }
+    }
+}
+
+impl<'a> Sieve<'a> {
+    /// For the standard output of `tool`, which exited with `exit`, if its parser can do without some lines.
+    pub fn of_stdout(tool: &Tool, exit: Exit, scrub: &'a Scrub, halt: &'a dyn Halt) -> Option<Self> {
+        Needs::of_stdout(tool, exit, scrub).map(|needs| Self::new(needs, scrub, halt))
+    }
+
+    /// The same for standard error.
+    pub fn of_stderr(tool: &Tool, exit: Exit, scrub: &'a Scrub, halt: &'a dyn Halt) -> Option<Self> {
+        Needs::of_stderr(tool, exit, scrub).map(|needs| Self::new(needs, scrub, halt))
+    }
+
+    fn new(needs: Needs, scrub: &'a Scrub, halt: &'a dyn Halt) -> Self {
+        let (seen, pace) = (SeenLines::default(), Pace::new(halt));
+        Self { needs, seen, scrub, has_text: false, pace, is_over: false }
+    }
+
+    /// Whether the beginning of a line that is longer than 1 MiB is enough. The parser rejects such lines.
+    pub fn cuts_lines(&self) -> bool {
+        matches!(self.needs, Needs::Matches(_) | Needs::Text | Needs::Numbers(_) | Needs::Nothing)
+    }
+
+    /// Whether `line` is needed. Of one that is longer than 1 MiB, the beginning is enough to know.
     pub fn keeps(&mut self, line: &[u8]) -> bool {
         // The parser will be halted as well.
         self.is_over |= self.pace.spend(line.len() + 1).is_err();
@@ -48,18 +116,44 @@ impl<'a> Sieve<'a> {
             return false;
         }
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if line.len() > LONGEST || line.contains(&0) {
-            return true;
-        }
-        let is_needed = self.seen.is_new(line)
-            && match &self.pattern {
-                Some(pattern) => matches(pattern, line),
-                None => !line.trim_ascii().is_empty(),
-            };
+        let (seen, is_long) = (&mut self.seen, line.len() > LONGEST);
+        let is_needed = match &mut self.needs {
+            // The first of these lines in the output may be an error.
+            Needs::Matches(_) | Needs::Text if is_long || line.contains(&0) => return true,
+            Needs::Matches(pattern) => seen.is_new(line) && matches(pattern, line),
+            Needs::Text => seen.is_new(line) && !line.trim_ascii().is_empty(),
+            Needs::Numbers(pattern) => {
+                return is_long || seen.is_new(line) && number::is_stated(pattern, line);
+            }
+            Needs::Machete => return machete::is_read(line),
+            Needs::Objects => return begins_json(line),
+            Needs::ObjectsOnly => {
+                self.is_over = !begins_json(line) && !is_blank(line);
+                return true;
+            }
+            Needs::Document { is_json } => {
+                if is_json.is_none() && is_blank(line) {
+                    return true;
+                }
+                self.is_over = !*is_json.get_or_insert_with(|| begins_json(line));
+                return true;
+            }
+            Needs::Nothing => return false,
+        };
         let is_first = !self.has_text && !self.scrub.quote(line.trim_ascii()).is_empty();
         self.has_text |= is_first;
         is_needed || is_first
     }
+}
+
+/// Whether a JSON object or array may begin with `line`.
+fn begins_json(line: &[u8]) -> bool {
+    let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
+    matches!(line.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+fn is_blank(line: &[u8]) -> bool {
+    std::str::from_utf8(line).is_ok_and(|line| line.trim().is_empty())
 }
 
 #[cfg(test)]
@@ -74,7 +168,8 @@ mod tests {
     use super::*;
     use crate::model::halt::Never;
     use crate::model::halt::testing::After;
-    use crate::model::task::{Exit, Output, Unit};
+    use crate::model::ratchet::{Better, NumberPattern};
+    use crate::model::task::{Output, Unit};
     use crate::normalize::testing::{tool, with_cases};
     use crate::normalize::{Input, NotParsed, Parsed, parse};
 
@@ -84,10 +179,26 @@ mod tests {
         [Parse::Regex(PATTERN.to_owned()), Parse::Lines]
     }
 
-    fn sifted(parse: &Parse, text: &[u8]) -> Vec<u8> {
+    /// Returns all formats that have a sieve.
+    fn sifted_formats() -> Vec<Parse> {
+        let regex = r"(?<value>\d+)%".to_owned();
+        let number = NumberPattern {
+            regex,
+            name: Some("coverage".to_owned()),
+            better: Better::Higher,
+            tolerance: None,
+            unit: None,
+        };
+        let others = [Parse::RustcJson, Parse::CargoBuild, Parse::TyposJson, Parse::AuditJson, Parse::Sarif];
+        let text = [Parse::Number(Box::new(number)), Parse::Machete];
+        formats().into_iter().chain(text).chain(others).collect()
+    }
+
+    fn sifted(parse: &Parse, text: &[u8], code: i32) -> Vec<u8> {
         let scrub = Scrub::new(&with_cases(), None, Path::new("/tmp"));
         let tool = tool("lint", parse.clone(), &["lint"]);
-        let mut sieve = Sieve::new(&tool, &scrub, &Never).expect("it is read line by line");
+        let mut sieve =
+            Sieve::of_stdout(&tool, Exit::Code(code), &scrub, &Never).expect("this format has a sieve");
         let lines = text.split(|byte| *byte == b'\n');
         lines.map(|line| if sieve.keeps(line) { line } else { b"" }).collect::<Vec<_>>().join(&b'\n')
     }
@@ -107,7 +218,7 @@ mod tests {
         })
     }
 
-    const LINES: [&[u8]; 12] = [
+    const LINES: [&[u8]; 24] = [
         b"src/lib.rs:3: bad",
         b"src/lib.rs:3: bad\r",
         b"src/lib.rs:4: worse",
@@ -120,6 +231,18 @@ mod tests {
         b"  \t",
         b"\x1b[0m",
         b"a\0b",
+        b"12%",
+        b"\x1b[32m13%\x1b[0m",
+        b"cargo-machete didn't find any unused dependencies in this directory. Good job!",
+        b"cargo-machete found the following unused dependencies in this directory:",
+        b"a -- ./a/Cargo.toml:",
+        b"\tserde",
+        b"If you believe cargo-machete has detected an unused dependency incorrectly,",
+        br#"{"reason":"build-finished","success":true}"#,
+        br#" {"type":"typo","path":"src/lib.rs","line_num":1,"byte_offset":0,"typo":"teh","corrections":["the"]}"#,
+        br#"{"vulnerabilities":{"found":false,"count":0,"list":[]},"warnings":{}}"#,
+        br#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"results":[]}]}"#,
+        br#"{"reason":"compiler-"#,
     ];
 
     proptest! {
@@ -127,8 +250,13 @@ mod tests {
         #[test]
         fn what_is_left_is_read_as_all_of_it(lines in vec(select(LINES.as_slice()), 0..12), code in 0_i32..3) {
             let text = lines.join(&b'\n');
-            for format in formats() {
-                prop_assert_eq!(parsed(&format, &sifted(&format, &text), code), parsed(&format, &text, code));
+            for format in sifted_formats() {
+                let (left, all) = (parsed(&format, &sifted(&format, &text, code), code), parsed(&format, &text, code));
+                // SARIF must be UTF-8 throughout, so an error may be about a line that was left out.
+                match (left, all) {
+                    (Err(_), Err(_)) if format == Parse::Sarif => {}
+                    (left, all) => prop_assert_eq!(left, all, "{:?}", format),
+                }
             }
         }
     }
@@ -137,26 +265,43 @@ mod tests {
     fn of_garbage_and_of_equal_lines_next_to_nothing_is_left() {
         let garbage: Vec<u8> = (0..10_000).flat_map(|at| format!("garbage {at}\n").into_bytes()).collect();
         let [by_pattern, lines] = formats();
-        assert_eq!(sifted(&by_pattern, &garbage).trim_ascii(), b"garbage 0");
+        assert_eq!(sifted(&by_pattern, &garbage, 0).trim_ascii(), b"garbage 0");
+        for format in sifted_formats().into_iter().filter(|format| *format != lines) {
+            assert!(sifted(&format, &garbage, 0).trim_ascii().len() < 20, "{format:?}");
+        }
+        assert_eq!(sifted(&Parse::ExitCode, &garbage, 0).trim_ascii(), b"");
         let equal = b"src/lib.rs:3: bad\n".repeat(10_000);
         for format in [by_pattern, lines] {
-            assert_eq!(sifted(&format, &equal).trim_ascii(), b"src/lib.rs:3: bad");
+            assert_eq!(sifted(&format, &equal, 0).trim_ascii(), b"src/lib.rs:3: bad");
         }
     }
 
     #[test]
-    fn a_pattern_that_matches_an_empty_line_needs_all_of_them() {
+    fn a_parser_that_depends_on_every_line_gets_all_of_them() {
         let scrub = Scrub::new(&with_cases(), None, Path::new("/tmp"));
-        for parse in [Parse::Regex("^(?<message>.*)$".to_owned()), Parse::ExitCode, Parse::RustcJson] {
-            assert!(Sieve::new(&tool("lint", parse, &["lint"]), &scrub, &Never).is_none());
+        let of = |parse: &Parse, exit| {
+            let tool = tool("lint", parse.clone(), &["lint"]);
+            let stdout = Sieve::of_stdout(&tool, exit, &scrub, &Never);
+            [stdout.is_some(), Sieve::of_stderr(&tool, exit, &scrub, &Never).is_some()]
+        };
+        let matches_all = Parse::Regex("^(?<message>.*)$".to_owned());
+        for parse in [&matches_all, &Parse::Libtest, &Parse::Diff, &Parse::DenyJson] {
+            assert_eq!(of(parse, Exit::Code(0)), [false, false], "{parse:?}");
+            assert_eq!(of(parse, Exit::Signal(9)), [true, true], "{parse:?}: its output is not read");
         }
+        // Standard error may say why a process failed, and cargo warns there.
+        assert_eq!(of(&Parse::Lines, Exit::Code(1)), [true, false]);
+        assert_eq!(of(&Parse::RustcJson, Exit::Code(0)), [true, false]);
+        assert_eq!(of(&Parse::ExitCode, Exit::Code(1)), [false, false]);
+        assert_eq!(of(&Parse::ExitCode, Exit::Code(0)), [true, true]);
     }
 
     #[test]
     fn nothing_is_looked_at_any_more_once_reading_is_to_end() {
         let scrub = Scrub::new(&with_cases(), None, Path::new("/tmp"));
         let halt = After::new(2);
-        let mut sieve = Sieve::new(&tool("lint", Parse::Lines, &["lint"]), &scrub, &halt).expect("lines");
+        let tool = tool("lint", Parse::Lines, &["lint"]);
+        let mut sieve = Sieve::of_stdout(&tool, Exit::Code(0), &scrub, &halt).expect("lines");
         let kept = (0..1_000_000).take_while(|at| sieve.keeps(format!("line {at}").as_bytes())).count();
         assert!(kept < 100_000, "{kept}");
         assert!(!sieve.keeps(b"one more") && halt.asked() == 3);

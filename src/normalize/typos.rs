@@ -3,6 +3,8 @@
 //! Columns are offsets in bytes and only the source can convert them to characters, so [`columns`](super::columns) does
 //! this later.
 
+use std::fmt::Display;
+
 use serde::Deserialize;
 
 use super::{Gap, Input, Parsed, Unparsable, Unsettled, range};
@@ -46,14 +48,16 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     if !matches!(code, 0 | ERRORS | FOUND) {
         return Err(input.crashed(code));
     }
-    let stdout = std::str::from_utf8(&input.output.stdout)
-        .map_err(|error| Unparsable(format!("invalid JSON from typos: {error}")))?;
     let mut parsed = Parsed { unsettled: Unsettled::ByteColumns, ..Parsed::default() };
     let mut is_found = false;
-    for (number, line) in (1..).zip(input.text_lines(stdout)).filter(|(_, line)| !line.trim().is_empty()) {
-        let message = serde_json::from_str(line)
-            .map_err(|error| Unparsable(format!("invalid JSON from typos in line {number}: {error}")))?;
-        match message {
+    for (number, line) in (1..).zip(input.lines(&input.output.stdout)) {
+        let broken =
+            |error: &dyn Display| Unparsable(format!("invalid JSON from typos in line {number}: {error}"));
+        let line = std::str::from_utf8(line).map_err(|error| broken(&error))?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        match serde_json::from_str(line).map_err(|error| broken(&error))? {
             TyposMessage::Typo(typo) => {
                 is_found = true;
                 parsed.diagnostics.extend(diagnostic(input, typo));

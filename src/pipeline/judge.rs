@@ -10,7 +10,7 @@ use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::unseen::{Look, Unseen};
 use super::{ReadSources, blind_spots, cap, compiled, empty, numbers, tested};
-use crate::cache::{Lookup, ResultCache};
+use crate::cache::{Discarded, Lookup, ResultCache};
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Matched};
 use crate::compare::ratchet::Judged as JudgedNumbers;
@@ -80,14 +80,17 @@ pub(super) struct Sifter<'a> {
     pub(super) stop: &'a Stop,
 }
 
-impl Sift for Sifter<'_> {
+impl<'a> Sift for Sifter<'a> {
     fn sieves(&self, step: &Step, exit: Exit) -> Sieves<'_> {
-        let sieve = || {
-            let mut sieve = normalize::Sieve::new(self.plan.graph.tool(step.tool), self.scrub, self.stop)?;
-            Some(Box::new(move |line: &[u8]| sieve.keeps(line)) as Sieve<'_>)
+        let tool = self.plan.graph.tool(step.tool);
+        let boxed = |mut sieve: normalize::Sieve<'a>| {
+            let cuts_lines = sieve.cuts_lines();
+            Sieve { keeps: Box::new(move |line| sieve.keeps(line)), cuts_lines }
         };
-        // What stands on standard error may say why a process failed, in many forms.
-        Sieves { stdout: sieve(), stderr: (exit == Exit::Code(0)).then(sieve).flatten() }
+        Sieves {
+            stdout: normalize::Sieve::of_stdout(tool, exit, self.scrub, self.stop).map(boxed),
+            stderr: normalize::Sieve::of_stderr(tool, exit, self.scrub, self.stop).map(boxed),
+        }
     }
 }
 
@@ -260,8 +263,8 @@ pub(super) struct Ran {
     pub(super) runs: Vec<StepRun<Normalized>>,
     /// Cache lookup of each task.
     pub(super) lookups: Vec<Lookup>,
-    /// Tasks whose inputs changed while they ran, each with the input.
-    pub(super) changed: BTreeMap<TaskIx, String>,
+    /// Tasks without a verdict because of their inputs, although they ran.
+    pub(super) changed: BTreeMap<TaskIx, Discarded>,
     /// Tasks without a result because a tool changed files that others are built from.
     pub(super) moved: BTreeMap<TaskIx, Status>,
     pub(super) failed_fast: bool,
@@ -297,7 +300,7 @@ pub(super) fn outcome(
     }
     ledger.enter_known(lookups);
     ledger.enter_not_built();
-    ledger.enter_changed(changed);
+    ledger.enter_discarded(changed, (case.stopped)());
     ledger.enter_moved(moved);
     numbers::require(&mut ledger, case.baseline);
     let of_tests = empty::judge(&mut ledger, &tested::Sources { read, target })?;

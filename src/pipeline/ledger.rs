@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 pub(super) use self::census::Looked;
 use super::conditions::Alike;
-use crate::cache::Lookup;
+use crate::cache::{Discarded, Lookup};
 use crate::compare::reach::Reach;
 use crate::model::census::{Census, Group, TestNames, Totals};
 use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Site};
@@ -142,10 +142,20 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Records that inputs of these tasks changed while they ran.
-    pub(super) fn enter_changed(&mut self, changed: BTreeMap<TaskIx, String>) {
-        for (task, what) in changed {
-            self.note(task, Status::InputChanged(format!("{what} changed during the run; run again")));
+    /// Records tasks that ran and have no verdict because of their inputs.
+    pub(super) fn enter_discarded(
+        &mut self,
+        discarded: BTreeMap<TaskIx, Discarded>,
+        stopped: Option<StopReason>,
+    ) {
+        for (task, discarded) in discarded {
+            let status = match discarded {
+                Discarded::Changed(what) => {
+                    Status::InputChanged(format!("{what} changed during the run; run again"))
+                }
+                Discarded::Unchecked => Status::NotRun(why(stopped)),
+            };
+            self.note(task, status);
         }
     }
 

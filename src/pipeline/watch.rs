@@ -19,13 +19,14 @@ use crate::model::task::{Status, StepId, TaskIx, Unit};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::ROOT_INPUTS;
 use crate::normalize::Normalized;
-use crate::scan::{self, StepRun};
+use crate::scan::{self, StepRun, Stop};
 use crate::workspace;
 
 /// Watches the files and decides which steps may run.
 pub(super) struct Watch<'a> {
     project: &'a Project,
     files: Vec<RelPath>,
+    stop: &'a Stop,
     state: Mutex<WatchState>,
 }
 
@@ -52,12 +53,12 @@ struct Rewrite {
 
 impl<'a> Watch<'a> {
     /// Starts watching, unless nothing `is_due` in the run.
-    pub(super) fn new(project: &'a Project, is_due: bool) -> Self {
+    pub(super) fn new(project: &'a Project, is_due: bool, stop: &'a Stop) -> Self {
         let manifests = project.workspace.packages.iter().map(|package| package.dir.join("Cargo.toml"));
         let files: BTreeSet<_> = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests).collect();
         let files: Vec<_> = files.into_iter().filter(|_| is_due).collect();
         let seen = files.iter().map(|path| workspace::stamp_of(&project.workspace, path)).collect();
-        Self { project, files, state: Mutex::new(WatchState { seen, ..WatchState::default() }) }
+        Self { project, files, stop, state: Mutex::new(WatchState { seen, ..WatchState::default() }) }
     }
 
     /// Returns the reason why `step` must not start, if any. Otherwise records that it runs.
@@ -135,7 +136,7 @@ impl<'a> Watch<'a> {
                 continue;
             }
             let rewrite = Rewrite { path: path.clone(), by: suspects.clone() };
-            if state.change.is_none() && workspace::has_changed(workspace, path) {
+            if state.change.is_none() && workspace::has_changed(workspace, path, self.stop) {
                 state.change = Some(rewrite.clone());
             }
             state.rewrites.push(rewrite);

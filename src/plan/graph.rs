@@ -76,11 +76,8 @@ pub(super) fn build(
     for id in compares.iter().chain([&report]) {
         hash.field("task", &id.0.0);
     }
-    let tasks = tasks_of.into_iter().flatten().reduce(|mut all, next| {
-        all.extend(next);
-        all
-    });
-    let tasks = tasks.unwrap_or_default();
+    let mut tasks = Vec::with_capacity(tasks_of.iter().flatten().map(Vec::len).sum());
+    tasks_of.into_iter().flatten().for_each(|next| tasks.extend(next));
     Ok(Graph { tools, needs, tasks, compares, report, hash: hash.finish() })
 }
 

@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use crate::model::digest::{ContentHash, Digest, Sink};
 use crate::model::path::RelPath;
 use crate::model::policy::{Order, Policy};
-use crate::model::task::{Graph, Risk, Task, TaskId, TaskIx};
+use crate::model::task::{Graph, Risk, Task, TaskIx};
 use crate::model::tool::ToolId;
 use crate::model::workspace::{PackageId, Workspace};
 
@@ -27,62 +27,38 @@ pub(super) struct Ordered {
 /// and is empty otherwise.
 pub(super) fn sort(workspace: &Workspace, graph: &Graph, policy: &Policy, risks: &[Risk]) -> Vec<Ordered> {
     let classes = classes(workspace, graph, policy.order, risks);
-    let mut keyed: Vec<_> = (0..)
-        .map(TaskIx)
-        .zip(graph.tasks.iter().zip(classes))
-        .map(|(at, (task, class))| SortKey::new(workspace, graph, task, at, policy.seed, class))
-        .collect();
+    let shuffle = |task: &Task| {
+        let (tool, path) = (&graph.tool(task.tool).name, task.unit.path(workspace));
+        Digest::of("genti.shuffle.1", &Shuffle { seed: policy.seed, tool, path }).low_u64()
+    };
+    let shuffles = if policy.seed == 0 { Vec::new() } else { graph.tasks.iter().map(shuffle).collect() };
+    let keys = SortKeys { workspace, graph, classes: &classes, shuffles: &shuffles };
+    let mut sorted: Vec<_> = (0..graph.tasks.len() as u32).map(TaskIx).collect();
     // The tasks of each tool are already sorted by path, which makes a merge sort fast.
-    keyed.sort();
-    keyed.into_iter().map(|key| Ordered { task: key.index, class: key.class }).collect()
+    sorted.sort_by(|a, b| keys.cmp(*a, *b));
+    sorted.into_iter().map(|task| Ordered { task, class: classes[task.0 as usize].0 }).collect()
 }
 
-/// Sort key of a task. The fields are compared in this order.
-#[derive(PartialEq, Eq)]
-struct SortKey<'a> {
-    class: u32,
-    level: u32,
-    shuffle: u64,
-    path: &'a RelPath,
-    hash: &'a TaskId,
-    index: TaskIx,
-    /// Not part of the order. Tasks of one tool are already sorted by path and hash, so comparing their
-    /// indices is enough.
-    tool: ToolId,
+/// The sort keys of all tasks. They are looked up for each comparison, because a million of them would need as much memory as the
+/// tasks themselves.
+struct SortKeys<'a> {
+    workspace: &'a Workspace,
+    graph: &'a Graph,
+    /// Class of each task, and its level within the class.
+    classes: &'a [(u32, u32)],
+    /// Shuffle key of each task; empty if nothing is shuffled.
+    shuffles: &'a [u64],
 }
 
-impl Ord for SortKey<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let urgency = |key: &Self| (key.class, key.level, key.shuffle);
-        urgency(self).cmp(&urgency(other)).then_with(|| match self.tool == other.tool {
-            true => self.index.cmp(&other.index),
-            false => (self.path, self.hash, self.index).cmp(&(other.path, other.hash, other.index)),
+impl SortKeys<'_> {
+    fn cmp(&self, a: TaskIx, b: TaskIx) -> Ordering {
+        let urgency = |at: TaskIx| (self.classes[at.0 as usize], self.shuffles.get(at.0 as usize));
+        urgency(a).cmp(&urgency(b)).then_with(|| {
+            let (one, other) = (self.graph.task(a), self.graph.task(b));
+            let key = |task: &Task| (task.unit.path(self.workspace), task.id);
+            // Tasks of one tool are already sorted by path and hash.
+            if one.tool == other.tool { a.cmp(&b) } else { (key(one), a).cmp(&(key(other), b)) }
         })
-    }
-}
-
-impl PartialOrd for SortKey<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<'a> SortKey<'a> {
-    fn new(
-        workspace: &'a Workspace,
-        graph: &Graph,
-        task: &'a Task,
-        index: TaskIx,
-        seed: u64,
-        (class, level): (u32, u32),
-    ) -> Self {
-        let path = task.unit.path(workspace);
-        let shuffle = match seed {
-            0 => 0,
-            _ => Digest::of("genti.shuffle.1", &Shuffle { seed, tool: &graph.tool(task.tool).name, path })
-                .low_u64(),
-        };
-        Self { class, level, shuffle, path, hash: &task.id, index, tool: task.tool }
     }
 }
 

@@ -43,7 +43,7 @@ pub use self::markdown::render as markdown;
 use self::outputs::OutputsOfTests;
 pub use self::strict::Violation;
 pub use self::tasks::TasksDraft;
-pub use self::until::{UntilHalted, is_halt};
+pub use self::until::UntilHalted;
 use crate::model::halt::{Halt, Latch};
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
@@ -142,7 +142,7 @@ impl<'a> Rendered<'a> {
     ///
     /// # Errors
     ///
-    /// If `out` can't be written, or `halt` is due before all of it is: see [`is_halt`].
+    /// If `out` can't be written, or `halt` is due before all of it is: see [`is_halt`](crate::model::halt::is_halt).
     pub fn write(&self, out: &mut dyn Write, halt: &dyn Halt) -> io::Result<Vec<String>> {
         // What is made while it is written asks by itself only where it takes long to make the next bytes.
         let latch = Latch::new(halt);

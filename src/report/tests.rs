@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::finding::State;
-use crate::model::halt::Never;
+use crate::model::halt::{Never, is_halt};
 
 /// Text that would end, begin or control something in at least one of the formats.
 const HOSTILE: &str = "x\u{1b}[31m\u{9b}1m\u{7}\u{202e}\u{2066}\u{2028}\u{85}\u{0}\u{fffe}\u{ffff}\r\n::error::y%0A%\n::stop-commands::t\n##[error]z\

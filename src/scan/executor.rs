@@ -195,9 +195,6 @@ impl Executor<'_> {
         client: &Client<'_, R>,
         progress: &mut dyn FnMut(Event<'_>),
     ) -> std::io::Result<Runs<R>> {
-        if let Some(cap) = self.plan.policy.max_duration {
-            self.stop.end_at(self.started + cap);
-        }
         let due = self.plan.steps().filter(|step| self.is_due(*step)).count();
         if due == 0 {
             let steps = self.plan.steps().map(StepRun::never_started).collect();

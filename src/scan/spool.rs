@@ -26,9 +26,16 @@ const TAIL: usize = 64 << 10;
 /// Bytes of a line that a [`Sieve`] is given.
 const LINE: usize = (1 << 20) + 64;
 
-/// Returns whether the judge needs a line. A line that it does not need is read as an empty line. Of a line that is longer
-/// than 1 MiB, the rest is left out.
-pub type Sieve<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
+/// Whether the judge needs a line. Gets only the beginning of a line that is longer than 1 MiB.
+type Keeps<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
+
+/// Says which lines the judge needs. A line that it does not need is read as an empty line.
+pub struct Sieve<'a> {
+    /// Whether the judge needs a line.
+    pub keeps: Keeps<'a>,
+    /// Whether the rest of a line that is longer than 1 MiB is left out.
+    pub cuts_lines: bool,
+}
 
 /// Reason why part of an output is missing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -111,7 +118,7 @@ impl Spool {
         match &self.storage {
             Storage::Memory(kept) => Ok(kept.clone()),
             Storage::Disk(file) => match sieve {
-                Some(mut sieve) => sift(file, self.len, &mut *sieve),
+                Some(sieve) => sift(file, self.len, sieve),
                 None => read(file, self.len),
             }
             .map_err(|error| Truncated::ReadBack(error.to_string())),
@@ -161,22 +168,32 @@ fn read(mut file: &File, len: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Reads the first `len` bytes of `file`, with an empty line in place of each line that `sieve` does not keep.
-fn sift(mut file: &File, len: u64, sieve: &mut dyn FnMut(&[u8]) -> bool) -> io::Result<Vec<u8>> {
+fn sift(mut file: &File, len: u64, sieve: Sieve<'_>) -> io::Result<Vec<u8>> {
+    let Sieve { mut keeps, cuts_lines } = sieve;
     file.rewind()?;
     let mut input = BufReader::with_capacity(IN_MEMORY / 4, file.take(len));
     let (mut kept, mut line, mut all) = (Vec::new(), Vec::new(), 0);
+    // Whether the rest of the current line is kept, once its beginning was judged.
+    let mut rest = None;
     loop {
         let part = input.fill_buf()?;
         let end = part.iter().position(|byte| *byte == b'\n');
         let used = end.map_or(part.len(), |end| end + 1);
-        line.extend_from_slice(&part[..end.unwrap_or(used).min(LINE.saturating_sub(line.len()))]);
+        let (begin, more) = part[..end.unwrap_or(used)].split_at(end.unwrap_or(used).min(LINE - line.len()));
+        line.extend_from_slice(begin);
+        if !cuts_lines && !more.is_empty() && rest.is_none() && *rest.insert(keeps(&line)) {
+            kept.extend_from_slice(&line);
+        }
+        if rest == Some(true) {
+            kept.extend_from_slice(more);
+        }
         let is_last = part.is_empty();
         input.consume(used);
         all += used as u64;
         if end.is_none() && !is_last {
             continue;
         }
-        if sieve(&line) {
+        if rest.take().is_none() && keeps(&line) {
             kept.extend_from_slice(&line);
         }
         line.clear();
@@ -338,6 +355,7 @@ mod tests {
     fn lines_left_out_by_a_sieve_are_read_as_empty_lines() {
         let (_dir, store) = store();
         let even = |line: &[u8]| line.last().is_some_and(|digit| digit % 2 == 0);
+        let sieve = || Some(Sieve { keeps: Box::new(even), cuts_lines: true });
         let count = 300_000;
         for end in ["", "\n"] {
             let text = (0..count).map(|at| at.to_string()).collect::<Vec<_>>().join("\n") + end;
@@ -345,23 +363,29 @@ mod tests {
                 text.split('\n').map(|line| if even(line.as_bytes()) { line } else { "" }).collect();
             let long = spool(text.as_bytes(), 1 << 16, Some(store.outputs()));
             assert!(long.is_on_disk());
-            let read = long.read(Some(Box::new(even))).unwrap();
+            let read = long.read(sieve()).unwrap();
             assert_eq!(String::from_utf8(read).unwrap(), kept.join("\n"));
         }
         // Output in memory is read completely.
-        assert_eq!(spool(b"1\n2\n", 1 << 16, None).read(Some(Box::new(even))).unwrap(), b"1\n2\n");
+        assert_eq!(spool(b"1\n2\n", 1 << 16, None).read(sieve()).unwrap(), b"1\n2\n");
     }
 
     #[test]
-    fn only_the_beginning_of_an_overlong_line_is_read() {
+    fn an_overlong_line_is_cut_or_kept_or_left_out() {
         let (_dir, store) = store();
         let text = [&b"a\n"[..], &vec![b'x'; 3 << 20], b"\nb"].concat();
         let long = spool(&text, 1 << 16, Some(store.outputs()));
-        let read = long.read(Some(Box::new(|_| true))).unwrap();
-        assert_eq!(read, [&b"a\n"[..], &vec![b'x'; LINE], b"\nb"].concat());
+        let all = |cuts_lines| Some(Sieve { keeps: Box::new(|_| true), cuts_lines });
+        assert_eq!(long.read(all(true)).unwrap(), [&b"a\n"[..], &vec![b'x'; LINE], b"\nb"].concat());
+        assert!(long.read(all(false)).unwrap() == text);
+        for cuts_lines in [true, false] {
+            let short = |line: &[u8]| line.len() < LINE;
+            let left = long.read(Some(Sieve { keeps: Box::new(short), cuts_lines })).unwrap();
+            assert_eq!(left, b"a\n\nb");
+        }
         let Storage::Disk(file) = &long.storage else { panic!("{:?}", long.storage) };
         file.set_len(1 << 20).unwrap();
-        assert!(matches!(long.read(Some(Box::new(|_| true))), Err(Truncated::ReadBack(_))));
+        assert!(matches!(long.read(all(true)), Err(Truncated::ReadBack(_))));
     }
 
     #[test]

@@ -13,9 +13,9 @@ use super::contents;
 use super::error::StoreError;
 use super::outputs::OutputDir;
 use crate::disk;
-use crate::model::halt::Halt;
+use crate::model::halt::{Halt, is_halt};
 use crate::report::outputs::{OutputsOfTests, TEST_OUTPUT};
-use crate::report::{Draft, UntilHalted, is_halt};
+use crate::report::{Draft, UntilHalted};
 
 /// Returns the name of the run that holds the artifact directory under `target_dir`, or held it last.
 pub fn holder(target_dir: &Path) -> Option<String> {

@@ -111,7 +111,7 @@ impl Write for SpecialFile<'_> {
             match self.file.write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     if self.halt.is_due() {
-                        return Err(io::Error::other(Halted));
+                        return Err(Halted.into());
                     }
                     wait_for_room(&self.file)?;
                 }
@@ -215,6 +215,6 @@ mod tests {
         let _reader = File::options().read(true).write(true).open(&path).unwrap();
         let report = vec![b'x'; 1 << 20];
         let error = write_report_until(&path, &After::new(3), &|out| out.write_all(&report)).unwrap_err();
-        assert!(crate::report::is_halt(&error.error), "{error}");
+        assert!(crate::model::halt::is_halt(&error.error), "{error}");
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::disk;
 use crate::model::digest::Digest;
+use crate::model::halt::{Halt, Pace};
 use crate::model::stamp::Stamp;
 
 /// Returns the current stamp of the file at `place`.
@@ -58,18 +59,20 @@ pub(super) const BUFFER: usize = 64 << 10;
 /// Key that distinguishes the digests of executable files.
 const EXECUTABLE: [u8; 32] = *b"genti: the owner may execute it.";
 
-/// Returns the digest of the file at `place`.
-pub(super) fn digest(place: &Path) -> io::Result<Digest> {
-    Ok(hash_file(place, &mut vec![0; BUFFER])?.0)
+/// Returns the digest of the file at `place`. Fails like [`hash_file`].
+pub(super) fn digest(place: &Path, halt: &dyn Halt) -> io::Result<Digest> {
+    Ok(hash_file(place, &mut vec![0; BUFFER], halt)?.0)
 }
 
 /// Hashes a file with a reusable buffer, so memory does not depend on its size. Like git, it includes whether the
-/// owner may execute the file.
-pub(super) fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, u64)> {
+/// owner may execute the file. Fails with [`Halted`](crate::model::halt::Halted) once `halt` is due.
+pub(super) fn hash_file(place: &Path, buffer: &mut [u8], halt: &dyn Halt) -> io::Result<(Digest, u64)> {
+    let mut pace = Pace::new(halt);
     let mut file = disk::open(place)?;
     let is_executable = is_executable(&file.metadata()?);
     let mut hasher = blake3::Hasher::new();
     loop {
+        pace.spend(buffer.len())?;
         match file.read(buffer) {
             Ok(0) => {
                 let content = Digest(*hasher.finalize().as_bytes());
@@ -80,5 +83,26 @@ pub(super) fn hash_file(place: &Path, buffer: &mut [u8]) -> io::Result<(Digest, 
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::halt::testing::After;
+    use crate::model::halt::{Never, is_halt};
+
+    #[test]
+    fn hashing_a_large_file_stops_within_bounded_work_when_halted() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        // It is sparse, and reading all of it would take hours.
+        file.as_file().set_len(1 << 43).unwrap();
+        let halt = After::new(10);
+        assert!(is_halt(&digest(file.path(), &halt).unwrap_err()));
+        assert_eq!(halt.asked(), 11);
+        file.as_file().set_len(1 << 20).unwrap();
+        let all = After::new(usize::MAX);
+        assert_eq!(digest(file.path(), &all).unwrap(), digest(file.path(), &Never).unwrap());
+        assert!(all.asked() >= 8, "{}", all.asked());
     }
 }

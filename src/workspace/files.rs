@@ -32,6 +32,7 @@ use super::walk::{self, ListedFile};
 use super::{Listing, LoadError, place, unreadable};
 use crate::disk;
 use crate::model::digest::Digest;
+use crate::model::halt::Halt;
 use crate::model::path::RelPath;
 use crate::model::stamp::{FileTable, Stamp};
 use crate::model::workspace::{Beyond, File, FileId, LeftOut};
@@ -51,7 +52,7 @@ pub(super) struct Listed {
 }
 
 /// Lists the files below the directories `starts`, and the files `always` that exist. All paths are relative to
-/// `root`. Unchanged files in `known` are not read again.
+/// `root`. Unchanged files in `known` are not read again. Fails once `halt` is due.
 pub(super) fn list(
     root: &Path,
     starts: &[RelPath],
@@ -59,6 +60,7 @@ pub(super) fn list(
     build_dirs: &[&Path],
     known: &FileTable,
     listing: Listing,
+    halt: &dyn Halt,
 ) -> Result<Listed, LoadError> {
     let on_disk = starts.iter().map(|start| {
         let dir = place(root, start);
@@ -75,7 +77,7 @@ pub(super) fn list(
     }
 
     let pruned = [&on_disk[..], &build].concat();
-    let (mut runs, left_out) = walk::walk(starts.iter().zip(&on_disk), &pruned, listing)?;
+    let (mut runs, left_out) = walk::walk(starts.iter().zip(&on_disk), &pruned, listing, halt)?;
     let is_listed = |path: &RelPath| {
         let run = runs.partition_point(|run| run.first().is_some_and(|first| first.path <= *path));
         run.checked_sub(1).is_some_and(|at| runs[at].binary_search_by(|file| file.path.cmp(path)).is_ok())
@@ -87,9 +89,9 @@ pub(super) fn list(
         runs = vec![walk::merged(runs)];
     }
     if !runs.iter().flatten().any(|found| found.is_link) {
-        return Ok(Listed { left_out, ..read(root, runs, known, None)? });
+        return Ok(Listed { left_out, ..read(root, runs, known, None, halt)? });
     }
-    let links = Links::new(root, &build, listing).map_err(unreadable(root))?;
+    let links = Links::new(root, &build, listing, halt).map_err(unreadable(root))?;
     let Expanded { leads, behind } = links.expand(runs.iter().flatten())?;
     if !behind.is_empty() {
         runs.push(behind);
@@ -98,7 +100,7 @@ pub(super) fn list(
         all.dedup_by(|later, first| later.path == first.path);
         runs = vec![all];
     }
-    Ok(Listed { left_out, ..read(root, runs, known, Some((&links, &leads)))? })
+    Ok(Listed { left_out, ..read(root, runs, known, Some((&links, &leads)), halt)? })
 }
 
 /// Returns the file or link at `path` if it exists.
@@ -119,6 +121,7 @@ fn read(
     runs: Vec<Vec<ListedFile>>,
     known: &FileTable,
     links: Option<(&Links<'_>, &[(RelPath, LinkTarget)])>,
+    halt: &dyn Halt,
 ) -> Result<Listed, LoadError> {
     let count = runs.iter().map(Vec::len).sum();
     let (mut files, mut stamps) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -148,7 +151,7 @@ fn read(
             Some(error) => Err(error),
             // Links are hashed below, when the digests of all files are known.
             None if file.is_link => Ok((file.digest, file.len)),
-            None => hash_file(&place, buffer),
+            None => hash_file(&place, buffer, halt),
         };
         match content {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((at, None)),
@@ -166,7 +169,7 @@ fn read(
     }
     let mut beyond = Vec::new();
     if let Some((links, leads)) = links {
-        let hashed = hash_links(root, &mut files, links, leads, &mut lost)?;
+        let hashed = hash_links(root, &mut files, links, leads, &mut lost, halt)?;
         as_known &= hashed.as_known;
         beyond = hashed.beyond;
     }
@@ -200,6 +203,7 @@ fn hash_links(
     links: &Links<'_>,
     leads: &[(RelPath, LinkTarget)],
     lost: &mut BTreeSet<usize>,
+    halt: &dyn Halt,
 ) -> Result<HashedLinks, LoadError> {
     let real_root = root.canonicalize().map_err(unreadable(root))?;
     let mut hashed = HashedLinks { as_known: true, beyond: Vec::new() };
@@ -210,7 +214,7 @@ fn hash_links(
         let place = place(root, path);
         let content = |real: &Path| match find(files, &real_root, real) {
             Some(listed) if !lost.contains(&listed) => Ok(files[listed].digest),
-            _ => digest(real),
+            _ => digest(real, halt),
         };
         match links.digest(&place, leads, content) {
             Ok((digest, len)) => {

@@ -16,6 +16,7 @@ use std::sync::atomic::AtomicUsize;
 use super::walk::{self, ListedFile};
 use super::{Listing, LoadError, content, place, repository};
 use crate::model::digest::{Digest, Hasher, Sink};
+use crate::model::halt::Halt;
 use crate::model::path::RelPath;
 use crate::model::workspace::{Beyond, File, Workspace};
 
@@ -57,13 +58,19 @@ pub(super) struct Links<'a> {
     /// Build directories of cargo, by every name.
     build_dirs: &'a [PathBuf],
     listing: Listing,
+    halt: &'a dyn Halt,
 }
 
 impl<'a> Links<'a> {
-    pub(super) fn new(root: &'a Path, build_dirs: &'a [PathBuf], listing: Listing) -> io::Result<Self> {
+    pub(super) fn new(
+        root: &'a Path,
+        build_dirs: &'a [PathBuf],
+        listing: Listing,
+        halt: &'a dyn Halt,
+    ) -> io::Result<Self> {
         let real = root.canonicalize()?;
         let top = repository::top_of(&real).unwrap_or(&real).to_path_buf();
-        Ok(Self { root, top, build_dirs, listing })
+        Ok(Self { root, top, build_dirs, listing, halt })
     }
 
     /// Follows the links among `found`.
@@ -103,7 +110,7 @@ impl<'a> Links<'a> {
         let is_cycle = through.iter().any(|dir| dir.starts_with(&real));
         let leads = match is_cycle {
             true => LinkTarget::Text,
-            false => match walk::walk_up_to(path, &real, self.build_dirs, self.listing, budget)? {
+            false => match walk::walk_up_to(path, &real, self.build_dirs, self.listing, budget, self.halt)? {
                 None => LinkTarget::TooMany,
                 Some(files) => {
                     let mut leads = LinkTarget::Dir;
@@ -239,11 +246,16 @@ pub fn outside_digest(
 }
 
 /// Whether the link `file` below `root` still has the same target. `listed` returns the digest of a listed file
-/// that is unchanged.
-pub(super) fn is_unchanged(root: &Path, file: &File, listed: impl FnOnce(&Path) -> Option<Digest>) -> bool {
-    let Ok(links) = Links::new(root, &[], Listing::AsFound) else { return false };
+/// that is unchanged. False if `halt` is due before this is known.
+pub(super) fn is_unchanged(
+    root: &Path,
+    file: &File,
+    listed: impl FnOnce(&Path) -> Option<Digest>,
+    halt: &dyn Halt,
+) -> bool {
+    let Ok(links) = Links::new(root, &[], Listing::AsFound, halt) else { return false };
     let at = place(root, &file.path);
     let (leads, _) = links.target(&at);
-    let content = |real: &Path| listed(real).map_or_else(|| content::digest(real), Ok);
+    let content = |real: &Path| listed(real).map_or_else(|| content::digest(real, halt), Ok);
     links.digest(&at, &leads, content).is_ok_and(|(digest, _)| digest == file.digest)
 }

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk;
 use crate::model::digest::Digest;
+use crate::model::halt::{Halt, Halted, is_halt};
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
@@ -144,6 +145,9 @@ pub enum LoadError {
     /// No more threads can be started.
     #[error("could not read the workspace: {0}; raise the limit on processes (`ulimit -u`)")]
     Threads(io::Error),
+    /// Loading was halted.
+    #[error(transparent)]
+    Halted(#[from] Halted),
     /// There is no relative path from the root to the path.
     #[error("`{}` is on a different drive than the workspace root `{}`", .path.display(), .root.display())]
     Elsewhere {
@@ -177,12 +181,17 @@ pub fn target_dir(request: &WorkspaceRequest) -> Result<PathBuf, LoadError> {
     Ok(cargo::metadata(request)?.target_directory.into_std_path_buf())
 }
 
-/// Loads the requested workspace. `known` returns the files that were read before, given the target directory.
+/// Loads the requested workspace. `known` returns the files that were read before, given the root and the target
+/// directory. It is called before any file is hashed.
 ///
 /// # Errors
 ///
-/// If cargo rejects the workspace, or a file can't be read.
-pub fn load(request: &WorkspaceRequest, known: impl FnOnce(&Path) -> FileTable) -> Result<Loaded, LoadError> {
+/// If cargo rejects the workspace, a file can't be read, or `halt` is due.
+pub fn load(
+    request: &WorkspaceRequest,
+    known: impl FnOnce(&Path, &Path) -> FileTable,
+    halt: &dyn Halt,
+) -> Result<Loaded, LoadError> {
     start_pool()?;
     let at = content::now();
     let metadata = cargo::metadata(request)?;
@@ -193,12 +202,13 @@ pub fn load(request: &WorkspaceRequest, known: impl FnOnce(&Path) -> FileTable) 
     outside::link(&mut members, &outside);
 
     let target_dir = metadata.target_directory.as_std_path();
+    let known = known(root, target_dir);
     // Older versions of cargo have no separate build directory.
     let build_dir = metadata.build_directory.as_ref().map_or(target_dir, |dir| dir.as_std_path());
     let build_dirs = [target_dir, build_dir];
     let outside = outside
         .iter()
-        .map(|package| package.digest(&build_dirs, request.listing))
+        .map(|package| package.digest(&build_dirs, request.listing, halt))
         .collect::<Result<_, _>>()?;
 
     let packages: Vec<_> = members.into_iter().map(|member| member.package).collect();
@@ -213,7 +223,7 @@ pub fn load(request: &WorkspaceRequest, known: impl FnOnce(&Path) -> FileTable) 
     let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
     let always = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests);
     let files::Listed { files, stamps, as_known, beyond, left_out } =
-        files::list(root, &starts, always, &build_dirs, &known(target_dir), request.listing)?;
+        files::list(root, &starts, always, &build_dirs, &known, request.listing, halt)?;
 
     let mut workspace = Workspace {
         root: root.to_path_buf(),
@@ -301,7 +311,10 @@ fn relative(root: &Path, path: &Path) -> Result<RelPath, LoadError> {
 
 /// Returns a function that adds the path to an error.
 fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> LoadError {
-    |source| LoadError::Unreadable { path: path.to_path_buf(), source }
+    |source| match is_halt(&source) {
+        true => Halted.into(),
+        false => LoadError::Unreadable { path: path.to_path_buf(), source },
+    }
 }
 
 #[cfg(test)]

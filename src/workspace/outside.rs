@@ -13,6 +13,7 @@ use super::cargo::Member;
 use super::{Listing, LoadError, files, relative, unreadable};
 use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Sink};
+use crate::model::halt::Halt;
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{File, FileId, OutsidePackage, PackageId};
@@ -130,11 +131,17 @@ impl Outside {
     }
 
     /// Computes the digest of the files of the package.
-    pub(super) fn digest(&self, build_dirs: &[&Path], listing: Listing) -> Result<OutsidePackage, LoadError> {
+    pub(super) fn digest(
+        &self,
+        build_dirs: &[&Path],
+        listing: Listing,
+        halt: &dyn Halt,
+    ) -> Result<OutsidePackage, LoadError> {
         let workspace = self.workspace.as_ref().map(|dir| relative(&self.dir, &dir.join("Cargo.toml")));
         let manifests = [RelPath::new("Cargo.toml")].into_iter().chain(workspace.transpose()?);
         let none = FileTable::default();
-        let files = files::list(&self.dir, &[RelPath::default()], manifests, build_dirs, &none, listing)?;
+        let files =
+            files::list(&self.dir, &[RelPath::default()], manifests, build_dirs, &none, listing, halt)?;
         let path = |id: FileId| files.files[id.0 as usize].path.to_path(&self.dir);
         Ok(OutsidePackage {
             name: self.name.clone(),

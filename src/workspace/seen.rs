@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{content, files, links, place};
 use crate::model::digest::Digest;
+use crate::model::halt::Halt;
 use crate::model::path::RelPath;
 use crate::model::stamp::Stamp;
 use crate::model::workspace::{FileId, Workspace};
@@ -24,8 +25,12 @@ pub struct CurrentFile {
 ///
 /// # Errors
 ///
-/// If the file exists and can't be read.
-pub fn look_at(path: &Path, known: impl FnOnce(&Stamp) -> Option<Digest>) -> io::Result<Option<CurrentFile>> {
+/// If the file exists and can't be read, or `halt` is due before it is read.
+pub fn look_at(
+    path: &Path,
+    known: impl FnOnce(&Stamp) -> Option<Digest>,
+    halt: &dyn Halt,
+) -> io::Result<Option<CurrentFile>> {
     let is_missing =
         |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     let look = || {
@@ -37,7 +42,7 @@ pub fn look_at(path: &Path, known: impl FnOnce(&Stamp) -> Option<Digest>) -> io:
         let stamp = content::stamp_of(&meta);
         let digest = match known(&stamp) {
             Some(digest) => digest,
-            None => content::digest(path)?,
+            None => content::digest(path, halt)?,
         };
         Ok(CurrentFile { stamp, digest })
     };
@@ -49,15 +54,16 @@ pub fn look_at(path: &Path, known: impl FnOnce(&Stamp) -> Option<Digest>) -> io:
 }
 
 /// Whether the file `id` has the same content as when `workspace` was read. A file that was only touched does.
-pub fn still_as_seen(workspace: &Workspace, id: FileId) -> bool {
+/// False if `halt` is due before this is known.
+pub fn still_as_seen(workspace: &Workspace, id: FileId, halt: &dyn Halt) -> bool {
     let file = workspace.file(id);
     if file.is_link {
         let root = workspace.root.canonicalize().unwrap_or_else(|_| workspace.root.clone());
         let listed = |real: &Path| {
             let at = FileId(files::find(&workspace.files, &root, real)? as u32);
-            still_as_seen(workspace, at).then(|| workspace.file(at).digest)
+            still_as_seen(workspace, at, halt).then(|| workspace.file(at).digest)
         };
-        return links::is_unchanged(&workspace.root, file, listed);
+        return links::is_unchanged(&workspace.root, file, listed, halt);
     }
     let place = place(&workspace.root, &file.path);
     let stamp = content::stamp(&place).ok();
@@ -66,13 +72,13 @@ pub fn still_as_seen(workspace: &Workspace, id: FileId) -> bool {
     if same.is_some() && same.as_ref() == workspace.seen.stamps.get(id.0 as usize) {
         return true;
     }
-    content::digest(&place).is_ok_and(|now| now == file.digest)
+    content::digest(&place, halt).is_ok_and(|now| now == file.digest)
 }
 
-/// Whether the file at `path` has changed since `workspace` was read.
-pub fn has_changed(workspace: &Workspace, path: &RelPath) -> bool {
+/// Whether the file at `path` has changed since `workspace` was read. True if `halt` is due before this is known.
+pub fn has_changed(workspace: &Workspace, path: &RelPath, halt: &dyn Halt) -> bool {
     match workspace.find(path) {
-        Some(id) => !still_as_seen(workspace, id),
+        Some(id) => !still_as_seen(workspace, id, halt),
         None => place(&workspace.root, path).symlink_metadata().is_ok(),
     }
 }

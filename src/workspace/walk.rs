@@ -19,6 +19,7 @@ use super::index::Tracked;
 use super::open::{EntryKind, Open};
 use super::{Listing, LoadError, content, repository, unreadable};
 use crate::disk;
+use crate::model::halt::{Halt, Halted};
 use crate::model::path::{RelPath, os_path};
 use crate::model::stamp::Stamp;
 use crate::model::workspace::{LeftOut, WhyLeftOut, Workspace};
@@ -52,17 +53,18 @@ pub(super) struct ListedFile {
 ///
 /// # Errors
 ///
-/// If a directory can't be read. Returns the first error by path.
+/// If a directory can't be read, or `halt` is due. Returns the first error by path.
 pub(super) fn walk<'a>(
     starts: impl Iterator<Item = (&'a RelPath, &'a PathBuf)>,
     pruned: &[PathBuf],
     listing: Listing,
+    halt: &dyn Halt,
 ) -> Result<(Vec<Vec<ListedFile>>, Vec<LeftOut>), LoadError> {
     let starts = starts.map(|(start, place)| Dir::start(start, place));
     let starts = starts.collect::<Result<Vec<_>, _>>()?;
     let has_several_starts = starts.len() > 1;
     let budget = AtomicUsize::new(usize::MAX);
-    let walk = WorkspaceWalk::new(&starts, pruned, listing, &budget);
+    let walk = WorkspaceWalk::new(&starts, pruned, listing, &budget, halt);
     let (mut runs, left_out) = walk.all(starts)?;
     listing.apply(&mut runs);
     let is_unordered = |run: &Vec<ListedFile>| run.first().is_some_and(|file| file.is_tracked);
@@ -86,9 +88,10 @@ pub(super) fn walk_up_to(
     pruned: &[PathBuf],
     listing: Listing,
     budget: &AtomicUsize,
+    halt: &dyn Halt,
 ) -> Result<Option<Vec<ListedFile>>, LoadError> {
     let starts = vec![Dir::start(start, place)?];
-    let walk = WorkspaceWalk::new(&starts, pruned, listing, budget);
+    let walk = WorkspaceWalk::new(&starts, pruned, listing, budget, halt);
     let (mut runs, _) = walk.all(starts)?;
     listing.apply(&mut runs);
     let mut files = merged(runs);
@@ -145,6 +148,7 @@ struct WorkspaceWalk<'a> {
     listing: Listing,
     /// Number of files that may still be listed.
     budget: &'a AtomicUsize,
+    halt: &'a dyn Halt,
     runs: Mutex<Vec<Vec<ListedFile>>>,
     /// Ignored files and directories with their paths on disk. Git may still track them.
     ignored: Mutex<Vec<(RelPath, PathBuf)>>,
@@ -231,12 +235,19 @@ impl Rules {
 }
 
 impl<'a> WorkspaceWalk<'a> {
-    fn new(starts: &[Dir], pruned: &'a [PathBuf], listing: Listing, budget: &'a AtomicUsize) -> Self {
+    fn new(
+        starts: &[Dir],
+        pruned: &'a [PathBuf],
+        listing: Listing,
+        budget: &'a AtomicUsize,
+        halt: &'a dyn Halt,
+    ) -> Self {
         let place = starts.first().map_or(Path::new(""), |start| &start.place);
         Self {
             pruned,
             listing,
             budget,
+            halt,
             runs: Mutex::default(),
             ignored: Mutex::default(),
             left_out: Mutex::default(),
@@ -301,6 +312,9 @@ impl<'a> WorkspaceWalk<'a> {
         let Dir { place, prefix, mut rules, is_start } = dir;
         if self.budget.load(Ordering::Relaxed) == 0 {
             return;
+        }
+        if self.halt.is_due() {
+            return self.fail(place, Halted.into());
         }
         let (open, mut entries) = match Open::read(&place, &prefix) {
             Ok(read) => read,

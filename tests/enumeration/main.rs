@@ -12,8 +12,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use genti::model::digest::Digest;
+use genti::model::halt::{Halt, Never};
 use genti::model::stamp::FileTable;
 use genti::model::workspace::Workspace;
 use genti::path::RelPath;
@@ -24,7 +26,7 @@ const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# anyth
 
 /// Loads a workspace without a cached file table.
 fn load(request: &WorkspaceRequest) -> Result<Loaded, LoadError> {
-    workspace::load(request, |_| FileTable::default())
+    workspace::load(request, |_, _| FileTable::default(), &Never)
 }
 
 /// A temporary directory with a workspace, whose root is `ws` in most tests.
@@ -436,5 +438,39 @@ fn nothing_depends_on_the_order_in_which_files_and_packages_are_listed() {
     assert!(as_found.packages.len() == 3 && as_found.outside.len() == 2 && as_found.files.len() > 6);
     for listing in [Listing::Reversed, Listing::Shuffled(1), Listing::Shuffled(2)] {
         assert_eq!(format!("{:#?}", of(listing)), format!("{as_found:#?}"), "{listing}");
+    }
+}
+
+/// Becomes due after a number of queries.
+#[derive(Debug)]
+struct After {
+    left: AtomicUsize,
+}
+
+impl Halt for After {
+    fn is_due(&self) -> bool {
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+    }
+}
+
+#[test]
+fn listing_and_hashing_stop_at_every_directory_and_file() {
+    let mut tree = Tree::package();
+    for at in 0..20 {
+        tree = tree.write(format!("ws/d{at}/file"), "text").write(format!("beside/d{at}/file"), "text");
+    }
+    let manifest = format!("{PACKAGE}[dependencies]\nbeside = {{ path = '../beside' }}\n");
+    tree = tree
+        .write("beside/Cargo.toml", &PACKAGE.replace("\"p\"", "\"beside\""))
+        .write("beside/src/lib.rs", "");
+    tree = tree.write("ws/Cargo.toml", &manifest);
+    let load = |halt: &After| workspace::load(&request(&tree.path("ws")), |_, _| FileTable::default(), halt);
+    let all = After { left: AtomicUsize::new(usize::MAX) };
+    load(&all).unwrap();
+    let asked = usize::MAX - all.left.into_inner();
+    assert!(asked >= 4 * 20, "asked only {asked} times");
+    for left in (0..asked).step_by(7) {
+        let halted = load(&After { left: AtomicUsize::new(left) });
+        assert!(matches!(halted, Err(LoadError::Halted(_))), "{left} of {asked}: {halted:?}");
     }
 }

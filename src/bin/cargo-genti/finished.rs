@@ -4,7 +4,7 @@ use std::path::Path;
 
 use genti::model::halt::Never;
 use genti::model::outcome::Strict;
-use genti::pipeline::{self, CheckoutDifference, JudgedRun, Lockfile, NotJudged};
+use genti::pipeline::{self, CheckoutDifference, JudgedRun, Limit, Lockfile, NotJudged};
 use genti::report::Draft;
 use genti::report::finished::{Finished, ReadError};
 use genti::scan::Env;
@@ -20,7 +20,7 @@ use crate::show::FinishedRun;
 
 pub(crate) fn check(dir: &Path, args: &GateArgs, gate: Gate, env: &Env, shell: &mut Shell) -> CliResult {
     let reports = Reports::resolve(&args.reports, env, shell)?;
-    let project = prepare(&args.run, Lockfile::Exist, env, shell)?;
+    let project = prepare(&args.run, Lockfile::Exist, env, &Limit::none(), shell)?;
     if gate.has_drifted(&project, shell) {
         return Err(CliError::Drift);
     }

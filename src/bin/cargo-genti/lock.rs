@@ -1,6 +1,6 @@
 //! `cargo genti lock`: writes the versions of the tools to the lock file.
 
-use genti::pipeline::{self, Lockfile};
+use genti::pipeline::{self, Limit, Lockfile};
 use genti::plan::config::Lock;
 use genti::scan::{Env, NoVersion, StopReason};
 use genti::store;
@@ -12,7 +12,8 @@ use crate::{fail, resolve, signals};
 
 pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
-    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let project =
+        pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     let stop = signals::stop(shell)?;
     let (mut lock, failed) = pipeline::lock(&project, env, stop);
     if let Some(StopReason::Signal(signal)) = stop.reason() {

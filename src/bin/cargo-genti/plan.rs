@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use genti::model::policy::Order;
 use genti::model::task::{Plan, PlannedBatch, TaskIx};
-use genti::pipeline::{self, Lockfile, Project};
+use genti::pipeline::{self, Limit, Lockfile, Project};
 use genti::scan::Env;
 use genti::{plan, report};
 
@@ -20,7 +20,8 @@ pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     request.selection = resolve::selection(&args.selection);
     request.policy = resolve::policy(&args.policy, env, shell)?;
-    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let project =
+        pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     match (&args.explain, args.format) {
         (Some(name), _) => match find(&project, name) {
             Ok(task) => shell.out(&explanation(&project, task)),

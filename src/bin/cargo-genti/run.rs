@@ -1,7 +1,7 @@
 //! `cargo genti run` and `cargo genti check`.
 
 use genti::model::outcome::Strict;
-use genti::pipeline::{self, Lockfile};
+use genti::pipeline::{self, Limit, Lockfile};
 use genti::report::Draft;
 use genti::report::finished::Finished;
 use genti::report::outputs::OutputsOfTests;
@@ -44,8 +44,9 @@ pub(crate) fn check(args: &CheckArgs, start: Startup, shell: &mut Shell) -> CliR
 fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: &mut Shell) -> CliResult {
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
     note_ignored_levels(&start.env, shell);
+    let limit = Limit::of_run(start.at);
     // Leaked, because freeing a hundred thousand paths one by one would take longer than exiting.
-    let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, shell)?));
+    let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, &limit, shell)?));
     if gate.as_configured {
         resolve::as_of_gate(project, shell);
     }

@@ -10,10 +10,11 @@ use genti::model::finding::Entry;
 use genti::model::notice::Notice;
 use genti::model::outcome::{Outcome, Strict, ToolOutcome};
 use genti::model::workspace::Workspace;
-use genti::pipeline::{self, Lockfile, Project, Request, RunError, Session};
+use genti::pipeline::{self, Limit, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
 use genti::scan::{self, Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, StoreError};
+use genti::workspace::LoadError;
 
 use crate::args::RunArgs;
 use crate::bless::Bless;
@@ -69,9 +70,10 @@ pub(crate) fn prepare(
     args: &RunArgs,
     lockfile: Lockfile,
     env: &Env,
+    limit: &Limit<'_>,
     shell: &mut Shell,
 ) -> CliResult<Project> {
-    load(&request(args, lockfile, env, shell)?, env, shell)
+    load(&request(args, lockfile, env, shell)?, env, limit, shell)
 }
 
 /// Returns the request of `args` and the environment.
@@ -90,13 +92,20 @@ pub(crate) fn request(
 }
 
 /// Loads the project for a request and plans the run.
-pub(crate) fn load(request: &Request, env: &Env, shell: &mut Shell) -> CliResult<Project> {
+pub(crate) fn load(request: &Request, env: &Env, limit: &Limit<'_>, shell: &mut Shell) -> CliResult<Project> {
     let mut notices = |event: Event<'_>| {
         if let Event::Notice(notice) = event {
             shell.notice(notice);
         }
     };
-    let project = pipeline::load(request, env, &mut notices).map_err(|error| fail(shell, error))?;
+    let project = pipeline::load(request, env, limit, &mut notices).map_err(|error| match error {
+        pipeline::Error::Workspace(LoadError::Halted(_)) => {
+            let why = if limit.is_over() { "reached --max-duration" } else { "was stopped" };
+            shell.error(format_args!("the run {why} while it read the workspace; no artifacts were written"));
+            CliError::Incomplete
+        }
+        error => fail(shell, error),
+    })?;
     if let (Some(since), true) = (&project.plan.selection.since, project.plan.graph.tasks.is_empty()) {
         shell.note(format_args!("nothing to check: no relevant files have changed since `{since}`"));
     }

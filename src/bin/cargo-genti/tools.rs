@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use genti::model::tool::Caching;
-use genti::pipeline::{self, Lockfile};
+use genti::pipeline::{self, Limit, Lockfile};
 use genti::scan::{self, Env, Identifier, NoVersion, StopReason};
 
 use crate::args::ToolsArgs;
@@ -13,7 +13,8 @@ use crate::{fail, resolve, signals};
 
 pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
-    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let project =
+        pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     let stop = signals::stop(shell)?;
     let identifier = Identifier::new(&project.programs, env);
     let mut out = String::new();

@@ -8,9 +8,9 @@ use genti::cache::ResultLog;
 use genti::model::finding::Entry;
 use genti::model::outcome::{End, Outcome, Strict};
 use genti::model::policy::Parallel;
-use genti::pipeline::{self, Lockfile, Project, Request, Session, Varies, Witness};
+use genti::pipeline::{self, Limit, Lockfile, Project, Request, Session, Varies, Witness};
 use genti::report;
-use genti::scan::{BuildDirs, Pool, Stop};
+use genti::scan::{BuildDirs, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir};
 use genti::workspace::Listing;
 
@@ -48,7 +48,7 @@ impl RunConditions {
 pub(crate) fn main(args: &VerifyArgs, mut start: Startup, shell: &mut Shell) -> CliResult {
     let request = session::request(&args.run, Lockfile::Require, &start.env, shell)?;
     session::note_ignored_levels(&start.env, shell);
-    let mut first = session::load(&request, &start.env, shell)?;
+    let mut first = session::load(&request, &start.env, &Limit::of_run(start.at), shell)?;
     session::enter(&first, &mut start.env, shell)?;
     let start = &start;
     let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
@@ -116,7 +116,12 @@ impl Series<'_> {
     fn run_again(&self, number: u32, runs: u32, shell: &mut Shell) -> CliResult<Witness> {
         let conditions = self.announce(number, runs, false, shell);
         let request = Request { listing: conditions.listing, ..self.request.clone() };
-        let mut project = session::load(&request, &self.start.env, shell)?;
+        let limit = Limit::of_run(Instant::now()).or(self.stop);
+        let project = session::load(&request, &self.start.env, &limit, shell);
+        let mut project = project.map_err(|end| match self.stop.reason() {
+            Some(StopReason::Signal(signal)) => CliError::Interrupted(signal),
+            _ => end,
+        })?;
         // Plans are compared before the seed changes.
         let planned = Arc::clone(&project.plan);
         compare_plans(self.first, &project, number, shell)?;

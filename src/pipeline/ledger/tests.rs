@@ -127,7 +127,8 @@ fn an_input_that_changed_outweighs_a_finding() {
     ]);
     ledger.mark(&run);
     ledger.enter(run);
-    ledger.enter_changed(BTreeMap::from([(TaskIx(0), "a/src/lib.rs".to_owned())]));
+    let changed = Discarded::Changed("a/src/lib.rs".to_owned());
+    ledger.enter_discarded(BTreeMap::from([(TaskIx(0), changed)]), None);
     assert_eq!(ledger.tasks[0].status.as_str(), "input-changed");
     let outcome = ledger.tools(vec![None]).remove(0);
     assert_eq!(outcome.verdict, Verdict::Incomplete);

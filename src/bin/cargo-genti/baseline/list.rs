@@ -6,7 +6,7 @@ use std::path::Path;
 
 use genti::compare::identity::id_of;
 use genti::model::workspace::Workspace;
-use genti::pipeline::{self, Lockfile};
+use genti::pipeline::{self, Limit, Lockfile};
 use genti::report::finished::FinishedReport;
 use genti::scan::Env;
 use genti::{disk, store};
@@ -19,7 +19,8 @@ use crate::{fail, resolve};
 
 pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
-    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let project =
+        pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     let Workspace { root, target_dir, .. } = &project.workspace;
     let entries = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let mut lines = lines(target_dir);

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use genti::model::finding::{Entry, State};
 use genti::model::outcome::{End, Outcome};
-use genti::pipeline::{self, Lockfile, Project};
+use genti::pipeline::{self, Limit, Lockfile, Project};
 use genti::report::finished::{Finding, FinishedReport};
 use genti::store::{self, BaselineError};
 
@@ -48,7 +48,7 @@ struct CurrentRun {
 /// other entries would become stale.
 fn prepare(args: &RunArgs, start: &Startup, shell: &mut Shell) -> CliResult<(Project, AcceptedFindings)> {
     session::note_ignored_levels(&start.env, shell);
-    let project = session::prepare(args, Lockfile::Create, &start.env, shell)?;
+    let project = session::prepare(args, Lockfile::Create, &start.env, &Limit::of_run(start.at), shell)?;
     if !pipeline::builds_like_baseline(&project, &start.env) {
         match project.baseline.build.build_flags() {
             flags if flags.is_empty() => shell.error(

@@ -1,7 +1,7 @@
 //! `baseline resolve`: resolves merge conflicts in baseline files, entry by entry.
 
 use genti::compare::baseline::{merge, parse, sides};
-use genti::pipeline::{self, Error, Lockfile};
+use genti::pipeline::{self, Error, Limit, Lockfile};
 use genti::scan::Env;
 use genti::{store, workspace};
 
@@ -12,7 +12,8 @@ use crate::{fail, resolve};
 
 pub(super) fn main(args: &ListArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
-    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let project =
+        pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     let root = &project.workspace.root;
     let conflicted = store::conflicted_baselines(root).map_err(|error| fail(shell, error.into()))?;
     if conflicted.is_empty() {

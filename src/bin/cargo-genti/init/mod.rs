@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use genti::path::RelPath;
-use genti::pipeline::{self, Lockfile, Project, Request};
+use genti::pipeline::{self, Limit, Lockfile, Project, Request};
 use genti::plan::config::LOCATIONS;
 use genti::scan::Env;
 use genti::store;
@@ -30,7 +30,8 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let workspace =
         WorkspaceArgs { manifest_path: manifest_path.clone(), offline: *offline, ..WorkspaceArgs::default() };
     let request = resolve::workspace(&workspace, Lockfile::Ignore);
-    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let project =
+        pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     let root = project.workspace.root.clone();
     let repository = surroundings::repository(&root);
     let workflow = args.github.then(|| github::place(&repository));
@@ -117,7 +118,8 @@ fn with_lockfile(project: Project, mut request: Request, env: &Env, shell: &mut 
     if surroundings::has_lockfile(&project) {
         return Ok(project);
     }
-    let project = pipeline::load(&request, env, &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let project =
+        pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     shell.status(GOOD, "Created", "Cargo.lock, which `check` requires");
     Ok(project)
 }
