@@ -20,6 +20,7 @@
     doc = "| [`compare`] | identity of findings, matching with the baseline; pure |"
 )]
 #![cfg_attr(feature = "engine", doc = "| [`report`] | the artifacts' bytes; pure |")]
+#![cfg_attr(feature = "engine", doc = "| [`fix`] | which proposed fixes to apply, and how; pure |")]
 #![cfg_attr(feature = "engine", doc = "| [`disk`] | opens files without blocking on pipes and devices |")]
 //! | [`model`] | the values exchanged between the layers |
 //!
@@ -35,6 +36,8 @@ pub mod cache;
 pub mod compare;
 #[cfg(feature = "engine")]
 pub mod disk;
+#[cfg(feature = "engine")]
+pub mod fix;
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub mod fuzz;
 pub mod model;

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Layers from top to bottom, as in docs/architecture.md. A layer may import only from those below.
-const LAYERS: [&str; 11] = [
+const LAYERS: [&str; 12] = [
     "pipeline",
     "cache",
     "workspace",
@@ -19,12 +19,13 @@ const LAYERS: [&str; 11] = [
     "normalize",
     "compare",
     "report",
+    "fix",
     "disk",
     "model",
 ];
 
 /// Layers that do no IO.
-const PURE: [&str; 5] = ["plan", "normalize", "compare", "report", "model"];
+const PURE: [&str; 6] = ["plan", "normalize", "compare", "report", "fix", "model"];
 
 #[test]
 fn imports_point_down_the_list_of_layers() {

@@ -140,7 +140,10 @@ fn absorb(finding: &mut Finding, tool: Text, other: Diagnostic) {
     let kept = &mut finding.diagnostic;
     kept.fatal |= other.fatal;
     kept.package = kept.package.or(other.package);
-    kept.fix = kept.fix.take().or(other.fix);
+    match (&mut kept.fix, other.fix) {
+        (Some(kept), Some(other)) => kept.add(&other),
+        (kept, other) => *kept = kept.take().or(other),
+    }
     for related in other.related {
         if !kept.related.contains(&related) {
             kept.related.push(related);

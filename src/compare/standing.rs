@@ -13,6 +13,7 @@ use super::spelling::Spelled;
 use super::token::{Delimiter, Token};
 use super::tokens::Source;
 use crate::model::cfg::Cfg;
+use crate::model::finding::Position;
 use crate::model::path::RelPath;
 
 /// A file prepared for searching.
@@ -69,6 +70,11 @@ impl Standing {
             found.retain(is_there);
         }
         found.into_iter().map(|tokens| self.conditions(Some(tokens.start))).collect()
+    }
+
+    /// Returns the conditions of the code at `position`.
+    pub fn conditions_at(&self, position: Position) -> Vec<Cfg> {
+        self.conditions(self.source.token_at(position))
     }
 
     /// Returns the conditions of each function called `name`.
@@ -323,6 +329,17 @@ mod tests {
         assert_eq!(places(text, "mod m > fn gone", "here(1)"), ["a & b & c & d", "a & b & c"]);
         assert_eq!(places(text, "mod m > fn f", "other(1)"), Vec::<String>::new());
         assert_eq!(places(text, "", ""), ["a"]);
+    }
+
+    #[test]
+    fn a_position_has_the_conditions_of_its_token() {
+        let text = "fn f() {}\n#[cfg(test)]\nmod tests {\n    fn g() {}\n}\n";
+        let standing = Standing::new(&RelPath::new("a.rs"), text.as_bytes());
+        let at = |line, column| {
+            let cfgs = standing.conditions_at(Position { line, column });
+            cfgs.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!((at(1, 4), at(4, 8), at(9, 1)), (vec![], vec!["test".to_owned()], vec![]));
     }
 
     #[test]

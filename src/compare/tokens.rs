@@ -110,6 +110,11 @@ impl Source {
         self.rust.as_ref().map_or(0, |rust| rust.first_token(offset))
     }
 
+    /// Returns the index of the token at `position`, or the next one.
+    pub(super) fn token_at(&self, position: Position) -> Option<usize> {
+        Some(self.token_from(self.offset(position)?))
+    }
+
     /// Returns the whole code of the file, spelled as by [`Source::code`].
     pub(super) fn spelled_code(&self) -> Spelled {
         let tokens = self.tokens().iter();

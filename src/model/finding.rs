@@ -106,12 +106,49 @@ pub struct Related {
 }
 
 /// A proposed change that can be applied automatically.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fix {
     /// Description by the tool.
     pub message: String,
     /// Ranges of text with their replacements, sorted.
     pub edits: Vec<(RelPath, Range, String)>,
+    /// True if the tool does not vouch for it: it may change the meaning of the code. Not part of any artifact.
+    pub is_unsafe: bool,
+    /// Number of compilations that propose it, by the root source file of their target; sorted. Empty if it does not come
+    /// from a compiler. Not part of any artifact.
+    pub reports: Vec<(RelPath, u32)>,
+    /// True if a build that compiles the same code does not propose it, so it may break that build.
+    pub is_disputed: bool,
+}
+
+impl Fix {
+    /// Returns a fix that the tool vouches for.
+    pub fn new(message: String, edits: Vec<(RelPath, Range, String)>) -> Self {
+        Self { message, edits, ..Self::default() }
+    }
+
+    /// Returns the file that it changes, unless there are several.
+    pub fn file(&self) -> Option<&RelPath> {
+        let (first, ..) = self.edits.first()?;
+        self.edits.iter().all(|(path, ..)| path == first).then_some(first)
+    }
+
+    /// Returns true if `cargo genti fix` applies it without further flags.
+    pub fn is_applicable(&self) -> bool {
+        !self.is_unsafe && !self.is_disputed && self.file().is_some_and(|path| !path.is_outside())
+    }
+
+    /// Adds another report of the same finding. If it proposes something else, the fix is disputed.
+    pub fn add(&mut self, other: &Self) {
+        self.is_unsafe |= other.is_unsafe;
+        self.is_disputed |= other.is_disputed || self.edits != other.edits;
+        for (root, count) in &other.reports {
+            match self.reports.binary_search_by(|(known, _)| known.cmp(root)) {
+                Ok(at) => self.reports[at].1 += count,
+                Err(at) => self.reports.insert(at, (root.clone(), *count)),
+            }
+        }
+    }
 }
 
 /// Information about a failed test beyond the subject of the finding, which names it.

@@ -4,7 +4,7 @@ mod parse;
 
 use std::num::NonZeroU32;
 
-pub use self::parse::{Fixer, Parse, Printer, Searcher, Statements, Streams, Work};
+pub use self::parse::{Parse, Printer, Searcher, Statements, Streams, Work};
 use super::census::CensusNumber;
 use super::digest::{ContentHash, Sink};
 use super::named::named;
@@ -335,6 +335,18 @@ impl Tool {
             && matches!(self.per, Per::File | Per::TargetRoot)
             && self.run.contains(&Arg::Files)
             && !self.run.iter().any(|arg| matches!(arg, Arg::Text(pieces) if pieces.iter().any(single)))
+    }
+
+    /// Returns true if this tool, which prints messages of rustc, reports all lints of namespace `ns` in the code that it compiles.
+    /// Of a command other than cargo's, nothing is known to be missing.
+    pub fn reports_all(&self, ns: &str) -> bool {
+        let words = self.run.iter().map_while(Arg::literal).filter(|word| !word.starts_with('+'));
+        !matches!(
+            (words.take(2).collect::<Vec<_>>().as_slice(), ns),
+            (["cargo", "clippy"], "rustdoc")
+                | (["cargo", "b" | "build" | "c" | "check" | "t" | "test"], "clippy" | "rustdoc")
+                | (["cargo", "d" | "doc" | "rustdoc"], "clippy" | "rustc")
+        )
     }
 
     /// Returns true if a single process covers all units under every batch policy. Cargo iterates over the

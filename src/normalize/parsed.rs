@@ -1,6 +1,6 @@
 //! What is known from the output of one process, and how the results of several processes are merged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use super::settle::Unsettled;
@@ -72,19 +72,22 @@ impl Parsed {
             self.mark_former_style(&second);
             return self;
         }
-        let mut seen: BTreeMap<_, usize> = BTreeMap::new();
+        let mut seen: BTreeMap<_, VecDeque<usize>> = BTreeMap::new();
         let key = |found: &Diagnostic| {
             (found.ns.clone(), found.rule.clone(), found.message.clone(), found.place.clone())
         };
-        for found in &self.diagnostics {
-            *seen.entry(key(found)).or_default() += 1;
+        for (at, found) in self.diagnostics.iter().enumerate() {
+            seen.entry(key(found)).or_default().push_back(at);
         }
         let (gaps, hidden) = (second.gaps.clone(), second.hidden);
+        // Errors ended some compilations of the first process, which the second one finished.
+        self.census.undecided.clear();
         let diagnostics = self.add(second);
         for found in diagnostics {
-            match seen.get_mut(&key(&found)) {
-                Some(count) if *count > 0 => *count -= 1,
-                _ => self.diagnostics.push(found),
+            match seen.get_mut(&key(&found)).and_then(VecDeque::pop_front) {
+                // Only the second process says how many compilations propose the fix.
+                Some(at) => self.diagnostics[at].fix = found.fix,
+                None => self.diagnostics.push(found),
             }
         }
         self.diagnostics.sort();

@@ -44,6 +44,6 @@ impl Patch {
 
     /// Returns the replacement as a fix of the file at `path`.
     pub(super) fn fix(&self, path: &RelPath, message: &str) -> Option<Fix> {
-        Some(Fix { message: message.to_owned(), edits: vec![(path.clone(), self.range()?, self.text())] })
+        Some(Fix::new(message.to_owned(), vec![(path.clone(), self.range()?, self.text())]))
     }
 }

@@ -99,7 +99,7 @@ fn diagnostic(input: &Input<'_>, found: Typo) -> Option<Diagnostic> {
         // typos does not choose between several corrections either.
         (Some(range), [word]) => {
             let edits = vec![(path.clone(), range, word.clone())];
-            Some(Box::new(Fix { message: "correct it".to_owned(), edits }))
+            Some(Box::new(Fix::new("correct it".to_owned(), edits)))
         }
         _ => None,
     };

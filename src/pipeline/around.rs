@@ -13,6 +13,7 @@ use crate::model::sources::Sources;
 use crate::model::text::Text;
 use crate::report::Around;
 use crate::report::finished::{Finding, Finished};
+use crate::report::fixes::Tree;
 use crate::scan::{Env, Programs};
 use crate::workspace::{self, LoadError};
 
@@ -57,8 +58,22 @@ pub fn around(root: &Path, run: &Finished) -> Result<Around, LoadError> {
     let paths: BTreeSet<_> =
         run.report.findings.iter().filter_map(|finding| finding.shown_at().path()).collect();
     let sources = Sources(workspace::read_sources(root, paths)?);
-    let in_repository = workspace::repository(root).is_some();
-    Ok(Around { sources, base: base(root), in_repository, ..Around::default() })
+    Ok(Around { sources, base: base(root), tree: tree(root, run), ..Around::default() })
+}
+
+/// Returns the state of the working tree, if the report needs it. If git can't say, `cargo genti fix` will.
+fn tree(root: &Path, run: &Finished) -> Tree {
+    if workspace::repository(root).is_none() {
+        return Tree::NoRepository;
+    }
+    if run.report.findings.iter().all(|finding| finding.fix.is_none()) {
+        return Tree::Clean;
+    }
+    let uncommitted = workspace::uncommitted(root, &[]).unwrap_or_default();
+    match (!uncommitted.dirty.is_empty(), !uncommitted.staged.is_empty()) {
+        (false, false) => Tree::Clean,
+        (is_dirty, is_staged) => Tree::Changed { is_dirty, is_staged },
+    }
 }
 
 /// Returns the path of the workspace at `root` from the top of its repository; empty if there is no repository.

@@ -352,6 +352,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     };
     let look = Look::new(&ledger, read, unseen);
     let (mut matched, capped) = cap::compare(findings, case.max_findings, &plan.graph, &look, &compare)?;
+    mark_disputed(&mut matched.findings, &look);
     look.finish()?;
     capped.iter().for_each(|(tool, reason)| ledger.note_all(*tool, reason));
     let mut tools = ledger.tools(versions);
@@ -382,6 +383,17 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         end,
         parallel: case.parallel,
     })
+}
+
+/// Marks the fixes of compilers that a build of the same code does not propose. An import that the library does not use may be
+/// used by its tests, for example.
+fn mark_disputed(findings: &mut [Compared], look: &Look<'_>) {
+    for compared in findings {
+        let Diagnostic { ns, place, fix: Some(fix), .. } = &mut compared.finding.diagnostic else { continue };
+        if matches!(&**ns, "clippy" | "rustc" | "rustdoc") {
+            fix.is_disputed |= !look.is_agreed(ns, place, fix);
+        }
+    }
 }
 
 /// Adds the findings and stale entries that follow from numbers.

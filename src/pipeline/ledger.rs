@@ -344,6 +344,11 @@ impl<'a> Ledger<'a> {
         Some(TaskIx((tasks.start + at) as u32))
     }
 
+    /// Returns the units and packages for which `tool` has no result.
+    pub(super) fn parts_without_result(&self, tool: ToolId) -> impl Iterator<Item = &str> {
+        self.incomplete[tool.0 as usize].iter().map(|(name, _)| name.as_str())
+    }
+
     /// Returns the indices of the tasks of `tool`.
     pub(super) fn tasks_of(&self, tool: ToolId) -> Range<usize> {
         self.first[tool.0 as usize]..self.first[tool.0 as usize + 1]

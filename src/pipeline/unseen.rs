@@ -15,7 +15,7 @@ use crate::compare::reach::Reach;
 use crate::compare::standing::Standing;
 use crate::model::census::{Census, CompiledUnit};
 use crate::model::cfg::{Cfg, Truth};
-use crate::model::finding::{Entry, Site};
+use crate::model::finding::{Entry, Fix, Place, Site};
 use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
 use crate::model::text::Text;
@@ -99,6 +99,39 @@ impl<'a> Look<'a> {
         let standing = self.text(path).map(|bytes| Rc::new(Standing::new(path, &bytes)));
         self.files.borrow_mut().insert(path.clone(), standing.clone());
         standing
+    }
+
+    /// Returns true if every compilation that includes the code at `place` proposes `fix`, the fix of a finding of `ns` there.
+    pub(super) fn is_agreed(&self, ns: &str, place: &Place, fix: &Fix) -> bool {
+        let Unseen::Found(build) = self.unseen else { return true };
+        let Some(path) = fix.file() else { return false };
+        let owner = self.ledger.workspace.owner_of(path);
+        let name = owner.map(|id| &*self.ledger.workspace.package(id).name);
+        if name.is_some_and(|name| self.ledger.is_undecided(ns, name) || self.ledger.lacks_results(ns, name))
+        {
+            return false;
+        }
+        let covering = self.covering(build, ns, path);
+        let are_enough = |units: &[&CompiledUnit]| {
+            let mut expected: BTreeMap<&RelPath, u32> = BTreeMap::new();
+            units.iter().for_each(|unit| *expected.entry(&unit.root).or_default() += 1);
+            let reported = |root: &RelPath| {
+                fix.reports.iter().find(|(known, _)| known == root).map_or(0, |(_, count)| *count)
+            };
+            expected.iter().all(|(root, count)| reported(root) >= *count)
+        };
+        if covering.is_empty() || are_enough(&covering) {
+            return !covering.is_empty();
+        }
+        // A compilation without this code can't propose anything there.
+        let position =
+            place.range().or(fix.edits.first().map(|(_, range, _)| *range)).map(|range| range.start);
+        let standing = self.standing(path).filter(|standing| standing.has_conditions());
+        let Some((position, standing)) = position.zip(standing) else { return false };
+        let cfg = Cfg::All(standing.conditions_at(position));
+        let with_code = covering.iter().copied().filter(|unit| self.truth(build, unit, &cfg) != Truth::No);
+        let with_code: Vec<_> = with_code.collect();
+        !with_code.is_empty() && are_enough(&with_code)
     }
 
     /// Returns the number of occurrences of the code of `entry` in the file at `path`.
@@ -284,7 +317,8 @@ impl Ledger<'_> {
 
     /// Returns the compilations that can report findings of `ns`.
     fn units_of(&self, ns: &str) -> Vec<&CompiledUnit> {
-        let lints = self.census_of(ns).filter(|(tool, _)| tool.parse.work() == Work::Lint);
+        let is_of_lints = |tool: &Tool| tool.parse.work() == Work::Lint && tool.reports_all(ns);
+        let lints = self.census_of(ns).filter(|(tool, _)| is_of_lints(tool));
         lints.flat_map(|(_, census)| &census.units).collect()
     }
 
@@ -306,6 +340,13 @@ impl Ledger<'_> {
     /// Whether the coverage of any compilation of the package `name` is unknown.
     fn is_undecided(&self, ns: &str, name: &str) -> bool {
         self.census_of(ns).any(|(_, census)| census.undecided.contains(name))
+    }
+
+    /// Whether a tool that reports findings of `ns` has no result for the package `name`, or for everything.
+    fn lacks_results(&self, ns: &str, name: &str) -> bool {
+        let tools = self.plan.graph.tools().filter(|(_, tool)| tool.namespaces.iter().any(|own| own == ns));
+        let mut lints = tools.filter(|(_, tool)| tool.parse.work() == Work::Lint && tool.reports_all(ns));
+        lints.any(|(id, _)| self.parts_without_result(id).any(|part| part == name || part == "."))
     }
 
     /// Whether the formatters of `ns` formatted other files of the package around `path`, but not this one.

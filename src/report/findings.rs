@@ -189,5 +189,9 @@ fn fix(fix: &Fix) -> Value {
         .edits
         .iter()
         .map(|(path, at, text)| json!({ "path": path.to_string(), "range": range(*at), "text": text }));
-    json!({ "edits": edits.collect::<Vec<_>>(), "message": fix.message })
+    let mut value = json!({ "edits": edits.collect::<Vec<_>>(), "message": fix.message });
+    if fix.is_disputed {
+        value["disputed"] = json!(true);
+    }
+    value
 }

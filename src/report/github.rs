@@ -5,6 +5,7 @@
 //! findings are not annotated. Text from tools is escaped, because it must not end a command or begin another one.
 
 use super::finished::{Finding, Finished};
+use super::fixes;
 use super::text::{BROKEN, counted, visible, without_hash_commands};
 use crate::model::finding::{Level, Place, State};
 use crate::model::generated::split_out_dir;
@@ -145,6 +146,14 @@ fn of_gate(run: &Finished) -> Vec<Annotation> {
         "golden files are no longer produced by any tool",
         "run `cargo genti run --bless --remove-orphans` to remove them",
     );
+    let advice = fixes::sentence(run).into_iter();
+    let title = || "genti".to_owned();
+    commands.extend(advice.map(|message| Annotation {
+        level: Level::Note,
+        place: None,
+        title: title(),
+        message,
+    }));
     commands
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, ToolReport};
 use super::text::{counted, inert, visible, visible_line};
-use super::{blind_spots, census, excerpt, links};
+use super::{blind_spots, census, excerpt, fixes, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
@@ -29,6 +29,9 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
     tools(run, &mut out);
     migrations(run, &mut out);
+    if let Some(advice) = fixes::sentence(run) {
+        out.push_str(&format!("{}\n\n", visible_line(&advice)));
+    }
     gaps(run, &mut out);
     notices(run, &mut out);
     leaks(run, &mut out);

@@ -12,6 +12,7 @@ mod dot;
 mod excerpt;
 mod findings;
 pub mod finished;
+pub mod fixes;
 mod format;
 mod github;
 mod gitlab;
@@ -116,10 +117,10 @@ pub struct Around {
     pub sources: Sources,
     /// Path of the workspace below the root of its repository.
     pub base: RelPath,
-    /// Whether the workspace is in a repository.
-    pub in_repository: bool,
     /// What failed tests printed.
     pub outputs: OutputsOfTests,
+    /// State of the working tree.
+    pub tree: fixes::Tree,
 }
 
 /// A report that is rendered while it is written.

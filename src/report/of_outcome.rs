@@ -60,7 +60,7 @@ fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
         message,
         fatal,
         related: related.into_iter().map(related_in_file).collect(),
-        fix,
+        fix: fix.filter(|fix| !fix.is_unsafe),
         test,
         code,
         scope,

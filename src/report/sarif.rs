@@ -260,7 +260,9 @@ impl SarifFile<'_> {
         if !related.is_empty() {
             result["relatedLocations"] = json!(related);
         }
-        if let Some(fix) = finding.fix.as_ref().and_then(|fix| self.fix(fix)) {
+        if let Some(fix) =
+            finding.fix.as_ref().filter(|fix| fix.is_applicable()).and_then(|fix| self.fix(fix))
+        {
             result["fixes"] = json!([fix]);
         }
         if self.has_baseline {

@@ -97,7 +97,7 @@ fn rendered(format: Format, artifacts: &Artifacts) -> (Vec<u8>, Vec<String>) {
     let (run, tasks) = artifacts.read().unwrap();
     let paths = run.report.findings.iter().filter_map(|finding| finding.shown_at().path());
     let sources = paths.map(|path| (path.clone(), HOSTILE.as_bytes().to_vec())).collect::<BTreeMap<_, _>>();
-    let around = Around { sources: Sources(sources), in_repository: true, ..Around::default() };
+    let around = Around { sources: Sources(sources), ..Around::default() };
     let mut bytes = Vec::new();
     let report = render(format, &run, &|| Ok(&tasks), &around).unwrap();
     let notes = report.write(&mut bytes, &Never).unwrap();

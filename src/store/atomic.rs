@@ -1,6 +1,7 @@
 //! Atomic writes: files are staged next to their destination, synced and renamed, then the directory is
 //! synced.
 
+use std::fs::Permissions;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -106,9 +107,24 @@ pub(crate) fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
     {
         use std::os::unix::fs::PermissionsExt;
         // The umask applies, as for any other file.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        builder.permissions(Permissions::from_mode(0o666));
     }
     builder.tempfile_in(dir)
+}
+
+/// Stages `bytes` in `dir` for a file that has these permissions.
+pub(super) fn staged(dir: &Path, bytes: &[u8], permissions: Permissions) -> io::Result<NamedTempFile> {
+    let file = stage(dir, Content::Bytes(bytes))?;
+    file.as_file().set_permissions(permissions)?;
+    Ok(file)
+}
+
+/// Puts a staged file at `place`, replacing what is there.
+pub(super) fn put(staged: NamedTempFile, place: &Path) -> io::Result<()> {
+    staged.persist(place).map_err(|error| error.error)?;
+    // As in `write_all`.
+    let _ = place.parent().map(sync);
+    Ok(())
 }
 
 /// Makes renames in `dir` durable. Does nothing on systems that can't open directories.

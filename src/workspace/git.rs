@@ -108,6 +108,52 @@ fn explain_shallow(root: &Path, error: GitError) -> GitError {
     }
 }
 
+/// Changes in a working tree that no commit contains.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uncommitted {
+    /// Files that differ from the index, or are not in it, relative to the top of the repository; sorted.
+    pub dirty: Vec<RelPath>,
+    /// Other files whose changes are in the index, relative to the top of the repository; sorted.
+    pub staged: Vec<RelPath>,
+}
+
+/// Returns the uncommitted changes in the repository around `root`, except those below the directories `built`.
+///
+/// # Errors
+///
+/// If there is no git or no repository.
+pub fn uncommitted(root: &Path, built: &[&Path]) -> Result<Uncommitted, GitError> {
+    let status = [
+        "status",
+        "--porcelain=v1",
+        "-z",
+        "--untracked-files=all",
+        "--no-renames",
+        "--ignore-submodules=none",
+    ];
+    let status = git(root, "HEAD", &status)?;
+    let prefix = git(root, "HEAD", &["rev-parse", "--show-prefix"])?;
+    let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
+    let built: Vec<_> =
+        built.iter().filter_map(|dir| RelPath::between(root, dir)).filter(|dir| !dir.is_root()).collect();
+    let mut found = Uncommitted::default();
+    for line in status.split(|&byte| byte == 0) {
+        let [index, tree, b' ', path @ ..] = line else { continue };
+        let of_workspace = relative_to(prefix, path);
+        if built.iter().any(|dir| of_workspace.is_within(dir)) {
+            continue;
+        }
+        match (index, tree) {
+            (b'!', _) => {}
+            (_, b' ') => found.staged.push(RelPath::new(path)),
+            _ => found.dirty.push(RelPath::new(path)),
+        }
+    }
+    found.dirty.sort();
+    found.staged.sort();
+    Ok(found)
+}
+
 /// Returns the path in `line` of `git ls-files -v` if git was told not to check the file, whose content may then
 /// be anything. Files missing because of a sparse checkout are skipped.
 fn unchecked<'a>(line: &'a [u8], top: &Path) -> Option<&'a [u8]> {

@@ -16,6 +16,7 @@ mod determinism;
 mod doc_threads;
 mod empty_green;
 mod filters;
+mod fix;
 mod gates;
 mod goldens;
 mod history;

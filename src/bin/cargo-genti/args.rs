@@ -23,9 +23,9 @@ pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0      passed: every required tool checked everything and found nothing new
   1      failed: new findings; stale baseline entries or orphaned golden files in `check`; differences in `verify`
-  2      invalid command line or configuration
+  2      invalid command line or configuration; uncommitted changes in `fix`
   3      incomplete: a required tool has no result (compile error, timeout, crash, missing tool, --max-duration)
-  4      the artifacts, a report, the baseline, golden files or stdout could not be written
+  4      the artifacts, a report, the baseline, golden files, fixed files or stdout could not be written
   5      drift: what `check` runs or judges differs from the configuration
   101    a bug in genti
   128+n  stopped by signal n";
@@ -77,6 +77,8 @@ pub(crate) enum Command {
     /// Run all checks as a gate: exactly as configured, without changing the repository, failing on a stale
     /// baseline
     Check(CheckArgs),
+    /// Run the checks that propose fixes, and apply the fixes of new findings
+    Fix(Box<FixArgs>),
     /// Run all checks several times under varying conditions and compare the results byte by byte
     Verify(VerifyArgs),
     /// Show the plan (tools, tasks and batches) without running anything
@@ -111,6 +113,7 @@ impl Command {
         Some(match self {
             Self::Run(args) => &args.gate.run.output,
             Self::Check(args) => &args.gate.run.output,
+            Self::Fix(args) => &args.run.output,
             Self::Verify(args) => &args.run.output,
             Self::Plan(args) => &args.output,
             Self::Baseline(args) => match &args.command {
@@ -168,6 +171,34 @@ pub(crate) struct CheckArgs {
     pub(crate) artifacts: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
+}
+
+/// Options of `fix`.
+#[derive(Debug, Args)]
+pub(crate) struct FixArgs {
+    /// Change only these files, and files in these directories
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Fix only findings of this rule. May be repeated
+    #[arg(long, value_name = "RULE")]
+    pub(crate) rule: Vec<String>,
+    /// Also fix accepted findings
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Also apply fixes that may change the meaning of the code
+    #[arg(long)]
+    pub(crate) unsafe_fixes: bool,
+    /// Fix even if there are changes that are not staged, or untracked files
+    #[arg(long)]
+    pub(crate) allow_dirty: bool,
+    /// Fix even if there are staged changes
+    #[arg(long)]
+    pub(crate) allow_staged: bool,
+    /// Fix even if there is no version control
+    #[arg(long)]
+    pub(crate) allow_no_vcs: bool,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod completions;
 mod exit;
 mod explain;
 mod finished;
+mod fix;
 mod format;
 mod init;
 mod lock;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(args, start(env), &mut shell),
         Command::Check(args) => run::check(args, start(env), &mut shell),
+        Command::Fix(args) => fix::main(args, start(env), &mut shell),
         Command::Verify(args) => verify::main(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),

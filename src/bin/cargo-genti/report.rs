@@ -57,7 +57,7 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
         tasks: Some(&tasks),
         sources: &around.sources,
         outputs: &around.outputs,
-        in_repository: around.in_repository,
+        tree: around.tree,
         may_begin_baseline: may_begin_baseline(&run),
         artifacts: Some(render::place(dir)),
         kept: Vec::new(),

@@ -61,7 +61,7 @@ impl FinishedRun<'_> {
             tasks,
             sources: &around.sources,
             outputs: &around.outputs,
-            in_repository: around.in_repository,
+            tree: around.tree,
             may_begin_baseline,
             artifacts: dir.map(render::place),
             kept: outcome.tools.iter().map(saved_output).collect(),

@@ -77,17 +77,6 @@ pub enum Work {
     Unknown,
 }
 
-/// Program that applies the fixes that a tool suggests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fixer {
-    /// `cargo clippy --fix` or `cargo fix`.
-    Cargo,
-    /// `cargo fmt`.
-    Rustfmt,
-    /// `typos --write-changes`.
-    Typos,
-}
-
 /// Program whose settings in the environment change the form of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Printer {
@@ -200,15 +189,13 @@ impl Parse {
         }
     }
 
-    /// Returns the program that applies the suggested fixes, if there is one.
-    pub fn fixer(&self) -> Option<Fixer> {
+    /// Returns true if findings may have fixes.
+    pub fn proposes_fixes(&self) -> bool {
         match self {
-            Self::RustcJson => Some(Fixer::Cargo),
-            Self::Rustfmt => Some(Fixer::Rustfmt),
-            Self::TyposJson => Some(Fixer::Typos),
-            Self::CargoBuild | Self::BuildScripts | Self::Libtest | Self::Nextest => None,
-            Self::DenyJson | Self::AuditJson | Self::Machete | Self::Sarif | Self::Diff => None,
-            Self::Regex(_) | Self::Number(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => None,
+            Self::RustcJson | Self::Rustfmt | Self::TyposJson | Self::Diff => true,
+            Self::CargoBuild | Self::BuildScripts | Self::Libtest | Self::Nextest => false,
+            Self::DenyJson | Self::AuditJson | Self::Machete | Self::Sarif => false,
+            Self::Regex(_) | Self::Number(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => false,
         }
     }
 

@@ -1,9 +1,12 @@
 //! Converts one message of rustc to a diagnostic.
 
-use super::message::{RustcMessage, RustcSpan};
+use std::path::Path;
+
+use super::message::{CompilerMessage, RustcMessage, RustcSpan};
 use super::place::Places;
-use crate::model::finding::{Diagnostic, Fix, Level, Place, Related};
+use crate::model::finding::{Diagnostic, Fix, Level, Place, Range, Related};
 use crate::model::generated::split_out_dir;
+use crate::model::path::RelPath;
 use crate::model::workspace::PackageId;
 use crate::normalize::package_place;
 
@@ -11,15 +14,20 @@ use crate::normalize::package_place;
 pub(super) struct Occurrence {
     /// Places of all primary spans. Together with namespace, rule and message they identify duplicates.
     pub(super) primaries: Vec<Place>,
+    /// Root source file of the target.
+    pub(super) root: Option<RelPath>,
     pub(super) diagnostic: Diagnostic,
 }
 
-/// Converts `message` about a target of `package`. Returns `None` for summaries.
+/// Converts a message about a target of `package`. Returns `None` for summaries.
 pub(super) fn read(
     places: &Places<'_>,
     package: PackageId,
-    message: &RustcMessage<'_>,
+    message: &CompilerMessage<'_>,
 ) -> Option<Occurrence> {
+    let root = RelPath::without_dots(Path::new(&message.target.src_path));
+    let root = RelPath::between(&places.input.workspace.root, &root);
+    let message = &message.message;
     if message.is_summary() {
         return None;
     }
@@ -49,10 +57,11 @@ pub(super) fn read(
             fatal: message.is_fatal(),
             package: Some(about),
             related,
-            fix: message.children.iter().find_map(|child| read.fix(child)).map(Box::new),
+            fix: read.fix(message).map(Box::new),
             test: None,
         },
         primaries,
+        root,
     })
 }
 
@@ -113,7 +122,7 @@ impl DiagnosticReader<'_> {
             }
         }
         // The child with the fix is shown as a fix, not as a note.
-        let proposes = message.children.iter().position(|child| self.fix(child).is_some());
+        let proposes = self.proposal(message, is_vouched_for).map(|(at, _)| at);
         let notes = message.children.iter().enumerate().filter(|(at, _)| Some(*at) != proposes);
         for child in notes.map(|(_, child)| child).filter(|child| !is_unstable(&child.message)) {
             all.push((with_suggestion(child), child.spans.first().and_then(|span| self.places.of(span))));
@@ -140,18 +149,50 @@ impl DiagnosticReader<'_> {
         format!("in {}:{}", self.places.input.scrub.foreign(span.file_name.as_bytes()), span.line_start)
     }
 
-    /// Returns the change that `child` suggests if it is machine-applicable and stays in the workspace.
-    fn fix(&self, child: &RustcMessage<'_>) -> Option<Fix> {
+    /// Returns the change that `message` suggests: one that rustc vouches for, or else the only other one.
+    fn fix(&self, message: &RustcMessage<'_>) -> Option<Fix> {
+        if let Some((_, fix)) = self.proposal(message, is_vouched_for) {
+            return Some(fix);
+        }
+        let suggests =
+            |child: &&RustcMessage<'_>| child.spans.iter().any(|span| span.suggested_replacement.is_some());
+        // Of several alternatives, somebody has to choose one.
+        let is_only = message.children.iter().filter(suggests).count() == 1;
+        let (_, fix) = self.proposal(message, |how| how != "HasPlaceholders").filter(|_| is_only)?;
+        Some(Fix { is_unsafe: true, ..fix })
+    }
+
+    /// Returns the first child of `message` with a change of one of these kinds, and the change. Code that a macro produces has no
+    /// place of its own to change, because the macro may be used elsewhere too.
+    fn proposal(&self, message: &RustcMessage<'_>, kinds: impl Fn(&str) -> bool) -> Option<(usize, Fix)> {
+        let is_produced = |span: &RustcSpan<'_>| span.expansions().next().is_some();
+        if message.spans.iter().any(|span| span.is_primary && is_produced(span)) {
+            return None;
+        }
         let edit = |span: &RustcSpan<'_>| {
             let text = span.suggested_replacement.clone()?;
-            let applicable = span.suggestion_applicability.as_deref() == Some("MachineApplicable");
-            let (path, range) = self.places.location(span).filter(|_| applicable)?;
+            let kind = span.suggestion_applicability.as_deref().unwrap_or("Unspecified");
+            let (path, range) = self.places.location(span).filter(|_| kinds(kind) && !is_produced(span))?;
             Some((path, range?, text))
         };
-        let mut edits = child.spans.iter().map(edit).collect::<Option<Vec<_>>>()?;
-        edits.sort();
-        (!edits.is_empty()).then(|| Fix { message: self.places.input.scrub.text(&child.message), edits })
+        let mut children = message.children.iter().enumerate();
+        children.find_map(|(at, child)| {
+            let mut edits = child.spans.iter().map(edit).collect::<Option<Vec<_>>>()?;
+            edits.sort();
+            // Alternatives for the same place come as one list.
+            let overlap = |(path, one, _): &(RelPath, Range, String),
+                           (next_path, next, _): &(RelPath, Range, String)| {
+                path == next_path && (one.end > next.start || one == next)
+            };
+            let is_one = !edits.is_empty() && !edits.windows(2).any(|pair| overlap(&pair[0], &pair[1]));
+            is_one.then(|| (at, Fix::new(self.places.input.scrub.text(&child.message), edits)))
+        })
     }
+}
+
+/// Returns true if rustc says that the suggestion can be applied without looking at it.
+fn is_vouched_for(applicability: &str) -> bool {
+    applicability == "MachineApplicable"
 }
 
 /// Returns the message of `child`, followed by its suggestion if that is one short piece, as rustc shows it.

@@ -78,7 +78,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                             && (!is_build && !is_for_scripts || is_error)
                             && (is_script || !is_for_scripts)
                     };
-                    occurrences.extend(diagnostic::read(&places, package, &message.message).filter(is_kept));
+                    occurrences.extend(diagnostic::read(&places, package, &message).filter(is_kept));
                 }
             }
             "compiler-artifact" => {
@@ -133,7 +133,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let outputs = if is_build { programs.outputs() } else { Vec::new() };
     let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
     let traces = traces.finish();
-    let mut diagnostics = merge::merge(occurrences);
+    let mut diagnostics = merge::merge(occurrences, input.tool);
     let made_in = places.made_in(&diagnostics);
     if is_for_scripts {
         let (warnings, notices) = scripts::warnings(&places);

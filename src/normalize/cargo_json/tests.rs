@@ -123,6 +123,8 @@ error rustc E0308 e/src/lib.rs 1:43-1:44 @4: mismatched types (fatal)
   expected `String`, found integer at e/src/lib.rs 1:43-1:44
   expected due to this at e/src/lib.rs 1:34-1:40
   try using a conversion method: `.to_string()` at e/src/lib.rs 1:44-1:44
+  fix: try using a conversion method
+    e/src/lib.rs 1:44-1:44 ".to_string()"
 gap @2: not checked because `d` has errors
 gap @4: `e` does not compile
 gap @5: failed to run custom build command for `f v0.1.0 (f)`
@@ -531,24 +533,67 @@ fn expansions_may_nest_deeper_than_the_parser_recurses() {
 
 #[test]
 fn a_fix_is_kept_if_all_occurrences_agree() {
-    let child = |text: &str, how: &str| {
+    let child = |texts: &[&str], how: &str| {
         let span = span("a/src/lib.rs", 1, "true", "null");
-        let span = span.strip_suffix('}').expect("an object").to_owned();
-        format!(
-            r#""children":[{{"message":"try","level":"help","spans":[{span},"suggested_replacement":"{text}","suggestion_applicability":"{how}"}}]}}]"#
+        let span = span.strip_suffix('}').expect("an object");
+        let proposed = |text: &&str| {
+            format!(r#"{span},"suggested_replacement":"{text}","suggestion_applicability":"{how}"}}"#)
+        };
+        let spans: Vec<_> = texts.iter().map(proposed).collect();
+        format!(r#"{{"message":"try","level":"help","spans":[{}]}}"#, spans.join(","))
+    };
+    let found = |messages: &[&[String]]| {
+        let children = |all: &&[String]| lint(1, &format!(r#""children":[{}]"#, all.join(",")));
+        let mut all = diagnostics(&messages.iter().map(children).collect::<Vec<_>>());
+        assert_eq!(all.len(), 1);
+        all.remove(0).fix.map(|fix| (fix.edits[0].2.clone(), fix.is_unsafe))
+    };
+    let apply = |text| [child(&[text], "MachineApplicable")];
+    let safe = |text: &str| Some((text.to_owned(), false));
+    assert_eq!(found(&[&apply("x"), &apply("x")]), safe("x"));
+    assert_eq!(found(&[&apply("x"), &[]]), safe("x"));
+    assert_eq!(found(&[&apply("x"), &apply("y")]), None);
+    assert_eq!(found(&[&[child(&["x"], "HasPlaceholders")]]), None);
+
+    let maybe = |text| child(&[text], "MaybeIncorrect");
+    assert_eq!(found(&[&[maybe("x")]]), Some(("x".to_owned(), true)));
+    assert_eq!(found(&[&[maybe("x"), apply("y").concat()]]), safe("y"));
+    // Of alternatives, none is chosen, whether they are in two children or in one.
+    assert_eq!(found(&[&[maybe("x"), maybe("y")]]), None);
+    assert_eq!(found(&[&[child(&["x", "y"], "MaybeIncorrect")]]), None);
+    assert_eq!(found(&[&[child(&["x", "y"], "MachineApplicable")]]), None);
+}
+
+#[test]
+fn a_fix_counts_the_compilations_that_propose_it() {
+    let span_of = |expansion: &str| {
+        let span = span("a/src/lib.rs", 1, "true", expansion);
+        span.strip_suffix('}').expect("an object").to_owned()
+    };
+    let lint_of = |target: &str, expansion: &str| {
+        let fields = format!(
+            r#""message":"m","code":{{"code":"l"}},"level":"warning","spans":[{}],"children":[{{"message":"try","level":"help","spans":[{},"suggested_replacement":"x","suggestion_applicability":"MachineApplicable"}}]}}]"#,
+            span("a/src/lib.rs", 1, "true", "null"),
+            span_of(expansion),
+        );
+        message("a", &fields).replacen(
+            r#""target":{"#,
+            &format!(r#""target":{{"src_path":"/w/ws/{target}","#),
+            1,
         )
     };
-    let fixes = |children: &[String]| {
-        let messages: Vec<String> = children.iter().map(|children| lint(1, children)).collect();
-        let all = diagnostics(&messages);
-        assert_eq!(all.len(), 1);
-        all[0].fix.as_ref().map(|fix| fix.edits[0].2.clone())
-    };
-    let apply = |text| child(text, "MachineApplicable");
-    assert_eq!(fixes(&[apply("x"), apply("x")]).as_deref(), Some("x"));
-    assert_eq!(fixes(&[apply("x"), r#""children":[]"#.to_owned()]).as_deref(), Some("x"));
-    assert_eq!(fixes(&[apply("x"), apply("y")]), None);
-    assert_eq!(fixes(&[child("x", "MaybeIncorrect")]), None);
+    let (lib, test) = (lint_of("a/src/lib.rs", "null"), lint_of("a/tests/t.rs", "null"));
+    let all = diagnostics(&[lib.clone(), test, lib]);
+    let reports: Vec<_> = all[0]
+        .fix
+        .iter()
+        .flat_map(|fix| &fix.reports)
+        .map(|(root, count)| format!("{root} {count}"))
+        .collect();
+    assert_eq!(reports, ["a/src/lib.rs 2", "a/tests/t.rs 1"]);
+
+    let call = format!(r#"{{"macro_decl_name":"m!","span":{}}}"#, span("a/src/lib.rs", 7, "false", "null"));
+    assert_eq!(diagnostics(&[lint_of("a/src/lib.rs", &call)])[0].fix, None, "code of a macro");
 }
 
 #[test]

@@ -185,7 +185,7 @@ fn line_ends(path: &RelPath, source: &[u8], style: Style) -> Option<Fix> {
         edits.push((path.clone(), place, new.to_owned()));
     }
     let is_some = (1..=MOST_EDITS).contains(&edits.len());
-    is_some.then(|| Fix { message: "convert the line endings".to_owned(), edits })
+    is_some.then(|| Fix::new("convert the line endings".to_owned(), edits))
 }
 
 /// Returns the first line of `source` that sets option `key`.

@@ -296,6 +296,8 @@ struct RawTest {
 struct RawFix {
     message: String,
     edits: Vec<RawEdit>,
+    #[serde(default)]
+    disputed: bool,
 }
 
 #[derive(Deserialize)]
@@ -340,8 +342,9 @@ impl From<RawFinding> for Finding {
             place: path.map(|path| file(&path, range)),
         });
         let edit = |RawEdit { path, range, text }| (RelPath::unescape(&path), range, text);
-        let fix = fix.map(|RawFix { message, edits }| {
-            Box::new(Fix { message, edits: edits.into_iter().map(edit).collect() })
+        let fix = fix.map(|RawFix { message, edits, disputed }| {
+            let fix = Fix::new(message, edits.into_iter().map(edit).collect());
+            Box::new(Fix { is_disputed: disputed, ..fix })
         });
         Self {
             id,

@@ -97,7 +97,7 @@ mod tests {
         let edit = |(a, b, c, d, text): &(u32, u32, u32, u32, &str)| {
             (path.clone(), Range { start: position(*a, *b), end: position(*c, *d) }, (*text).to_owned())
         };
-        let fix = Fix { message: String::new(), edits: edits.iter().map(edit).collect() };
+        let fix = Fix::new(String::new(), edits.iter().map(edit).collect());
         let files = text.map(|text| (&path, IndexedFile::new(&path, text.as_bytes()))).into_iter().collect();
         let patches = patches(&fix, &files);
         let line = |line: &PatchLine| format!("{}{} {}", line.sign, line.number, line.text);

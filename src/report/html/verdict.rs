@@ -10,6 +10,7 @@ use crate::model::finding::State;
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::text::Text;
 use crate::report::finished::{Finished, RunSummary, Suppression, Tool, ToolReport};
+use crate::report::fixes;
 
 /// Maximum number of golden files to list; the rest is counted.
 const MOST: usize = 10;
@@ -176,7 +177,7 @@ pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String 
 
 /// Renders notices about cleaning up, each with what to do.
 fn notices(run: &Finished) -> String {
-    let mut notices = Vec::new();
+    let mut notices: Vec<_> = fixes::sentence(run).map(|advice| prose(&advice)).into_iter().collect();
     let stale = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).count();
     if stale > 0 {
         notices.push(format!(

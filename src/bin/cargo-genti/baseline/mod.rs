@@ -115,7 +115,7 @@ fn acceptable(report: FinishedReport) -> impl Iterator<Item = Finding> {
 }
 
 /// Reports everything without a result: as an error if the tool is required, else as a warning.
-fn report_incomplete(shell: &mut Shell, outcome: &Outcome) {
+pub(crate) fn report_incomplete(shell: &mut Shell, outcome: &Outcome) {
     for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
         for (unit, reason) in &result.incomplete {
             let unit = if unit == "." { String::new() } else { format!(" {}", visible_line(unit)) };

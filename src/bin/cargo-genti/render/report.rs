@@ -13,6 +13,7 @@ use genti::model::finding::State;
 use genti::model::sources::Sources;
 use genti::report::blind_spots;
 use genti::report::finished::{Finding, Finished, Tasks};
+use genti::report::fixes::Tree;
 use genti::report::outputs::OutputsOfTests;
 
 use super::{BAD, BUSY, GOOD, WARN, lines, plural};
@@ -37,8 +38,8 @@ pub(crate) struct View<'a> {
     pub(crate) sources: &'a Sources,
     /// True if there is no baseline and one can be created with these build flags.
     pub(crate) may_begin_baseline: bool,
-    /// True if the workspace is in a repository.
-    pub(crate) in_repository: bool,
+    /// State of the working tree.
+    pub(crate) tree: Tree,
     /// Directory of the artifacts, if they were written.
     pub(crate) artifacts: Option<String>,
     /// For each tool, lines about stored output.

@@ -4,6 +4,7 @@ use anstream::adapter::strip_str;
 use genti::model::finding::{Fix, Place, Related, Site, State};
 use genti::model::sources::Sources;
 use genti::report::finished::Finished;
+use genti::report::fixes::Tree;
 
 use super::super::text::inert;
 use super::*;
@@ -31,7 +32,7 @@ fn hostile(place: Place) -> Finding {
             Related { message: text(), place: Some(Place::Subject(text())) },
             Related { message: text(), place: None },
         ],
-        fix: Some(Box::new(Fix { message: text(), edits: vec![(path(), range, text())] })),
+        fix: Some(Box::new(Fix::new(text(), vec![(path(), range, text())]))),
         test: None,
         id: HOSTILE.into(),
         code: HOSTILE.into(),
@@ -59,7 +60,7 @@ fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
         tasks: None,
         sources,
         outputs: Box::leak(Box::default()),
-        in_repository: true,
+        tree: Tree::Clean,
         may_begin_baseline: true,
         artifacts: None,
         kept: Vec::new(),
@@ -168,10 +169,10 @@ fn messages_about_nearby_lines_are_labels() {
             related("value moved here", at(2, 10, 11)),
             related("far away", at(60, 1, 2)),
         ],
-        fix: Some(Box::new(Fix {
-            message: "clone it".to_owned(),
-            edits: vec![edit(2, 11, 11, ".clone()"), edit(4, 6, 6, ";")],
-        })),
+        fix: Some(Box::new(Fix::new(
+            "clone it".to_owned(),
+            vec![edit(2, 11, 11, ".clone()"), edit(4, 6, 6, ";")],
+        ))),
         ..hostile(at(4, 5, 6))
     };
     let source = b"fn f() {\n    drop(a);\n\n    a\n}\n";

@@ -10,6 +10,7 @@ use genti::model::outcome::{Effect, Verdict};
 use genti::model::ratchet::NumberState;
 use genti::model::style::{FORMER_STYLE, Migration};
 use genti::report::finished::{Finding, Gone, Suppression};
+use genti::report::fixes;
 use genti::report::text::number;
 
 use super::super::{finding, visible_line};
@@ -137,7 +138,7 @@ fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
 fn migrations(view: &View<'_>, page: &mut Page) {
     for (tool, report) in view.run.tools() {
         let Some(Migration { files, findings }) = &report.migration else { continue };
-        let fix = tool.fix.as_ref().map(|words| command(words, view.in_repository));
+        let fix = tool.fix.as_ref().map(|words| fixes::command(words, view.tree));
         let fix = fix.as_deref().unwrap_or("rustfmt");
         page.note(format_args!(
             "style edition changed: {} {} in {} {} formatted for style edition {FORMER_STYLE}; run `{}` to migrate \
@@ -157,9 +158,8 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     if all().any(|finding| is_of_golden(finding)) {
         page.note("if the new output is correct, accept it with `cargo genti run --bless`");
     }
-    let how: Vec<_> = fixes(view, || all().copied()).collect();
-    if !how.is_empty() {
-        page.note(how.join(", "));
+    if let Some(advice) = fixes::advice(view.run, view.tree) {
+        page.note(visible_line(&advice));
     }
     if view.run.run.end.status != "failed" {
         return;
@@ -174,52 +174,6 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     } else if has_baseline && can_accept {
         page.note("to accept the new findings, run `cargo genti baseline accept --reason TEXT`");
     }
-}
-
-/// Returns, for each tool with a known fix command, the command and the number of findings that it fixes.
-fn fixes<'a, I: Iterator<Item = &'a Finding>>(
-    view: &'a View<'_>,
-    findings: impl Fn() -> I,
-) -> impl Iterator<Item = String> {
-    view.run.run.tools.iter().filter_map(move |tool| {
-        // rustfmt can fix all of its findings, even if the change can't be shown as a single edit.
-        let is_fixed = |finding: &&Finding| {
-            let by =
-                finding.tools.iter().find(|name| has_command(view, name)).is_some_and(|by| *by == tool.name);
-            let is_format = ["rustfmt::unformatted", "rustfmt::newline_style"].contains(&&*finding.rule);
-            by && (finding.fix.is_some() || is_format)
-        };
-        let command = command(tool.fix.as_ref()?, view.in_repository);
-        match findings().filter(is_fixed).count() {
-            0 => None,
-            count => Some(format!("`{}` fixes {count}", visible_line(&command))),
-        }
-    })
-}
-
-fn has_command(view: &View<'_>, name: &str) -> bool {
-    view.run.run.tools.iter().any(|tool| tool.name == name && tool.fix.is_some())
-}
-
-/// Formats the command for a shell. Adds the flags that cargo requires before it applies fixes that can't be
-/// undone.
-fn command(words: &[String], in_repository: bool) -> String {
-    let changes: &[&str] =
-        if in_repository { &["--allow-dirty", "--allow-staged"] } else { &["--allow-no-vcs"] };
-    let fixes =
-        words.iter().take_while(|word| *word != "--").position(|word| word == "--fix" || word == "fix");
-    let mut all: Vec<String> = Vec::new();
-    for (at, word) in words.iter().enumerate() {
-        let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@,+%".contains(c);
-        match !word.is_empty() && word.chars().all(is_plain) {
-            true => all.push(word.clone()),
-            false => all.push(format!("'{}'", word.replace('\'', "'\\''"))),
-        }
-        if Some(at) == fixes {
-            all.extend(changes.iter().map(|word| (*word).to_owned()));
-        }
-    }
-    all.join(" ")
 }
 
 /// Returns true if this is a difference from a golden file.

@@ -1,0 +1,406 @@
+//! `cargo genti fix`: applies the fixes that tools propose.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use genti::fix::{self, Checked, Filter, Fixed, Left, MOST_PASSES, Proposals, Workbench};
+use genti::model::finding::{Entry, State};
+use genti::model::outcome::{Outcome, Strict};
+use genti::model::tool::{Parse, Tool, ToolId};
+use genti::path::RelPath;
+use genti::pipeline::{self, Fixes, Located, Lockfile, Project, Request, Session};
+use genti::scan::{BuildDirs, Pool, Stop, StopReason};
+use genti::store::{self, ArtifactDir, NotReplaced};
+use genti::workspace::{self, Uncommitted};
+
+use crate::args::FixArgs;
+use crate::baseline::report_incomplete;
+use crate::exit::{self, CliError, CliResult};
+use crate::render::{Bar, GOOD, Shell, plural, visible_line};
+use crate::session::{self, Startup};
+use crate::{fail, signals};
+
+/// Number of files of one kind that are listed. The rest is only counted.
+const MOST: usize = 20;
+
+/// How often the tools run again if somebody changes files meanwhile.
+const MOST_TRIES: usize = 3;
+
+pub(crate) fn main(args: &FixArgs, mut start: Startup, shell: &mut Shell) -> CliResult {
+    let start = &mut start;
+    session::note_ignored_levels(&start.env, shell);
+    let mut request = session::request(&args.run, Lockfile::Create, &start.env, shell)?;
+    // Loading may create Cargo.lock.
+    refuse_changes(args, &request, start, shell)?;
+    let mut first = session::load(&request, &start.env, shell)?;
+    let filter = Filter {
+        with_accepted: args.all,
+        with_unsafe: args.unsafe_fixes,
+        tools: request.selection.tools.clone(),
+        rules: args.rule.clone(),
+        paths: paths(args, &first.workspace.root, shell)?,
+    };
+    narrow(&mut request, &mut first, start, shell)?;
+    session::enter(&first, &mut start.env, shell)?;
+    let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
+    if let Some(warning) = &start.inherited.warning {
+        shell.notice(warning);
+    }
+    let parallel = pipeline::parallelism(first.parallel);
+    first.build_dir = BuildDirs::resolve(first.build_dir, parallel);
+    let stop = signals::stop(shell)?;
+    let dir = {
+        let mut bar = Bar::new(&first, shell);
+        session::open(&first, stop, &mut bar, shell)?
+    };
+    // Without the lock of the directory, two commands might change the same file.
+    let dir = dir.map_err(|error| {
+        shell.error(error);
+        CliError::NotWritten
+    })?;
+    let no_cache = args.run.no_cache;
+    let mut bench = Bench {
+        request: &request,
+        project: first,
+        is_current: true,
+        parallel,
+        start,
+        stop,
+        dir: &dir,
+        baseline: &baseline,
+        filter: &filter,
+        no_cache,
+        last: None,
+        failed_to_write: false,
+        shell,
+    };
+    let mut fixed = Fixed::default();
+    let end = fix::run(&mut bench, &mut fixed);
+    let Bench { last, failed_to_write, shell, .. } = bench;
+    report(end, &fixed, last, failed_to_write, &filter, shell)
+}
+
+/// Reports an environment problem, which leaves the run without a result.
+fn unable(shell: &mut Shell, error: impl std::fmt::Display) -> CliError {
+    shell.error(error);
+    CliError::Incomplete
+}
+
+/// Refuses to change files whose former content could not be restored with git, in the same way as cargo does.
+fn refuse_changes(args: &FixArgs, request: &Request, start: &Startup, shell: &mut Shell) -> CliResult {
+    let located = pipeline::locate(&request.cwd, request.manifest_path.as_deref(), &start.env);
+    let Located { root, target_dir } = located.map_err(|error| fail(shell, error))?;
+    let root = root.as_path();
+    if args.allow_no_vcs || args.allow_dirty && args.allow_staged && has_version_control(root) {
+        return Ok(());
+    }
+    if !has_version_control(root) {
+        shell.error(
+            "no version control found, so fixes could not be undone; to fix anyway, pass --allow-no-vcs",
+        );
+        return Err(CliError::Usage);
+    }
+    if workspace::repository(root).is_none() {
+        return Ok(());
+    }
+    let uncommitted = workspace::uncommitted(root, &[&target_dir]).map_err(|error| {
+        shell.error(error);
+        CliError::Usage
+    })?;
+    let Uncommitted { mut dirty, mut staged } = uncommitted;
+    if args.allow_dirty {
+        dirty.clear();
+    }
+    if args.allow_staged {
+        staged.clear();
+    }
+    let flags = [("--allow-dirty", &dirty), ("--allow-staged", &staged)];
+    let flags: Vec<_> =
+        flags.into_iter().filter(|(_, files)| !files.is_empty()).map(|(flag, _)| flag).collect();
+    if flags.is_empty() {
+        return Ok(());
+    }
+    shell.error(format_args!(
+        "there are uncommitted changes, so fixes could not be undone; commit them, or pass {}",
+        flags.join(" and ")
+    ));
+    let dirty = dirty.iter().map(|path| format!("{path} (dirty)"));
+    list(dirty.chain(staged.iter().map(|path| format!("{path} (staged)"))), shell);
+    Err(CliError::Usage)
+}
+
+/// Returns true if `root` is in a repository of git or another version control system that cargo knows.
+fn has_version_control(root: &Path) -> bool {
+    let is_top = |dir: &Path| {
+        [".hg", ".jj", ".pijul", ".fslckout", "_FOSSIL_"].iter().any(|name| dir.join(name).exists())
+    };
+    workspace::repository(root).is_some() || root.ancestors().any(is_top)
+}
+
+/// Prints paths, the first ones in full.
+fn list(paths: impl Iterator<Item = String>, shell: &mut Shell) {
+    let all: Vec<_> = paths.collect();
+    for path in all.iter().take(MOST) {
+        shell.err(format_args!("  {}\n", visible_line(path)));
+    }
+    if all.len() > MOST {
+        shell.err(format_args!("  and {} more\n", all.len() - MOST));
+    }
+}
+
+/// Returns the paths on the command line, relative to the workspace root.
+fn paths(args: &FixArgs, root: &Path, shell: &mut Shell) -> CliResult<Vec<RelPath>> {
+    let cwd = std::env::current_dir().unwrap_or_default();
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+    let mut paths = Vec::new();
+    for given in &args.paths {
+        let found = cwd.join(given).canonicalize().ok();
+        let found = found.and_then(|path| RelPath::between(&root, &path));
+        match found {
+            Some(path) => paths.push(path),
+            None => {
+                shell.error(format_args!(
+                    "no such file or directory: `{}`",
+                    visible_line(&given.display().to_string())
+                ));
+                return Err(CliError::Usage);
+            }
+        }
+    }
+    Ok(paths)
+}
+
+/// Limits `request` to the tools that propose fixes, and a compiler if others could break the code. Loads the project again if
+/// the selection changes.
+fn narrow(request: &mut Request, project: &mut Project, start: &Startup, shell: &mut Shell) -> CliResult {
+    let is_asked_for =
+        |tool: &Tool| request.selection.tools.is_empty() || request.selection.tools.contains(&tool.name);
+    let graph = &project.plan.graph;
+    let fixing: Vec<_> =
+        graph.tools().filter(|(_, tool)| tool.parse.proposes_fixes() && is_asked_for(tool)).collect();
+    if fixing.is_empty() {
+        shell.error("no selected tool proposes fixes");
+        return Err(CliError::Usage);
+    }
+    let compiles = |tool: &Tool| tool.parse == Parse::RustcJson && tool.reports_all("rustc");
+    let may_break = |tool: &Tool| matches!(tool.parse, Parse::TyposJson | Parse::Diff);
+    let needs_compiler = fixing.iter().any(|(_, tool)| may_break(tool));
+    let has_compiler = fixing.iter().any(|(_, tool)| compiles(tool));
+    if !request.selection.tools.is_empty() {
+        if needs_compiler && !has_compiler {
+            let mut all = request.clone();
+            all.selection.tools.clear();
+            let all = session::load(&all, &start.env, shell)?;
+            let compilers = all.plan.graph.tools.iter().filter(|tool| compiles(tool));
+            request.selection.tools.extend(compilers.map(|tool| tool.name.clone()));
+            request.selection.tools.sort();
+            *project = session::load(request, &start.env, shell)?;
+        }
+        return Ok(());
+    }
+    let kept: BTreeSet<ToolId> =
+        fixing.iter().flat_map(|(id, _)| graph.needs[id.0 as usize].iter().copied().chain([*id])).collect();
+    let skipped: Vec<_> =
+        graph.tools().filter(|(id, _)| !kept.contains(id)).map(|(_, tool)| tool.name.clone()).collect();
+    if !skipped.is_empty() {
+        request.selection.skip_tools.extend(skipped);
+        request.selection.skip_tools.sort();
+        request.selection.skip_tools.dedup();
+        *project = session::load(request, &start.env, shell)?;
+    }
+    Ok(())
+}
+
+/// The last run of the tools.
+struct LastRun {
+    outcome: Outcome,
+    proposals: Proposals,
+}
+
+/// The workspace and its tools.
+struct Bench<'a> {
+    request: &'a Request,
+    project: Project,
+    /// True until the tools have run on what was loaded.
+    is_current: bool,
+    parallel: usize,
+    start: &'a Startup,
+    stop: &'static Stop,
+    dir: &'a ArtifactDir,
+    baseline: &'a BTreeMap<String, Vec<Entry>>,
+    filter: &'a Filter,
+    no_cache: bool,
+    last: Option<LastRun>,
+    failed_to_write: bool,
+    shell: &'a mut Shell,
+}
+
+impl Bench<'_> {
+    fn run_once(&mut self) -> CliResult<Fixes> {
+        let Startup { env, inherited, at } = self.start;
+        if !std::mem::take(&mut self.is_current) {
+            let build_dir = self.project.build_dir;
+            self.project = session::load(self.request, env, self.shell)?;
+            self.project.build_dir = build_dir;
+        }
+        let results = match self.no_cache {
+            true => None,
+            false => session::open_results(&self.project, env, self.shell),
+        };
+        let pool =
+            Pool::new(inherited.clone(), env, self.parallel).map_err(|error| unable(self.shell, error))?;
+        let own_program = std::env::current_exe().ok();
+        let session = Session {
+            env,
+            pool: &pool,
+            stop: self.stop,
+            parallel: self.parallel,
+            fail_fast: false,
+            started: *at,
+            bless: false,
+            strict: Strict::default(),
+            outputs: Some(self.dir.outputs()),
+            own_program: own_program.as_deref(),
+        };
+        let mut bar = Bar::new(&self.project, self.shell);
+        let on_event = &mut |event: genti::model::event::Event<'_>| bar.on(event, self.shell);
+        let outcome = pipeline::run(&self.project, &session, results, self.baseline, on_event);
+        drop(bar);
+        let outcome = outcome.map_err(|error| unable(self.shell, error))?;
+        self.go_on()?;
+        let fixes = pipeline::fixes(&self.project, &outcome, self.filter)
+            .map_err(|error| unable(self.shell, error))?;
+        self.last = Some(LastRun { outcome, proposals: fixes.proposals.clone() });
+        Ok(fixes)
+    }
+}
+
+impl Workbench for Bench<'_> {
+    type Early = CliError;
+
+    fn check(&mut self) -> CliResult<Checked> {
+        let mut fixes = self.run_once()?;
+        for _ in 1..MOST_TRIES {
+            if fixes.is_disturbed {
+                fixes = self.run_once()?;
+            }
+        }
+        Ok(fixes.checked)
+    }
+
+    fn go_on(&mut self) -> CliResult {
+        match self.stop.reason() {
+            None => Ok(()),
+            Some(StopReason::Signal(signal)) => Err(CliError::Interrupted(signal)),
+            Some(_) => Err(CliError::Incomplete),
+        }
+    }
+
+    fn replace(&mut self, path: &RelPath, old: &[u8], new: &[u8]) -> Result<(), String> {
+        let root = &self.project.workspace.root;
+        let top = workspace::repository(root).unwrap_or(root);
+        store::replace_source(top, root, path, old, new).map_err(|error| {
+            self.failed_to_write |= matches!(error, NotReplaced::Io(_));
+            error.to_string()
+        })
+    }
+}
+
+/// Reports what was fixed, what was not, and what is left to do.
+fn report(
+    end: CliResult,
+    fixed: &Fixed,
+    last: Option<LastRun>,
+    failed_to_write: bool,
+    filter: &Filter,
+    shell: &mut Shell,
+) -> CliResult {
+    for (path, rules) in &fixed.files {
+        let count: usize = rules.values().sum();
+        let path = visible_line(&path.to_string());
+        shell.aside(GOOD, "Fixed", format_args!("{path} ({count} {})", plural(count, "fix", "fixes")));
+    }
+    for Left { path, rules, why } in &fixed.left {
+        let rules: Vec<_> = rules.iter().map(|rule| format!("`{rule}`")).collect();
+        shell
+            .warning(visible_line(&format!("{path}: fixes of {} were not applied: {why}", rules.join(", "))));
+    }
+    if let Err(error) = end {
+        early(error, fixed, shell);
+        return Err(error);
+    }
+    let Some(LastRun { outcome, proposals }) = last else { return Err(CliError::Incomplete) };
+    report_incomplete(shell, &outcome);
+    let files = fixed.files.len();
+    match fixed.count() {
+        0 => shell.status(GOOD, "Finished", "no fixes to apply"),
+        count => shell.status(
+            GOOD,
+            "Finished",
+            format_args!(
+                "applied {count} {} to {files} {} in {} {}",
+                plural(count, "fix", "fixes"),
+                plural(files, "file", "files"),
+                fixed.passes,
+                plural(fixed.passes, "pass", "passes"),
+            ),
+        ),
+    }
+    let fix = |count: usize| plural(count, "fix", "fixes");
+    if fixed.remaining > 0 {
+        let count = fixed.remaining;
+        shell.note(format_args!(
+            "{count} more {} after {MOST_PASSES} passes; run again to apply them",
+            fix(count)
+        ));
+    }
+    if proposals.is_unsafe > 0 {
+        let count = proposals.is_unsafe;
+        shell.note(format_args!(
+            "{count} more {} may change the meaning of the code; to apply them, pass --unsafe-fixes",
+            fix(count)
+        ));
+    }
+    if proposals.is_disputed > 0 {
+        let count = proposals.is_disputed;
+        shell.note(format_args!(
+            "{count} {} not applied, because another build of the same code does not report the {}",
+            plural(count, "fix was", "fixes were"),
+            plural(count, "finding", "findings")
+        ));
+    }
+    if proposals.in_several_files > 0 {
+        let count = proposals.in_several_files;
+        shell.note(format_args!(
+            "{count} {} not applied, because they change several files",
+            plural(count, "fix was", "fixes were")
+        ));
+    }
+    let new = outcome.findings.iter().filter(|compared| compared.state == State::New).count();
+    if new > 0 {
+        let left = plural(new, "new finding is", "new findings are");
+        shell.note(format_args!("{new} {left} left; list with `cargo genti run`"));
+    }
+    if filter.with_accepted && outcome.gone.iter().any(|gone| gone.state == State::Fixed) {
+        shell.note("remove fixed findings from the baseline with `cargo genti baseline update`");
+    }
+    exit::combine([exit::of_run(outcome.end), exit::failed_if(failed_to_write, CliError::NotWritten)])
+}
+
+/// Reports an early end, and which files have changed.
+fn early(error: CliError, fixed: &Fixed, shell: &mut Shell) {
+    match error {
+        CliError::Interrupted(signal) => shell.error(format_args!("stopped by signal {signal}")),
+        _ if fixed.unchecked.is_empty() => return,
+        _ => shell.error("stopped before the changed files were checked"),
+    }
+    for (paths, what) in [
+        (&fixed.unchecked, "changed, but not checked"),
+        (&fixed.untouched, "not changed, although there are fixes"),
+    ] {
+        if !paths.is_empty() {
+            shell.note(format_args!("{} {what}:", plural(paths.len(), "file", "files")));
+            list(paths.iter().map(ToString::to_string), shell);
+        }
+    }
+}
