@@ -10,6 +10,7 @@ mod blind_spots;
 mod cap;
 mod compiled;
 mod conditions;
+mod early;
 mod empty;
 mod finished;
 mod fixes;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::conditions::Conditions;
+use self::early::Early;
 use self::judge::Undecided;
 use self::unseen::Unseen;
 use self::watch::Watch;
@@ -329,6 +331,8 @@ pub struct Session<'a> {
     pub bless: bool,
     /// Reasons to fail the run other than new findings.
     pub strict: Strict,
+    /// Whether to report new findings as soon as their tool has finished.
+    pub shows_findings: bool,
     /// Directory for output that is too long for memory or should be kept.
     pub outputs: Option<&'a OutputDir>,
     /// Path of the running program, if its `main` begins with a call to [`crate::scan::run_as_wrapper`].
@@ -437,6 +441,21 @@ pub fn run(
         cache: &cache,
         stop: session.stop,
     });
+    let on_disk = |path: &RelPath| exists(&path.to_path(&workspace.root));
+    let may_exist = |path: &RelPath| ledger::may_exist(workspace, path, &on_disk);
+    // If nothing runs, the end is near.
+    let early = (session.shows_findings && due.contains(&true)).then(|| {
+        let context = early::Context {
+            plan,
+            suppressions,
+            baseline,
+            read: &read,
+            exists: &may_exist,
+            max_findings: project.max_findings,
+            halt: session.stop,
+        };
+        Early::new(context, &lookups, &due)
+    });
     let client = Client {
         judge: &normalize,
         sift: &judge::Sifter { plan, scrub: &scrub, stop: session.stop },
@@ -444,12 +463,23 @@ pub fn run(
         admit: &|step| {
             watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))
         },
-        record: &|run| match watch.ended(run) {
-            true => cache.skip(plan.step(run.step).tool),
-            false => cache.record(run),
+        record: &|run| {
+            match watch.ended(run) {
+                true => cache.skip(plan.step(run.step).tool),
+                false => cache.record(run),
+            }
+            early.iter().for_each(|early| early.ended(run));
         },
     };
-    let Runs { steps: runs, failed_fast } = executor.run(&client, events)?;
+    let show = |events: &mut dyn FnMut(Event<'_>)| {
+        early.iter().flat_map(Early::take).for_each(|found| events(Event::Found(&found)));
+    };
+    show(events);
+    let Runs { steps: runs, failed_fast } = executor.run(&client, &mut |event| {
+        show(events);
+        events(event);
+    })?;
+    show(events);
     drop(normalize);
     events(Event::Comparing);
     let changed = cache.finish(&lookups, events);
@@ -485,12 +515,11 @@ pub fn run(
         max_findings: project.max_findings,
         halt,
     };
-    let exists = |path: &RelPath| exists(&path.to_path(&workspace.root));
     let beyond = || workspace::manifests_beyond(&workspace.root);
     let ran = judge::Ran { runs, lookups, changed, moved, failed_fast };
-    let outcome = judge::outcome(case(session.stop), ran, alike.clone(), &exists, &target, &beyond);
+    let outcome = judge::outcome(case(session.stop), ran, alike.clone(), &on_disk, &target, &beyond);
     let mut outcome = match outcome {
-        Err(Undecided::Halted(_)) => judge::give_up(case(&Never), alike, &exists)?,
+        Err(Undecided::Halted(_)) => judge::give_up(case(&Never), alike, &on_disk)?,
         outcome => outcome?,
     };
     lock::explain(project, &mut outcome, session.env, session.stop);

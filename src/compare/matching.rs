@@ -8,7 +8,7 @@
 //! matches equally well, but its own entry is not left to a finding that merely resembles it. An entry matched by a suppressed
 //! finding accepts nothing and is not fixed either: its state is suppressed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::identity::sort;
 use super::passes::{self, Passes};
@@ -77,6 +77,71 @@ pub fn compare(
     gone.sort_by(|a, b| (&a.ns, &a.entry, a.state, &a.unseen).cmp(&(&b.ns, &b.entry, b.state, &b.unseen)));
     drop(entries);
     Ok(Matched { findings: judge(findings, accepted, suppressed_by), gone })
+}
+
+/// Returns those of `findings`, in order, that are new whatever else the run finds, and whatever its tools turn out to have
+/// covered. `is_complete` says of which namespaces all findings are known.
+///
+/// In such a namespace, the passes that do not depend on coverage run as they do at the end, and a finding is returned if no entry
+/// is left that could still be paired with it. In other namespaces, further findings may change who is paired with whom, so a
+/// finding is returned only if no entry at all could be. A later tool may report the same finding as well, which a suppression of
+/// that tool would then match, so there any suppression counts that could match if all tools reported it.
+///
+/// # Errors
+///
+/// If `halt` stops it.
+pub fn surely_new(
+    mut findings: Vec<Finding>,
+    suppressions: &Suppressions<'_>,
+    baseline: &BTreeMap<String, Vec<Entry>>,
+    is_complete: &dyn Fn(&str) -> bool,
+    reach: &dyn Reach,
+    halt: &dyn Halt,
+) -> Result<Vec<Compared>, Halted> {
+    sort(&mut findings);
+    let entries: Vec<Entry> = findings.iter().map(Entry::of).collect();
+    let suppressed: Vec<_> = findings.iter().map(|finding| suppressions.of(finding).is_some()).collect();
+    let mut by_ns: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, finding) in findings.iter().enumerate() {
+        by_ns.entry(&finding.diagnostic.ns).or_default().push(at);
+    }
+    let (mut new, mut open, mut counts) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::<_, Identical>::new());
+    for (ns, mut current) in by_ns {
+        let can_be_accepted = |at: &usize| findings[*at].diagnostic.can_be_accepted();
+        let is_always_new = |at: &usize| !can_be_accepted(at) && !findings[*at].diagnostic.is_remark();
+        let known = baseline.get(ns).map_or(&[][..], Vec::as_slice);
+        let is_complete = is_complete(ns);
+        if is_complete {
+            for at in &current {
+                let count = counts.entry(findings[*at].id.clone()).or_insert(Identical { new: 0, total: 0 });
+                count.total += 1;
+            }
+        }
+        new.extend(current.iter().copied().filter(is_always_new));
+        current.retain(can_be_accepted);
+        if is_complete {
+            current.sort_by_key(|at| suppressed[*at]);
+            let current = current.into_iter().map(|at| (at, &entries[at])).collect();
+            let (left, early) = Passes::new(ns, reach, current, known.iter(), halt).run_early()?;
+            new.extend(early.into_iter().filter(|at| !suppressed[*at]));
+            let is_open = |at: &usize| !suppressed[*at] && !new.contains(at);
+            open.extend(left.into_iter().filter(is_open).map(|at| findings[at].id.clone()));
+        } else {
+            current.retain(|at| !suppressions.may_match(&findings[*at]));
+            let current: Vec<_> = current.into_iter().map(|at| (at, &entries[at])).collect();
+            new.extend(passes::without_candidates(&current, known.iter()));
+        }
+    }
+    drop(entries);
+    for at in &new {
+        counts.entry(findings[*at].id.clone()).and_modify(|count| count.new += 1);
+    }
+    let new = (0..).zip(findings).filter(|(at, _)| new.contains(at)).map(|(_, finding)| {
+        let identical = counts.get(&finding.id).copied();
+        let identical = identical.filter(|count| count.total > 1 && !open.contains(&finding.id));
+        Compared { finding, state: State::New, accepted: None, suppressed_by: None, identical }
+    });
+    Ok(new.collect())
 }
 
 /// Whether one of `findings` is certainly new, whatever else the run will find.
@@ -295,6 +360,105 @@ mod tests {
         let state = |exists| compare(Vec::new(), &baseline, &Nothing { exists }).gone[0].state;
         assert_eq!(state(true), State::Unknown);
         assert_eq!(state(false), State::Fixed);
+    }
+
+    /// A run of which everything is random: what exists, what was covered, and which code was not checked.
+    struct Chance(u64);
+
+    impl Reach for Chance {
+        fn exists(&self, path: &RelPath) -> bool {
+            self.0 & 1 == 0 || *path != RelPath::new("b.rs")
+        }
+        fn looked_at(&self, _: &str, entry: &Entry) -> bool {
+            self.0 >> (1 + entry.code.len() % 4) & 1 == 0
+        }
+        fn unseen(&self, _: &str, entry: &Entry) -> Vec<String> {
+            let is_unseen = self.0 >> (6 + entry.msg.len() % 4) & 1 == 0;
+            is_unseen.then(|| "why".to_owned()).into_iter().collect()
+        }
+    }
+
+    #[test]
+    fn a_surely_new_finding_is_new_whatever_else_is_found_and_covered() {
+        let mut state = 1_u64;
+        let mut pick = |most: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % most
+        };
+        let suppression = crate::model::suppression::Suppression {
+            rule: None,
+            tool: Some("doc".to_owned()),
+            path: None,
+            subject: None,
+            message: Some("mm".into()),
+            reason: "r".to_owned(),
+            owner: None,
+            expires: None,
+            file: "f".into(),
+            line: 1,
+        };
+        let suppressions = [suppression];
+        let suppressions = Suppressions::new(&suppressions, None);
+        let (mut certain, mut uncertain) = (0, 0);
+        for _ in 0..3_000 {
+            let mut entry = || Entry {
+                site: Site::Path(RelPath::new(["a.rs", "b.rs"][pick(2)])),
+                rule: "r".into(),
+                scope: ["fn f", "fn ff"][pick(2)].into(),
+                code: ["a b c d e f g h i", "a b c d e f g h j", "let x", ""][pick(4)].into(),
+                msg: ["m", "mm", "`f` mmm"][pick(3)].into(),
+                reason: None,
+            };
+            let known: Vec<_> = (0..4).map(|_| entry()).collect();
+            let all: Vec<_> = (0..5).map(|_| entry()).collect();
+            let finding = |(line, Entry { site, scope, code, msg, .. }): (u32, &Entry)| {
+                let mut diagnostic = diagnostic(&site.name(), at(line, 1), msg);
+                diagnostic.rule = "r".into();
+                let tools = ["clippy".into()].into();
+                let id = format!("{site:?}{code}{msg}").into();
+                Finding { id, diagnostic, msg: msg.clone(), code: code.clone(), scope: scope.clone(), tools }
+            };
+            let all: Vec<_> = (1..).zip(&all).map(finding).collect();
+            let baseline = BTreeMap::from([("clippy".to_owned(), known)]);
+            let reach = Chance(pick(1 << 12) as u64);
+            let is_complete = pick(2) == 0;
+            let early = if is_complete { all.clone() } else { all[..pick(6)].to_vec() };
+            // The same finding by a further tool, which a suppression may match.
+            let mut late = all;
+            if !is_complete && pick(2) == 0 {
+                late[0].tools = ["clippy".into(), "doc".into()].into();
+            }
+            let new = surely_new(early.clone(), &suppressions, &baseline, &|_| is_complete, &reach, &Never);
+            let new = new.unwrap();
+            let matched = super::compare(late, &suppressions, &baseline, &reach, &Never).unwrap();
+            for one in &new {
+                let place = &one.finding.diagnostic.place;
+                let end = matched.findings.iter().find(|end| end.finding.diagnostic.place == *place);
+                let end = end.unwrap();
+                assert_eq!(end.state, State::New, "{one:#?}\n{baseline:#?}\n{early:#?}");
+                assert!(one.identical.is_none() || one.identical == end.identical, "{one:#?}\n{end:#?}");
+            }
+            certain += new.len();
+            uncertain += early.len() - new.len();
+        }
+        assert!(certain > 1_000 && uncertain > 1_000, "{certain} and {uncertain}: this test is blind");
+    }
+
+    #[test]
+    fn in_a_complete_namespace_a_finding_that_resembles_a_matched_one_is_surely_new() {
+        let text = "return x;\nreturn x;";
+        let baseline = entries_of(&found(text, &[1]));
+        let new = |is_complete: bool| {
+            let (findings, none) = (found(text, &[1, 2]), Suppressions::default());
+            surely_new(findings, &none, &baseline, &|_| is_complete, &Everything, &Never).unwrap()
+        };
+        let lines = |new: Vec<Compared>| {
+            let line = |one: &Compared| one.finding.diagnostic.place.range().map(|range| range.start.line);
+            new.iter().filter_map(line).collect::<Vec<_>>()
+        };
+        assert_eq!(new(true)[0].identical, Some(Identical { new: 1, total: 2 }));
+        assert_eq!(lines(new(true)), [2]);
+        assert_eq!(lines(new(false)), Vec::<u32>::new());
     }
 
     #[test]

@@ -57,18 +57,7 @@ impl<'a> Passes<'a> {
     /// Runs all passes. Returns the paired findings with pass and entry, and the entries that are left over.
     #[expect(clippy::type_complexity, reason = "taken apart where it is called")]
     pub(super) fn run(mut self) -> Result<(Vec<(usize, u8, &'a Entry)>, Vec<&'a Entry>), Halted> {
-        fn anywhere(_: &KnownEntry<'_>) -> bool {
-            true
-        }
-        self.pair(1, anywhere, |pace, current, known| pair_by(pace, current, known, same))?;
-        self.pair(2, anywhere, |pace, current, known| pair_by(pace, current, known, scopeless))?;
-        self.pair(2, is_numbered, |pace, current, known| pair_by(pace, current, known, numbered))?;
-        if self.follow_renamed_files()? {
-            self.pair(3, anywhere, |pace, current, known| pair_by(pace, current, known, same))?;
-            self.pair(3, anywhere, |pace, current, known| pair_by(pace, current, known, scopeless))?;
-        }
-        self.pair(4, anywhere, reworded)?;
-        self.pair(5, anywhere, edited)?;
+        self.run_coverage_free()?;
         // Unchecked code may still be where it was.
         let (ns, reach) = (self.ns, self.reach);
         let is_settled = |known: &KnownEntry<'_>| {
@@ -77,6 +66,28 @@ impl<'a> Passes<'a> {
         self.pair(6, is_settled, moved)?;
         self.pair(7, anywhere, near)?;
         Ok((self.matched, self.known.into_iter().map(|known| known.entry).collect()))
+    }
+
+    /// Returns the indices of the findings that are left after the passes that do not depend on the coverage of the run, and those of
+    /// them that are certainly new: no entry is left that a later pass could pair with them.
+    pub(super) fn run_early(mut self) -> Result<(Vec<usize>, Vec<usize>), Halted> {
+        self.run_coverage_free()?;
+        let known = self.known.iter().map(|known| &*known.now);
+        let new = without_candidates(&self.current, known).collect();
+        Ok((self.current.iter().map(|(at, _)| *at).collect(), new))
+    }
+
+    /// Runs the passes whose result does not depend on what the tools covered.
+    fn run_coverage_free(&mut self) -> Result<(), Halted> {
+        self.pair(1, anywhere, |pace, current, known| pair_by(pace, current, known, same))?;
+        self.pair(2, anywhere, |pace, current, known| pair_by(pace, current, known, scopeless))?;
+        self.pair(2, is_numbered, |pace, current, known| pair_by(pace, current, known, numbered))?;
+        if self.follow_renamed_files()? {
+            self.pair(3, anywhere, |pace, current, known| pair_by(pace, current, known, same))?;
+            self.pair(3, anywhere, |pace, current, known| pair_by(pace, current, known, scopeless))?;
+        }
+        self.pair(4, anywhere, reworded)?;
+        self.pair(5, anywhere, edited)
     }
 
     /// Runs one pass over the entries that `may` be paired, and removes the pairs from both sides.
@@ -157,27 +168,56 @@ impl<'a> Passes<'a> {
     }
 }
 
+/// Allows a pass to pair any entry.
+fn anywhere(_: &KnownEntry<'_>) -> bool {
+    true
+}
+
+/// The entries that some pass could pair with a finding, whatever other findings there are: those with the same rule and code, or
+/// with the same rule, scope and message.
+struct Candidates<'a> {
+    codes: BTreeMap<(&'a str, &'a str), usize>,
+    scopes: BTreeMap<(&'a str, &'a str, &'a str), usize>,
+}
+
+impl<'a> Candidates<'a> {
+    fn new(known: impl Iterator<Item = &'a Entry>) -> Self {
+        let (mut codes, mut scopes) = (BTreeMap::new(), BTreeMap::new());
+        for Entry { rule, code, scope, msg, .. } in known {
+            *codes.entry((rule.as_str(), code.as_str())).or_default() += 1;
+            *scopes.entry((rule.as_str(), scope.as_str(), msg.as_str())).or_default() += 1;
+        }
+        Self { codes, scopes }
+    }
+
+    /// Returns at least the number of entries that `current` could be paired with.
+    fn count(&self, current: &Entry) -> usize {
+        let Entry { rule, code, scope, msg, .. } = current;
+        let by_code = self.codes.get(&(rule.as_str(), code.as_str()));
+        let by_scope = self.scopes.get(&(rule.as_str(), scope.as_str(), msg.as_str()));
+        by_code.copied().unwrap_or(0) + by_scope.copied().unwrap_or(0)
+    }
+}
+
+/// Returns the indices of the findings in `current` that no pass could pair with any entry in `known`, whatever other findings
+/// there are. Both sides are of one namespace.
+pub(super) fn without_candidates<'a>(
+    current: &[(usize, &Entry)],
+    known: impl Iterator<Item = &'a Entry>,
+) -> impl Iterator<Item = usize> {
+    let candidates = Candidates::new(known);
+    current.iter().filter(move |(_, entry)| candidates.count(entry) == 0).map(|(at, _)| *at)
+}
+
 /// Whether one of these findings is certainly new: no pass can pair it with an entry, whatever other findings there will be. Both
 /// sides are of one namespace.
 pub(super) fn has_surely_new(current: &[Entry], known: &[Entry]) -> bool {
-    let count = |entries: &'_ [Entry]| {
-        let (mut codes, mut scopes) = (BTreeMap::new(), BTreeMap::new());
-        for Entry { rule, code, scope, msg, .. } in entries {
-            *codes.entry((rule.clone(), code.clone())).or_insert(0) += 1;
-            *scopes.entry((rule.clone(), scope.clone(), msg.clone())).or_insert(0) += 1;
-        }
-        (codes, scopes)
-    };
-    let (codes, scopes) = count(known);
+    let candidates = Candidates::new(known.iter());
     let mut identical: BTreeMap<&Entry, usize> = BTreeMap::new();
     for entry in current {
         *identical.entry(entry).or_default() += 1;
     }
-    identical.into_iter().any(|(Entry { rule, code, scope, msg, .. }, wanted): (_, usize)| {
-        let by_code = codes.get(&(rule.clone(), code.clone())).copied().unwrap_or(0_usize);
-        let by_scope = scopes.get(&(rule.clone(), scope.clone(), msg.clone())).copied().unwrap_or(0_usize);
-        by_code + by_scope < wanted
-    })
+    identical.into_iter().any(|(entry, wanted)| candidates.count(entry) < wanted)
 }
 
 /// Returns the site of an entry, without the number of a doc test that is identified by its code.

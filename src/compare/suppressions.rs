@@ -62,12 +62,22 @@ impl<'a> Suppressions<'a> {
         self.today.filter(|_| self.all.iter().any(|(suppression, _)| suppression.expires.is_some()))
     }
 
+    /// Whether a suppression would apply to `finding` if all tools reported it.
+    pub fn may_match(&self, finding: &Finding) -> bool {
+        self.matching_if(finding, |_| true).any(|at| !self.all[at].0.is_expired(self.today))
+    }
+
     fn matching(&self, finding: &Finding) -> impl Iterator<Item = usize> {
-        let applies = |(one, path): &(&Suppression, Option<GlobMatcher>)| {
+        self.matching_if(finding, |tool| finding.is_of(tool))
+    }
+
+    /// Returns the suppressions that match `finding`, given which tools report it.
+    fn matching_if(&self, finding: &Finding, is_of: impl Fn(&str) -> bool) -> impl Iterator<Item = usize> {
+        let applies = move |(one, path): &(&Suppression, Option<GlobMatcher>)| {
             let diagnostic = &finding.diagnostic;
             !diagnostic.fatal
                 && one.rule.as_ref().is_none_or(|rule| *rule == diagnostic.rule)
-                && one.tool.as_ref().is_none_or(|tool| finding.is_of(tool))
+                && one.tool.as_ref().is_none_or(|tool| is_of(tool))
                 && one.message.as_ref().is_none_or(|part| {
                     // `finding.msg` is the same for all failed tests, so the original message is searched as well.
                     diagnostic.message.contains(part) || finding.msg.contains(part)

@@ -5,6 +5,7 @@
 //! are not used, because their formatting would become part of the contract.
 
 use std::fmt;
+use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,14 @@ impl Digest {
     /// Returns the digest of raw bytes, such as the content of a file.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// Returns the digest of the bytes that `write` produces.
+    pub fn of_written(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        // Hashing can't fail.
+        let _ = write(&mut hasher);
+        Self(*hasher.finalize().as_bytes())
     }
 
     /// Returns the digest of `value` under `domain`, which names the kind of id and its version.

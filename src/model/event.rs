@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use super::notice::Notice;
+use super::outcome::Compared;
+use super::sources::Sources;
 use super::task::StepId;
+use super::test_output::TestOutput;
+use super::text::Text;
+use super::tool::ToolId;
 
 /// An event of a run.
 #[derive(Clone, Copy, Debug)]
@@ -16,16 +21,53 @@ pub enum Event<'a> {
     Started(StepId),
     /// The process of a step has ended, and its long output is being parsed.
     Reading(StepId),
+    /// What a running step is doing has changed.
+    Doing(StepId, &'a Doing),
     /// A step has finished.
     Finished(StepId),
     /// Nothing has happened for a while.
     Tick,
     /// The reason why no more steps can start has changed.
     Waiting(Option<Waiting>),
-    /// A step has been running unusually long. Sent repeatedly while it runs.
+    /// A step has been running unusually long. Sent once.
     Slow(StepId, Duration),
+    /// A tool has finished, and some of its findings are new, whatever the rest of the run finds.
+    Found(&'a Found),
     /// All steps have finished, and findings are being compared.
     Comparing,
+}
+
+/// What a running step is doing, as far as its output says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Doing {
+    /// Number of finished units of cargo, or of tests.
+    pub done: u32,
+    /// Number of all of them, if it is known.
+    pub total: Option<u32>,
+    /// What it is doing now, if it is known.
+    pub now: Option<Activity>,
+}
+
+/// An activity of a running step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// Cargo builds or checks this package.
+    Build(String),
+    /// This test runs.
+    Test(String),
+}
+
+/// New findings that are known before the end of the run.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The tool that has finished.
+    pub tool: ToolId,
+    /// The findings, in their final order. No finding is in two of these lists.
+    pub findings: Vec<Compared>,
+    /// The sources that they refer to.
+    pub sources: Sources,
+    /// What failed tests printed, each with its tool.
+    pub test_outputs: Vec<(Text, TestOutput)>,
 }
 
 /// Reason why no step starts, although fewer than the limit are running.

@@ -203,7 +203,16 @@ pub struct Diagnostic {
     pub test: Option<Box<FailedTest>>,
 }
 
+/// The fields in which diagnostics of one finding agree.
+pub type DiagnosticKey = (Place, Text, Text, Text, Option<Box<FailedTest>>);
+
 impl Diagnostic {
+    /// Returns the fields in which diagnostics of one finding agree.
+    pub fn key(&self) -> DiagnosticKey {
+        let Self { place, ns, rule, message, test, .. } = self;
+        (place.clone(), ns.clone(), rule.clone(), message.clone(), test.clone())
+    }
+
     /// Returns the location to show: for a failed test, the place in a file where it failed, if known.
     pub fn shown_at(&self) -> &Place {
         self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::compare::identity::identify;
-use crate::model::finding::{Diagnostic, FailedTest, Place};
+use crate::model::finding::Diagnostic;
 use crate::model::halt::Never;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
@@ -89,23 +89,14 @@ pub fn forget_changed(around: &mut Around, run: &Finished) -> usize {
     let findings: Vec<_> = run.report.findings.iter().filter(known).collect();
     let reported = findings.iter().map(|finding| as_reported(finding)).collect();
     let now = identify(reported, &around.sources, &Never).unwrap_or_default();
-    let now: BTreeMap<_, _> = now.iter().map(|now| (key(&now.diagnostic), now.id.as_str())).collect();
-    let has_changed =
-        |finding: &&&Finding| now.get(&key(&as_reported(finding).1)) != Some(&finding.id.as_str());
+    let now: BTreeMap<_, _> = now.iter().map(|now| (now.diagnostic.key(), now.id.as_str())).collect();
+    let has_changed = |finding: &&&Finding| now.get(&finding.key()) != Some(&finding.id.as_str());
     let changed: BTreeSet<_> =
         findings.iter().filter(has_changed).filter_map(|finding| finding.shown_at().path()).collect();
     for path in &changed {
         around.sources.0.remove(*path);
     }
     changed.len()
-}
-
-/// The fields in which diagnostics of one finding agree.
-type DiagnosticKey = (Place, Text, Text, Text, Option<Box<FailedTest>>);
-
-fn key(diagnostic: &Diagnostic) -> DiagnosticKey {
-    let Diagnostic { place, ns, rule, message, test, .. } = diagnostic;
-    (place.clone(), ns.clone(), rule.clone(), message.clone(), test.clone())
 }
 
 /// Restores the tool and diagnostic of a finding, as far as its id depends on them.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Project;
 use crate::fix::{Checked, Filter, Left, Proposals, choose};
+use crate::model::halt::Never;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::task::Status;
@@ -75,7 +76,7 @@ fn changeable(
     match () {
         () if !workspace.file(id).is_unit() => Err("it is a symbolic link, or behind one"),
         () if generated.contains(path) || is_marked(&text) => Err("it is generated"),
-        () if workspace::has_changed(workspace, path) => Err("it has changed since it was analysed"),
+        () if workspace::has_changed(workspace, path, &Never) => Err("it has changed since it was analysed"),
         () => Ok(text),
     }
 }

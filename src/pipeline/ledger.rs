@@ -166,26 +166,7 @@ impl<'a> Ledger<'a> {
 
     pub(super) fn enter(&mut self, run: StepRun<Normalized>) {
         let tool = self.plan.step(run.step).tool;
-        let mut pieces = run.pieces.into_iter().peekable();
-        let is_verdict =
-            |next: &StepPiece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
-        let tells_apart = self.plan.graph.tool(tool).tells_style_apart();
-        while let Some(mut piece) = pieces.next() {
-            if piece.is_second && tells_apart && !is_verdict(&piece) {
-                continue;
-            }
-            if let Ended::Judged(Ok(first)) = &mut piece.ended
-                && let Some(StepPiece { ended: Ended::Judged(Ok(second)), .. }) = pieces.next_if(is_verdict)
-            {
-                *first = std::mem::take(first).and(second);
-            }
-            if let Ended::Judged(Ok(first)) = &mut piece.ended {
-                while let Some(StepPiece { ended, .. }) = pieces.next_if(|next| next.is_retry) {
-                    if let Ended::Judged(Ok(next)) = ended {
-                        *first = std::mem::take(first).retried(next);
-                    }
-                }
-            }
+        for piece in merge_passes(run.pieces, self.plan.graph.tool(tool)) {
             let status = match piece.ended {
                 Ended::Judged(Ok(parsed)) => {
                     self.enter_parsed(tool, &piece.tasks, parsed);
@@ -522,8 +503,7 @@ impl Ledger<'_> {
 
 impl Reach for Ledger<'_> {
     fn exists(&self, path: &RelPath) -> bool {
-        // Ignored files are not listed but may exist, and generated files are not part of the checkout.
-        self.workspace.find(path).is_some() || split_out_dir(path).is_some() || (self.exists)(path)
+        may_exist(self.workspace, path, self.exists)
     }
 
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
@@ -545,6 +525,39 @@ impl Reach for Ledger<'_> {
 
 fn outcome(status: Status, timing: &Arc<Timing>) -> TaskOutcome {
     TaskOutcome { status, is_leaky: false, tests: None, timing: Arc::clone(timing) }
+}
+
+/// Merges each second pass of a step of `tool`, and each retry, into the first one.
+pub(super) fn merge_passes(pieces: Vec<StepPiece<Normalized>>, tool: &Tool) -> Vec<StepPiece<Normalized>> {
+    let is_verdict =
+        |next: &StepPiece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
+    let mut merged = Vec::with_capacity(pieces.len());
+    let mut pieces = pieces.into_iter().peekable();
+    while let Some(mut piece) = pieces.next() {
+        if piece.is_second && tool.tells_style_apart() && !is_verdict(&piece) {
+            continue;
+        }
+        if let Ended::Judged(Ok(first)) = &mut piece.ended
+            && let Some(StepPiece { ended: Ended::Judged(Ok(second)), .. }) = pieces.next_if(is_verdict)
+        {
+            *first = std::mem::take(first).and(second);
+        }
+        if let Ended::Judged(Ok(first)) = &mut piece.ended {
+            while let Some(StepPiece { ended, .. }) = pieces.next_if(|next| next.is_retry) {
+                if let Ended::Judged(Ok(next)) = ended {
+                    *first = std::mem::take(first).retried(next);
+                }
+            }
+        }
+        merged.push(piece);
+    }
+    merged
+}
+
+/// Whether there may be a file at `path`. Ignored files are not listed but may exist on disk, and generated files are not part of
+/// the checkout.
+pub(super) fn may_exist(workspace: &Workspace, path: &RelPath, on_disk: &dyn Fn(&RelPath) -> bool) -> bool {
+    workspace.find(path).is_some() || split_out_dir(path).is_some() || on_disk(path)
 }
 
 /// Formats the reason for a timeout.

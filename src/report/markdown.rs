@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::finished::{Finding, Finished, ToolReport};
+use super::finished::{Finding, Finished, Tool, ToolReport};
 use super::text::{counted, inert, visible, visible_line};
-use super::{blind_spots, census, excerpt, fixes, links};
+use super::{Cause, blind_spots, census, excerpt, fixes, links};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
@@ -20,6 +20,8 @@ const MOST_BYTES: usize = 512 * 1024;
 const MOST_SHOWN: usize = 50;
 /// Maximum number of rules in the table of rules.
 const MOST_RULES: usize = 20;
+/// Maximum number of reasons for a missing verdict above the table of tools.
+const MOST_CAUSES: usize = 5;
 /// Maximum number of items in other lists.
 const MOST: usize = 20;
 
@@ -27,6 +29,7 @@ const MOST: usize = 20;
 pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     let new: Vec<_> = run.report.findings.iter().filter(|finding| finding.state == State::New).collect();
     let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
+    causes(run, &mut out);
     tools(run, &mut out);
     migrations(run, &mut out);
     if let Some(advice) = fixes::sentence(run) {
@@ -53,6 +56,25 @@ fn verdict(run: &Finished, new: usize) -> String {
         new => counted(new, "new finding", "new findings"),
     };
     format!("{}, {new}", code(&run.run.end.status).trim_matches('`'))
+}
+
+/// The errors that stopped required tools, which decide the verdict.
+fn causes(run: &Finished, out: &mut String) {
+    let causes = super::causes(run);
+    if causes.is_empty() {
+        return;
+    }
+    let is_open =
+        |(tool, report): &(&Tool, &ToolReport)| tool.required && report.verdict == Verdict::Incomplete;
+    let open: Vec<_> = run.tools().filter(is_open).map(|(tool, _)| code(&tool.name)).collect();
+    out.push_str(&format!("No result from {}:\n\n", open.join(", ")));
+    for cause in causes.iter().take(MOST_CAUSES) {
+        out.push_str(&match cause {
+            Cause::Error(finding) => self::finding(finding, None),
+            Cause::Gap(tool, gap) => format!("- {}\n", of_gap(tool, &[&gap.unit], &gap.reason)),
+        });
+    }
+    more(causes.len(), MOST_CAUSES, out);
 }
 
 /// Table of tools. A column is left out if it is zero for all tools.
@@ -115,20 +137,24 @@ fn gaps(run: &Finished, out: &mut String) {
     }
     out.push_str("### Incomplete\n\n");
     for ((tool, reason), units) in reasons.iter().take(MOST) {
-        let of = match units.as_slice() {
-            ["."] => String::new(),
-            [unit] => format!(" on {}", code(unit)),
-            units => format!(" on {} units ({}, …)", units.len(), code(units[0])),
-        };
-        out.push_str(&format!("- {}{of}: {}\n", code(tool), code(reason)));
+        out.push_str(&format!("- {}\n", of_gap(tool, units, reason)));
     }
     more(reasons.len(), MOST, out);
+}
+
+fn of_gap(tool: &str, units: &[&str], reason: &str) -> String {
+    let of = match units {
+        ["."] => String::new(),
+        [unit] => format!(" on {}", code(unit)),
+        units => format!(" on {} units ({}, …)", units.len(), code(units[0])),
+    };
+    format!("{}{of}: {}", code(tool), code(reason))
 }
 
 /// Messages of tools that are not findings.
 fn notices(run: &Finished, out: &mut String) {
     let of = |(tool, report): (&'_ _, &'_ ToolReport)| {
-        let tool: &super::finished::Tool = tool;
+        let tool: &Tool = tool;
         let name = code(&tool.name);
         report.notices.iter().map(|notice| format!("- {name}: {}\n", code(notice))).collect::<Vec<_>>()
     };

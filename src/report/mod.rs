@@ -6,6 +6,7 @@
 
 pub mod blind_spots;
 mod canonical;
+mod causes;
 pub mod census;
 mod difference;
 mod dot;
@@ -25,6 +26,7 @@ pub mod outputs;
 mod plan;
 mod run;
 mod sarif;
+pub mod short;
 pub mod stream;
 mod strict;
 mod tasks;
@@ -35,6 +37,7 @@ mod until;
 
 use std::io::{self, Write};
 
+pub use self::causes::{Cause, causes};
 pub use self::difference::{Difference, difference};
 use self::finished::{Finished, FinishedReport, ReadError, Tasks};
 pub use self::format::{Format, TextKind};

@@ -36,6 +36,13 @@ impl FinishedReport {
     }
 }
 
+impl Finding {
+    /// Converts a finding that is not suppressed, for example before the end of the run.
+    pub fn of(compared: Compared) -> Self {
+        finding(Compared { suppressed_by: None, ..compared }, &[])
+    }
+}
+
 fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
     let Compared { finding, state, accepted, suppressed_by, .. } = compared;
     let finding::Finding { id, diagnostic, code, scope, tools, .. } = finding;

@@ -35,10 +35,13 @@ pub struct OutputsOfTests(BTreeMap<String, BTreeMap<String, TestOutput>>);
 impl OutputsOfTests {
     /// Returns the outputs of a run that has just ended.
     pub fn of_outcome(outcome: &Outcome) -> Self {
+        Self::new(&outcome.test_outputs)
+    }
+
+    /// Returns the given outputs, each with its tool.
+    pub fn new(outputs: &[(Text, TestOutput)]) -> Self {
         let mut all = Self::default();
-        for (tool, output) in &outcome.test_outputs {
-            all.add(tool, output.clone());
-        }
+        outputs.iter().for_each(|(tool, output)| all.add(tool, output.clone()));
         all
     }
 

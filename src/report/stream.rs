@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::finished::{Ended, FinishedReport};
+use super::finished::{Ended, Finding, FinishedReport};
 use super::{canonical, findings};
 use crate::model::event::{Event, Waiting};
 use crate::model::task::{Plan, StepId};
@@ -58,8 +58,13 @@ pub fn event(event: Event<'_>, workspace: &Workspace, plan: &Plan) -> Option<Vec
             with_type(value, "waiting")
         }
         Event::Waiting(None) => json!({ "for": null, "type": "waiting" }),
+        Event::Found(found) => {
+            let findings = found.findings.iter().map(|one| Finding::of(one.clone()));
+            let lines = findings.map(|one| line(with_type(findings::finding(&one), "found")));
+            return Some(lines.collect::<Vec<_>>().concat());
+        }
         Event::Comparing => json!({ "type": "comparing" }),
-        Event::Notice(_) | Event::Tick => return None,
+        Event::Notice(_) | Event::Tick | Event::Doing(..) => return None,
     };
     Some(line(value))
 }

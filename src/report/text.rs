@@ -92,7 +92,7 @@ pub fn plural<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
 }
 
 /// Formats `count` with the noun that fits it.
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(count as u64), plural(count, one, many))
 }
 

@@ -93,7 +93,7 @@ pub struct Judged<R> {
 }
 
 /// How the processes of a step, or of a single unit of it, ended.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Ended<R> {
     /// They exited by themselves. Holds the result of the judge.
     Judged(R),
@@ -118,7 +118,7 @@ pub enum Ended<R> {
 }
 
 /// Tasks covered by one process, and how it ended. A task may be in several pieces.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StepPiece<R> {
     /// The tasks covered.
     pub tasks: Vec<TaskIx>,
@@ -246,8 +246,10 @@ impl Executor<'_> {
             dispatcher.tick();
             let timeout = shared.act(&mut dispatcher);
             let events = std::mem::take(&mut dispatcher.events);
+            let doing = std::mem::take(&mut dispatcher.doing);
             drop(dispatcher);
             events.into_iter().for_each(&mut *progress);
+            doing.iter().for_each(|(step, doing)| progress(Event::Doing(*step, doing)));
             let Some(timeout) = timeout else { return };
             match inbox.recv_timeout(timeout) {
                 // If the pool fails, the run continues with the limit of `--parallel` alone.
@@ -368,6 +370,7 @@ impl Executor<'_> {
             fails: false,
             is_second: false,
             emit: &|event| shared.lock().events.push(event),
+            doing: &|doing| drop(shared.lock().doing.insert(id, doing.clone())),
         };
         match (&programs[step.tool.0 as usize], (client.admit)(id)) {
             (_, Some(why)) => attempt.push(tasks, Ended::Withheld(why), None),

@@ -16,6 +16,7 @@ mod cap_lints;
 mod cargo_config;
 mod children;
 mod doc_threads;
+mod doing;
 mod environment;
 mod executor;
 mod fingerprints;
@@ -40,6 +41,7 @@ mod wrapper;
 
 pub use build_dirs::BuildDirs;
 pub use cargo_config::{CargoConfig, compiler_flags, default_target};
+pub use doing::Watcher;
 pub use environment::{Env, is_cargos_variable};
 pub use executor::{Admit, Client, Ended, Judge, Judged, Recall, Record, Runs, Sift, StepPiece, StepRun};
 pub use fingerprints::{UnitFingerprint, Units, forget_unit};

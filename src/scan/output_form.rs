@@ -11,6 +11,14 @@ use crate::model::tool::{Printer, Tool};
 const CARGO: [(&str, &str); 3] =
     [("CARGO_TERM_PROGRESS_WHEN", "never"), ("CARGO_TERM_QUIET", "false"), ("CARGO_TERM_VERBOSE", "false")];
 
+/// Variables set for cargo if its messages are JSON. The progress bar says how far it is ([`super::doing`]).
+const CARGO_JSON: [(&str, &str); 4] = [
+    ("CARGO_TERM_PROGRESS_WHEN", "always"),
+    ("CARGO_TERM_PROGRESS_WIDTH", "160"),
+    ("CARGO_TERM_QUIET", "false"),
+    ("CARGO_TERM_VERBOSE", "false"),
+];
+
 /// Variables set for the test harness. Output of a test must be part of its report, not mixed in between the
 /// lines.
 const LIBTEST: [(&str, &str); 1] = [("RUST_TEST_NOCAPTURE", "0")];
@@ -42,7 +50,7 @@ pub(super) fn fixed(tool: &Tool) -> impl Iterator<Item = (&'static str, &'static
         Printer::Libtest if tool.runs_executable() => (&[], &LIBTEST),
         Printer::Libtest => (&CARGO, &LIBTEST),
         Printer::Nextest => (&CARGO, &NEXTEST),
-        Printer::Cargo => (&CARGO, &[]),
+        Printer::Cargo => (&CARGO_JSON, &[]),
         Printer::Other => (&[], &[]),
     };
     cargo.iter().chain(runner).copied()

@@ -4,11 +4,13 @@
 //! Knows nothing about tools, tokens, or differences between systems. Each child leads a process group, which is
 //! stopped and killed as a whole.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::children::Starts;
+use super::doing::Watcher;
 use super::runner::{Ending, FinishedProcess, Invocation, Runner};
 use super::spool::Spool;
 use super::stop::{GRACE, Stop, StopReason};
@@ -37,21 +39,22 @@ impl<'a> LocalRunner<'a> {
 }
 
 impl Runner for LocalRunner<'_> {
-    fn run(&self, invocation: &Invocation) -> io::Result<FinishedProcess> {
+    fn run(&self, invocation: &Invocation, watcher: &mut Watcher<'_>) -> io::Result<FinishedProcess> {
         // What is declared needs no preparation here: the process may read and write everything that this user may.
         let Invocation { program, args, vars, dir, declared: _, timeout } = invocation;
         let mut command = Command::new(program);
         command.args(args).current_dir(dir).env_clear().envs(vars);
-        run(&mut command, *timeout, self.stop, self.dir)
+        run(&mut command, *timeout, self.stop, self.dir, watcher)
     }
 }
 
-/// Runs `command` to its end. Output that is too long for memory is written to `dir`.
+/// Runs `command` to its end, while `watcher` reads its output. Output that is too long for memory is written to `dir`.
 pub(super) fn run(
     command: &mut Command,
     timeout: Option<Duration>,
     stop: &Stop,
     dir: Option<&OutputDir>,
+    watcher: &mut Watcher<'_>,
 ) -> io::Result<FinishedProcess> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let (group, pipes, concurrent_starts) = stop.children().start(command)?;
@@ -64,8 +67,9 @@ pub(super) fn run(
         concurrent_starts,
         stop,
     };
-    let watched = watch.until_gone(dir);
-    let ProcessWatch { group, streams, ending, .. } = watch;
+    let watched = watch.until_gone(dir, watcher);
+    let ProcessWatch { group, mut streams, ending, .. } = watch;
+    streams[1].spool.push(&watcher.finish(), dir);
     let leaky = streams.iter().any(|stream| stream.pipe.is_some());
     // Whatever fails here, the child must not outlive this function.
     let exit = stop.children().reap(group);
@@ -101,12 +105,12 @@ struct ProcessStream {
 }
 
 impl ProcessWatch<'_> {
-    fn until_gone(&mut self, dir: Option<&OutputDir>) -> io::Result<()> {
+    fn until_gone(&mut self, dir: Option<&OutputDir>, watcher: &mut Watcher<'_>) -> io::Result<()> {
         let mut buffer = vec![0; 64 << 10];
         loop {
             self.wait()?;
-            for stream in &mut self.streams {
-                stream.read(&mut buffer, dir)?;
+            for (at, stream) in self.streams.iter_mut().enumerate() {
+                stream.read(&mut buffer, |bytes| watcher.read(at, bytes), dir)?;
             }
             self.advance();
             let is_drained = self.streams.iter().all(|stream| stream.pipe.is_none());
@@ -126,9 +130,9 @@ impl ProcessWatch<'_> {
         }
         // Slow writes to disk may have used up the time. One read takes all that is in a pipe, the next one
         // reaches its end unless another process holds it.
-        for stream in &mut self.streams {
-            stream.read(&mut buffer, dir)?;
-            stream.read(&mut buffer, dir)?;
+        for (at, stream) in self.streams.iter_mut().enumerate() {
+            stream.read(&mut buffer, |bytes| watcher.read(at, bytes), dir)?;
+            stream.read(&mut buffer, |bytes| watcher.read(at, bytes), dir)?;
         }
         Ok(())
     }
@@ -194,13 +198,18 @@ impl ProcessWatch<'_> {
 }
 
 impl ProcessStream {
-    /// Reads once, and closes the pipe at its end. It does not read everything available, because a child that
+    /// Reads once, keeps what `watch` returns, and closes the pipe at its end. It does not read everything available, because a child that
     /// prints faster than it is read would delay timeouts and signals.
-    fn read(&mut self, buffer: &mut [u8], dir: Option<&OutputDir>) -> io::Result<()> {
+    fn read<'b>(
+        &mut self,
+        buffer: &'b mut [u8],
+        watch: impl FnOnce(&'b [u8]) -> Cow<'b, [u8]>,
+        dir: Option<&OutputDir>,
+    ) -> io::Result<()> {
         let Some(pipe) = &mut self.pipe else { return Ok(()) };
         match pipe.read(buffer) {
             Ok(0) => self.pipe = None,
-            Ok(len) => self.spool.push(&buffer[..len], dir),
+            Ok(len) => self.spool.push(&watch(&buffer[..len]), dir),
             Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
             Err(error) => return Err(error),
         }
@@ -214,7 +223,7 @@ mod tests {
     use crate::model::task::Exit;
 
     fn sh(script: &str, timeout: Option<Duration>, stop: &Stop) -> FinishedProcess {
-        run(Command::new("sh").args(["-c", script]), timeout, stop, None).unwrap()
+        run(Command::new("sh").args(["-c", script]), timeout, stop, None, &mut Watcher::none()).unwrap()
     }
 
     #[test]

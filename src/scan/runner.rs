@@ -12,19 +12,20 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::doing::Watcher;
 use super::spool::Spool;
 use super::stop::StopReason;
 use crate::model::task::{Exit, TaskIx};
 
 /// Runs processes. Called from several threads at once.
 pub trait Runner: Sync {
-    /// Runs a process to its end, whichever that is.
+    /// Runs a process to its end, whichever that is, and passes its output to `watcher` while it arrives.
     ///
     /// # Errors
     ///
     /// If it could not be started or watched. [`io::ErrorKind::ArgumentListTooLong`] means that a shorter command line may
     /// work.
-    fn run(&self, invocation: &Invocation) -> io::Result<FinishedProcess>;
+    fn run(&self, invocation: &Invocation, watcher: &mut Watcher<'_>) -> io::Result<FinishedProcess>;
 }
 
 /// A process as data: all that decides what it does. It reads nothing from standard input.

@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use crate::model::task::StepId;
 
-/// Time after which a step is reported as slow, and again after each further period.
-const PERIOD: Duration = Duration::from_secs(60);
+/// Time after which a step is reported as slow.
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Running steps, each with its start time and the number of periods reported.
+/// Running steps that were not reported yet, each with its start time.
 #[derive(Debug, Default)]
-pub(super) struct Slow(BTreeMap<StepId, (Duration, u32)>);
+pub(super) struct Slow(BTreeMap<StepId, Duration>);
 
 impl Slow {
     /// Records the start of `step`.
     pub(super) fn start(&mut self, step: StepId, now: Duration) {
-        self.0.insert(step, (now, 0));
+        self.0.insert(step, now);
     }
 
     /// Records the end of `step`.
@@ -23,13 +23,12 @@ impl Slow {
         self.0.remove(&step);
     }
 
-    /// Returns the steps that have run for another full period since the last call, with their run time.
+    /// Returns the steps that have become slow since the last call, with their run time.
     pub(super) fn due(&mut self, now: Duration) -> Vec<(StepId, Duration)> {
-        let due = self.0.iter_mut().filter_map(|(step, (start, reported))| {
-            let periods = (now.saturating_sub(*start).as_secs() / PERIOD.as_secs()) as u32;
-            (std::mem::replace(reported, periods) < periods).then_some((*step, PERIOD * periods))
-        });
-        due.collect()
+        let is_slow = |(_, start): &(&StepId, &Duration)| now.saturating_sub(**start) >= PATIENCE;
+        let slow: Vec<_> = self.0.iter().filter(is_slow).map(|(step, _)| *step).collect();
+        self.0.retain(|step, _| !slow.contains(step));
+        slow.into_iter().map(|step| (step, PATIENCE)).collect()
     }
 }
 
@@ -38,17 +37,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slow_step_is_reported_after_each_period_until_it_ends() {
+    fn a_slow_step_is_reported_once() {
         let [a, b] = [0, 1].map(|rank| StepId { rank, at: 0 });
-        let at = |tenths: u64| PERIOD * tenths as u32 / 10;
+        let at = |tenths: u64| PATIENCE * tenths as u32 / 10;
         let mut slow = Slow::default();
         slow.start(a, at(5));
         slow.start(b, at(10));
         assert_eq!(slow.due(at(14)), []);
-        assert_eq!(slow.due(at(15)), [(a, PERIOD)]);
+        assert_eq!(slow.due(at(15)), [(a, PATIENCE)]);
         assert_eq!(slow.due(at(16)), []);
-        assert_eq!(slow.due(at(26)), [(a, 2 * PERIOD), (b, PERIOD)]);
+        assert_eq!(slow.due(at(26)), [(b, PATIENCE)]);
+        assert_eq!(slow.due(at(60)), []);
+        slow.start(a, at(60));
         slow.finish(a);
-        assert_eq!(slow.due(at(60)), [(b, 5 * PERIOD)], "once, even after several periods");
+        assert_eq!(slow.due(at(90)), []);
     }
 }

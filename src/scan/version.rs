@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::build_dirs::BuildDirs;
+use super::doing::Watcher;
 use super::environment::Env;
 use super::process::LocalRunner;
 use super::program::{Missing, NO_INSTALL, Programs, read_missing, toolchain_of};
@@ -99,7 +100,7 @@ fn query(
         declared: DeclaredFiles::default(),
         timeout: Some(PATIENCE),
     };
-    let finished = match LocalRunner::new(stop, None).run(&invocation) {
+    let finished = match LocalRunner::new(stop, None).run(&invocation, &mut Watcher::none()) {
         Ok(finished) => finished,
         Err(error) => return Err(NoVersion::NotStarted(name.clone(), error)),
     };

@@ -26,11 +26,31 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Returns the last line that the user sees for `args`.
+/// Returns the last line that the user sees for `args`, without the time.
 #[track_caller]
 fn last_line(sandbox: &Sandbox, args: &[&str], code: i32) -> String {
     let text = sandbox.run(args, code);
-    text.lines().last().unwrap_or_default().trim().to_owned()
+    let line = text.lines().last().unwrap_or_default().trim();
+    match line.strip_prefix("Finished in ").and_then(|rest| rest.split_once(": ")) {
+        Some((_, rest)) => format!("Finished {rest}"),
+        None => line.to_owned(),
+    }
+}
+
+#[test]
+fn the_last_line_sums_up_the_run() {
+    let sandbox = two_tools("src/lib.rs:1: bad\n", "src/lib.rs:1: odd\nsrc/lib.rs:2: odd\n");
+    let all = "3 new findings (extra 2, needed 1)";
+    assert_eq!(last_line(&sandbox, &["run"], 1), format!("Finished 2 tasks, {all}"));
+    assert_eq!(last_line(&sandbox, &["run"], 1), format!("Finished 2 tasks (2 cached), {all}"));
+    let text = sandbox.run(&["run"], 1);
+    let time =
+        text.rsplit_once("Finished in ").and_then(|(_, rest)| rest.split_once("s: 2 tasks")).unwrap().0;
+    assert!(time.parse::<f64>().is_ok(), "{text}");
+    // Reproducible output has no time.
+    let mut command = sandbox.command(&["run"]);
+    let text = sandbox.expect(&command.env("SOURCE_DATE_EPOCH", "1").output().unwrap(), 1);
+    assert!(text.ends_with(&format!("    Finished 2 tasks, {all}\n")), "{text}");
 }
 
 #[test]
@@ -295,12 +315,16 @@ fn findings_after_the_thirtieth_are_only_listed_and_after_the_three_hundredth_co
     let shown = |text: &str| text.lines().filter(|line| line.starts_with("warning[needed]")).count();
     let named = |text: &str| text.lines().filter(|line| line.contains(":1 warning[needed]: bad ")).count();
     let text = sandbox.run(&["run"], 1);
-    let note = "note: 3 more findings in target/genti/artifacts/report.json; pass `--verbose` to show all\n";
+    let note = "note: 3 more findings; pass `--verbose` to show all\n";
     assert!(text.contains(note), "{text}");
     assert_eq!((shown(&text), named(&text)), (30, 270));
     assert!(text.contains("303 needed\n") && text.contains("303 new findings"), "{text}");
+    let note = "note: 3 more findings in target/genti/artifacts/report.json; pass `--verbose` to show all\n";
+    let output = sandbox.command(&["report"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains(note), "{text}");
     let text = sandbox.run(&["run", "--verbose"], 1);
-    assert_eq!((shown(&text), named(&text), text.contains("more in")), (303, 0, false));
+    assert_eq!((shown(&text), named(&text), text.contains("more findings")), (303, 0, false));
     assert_eq!(sandbox.findings().len(), 303);
     // The worst findings are shown, wherever they are.
     let config = file_tool("needed", true).replace("(?<message>", "(?<level>\\\\w+) (?<message>");
@@ -309,7 +333,7 @@ fn findings_after_the_thirtieth_are_only_listed_and_after_the_three_hundredth_co
     assert!(levels.run(&["run"], 1).contains("error[needed]: worse\n--> b:1:1\n"));
     sandbox.write("needed.txt", &lines(31));
     let text = sandbox.run(&["run"], 1);
-    assert_eq!((shown(&text), named(&text), text.contains("more in")), (30, 1, false));
+    assert_eq!((shown(&text), named(&text), text.contains("more findings")), (30, 1, false));
     sandbox.write("needed.txt", &lines(30));
     let text = sandbox.run(&["run"], 1);
     assert_eq!((shown(&text), text.contains("--verbose")), (30, false));

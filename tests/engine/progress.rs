@@ -79,18 +79,19 @@ impl Terminal {
 fn a_terminal_shows_running_and_waiting_steps_and_then_only_the_report() {
     let sandbox = held();
     let mut terminal = Terminal::with(sandbox.command(&["run", "--parallel", "2"]));
-    let screen = terminal.screen_with("Waiting for lane").replace(|c: char| c.is_ascii_digit(), "");
+    let screen = terminal.screen_with("Waiting for ").replace(|c: char| c.is_ascii_digit(), "");
     let shows = |runs: &str, waits: &str| {
-        let lines = format!(
-            "     Running {runs} (s)\n     Waiting for lane own ({runs}, s): {waits}\n    Checking [>"
-        );
+        let lines =
+            format!("     Running {runs} (s)\n     Waiting for {runs} to end (s): {waits}\n    Checking [>");
         screen.contains(&lines)
     };
     assert!(shows("a", "b") || shows("b", "a"), "{screen}");
     std::fs::write(sandbox.beside().join("done"), "").unwrap();
     let (screen, code) = terminal.end();
     let report = screen.split_once("time, once)\n").unwrap().1;
-    assert_eq!(report, "      Passed a\n      Passed b\n    Finished 2 tasks, no new findings");
+    let (passed, finished) = report.split_once("    Finished in ").unwrap();
+    assert_eq!(passed, "      Passed a\n      Passed b\n");
+    assert!(finished.ends_with("s: 2 tasks, no new findings"), "{report}");
     assert_eq!(code, Some(0));
 }
 
@@ -98,7 +99,7 @@ fn a_terminal_shows_running_and_waiting_steps_and_then_only_the_report() {
 fn an_interrupt_at_the_keyboard_leaves_no_line() {
     let sandbox = held();
     let mut terminal = Terminal::with(sandbox.command(&["run", "--parallel", "2"]));
-    terminal.screen_with("Waiting for lane");
+    terminal.screen_with("Waiting for ");
     // The terminal prints `^C` before the signal is sent. It would send the signal itself if it were the
     // controlling terminal of the program.
     terminal.terminal.write_all(b"\x03").unwrap();

@@ -134,14 +134,13 @@ impl Command {
 }
 
 impl Command {
-    /// Returns true if stdout is reserved for events.
-    pub(crate) fn has_stream(&self) -> bool {
-        let format = match self {
-            Self::Run(args) => args.gate.reports.message_format,
-            Self::Check(args) => args.gate.reports.message_format,
-            _ => MessageFormat::Human,
-        };
-        format == MessageFormat::Json
+    /// Returns the options for reports, if the command has any.
+    pub(crate) fn reports(&self) -> Option<&ReportsArgs> {
+        match self {
+            Self::Run(args) => Some(&args.gate.reports),
+            Self::Check(args) => Some(&args.gate.reports),
+            _ => None,
+        }
     }
 }
 
@@ -169,6 +168,10 @@ pub(crate) struct CheckArgs {
     /// running anything. Uses the plan and the baseline of this checkout and the date of the run
     #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache"])]
     pub(crate) artifacts: Option<PathBuf>,
+    /// With --artifacts, fail unless report.json there has this digest, as in the last line of `--message-format
+    /// short`
+    #[arg(long, value_name = "DIGEST", requires = "artifacts")]
+    pub(crate) report_digest: Option<String>,
     #[command(flatten)]
     pub(crate) gate: GateArgs,
 }
@@ -219,7 +222,11 @@ pub(crate) struct ReportsArgs {
     // The text comes from the list of formats.
     #[arg(long = "report", value_name = "FORMAT=PATH", help = reports_help())]
     pub(crate) reports: Vec<String>,
-    /// Output format: a report for humans on stderr, or events as JSON lines on stdout
+    /// Show the numbers of new findings by rule and directory instead of the findings
+    #[arg(long)]
+    pub(crate) statistics: bool,
+    /// Output format: a report for humans on stderr; on stdout, events as JSON lines (json), or one line per new
+    /// finding and one for the verdict (short)
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) message_format: MessageFormat,
     /// Don't write the job summary and annotations in GitHub Actions
@@ -232,12 +239,15 @@ fn reports_help() -> String {
     format!("Write a report to a file, such as sarif=genti.sarif. Formats: {names}. May be repeated")
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MessageFormat {
     /// A report on stderr
+    #[default]
     Human,
     /// Events on stdout
     Json,
+    /// One line per new finding and one for the verdict on stdout
+    Short,
 }
 
 #[derive(Debug, Args)]
@@ -364,6 +374,9 @@ pub(crate) struct ReportArgs {
     /// Write to a file instead of stdout
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Show the numbers of new findings by rule and directory instead of the findings (human format)
+    #[arg(long)]
+    pub(crate) statistics: bool,
     /// Write to a file (by default next to the artifacts) and open it in the default application
     #[arg(long)]
     pub(crate) open: bool,

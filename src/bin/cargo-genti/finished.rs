@@ -1,7 +1,9 @@
 //! `cargo genti check --artifacts DIR`: judges a finished run without running anything.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use genti::model::digest::Digest;
 use genti::model::halt::Never;
 use genti::model::outcome::Strict;
 use genti::pipeline::{self, CheckoutDifference, JudgedRun, Limit, Lockfile, NotJudged};
@@ -18,7 +20,14 @@ use crate::reports::Reports;
 use crate::session::{Gate, prepare};
 use crate::show::FinishedRun;
 
-pub(crate) fn check(dir: &Path, args: &GateArgs, gate: Gate, env: &Env, shell: &mut Shell) -> CliResult {
+pub(crate) fn check(
+    dir: &Path,
+    digest: Option<&str>,
+    args: &GateArgs,
+    gate: Gate,
+    env: &Env,
+    shell: &mut Shell,
+) -> CliResult {
     let reports = Reports::resolve(&args.reports, env, shell)?;
     let project = prepare(&args.run, Lockfile::Exist, env, &Limit::none(), shell)?;
     if gate.has_drifted(&project, shell) {
@@ -30,6 +39,12 @@ pub(crate) fn check(dir: &Path, args: &GateArgs, gate: Gate, env: &Env, shell: &
         shell.error(error);
         CliError::Usage
     })?;
+    let found = Digest::of_bytes(&artifacts.report);
+    if let Some(expected) = digest.filter(|expected| *expected != found.to_string()) {
+        let file = dir.join("report.json").display().to_string();
+        shell.error(visible_line(&format!("{file} has the digest {found}, but {expected} was expected")));
+        return Err(CliError::Failed);
+    }
     let strict = Strict { stale: !project.baseline.stale_warns, absent: true };
     let judged = pipeline::judge_finished(&project, env, &artifacts, &baseline, strict);
     let JudgedRun { outcome, drift, violations } = match judged {
@@ -54,8 +69,20 @@ pub(crate) fn check(dir: &Path, args: &GateArgs, gate: Gate, env: &Env, shell: &
             CliError::Bug
         })?;
         let outputs = store::load_test_outputs(dir);
-        let (dir, halt, may_begin_baseline) = (Some(dir), &Never, false);
-        let finished_run = FinishedRun { root, outcome, run, tasks, outputs, dir, may_begin_baseline, halt };
+        let (dir, halt) = (Some(dir), &Never);
+        let finished_run = FinishedRun {
+            root,
+            outcome,
+            run,
+            tasks,
+            outputs,
+            dir,
+            may_begin_baseline: false,
+            shown: &BTreeSet::new(),
+            elapsed: None,
+            digest: Some(found),
+            halt,
+        };
         is_reported = finished_run.show(&reports, shell)?;
     }
     for violation in &violations {

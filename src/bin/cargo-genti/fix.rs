@@ -8,7 +8,7 @@ use genti::model::finding::{Entry, State};
 use genti::model::outcome::{Outcome, Strict};
 use genti::model::tool::{Parse, Tool, ToolId};
 use genti::path::RelPath;
-use genti::pipeline::{self, Fixes, Located, Lockfile, Project, Request, Session};
+use genti::pipeline::{self, Fixes, Limit, Located, Lockfile, Project, Request, Session};
 use genti::scan::{BuildDirs, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, NotReplaced};
 use genti::workspace::{self, Uncommitted};
@@ -32,7 +32,7 @@ pub(crate) fn main(args: &FixArgs, mut start: Startup, shell: &mut Shell) -> Cli
     let mut request = session::request(&args.run, Lockfile::Create, &start.env, shell)?;
     // Loading may create Cargo.lock.
     refuse_changes(args, &request, start, shell)?;
-    let mut first = session::load(&request, &start.env, shell)?;
+    let mut first = session::load(&request, &start.env, &Limit::of_run(start.at), shell)?;
     let filter = Filter {
         with_accepted: args.all,
         with_unsafe: args.unsafe_fixes,
@@ -76,8 +76,8 @@ pub(crate) fn main(args: &FixArgs, mut start: Startup, shell: &mut Shell) -> Cli
     };
     let mut fixed = Fixed::default();
     let end = fix::run(&mut bench, &mut fixed);
-    let Bench { last, failed_to_write, shell, .. } = bench;
-    report(end, &fixed, last, failed_to_write, &filter, shell)
+    let Bench { project, last, failed_to_write, shell, .. } = bench;
+    report(end, &project, &fixed, last, failed_to_write, &filter, shell)
 }
 
 /// Reports an environment problem, which leaves the run without a result.
@@ -190,11 +190,11 @@ fn narrow(request: &mut Request, project: &mut Project, start: &Startup, shell: 
         if needs_compiler && !has_compiler {
             let mut all = request.clone();
             all.selection.tools.clear();
-            let all = session::load(&all, &start.env, shell)?;
+            let all = session::load(&all, &start.env, &Limit::of_run(start.at), shell)?;
             let compilers = all.plan.graph.tools.iter().filter(|tool| compiles(tool));
             request.selection.tools.extend(compilers.map(|tool| tool.name.clone()));
             request.selection.tools.sort();
-            *project = session::load(request, &start.env, shell)?;
+            *project = session::load(request, &start.env, &Limit::of_run(start.at), shell)?;
         }
         return Ok(());
     }
@@ -206,7 +206,7 @@ fn narrow(request: &mut Request, project: &mut Project, start: &Startup, shell: 
         request.selection.skip_tools.extend(skipped);
         request.selection.skip_tools.sort();
         request.selection.skip_tools.dedup();
-        *project = session::load(request, &start.env, shell)?;
+        *project = session::load(request, &start.env, &Limit::of_run(start.at), shell)?;
     }
     Ok(())
 }
@@ -240,7 +240,9 @@ impl Bench<'_> {
         let Startup { env, inherited, at } = self.start;
         if !std::mem::take(&mut self.is_current) {
             let build_dir = self.project.build_dir;
-            self.project = session::load(self.request, env, self.shell)?;
+            let limit = Limit::of_run(*at).or(self.stop);
+            let project = session::load(self.request, env, &limit, self.shell);
+            self.project = project.map_err(|error| self.go_on().err().unwrap_or(error))?;
             self.project.build_dir = build_dir;
         }
         let results = match self.no_cache {
@@ -259,6 +261,7 @@ impl Bench<'_> {
             started: *at,
             bless: false,
             strict: Strict::default(),
+            shows_findings: false,
             outputs: Some(self.dir.outputs()),
             own_program: own_program.as_deref(),
         };
@@ -309,6 +312,7 @@ impl Workbench for Bench<'_> {
 /// Reports what was fixed, what was not, and what is left to do.
 fn report(
     end: CliResult,
+    project: &Project,
     fixed: &Fixed,
     last: Option<LastRun>,
     failed_to_write: bool,
@@ -330,7 +334,7 @@ fn report(
         return Err(error);
     }
     let Some(LastRun { outcome, proposals }) = last else { return Err(CliError::Incomplete) };
-    report_incomplete(shell, &outcome);
+    report_incomplete(shell, project, &outcome);
     let files = fixed.files.len();
     match fixed.count() {
         0 => shell.status(GOOD, "Finished", "no fixes to apply"),

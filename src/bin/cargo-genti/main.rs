@@ -73,7 +73,10 @@ fn main() -> ExitCode {
         }
     };
     let mut shell = Shell::new(cli.command.output().unwrap_or(&OutputArgs::default()), &env);
-    shell.start_stream(cli.command.has_stream());
+    if let Some(reports) = cli.command.reports() {
+        shell.statistics = reports.statistics;
+        shell.start_stream(reports.message_format);
+    }
     let start = |env| Startup { env, inherited, at: Instant::now() };
     let result = match &cli.command {
         Command::Run(args) => run::run(args, start(env), &mut shell),

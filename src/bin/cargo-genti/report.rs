@@ -1,5 +1,6 @@
 //! `cargo genti report`: shows a finished run. Runs nothing except `cargo metadata`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use genti::model::halt::Never;
@@ -12,7 +13,7 @@ use genti::store;
 use crate::args::ReportArgs;
 use crate::exit::{CliError, CliResult};
 use crate::format::ReportFormat;
-use crate::render::{self, GOOD, Shell, Target, View, plural};
+use crate::render::{self, Canvas, GOOD, Shell, Target, View, plural};
 use crate::{fail, reports};
 
 pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult {
@@ -55,18 +56,25 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
     let view = View {
         run: &run,
         tasks: Some(&tasks),
-        sources: &around.sources,
-        outputs: &around.outputs,
+        canvas: Canvas {
+            sources: &around.sources,
+            links: located
+                .as_ref()
+                .filter(|_| shell.has_links(Target::Out))
+                .map(|located| located.root.as_path()),
+            terminal: shell.columns(Target::Out),
+            outputs: &around.outputs,
+            verbose: shell.verbose,
+        },
+        shown: &BTreeSet::new(),
+        elapsed: None,
+        cached: None,
         tree: around.tree,
         may_begin_baseline: may_begin_baseline(&run),
         artifacts: Some(render::place(dir)),
         kept: Vec::new(),
         asides: Vec::new(),
-        links: located
-            .as_ref()
-            .filter(|_| shell.has_links(Target::Out))
-            .map(|located| located.root.as_path()),
-        terminal: shell.columns(Target::Out),
+        statistics: args.statistics,
         verbose: shell.verbose,
         quiet: shell.quiet,
     };

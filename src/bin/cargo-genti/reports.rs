@@ -1,6 +1,7 @@
 //! Reports that `run` and `check` write in addition to the artifacts: requested files, and output for GitHub Actions.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use genti::store::{self, NotReported};
 use crate::args::ReportsArgs;
 use crate::exit::{CliError, CliResult};
 use crate::format::ReportFormat;
-use crate::render::{self, Shell, View};
+use crate::render::{self, Canvas, Shell, View};
 
 /// The reports of a run.
 #[derive(Debug, Default)]
@@ -120,8 +121,11 @@ pub(crate) fn render<'a>(
                 kept: view.kept.clone(),
                 asides: view.asides.clone(),
                 artifacts: view.artifacts.clone(),
-                links: None,
-                terminal: None,
+                canvas: Canvas { links: None, terminal: None, ..view.canvas },
+                // A file has all of it, and only what is the same in every run.
+                shown: &BTreeSet::new(),
+                elapsed: None,
+                cached: None,
                 ..*view
             });
             Ok(Rendered::of_bytes(strip_str(&text).to_string().into_bytes()))

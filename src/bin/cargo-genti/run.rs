@@ -20,8 +20,13 @@ use crate::{fail, finished, resolve};
 /// Runs `cargo genti run`.
 pub(crate) fn run(args: &BlessArgs, start: Startup, shell: &mut Shell) -> CliResult {
     let bless = Bless { accept: args.bless, remove_orphans: args.remove_orphans };
-    let gate =
-        Gate { bless, fail_fast: args.gate.fail_fast, no_cache: args.gate.run.no_cache, ..Gate::default() };
+    let gate = Gate {
+        bless,
+        fail_fast: args.gate.fail_fast,
+        no_cache: args.gate.run.no_cache,
+        shows_findings: true,
+        ..Gate::default()
+    };
     main(&args.gate, Lockfile::Create, gate, start, shell)
 }
 
@@ -34,9 +39,10 @@ pub(crate) fn check(args: &CheckArgs, start: Startup, shell: &mut Shell) -> CliR
         no_cache: args.gate.run.no_cache,
         as_configured: true,
         may_be_partial: args.partial,
+        shows_findings: true,
     };
     match &args.artifacts {
-        Some(dir) => finished::check(dir, &args.gate, gate, &start.env, shell),
+        Some(dir) => finished::check(dir, args.report_digest.as_deref(), &args.gate, gate, &start.env, shell),
         None => main(&args.gate, Lockfile::Require, gate, start, shell),
     }
 }
@@ -64,7 +70,8 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
     let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let Run { outcome, dir, stop } = execute(project, &baseline, gate, start, shell)?;
+    let began = start.at;
+    let Run { outcome, dir, stop, shown } = execute(project, &baseline, gate, start, shell)?;
     let outcome = Box::leak(Box::new(outcome));
     // Golden files are written before the artifacts, which say that they are accepted.
     gate.bless.write(root, outcome, shell).map_err(|error| {
@@ -88,8 +95,21 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
     })?;
     let dir = written.as_deref().ok();
     let outputs = OutputsOfTests::of_outcome(outcome);
-    let finished_run =
-        FinishedRun { root, outcome, run, tasks, outputs, dir, may_begin_baseline, halt: stop };
+    let elapsed = (!without_timing).then(|| began.elapsed());
+    let shown = &shown;
+    let finished_run = FinishedRun {
+        root,
+        outcome,
+        run,
+        tasks,
+        outputs,
+        dir,
+        may_begin_baseline,
+        shown,
+        elapsed,
+        digest: None,
+        halt: stop,
+    };
     let is_reported = finished_run.show(&reports, shell)?;
     for violation in &violations {
         shell.error(visible_line(&format!("the artifacts are specific to this machine: {violation}")));

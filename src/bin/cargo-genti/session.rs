@@ -1,12 +1,12 @@
 //! What the commands that run tools share: loading the project, the conditions of a gate, and the run itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use genti::cache::ResultLog;
 use genti::model::event::{Event, Waiting};
-use genti::model::finding::Entry;
+use genti::model::finding::{DiagnosticKey, Entry};
 use genti::model::notice::Notice;
 use genti::model::outcome::{Outcome, Strict, ToolOutcome};
 use genti::model::workspace::Workspace;
@@ -44,6 +44,8 @@ pub(crate) struct Gate {
     pub(crate) as_configured: bool,
     /// Allow a partial run.
     pub(crate) may_be_partial: bool,
+    /// Show new findings as soon as their tool has finished.
+    pub(crate) shows_findings: bool,
 }
 
 impl Gate {
@@ -141,6 +143,8 @@ pub(crate) struct Run {
     pub(crate) dir: Result<ArtifactDir, StoreError>,
     /// Cancellation of the run.
     pub(crate) stop: &'static Stop,
+    /// New findings that were shown while it ran.
+    pub(crate) shown: BTreeSet<DiagnosticKey>,
 }
 
 /// Runs `project`. Only one run per workspace is active at a time.
@@ -190,12 +194,13 @@ pub(crate) fn execute(
         started: at,
         bless: bless.accept,
         strict,
+        shows_findings: gate.shows_findings && shell.shows_findings_early(),
         outputs,
         own_program: own_program.as_deref(),
     };
     let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
-    drop(bar);
-    Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir, stop })
+    let shown = bar.finish();
+    Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir, stop, shown })
 }
 
 /// Opens the result cache, unless the environment disables it. The cache is optional, so errors are only warnings.

@@ -1,17 +1,21 @@
 //! Output of a finished run: on the terminal or as events, and in the requested reports.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
+use genti::model::digest::Digest;
+use genti::model::finding::DiagnosticKey;
 use genti::model::halt::Halt;
-use genti::model::outcome::Outcome;
+use genti::model::outcome::{Cache, Outcome};
 use genti::pipeline;
 use genti::report::finished::{Finished, ReadError, Tasks};
 use genti::report::outputs::OutputsOfTests;
 use genti::report::{Around, TasksDraft};
 
 use crate::exit::{CliError, CliResult};
-use crate::render::{self, Shell, Target, View};
+use crate::render::{self, Canvas, Shell, Target, View};
 use crate::reports::Reports;
 use crate::session::saved_output;
 
@@ -31,6 +35,12 @@ pub(crate) struct FinishedRun<'a> {
     pub(crate) dir: Option<&'a Path>,
     /// True if there is no baseline and one can be created with these build flags.
     pub(crate) may_begin_baseline: bool,
+    /// New findings that were shown during the run.
+    pub(crate) shown: &'a BTreeSet<DiagnosticKey>,
+    /// Duration of the run, if it is shown.
+    pub(crate) elapsed: Option<Duration>,
+    /// Digest of `report.json`, if it was read from a file.
+    pub(crate) digest: Option<Digest>,
     /// Stops writing reports when due.
     pub(crate) halt: &'a dyn Halt,
 }
@@ -38,8 +48,19 @@ pub(crate) struct FinishedRun<'a> {
 impl FinishedRun<'_> {
     /// Shows the run and writes `reports`. Returns true if all of them were written.
     pub(crate) fn show(self, reports: &Reports, shell: &mut Shell) -> CliResult<bool> {
-        let Self { root, outcome, run: finished, tasks: draft, outputs, dir, may_begin_baseline, halt } =
-            self;
+        let Self {
+            root,
+            outcome,
+            run: finished,
+            tasks: draft,
+            outputs,
+            dir,
+            may_begin_baseline,
+            shown,
+            elapsed,
+            digest,
+            halt,
+        } = self;
         let bug = |shell: &mut Shell, error: ReadError| {
             shell.error(error);
             CliError::Bug
@@ -59,22 +80,36 @@ impl FinishedRun<'_> {
         let view = View {
             run: finished,
             tasks,
-            sources: &around.sources,
-            outputs: &around.outputs,
+            canvas: Canvas {
+                sources: &around.sources,
+                links: shell.has_links(Target::Err).then_some(root),
+                terminal: shell.columns(Target::Err),
+                outputs: &around.outputs,
+                verbose: shell.verbose,
+            },
+            shown,
+            elapsed,
+            cached: elapsed
+                .map(|_| outcome.tasks.iter().filter(|task| task.timing.cache == Cache::Hit).count()),
             tree: around.tree,
             may_begin_baseline,
             artifacts: dir.map(render::place),
             kept: outcome.tools.iter().map(saved_output).collect(),
             asides: render::other_versions(outcome),
-            links: shell.has_links(Target::Err).then_some(root),
-            terminal: shell.columns(Target::Err),
+            statistics: shell.statistics,
             verbose: shell.verbose,
             quiet: shell.quiet,
         };
         match shell.has_stream() {
-            true => shell.emit_outcome(&finished.report, dir, halt),
+            true => shell.emit_outcome(&finished.report, || summary(&view, digest), dir, halt),
             false => shell.err(render::report(&view)),
         }
         Ok(reports.write(&read_tasks, &view, &around, halt, shell))
     }
+}
+
+/// Returns the last line of the short format, without the status.
+fn summary(view: &View<'_>, digest: Option<Digest>) -> String {
+    let digest = digest.unwrap_or_else(|| Digest::of_written(|out| view.run.report.write(out)));
+    format!("{}; report={digest}", render::outline(view))
 }

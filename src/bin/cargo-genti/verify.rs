@@ -168,6 +168,7 @@ impl Series<'_> {
             started: Instant::now(),
             bless: false,
             strict: Strict::default(),
+            shows_findings: false,
             outputs: Some(self.dir.outputs()),
             own_program: own_program.as_deref(),
         };

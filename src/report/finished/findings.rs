@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use super::Ended;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Totals;
-use crate::model::finding::{self, FailedTest, Fix, Level, Place, Related, Site, State};
+use crate::model::finding::{self, DiagnosticKey, FailedTest, Fix, Level, Place, Related, Site, State};
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Number;
@@ -87,6 +87,12 @@ impl Finding {
     /// Returns whether the tool called `tool` reported it.
     pub fn is_of(&self, tool: &str) -> bool {
         self.tools.iter().any(|one| one == tool)
+    }
+
+    /// Returns the fields that distinguish it from all other findings.
+    pub fn key(&self) -> DiagnosticKey {
+        let Self { place, ns, rule, message, test, .. } = self;
+        (place.clone(), ns.clone(), rule.clone(), message.clone(), test.clone())
     }
 
     /// Place at which reports show it. A failed test is shown where it failed, if that is known.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use super::super::doing::Watcher;
 use super::super::launch::Launcher;
 use super::super::outputs::Kept;
 use super::super::program::{Missing, read_missing, words_of};
@@ -15,7 +16,7 @@ use super::super::scheduler::time_cap;
 use super::super::stop::StopReason;
 use super::super::sys;
 use super::{Client, Ended, Executor, StepPiece};
-use crate::model::event::Event;
+use crate::model::event::{Doing, Event};
 use crate::model::halt::Halted;
 use crate::model::task::{Exit, Program, Step, StepId, TaskIx, Unit};
 use crate::model::tool::{Flaky, Tool, ToolId};
@@ -41,6 +42,8 @@ pub(super) struct Attempt<'a, R> {
     pub(super) is_second: bool,
     /// Callback that reports events.
     pub(super) emit: &'a dyn Fn(Event<'static>),
+    /// Callback that reports what the running process is doing.
+    pub(super) doing: &'a dyn Fn(&Doing),
 }
 
 /// Failed tests that are run again.
@@ -246,7 +249,7 @@ impl<R> Attempt<'_, R> {
             let (mut invocation, threads) =
                 self.launcher.invocation(tool, program, argv, built, tasks).map_err(Ended::Crashed)?;
             invocation.timeout = timeout;
-            let finished = self.executor.runner.run(&invocation);
+            let finished = self.executor.runner.run(&invocation, &mut Watcher::new(tool, self.doing));
             drop(threads);
             let has_ended = finished.as_ref().is_ok_and(|finished| finished.ending == Ending::Own);
             if !has_ended || builder.and_then(|builder| self.launcher.replaced(builder)).is_none() {
@@ -276,7 +279,7 @@ impl<R> Attempt<'_, R> {
                     .invocation(tool, program, &argv, None, &step.tasks)
                     .map_err(Ended::Crashed)?;
                 let finished = runner
-                    .run(&invocation)
+                    .run(&invocation, &mut Watcher::new(tool, self.doing))
                     .map_err(|error| Ended::Crashed(format!("could not rebuild the tests: {error}")))?;
                 if let Ending::Stopped(reason) = finished.ending {
                     return Err(Ended::Stopped(reason));

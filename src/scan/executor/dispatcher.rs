@@ -12,7 +12,7 @@ use super::super::pool::JobToken;
 use super::super::scheduler::{self, Action, Limits, Scheduler, Slot};
 use super::super::slow::Slow;
 use super::{Executor, StepRun};
-use crate::model::event::{Event, Waiting};
+use crate::model::event::{Doing, Event, Waiting};
 use crate::model::task::StepId;
 
 /// Interval at which the state is checked when nothing happens.
@@ -37,6 +37,8 @@ pub(super) struct Dispatcher<'a, R> {
     pub(super) runs: BTreeMap<StepId, StepRun<R>>,
     /// Events not yet passed to the caller of the run.
     pub(super) events: Vec<Event<'static>>,
+    /// What running steps are doing, if it has changed.
+    pub(super) doing: BTreeMap<StepId, Doing>,
     slow: Slow,
     /// The reason for waiting that was last reported.
     reported_waiting: Option<Waiting>,
@@ -65,6 +67,7 @@ impl<'a, R> Dispatcher<'a, R> {
             jobs: VecDeque::new(),
             runs: BTreeMap::new(),
             events: Vec::new(),
+            doing: BTreeMap::new(),
             slow: Slow::default(),
             reported_waiting: None,
             is_over: false,
@@ -79,6 +82,7 @@ impl<'a, R> Dispatcher<'a, R> {
     /// Handles the end of a step.
     pub(super) fn finish(&mut self, run: StepRun<R>) {
         self.slow.finish(run.step);
+        self.doing.remove(&run.step);
         self.events.push(Event::Finished(run.step));
         let event = scheduler::Event::Finished { step: run.step, fails: run.fails };
         self.runs.insert(run.step, run);

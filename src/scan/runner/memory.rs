@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Mutex;
 
+use super::super::doing::Watcher;
 use super::{Ending, FinishedProcess, Invocation, Runner};
 use crate::model::task::Exit;
 use crate::scan::spool::Spool;
@@ -28,7 +29,7 @@ impl<'a> MemoryRunner<'a> {
 }
 
 impl Runner for MemoryRunner<'_> {
-    fn run(&self, invocation: &Invocation) -> io::Result<FinishedProcess> {
+    fn run(&self, invocation: &Invocation, _: &mut Watcher<'_>) -> io::Result<FinishedProcess> {
         let number = {
             let mut invocations = self.invocations.lock().unwrap();
             invocations.push(invocation.clone());

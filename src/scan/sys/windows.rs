@@ -304,13 +304,21 @@ pub(in crate::scan) fn signal_name(number: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::doing::Watcher;
     use crate::scan::process;
     use crate::scan::runner::{Ending, FinishedProcess};
     use crate::scan::stop::Stop;
 
     fn cmd(script: &str, timeout: Option<Duration>) -> FinishedProcess {
         let mut command = Command::new("cmd");
-        process::run(command.args(["/D", "/C", script]), timeout, &Stop::new().unwrap(), None).unwrap()
+        process::run(
+            command.args(["/D", "/C", script]),
+            timeout,
+            &Stop::new().unwrap(),
+            None,
+            &mut Watcher::none(),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResu
     // Holds the lock of the run until the files are written.
     let run = session::execute(&project, &BTreeMap::new(), Gate::none(args), start, shell)?;
     let outcome = &run.outcome;
-    super::report_incomplete(shell, outcome);
+    super::report_incomplete(shell, &project, outcome);
     if let Err(error @ (CliError::Incomplete | CliError::Interrupted(_))) = exit::of_run(outcome.end) {
         shell.error("some checks have no result, so nothing was accepted");
         if error == CliError::Incomplete {

@@ -13,12 +13,13 @@ use genti::model::finding::{Entry, State};
 use genti::model::outcome::{End, Outcome};
 use genti::pipeline::{self, Limit, Lockfile, Project};
 use genti::report::finished::{Finding, FinishedReport};
+use genti::report::{self, Artifacts, Cause};
 use genti::store::{self, BaselineError};
 
 use crate::args::{BaselineCommand, RunArgs};
 use crate::exit::{CliError, CliResult};
 use crate::fail;
-use crate::render::{GOOD, Shell, visible_line};
+use crate::render::{self, GOOD, Shell, visible_line};
 use crate::session::{self, Gate, Run, Startup};
 
 /// Runs the subcommand.
@@ -69,7 +70,7 @@ fn prepare(args: &RunArgs, start: &Startup, shell: &mut Shell) -> CliResult<(Pro
 fn run_all(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResult<CurrentRun> {
     let (project, baseline) = prepare(args, &start, shell)?;
     let run = session::execute(&project, &baseline, Gate::none(args), start, shell)?;
-    report_incomplete(shell, &run.outcome);
+    report_incomplete(shell, &project, &run.outcome);
     if let End::Interrupted(signal) = run.outcome.end {
         shell.error("the run was interrupted; the baseline is unchanged");
         return Err(CliError::Interrupted(signal));
@@ -114,8 +115,9 @@ fn acceptable(report: FinishedReport) -> impl Iterator<Item = Finding> {
     report.findings.into_iter().filter(|finding| finding.state != State::Suppressed)
 }
 
-/// Reports everything without a result: as an error if the tool is required, else as a warning.
-pub(crate) fn report_incomplete(shell: &mut Shell, outcome: &Outcome) {
+/// Reports everything without a result, as an error if the tool is required, else as a warning. Errors that stopped a required tool
+/// come last, each with its place.
+pub(crate) fn report_incomplete(shell: &mut Shell, project: &Project, outcome: &Outcome) {
     for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
         for (unit, reason) in &result.incomplete {
             let unit = if unit == "." { String::new() } else { format!(" {}", visible_line(unit)) };
@@ -125,5 +127,14 @@ pub(crate) fn report_incomplete(shell: &mut Shell, outcome: &Outcome) {
         session::saved_output(result)
             .into_iter()
             .for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
+    }
+    if outcome.end != End::Incomplete {
+        return;
+    }
+    let artifacts = Artifacts::of(&project.workspace, outcome, false);
+    for cause in artifacts.read().iter().flat_map(|(run, _)| report::causes(run)) {
+        if let Cause::Error(_) = cause {
+            shell.error(render::cause(&cause));
+        }
     }
 }

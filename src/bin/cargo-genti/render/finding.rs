@@ -2,29 +2,48 @@
 
 use std::borrow::Cow;
 use std::ops::Range as Bytes;
+use std::path::Path;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Patch, Renderer, Snippet};
 use genti::compare::ratchet;
 use genti::model::finding::{self, Entry, Position, Range, Related};
+use genti::model::sources::Sources;
 use genti::model::test_output::TestOutput;
 use genti::path::RelPath;
 use genti::report::finished::Finding;
 use genti::report::links;
+use genti::report::outputs::OutputsOfTests;
 use genti::report::text::{visible, visible_line};
 
-use super::{View, plural};
+use super::plural;
 
 /// Number of context lines around the flagged ones.
 const AROUND: u32 = 1;
-/// Width in columns if the output is not a terminal.
+/// Number of columns to which overlong lines of source are shortened, unless the terminal is wider. A narrow terminal wraps them,
+/// because shortening them would cut words.
 const WIDTH: usize = 140;
 /// Maximum number of lines of the output of a test, without `--verbose`.
 const MOST_OUTPUT: usize = 60;
 /// Maximum distance in lines at which related places and changes are shown together with the finding.
 const NEAR: u32 = 40;
 
+/// What findings are drawn with.
+#[derive(Clone, Copy)]
+pub(crate) struct Canvas<'a> {
+    /// Sources of the findings.
+    pub(crate) sources: &'a Sources,
+    /// Root directory for file links, if the output supports links.
+    pub(crate) links: Option<&'a Path>,
+    /// Width of the terminal, if there is one.
+    pub(crate) terminal: Option<usize>,
+    /// What failed tests printed.
+    pub(crate) outputs: &'a OutputsOfTests,
+    /// Show all that they printed.
+    pub(crate) verbose: bool,
+}
+
 /// Renders the finding, with `notes` after those of its tool.
-pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> String {
+pub(super) fn render(finding: &Finding, canvas: &Canvas<'_>, notes: &[String]) -> String {
     let level = match finding.level {
         finding::Level::Error => Level::ERROR,
         finding::Level::Warning => Level::WARNING,
@@ -36,7 +55,7 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
     let path = visible_line(&place.name());
     let rule = visible_line(&finding.rule);
     let mut title = level.primary_title(message.as_ref());
-    let url = view.links.and_then(|_| links::rule(&finding.ns, &finding.rule));
+    let url = canvas.links.and_then(|_| links::rule(&finding.ns, &finding.rule));
     let has_link = url.is_some();
     // Errors of a compiler may have no code.
     if finding.rule != finding.level.as_str() {
@@ -46,7 +65,7 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
         }
     }
     let mut main = Group::with_title(title);
-    let source = place.path().and_then(|path| view.sources.get(path));
+    let source = place.path().and_then(|path| canvas.sources.get(path));
     let shown = place.range().zip(source).and_then(|(range, source)| Shown::of(finding, range, source));
     let excerpt = shown.as_ref().map(|shown| &shown.excerpt);
     let change = source.and_then(|source| Change::of(finding, source));
@@ -68,7 +87,7 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
     };
     let labelled = shown.as_ref().map(|shown| shown.labelled.as_slice()).unwrap_or_default();
     // It also contains the rest of the message of a panic, which is a note.
-    let output = view.outputs.of(finding);
+    let output = canvas.outputs.of(finding);
     let is_in_output = |note: &&Related| output.is_some() && finding.test.is_some() && note.place.is_none();
     for note in self::notes(finding, labelled, has_link, is_in_output).iter().chain(notes) {
         main = main.element(Level::NOTE.message(note.clone()));
@@ -86,14 +105,15 @@ pub(super) fn render(finding: &Finding, view: &View<'_>, notes: &[String]) -> St
         }
         (_, None) => {}
     }
-    let text = Renderer::styled().term_width(view.terminal.unwrap_or(WIDTH)).render(&groups);
-    format!("{text}\n{}\n", output.map(|output| output_of(output, view)).unwrap_or_default())
+    let width = canvas.terminal.unwrap_or(WIDTH).max(WIDTH);
+    let text = Renderer::styled().term_width(width).render(&groups);
+    format!("{text}\n{}\n", output.map(|output| output_of(output, canvas)).unwrap_or_default())
 }
 
 /// Renders what a failed test printed: the last lines, or all that is kept with `--verbose`.
-fn output_of(output: &TestOutput, view: &View<'_>) -> String {
+fn output_of(output: &TestOutput, canvas: &Canvas<'_>) -> String {
     let lines: Vec<&str> = output.text.lines().collect();
-    let hidden = if view.verbose { 0 } else { lines.len().saturating_sub(MOST_OUTPUT) };
+    let hidden = if canvas.verbose { 0 } else { lines.len().saturating_sub(MOST_OUTPUT) };
     let mut text = format!("output of {}:\n", visible_line(&output.test));
     if hidden > 0 {
         let what = plural(hidden, "line", "lines");

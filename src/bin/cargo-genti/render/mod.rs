@@ -19,16 +19,16 @@ use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects, Style};
 use genti::scan::Env;
 
-use crate::args::{Color, OutputArgs};
+use crate::args::{Color, MessageFormat, OutputArgs};
 use crate::exit::{CliError, CliResult};
 use crate::stdout;
 
 pub(crate) use drift::drift;
-pub(crate) use finding::{entry, entry_at};
+pub(crate) use finding::{Canvas, entry, entry_at};
 use genti::report::text::visible;
 pub(crate) use genti::report::text::{plural, visible_line, without_hash_commands};
 pub(crate) use progress::Bar;
-pub(crate) use report::{View, report};
+pub(crate) use report::{View, cause, outline, report};
 pub(crate) use versions::other_versions;
 
 /// Style of success.
@@ -67,14 +67,19 @@ pub(crate) struct Shell {
     in_ci: bool,
     /// True if cargo started this program.
     by_cargo: bool,
-    /// Events for other programs on stdout.
+    /// Output for other programs on stdout.
     pub(crate) stream: Stream,
+    /// True if counts are shown instead of findings.
+    pub(crate) statistics: bool,
 }
 
-/// Event stream of a command.
+/// Output of a command for other programs.
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
-    pub(crate) is_on: bool,
+    /// Format of the output.
+    pub(crate) format: MessageFormat,
+    /// Summary of the run and digest of its report, for the last line of the short format.
+    pub(crate) summary: Option<String>,
     /// Directory of the artifacts, once they are written.
     pub(crate) artifacts: Option<String>,
     /// True if an event could not be printed.
@@ -116,9 +121,19 @@ impl Shell {
             has_progress: is_terminal && is_wanted && !args.quiet,
             has_signs_of_life: when != Some("never"),
             stream: Stream::default(),
+            statistics: false,
             in_actions: env.get("GITHUB_ACTIONS").is_some_and(|value| value == "true"),
             by_cargo: env.get("CARGO").is_some(),
             in_ci: CI.iter().any(|name| env.get(name).is_some()),
+        }
+    }
+
+    /// Returns true if new findings are shown before the end of a run.
+    pub(crate) fn shows_findings_early(&self) -> bool {
+        match self.stream.format {
+            MessageFormat::Human => !self.quiet && !self.statistics,
+            MessageFormat::Json => true,
+            MessageFormat::Short => false,
         }
     }
 

@@ -5,16 +5,24 @@ mod frames;
 mod tests;
 mod view;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use console::Term;
-use genti::model::event::{Event, Waiting};
+use genti::model::event::{Event, Found, Waiting};
+use genti::model::finding::DiagnosticKey;
+use genti::model::outcome::Compared;
 use genti::pipeline::Project;
+use genti::report::finished::Finding;
+use genti::report::outputs::OutputsOfTests;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use self::frames::Frames;
-use self::view::{Line, View, time};
-use super::{BUSY, Shell, WARN};
+use self::view::{Line, View};
+use super::finding::Canvas;
+use super::report::{Identical, block};
+use super::text::time;
+use super::{BUSY, Shell, Target, WARN};
 
 /// Interval between redraws.
 const FRAME: Duration = Duration::from_millis(50);
@@ -35,6 +43,8 @@ pub(crate) struct Bar<'a> {
     drawn: Option<Duration>,
     /// Time of the last permanent message.
     last_message: Duration,
+    /// New findings that were shown.
+    shown: BTreeSet<DiagnosticKey>,
 }
 
 impl<'a> Bar<'a> {
@@ -44,7 +54,8 @@ impl<'a> Bar<'a> {
             true => ProgressDrawTarget::term_like(Box::new(Frames::new(Term::buffered_stderr()))),
             false => ProgressDrawTarget::hidden(),
         };
-        Self::on_target(View::new(&project.workspace, &project.plan), target, shell.is_coloured())
+        let view = View::new(&project.workspace, &project.plan, shell.verbose);
+        Self::on_target(view, target, shell.is_coloured())
     }
 
     fn on_target(view: View<'a>, target: ProgressDrawTarget, is_coloured: bool) -> Self {
@@ -60,6 +71,7 @@ impl<'a> Bar<'a> {
             text: String::new(),
             drawn: None,
             last_message: Duration::ZERO,
+            shown: BTreeSet::new(),
         }
     }
 
@@ -78,6 +90,7 @@ impl<'a> Bar<'a> {
                 let what = "waiting for another run in this workspace";
                 self.say(now, shell, |shell| shell.note(what));
             }
+            Event::Found(found) if !shell.has_stream() => self.show(found, now, shell),
             Event::Comparing => return self.bar.finish_and_clear(),
             Event::Planned
             | Event::Started(_)
@@ -85,6 +98,8 @@ impl<'a> Bar<'a> {
             | Event::Finished(_)
             | Event::Waiting(_)
             | Event::Slow(..)
+            | Event::Found(_)
+            | Event::Doing(..)
             | Event::Tick => {}
         }
         if self.bar.is_hidden() {
@@ -97,6 +112,31 @@ impl<'a> Bar<'a> {
             self.drawn = Some(now);
             self.draw(&self.view.lines(now, width, height));
         }
+    }
+
+    /// Shows the new findings of a tool as one block.
+    fn show(&mut self, found: &Found, now: Duration, shell: &mut Shell) {
+        let counts = |one: &Compared| Some((one.finding.id.clone(), one.identical?));
+        let identical: BTreeMap<_, _> = found.findings.iter().filter_map(counts).collect();
+        let identical: Identical<'_> =
+            identical.iter().map(|(id, count)| (id.as_str(), (count.new, count.total))).collect();
+        let findings: Vec<_> = found.findings.iter().cloned().map(Finding::of).collect();
+        let canvas = Canvas {
+            sources: &found.sources,
+            links: shell.has_links(Target::Err).then_some(&*self.view.workspace.root),
+            terminal: shell.columns(Target::Err),
+            outputs: &OutputsOfTests::new(&found.test_outputs),
+            verbose: shell.verbose,
+        };
+        let text =
+            block(&self.view.plan.graph.tool(found.tool).name, &findings, canvas, &identical, shell.verbose);
+        self.shown.extend(findings.iter().map(Finding::key));
+        self.say(now, shell, |shell| shell.err(text));
+    }
+
+    /// Ends the display. Returns the findings that were shown.
+    pub(crate) fn finish(mut self) -> BTreeSet<DiagnosticKey> {
+        std::mem::take(&mut self.shown)
     }
 
     fn draw(&mut self, lines: &[Line]) {

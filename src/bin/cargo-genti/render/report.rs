@@ -1,21 +1,30 @@
-//! The report of a run for humans, generated from its artifacts: findings in order, a table of the tools, the
-//! verdict, and advice. Used by `run`, `check` and `report`.
+//! The report of a run for humans, generated from its artifacts: findings in order, a table of the tools, advice, and the
+//! verdict. Used by `run`, `check` and `report`.
+//!
+//! During a run, new findings are shown in blocks as soon as their tool has finished ([`block`]). The report at the end leaves them
+//! out and repeats only their counts.
 
 mod advice;
 mod findings;
 mod tools;
+mod verdict;
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::path::Path;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Effects, Style};
-use genti::model::finding::State;
-use genti::model::sources::Sources;
+use genti::model::finding::{DiagnosticKey, State};
+use genti::model::style::is_of_former_style;
 use genti::report::blind_spots;
 use genti::report::finished::{Finding, Finished, Tasks};
 use genti::report::fixes::Tree;
-use genti::report::outputs::OutputsOfTests;
+use genti::report::text::counted;
 
+pub(super) use self::findings::Identical;
+use self::findings::Listing;
+pub(crate) use self::verdict::{cause, outline};
+use super::finding::Canvas;
 use super::{BAD, BUSY, GOOD, WARN, lines, plural};
 
 /// Number of lines of one kind that are shown. The rest is only counted.
@@ -32,10 +41,14 @@ pub(crate) struct View<'a> {
     pub(crate) run: &'a Finished,
     /// Its tasks, if times are shown.
     pub(crate) tasks: Option<&'a Tasks>,
-    /// What failed tests printed.
-    pub(crate) outputs: &'a OutputsOfTests,
-    /// Sources of the findings.
-    pub(crate) sources: &'a Sources,
+    /// What findings are drawn with.
+    pub(crate) canvas: Canvas<'a>,
+    /// New findings that were shown during the run.
+    pub(crate) shown: &'a BTreeSet<DiagnosticKey>,
+    /// Duration of the run, if it is shown.
+    pub(crate) elapsed: Option<Duration>,
+    /// Number of tasks with a cached result, if it is known.
+    pub(crate) cached: Option<usize>,
     /// True if there is no baseline and one can be created with these build flags.
     pub(crate) may_begin_baseline: bool,
     /// State of the working tree.
@@ -46,10 +59,8 @@ pub(crate) struct View<'a> {
     pub(crate) kept: Vec<Vec<String>>,
     /// Notes to show before the verdict.
     pub(crate) asides: Vec<String>,
-    /// Root directory for file links, if the output supports links.
-    pub(crate) links: Option<&'a Path>,
-    /// Width of the terminal, if there is one.
-    pub(crate) terminal: Option<usize>,
+    /// Show counts instead of findings.
+    pub(crate) statistics: bool,
     /// Show everything, including accepted findings.
     pub(crate) verbose: bool,
     /// Show only the verdict.
@@ -69,6 +80,23 @@ pub(crate) fn report(view: &View<'_>) -> String {
     if let Some(summary) = blind_spots::summary(spots) {
         page.note(format_args!("not checked: {summary}; see `cargo genti blind-spots`"));
     }
+    verdict::show(view, &mut page);
+    page.text
+}
+
+/// Renders new findings of `tool` that are known before the end of the run.
+pub(crate) fn block(
+    tool: &str,
+    findings: &[Finding],
+    canvas: Canvas<'_>,
+    identical: &Identical<'_>,
+    verbose: bool,
+) -> String {
+    let mut page = Page { text: String::new(), quiet: false };
+    let what = counted(findings.len(), "new finding", "new findings");
+    page.status(WARN, "Found", format_args!("{what} ({tool})\n"));
+    let findings: Vec<_> = findings.iter().filter(|finding| !is_of_former_style(&finding.related)).collect();
+    Listing { findings, canvas, identical, suppressions: &[], artifacts: None, verbose }.show(&mut page);
     page.text
 }
 

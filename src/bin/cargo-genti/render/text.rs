@@ -1,10 +1,11 @@
 //! Makes text from elsewhere safe for a terminal and a log, and formats units.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use anstream::adapter::strip_str;
 use genti::report::text::{BROKEN, command, plural, without_hash_commands};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 /// Neutralizes whole output lines that may contain source text. CI services interpret some lines as commands
 /// ([`command`], [`without_hash_commands`]), and terminals interpret a second set of control characters
@@ -36,20 +37,23 @@ pub(crate) fn units(count: usize, per: &str) -> String {
     format!("{count} {}{}", per.replace('-', " "), plural(count, "", "s"))
 }
 
-/// Truncates `text` to `width` columns.
-pub(crate) fn cut(text: &str, width: usize) -> String {
+/// Formats a duration in whole seconds.
+pub(crate) fn time(time: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
+}
+
+/// Shortens `text` to at most `width` columns, between two words. The first word is never shortened.
+pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
     if text.width() <= width {
-        return text.to_owned();
+        return text.into();
     }
-    let mut room = width.saturating_sub(1);
-    let fits = |c: &char| match room.checked_sub(c.width().unwrap_or(0)) {
-        Some(rest) => {
-            room = rest;
-            true
-        }
-        None => false,
-    };
-    text.chars().take_while(fits).chain(['…']).collect()
+    let ends = text.match_indices(' ').map(|(at, _)| at);
+    let fits = |at: &usize| *at > 0 && text[..*at].width() + 2 <= width;
+    let end = ends.clone().take_while(fits).last().or_else(|| ends.clone().find(|at| *at > 0));
+    match end {
+        Some(end) => format!("{} …", text[..end].trim_end()).into(),
+        None => text.into(),
+    }
 }
 
 #[cfg(test)]
@@ -57,10 +61,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wide_text_is_truncated_at_its_end() {
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abcd", 3), "ab…");
-        assert_eq!(cut("日本語", 4), "日…");
+    fn long_text_is_shortened_between_words() {
+        assert_eq!(cut("a bc", 4), "a bc");
+        assert_eq!(cut("ab cd ef", 7), "ab cd …");
+        assert_eq!(cut("ab cd ef", 6), "ab …");
+        assert_eq!(cut("日本 語語", 6), "日本 …");
+        assert_eq!(cut("abcdef gh", 3), "abcdef …");
+        assert_eq!(cut("abcdef", 3), "abcdef");
     }
 
     #[test]

@@ -132,6 +132,7 @@ fn run_judged(case: &Case<'_>, answer: &Answer<'_>, judge: &Judge<'_, String>) -
         fails: false,
         is_second: false,
         emit: &|_| {},
+        doing: &|_| {},
     };
     attempt.run(Path::new("/tools/t"), &step.tasks);
     let Attempt { pieces, attempts, fails, .. } = attempt;

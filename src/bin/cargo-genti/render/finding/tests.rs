@@ -1,4 +1,6 @@
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use anstream::adapter::strip_str;
 use genti::model::finding::{Fix, Place, Related, Site, State};
@@ -6,6 +8,7 @@ use genti::model::sources::Sources;
 use genti::report::finished::Finished;
 use genti::report::fixes::Tree;
 
+use super::super::View;
 use super::super::text::inert;
 use super::*;
 
@@ -45,6 +48,9 @@ fn hostile(place: Place) -> Finding {
     }
 }
 
+/// Nothing was shown before.
+static SHOWN: BTreeSet<finding::DiagnosticKey> = BTreeSet::new();
+
 /// Returns a run without findings.
 fn run() -> Finished {
     Finished::read(
@@ -58,15 +64,22 @@ fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
     View {
         run,
         tasks: None,
-        sources,
-        outputs: Box::leak(Box::default()),
+        canvas: Canvas {
+            sources,
+            links: Some(Path::new("/w")),
+            terminal: Some(80),
+            outputs: Box::leak(Box::default()),
+            verbose: true,
+        },
+        shown: &SHOWN,
+        elapsed: Some(Duration::from_secs(72)),
+        cached: Some(1),
+        statistics: false,
         tree: Tree::Clean,
         may_begin_baseline: true,
         artifacts: None,
         kept: Vec::new(),
         asides: Vec::new(),
-        links: Some(Path::new("/w")),
-        terminal: Some(80),
         verbose: true,
         quiet: false,
     }
@@ -75,7 +88,7 @@ fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
 fn shown(finding: &Finding, source: Option<&[u8]>) -> String {
     let path = finding.place.path().cloned().unwrap_or_default();
     let sources = Sources(source.map(|source| (path, source.to_vec())).into_iter().collect());
-    render(finding, &view(&run(), &sources), &[])
+    render(finding, &view(&run(), &sources).canvas, &[])
 }
 
 /// Checks that `text`, without our own colours and links, controls neither a terminal nor a CI service.

@@ -1,5 +1,5 @@
 use genti::model::digest::Digest;
-use genti::model::event::Waiting;
+use genti::model::event::{Activity, Doing, Waiting};
 use genti::model::policy::{Batch, Policy, Selection};
 use genti::model::task::{Plan, StepId};
 use genti::model::workspace::{File, Workspace};
@@ -46,8 +46,8 @@ fn project(files: &[&str]) -> (Workspace, Plan) {
         owners: vec![None; files.len()],
         files: files.iter().map(file).collect(),
         outside: Vec::new(),
-        metadata: std::collections::BTreeSet::new(),
-        build_dependencies: std::collections::BTreeSet::new(),
+        metadata: BTreeSet::new(),
+        build_dependencies: BTreeSet::new(),
         beyond: Vec::new(),
         seen: genti::model::workspace::Seen::default(),
     };
@@ -80,7 +80,7 @@ fn check(view: &View<'_>, now: u64, (width, height): (usize, usize), expected: &
 #[test]
 fn each_running_step_has_a_line_above_a_common_bar() {
     let (workspace, plan) = project(&["a.txt", "b.txt", "c.txt"]);
-    let mut view = View::new(&workspace, &plan);
+    let mut view = View::new(&workspace, &plan, false);
     let (lint, each) = (steps(&plan, "lint")[0], steps(&plan, "each"));
     check(&view, 0, (80, 24), &[]);
     view.on(Event::Planned, seconds(1));
@@ -92,7 +92,7 @@ fn each_running_step_has_a_line_above_a_common_bar() {
         63,
         (80, 24),
         &[
-            "     Running lint (1m 2s)",
+            "        Slow lint (1m 2s)",
             "     Running each: 2 files (3s)",
             "     Running each: c.txt (2s)",
             "    Checking [>                             ] 0/5 tasks, 1m 3s",
@@ -104,7 +104,7 @@ fn each_running_step_has_a_line_above_a_common_bar() {
         64,
         (80, 24),
         &[
-            "     Running lint (1m 3s)",
+            "        Slow lint (1m 3s)",
             "     Running each: c.txt (3s)",
             "    Checking [============>                 ] 2/5 tasks, 1m 4s",
         ],
@@ -113,21 +113,54 @@ fn each_running_step_has_a_line_above_a_common_bar() {
 }
 
 #[test]
+fn a_line_says_what_its_step_is_doing() {
+    let (workspace, plan) = project(&[]);
+    let lint = steps(&plan, "lint")[0];
+    let mut view = View::new(&workspace, &plan, false);
+    view.on(Event::Started(lint), seconds(0));
+    let mut check = |done, total, now: Option<Activity>, expected: &str| {
+        view.on(Event::Doing(lint, &Doing { done, total, now }), seconds(1));
+        check(&view, 32, (80, 24), &[&format!("     Running {expected}")]);
+        assert_eq!(view.summary(seconds(32)), format!("0/2 tasks, 32s: {expected}"));
+    };
+    let build = || Some(Activity::Build("serde".to_owned()));
+    let test = || Some(Activity::Test("it::slow".to_owned()));
+    check(41, Some(140), build(), "lint: compiling serde (41/140, 32s)");
+    check(0, None, build(), "lint: compiling serde (32s)");
+    check(312, Some(1204), test(), "lint: 312/1,204, running it::slow (32s)");
+    check(5, None, test(), "lint: running it::slow (32s)");
+    check(312, Some(1204), None, "lint: 312/1,204 (32s)");
+    check(9, Some(5), None, "lint: 5/5 (32s)");
+    check(9, None, None, "lint (32s)");
+}
+
+#[test]
 fn the_reason_for_waiting_is_shown_with_its_holder() {
     let (workspace, plan) = project(&[]);
     let [lint, api] = ["lint", "api"].map(|tool| steps(&plan, tool)[0]);
-    let mut view = View::new(&workspace, &plan);
-    view.on(Event::Started(lint), seconds(1));
     let lane = Waiting::Lane { step: api, holder: lint };
-    for (waiting, expected) in [
-        (lane, "     Waiting for lane check (lint, 12s): api"),
-        (Waiting::Token { of: Some(8) }, "     Waiting for a jobserver token (all 8 are in use)"),
-        (Waiting::Token { of: None }, "     Waiting for a jobserver token of the parent build"),
-        (Waiting::Run, "     Waiting for another run in this workspace (3s)"),
-        (Waiting::End, "     Waiting for running steps to end"),
+    let mut view = View::new(&workspace, &plan, false);
+    for (waiting, expected, verbose) in [
+        (lane, "for lint to end (12s): api", "for lane check (lint, 12s): api"),
+        (
+            Waiting::Token { of: Some(8) },
+            "for a job slot (all 8 are in use)",
+            "for a jobserver token (all 8 are in use)",
+        ),
+        (
+            Waiting::Token { of: None },
+            "for a job slot of the parent build",
+            "for a jobserver token of the parent build",
+        ),
+        (Waiting::Run, "for another run in this workspace (3s)", "for another run in this workspace (3s)"),
+        (Waiting::End, "for running steps to end", "for running steps to end"),
     ] {
-        view.on(Event::Waiting(Some(waiting)), seconds(10));
-        check(&view, 13, (80, 24), &["     Running lint (12s)", expected]);
+        for (is_verbose, expected) in [(true, verbose), (false, expected)] {
+            view = View::new(&workspace, &plan, is_verbose);
+            view.on(Event::Started(lint), seconds(1));
+            view.on(Event::Waiting(Some(waiting)), seconds(10));
+            check(&view, 13, (80, 24), &["     Running lint (12s)", &format!("     Waiting {expected}")]);
+        }
     }
     view.on(Event::Waiting(Some(Waiting::Token { of: None })), seconds(13));
     check(&view, 13, (80, 24), &["     Running lint (12s)"]);
@@ -137,7 +170,7 @@ fn the_reason_for_waiting_is_shown_with_its_holder() {
         "a short wait for a token is not shown"
     );
     view.on(Event::Waiting(Some(lane)), seconds(13));
-    let summary = "0/2 tasks, 13s: lint (12s), waiting for lane check (lint, 12s): api";
+    let summary = "0/2 tasks, 13s: lint (12s), waiting for lint to end (12s): api";
     assert_eq!(view.summary(seconds(13)), summary);
     view.on(Event::Waiting(None), seconds(13));
     check(&view, 13, (80, 24), &["     Running lint (12s)"]);
@@ -153,7 +186,7 @@ fn a_small_terminal_shows_shortened_names() {
     let facts = Facts::default();
     let plan = plan::plan(&workspace, tools, Selection::default(), plan.policy, &facts).unwrap();
     let each = steps(&plan, "each");
-    let mut view = View::new(&workspace, &plan);
+    let mut view = View::new(&workspace, &plan, false);
     view.on(Event::Planned, seconds(0));
     for step in [0, 3, 1, 2] {
         view.on(Event::Started(each[step]), seconds(0));
@@ -200,7 +233,7 @@ fn lines_are_replaced_stay_below_messages_and_are_cleared() {
     let (workspace, plan) = project(&[]);
     let term = InMemoryTerm::new(10, 60);
     let target = ProgressDrawTarget::term_like(Box::new(Frames::new(term.clone())));
-    let mut bar = Bar::on_target(View::new(&workspace, &plan), target, true);
+    let mut bar = Bar::on_target(View::new(&workspace, &plan, false), target, true);
     let mut shell = shell("auto");
     let lines = |count: usize| {
         let line = |at| Line { style: BUSY, word: "Running", what: format!("step {at}") };
@@ -231,7 +264,8 @@ fn a_log_gets_no_status_lines_if_progress_is_disabled() {
     for (when, is_logged) in [("never", false), ("auto", true)] {
         let events = [Event::Tick, Event::Slow(steps(&plan, "lint")[0], seconds(60))];
         for event in events {
-            let mut bar = Bar::on_target(View::new(&workspace, &plan), ProgressDrawTarget::hidden(), false);
+            let mut bar =
+                Bar::on_target(View::new(&workspace, &plan, false), ProgressDrawTarget::hidden(), false);
             // Pretend that a minute has passed.
             bar.clock = bar.clock.checked_sub(seconds(60)).unwrap();
             bar.on(event, &mut shell(when));
@@ -289,7 +323,7 @@ fn each_frame_is_written_at_once_and_ends_at_the_start_of_its_last_line() {
     let (workspace, plan) = project(&[]);
     let terminal = Recorder::default();
     let target = ProgressDrawTarget::term_like(Box::new(Frames::new(terminal.clone())));
-    let mut bar = Bar::on_target(View::new(&workspace, &plan), target, false);
+    let mut bar = Bar::on_target(View::new(&workspace, &plan, false), target, false);
     let line = |word| Line { style: BUSY, word, what: "x".to_owned() };
     bar.draw(&[line("Running"), line("Checking")]);
     bar.say(seconds(1), &mut shell("auto"), |_| {});
@@ -305,7 +339,7 @@ fn each_frame_is_written_at_once_and_ends_at_the_start_of_its_last_line() {
 #[test]
 fn a_run_that_waits_for_another_shows_no_bar() {
     let (workspace, plan) = project(&[]);
-    let mut view = View::new(&workspace, &plan);
+    let mut view = View::new(&workspace, &plan, false);
     view.on(Event::Waiting(Some(Waiting::Run)), seconds(0));
     check(&view, 2, (80, 24), &["     Waiting for another run in this workspace (2s)"]);
     view.on(Event::Waiting(None), seconds(2));

@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use anstyle::Style;
-use genti::model::event::{Event, Waiting};
+use genti::model::event::{Activity, Doing, Event, Waiting};
 use genti::model::task::{Plan, StepId};
+use genti::model::tool::Tool;
 use genti::model::workspace::Workspace;
+use genti::report::text::number;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::render::text::units;
+use crate::render::text::{time, units};
 use crate::render::visible_line;
 use crate::render::{BUSY, WARN};
 
@@ -19,6 +21,10 @@ const MARGIN: usize = 13;
 const BAR: std::ops::RangeInclusive<usize> = 6..=30;
 /// Number of steps that are named in a summary line.
 const NAMED: usize = 3;
+/// Name of the tool that builds the tests.
+const TEST_BUILD: &str = "test-build";
+/// Time after which a running step is marked as slow.
+const SLOW: Duration = Duration::from_secs(60);
 /// Time after which waiting for a token is shown. Usually a token is available at once.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -32,10 +38,19 @@ pub(super) struct View<'a> {
     done: usize,
     /// Number of all tasks.
     total: usize,
-    /// Running steps with their start times, in the order of starts.
-    running: Vec<(StepId, Duration)>,
+    /// Running steps in the order of starts.
+    running: Vec<RunningStep>,
     /// Reason for waiting, and its start time.
     waiting: Option<(Waiting, Duration)>,
+    /// True if lanes, job tokens and tools that only serve others are named.
+    verbose: bool,
+}
+
+/// A running step.
+struct RunningStep {
+    step: StepId,
+    since: Duration,
+    doing: Doing,
 }
 
 /// A status line: a verb and its object.
@@ -47,22 +62,42 @@ pub(super) struct Line {
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(workspace: &'a Workspace, plan: &'a Plan) -> Self {
+    pub(super) fn new(workspace: &'a Workspace, plan: &'a Plan, verbose: bool) -> Self {
         let total = plan.steps().map(|step| plan.step(step).tasks.len()).sum();
-        Self { workspace, plan, has_begun: false, done: 0, total, running: Vec::new(), waiting: None }
+        Self {
+            workspace,
+            plan,
+            has_begun: false,
+            done: 0,
+            total,
+            running: Vec::new(),
+            waiting: None,
+            verbose,
+        }
     }
 
     /// Updates the state for `event`.
     pub(super) fn on(&mut self, event: Event<'_>, now: Duration) {
         match event {
-            Event::Started(step) => self.running.push((step, now)),
+            Event::Started(step) => {
+                self.running.push(RunningStep { step, since: now, doing: Doing::default() });
+            }
+            Event::Doing(step, doing) => {
+                let running = self.running.iter_mut().filter(|running| running.step == step);
+                running.for_each(|running| running.doing = doing.clone());
+            }
             Event::Finished(step) => {
-                self.running.retain(|(other, _)| *other != step);
+                self.running.retain(|other| other.step != step);
                 self.done += self.plan.step(step).tasks.len();
             }
             Event::Waiting(waiting) => self.waiting = waiting.map(|waiting| (waiting, now)),
             Event::Planned => self.has_begun = true,
-            Event::Notice(_) | Event::Slow(..) | Event::Tick | Event::Reading(_) | Event::Comparing => {}
+            Event::Notice(_)
+            | Event::Slow(..)
+            | Event::Tick
+            | Event::Reading(_)
+            | Event::Found(_)
+            | Event::Comparing => {}
         }
     }
 
@@ -76,10 +111,13 @@ impl<'a> View<'a> {
         let shown = if self.running.len() > most { most - 1 } else { self.running.len() };
         let mut lines = Vec::new();
         let mut line = |style, word, what| lines.push(Line { style, word, what });
-        for (step, since) in &self.running[..shown] {
-            let time = format!(" ({})", time(now.saturating_sub(*since)));
-            let name = fit(&self.name(*step), room.saturating_sub(time.len()));
-            line(BUSY, "Running", name + &time);
+        for running in &self.running[..shown] {
+            let (name, numbers) = self.activity(running, now);
+            let name = fit(&name, room.saturating_sub(numbers.width()));
+            match now.saturating_sub(running.since) {
+                long if long >= SLOW => line(WARN, "Slow", name + &numbers),
+                _ => line(BUSY, "Running", name + &numbers),
+            }
         }
         if shown < self.running.len() {
             line(BUSY, "", fit(&format!("… and {} more", self.running.len() - shown), room));
@@ -95,8 +133,9 @@ impl<'a> View<'a> {
 
     /// Returns a summary on one line, for a log.
     pub(super) fn summary(&self, now: Duration) -> String {
-        let name = |(step, since): &(StepId, Duration)| {
-            format!("{} ({})", self.name(*step), time(now.saturating_sub(*since)))
+        let name = |running: &RunningStep| {
+            let (name, numbers) = self.activity(running, now);
+            name + &numbers
         };
         let mut parts: Vec<_> = self.running.iter().take(NAMED).map(name).collect();
         if self.running.len() > NAMED {
@@ -107,16 +146,50 @@ impl<'a> View<'a> {
         format!("{}{separator}{}", self.count(now), parts.join(", "))
     }
 
+    /// Returns the name of a running step with what it is doing, and its numbers in parentheses.
+    fn activity(&self, running: &RunningStep, now: Duration) -> (String, String) {
+        let RunningStep { step, since, doing: Doing { done, total, now: activity } } = running;
+        let time = time(now.saturating_sub(*since));
+        let count = total.map(|total| {
+            let number = |count: u32| number(count.into());
+            format!("{}/{}", number((*done).min(total)), number(total))
+        });
+        let name = self.name(*step);
+        match (activity, count) {
+            (Some(Activity::Build(package)), Some(count)) => {
+                (format!("{name}: compiling {}", visible_line(package)), format!(" ({count}, {time})"))
+            }
+            (Some(Activity::Build(package)), None) => {
+                (format!("{name}: compiling {}", visible_line(package)), format!(" ({time})"))
+            }
+            (Some(Activity::Test(test)), count) => {
+                let count = count.map(|count| format!("{count}, ")).unwrap_or_default();
+                (format!("{name}: {count}running {}", visible_line(test)), format!(" ({time})"))
+            }
+            (None, Some(count)) => (format!("{name}: {count}"), format!(" ({time})")),
+            (None, None) => (name, format!(" ({time})")),
+        }
+    }
+
     /// Returns the tool, and its unit or the number of units.
     pub(super) fn name(&self, step: StepId) -> String {
         let step = self.plan.step(step);
         let tool = self.plan.graph.tool(step.tool);
+        let name = self.tool_name(tool);
         match step.tasks.as_slice() {
             [task] => match self.plan.graph.task(*task).unit.path(self.workspace) {
-                path if path.is_root() => tool.name.clone(),
-                path => format!("{}: {}", tool.name, visible_line(&path.to_string())),
+                path if path.is_root() => name.to_owned(),
+                path => format!("{name}: {}", visible_line(&path.to_string())),
             },
-            tasks => format!("{}: {}", tool.name, units(tasks.len(), tool.per.as_str())),
+            tasks => format!("{name}: {}", units(tasks.len(), tool.per.as_str())),
+        }
+    }
+
+    /// Returns the name of `tool`, or what it is for if people don't know it.
+    fn tool_name<'t>(&self, tool: &'t Tool) -> &'t str {
+        match tool.name.as_str() {
+            TEST_BUILD if !self.verbose => "tests",
+            name => name,
         }
     }
 
@@ -124,8 +197,13 @@ impl<'a> View<'a> {
         let (waiting, since) = self.waiting?;
         match waiting {
             Waiting::Token { .. } if now.saturating_sub(since) < PATIENCE => None,
-            Waiting::Token { of: Some(all) } => Some(format!("for a jobserver token (all {all} are in use)")),
-            Waiting::Token { of: None } => Some("for a jobserver token of the parent build".to_owned()),
+            Waiting::Token { of } => {
+                let what = if self.verbose { "jobserver token" } else { "job slot" };
+                Some(match of {
+                    Some(all) => format!("for a {what} (all {all} are in use)"),
+                    None => format!("for a {what} of the parent build"),
+                })
+            }
             Waiting::End => Some("for running steps to end".to_owned()),
             Waiting::Run => {
                 let time = time(now.saturating_sub(since));
@@ -134,11 +212,13 @@ impl<'a> View<'a> {
             Waiting::Lane { step, holder } => {
                 let tool = |step| self.plan.graph.tool(self.plan.step(step).tool);
                 let lane = tool(step).lane.as_deref().unwrap_or_default();
-                let since = self.running.iter().find(|(other, _)| *other == holder)?.1;
-                let (waits, holds) = (&tool(step).name, &tool(holder).name);
+                let since = self.running.iter().find(|other| other.step == holder)?.since;
+                let (waits, holds) = (self.tool_name(tool(step)), self.tool_name(tool(holder)));
                 let time = time(now.saturating_sub(since));
                 Some(match lane {
-                    "" => format!("for {holds} to end ({time}): {waits}"),
+                    lane if !self.verbose || lane.is_empty() => {
+                        format!("for {holds} to end ({time}): {waits}")
+                    }
                     lane => format!("for lane {lane} ({holds}, {time}): {waits}"),
                 })
             }
@@ -159,11 +239,6 @@ impl<'a> View<'a> {
     fn count(&self, now: Duration) -> String {
         format!("{}/{} tasks, {}", self.done, self.total, time(now))
     }
-}
-
-/// Formats a duration in whole seconds.
-pub(super) fn time(time: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
 }
 
 /// Shortens `text` to `width` columns by cutting out the middle, because a name starts with the tool and ends

@@ -1,5 +1,4 @@
-//! The reason for the verdict, and advice. Only findings of required tools are counted as a reason, because
-//! only these affect the exit code.
+//! Advice: how to fix or accept findings, and what else deserves attention.
 
 use std::collections::BTreeMap;
 
@@ -16,39 +15,14 @@ use genti::report::text::number;
 use super::super::{finding, visible_line};
 use super::findings::place;
 use super::tools::names;
-use super::{GOOD, MOST, Page, View, plural};
+use super::{MOST, Page, View, plural};
 
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
     let run = view.run;
     let stale: Vec<_> = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).collect();
     let (new, extra): (Vec<_>, Vec<_>) = view.new_findings().partition(|finding| view.is_required(finding));
-    match run.run.end.status.as_str() {
-        "passed" => passed(view, extra.len(), page),
-        "failed" if !new.is_empty() => {
-            let findings = plural(new.len(), "finding", "findings");
-            let more = match extra.len() {
-                0 => String::new(),
-                more => format!("; {} more from optional tools", number(more as u64)),
-            };
-            page.error(format_args!("{} new {findings}{more}", number(new.len() as u64)));
-        }
-        "failed" => beside(view, &stale, page),
-        "incomplete" => {
-            let has = |verdicts: &[Verdict]| {
-                names(run, |tool, report| tool.required && verdicts.contains(&report.verdict))
-            };
-            // Absent tools only matter in a gate, and only if no tool is incomplete.
-            let open = match has(&[Verdict::Incomplete]) {
-                open if open.is_empty() => has(&[Verdict::Missing, Verdict::Empty]),
-                open => open,
-            };
-            page.error(format_args!("no result from: {open}"));
-            absent(view, page);
-        }
-        "interrupted" => {
-            page.error(format_args!("stopped by signal {}", run.run.end.exit.saturating_sub(128)))
-        }
-        _ => {}
+    if run.run.end.status == "incomplete" {
+        absent(view, page);
     }
     migrations(view, page);
     next(view, &new, &extra, page);
@@ -72,32 +46,6 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     }
 }
 
-fn passed(view: &View<'_>, extra: usize, page: &mut Page) {
-    let run = view.run;
-    let tasks = run.task_count();
-    let mut beside = String::new();
-    if extra > 0 {
-        beside
-            .push_str(&format!("; {extra} new {} from optional tools", plural(extra, "finding", "findings")));
-    }
-    let open = names(run, |tool, report| !tool.required && report.verdict == Verdict::Incomplete);
-    if !open.is_empty() {
-        beside.push_str(&format!("; no result from optional {open}"));
-    }
-    let missing = names(run, |_, report| report.verdict == Verdict::Missing);
-    if !missing.is_empty() {
-        beside.push_str(&format!("; not installed: {missing}"));
-    }
-    let empty = names(run, |_, report| report.verdict == Verdict::Empty);
-    if !empty.is_empty() {
-        beside.push_str(&format!("; nothing to check: {empty}"));
-    }
-    let from = if beside.is_empty() { "" } else { " from required tools" };
-    let what =
-        format!("{} {}, no new findings{from}{beside}", number(tasks as u64), plural(tasks, "task", "tasks"));
-    page.status(GOOD, "Finished", what);
-}
-
 /// Advises how a gate can pass without tools that are missing or have nothing to check.
 fn absent(view: &View<'_>, page: &mut Page) {
     let of = |verdict| names(view.run, |tool, report| tool.required && report.verdict == verdict);
@@ -112,25 +60,6 @@ fn absent(view: &View<'_>, page: &mut Page) {
         page.note(format_args!(
             "nothing to check: {empty}; correct `files`, or set `may-be-empty = true` under `[tools.NAME]`"
         ));
-    }
-}
-
-/// Reports why a gate fails without new findings.
-fn beside(view: &View<'_>, stale: &[&Gone], page: &mut Page) {
-    let mut required = view.run.run.tools.iter().filter(|tool| tool.required);
-    let is_required = |gone: &&&Gone| {
-        gone.ns == OWN_NAMESPACE
-            || required.clone().any(|tool| tool.namespaces.iter().any(|ns| gone.ns == *ns))
-    };
-    let count = stale.iter().filter(is_required).count();
-    if count > 0 {
-        let findings = plural(count, "finding is", "findings are");
-        let count = number(count as u64);
-        page.error(format_args!("{count} accepted {findings} fixed but still in the baseline"));
-    } else if required.next().is_some() || !view.run.report.golden_orphans.is_empty() {
-        let count = view.run.report.golden_orphans.len();
-        let files = plural(count, "golden file", "golden files");
-        page.error(format_args!("{count} orphaned {files}"));
     }
 }
 

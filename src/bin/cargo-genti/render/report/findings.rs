@@ -8,11 +8,12 @@ use genti::model::finding::{Level, Place, State};
 use genti::model::style::is_of_former_style;
 use genti::report::finished::{Finding, Suppression};
 use genti::report::links;
-use genti::report::text::number;
+use genti::report::text::{counted, number};
 
 use unicode_width::UnicodeWidthStr;
 
-use super::super::{finding, hyperlink, text, visible_line};
+use super::super::finding::{self, Canvas};
+use super::super::{hyperlink, text, visible_line};
 use super::{BAD, BUSY, DIM, HEAD, MOST, Page, View, WARN, plural};
 
 /// Number of findings that are shown with their source, without `--verbose`.
@@ -22,103 +23,134 @@ const SHORTEST: usize = 16;
 /// Number of findings that are shown at all, without `--verbose`.
 const MOST_NAMED: usize = 300;
 
+/// Numbers of the new and of all findings of each id.
+pub(in super::super) type Identical<'a> = BTreeMap<&'a str, (usize, usize)>;
+
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
     // Findings that a new style edition causes are summarized in the advice.
     let is_new = |finding: &Finding| finding.state.is_shown() && !is_of_former_style(&finding.related);
     let is_shown = |finding: &&Finding| is_new(finding) || view.verbose;
     let findings: Vec<_> = view.run.report.findings.iter().filter(is_shown).collect();
-    let most = |most: usize| if view.verbose { findings.len() } else { findings.len().min(most) };
-    let (shown, named) = (most(MOST_SHOWN), most(MOST_NAMED));
-    // Select the most severe findings, but show each group in the original order.
-    let mut ranked: Vec<_> = findings.iter().copied().enumerate().collect();
-    ranked.sort_by_key(|(at, finding)| (finding.level, *at));
-    ranked[..shown].sort_by_key(|(at, _)| *at);
-    ranked[shown..named].sort_by_key(|(at, _)| *at);
-    let ranked: Vec<_> = ranked.into_iter().map(|(_, finding)| finding).collect();
-    let identical = identical(view);
-    let by_file =
-        || ranked[..shown].chunk_by(|a, b| a.place.path().is_some() && a.place.path() == b.place.path());
-    // Headings are only useful if some file has several findings.
-    let files = by_file().count();
-    for of_file in by_file() {
-        if files > 1 && files < shown {
-            head(view, of_file, page);
+    if view.statistics {
+        return statistics(&findings, page);
+    }
+    let is_left = |finding: &&Finding| finding.state != State::New || !view.shown.contains(&finding.key());
+    let findings = match view.shown.is_empty() {
+        true => findings,
+        false => findings.into_iter().filter(is_left).collect(),
+    };
+    let (identical, suppressions) = (&identical(view), view.run.report.suppressions.as_slice());
+    let artifacts = view.artifacts.as_deref();
+    Listing { findings, canvas: view.canvas, identical, suppressions, artifacts, verbose: view.verbose }
+        .show(page);
+}
+
+/// Findings to show, in order.
+pub(super) struct Listing<'a> {
+    pub(super) findings: Vec<&'a Finding>,
+    pub(super) canvas: Canvas<'a>,
+    pub(super) identical: &'a Identical<'a>,
+    /// The suppressions of the run, by which findings are suppressed.
+    pub(super) suppressions: &'a [Suppression],
+    /// Directory of the artifacts, if they were written.
+    pub(super) artifacts: Option<&'a str>,
+    /// Show the source of all findings.
+    pub(super) verbose: bool,
+}
+
+impl Listing<'_> {
+    pub(super) fn show(&self, page: &mut Page) {
+        let Self { findings, canvas, verbose, .. } = self;
+        let most = |most: usize| if *verbose { findings.len() } else { findings.len().min(most) };
+        let (shown, named) = (most(MOST_SHOWN), most(MOST_NAMED));
+        if findings.len() > MOST_SHOWN {
+            statistics(findings, page);
+        }
+        // Select the most severe findings, but show each group in the original order.
+        let mut ranked: Vec<_> = findings.iter().copied().enumerate().collect();
+        ranked.sort_by_key(|(at, finding)| (finding.level, *at));
+        ranked[..shown].sort_by_key(|(at, _)| *at);
+        ranked[shown..named].sort_by_key(|(at, _)| *at);
+        let ranked: Vec<_> = ranked.into_iter().map(|(_, finding)| finding).collect();
+        let by_file =
+            || ranked[..shown].chunk_by(|a, b| a.place.path().is_some() && a.place.path() == b.place.path());
+        // Headings are only useful if some file has several findings.
+        let files = by_file().count();
+        for of_file in by_file() {
+            if files > 1 && files < shown {
+                head(canvas, of_file, page);
+                page.push("\n");
+            }
+            for finding in of_file {
+                page.push(finding::render(finding, canvas, &self.notes(finding)));
+            }
+        }
+        for of_file in ranked[shown..named].chunk_by(|a, b| a.place.path() == b.place.path()) {
+            head(canvas, of_file, page);
+            of_file.iter().for_each(|finding| line(finding, canvas, page));
             page.push("\n");
         }
-        for finding in of_file {
-            page.push(finding::render(finding, view, &notes(finding, view, &identical)));
+        if named < findings.len() {
+            let place = self.artifacts.map(|dir| format!(" in {dir}/report.json")).unwrap_or_default();
+            let more = counted(findings.len() - named, "more finding", "more findings");
+            page.note(format_args!("{more}{place}; pass `--verbose` to show all"));
+        } else if shown < named {
+            page.note("pass `--verbose` to show the source of all findings");
         }
     }
-    for of_file in ranked[shown..named].chunk_by(|a, b| a.place.path() == b.place.path()) {
-        head(view, of_file, page);
-        of_file.iter().for_each(|finding| line(finding, view, page));
-        page.push("\n");
+
+    /// Returns additional notes about the state of a finding.
+    fn notes(&self, finding: &Finding) -> Vec<String> {
+        let mut notes = Vec::new();
+        let reason =
+            finding.reason.as_deref().map(|reason| format!(": {}", visible_line(reason))).unwrap_or_default();
+        match finding.state {
+            State::Suppressed => {
+                let by = self.suppression(finding).map(|by| format!(" by {}", place(by))).unwrap_or_default();
+                notes.push(format!("suppressed{by}{reason}"));
+            }
+            State::Unchanged => notes.push(format!("accepted{reason}")),
+            State::Noted => notes.push("only noted: it fails nothing".to_owned()),
+            State::Updated => notes.push(format!("accepted, and edited since{reason}")),
+            _ => {}
+        }
+        match self.identical.get(finding.id.as_str()) {
+            Some(&(new, total)) if finding.state == State::New && new < total => {
+                let are = plural(new, "is", "are");
+                notes.push(format!("{new} of {total} identical findings here {are} new"));
+            }
+            _ => {}
+        }
+        notes
     }
-    if named < findings.len() {
-        let place = view.artifacts.as_ref().map(|dir| format!(" in {dir}/report.json")).unwrap_or_default();
-        let more = findings.len() - named;
-        let (more, what) = (number(more as u64), plural(more, "finding", "findings"));
-        page.note(format_args!("{more} more {what}{place}; pass `--verbose` to show all"));
-    } else if shown < named {
-        page.note("pass `--verbose` to show the source of all findings");
-    }
-    if shown < findings.len() {
-        page.push("\n");
-        rules(&findings, page);
+
+    /// Returns the suppression with the same reason and owner. If there are several, they can't be distinguished.
+    fn suppression(&self, finding: &Finding) -> Option<&Suppression> {
+        let says_so =
+            |by: &&Suppression| Some(&by.reason) == finding.reason.as_ref() && by.owner == finding.owner;
+        self.suppressions.iter().find(says_so)
     }
 }
 
 /// Adds a heading with the file of the next findings.
-fn head(view: &View<'_>, findings: &[&Finding], page: &mut Page) {
+fn head(canvas: &Canvas<'_>, findings: &[&Finding], page: &mut Page) {
     let Some(path) = findings.first().and_then(|finding| finding.place.path()) else { return };
     let name = visible_line(&path.to_string());
-    let url = view.links.and_then(|root| hyperlink::file(root, path));
+    let url = canvas.links.and_then(|root| hyperlink::file(root, path));
     let name = hyperlink::to(url.as_deref(), &name);
-    let what = plural(findings.len(), "finding", "findings");
-    let count = number(findings.len() as u64);
-    page.push(format_args!("{HEAD}{name}{HEAD:#}{DIM}: {count} {what}{DIM:#}\n"));
-}
-
-/// Returns additional notes about the state of a finding.
-fn notes(finding: &Finding, view: &View<'_>, identical: &BTreeMap<&str, (usize, usize)>) -> Vec<String> {
-    let mut notes = Vec::new();
-    let reason =
-        finding.reason.as_deref().map(|reason| format!(": {}", visible_line(reason))).unwrap_or_default();
-    match finding.state {
-        State::Suppressed => {
-            let by = suppression(finding, view).map(|by| format!(" by {}", place(by))).unwrap_or_default();
-            notes.push(format!("suppressed{by}{reason}"));
-        }
-        State::Unchanged => notes.push(format!("accepted{reason}")),
-        State::Noted => notes.push("only noted: it fails nothing".to_owned()),
-        State::Updated => notes.push(format!("accepted, and edited since{reason}")),
-        _ => {}
-    }
-    match identical.get(finding.id.as_str()) {
-        Some(&(new, total)) if finding.state == State::New && new < total => {
-            notes.push(format!("{new} of {total} identical findings here {} new", plural(new, "is", "are")));
-        }
-        _ => {}
-    }
-    notes
+    let count = counted(findings.len(), "finding", "findings");
+    page.push(format_args!("{HEAD}{name}{HEAD:#}{DIM}: {count}{DIM:#}\n"));
 }
 
 /// Counts the new and all findings of each id.
-fn identical<'a>(view: &View<'a>) -> BTreeMap<&'a str, (usize, usize)> {
-    let mut counts = BTreeMap::<_, (usize, usize)>::new();
+fn identical<'a>(view: &View<'a>) -> Identical<'a> {
+    let mut counts = Identical::new();
     for finding in &view.run.report.findings {
         let (new, total) = counts.entry(finding.id.as_str()).or_default();
         *new += usize::from(finding.state == State::New);
         *total += 1;
     }
     counts
-}
-
-/// Returns the suppression with the same reason and owner. If there are several, they can't be distinguished.
-fn suppression<'a>(finding: &Finding, view: &View<'a>) -> Option<&'a Suppression> {
-    let says_so =
-        |by: &&Suppression| Some(&by.reason) == finding.reason.as_ref() && by.owner == finding.owner;
-    view.run.report.suppressions.iter().find(says_so)
 }
 
 /// Returns the location of a suppression in the configuration.
@@ -128,7 +160,7 @@ pub(super) fn place(suppression: &Suppression) -> String {
 }
 
 /// Adds a finding as one line below its file.
-fn line(finding: &Finding, view: &View<'_>, page: &mut Page) {
+fn line(finding: &Finding, canvas: &Canvas<'_>, page: &mut Page) {
     let style = style(finding.level);
     let place = match (&finding.place, finding.place.range()) {
         (Place::Subject(subject), _) => visible_line(subject),
@@ -138,11 +170,11 @@ fn line(finding: &Finding, view: &View<'_>, page: &mut Page) {
     let (level, rule) = (finding.level.as_str(), visible_line(&finding.rule));
     let message = visible_line(finding.message.lines().next().unwrap_or_default());
     let before = format!("{place:>12} {level}[{rule}]: ").width();
-    let message = match view.terminal {
+    let message = match canvas.terminal {
         Some(width) => text::cut(&message, width.saturating_sub(before).max(SHORTEST)),
-        None => message,
+        None => message.into(),
     };
-    let url = view.links.and_then(|_| links::rule(&finding.ns, &finding.rule));
+    let url = canvas.links.and_then(|_| links::rule(&finding.ns, &finding.rule));
     let rule = hyperlink::to(url.as_deref(), &rule);
     page.push(format_args!("{DIM}{place:>12}{DIM:#} {style}{level}[{rule}]{style:#}: {message}\n"));
 }
@@ -155,29 +187,52 @@ fn style(level: Level) -> Style {
     }
 }
 
-/// Adds a table with the number of findings per rule, to show where to start.
-fn rules(findings: &[&Finding], page: &mut Page) {
-    let mut rules = BTreeMap::<_, (usize, usize)>::new();
+/// Adds tables with the number of findings per rule and per directory, to show where to start.
+fn statistics(findings: &[&Finding], page: &mut Page) {
+    let mut rules = Table::default();
+    let mut dirs = Table::default();
     for finding in findings {
-        let (count, fixes) = rules.entry(finding.rule.as_str()).or_default();
+        rules.add(&finding.rule, finding);
+        let dir = finding.place.path().map(|path| path.parent().unwrap_or_default().to_string());
+        dirs.add(dir.as_deref().unwrap_or("(no file)"), finding);
+    }
+    rules.show("rule", ["rule", "rules"], page);
+    dirs.show("directory", ["directory", "directories"], page);
+}
+
+/// Numbers of findings, and of those with a fix, by name.
+#[derive(Default)]
+struct Table(BTreeMap<String, (usize, usize)>);
+
+impl Table {
+    fn add(&mut self, name: &str, finding: &Finding) {
+        let (count, fixes) = self.0.entry(name.to_owned()).or_default();
         *count += 1;
         *fixes += usize::from(finding.fix.is_some());
     }
-    let mut rules: Vec<_> = rules.into_iter().collect();
-    rules.sort_by_key(|&(rule, (count, _))| (std::cmp::Reverse(count), rule));
-    page.push(format_args!("{DIM}{:>12} rule{DIM:#}\n", "findings"));
-    for (rule, (count, fixes)) in rules.iter().take(MOST) {
-        let fixes = match fixes {
-            0 => String::new(),
-            fixes if fixes == count => format!("{DIM}, all with a fix{DIM:#}"),
-            fixes => format!("{DIM}, {fixes} with a fix{DIM:#}"),
-        };
-        page.push(format_args!("{count:>12} {}{fixes}\n", visible_line(rule)));
+
+    /// Adds the table to `page`, with the most frequent names first.
+    fn show(self, head: &str, [one, many]: [&str; 2], page: &mut Page) {
+        let mut rows: Vec<_> = self.0.into_iter().collect();
+        rows.sort_by(|(a, (of_a, _)), (b, (of_b, _))| of_b.cmp(of_a).then_with(|| a.cmp(b)));
+        if rows.is_empty() {
+            return;
+        }
+        page.push(format_args!("{DIM}{:>12} {head}{DIM:#}\n", "findings"));
+        for (name, (count, fixes)) in rows.iter().take(MOST) {
+            let fixes = match fixes {
+                0 => String::new(),
+                fixes if fixes == count => format!("{DIM}, all with a fix{DIM:#}"),
+                fixes => format!("{DIM}, {} with a fix{DIM:#}", number(*fixes as u64)),
+            };
+            page.push(format_args!("{:>12} {}{fixes}\n", number(*count as u64), visible_line(name)));
+        }
+        if rows.len() > MOST {
+            let rest: usize = rows[MOST..].iter().map(|(_, (count, _))| count).sum();
+            let more = rows.len() - MOST;
+            let (rest, names) = (number(rest as u64), plural(more, one, many));
+            page.push(format_args!("{rest:>12} of {} more {names}\n", number(more as u64)));
+        }
+        page.push("\n");
     }
-    if rules.len() > MOST {
-        let rest: usize = rules[MOST..].iter().map(|(_, (count, _))| count).sum();
-        let more = rules.len() - MOST;
-        page.push(format_args!("{rest:>12} of {more} more {}\n", plural(more, "rule", "rules")));
-    }
-    page.push("\n");
 }
