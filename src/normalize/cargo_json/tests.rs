@@ -655,11 +655,11 @@ fn an_error_of_a_script_is_one_finding_at_the_file_that_it_names() {
     assert_shown(
         &parsed,
         str![[r#"
-error codegen build-script g/in/a.txt @0: without a line (fatal)
 error codegen build-script g/in/a.txt @0: `protoc` failed:
 in/a.txt:3:1: first
 
 last (fatal)
+error codegen build-script g/in/a.txt @0: without a line (fatal)
 error codegen build-script g/in/a.txt 7:1-8:1 @0: a message (fatal)
   in/other.txt:1: of two lines
 gap @0: failed to run custom build command for `g v0.1.0 (g)`
