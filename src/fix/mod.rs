@@ -2,7 +2,7 @@
 //!
 //! Fixing goes in passes. In each pass, the tools run, [`choose`] takes the proposed fixes of their findings, [`apply`] makes the
 //! new texts, and the files are written. Then the tools run again, for two reasons: their other fixes may apply now, and code
-//! that no longer compiles has to be taken back ([`passes`]).
+//! that no longer compiles has to be taken back (`passes`).
 //!
 //! - **Only what a tool vouches for** is applied, and only where every build that compiles the code proposes it. An import that
 //!   the library does not use may be used by its tests or under a feature.

@@ -7,7 +7,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::Sandbox;
-use crate::support::process::{Running, wait_until};
+use crate::support::process::Running;
+#[cfg(target_os = "linux")]
+use crate::support::process::wait_until;
 
 /// Creates a tool with so many findings that reading them takes a while.
 fn with_many_findings(count: u32) -> Sandbox {

@@ -4,8 +4,6 @@ fn key(at: usize) -> Digest {
     Digest::of_bytes(&at.to_le_bytes())
 }
 
-use crate::model::notice::Notice;
-
 /// Writes a log with three results, the second of which has replaced another one.
 fn store(dir: &Path) {
     let mut results = ResultLog::open(dir, 100).unwrap();
