@@ -45,9 +45,10 @@
 //!   limited by the tokens of cargo's jobserver, so a build with `-j2` never runs more than two things at once.
 //! - Outputs are written only below `OUT_DIR`, atomically, and only if they changed. Outputs of removed inputs are
 //!   removed.
-//! - Unchanged inputs are skipped, by comparing their bytes with a copy below `OUT_DIR`. The instructions for cargo that
-//!   their generator gave ([`Output::rustc_env`] and others) are given again. Everything is generated again if the build script, a declared variable or tool, or a file of [`Plan::depends_on`] changed. A killed build
-//!   leaves nothing that a later build could mistake for a finished output.
+//! - Unchanged inputs are skipped, by comparing their bytes with a copy below `OUT_DIR`. The instructions for cargo
+//!   that their generator gave ([`Output::rustc_env`] and others) are given again. Everything is generated again if the
+//!   build script, a declared variable or tool, or a file of [`Plan::depends_on`] changed. A killed build leaves
+//!   nothing that a later build could mistake for a finished output.
 //! - Cargo runs the script again if an input is changed, added or removed.
 //! - The same inputs give the same bytes, with any number of jobs and in any directory. It is an error if two inputs
 //!   write the same output, if an input is read twice, or if an output is also an input.
