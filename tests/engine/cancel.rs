@@ -45,8 +45,9 @@ fn signals_while_output_is_read_end_the_run_with_its_artifacts_written() {
 
 #[test]
 fn a_time_limit_reached_while_output_is_read_leaves_it_without_a_verdict() {
-    let sandbox = with_many_findings(10 * MANY);
-    let output = sandbox.start(&["run", "--max-duration", "1s"]).finish();
+    // The workspace must be loaded by then, and the output not read.
+    let sandbox = with_many_findings(60 * MANY);
+    let output = sandbox.start(&["run", "--max-duration", "3s"]).finish();
     assert_eq!(output.status.code(), Some(3));
     assert!(
         String::from_utf8_lossy(&sandbox.artifact("tasks.jsonl")).contains("the run reached --max-duration")

@@ -46,7 +46,7 @@ fn fixes_are_applied_and_a_second_run_changes_nothing() {
         swapping(&[("a.txt", "one\nold old old\n"), ("b.txt", "old\r\nfine\r\n"), ("c.txt", "fine\n")]);
     let text = sandbox.run(&["fix"], 0);
     assert!(text.contains("Fixed a.txt (3 fixes)"), "{text}");
-    assert!(text.contains("applied 4 fixes to 2 files in 3 passes"), "{text}");
+    assert!(text.contains("Finished 4 fixes in 2 files, 3 passes"), "{text}");
     assert_eq!(sandbox.text("a.txt"), "one\nnew new new\n");
     assert_eq!(sandbox.text("b.txt"), "new\r\nfine\r\n");
     assert!(!sandbox.root().join("target/genti/artifacts/run.json").exists(), "it is no run");
@@ -61,7 +61,10 @@ fn fixes_are_applied_and_a_second_run_changes_nothing() {
 fn paths_rules_and_tools_limit_the_fixes() {
     let sandbox = swapping(&[("a.txt", "old\n"), ("b.txt", "old\n")]);
     let text = sandbox.run(&["fix", "b.txt"], 1);
-    assert!(text.contains("1 new finding is left; list with `cargo genti run`"), "{text}");
+    assert!(
+        text.contains("1 new finding is left in the tools that ran; `cargo genti run` lists all"),
+        "{text}"
+    );
     assert_eq!((sandbox.text("a.txt"), sandbox.text("b.txt")), ("old\n".to_owned(), "new\n".to_owned()));
     let dirty = "--allow-dirty";
     sandbox.run(&["fix", dirty, "--rule", "other"], 1);
@@ -120,7 +123,7 @@ fn a_file_after_whose_change_a_tool_has_no_result_is_taken_back_and_named() {
     let sandbox = swapping(&[("a.txt", "old\n"), ("b.txt", "bad\n"), ("c.txt", "old\n"), ("d.txt", "old\n")]);
     let text = sandbox.run(&["fix"], 1);
     assert!(text.contains("warning: b.txt: fixes of `swap` were not applied: no result from swap"), "{text}");
-    assert!(text.contains("applied 3 fixes to 3 files"), "{text}");
+    assert!(text.contains("Finished 3 fixes in 3 files"), "{text}");
     let texts = ["a.txt", "b.txt", "c.txt", "d.txt"].map(|path| sandbox.text(path));
     assert_eq!(texts.concat(), "new\nbad\nnew\nnew\n");
 }

@@ -133,7 +133,7 @@ fn tasks_not_run_within_the_time_limit_of_the_run_are_reported() {
     for name in ["a", "b", "c"] {
         sandbox.write(&format!("many/{name}"), "");
     }
-    sandbox.run_alone(&["run", "--max-duration", "500ms", "--parallel", "2"], 3);
+    sandbox.run_alone(&["run", "--max-duration", "3s", "--parallel", "2"], 3);
     for line in sandbox.lines("task") {
         assert_eq!(
             (line["status"].as_str(), line["reason"].as_str()),

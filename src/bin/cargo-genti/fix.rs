@@ -9,6 +9,7 @@ use genti::model::outcome::{Outcome, Strict};
 use genti::model::tool::{Parse, Tool, ToolId};
 use genti::path::RelPath;
 use genti::pipeline::{self, Fixes, Limit, Located, Lockfile, Project, Request, Session};
+use genti::report::text::counted;
 use genti::scan::{BuildDirs, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, NotReplaced};
 use genti::workspace::{self, Uncommitted};
@@ -309,6 +310,10 @@ impl Workbench for Bench<'_> {
     }
 }
 
+fn fixes(count: usize) -> String {
+    counted(count, "fix", "fixes")
+}
+
 /// Reports what was fixed, what was not, and what is left to do.
 fn report(
     end: CliResult,
@@ -322,7 +327,7 @@ fn report(
     for (path, rules) in &fixed.files {
         let count: usize = rules.values().sum();
         let path = visible_line(&path.to_string());
-        shell.aside(GOOD, "Fixed", format_args!("{path} ({count} {})", plural(count, "fix", "fixes")));
+        shell.aside(GOOD, "Fixed", format_args!("{path} ({})", fixes(count)));
     }
     for Left { path, rules, why } in &fixed.left {
         let rules: Vec<_> = rules.iter().map(|rule| format!("`{rule}`")).collect();
@@ -342,48 +347,48 @@ fn report(
             GOOD,
             "Finished",
             format_args!(
-                "applied {count} {} to {files} {} in {} {}",
-                plural(count, "fix", "fixes"),
-                plural(files, "file", "files"),
-                fixed.passes,
-                plural(fixed.passes, "pass", "passes"),
+                "{} in {}, {}",
+                fixes(count),
+                counted(files, "file", "files"),
+                counted(fixed.passes, "pass", "passes"),
             ),
         ),
     }
-    let fix = |count: usize| plural(count, "fix", "fixes");
     if fixed.remaining > 0 {
         let count = fixed.remaining;
         shell.note(format_args!(
-            "{count} more {} after {MOST_PASSES} passes; run again to apply them",
-            fix(count)
+            "{} after {MOST_PASSES} passes; run again to apply them",
+            counted(count, "more fix", "more fixes")
         ));
     }
     if proposals.is_unsafe > 0 {
         let count = proposals.is_unsafe;
         shell.note(format_args!(
-            "{count} more {} may change the meaning of the code; to apply them, pass --unsafe-fixes",
-            fix(count)
+            "{} may change the meaning of the code; to apply them, pass --unsafe-fixes",
+            counted(count, "more fix", "more fixes")
         ));
     }
     if proposals.is_disputed > 0 {
         let count = proposals.is_disputed;
         shell.note(format_args!(
-            "{count} {} not applied, because another build of the same code does not report the {}",
-            plural(count, "fix was", "fixes were"),
+            "{} not applied, because another build of the same code does not report the {}",
+            counted(count, "fix was", "fixes were"),
             plural(count, "finding", "findings")
         ));
     }
     if proposals.in_several_files > 0 {
         let count = proposals.in_several_files;
         shell.note(format_args!(
-            "{count} {} not applied, because they change several files",
-            plural(count, "fix was", "fixes were")
+            "{} not applied, because they change several files",
+            counted(count, "fix was", "fixes were")
         ));
     }
     let new = outcome.findings.iter().filter(|compared| compared.state == State::New).count();
     if new > 0 {
-        let left = plural(new, "new finding is", "new findings are");
-        shell.note(format_args!("{new} {left} left; list with `cargo genti run`"));
+        let left = counted(new, "new finding is", "new findings are");
+        shell.note(format_args!(
+            "{left} left in the tools that ran; `cargo genti run` lists all and runs the tests"
+        ));
     }
     if filter.with_accepted && outcome.gone.iter().any(|gone| gone.state == State::Fixed) {
         shell.note("remove fixed findings from the baseline with `cargo genti baseline update`");

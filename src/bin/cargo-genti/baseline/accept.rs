@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use genti::compare::ratchet;
 use genti::model::finding::{Entry, State};
 use genti::model::outcome::Compared;
+use genti::report::text::counted;
 
 use crate::args::AcceptArgs;
 use crate::exit::{CliError, CliResult};
@@ -54,7 +55,7 @@ pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> CliR
     }
     super::save(&current.project, &entries, shell)?;
     if left > 0 {
-        shell.note(format_args!("{left} new {} not accepted", plural(left, "finding", "findings")));
+        shell.note(format_args!("{} not accepted", counted(left, "new finding", "new findings")));
     }
     super::note_partial(&current.project, "findings outside the selection were not accepted", shell);
     Ok(())

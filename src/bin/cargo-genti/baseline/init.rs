@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use genti::compare::baseline::entries_of;
 use genti::model::finding::State;
+use genti::report::text::counted;
 use genti::store;
 
 use crate::args::RunArgs;
@@ -41,8 +42,8 @@ pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResu
     match super::count(&entries) {
         0 => shell.note("no findings, so nothing to accept"),
         count => shell.note(format_args!(
-            "accepted {count} {}; commit the files, and `cargo genti check` only fails on new findings",
-            plural(count, "finding", "findings")
+            "accepted {}; commit the files, and `cargo genti check` only fails on new findings",
+            counted(count, "finding", "findings")
         )),
     }
     let differences = findings.iter().filter(|finding| finding.diagnostic.fatal).count();

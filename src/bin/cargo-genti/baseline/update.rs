@@ -4,10 +4,11 @@ use genti::compare::baseline::shrunk;
 use genti::compare::ratchet::tightened;
 use genti::model::finding::State;
 use genti::model::ratchet::{Number, NumberState};
+use genti::report::text::{counted, number};
 
 use crate::args::RunArgs;
 use crate::exit::CliResult;
-use crate::render::{GOOD, Shell, plural, visible_line};
+use crate::render::{GOOD, Shell, visible_line};
 use crate::session::Startup;
 
 pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResult {
@@ -41,19 +42,17 @@ pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResu
     } else {
         let beside = match suppressed {
             0 => String::new(),
-            _ => format!(" and {suppressed} suppressed"),
+            _ => format!(" and {} suppressed", number(suppressed as u64)),
         };
         shell.note(format_args!(
-            "removed {dropped} fixed {}{beside}, updated {moved} moved; {after} {} left",
-            plural(dropped, "entry", "entries"),
-            plural(after, "is", "are")
+            "removed {}{beside}, updated {} moved; {} left",
+            counted(dropped, "fixed entry", "fixed entries"),
+            number(moved as u64),
+            counted(after, "is", "are")
         ));
     }
     if unknown > 0 {
-        shell.note(format_args!(
-            "kept {unknown} {} that this run did not check",
-            plural(unknown, "entry", "entries")
-        ));
+        shell.note(format_args!("kept {} that this run did not check", counted(unknown, "entry", "entries")));
     }
     Ok(())
 }

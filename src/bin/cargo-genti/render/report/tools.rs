@@ -23,19 +23,24 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         .collect();
     let has = |column: usize| rows.iter().any(|row| row.counts[column] > 0);
     let columns: Vec<_> = (0..COLUMNS.len()).filter(|&column| has(column)).collect();
+    let width = |column: usize| {
+        let counts = rows.iter().map(|row| number(row.counts[column] as u64).len());
+        counts.chain([COLUMNS[column].len()]).max().unwrap_or_default()
+    };
     let names = rows.iter().map(|row| row.tool.name.len()).chain([4]).max().unwrap_or_default();
     if !columns.is_empty() {
-        let heads: String = columns.iter().map(|&column| format!("  {}", COLUMNS[column])).collect();
+        let head = |&column: &usize| format!("  {:>1$}", COLUMNS[column], width(column));
+        let heads: String = columns.iter().map(head).collect();
         page.push(format_args!("{DIM}{:>12} {:names$}{heads}{DIM:#}\n", "", "tool"));
     }
     let mut seen = BTreeSet::new();
-    for row in rows {
+    for row in &rows {
         let mut line = format!("{:names$}", row.tool.name);
         for &column in &columns {
-            let (count, width) = (row.counts[column], COLUMNS[column].len());
-            let (style, count) = match count {
+            let width = width(column);
+            let (style, count) = match row.counts[column] {
                 0 => (DIM, "-".to_owned()),
-                count if column == 0 => (row.style(), count.to_string()),
+                count if column == 0 => (row.style(), number(count as u64)),
                 count => (Style::new(), number(count as u64)),
             };
             line.push_str(&format!("  {style}{count:>width$}{style:#}"));
