@@ -55,18 +55,28 @@ pub(crate) fn is_full_at_any_call() -> Tried {
 /// Makes each read of a source file fail, one at a time.
 pub(crate) fn can_not_be_read() -> Tried {
     // Reading fails when the file is hashed, when it is checked again after a tool, and when a finding in it is identified.
-    let expected = vec![(2, [true, false]), (3, [false, true]), (3, [true, false])];
+    let expected = [(2, [true, false]), (3, [false, true]), (3, [true, false])];
     let mut world = World::new();
     let ends = unreadable(&mut world, |world, run| {
         world.check(run);
         world.flip();
     })?;
-    assert_eq!(ends, expected);
+    // Findings are also identified during the run, to be shown early. If that fails, they are shown at the end.
+    assert_eq!(without(ends, 0), expected);
     // Also fails when a new finding is shown, which is then shown without its source.
     world.sandbox.write("many/a", "bad three\n");
     let ends = unreadable(&mut world, |_, _| {})?;
-    assert_eq!(ends, [expected, vec![(1, [false, false])]].concat());
+    assert!(ends.contains(&(1, [false, false])), "{ends:?}");
+    assert_eq!(without(ends, 1), expected);
     Ok(())
+}
+
+/// Returns the distinct ends in order, without those that have exit code `code` and no message about the file.
+fn without(mut ends: Vec<(i32, [bool; 2])>, code: i32) -> Vec<(i32, [bool; 2])> {
+    ends.retain(|end| *end != (code, [false, false]));
+    // The number of checks depends on how long the tools take.
+    ends.dedup();
+    ends
 }
 
 /// Makes the first, second, … read of `many/a` fail. Returns the exit codes, each with two flags: whether the message says that
@@ -87,8 +97,6 @@ fn unreadable(
         ends.push((run.code().unwrap(), says));
         then(world, &run);
     }
-    // The number of checks depends on how long the tools take.
-    ends.dedup();
     Ok(ends)
 }
 
