@@ -97,7 +97,7 @@ fn output_of_a_tool_contains_no_command_for_a_ci_service() {
     sandbox.write("hostile.txt", &(COMMANDS.join("\n") + "\n"));
     let mut commands =
         vec![vec!["run"], vec!["run", "--verbose"], vec!["run", "--message-format", "json"], vec!["explain"]];
-    let formats = ["human", "json", "sarif", "junit", "markdown", "html", "github"];
+    let formats = ["human", "json", "sarif", "junit", "markdown", "html", "github", "gitlab"];
     commands.extend(formats.map(|format| vec!["report", "--format", format]));
     commands.push(vec!["plan", "--format", "json"]);
     for args in commands {

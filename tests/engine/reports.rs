@@ -17,7 +17,7 @@ run = ["cat", "told.txt"]
 parse = { regex = "^(?<path>.+?):(?<line>\\d+): (?<level>\\w+): (?<message>.*)$" }
 "#;
 
-const FORMATS: [&str; 6] = ["human", "json", "sarif", "junit", "markdown", "github"];
+const FORMATS: [&str; 7] = ["human", "json", "sarif", "junit", "markdown", "github", "gitlab"];
 
 fn told(text: &str) -> Sandbox {
     let sandbox = Sandbox::with_tools(TOLD);
