@@ -238,7 +238,7 @@ impl<'a> Plan<'a> {
         self
     }
 
-    /// Adds files to the inputs of the next generator, like [`Plan::inputs`], but it is no error if there are none.
+    /// Adds files to the inputs of the next generator, like [`Plan::inputs`], but it is not an error if there are none.
     ///
     /// ```
     /// # use genti::build::Plan;

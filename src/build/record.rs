@@ -35,7 +35,7 @@ pub(super) struct UnitRecord {
 /// Units that write each output, by index.
 pub(super) type Claims = BTreeMap<RelPath, BTreeSet<usize>>;
 
-/// What a record must have been made from to be up to date.
+/// Conditions under which a record is up to date.
 #[derive(Clone, Copy)]
 pub(super) struct Expected<'a> {
     pub(super) conditions: Fingerprint,

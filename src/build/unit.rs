@@ -16,7 +16,7 @@ use super::state::StateDir;
 use super::stdout::Capture;
 use crate::model::path::RelPath;
 
-/// What all units of a stage share.
+/// Values that all units of a stage share.
 pub(super) struct Stage<'a> {
     pub(super) found: &'a LookupResult,
     pub(super) place: &'a PlanContext,

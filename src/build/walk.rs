@@ -20,7 +20,7 @@ pub(super) struct PatternMatches {
 #[derive(Clone, Debug)]
 pub(super) struct Wanted {
     pub(super) text: String,
-    /// Set if it is no mistake that nothing matches.
+    /// Set if the pattern may match nothing.
     pub(super) is_optional: bool,
 }
 

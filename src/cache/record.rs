@@ -42,7 +42,7 @@ pub(super) struct StoredResult {
     packages: Vec<String>,
     /// Record of what the process checked.
     census: Census,
-    /// What each failed test printed.
+    /// Output of each failed test.
     test_outputs: Vec<TestOutput>,
 }
 

@@ -66,7 +66,7 @@ pub struct Found {
     pub findings: Vec<Compared>,
     /// The sources that they refer to.
     pub sources: Sources,
-    /// What failed tests printed, each with its tool.
+    /// Output of failed tests, each with its tool.
     pub test_outputs: Vec<(Text, TestOutput)>,
 }
 

@@ -45,7 +45,7 @@ pub struct Outcome {
     pub goldens: Goldens,
     /// Ratcheted numbers, sorted by tool, then name.
     pub numbers: Vec<Number>,
-    /// What failed tests printed, with the name of the tool; sorted. Not part of any artifact.
+    /// Output of failed tests, with the name of the tool; sorted. Not part of any artifact.
     pub test_outputs: Vec<(Text, TestOutput)>,
     /// Blind spots, sorted; `None` if the run did not look for them.
     pub blind_spots: Option<Vec<BlindSpot>>,

@@ -50,7 +50,7 @@ pub struct Parsed {
     pub census: Census,
     /// Times of tests by group, as far as the runner reports them.
     pub times: BTreeMap<Group, TestTimes>,
-    /// What each failed test printed, sorted by test.
+    /// Output of each failed test, sorted by test.
     pub test_outputs: Vec<TestOutput>,
     /// Set if the output proves that it is complete: it ends with a count that matches the rest.
     pub is_whole: bool,

@@ -57,7 +57,7 @@ struct State {
     left: Vec<usize>,
     /// For each tool, its findings; `None` if there are too many.
     diagnostics: Vec<Option<Vec<Diagnostic>>>,
-    /// What failed tests printed, each with its tool, until their findings are passed on.
+    /// Output of failed tests, each with its tool, until their findings are passed on.
     test_outputs: Vec<(Text, TestOutput)>,
     /// Findings that were passed on.
     shown: BTreeSet<DiagnosticKey>,

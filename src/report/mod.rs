@@ -120,7 +120,7 @@ pub struct Around {
     pub sources: Sources,
     /// Path of the workspace below the root of its repository.
     pub base: RelPath,
-    /// What failed tests printed.
+    /// Output of failed tests.
     pub outputs: OutputsOfTests,
     /// State of the working tree.
     pub tree: fixes::Tree,

@@ -10,16 +10,16 @@ use genti::model::tool::{Parse, Tool, ToolId};
 use genti::path::RelPath;
 use genti::pipeline::{self, Fixes, Limit, Located, Lockfile, Project, Request, Session};
 use genti::report::text::counted;
-use genti::scan::{BuildDirs, Pool, Stop, StopReason};
+use genti::scan::{Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, NotReplaced};
 use genti::workspace::{self, Uncommitted};
 
 use crate::args::FixArgs;
 use crate::baseline::report_incomplete;
 use crate::exit::{self, CliError, CliResult};
+use crate::fail;
 use crate::render::{Bar, GOOD, Shell, plural, visible_line};
-use crate::session::{self, Startup};
-use crate::{fail, signals};
+use crate::session::{self, Reserved, Startup};
 
 /// Number of files of one kind that are listed. The rest is only counted.
 const MOST: usize = 20;
@@ -44,21 +44,8 @@ pub(crate) fn main(args: &FixArgs, mut start: Startup, shell: &mut Shell) -> Cli
     narrow(&mut request, &mut first, start, shell)?;
     session::enter(&first, &mut start.env, shell)?;
     let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
-    if let Some(warning) = &start.inherited.warning {
-        shell.notice(warning);
-    }
-    let parallel = pipeline::parallelism(first.parallel);
-    first.build_dir = BuildDirs::resolve(first.build_dir, parallel);
-    let stop = signals::stop(shell)?;
-    let dir = {
-        let mut bar = Bar::new(&first, shell);
-        session::open(&first, stop, &mut bar, shell)?
-    };
     // Without the lock of the directory, two commands might change the same file.
-    let dir = dir.map_err(|error| {
-        shell.error(error);
-        CliError::NotWritten
-    })?;
+    let Reserved { parallel, stop, dir } = session::reserve(&mut first, start, shell)?;
     let no_cache = args.run.no_cache;
     let mut bench = Bench {
         request: &request,

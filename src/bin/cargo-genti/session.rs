@@ -12,7 +12,7 @@ use genti::model::outcome::{Outcome, Strict, ToolOutcome};
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Limit, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
-use genti::scan::{self, Env, Inherited, Pool, Stop, StopReason};
+use genti::scan::{self, BuildDirs, Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, StoreError};
 use genti::workspace::LoadError;
 
@@ -231,6 +231,36 @@ pub(crate) fn enter(project: &Project, env: &mut Env, shell: &mut Shell) -> CliR
         shell.error(error);
         CliError::Usage
     })
+}
+
+/// Resources that several runs of one command share.
+pub(crate) struct Reserved {
+    /// Maximum number of processes in parallel.
+    pub(crate) parallel: usize,
+    /// Requests to stop.
+    pub(crate) stop: &'static Stop,
+    /// The artifact directory, which no other command uses meanwhile.
+    pub(crate) dir: ArtifactDir,
+}
+
+/// Prepares for several runs of one command: fixes the build directory, which may depend on the parallelism, and opens the
+/// artifact directory.
+pub(crate) fn reserve(project: &mut Project, start: &Startup, shell: &mut Shell) -> CliResult<Reserved> {
+    if let Some(warning) = &start.inherited.warning {
+        shell.notice(warning);
+    }
+    let parallel = pipeline::parallelism(project.parallel);
+    project.build_dir = BuildDirs::resolve(project.build_dir, parallel);
+    let stop = signals::stop(shell)?;
+    let dir = {
+        let mut bar = Bar::new(project, shell);
+        open(project, stop, &mut bar, shell)?
+    };
+    let dir = dir.map_err(|error| {
+        shell.error(error);
+        CliError::NotWritten
+    })?;
+    Ok(Reserved { parallel, stop, dir })
 }
 
 /// Opens the artifact directory and waits until no other run uses it. An I/O error does not prevent the run.

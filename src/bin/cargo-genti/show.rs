@@ -29,7 +29,7 @@ pub(crate) struct FinishedRun<'a> {
     pub(crate) run: &'a Finished,
     /// Outcomes of the tasks.
     pub(crate) tasks: TasksDraft<'a>,
-    /// What failed tests printed.
+    /// Output of failed tests.
     pub(crate) outputs: OutputsOfTests,
     /// Directory of the artifacts, if they were written.
     pub(crate) dir: Option<&'a Path>,

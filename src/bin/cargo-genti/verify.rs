@@ -10,15 +10,15 @@ use genti::model::outcome::{End, Outcome, Strict};
 use genti::model::policy::Parallel;
 use genti::pipeline::{self, Limit, Lockfile, Project, Request, Session, Varies, Witness};
 use genti::report;
-use genti::scan::{BuildDirs, Pool, Stop, StopReason};
+use genti::scan::{Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir};
 use genti::workspace::Listing;
 
 use crate::args::VerifyArgs;
 use crate::exit::{CliError, CliResult};
+use crate::fail;
 use crate::render::{BUSY, Bar, GOOD, Shell, plural, visible_line};
-use crate::session::{self, Startup};
-use crate::{fail, signals};
+use crate::session::{self, Reserved, Startup};
 
 /// Number of differences that are shown. The rest is only counted.
 const MOST: usize = 20;
@@ -52,21 +52,7 @@ pub(crate) fn main(args: &VerifyArgs, mut start: Startup, shell: &mut Shell) -> 
     session::enter(&first, &mut start.env, shell)?;
     let start = &start;
     let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
-    if let Some(warning) = &start.inherited.warning {
-        shell.notice(warning);
-    }
-    let parallel = pipeline::parallelism(first.parallel);
-    // The build directory is fixed, because it may depend on the parallelism.
-    first.build_dir = BuildDirs::resolve(first.build_dir, parallel);
-    let stop = signals::stop(shell)?;
-    let dir = {
-        let mut bar = Bar::new(&first, shell);
-        session::open(&first, stop, &mut bar, shell)?
-    };
-    let dir = dir.map_err(|error| {
-        shell.error(error);
-        CliError::NotWritten
-    })?;
+    let Reserved { parallel, stop, dir } = session::reserve(&mut first, start, shell)?;
     let results = match args.run.no_cache {
         true => None,
         false => session::open_results(&first, &start.env, shell),

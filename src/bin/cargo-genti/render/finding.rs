@@ -27,7 +27,7 @@ const MOST_OUTPUT: usize = 60;
 /// Maximum distance in lines at which related places and changes are shown together with the finding.
 const NEAR: u32 = 40;
 
-/// What findings are drawn with.
+/// Sources, links and sizes for drawing findings.
 #[derive(Clone, Copy)]
 pub(crate) struct Canvas<'a> {
     /// Sources of the findings.
@@ -36,7 +36,7 @@ pub(crate) struct Canvas<'a> {
     pub(crate) links: Option<&'a Path>,
     /// Width of the terminal, if there is one.
     pub(crate) terminal: Option<usize>,
-    /// What failed tests printed.
+    /// Output of failed tests.
     pub(crate) outputs: &'a OutputsOfTests,
     /// Show all that they printed.
     pub(crate) verbose: bool,

@@ -41,7 +41,7 @@ pub(crate) struct View<'a> {
     pub(crate) run: &'a Finished,
     /// Its tasks, if times are shown.
     pub(crate) tasks: Option<&'a Tasks>,
-    /// What findings are drawn with.
+    /// Sources, links and sizes for drawing findings.
     pub(crate) canvas: Canvas<'a>,
     /// New findings that were shown during the run.
     pub(crate) shown: &'a BTreeSet<DiagnosticKey>,
