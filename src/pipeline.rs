@@ -390,6 +390,10 @@ pub fn run(
         conditions.tell(events);
     }
     let alike = conditions.hold();
+    let ignored = scan::ignored_levels(&plan.graph.tools);
+    if !ignored.is_empty() {
+        events(Event::Notice(&Notice::LintLevelsIgnored(ignored)));
+    }
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);

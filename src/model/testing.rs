@@ -116,6 +116,8 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         leaky: Leaky::Pass,
         retries: 0,
         flaky: Flaky::Pass,
+        vars: std::collections::BTreeMap::new(),
+        timeout: None,
         configured: true,
     }
 }

@@ -2,7 +2,9 @@
 
 mod parse;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 pub use self::parse::{Parse, Printer, Searcher, Statements, Streams, Work};
 use super::census::CensusNumber;
@@ -60,6 +62,10 @@ pub struct Tool {
     pub lane: Option<String>,
     /// Environment of its processes.
     pub environment: Environment,
+    /// Variables that its configuration sets, with their values.
+    pub vars: BTreeMap<String, String>,
+    /// Time limit of each task, in place of that of the policy.
+    pub timeout: Option<Duration>,
     /// True if it is a jobserver client and gets the jobserver variables.
     pub jobserver: bool,
     /// Environment variable for the number of threads, if it takes a token per thread.
@@ -324,6 +330,9 @@ impl Tool {
     /// Name of the tool that stands for genti itself where blind spots are denied.
     pub const BLIND_SPOTS: &'static str = "blind-spots";
 
+    /// Programs of a Rust toolchain for which rustup has proxies.
+    pub const RUST: [&str; 5] = ["cargo", "rustc", "rustdoc", "rustfmt", "clippy-driver"];
+
     /// Variable with the number of threads of rustc's test harness.
     pub const LIBTEST_THREADS: &'static str = "RUST_TEST_THREADS";
 
@@ -370,6 +379,23 @@ impl Tool {
     /// Returns true if it only runs because it was detected, without being configured or selected.
     pub fn is_only_detected(&self) -> bool {
         self.detect.is_some() && !self.configured
+    }
+
+    /// Returns the toolchain that its command line requests from rustup, as in `cargo +nightly`.
+    pub fn toolchain(&self) -> Option<&str> {
+        Self::toolchain_of(self.run.iter().map_while(Arg::literal))
+    }
+
+    /// Returns the toolchain that a command line requests from rustup with `+NAME`.
+    pub fn toolchain_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+        let mut words = words.into_iter();
+        let program = words.next()?;
+        words.next()?.strip_prefix('+').filter(|name| Self::RUST.contains(&program) && !name.is_empty())
+    }
+
+    /// Returns the time limit of a task, where `policy` is that of the policy.
+    pub fn task_timeout(&self, policy: Option<Duration>) -> Option<Duration> {
+        self.timeout.or(policy)
     }
 
     /// Returns true if it inherits the environment.
@@ -558,6 +584,10 @@ impl ContentHash for Tool {
                 }
             }
             Environment::Only(names) => sink.texts("env", names),
+        }
+        for (name, value) in &self.vars {
+            sink.field("env.name", name.as_bytes());
+            sink.field("env.value", value.as_bytes());
         }
     }
 }

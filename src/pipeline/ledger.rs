@@ -173,7 +173,7 @@ impl<'a> Ledger<'a> {
                     continue;
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
-                Ended::TimedOut => Status::TimedOut(timed_out(self.plan)),
+                Ended::TimedOut => Status::TimedOut(timed_out(self.plan, tool)),
                 Ended::Replaced(program) => Status::InputChanged(format!(
                     "another build replaced {program} while the tests ran; run again"
                 )),
@@ -561,8 +561,8 @@ pub(super) fn may_exist(workspace: &Workspace, path: &RelPath, on_disk: &dyn Fn(
 }
 
 /// Formats the reason for a timeout.
-fn timed_out(plan: &Plan) -> String {
-    let timeout = plan.policy.per_task_timeout.unwrap_or_default();
+fn timed_out(plan: &Plan, tool: ToolId) -> String {
+    let timeout = plan.graph.tool(tool).task_timeout(plan.policy.per_task_timeout).unwrap_or_default();
     format!("timed out after {}", humantime::format_duration(timeout))
 }
 

@@ -8,7 +8,7 @@ use super::lint_levels;
 use super::output_form;
 use crate::disk;
 use crate::model::notice::IgnoredLevels;
-use crate::model::tool::{Counted, Environment, Tool};
+use crate::model::tool::{Counted, Environment, Printer, Tool};
 
 /// Variable that lists the directories used by running instances, as digests separated by spaces.
 pub(super) const RUNNING: &str = "GENTI_RUNNING";
@@ -128,6 +128,7 @@ impl Env {
             vars.insert("CARGO_BUILD_JOBS".into(), jobs.to_string().into());
         }
         vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
+        override_vars(&mut vars, set_by(tool).0);
         vars.extend(self.get(RUNNING).map(|value| (RUNNING.into(), value.to_owned())));
         vars.extend(output_form::fixed(tool).map(|(name, value)| (name.into(), value.into())));
         vars.retain(|name, _| !output_form::removed(tool).iter().any(|removed| name == *removed));
@@ -154,6 +155,9 @@ impl Env {
         if tool.inherits() {
             self.clean_library_path(&mut seen);
         }
+        // A variable that is set to nothing but lint levels is not that of the environment either.
+        tool.vars.keys().for_each(|name| drop(seen.remove(OsStr::new(name))));
+        override_vars(&mut seen, set_by(tool).0);
         seen
     }
 
@@ -199,6 +203,36 @@ impl Env {
             _ => vars.remove(name),
         };
     }
+}
+
+/// Returns the lint levels removed from the variables that the configuration sets for `tools`.
+pub fn ignored_levels<'t>(tools: impl IntoIterator<Item = &'t Tool>) -> Vec<IgnoredLevels> {
+    let mut all = Vec::new();
+    for level in tools.into_iter().flat_map(|tool| set_by(tool).1) {
+        if !all.contains(&level) {
+            all.push(level);
+        }
+    }
+    all
+}
+
+/// Returns the variables that the configuration sets for `tool`, and the lint levels removed from them. Levels count only for
+/// a tool whose output is not compared with the baseline.
+fn set_by(tool: &Tool) -> (BTreeMap<OsString, OsString>, Vec<IgnoredLevels>) {
+    let mut vars = tool.vars.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    if tool.vars.is_empty() || tool.parse.printer() == Printer::Other {
+        return (vars, Vec::new());
+    }
+    let ignored = lint_levels::remove_levels(&mut vars, &|path| disk::read_to_string(Path::new(path)).ok());
+    (vars, ignored)
+}
+
+/// Sets the variables `own` in `vars`. On Windows, names that differ only in case are the same variable.
+pub(super) fn override_vars(vars: &mut BTreeMap<OsString, OsString>, own: BTreeMap<OsString, OsString>) {
+    if cfg!(windows) {
+        vars.retain(|name, _| !own.keys().any(|own| own.eq_ignore_ascii_case(name)));
+    }
+    vars.extend(own);
 }
 
 /// Variables set for each tool that builds. Their values never affect results.

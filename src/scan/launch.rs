@@ -15,6 +15,7 @@ use std::time::SystemTime;
 use cargo_config2::PathAndArgs;
 
 use super::build_dirs::builders_of;
+use super::environment::override_vars;
 use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, toolchain_of, words_of};
@@ -271,14 +272,6 @@ impl<'a> Launcher<'a> {
         };
         self.cargo.get_or_init(read).as_ref().map_err(Clone::clone)
     }
-}
-
-/// Sets the variables `own` in `vars`. On Windows, names that differ only in case are the same variable.
-fn override_vars(vars: &mut Vars, own: Vars) {
-    if cfg!(windows) {
-        vars.retain(|name, _| !own.keys().any(|own| own.eq_ignore_ascii_case(name)));
-    }
-    vars.extend(own);
 }
 
 fn unique(dirs: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {

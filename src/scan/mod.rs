@@ -42,7 +42,7 @@ mod wrapper;
 pub use build_dirs::BuildDirs;
 pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use doing::Watcher;
-pub use environment::{Env, is_cargos_variable};
+pub use environment::{Env, ignored_levels, is_cargos_variable};
 pub use executor::{Admit, Client, Ended, Judge, Judged, Recall, Record, Runs, Sift, StepPiece, StepRun};
 pub use fingerprints::{UnitFingerprint, Units, forget_unit};
 pub use outputs::{Kept, Outputs, Sieves};

@@ -65,7 +65,7 @@ impl Missing {
 }
 
 /// Programs of a Rust toolchain that may have rustup proxies.
-const RUST: [&str; 5] = ["cargo", "rustc", "rustdoc", "rustfmt", "clippy-driver"];
+const RUST: [&str; 5] = Tool::RUST;
 
 /// Variable that prevents rustup from installing a toolchain during a run.
 pub(super) const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");
@@ -83,9 +83,7 @@ pub fn runs_toolchain(tool: &Tool, subcommands: &[&str]) -> bool {
 
 /// Returns the toolchain that a command line requests from rustup with `+NAME`.
 pub(super) fn toolchain_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let mut words = words.into_iter();
-    let program = words.next()?;
-    words.next()?.strip_prefix('+').filter(|name| RUST.contains(&program) && !name.is_empty())
+    Tool::toolchain_of(words)
 }
 
 /// Returns the literal words at the start of the command line of `tool`.

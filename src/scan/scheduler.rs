@@ -78,7 +78,6 @@ use std::time::Duration;
 use super::build_dirs::{DirClaim, Layout, claim_of, lane_of};
 use super::stop::StopReason;
 use crate::model::event::Waiting;
-use crate::model::policy::Policy;
 use crate::model::task::{Plan, StepId};
 use crate::model::tool::{Tool, ToolId};
 
@@ -147,9 +146,9 @@ pub(super) enum Slot {
     Pool,
 }
 
-/// Returns the time limit for a process that covers the given number of tasks.
-pub(super) fn time_cap(policy: &Policy, tasks: usize) -> Option<Duration> {
-    policy.per_task_timeout.map(|timeout| timeout * tasks.clamp(1, 4) as u32)
+/// Returns the time limit for a process that covers the given number of tasks, with the limit `per_task` of each.
+pub(super) fn time_cap(per_task: Option<Duration>, tasks: usize) -> Option<Duration> {
+    per_task.map(|timeout| timeout * tasks.clamp(1, 4) as u32)
 }
 
 /// State of a run.

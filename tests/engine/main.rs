@@ -53,6 +53,8 @@ mod traps;
 mod unseen;
 mod untested;
 mod validators;
+#[cfg(unix)]
+mod variables;
 mod verdicts;
 mod verify;
 mod whole;

@@ -49,6 +49,20 @@ fn a_tool_that_selects_a_toolchain_runs_in_it() {
 }
 
 #[test]
+fn the_key_toolchain_adds_it_to_every_command_line() {
+    let sandbox = Sandbox::with_tools(
+        "[tools.mine]\nrun = ['cargo', 'there']\nversion = ['cargo', 'there', '--version']\nparse = 'lines'\n\
+         toolchain = 'nightly'\n",
+    );
+    let text = run(&sandbox, &["run"], 1);
+    assert!(text.contains("found by there"), "{text}");
+    assert_eq!(sandbox.json("run.json")["tools"][0]["version"], "there 1.0-nightly");
+    sandbox.edit("genti.toml", "'nightly'", "'1.70'");
+    let text = run(&sandbox, &["run"], 3);
+    assert!(text.contains("toolchain `1.70` is not installed"), "{text}");
+}
+
+#[test]
 fn a_missing_toolchain_is_named_with_the_command_to_install_it() {
     let text = run(&with("['cargo', '+1.70', 'there']"), &["run"], 3);
     let expected = "toolchain `1.70` is not installed; install it with `rustup toolchain install 1.70`";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::reader::{ConfigReader, Value};
+use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
 use super::tool::ToolEntry;
 use crate::model::policy::Selection;
@@ -57,12 +57,6 @@ pub(super) fn read(
     keys.set(&mut config.stale_warns, "stale", stale_warns);
     keys.finish();
     config
-}
-
-fn sorted(mut features: Vec<String>) -> Vec<String> {
-    features.sort();
-    features.dedup();
-    features
 }
 
 fn versions(

@@ -141,7 +141,64 @@ fn mistakes_in_a_tool_are_found() {
     check_tool(
         "env = ['A=1']",
         &[
-            "2:8: invalid environment variable name `A=1` (list names only; the values come from the environment)",
+            "2:8: invalid environment variable name `A=1` (list names only, or write `env = { NAME = \"value\" }`)",
+        ],
+    );
+}
+
+#[test]
+fn mistakes_in_variables_toolchains_and_time_limits_are_found() {
+    check_tool("env = 'A'", &["2:7: expected an array of names or a table of variables, found string"]);
+    check_tool(
+        "env = { A = 1, B = false, '' = 'x' }",
+        &[
+            "2:13: expected a string, or `true` for the value in the environment, found integer",
+            "2:20: expected a string, or `true` for the value in the environment, found boolean",
+            "2:27: invalid environment variable name `` (write the name of a variable)",
+        ],
+    );
+    for (name, help) in [
+        ("RUSTUP_TOOLCHAIN", "write `toolchain = \"…\"`"),
+        ("CARGO_TARGET_DIR", "remove it; genti sets it itself"),
+        ("CARGO_TERM_QUIET", "remove it; genti sets it itself"),
+        (
+            "Path",
+            "set it in the environment of genti; it decides which programs and files a result depends on",
+        ),
+        (
+            "TOOL_CONFIG",
+            "set it in the environment of genti; it decides which programs and files a result depends on",
+        ),
+    ] {
+        check_tool(
+            &format!("env = {{ {name} = 'x' }}\nsearches = ['$TOOL_CONFIG/rc']"),
+            &[&format!("2:9: `{name}` can't be set here ({help})")],
+        );
+        check_tool(&format!("env = {{ {name} = true }}"), &[]);
+    }
+    check_tool("timeout = '0s'", &["2:11: duration `0s` is out of range, expected 1ns to 366 days"]);
+    check_tool(
+        "run = ['cargo', 'x']\ntoolchain = '+1.85'",
+        &["3:13: invalid toolchain `+1.85` (write `1.85`)"],
+    );
+    check_tool(
+        "run = ['cargo', 'x']\ntoolchain = ''",
+        &["3:13: invalid toolchain `` (write a name that rustup knows, such as `nightly` or `1.85`)"],
+    );
+    check_tool(
+        "run = ['cargo', '+beta', 'x']\ntoolchain = '1.85'",
+        &["3:13: `run` already requests the toolchain `beta` (remove one of them)"],
+    );
+    check_tool(
+        "toolchain = '1.85'",
+        &[
+            "2:13: `toolchain` has no effect on `x`, which runs no program of a toolchain (write `run = [\"rustup\", \"run\", \"1.85\", …]`)",
+        ],
+    );
+    check(
+        "[tools.test]\ntoolchain = 'nightly'",
+        &[
+            "2:13: `toolchain` has no effect on `test`, which runs no program of a toolchain (set it for the tool that builds what it runs, such as `test-build`)",
         ],
     );
 }

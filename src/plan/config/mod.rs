@@ -9,6 +9,7 @@
 
 mod baseline;
 mod command;
+mod environment;
 mod glob;
 mod lock;
 mod needs;
@@ -18,6 +19,7 @@ mod reader;
 mod suggest;
 mod suppress;
 mod tool;
+mod toolchain;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -111,7 +111,7 @@ fn count(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<NonZeroU32>
     u32::try_from(count).ok().and_then(NonZeroU32::new)
 }
 
-fn time_limit(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Duration> {
+pub(super) fn time_limit(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Duration> {
     let text = reader.string(value)?.into_inner();
     duration(&text).map_err(|error| reader.report(value.span(), error.0)).ok()
 }

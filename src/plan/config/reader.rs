@@ -220,6 +220,13 @@ impl<'f> ConfigReader<'f> {
     }
 }
 
+/// Returns the names sorted, each once.
+pub(super) fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// A table that is read key by key. Keys that were never read are unknown.
 pub(super) struct Keys<'k, 'f, 't, 'i> {
     reader: &'k mut ConfigReader<'f>,
@@ -255,6 +262,11 @@ impl<'f, 't, 'i> Keys<'_, 'f, 't, 'i> {
         if let Some(value) = self.read(key, read) {
             *slot = value;
         }
+    }
+
+    /// Returns the reader, for mistakes that concern several keys.
+    pub(super) fn reader(&mut self) -> &mut ConfigReader<'f> {
+        self.reader
     }
 
     /// Reports the keys that were never read.

@@ -246,7 +246,8 @@ fn a_tool_is_read() {
         needs = ['fmt', 'clippy', 'fmt']
         on-demand = true
         lane = 'gpu'
-        env = ['NAGA_HOME', 'A']
+        env = { NAGA_HOME = true, B = '1 2', A = true }
+        timeout = '90s'
         jobserver = true
         threads = 'NAGA_THREADS'
         version = ['naga', '--version']
@@ -310,6 +311,8 @@ fn a_tool_is_read() {
             leaky: Leaky::Pass,
             retries: 0,
             flaky: Flaky::Pass,
+            vars: BTreeMap::from([("B".to_owned(), "1 2".to_owned())]),
+            timeout: Some(Duration::from_secs(90)),
             configured: true,
         }
     );
@@ -383,6 +386,18 @@ fn all_inherited_variables_count_unless_env_lists_some() {
     ] {
         assert_eq!(environment(&format!("[tools.clippy]\n{text}"), "clippy"), expected, "{text}");
     }
+}
+
+#[test]
+fn a_toolchain_is_requested_from_rustup() {
+    let clippy = tool("[tools.clippy]\ntoolchain = 'nightly'", "clippy");
+    assert_eq!(clippy.toolchain(), Some("nightly"));
+    assert_eq!(clippy.version, ["cargo", "+nightly", "clippy", "--version"]);
+    assert_eq!(clippy.rules[..2], ["clippy-driver", "+nightly"]);
+    let own = tool("[tools.x]\nrun = ['cargo', 'hack']\ntoolchain = '1.85'\nversion = ['x', '-V']", "x");
+    assert_eq!((own.toolchain(), own.version[1].as_str()), (Some("1.85"), "-V"));
+    assert_eq!(tool("[tools.x]\nrun = ['cargo', '+beta', 'hack']", "x").toolchain(), Some("beta"));
+    assert_eq!(tool("[tools.x]\nrun = ['grep', '+beta']", "x").toolchain(), None);
 }
 
 #[test]

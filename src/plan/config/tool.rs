@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeString;
 
-use super::reader::{ConfigReader, Keys, Value};
+use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
-use super::{command, glob, parse};
+use super::{command, environment, glob, parse, policy, toolchain};
 use std::num::NonZeroU32;
 
 use crate::model::census::CensusNumber;
 use crate::model::finding::OWN_NAMESPACE;
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Flaky, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
-    Work,
+    Arg, Caching, Environment, Flaky, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool, Work,
 };
 
 /// A tool with its state.
@@ -121,9 +120,10 @@ pub(super) fn read(
         links.replaces = replaces;
     }
     keys.set(&mut tool.lane, "lane", |reader, value| reader.text(value).map(Some));
-    set_environment(&mut tool.environment, &mut keys, run.is_some());
+    environment::set(tool, &mut keys, run.is_some());
     keys.set(&mut tool.jobserver, "jobserver", ConfigReader::boolean);
-    keys.set(&mut tool.threads, "threads", |reader, value| variable(reader, value).map(Some));
+    keys.set(&mut tool.threads, "threads", |reader, value| environment::variable(reader, value).map(Some));
+    keys.set(&mut tool.timeout, "timeout", |reader, value| policy::time_limit(reader, value).map(Some));
     keys.set(&mut tool.leaky, "leaky", |reader, value| reader.named(value, &Leaky::ALL, "value", "values"));
     keys.set(&mut tool.retries, "retries", |reader, value| {
         reader.integer(value, 0..=MOST_RETRIES).and_then(|retries| retries.try_into().ok())
@@ -132,6 +132,9 @@ pub(super) fn read(
     keys.set(&mut tool.version, "version", ConfigReader::texts);
     keys.set(&mut tool.rules, "rules", ConfigReader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
+    if let Some(toolchain) = keys.read("toolchain", toolchain::read) {
+        toolchain::set(keys.reader(), tool, &toolchain);
+    }
     // A tool that is configured always runs, without detection, unless `detect` is set as well.
     tool.detect = keys.read("detect", signs);
     keys.set(&mut tool.weight, "weight", |reader, value| {
@@ -249,6 +252,8 @@ fn blank(name: &str) -> Tool {
         leaky: Leaky::Pass,
         retries: 0,
         flaky: Flaky::Pass,
+        vars: BTreeMap::new(),
+        timeout: None,
         configured: false,
     }
 }
@@ -315,50 +320,4 @@ fn namespaces(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<St
         reader.report_with(name.span(), message, NAME_HELP);
     }
     Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
-}
-
-/// Reads `inherit-env` and `env`. The variables that a built-in tool ignores are known only for its own
-/// command line; `has_run` says that the file sets another one.
-fn set_environment(environment: &mut Environment, keys: &mut Keys<'_, '_, '_, '_>, has_run: bool) {
-    let inherits = keys.read("inherit-env", ConfigReader::boolean);
-    let names = keys.read("env", variables);
-    let is_built_in = matches!(environment, Environment::Inherit(Counted::Build(_)));
-    let counts_build = is_built_in && inherits.is_none() && !has_run;
-    *environment = match (inherits.unwrap_or(is_built_in), names) {
-        (true, names) if counts_build => Environment::Inherit(Counted::Build(names.unwrap_or_default())),
-        (true, Some(names)) => Environment::Inherit(Counted::Listed(names)),
-        (true, None) => Environment::Inherit(Counted::All),
-        (false, Some(names)) => Environment::Only(names),
-        (false, None) => match environment {
-            Environment::Only(names) => Environment::Only(std::mem::take(names)),
-            Environment::Inherit(_) => Environment::Only(Vec::new()),
-        },
-    };
-}
-
-fn variables(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
-    let names = reader.strings(value)?;
-    for name in &names {
-        check_variable(reader, name, "list names only; the values come from the environment");
-    }
-    Some(sorted(names.into_iter().map(Spanned::into_inner).collect()))
-}
-
-fn variable(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<String> {
-    let name = reader.string(value)?;
-    check_variable(reader, &name, "give the name only; genti sets the value to the number of threads");
-    Some(name.into_inner())
-}
-
-fn check_variable(reader: &mut ConfigReader<'_>, name: &Spanned<String>, help: &str) {
-    if name.get_ref().is_empty() || name.get_ref().contains('=') {
-        let message = format!("invalid environment variable name `{}`", name.get_ref());
-        reader.report_with(name.span(), message, help);
-    }
-}
-
-fn sorted(mut names: Vec<String>) -> Vec<String> {
-    names.sort();
-    names.dedup();
-    names
 }

@@ -58,7 +58,8 @@ impl<R> Attempt<'_, R> {
     /// Runs the given tasks of the step.
     pub(super) fn run(&mut self, program: &Path, tasks: &[TaskIx]) {
         let tool = self.executor.plan.graph.tool(self.step.tool);
-        let limit = |tasks| time_cap(&self.executor.plan.policy, tasks);
+        let per_task = tool.task_timeout(self.executor.plan.policy.per_task_timeout);
+        let limit = |tasks| time_cap(per_task, tasks);
         if self.process(tool, program, tasks, limit(tasks.len())) || tasks.len() < 2 || tool.takes_all() {
             return;
         }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::digest::Digest;
-use crate::model::policy::Selection;
+use crate::model::policy::{Policy, Selection};
 use crate::model::task::{PlannedBatch, Step, TaskIx};
 use crate::model::testing;
 use crate::model::tool::{Arg, Counted, Environment, Parse, Piece, ToolId};
@@ -291,7 +291,7 @@ fn a_pool_is_refilled_before_a_request_and_after_a_long_one_while_no_client_runs
 fn a_process_for_several_tasks_may_take_up_to_four_times_as_long() {
     let policy = Policy { per_task_timeout: Some(seconds(60)), ..Policy::default() };
     for (tasks, minutes) in [(0, 1), (1, 1), (3, 3), (4, 4), (5, 4), (1_000_000, 4)] {
-        assert_eq!(time_cap(&policy, tasks), Some(seconds(60 * minutes)), "{tasks}");
+        assert_eq!(time_cap(policy.per_task_timeout, tasks), Some(seconds(60 * minutes)), "{tasks}");
     }
-    assert_eq!(time_cap(&Policy::default(), 1), None);
+    assert_eq!(time_cap(None, 1), None);
 }

@@ -142,7 +142,7 @@ impl World {
         let tasks = &self.work[step.rank as usize][step.at as usize];
         let policy = &self.plan.policy;
         let whole = tasks.iter().sum::<Duration>();
-        match (time_cap(policy, tasks.len()), time_cap(policy, 1)) {
+        match (time_cap(policy.per_task_timeout, tasks.len()), time_cap(policy.per_task_timeout, 1)) {
             (Some(cap), Some(each)) if whole > cap => {
                 let alone = tasks.iter().map(|task| if *task > each { each + GRACE } else { *task });
                 let repeated = if tasks.len() > 1 { alone.sum() } else { Duration::ZERO };

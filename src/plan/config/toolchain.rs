@@ -1,0 +1,54 @@
+//! The key `toolchain`: another Rust toolchain for the programs of a tool, as `cargo +NAME` requests it from rustup.
+
+use toml::Spanned;
+
+use super::reader::{ConfigReader, Value};
+use crate::model::tool::{Arg, Piece, Tool};
+
+/// Reads the name of a toolchain, such as `nightly` or `1.85`.
+pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Spanned<String>> {
+    let name = reader.string(value)?;
+    let text = name.get_ref();
+    let help = match text.strip_prefix('+') {
+        Some(bare) if !bare.is_empty() => format!("write `{bare}`"),
+        _ if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c == '/' || c == '\\') => {
+            "write a name that rustup knows, such as `nightly` or `1.85`".to_owned()
+        }
+        _ => return Some(name),
+    };
+    reader.report_with(value.span(), format!("invalid toolchain `{text}`"), help);
+    None
+}
+
+/// Lets the command lines of `tool` request `toolchain` from rustup.
+pub(super) fn set(reader: &mut ConfigReader<'_>, tool: &mut Tool, toolchain: &Spanned<String>) {
+    if let Some(named) = tool.toolchain() {
+        let message = format!("`run` already requests the toolchain `{named}`");
+        return reader.report_with(toolchain.span(), message, "remove one of them");
+    }
+    let program = tool.run.first().and_then(Arg::literal);
+    if !program.is_some_and(|program| Tool::RUST.contains(&program)) {
+        if !tool.run.is_empty() {
+            let message =
+                format!("`toolchain` has no effect on `{}`, which runs no program of a toolchain", tool.name);
+            let help = match tool.uses_executable() {
+                true => "set it for the tool that builds what it runs, such as `test-build`".to_owned(),
+                false => format!("write `run = [\"rustup\", \"run\", \"{}\", …]`", toolchain.get_ref()),
+            };
+            reader.report_with(toolchain.span(), message, help);
+        }
+        return;
+    }
+    request(tool, toolchain.get_ref());
+}
+
+/// Lets the command lines of `tool`, which run programs of a toolchain, request the toolchain called `name`.
+fn request(tool: &mut Tool, name: &str) {
+    let word = format!("+{name}");
+    tool.run.insert(1, Arg::Text(vec![Piece::Literal(word.clone())]));
+    for command in [&mut tool.version, &mut tool.rules] {
+        if command.first().is_some_and(|program| Tool::RUST.contains(&program.as_str())) {
+            command.insert(1, word.clone());
+        }
+    }
+}
