@@ -10,6 +10,7 @@ mod blind_spots;
 mod cap;
 mod compiled;
 mod conditions;
+mod configuration;
 mod early;
 mod empty;
 mod finished;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::conditions::Conditions;
+use self::configuration::{read_config, read_lock};
 use self::early::Early;
 use self::judge::Undecided;
 use self::unseen::Unseen;
@@ -52,19 +54,20 @@ use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
-use crate::plan::config::{self, BaselineConfig, Config, ConfigFile, Lock, PolicyConfig};
+use crate::plan::config::{BaselineConfig, Lock, PolicyConfig};
 use crate::plan::{self, Drift, Facts, PlanError};
 use crate::scan::{
     BuildDirs, Client, Env, Executor, LocalRunner, Missing, Outputs, Pool, Programs, Runs, Stop,
 };
 use crate::store::{BaselineError, OutputDir};
 use crate::workspace::{GitError, Listing, LoadError};
-use crate::{disk, scan, store, workspace};
+use crate::{scan, store, workspace};
 use jiff::civil::Date;
 
 pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::as_of::Later;
 pub use self::conditions::builds_like_baseline;
+pub use self::configuration::{Configuration, configuration};
 pub use self::finished::{CheckoutDifference, JudgedRun, NotJudged, judge_finished};
 pub use self::fixes::{Fixes, fixes};
 pub use self::limit::Limit;
@@ -219,7 +222,7 @@ pub enum Error {
 /// If there is no workspace.
 pub fn target_dir(request: &Request, env: &Env) -> Result<PathBuf, Error> {
     let (_, of_workspace) = find(request, env)?;
-    Ok(workspace::target_dir(&of_workspace)?)
+    Ok(workspace::directories(&of_workspace)?.target_dir)
 }
 
 /// Locates programs from the directory in which the search for the workspace begins, and creates the request for cargo.
@@ -293,9 +296,9 @@ pub fn load(
         workspace,
         plan: Arc::new(plan),
         drift,
-        parallel: effective.parallel.unwrap_or_default(),
-        build_dir: effective.build_dir.unwrap_or_default(),
-        max_findings: effective.max_findings.map_or(cap::MOST, |most| most.get() as usize),
+        parallel: effective.parallel(),
+        build_dir: effective.build_dir(),
+        max_findings: effective.max_findings(),
         config: config.source,
         programs,
         baseline: config.baseline,
@@ -306,7 +309,7 @@ pub fn load(
         lockfile: lockfile.digest,
         last_run,
         as_of: request.as_of,
-        disabled: config.disabled,
+        disabled: config.disabled.into_iter().map(|tool| tool.name).collect(),
         cargo_flags: request.cargo_flags.clone(),
         tools: config.tools,
         facts,
@@ -569,44 +572,4 @@ fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Fa
         Order::Deterministic | Order::Topo | Order::RequiredFirst => BTreeMap::new(),
     };
     Ok(Facts { changed, accepted })
-}
-
-/// Reads the file at `path`. `None` if it does not exist.
-fn read(path: &Path) -> Result<Option<String>, Error> {
-    match disk::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::ConfigFile { path: path.to_path_buf(), error }),
-    }
-}
-
-fn read_lock(root: &Path, name: &str) -> Result<Option<Lock>, Error> {
-    let Some(text) = read(&root.join(name))? else { return Ok(None) };
-    let file = ConfigFile { name: name.into(), text: text.into(), place: config::Place::File };
-    Ok(Some(config::lock(&file)?))
-}
-
-fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
-    let mut files = Vec::new();
-    if let Some(path) = &request.config_file {
-        let path = request.cwd.join(path);
-        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
-        let text = read(&path)?.ok_or_else(|| Error::ConfigFile { path: path.clone(), error: missing() })?;
-        let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-        files.push(ConfigFile { name: name.into(), text: text.into(), place: config::Place::File });
-        return Ok(config::load(&files, request.profile.as_deref())?);
-    }
-    for name in config::LOCATIONS {
-        if let Some(text) = read(&root.join(name))? {
-            files.push(ConfigFile { name: name.into(), text: text.into(), place: config::Place::File });
-        }
-    }
-    if let Some(text) = read(&root.join("Cargo.toml"))? {
-        files.push(ConfigFile {
-            name: "Cargo.toml".into(),
-            text: text.into(),
-            place: config::Place::Metadata,
-        });
-    }
-    Ok(config::load(&files, request.profile.as_deref())?)
 }

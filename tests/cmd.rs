@@ -34,6 +34,7 @@ fn the_command_line_matches_its_cases() {
         .register_bin("sh", Path::new("/bin/sh"))
         .case(format!("{ROOT}/tests/cmd/*.trycmd"))
         .case(format!("{ROOT}/tests/cmd/*.toml"))
+        .case(page("docs/configuration.md", "tests/cmd/plan.in", ""))
         .case(page("docs/goldens.md", "tests/cmd/goldens", ""))
         .case(page("docs/playbook.md", "tests/cmd/playbook", ""))
         .case(page("docs/reports.md", "tests/cmd/reports", ""))

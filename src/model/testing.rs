@@ -101,6 +101,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         namespaces: Vec::new(),
         required: true,
         needs: Vec::new(),
+        replaces: Vec::new(),
         on_demand: false,
         lane: None,
         environment: Environment::Inherit(Counted::Build(Vec::new())),

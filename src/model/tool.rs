@@ -3,6 +3,7 @@
 mod parse;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Tool {
     pub may_be_empty: bool,
     /// Names of the tools whose tasks run first.
     pub needs: Vec<String>,
+    /// Names of the tools that don't run if this one does.
+    pub replaces: Vec<String>,
     /// True if it only runs together with a tool that needs it.
     pub on_demand: bool,
     /// Name of the lane, in which only one step runs at a time.
@@ -311,6 +314,20 @@ impl Search {
     }
 }
 
+/// Writes the search as [`Search::parse`] reads it.
+impl fmt::Display for Search {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { start, upwards, name } = self;
+        let upwards = if *upwards { "^" } else { "" };
+        match start {
+            SearchStart::Files | SearchStart::Absolute => f.write_str(name),
+            SearchStart::Root => write!(f, "{upwards}./{name}"),
+            SearchStart::Home => write!(f, "{upwards}~/{name}"),
+            SearchStart::Variable(variable) => write!(f, "{upwards}${variable}/{name}"),
+        }
+    }
+}
+
 /// Limits of a step under `--batch auto`. They are part of the policy, not of task ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepCaps {
@@ -374,6 +391,12 @@ impl Tool {
         // The arguments already have a `--`, which the additional arguments must not repeat.
         let more = self.second_pass.iter().filter(|arg| !(is_behind && *arg == "--"));
         Self { args: self.args.iter().chain(more).cloned().collect(), ..self.clone() }
+    }
+
+    /// Returns true if it may be leaky: its output says how many results there are, so it can be complete although a process
+    /// still holds it open.
+    pub fn may_be_leaky(&self) -> bool {
+        self.parse.work() == Work::Test
     }
 
     /// Returns true if it only runs because it was detected, without being configured or selected.

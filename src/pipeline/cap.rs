@@ -16,9 +16,6 @@ use crate::model::text::Text;
 use crate::model::tool::ToolId;
 use crate::report::text::number;
 
-/// Default limit of new findings per tool.
-pub(super) const MOST: usize = 250_000;
-
 /// Maximum number of rules in the reason.
 const MOST_RULES: usize = 10;
 

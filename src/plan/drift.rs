@@ -50,8 +50,8 @@ pub(super) fn of_policy(asked: &PolicyConfig, configured: &PolicyConfig) -> Vec<
     both.filter(|((_, here), (_, there))| here != there)
         .map(|((what, here), (_, there))| Drift {
             what: what.to_owned(),
-            here: Setting { value: here, origin: effective.origin(what) },
-            configured: Setting { value: there, origin: configured.origin(what) },
+            here: Setting { value: here, origin: effective.origin(what).to_string() },
+            configured: Setting { value: there, origin: configured.origin(what).to_string() },
             kind: DriftKind::Policy,
         })
         .collect()
@@ -126,14 +126,19 @@ mod tests {
 
     use super::*;
     use crate::model::policy::{Batch, Order, Parallel};
+    use crate::plan::config::Origin;
 
     fn config(order: Option<Order>, batch: Option<&str>, by: &str) -> PolicyConfig {
+        let by = match by.split_once(':') {
+            Some((file, line)) => Origin::File { file: file.into(), line: line.parse().unwrap() },
+            None => Origin::Variable(by.to_owned()),
+        };
         let keys = [("order", order.is_some()), ("batch", batch.is_some())];
         let said = keys.into_iter().filter(|(_, is_said)| *is_said);
         PolicyConfig {
             order,
             batch: batch.map(|batch| batch.parse::<Batch>().unwrap()),
-            origins: said.map(|(key, _)| (key, by.to_owned())).collect(),
+            origins: said.map(|(key, _)| (key, by.clone())).collect(),
             ..PolicyConfig::default()
         }
     }

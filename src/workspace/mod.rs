@@ -173,13 +173,23 @@ pub fn refuse_special(start: &Path, manifest: Option<&Path>) -> Result<(), LoadE
     Ok(())
 }
 
-/// Returns the target directory of the requested workspace.
+/// Directories of a workspace.
+pub struct Directories {
+    /// Its root.
+    pub root: PathBuf,
+    /// Its target directory.
+    pub target_dir: PathBuf,
+}
+
+/// Returns the directories of the requested workspace.
 ///
 /// # Errors
 ///
 /// If there is no such workspace.
-pub fn target_dir(request: &WorkspaceRequest) -> Result<PathBuf, LoadError> {
-    Ok(cargo::metadata(request)?.target_directory.into_std_path_buf())
+pub fn directories(request: &WorkspaceRequest) -> Result<Directories, LoadError> {
+    let metadata = cargo::metadata(request)?;
+    let target_dir = metadata.target_directory.into_std_path_buf();
+    Ok(Directories { root: metadata.workspace_root.into_std_path_buf(), target_dir })
 }
 
 /// Loads the requested workspace. `known` returns the files that were read before, given the root and the target

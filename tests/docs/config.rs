@@ -9,7 +9,7 @@ use jsonschema::Validator;
 use regex::Regex;
 use serde_json::{Value, json};
 
-use crate::{ROOT, blocks, pages, read};
+use crate::{ROOT, blocks, genti, pages, read};
 
 /// An unknown key that resembles no real one.
 const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
@@ -131,6 +131,36 @@ fn the_schema_has_exactly_the_accepted_values() {
         let choices: BTreeSet<_> = choices.iter().map(|choice| choice.trim_matches('"').to_owned()).collect();
         assert_eq!(choices, words, "{before}: {message} {help}");
     }
+}
+
+/// Returns the keys of a table in the output of `cargo genti config --format json`.
+fn shown(table: &Value) -> BTreeSet<String> {
+    table.as_object().unwrap().keys().cloned().collect()
+}
+
+#[test]
+fn the_effective_configuration_has_every_key() {
+    let output = genti("config --format json");
+    assert!(output.status.success(), "{output:?}");
+    let effective: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let schema: Value = serde_json::from_str(&read("docs/schemas/effective-config.schema.json")).unwrap();
+    let errors: Vec<_> = jsonschema::validator_for(&schema)
+        .unwrap()
+        .iter_errors(&effective)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    for (name, table) in [("[policy]", "policy"), ("[baseline]", "baseline")] {
+        assert_eq!(shown(&effective[table]), all_known()[name], "{name}");
+    }
+    for (name, tool) in effective["tools"].as_object().unwrap() {
+        assert_eq!(shown(tool), all_known()["[tools.NAME]"], "{name}");
+    }
+    // Tables of the file, settings that have no key, and values that say how the others came about.
+    let mut tables = all_known()["top"].clone();
+    tables.extend(["config", "environment", "schema"].map(str::to_owned));
+    let is_missing = |name: &&String| !shown(&effective).contains(*name);
+    assert_eq!(tables.iter().filter(is_missing).collect::<Vec<_>>(), ["suppress"], "there is no suppression");
 }
 
 #[test]

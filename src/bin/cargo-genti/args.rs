@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Show the plan (tools, tasks and batches) without running anything
     Plan(PlanArgs),
+    /// Show the effective configuration, with the origin of each value
+    Config(ConfigArgs),
     /// Accept current findings and manage accepted ones
     Baseline(BaselineArgs),
     /// Show or convert the report of a finished run
@@ -116,6 +118,7 @@ impl Command {
             Self::Fix(args) => &args.run.output,
             Self::Verify(args) => &args.run.output,
             Self::Plan(args) => &args.output,
+            Self::Config(args) => &args.output,
             Self::Baseline(args) => match &args.command {
                 BaselineCommand::Init(args) | BaselineCommand::Update(args) => &args.output,
                 BaselineCommand::Accept(args) => &args.run.output,
@@ -304,6 +307,30 @@ pub(crate) enum PlanFormat {
     Json,
     /// The graph of batches in Graphviz format
     Dot,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Show only these tables or keys, such as `policy` or `tools.clippy.args`
+    #[arg(value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Output format
+    #[arg(long, value_name = "FORMAT", default_value = "human")]
+    pub(crate) format: ConfigFormat,
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ConfigFormat {
+    /// TOML, with the origins as comments
+    Human,
+    /// JSON
+    Json,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod bless;
 mod blind_spots;
 mod clean;
 mod completions;
+mod config;
 mod exit;
 mod explain;
 mod finished;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         Command::Verify(args) => verify::main(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),
         Command::Baseline(args) => baseline::main(&args.command, start(env), &mut shell),
+        Command::Config(args) => config::main(args, &env, &mut shell),
         Command::Report(args) => report::main(args, &env, &mut shell),
         Command::BlindSpots(args) => blind_spots::main(args, &env, &mut shell),
         Command::Lock(args) => lock::main(args, &env, &mut shell),

@@ -8,11 +8,12 @@ use std::str::FromStr;
 
 use genti::model::policy::{PolicyError, Selection};
 use genti::pipeline::{Later, Lockfile, Project, Request};
-use genti::plan::config::{self, PolicyConfig};
+use genti::plan::config::{self, Key, Origin, PolicyConfig};
 use genti::scan::Env;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use crate::args::{PolicyArgs, SelectionArgs, WorkspaceArgs};
 use crate::exit::{CliError, CliResult};
@@ -83,14 +84,20 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> CliResu
 /// Further variables, which are not part of the policy.
 const OTHERS: [&str; 4] = ["AS_OF", "CACHE_DIR", "NO_CACHE", "RUNNING"];
 
+/// Variable that disables the result cache.
+const NO_CACHE: &str = "GENTI_NO_CACHE";
+
+/// Variable with the directory of the result cache.
+const CACHE_DIR: &str = "GENTI_CACHE_DIR";
+
 /// Returns true if the environment disables the result cache.
 pub(crate) fn no_cache(env: &Env) -> bool {
-    env.get("GENTI_NO_CACHE").is_some_and(|value| value != "0" && value != "false")
+    env.get(NO_CACHE).is_some_and(|value| value != "0" && value != "false")
 }
 
 /// Returns the directory of the result cache.
 pub(crate) fn cache_dir(target_dir: &Path, env: &Env) -> PathBuf {
-    let Some(dir) = env.get("GENTI_CACHE_DIR") else { return target_dir.join("genti/cache") };
+    let Some(dir) = env.get(CACHE_DIR) else { return target_dir.join("genti/cache") };
     let dir = std::env::current_dir().unwrap_or_default().join(dir);
     // A directory that the user names may be a symbolic link.
     dir.canonicalize().unwrap_or(dir)
@@ -119,6 +126,21 @@ pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> CliRes
     Ok(date.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
 }
 
+/// Returns the settings that have no key in the configuration.
+pub(crate) fn others(target_dir: &Path, env: &Env, shell: &mut Shell) -> CliResult<Vec<Key>> {
+    let date = as_of(None, env, shell)?;
+    let origin = |names: &[&str]| match names.iter().find(|name| env.get(name).is_some()) {
+        Some(name) => Origin::Variable((*name).to_owned()),
+        None => Origin::Default,
+    };
+    let key = |name, value: Value, names: &[&str]| Key { name, value: Some(value), origin: origin(names) };
+    Ok(vec![
+        key("as-of", date.to_string().into(), &[AS_OF, EPOCH]),
+        key("no-cache", no_cache(env).into(), &[NO_CACHE]),
+        key("cache-dir", cache_dir(target_dir, env).display().to_string().into(), &[CACHE_DIR]),
+    ])
+}
+
 /// Prevents expired suppressions from applying to a gate because of an earlier date, with a warning.
 pub(crate) fn as_of_gate(project: &mut Project, shell: &mut Shell) {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
@@ -129,6 +151,9 @@ pub(crate) fn as_of_gate(project: &mut Project, shell: &mut Shell) {
         ));
     }
 }
+
+/// Variable of `--as-of`.
+const AS_OF: &str = "GENTI_AS_OF";
 
 /// Environment variable with the time for reproducible builds.
 const EPOCH: &str = "SOURCE_DATE_EPOCH";
@@ -173,7 +198,7 @@ struct ArgReader<'a> {
     /// Names of known variables.
     known: Vec<String>,
     /// Origin of each value, by the name of the flag.
-    origins: BTreeMap<&'static str, String>,
+    origins: BTreeMap<&'static str, Origin>,
     errors: Vec<ArgError>,
 }
 
@@ -190,14 +215,15 @@ impl<'a> ArgReader<'a> {
     ) -> Option<T> {
         let name = format!("{PREFIX}{}", flag.trim_start_matches('-').replace('-', "_").to_uppercase());
         self.known.push(name.clone());
-        let (place, text) = match given {
-            Some(text) => (flag.to_owned(), text.to_owned()),
+        let (origin, text) = match given {
+            Some(text) => (Origin::Flag(flag), text.to_owned()),
             None => {
                 let text = self.env.get(&name)?.to_string_lossy().into_owned();
-                (name, text)
+                (Origin::Variable(name), text)
             }
         };
-        self.origins.insert(flag.trim_start_matches('-'), place.clone());
+        let place = origin.to_string();
+        self.origins.insert(flag.trim_start_matches('-'), origin);
         parse(&text).map_err(|error| self.errors.push(ArgError { place, error })).ok()
     }
 

@@ -111,6 +111,47 @@ fn argument(reader: &mut ConfigReader<'_>, text: &Spanned<String>) -> Arg {
     Arg::Text(pieces)
 }
 
+/// Returns the text that [`argument`] reads as `arg`.
+pub(super) fn text(arg: &Arg) -> String {
+    let pieces = match arg {
+        Arg::Files => return "{files}".to_owned(),
+        Arg::Args => return "{args}".to_owned(),
+        Arg::Selection => return "{selection}".to_owned(),
+        Arg::Text(pieces) => pieces,
+    };
+    let piece = |piece: &Piece| match piece {
+        Piece::Literal(text) => escaped(text),
+        Piece::File => "{file}".to_owned(),
+        Piece::Package => "{package}".to_owned(),
+        Piece::Dir => "{dir}".to_owned(),
+        Piece::Edition => "{edition}".to_owned(),
+        Piece::Executable => "{executable}".to_owned(),
+    };
+    pieces.iter().map(piece).collect()
+}
+
+/// Doubles the braces in `text` that would enclose a placeholder.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('{') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let end = match enclosed(rest, "{", "}") {
+            Some(word) => {
+                out.push_str(&format!("{{{{{word}}}}}"));
+                word.len() + 2
+            }
+            None => {
+                out.push('{');
+                1
+            }
+        };
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
 fn list(word: &str) -> Option<Arg> {
     match word {
         "files" => Some(Arg::Files),
@@ -141,5 +182,23 @@ fn enclosed<'t>(text: &'t str, open: &str, close: &str) -> Option<&'t str> {
 fn push_literal(pieces: &mut Vec<Piece>, literal: &mut String) {
     if !literal.is_empty() {
         pieces.push(Piece::Literal(std::mem::take(literal)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::file;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_text_of_an_argument_is_read_as_the_same_argument(text in "([{}]|file|files|word|-|x y){0,12}") {
+            let file = file("genti.toml", "");
+            let (mut reader, _) = ConfigReader::new(&file);
+            let arg = argument(&mut reader, &Spanned::new(0..0, text));
+            prop_assert_eq!(argument(&mut reader, &Spanned::new(0..0, super::text(&arg))), arg);
+        }
     }
 }

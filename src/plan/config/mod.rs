@@ -9,10 +9,12 @@
 
 mod baseline;
 mod command;
+mod effective;
 mod environment;
 mod glob;
 mod lock;
 mod needs;
+mod origin;
 mod parse;
 mod policy;
 mod reader;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 
 use toml::de::DeTable;
 
+use self::origin::Origins;
 use self::reader::ConfigReader;
 use self::suggest::suggestion;
 use self::tool::ToolEntry;
@@ -34,8 +37,10 @@ use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
 
 pub use self::baseline::{BaselineConfig, numbers};
+pub use self::effective::{Key, Table, effective, toml};
 pub use self::glob::glob;
 pub use self::lock::{LOCK, Lock, Locked, lock};
+pub use self::origin::Origin;
 pub use self::policy::{PolicyConfig, duration};
 pub use self::suggest::closest;
 pub(super) use self::suggest::listed;
@@ -95,8 +100,8 @@ pub struct Config {
     pub policy: PolicyConfig,
     /// Enabled tools, built-in and the user's, sorted by name.
     pub tools: Vec<Tool>,
-    /// Names of the disabled tools, sorted.
-    pub disabled: Vec<String>,
+    /// Disabled tools, sorted by name.
+    pub disabled: Vec<Tool>,
     /// The `[baseline]` table.
     pub baseline: BaselineConfig,
     /// True if `check` requires the locked versions of tools.
@@ -105,6 +110,8 @@ pub struct Config {
     pub suppressions: Vec<Suppression>,
     /// Name of the user's configuration file; `None` if there is none.
     pub source: Option<Arc<str>>,
+    /// Origins of the values outside the policy.
+    origins: Origins,
 }
 
 impl Config {
@@ -144,6 +151,7 @@ struct Draft {
     baseline: BaselineConfig,
     locked: bool,
     suppressions: Vec<Suppression>,
+    origins: Origins,
     /// The first file of the user that contains configuration.
     source: Option<ConfigFile>,
     /// True if some line had a TOML syntax error.
@@ -180,6 +188,7 @@ impl Draft {
     }
 
     fn read_section(&mut self, reader: &mut ConfigReader<'_>, table: &DeTable<'_>, by_user: bool) {
+        self.origins.record(reader, table, by_user);
         let mut keys = reader.keys(table);
         let policy = keys.get("policy");
         let profiles = keys.read("profile", ConfigReader::table);
@@ -247,11 +256,12 @@ impl Draft {
         Ok(Config {
             policy,
             tools: enabled.into_iter().map(|entry| entry.tool).collect(),
-            disabled: disabled.into_iter().map(|entry| entry.tool.name).collect(),
+            disabled: disabled.into_iter().map(|entry| entry.tool).collect(),
             baseline: self.baseline,
             locked: self.locked,
             suppressions: self.suppressions,
             source: self.source.map(|file| file.name),
+            origins: self.origins,
         })
     }
 }

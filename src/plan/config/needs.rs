@@ -13,7 +13,7 @@ use crate::model::tool::Parse;
 /// Disables the tools that enabled tools replace.
 pub(super) fn replace(tools: &mut BTreeMap<String, ToolEntry>) {
     let replaced: Vec<_> =
-        tools.values().filter(|entry| entry.enabled).flat_map(|entry| entry.replaces.clone()).collect();
+        tools.values().filter(|entry| entry.enabled).flat_map(|entry| entry.tool.replaces.clone()).collect();
     for name in replaced {
         if let Some(entry) = tools.get_mut(&name) {
             entry.enabled = false;

@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use toml::de::DeTable;
 
+use super::origin::Origin;
 use super::reader::{ConfigReader, Value};
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel, Policy, PolicyError};
+
+/// Default limit of new findings per tool.
+const MOST_FINDINGS: usize = 250_000;
 
 /// Declares [`PolicyConfig`] from one list of its keys: each with its type, its name and the function that reads its value.
 macro_rules! keys {
@@ -16,8 +20,8 @@ macro_rules! keys {
         #[derive(Clone, Debug, Default, PartialEq, Eq)]
         pub struct PolicyConfig {
             $($(#[$doc])* pub $field: Option<$Type>,)*
-            /// Origin of each value, by key: a flag, an environment variable, or `file:line`. Only shown to users.
-            pub origins: BTreeMap<&'static str, String>,
+            /// Origin of each value, by key. Only shown to users.
+            pub origins: BTreeMap<&'static str, Origin>,
         }
 
         impl PolicyConfig {
@@ -34,7 +38,7 @@ macro_rules! keys {
             let mut origins = BTreeMap::new();
             for (key, value) in [$($key),*].into_iter().filter_map(|key| Some((key, table.get(key)?))) {
                 let (file, line) = reader.place(value);
-                origins.insert(key, format!("{file}:{line}"));
+                origins.insert(key, Origin::File { file, line });
             }
             let mut keys = reader.keys(table);
             let policy = PolicyConfig { $($field: keys.read($key, $read),)* origins };
@@ -78,9 +82,44 @@ impl PolicyConfig {
         }
     }
 
+    /// Returns the number of processes to run in parallel.
+    pub fn parallel(&self) -> Parallel {
+        self.parallel.unwrap_or_default()
+    }
+
+    /// Returns the build directory of cargo.
+    pub fn build_dir(&self) -> BuildDir {
+        self.build_dir.unwrap_or_default()
+    }
+
+    /// Returns the maximum number of new findings to keep per tool.
+    pub fn max_findings(&self) -> usize {
+        self.max_findings.map_or(MOST_FINDINGS, |most| most.get() as usize)
+    }
+
     /// Returns where the value of `key` comes from.
-    pub(in crate::plan) fn origin(&self, key: &str) -> String {
-        self.origins.get(key).map_or("default", |origin| origin).to_owned()
+    pub(in crate::plan) fn origin(&self, key: &str) -> Origin {
+        self.origins.get(key).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// Returns the value of each key, with defaults for keys that are not set. `None` is no limit.
+    pub(super) fn values(&self) -> Vec<(&'static str, Option<serde_json::Value>)> {
+        let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots } = self.policy();
+        let word_or_number =
+            |text: String| text.parse::<u32>().map_or_else(|_| text.as_str().into(), serde_json::Value::from);
+        let time =
+            |limit: Option<Duration>| limit.map(|limit| humantime::format_duration(limit).to_string().into());
+        vec![
+            ("order", Some(order.as_str().into())),
+            ("batch", Some(word_or_number(batch.to_string()))),
+            ("seed", Some(seed.into())),
+            ("parallel", Some(word_or_number(self.parallel().to_string()))),
+            ("build-dir", Some(self.build_dir().as_str().into())),
+            ("per-task-timeout", time(per_task_timeout)),
+            ("max-duration", time(max_duration)),
+            ("blind-spots", Some(blind_spots.as_str().into())),
+            ("max-findings", Some(self.max_findings().into())),
+        ]
     }
 }
 

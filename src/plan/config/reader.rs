@@ -72,6 +72,11 @@ impl<'f> ConfigReader<'f> {
         self.keep(None, message, Some(help.into()));
     }
 
+    /// Returns the file name.
+    pub(super) fn name(&self) -> Arc<str> {
+        self.file.name.clone()
+    }
+
     /// Returns the file name and the line (from 1) where `value` begins.
     pub(super) fn place(&self, value: &Value<'_>) -> (Arc<str>, usize) {
         (self.file.name.clone(), self.line(value.span().start) + 1)
@@ -215,7 +220,8 @@ impl<'f> ConfigReader<'f> {
         self.problems.push(Problem { file, text, span, message: message.into(), help });
     }
 
-    fn line(&self, at: usize) -> usize {
+    /// Returns the line (from 0) of the byte at `at`.
+    pub(super) fn line(&self, at: usize) -> usize {
         self.file.text.bytes().take(at).filter(|byte| *byte == b'\n').count()
     }
 }

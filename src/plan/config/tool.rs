@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 use crate::model::census::CensusNumber;
 use crate::model::finding::OWN_NAMESPACE;
 use crate::model::tool::{
-    Arg, Caching, Environment, Flaky, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool, Work,
+    Arg, Caching, Environment, Flaky, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
 };
 
 /// A tool with its state.
@@ -21,8 +21,6 @@ use crate::model::tool::{
 pub(super) struct ToolEntry {
     pub(super) tool: Tool,
     pub(super) enabled: bool,
-    /// Names of the tools that this one replaces.
-    pub(super) replaces: Vec<String>,
 }
 
 /// Maximum number of retries. A test that needs more of them says nothing.
@@ -55,7 +53,7 @@ pub(super) fn read(
         reader.report_with(name.span(), message, NAME_HELP);
     }
     let base = built_in.get(name.get_ref().as_ref());
-    let new = || ToolEntry { tool: blank(name.get_ref()), enabled: true, replaces: Vec::new() };
+    let new = || ToolEntry { tool: blank(name.get_ref()), enabled: true };
     let mut entry = base.cloned().unwrap_or_else(new);
     let Some(table) = reader.table(value) else { return (entry, links) };
     let tool = &mut entry.tool;
@@ -116,7 +114,7 @@ pub(super) fn read(
         links.needs = needs;
     }
     if let Some(replaces) = keys.read("replaces", ConfigReader::strings) {
-        entry.replaces = replaces.iter().map(|name| name.get_ref().clone()).collect();
+        tool.replaces = replaces.iter().map(|name| name.get_ref().clone()).collect();
         links.replaces = replaces;
     }
     keys.set(&mut tool.lane, "lane", |reader, value| reader.text(value).map(Some));
@@ -176,7 +174,7 @@ pub(super) fn read(
             reader.report_with(value.span(), "`second-pass` is unused", help);
         }
         if let Some(value) = table.get("leaky")
-            && tool.parse.work() != Work::Test
+            && !tool.may_be_leaky()
         {
             let help = "remove it; only test output states how many results to expect, so any other output may be incomplete";
             reader.report_with(
@@ -238,6 +236,7 @@ fn blank(name: &str) -> Tool {
         required: true,
         may_be_empty: false,
         needs: Vec::new(),
+        replaces: Vec::new(),
         on_demand: false,
         lane: None,
         environment: Environment::Only(Vec::new()),
