@@ -65,24 +65,47 @@ impl From<UnreadableFile> for Undiscoverable {
 }
 
 impl KeyInputs<'_> {
-    /// Returns what a process of `tool` over `units` read beyond its key, according to the `traces` it left.
-    pub(super) fn discovered(
-        &self,
+    /// Returns what each task of a process of `tool` over `units` read, according to the `traces` that the process left.
+    pub(super) fn collect_each<'a>(
+        &'a self,
         tool: &Tool,
         units: &[Unit],
         traces: &Traces,
-        build_dirs: &[PathBuf],
+        build_dirs: &'a [PathBuf],
+    ) -> Result<Vec<InputCollector<'a>>, Undiscoverable> {
+        let each = units.iter().map(|unit| self.collect(tool, *unit, traces, build_dirs));
+        let mut each = each.collect::<Result<Vec<_>, _>>()?;
+        if self.discovers(tool) == Discovers::Modules {
+            self.add_formatted(traces, &mut each)?;
+        }
+        Ok(each)
+    }
+
+    /// Adds the files that a formatter formatted. It doesn't say which root led it to a file, so each root that names a file has
+    /// read it, and if none does, any of them may have.
+    fn add_formatted(&self, traces: &Traces, each: &mut [InputCollector<'_>]) -> Result<(), Undiscoverable> {
+        let named: BTreeSet<_> = each.iter().flat_map(|collector| collector.files.iter().cloned()).collect();
+        for path in traces.formatted.iter().filter(|path| !self.is_immutable(path)) {
+            let path = self.relative(path)?;
+            if !named.contains(&path) && !named.contains(&self.plain(&path)) {
+                each.iter_mut().for_each(|collector| collector.insert(path.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the inputs of a task of `tool` beyond its key.
+    pub(super) fn discovered(
+        &self,
+        tool: &Tool,
+        mut read: InputCollector<'_>,
         all_files: &AllFiles,
     ) -> Result<Vec<Discovered>, Undiscoverable> {
-        if self.discovers(tool) == Discovers::Nothing {
-            return Ok(Vec::new());
-        }
-        let mut discovered = self.collect(tool, units, traces, build_dirs)?;
         // All variables that such a tool can see are part of its key.
         if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
-            discovered.variables.clear();
+            read.variables.clear();
         }
-        discovered.finish(all_files)
+        read.finish(all_files)
     }
 
     /// Returns how inputs of `tool` are discovered. A custom tool that runs cargo does not report its build: for it, sources are
@@ -96,11 +119,12 @@ impl KeyInputs<'_> {
         }
     }
 
-    /// Collects everything that a process of `tool` over `units` read, according to the `traces` it left.
-    pub(super) fn collect<'a>(
+    /// Collects what a task of `tool` over `unit` read, according to the `traces` that its process left. Of the files that a
+    /// formatter formatted, only those that the root of `unit` leads to are added.
+    fn collect<'a>(
         &'a self,
         tool: &Tool,
-        units: &[Unit],
+        unit: Unit,
         traces: &Traces,
         build_dirs: &'a [PathBuf],
     ) -> Result<InputCollector<'a>, Undiscoverable> {
@@ -108,44 +132,50 @@ impl KeyInputs<'_> {
         let packages = match tool.per {
             Per::Workspace if !tool.uses_selection() => self.workspace.packages().map(|(id, _)| id).collect(),
             Per::Workspace => self.plan.packages.clone(),
-            _ => units.iter().filter_map(|unit| unit.package(self.workspace)).collect(),
+            _ => unit.package(self.workspace).into_iter().collect(),
         };
+        // Only what is declared for this task: another task of the process may get its result from the cache later.
         let closure = match discovers {
-            Discovers::Nothing => return Ok(self.collector(BTreeSet::new(), build_dirs)),
+            Discovers::Nothing => BTreeSet::new(),
             Discovers::Modules => packages.iter().copied().collect(),
             Discovers::Build => self.declared.closure(&packages),
         };
         let mut collector = self.collector(closure, build_dirs);
-        if discovers == Discovers::Modules {
-            for path in &traces.formatted {
-                collector.add_file(path)?;
-            }
-            let roots = units.iter().filter_map(|unit| match unit {
-                Unit::TargetRoot(package, at) => {
-                    Some((*package, &self.workspace.package(*package).targets[*at as usize].root))
+        match discovers {
+            Discovers::Nothing => {}
+            Discovers::Modules => {
+                if let Unit::TargetRoot(package, at) = unit {
+                    let package = self.workspace.package(package);
+                    collector.follow([package.targets[at as usize].root.clone()], &package.dir, true);
                 }
-                _ => None,
-            });
-            for (package, root) in roots {
-                collector.follow([root.clone()], &self.workspace.package(package).dir, true);
             }
-        } else if traces.units.is_empty() {
-            for package in collector.closure.clone() {
-                collector.follow_package(package);
+            Discovers::Build if traces.units.is_empty() => {
+                for package in collector.closure.clone() {
+                    collector.follow_package(package);
+                }
+                let built = self.built(tool, build_dirs);
+                for dep_info in &built.dep_infos {
+                    collector.add_dep_info(dep_info)?;
+                }
+                for script in &built.scripts {
+                    collector.add_script(script)?;
+                }
             }
-            let built = self.built(tool, build_dirs);
-            for dep_info in &built.dep_infos {
-                collector.add_dep_info(dep_info)?;
-            }
-            for script in &built.scripts {
-                collector.add_script(script)?;
-            }
-        } else {
-            for unit in &traces.units {
-                collector.add_unit(unit, &traces.scripts)?;
-            }
-            for script in &traces.scripts {
-                collector.add_script(script)?;
+            Discovers::Build => {
+                // The process may have built packages for other tasks.
+                let is_mine = |closure: &BTreeSet<PackageId>, package: Option<PackageId>| {
+                    package.is_none_or(|package| closure.contains(&package))
+                };
+                for unit in &traces.units {
+                    if is_mine(&collector.closure, unit.package) {
+                        collector.add_unit(unit, &traces.scripts)?;
+                    }
+                }
+                for script in &traces.scripts {
+                    if is_mine(&collector.closure, script.package) {
+                        collector.add_script(script)?;
+                    }
+                }
             }
         }
         Ok(collector)
@@ -223,6 +253,20 @@ impl KeyInputs<'_> {
             out_dirs: Vec::new(),
             may_read_any: false,
         }
+    }
+
+    /// Returns `path` as resolved by [`disk::without_dots`], or unchanged if it leads outside.
+    pub(super) fn plain(&self, path: &RelPath) -> RelPath {
+        let root = &self.workspace.root;
+        let plain = RelPath::between(root, &disk::without_dots(&path.to_path(root)));
+        plain.unwrap_or_else(|| path.clone())
+    }
+
+    fn relative(&self, path: &Path) -> Result<RelPath, Undiscoverable> {
+        let root = &self.workspace.root;
+        // Some tools resolve links before they print a path.
+        let real = root.canonicalize().ok().filter(|real| path.starts_with(real));
+        RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Undiscoverable)
     }
 
     /// Whether `path` belongs to cargo's downloads, which never change.
@@ -365,6 +409,11 @@ impl InputCollector<'_> {
         read.files.iter().try_for_each(|file| self.add_file(&base.join(file)))
     }
 
+    /// Returns the files that were read.
+    pub(super) fn files(&self) -> &BTreeSet<RelPath> {
+        &self.files
+    }
+
     /// Whether the file at `path` was read.
     pub(super) fn contains(&self, path: &RelPath) -> bool {
         self.files.contains(path) || self.watched.iter().any(|watched| path.is_within(watched))
@@ -377,9 +426,7 @@ impl InputCollector<'_> {
 
     fn add_file(&mut self, path: &Path) -> Result<(), Undiscoverable> {
         if !self.inputs.is_immutable(path) {
-            let path = self.relative(path)?;
-            let path = self.without_dots(path);
-            self.files.insert(path);
+            self.insert(self.relative(path)?);
         }
         Ok(())
     }
@@ -391,24 +438,23 @@ impl InputCollector<'_> {
         Ok(())
     }
 
-    /// Returns `path` as resolved by [`disk::without_dots`], and remembers the original if it differs.
+    /// Returns [`KeyInputs::plain`] of `path`, and remembers the original if it differs.
     fn without_dots(&mut self, path: RelPath) -> RelPath {
-        let root = &self.inputs.workspace.root;
-        let plain = RelPath::between(root, &disk::without_dots(&path.to_path(root)));
-        match plain.filter(|plain| *plain != path) {
-            Some(plain) => {
-                self.with_dots.insert(path);
-                plain
-            }
-            None => path,
+        let plain = self.inputs.plain(&path);
+        if plain != path {
+            self.with_dots.insert(path);
         }
+        plain
     }
 
     fn relative(&self, path: &Path) -> Result<RelPath, Undiscoverable> {
-        let root = &self.inputs.workspace.root;
-        // Some tools resolve links before they print a path.
-        let real = root.canonicalize().ok().filter(|real| path.starts_with(real));
-        RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Undiscoverable)
+        self.inputs.relative(path)
+    }
+
+    /// Adds `path`, a file from the workspace root.
+    fn insert(&mut self, path: RelPath) {
+        let path = self.without_dots(path);
+        self.files.insert(path);
     }
 
     /// Adds the files that the sources of `package` name, starting with the roots of its targets and then all other `.rs` files

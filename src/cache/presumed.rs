@@ -41,13 +41,13 @@ impl<'a> KnownReads<'a> {
         let none = Traces::default();
         let traces = traces.unwrap_or(&none);
         let has_traces = discovers == Discovers::Modules || !traces.units.is_empty();
-        match self.inputs.collect(tool, &[unit], traces, self.build_dirs) {
+        match self.inputs.collect_each(tool, &[unit], traces, self.build_dirs) {
             // A source that can no longer be read may have named the file.
             Err(_) => true,
-            Ok(discovered) => {
+            Ok(discovered) => discovered.iter().any(|discovered| {
                 discovered.contains(path)
                     || (!has_traces || discovered.may_read_any_file()) && self.is_tracked(path)
-            }
+            }),
         }
     }
 

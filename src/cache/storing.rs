@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::discovered::InputCollector;
 use super::explain::write_reasons;
+use super::inputs::KeyInputs;
 use super::misses;
 use super::recheck::{InputChange, Recheck};
 use super::record::{Discovered, StoredResult};
@@ -20,8 +22,9 @@ use crate::model::finding::{Diagnostic, Place};
 use crate::model::notice::Notice;
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
-use crate::model::task::TaskIx;
+use crate::model::task::{TaskIx, Unit};
 use crate::model::tool::ToolId;
+use crate::model::workspace::PackageId;
 use crate::normalize::{self, Normalized, Parsed, Traces};
 use crate::scan::{Ended, StepPiece, StepRun};
 
@@ -37,6 +40,61 @@ pub(super) struct Pending {
     traces: Option<Arc<Traces>>,
 }
 
+/// What one task of a process read and found.
+#[derive(Clone)]
+struct TaskShare {
+    discovered: Vec<Discovered>,
+    found: Vec<Diagnostic>,
+    census: Census,
+}
+
+/// Finds the tasks of a process that a file belongs to.
+struct Owners<'a> {
+    inputs: &'a KeyInputs<'a>,
+    units: &'a [Unit],
+    /// For target roots, those that lead to each file. Roots of several packages may lead to the same file. Its findings belong to
+    /// each of them then, because the others may no longer lead there when one gets its result from the cache.
+    roots: BTreeMap<RelPath, Vec<usize>>,
+}
+
+impl<'a> Owners<'a> {
+    fn new(inputs: &'a KeyInputs<'a>, units: &'a [Unit], read: &[InputCollector<'_>]) -> Self {
+        let mut roots: BTreeMap<RelPath, Vec<usize>> = BTreeMap::new();
+        if let [Unit::TargetRoot(..), ..] = units {
+            for (at, read) in read.iter().enumerate() {
+                read.files().iter().for_each(|path| roots.entry(path.clone()).or_default().push(at));
+            }
+        }
+        Self { inputs, units, roots }
+    }
+
+    fn of(&self, path: &RelPath, package: Option<PackageId>) -> Vec<usize> {
+        if let [Unit::TargetRoot(..), ..] = self.units {
+            let roots = self.roots.get(path).or_else(|| self.roots.get(&self.inputs.plain(path)));
+            return roots.cloned().unwrap_or_else(|| (0..self.units.len()).collect());
+        }
+        let place = Place::File { path: path.clone(), range: None };
+        normalize::attribute(self.inputs.workspace, self.units, &place, package).into_iter().collect()
+    }
+
+    /// Splits `diagnostics` by task. `None` if one can't be attributed to a task.
+    fn split(&self, diagnostics: &[Diagnostic]) -> Option<Vec<Vec<Diagnostic>>> {
+        let mut split = vec![Vec::new(); self.units.len()];
+        for found in diagnostics {
+            let owners = self.of(found.place.path()?, found.package);
+            if owners.is_empty() {
+                return None;
+            }
+            owners.into_iter().for_each(|at| split[at].push(found.clone()));
+        }
+        Some(split)
+    }
+
+    fn split_census(&self, census: &Census) -> Vec<Census> {
+        census.clone().split(self.units.len(), |path| self.of(path, None))
+    }
+}
+
 impl ResultCache<'_> {
     /// Takes the results of a step, to be stored later. Called on the thread that ran the step.
     pub(crate) fn record(&self, run: &StepRun<Normalized>) {
@@ -45,11 +103,9 @@ impl ResultCache<'_> {
         let is_current = self.note_builds(&mut self.lock(), self.context.plan.step(run.step).tool);
         for (tasks, parsed) in &mut judged {
             let split = parsed.as_ref().and_then(|parsed| self.split(tasks, parsed));
-            let discovered = parsed.as_ref().and_then(|parsed| self.discovered(tasks, &parsed.traces));
             let traces = parsed.as_ref().map(|parsed| Arc::new(parsed.traces.clone()));
             for (at, &task) in tasks.iter().enumerate() {
-                let result = split.as_ref().zip(discovered.as_ref()).zip(parsed.as_ref());
-                let result = result.and_then(|((split, discovered), parsed)| {
+                let result = split.as_ref().zip(parsed.as_ref()).and_then(|(split, parsed)| {
                     let of = self.context.plan.graph.task(task);
                     let tool = self.context.plan.graph.tool(of.tool);
                     if !tool.is_cached()
@@ -68,8 +124,8 @@ impl ResultCache<'_> {
                         }
                     };
                     let workspace = self.context.workspace;
-                    let (found, census) = split[at].clone();
-                    Some((key, StoredResult::new(workspace, discovered.clone(), found, census, parsed)))
+                    let TaskShare { discovered, found, census } = split[at].clone();
+                    Some((key, StoredResult::new(workspace, discovered, found, census, parsed)))
                 });
                 pending.push(Pending { task, result, traces: traces.clone() });
             }
@@ -86,42 +142,31 @@ impl ResultCache<'_> {
         self.lock().not_stored.insert(tool);
     }
 
-    /// Splits diagnostics and census by task. `None` if a diagnostic can't be attributed to one of `tasks`.
-    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<(Vec<Diagnostic>, Census)>> {
-        if let [_] = tasks {
-            return Some(vec![(parsed.diagnostics.clone(), parsed.census.clone())]);
-        }
-        let Context { workspace, plan, .. } = self.context;
-        let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-        let mut split = vec![Vec::new(); tasks.len()];
-        for found in &parsed.diagnostics {
-            let at = match &found.place {
-                // It is unknown which roots reach a file outside of all packages, and each of them would have the finding.
-                Place::File { path, .. } if path.is_outside() && workspace.owner_of(path).is_none() => {
-                    return None;
-                }
-                Place::File { .. } => normalize::attribute(workspace, &units, &found.place, found.package)?,
-                Place::Subject(_) => return None,
-            };
-            split[at].push(found.clone());
-        }
-        let of_file = |path: &RelPath| {
-            let place = Place::File { path: path.clone(), range: None };
-            normalize::attribute(workspace, &units, &place, None)
-        };
-        let census = parsed.census.clone().split(tasks.len(), of_file);
-        Some(split.into_iter().zip(census).collect())
-    }
-
-    /// Returns the inputs that a process over `tasks` discovered; `None` if they are unknown.
-    fn discovered(&self, tasks: &[TaskIx], traces: &Traces) -> Option<Vec<Discovered>> {
+    /// Splits what a process over `tasks` read and found by task. `None` if what it read is unknown, or if a diagnostic can't be
+    /// attributed to tasks.
+    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<TaskShare>> {
         let plan = self.context.plan;
         let tool = plan.graph.tool(plan.graph.task(*tasks.first()?).tool);
         if !tool.is_cached() {
             return None;
         }
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-        self.inputs.discovered(tool, &units, traces, &self.build_dirs, &self.all_files).ok()
+        let read = self.inputs.collect_each(tool, &units, &parsed.traces, &self.build_dirs).ok()?;
+        let (found, census) = match &units[..] {
+            [_] => (vec![parsed.diagnostics.clone()], vec![parsed.census.clone()]),
+            units => {
+                let owners = Owners::new(&self.inputs, units, &read);
+                (owners.split(&parsed.diagnostics)?, owners.split_census(&parsed.census))
+            }
+        };
+        let shares = read.into_iter().zip(found).zip(census).map(|((read, found), census)| {
+            Some(TaskShare {
+                discovered: self.inputs.discovered(tool, read, &self.all_files).ok()?,
+                found,
+                census,
+            })
+        });
+        shares.collect()
     }
 
     /// Checks the inputs of the pending results again, and writes those whose inputs are unchanged.

@@ -300,14 +300,16 @@ impl Census {
         })
     }
 
-    /// Splits the census over `count` tasks of one process. `task_of` returns the task of a file. Files
+    /// Splits the census over `count` tasks of one process. `tasks_of` returns the tasks of a file. Files
     /// without a task, and everything that is not counted by file, go to the first task.
-    pub fn split(self, count: usize, task_of: impl Fn(&RelPath) -> Option<usize>) -> Vec<Self> {
+    pub fn split(self, count: usize, tasks_of: impl Fn(&RelPath) -> Vec<usize>) -> Vec<Self> {
         let mut split = vec![Self::default(); count];
         for file in &self.files {
-            let at = task_of(file).filter(|at| *at < count).unwrap_or_default();
-            if let Some(one) = split.get_mut(at) {
-                one.files.insert(file.clone());
+            let tasks = tasks_of(file);
+            for &at in if tasks.is_empty() { &[0][..] } else { &tasks } {
+                if let Some(one) = split.get_mut(at) {
+                    one.files.insert(file.clone());
+                }
             }
         }
         if let Some(first) = split.first_mut() {
@@ -549,11 +551,11 @@ mod tests {
     fn the_parts_of_a_split_census_add_up_to_it() {
         let files = ["a/x.rs", "b/y.rs"].map(RelPath::new).into_iter().collect();
         let census = Census { files, crates: Some(3), ..Census::default() };
-        let split = census.clone().split(2, |file| Some(usize::from(file.as_bytes()[0] == b'b')));
+        let split = census.clone().split(2, |file| vec![usize::from(file.as_bytes()[0] == b'b')]);
         assert_eq!(split[1].files.len(), 1);
         let mut again = Census::default();
         split.into_iter().for_each(|part| again.add(part));
         assert_eq!(again, census);
-        assert_eq!(census.clone().split(2, |_| None)[0], census);
+        assert_eq!(census.clone().split(2, |_| Vec::new())[0], census);
     }
 }

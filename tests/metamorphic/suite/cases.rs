@@ -36,6 +36,9 @@ pub(crate) const CASES: &[Case] = cases![
     a_linked_source_is_an_input_of_clippy,
     a_directory_linked_from_several_crates_is_an_input_of_fmt,
     a_directory_linked_from_several_crates_is_an_input_of_clippy,
+    a_root_among_the_sources_of_another_package_is_an_input_of_fmt,
+    a_module_among_the_sources_of_another_package_is_an_input_of_fmt,
+    findings_in_a_module_of_two_packages_stay_while_one_has_it,
     a_linked_rustfmt_configuration_is_an_input,
     a_linked_manifest_is_an_input,
     an_ignored_generated_module_is_an_input_of_fmt,
@@ -210,6 +213,49 @@ fn directory_behind_links(tool: Tool) {
         draft.file("repo/ws/syntax/s.rs", GOOD);
     });
     check(&mut world, |world| world.write("repo/ws/syntax/s.rs", BAD), 1);
+}
+
+/// Creates a workspace in which rustfmt formats the roots of all packages in one process.
+fn formatted_at_once(draft: impl FnOnce(&mut Draft)) -> World {
+    let mut world = workspace(Tool::Fmt, draft);
+    world.set("GENTI_BATCH", Some("100"));
+    world
+}
+
+fn a_root_among_the_sources_of_another_package_is_an_input_of_fmt() {
+    let mut world = formatted_at_once(|draft| {
+        draft.package("r", "repo/ws/r", "[lib]\npath = \"../a/src/root.rs\"\n");
+        draft.file("repo/ws/a/src/root.rs", GOOD);
+    });
+    check(&mut world, |world| world.write("repo/ws/a/src/root.rs", BAD), 1);
+}
+
+fn a_module_among_the_sources_of_another_package_is_an_input_of_fmt() {
+    let mut world = formatted_at_once(|draft| {
+        draft.package("r", "repo/ws/r", "[lib]\npath = \"../r.rs\"\n");
+        draft.file("repo/ws/r.rs", "#[path = \"a/src/s.rs\"]\npub mod s;\n");
+        draft.file("repo/ws/a/src/s.rs", GOOD);
+    });
+    check(&mut world, |world| world.write("repo/ws/a/src/s.rs", BAD), 1);
+}
+
+fn findings_in_a_module_of_two_packages_stay_while_one_has_it() {
+    for changed in ["a", "b", "c"] {
+        let world = formatted_at_once(|draft| {
+            for name in ["b", "c"] {
+                draft.package(name, &format!("repo/ws/{name}"), "");
+                draft.file(
+                    format!("repo/ws/{name}/src/lib.rs"),
+                    "#[path = \"../../shared/s.rs\"]\npub mod s;\n",
+                );
+            }
+            draft.file("repo/ws/shared/s.rs", BAD);
+        });
+        assert_eq!(world.warm().code, 1);
+        world.write(&format!("repo/ws/{changed}/src/lib.rs"), GOOD);
+        let (warm, fresh) = (world.warm(), world.fresh());
+        assert!(fresh.code == 1 && warm.agrees(&fresh), "{}\nfresh:\n{}", warm.describe(), fresh.describe());
+    }
 }
 
 fn a_linked_rustfmt_configuration_is_an_input() {
