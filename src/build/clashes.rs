@@ -12,7 +12,7 @@ use super::{Plan, walk};
 
 /// Returns an error for each conflict between outputs.
 pub(super) fn find(claims: &Claims, units: &[GeneratorCall<'_>]) -> Vec<Error> {
-    let names = |claimants: &BTreeSet<usize>| {
+    let names = |claimants: &[usize]| {
         let names: Vec<String> = claimants.iter().map(|&at| units[at].shown()).collect();
         names.join(" and ")
     };
@@ -63,17 +63,17 @@ pub(super) fn read_and_written(
             written.extend(record.outputs.iter().map(|made| (made.path.to_path(&dir), at)));
         }
     }
-    let mut errors = BTreeMap::new();
+    let mut wrong = BTreeSet::new();
     for (record, &earlier) in records.iter().zip(earlier) {
         let discovered = record.discovered.iter().map(|seen| &seen.path);
         for path in record.inputs.iter().map(|(path, _)| path).chain(discovered) {
             let writer = walk::canonical(&place.root.join(path)).and_then(|path| written.get(&path).copied());
             if writer.is_some_and(|writer| writer >= earlier) {
-                errors.insert(path.clone(), Error::new("this input is also an output").in_file(path));
+                wrong.insert(path.clone());
             }
         }
     }
-    errors.into_values().collect()
+    wrong.iter().map(|path| Error::new("this input is also an output").in_file(path)).collect()
 }
 
 /// Returns an error for each environment variable that units set to different values.

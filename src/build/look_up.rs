@@ -10,7 +10,7 @@ use super::fingerprint::{Fingerprint, Fingerprinter};
 use super::manifest::SCHEMA;
 use super::pattern::Pattern;
 use super::record::look;
-use super::walk::Wanted;
+use super::walk::{MatchedFile, Wanted};
 use super::{Kind, Plan, Sources, batch, checked_in, walk};
 use crate::model::path::RelPath;
 
@@ -132,7 +132,7 @@ pub(super) fn look_up(plan: &Plan<'_>, place: &PlanContext) -> Result<LookupResu
     ) {
         Ok(mut found) => {
             watched.append(&mut found.dirs);
-            watched.extend(found.files.values().map(|(path, _)| path.clone()));
+            watched.extend(found.files.values().map(|file| file.path.clone()));
             found.files.into_values().collect::<Vec<_>>()
         }
         Err(error) => {
@@ -140,11 +140,13 @@ pub(super) fn look_up(plan: &Plan<'_>, place: &PlanContext) -> Result<LookupResu
             Vec::new()
         }
     };
-    let shared: Vec<String> = find(&plan.shared, &[]).into_iter().map(|(path, _)| path).collect();
+    let shared: Vec<String> = find(&plan.shared, &[]).into_iter().map(|file| file.path).collect();
     let mut files = Vec::new();
     for group in &plan.groups {
         let found = find(&group.sources.files, &group.sources.excluded).into_iter();
-        files.push(found.map(|(path, base)| InputFile { is_output: false, path, base }).collect());
+        files.push(
+            found.map(|MatchedFile { path, base, .. }| InputFile { is_output: false, path, base }).collect(),
+        );
     }
     errors.extend(plan.mistakes());
     let conditions = match conditions(plan, place, &env, &tools, &shared) {

@@ -470,8 +470,8 @@ impl<'a> Plan<'a> {
             let message = format!("the tool `{}` cannot be optional without `checked_in`", tool.name);
             mistakes.push(Error::new(message));
         }
-        let mut names = BTreeSet::new();
-        for tool in self.tools.iter().filter(|tool| !names.insert(&tool.name)) {
+        let is_repeated = |at: usize| self.tools[..at].iter().any(|other| other.name == self.tools[at].name);
+        for (_, tool) in self.tools.iter().enumerate().filter(|(at, _)| is_repeated(*at)) {
             mistakes.push(Error::new(format!("the tool `{}` is added twice", tool.name)));
         }
         if let Some(dir) = &self.checked_in {

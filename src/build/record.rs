@@ -3,7 +3,7 @@
 //! A record is written atomically after the outputs and is self-contained. An interruption (a kill, a full disk, a
 //! power failure) therefore never leaves a record about missing outputs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -32,8 +32,15 @@ pub(super) struct UnitRecord {
     pub(super) dirs: Option<Fingerprint>,
 }
 
-/// Units that write each output, by index.
-pub(super) type Claims = BTreeMap<RelPath, BTreeSet<usize>>;
+/// Units that write each output, as sorted indices.
+pub(super) type Claims = BTreeMap<RelPath, Vec<usize>>;
+
+/// Adds the unit `at` to the units that write `path`, and returns whether it is the only one.
+pub(super) fn claim(claims: &mut Claims, path: &RelPath, at: usize) -> bool {
+    let claimants = claims.entry(path.clone()).or_default();
+    claimants.insert(claimants.partition_point(|&other| other < at), at);
+    claimants.len() == 1
+}
 
 /// Conditions under which a record is up to date.
 #[derive(Clone, Copy)]

@@ -25,7 +25,7 @@ use super::instructions::{instead_of, instruction_in};
 use super::look_up::{GeneratorCall, LookupResult, PlanContext, look_up, units};
 use super::manifest::{Manifest, ManifestUnit, through_outputs};
 use super::output::output_path;
-use super::record::{Claims, Expected, Made, UnitRecord};
+use super::record::{Claims, Expected, Made, UnitRecord, claim};
 use super::state::StateDir;
 use super::stdout::Capture;
 use super::unit::{Stage, out_dir, run_unit};
@@ -255,7 +255,7 @@ fn run_stage(
     for (at, unit) in units.iter().enumerate().skip(first) {
         let record = up_to_date(unit, found, place, state);
         for made in record.iter().flat_map(|record| &record.outputs) {
-            work.claims.entry(made.path.clone()).or_default().insert(at);
+            claim(&mut work.claims, &made.path, at);
         }
         done.push(record);
     }

@@ -11,7 +11,7 @@ use super::input::Input;
 use super::instructions::instruction_in;
 use super::look_up::{GeneratorCall, LookupResult, PlanContext};
 use super::output::{Output, OutputContent};
-use super::record::{Claims, DiscoveredDependency, Made, UnitRecord, is_still, look};
+use super::record::{Claims, DiscoveredDependency, Made, UnitRecord, claim, is_still, look};
 use super::state::StateDir;
 use super::stdout::Capture;
 use crate::model::path::RelPath;
@@ -55,9 +55,7 @@ pub(super) fn run_unit(at: usize, unit: &GeneratorCall<'_>, stage: &Stage<'_>) -
     {
         let mut claims = claims.lock().unwrap_or_else(PoisonError::into_inner);
         for path in output.files.keys() {
-            let claimants = claims.entry(path.clone()).or_default();
-            is_mine &= claimants.is_empty();
-            claimants.insert(at);
+            is_mine &= claim(&mut claims, path, at);
         }
     }
     let mut outputs = Vec::new();

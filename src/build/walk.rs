@@ -10,10 +10,20 @@ use crate::model::path::RelPath;
 /// Matches of the patterns of one generator.
 #[derive(Debug, Default)]
 pub(super) struct PatternMatches {
-    /// Files, each with the length of its pattern's fixed part, in path order.
-    pub(super) files: BTreeMap<RelPath, (String, usize)>,
+    /// Files, in path order.
+    pub(super) files: BTreeMap<RelPath, MatchedFile>,
     /// Directories whose entries affect the matches.
     pub(super) dirs: BTreeSet<String>,
+}
+
+/// File that a pattern matches.
+#[derive(Debug)]
+pub(super) struct MatchedFile {
+    pub(super) path: String,
+    /// Length of the fixed part of the pattern.
+    pub(super) base: usize,
+    /// Index of the pattern.
+    pattern: usize,
 }
 
 /// Pattern for files of the package, as the user wrote it.
@@ -33,9 +43,8 @@ pub(super) fn find(
     excluded: &[String],
 ) -> Result<PatternMatches, Error> {
     let mut found = PatternMatches::default();
-    let mut by = BTreeMap::new();
     let excluded = excluded.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    for Wanted { text, is_optional } in patterns {
+    for (at, Wanted { text, is_optional }) in patterns.iter().enumerate() {
         let pattern = Pattern::parse(text)?;
         let mut walk = Walk { root, files: BTreeSet::new(), dirs: BTreeSet::new() };
         for parts in &pattern.alternatives {
@@ -66,11 +75,12 @@ pub(super) fn find(
         for file in walk.files {
             check_name(&file)?;
             let key = RelPath::new(&file);
-            if let Some(other) = by.insert(key.clone(), text) {
+            if let Some(other) = found.files.get(&key) {
+                let other = &patterns[other.pattern].text;
                 let message = format!("this file is read twice: both `{other}` and `{text}` match it");
                 return Err(Error::new(message).in_file(file));
             }
-            found.files.insert(key, (file, pattern.base.len()));
+            found.files.insert(key, MatchedFile { path: file, base: pattern.base.len(), pattern: at });
         }
     }
     Ok(found)
