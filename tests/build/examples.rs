@@ -2,7 +2,7 @@
 //! original one, and compares their outputs.
 //!
 //! `GENTI_TEST=full cargo test --test build examples -- --nocapture` also builds the examples whose dependencies must be
-//! downloaded, and prints how long each build takes: medians of interleaved rounds, and of the ratios in each round.
+//! downloaded (that of bindgen needs libclang, as in Debian's package `libclang1`), and prints how long each build takes: medians of interleaved rounds, and of the ratios in each round.
 //! `ROUNDS=5` sets their number.
 
 #![expect(clippy::print_stdout, reason = "the full test prints the times")]
@@ -117,10 +117,19 @@ fn printed(package: &Package) -> String {
 
 /// Returns the generated `.rs` files.
 fn sources(package: &Package) -> BTreeMap<String, String> {
+    files_with("rs", package)
+}
+
+/// Returns the generated `.metal` files.
+fn shaders(package: &Package) -> BTreeMap<String, String> {
+    files_with("metal", package)
+}
+
+/// Returns the generated files with this extension.
+fn files_with(extension: &str, package: &Package) -> BTreeMap<String, String> {
     let out = package.out_dir();
-    let is_source = |path: &&PathBuf| path.extension().is_some_and(|extension| extension == "rs");
     let files = files_in(&out);
-    let files = files.iter().filter(is_source);
+    let files = files.iter().filter(|path| path.extension().is_some_and(|found| found == extension));
     let read = |path: &PathBuf| std::fs::read_to_string(out.join(path)).unwrap();
     files.map(|path| (path.display().to_string(), read(path))).collect()
 }
@@ -305,10 +314,103 @@ fn grammars_become_parsers_in_parallel() {
 }
 
 #[test]
+fn headers_become_bindings_in_parallel() {
+    if !is_full() {
+        return;
+    }
+    let example = Example::of("example-bindgen");
+    let header = |n: usize, fields: usize| {
+        let fields: String = (0..fields).map(|field| format!("    struct point p{field};\n")).collect();
+        format!("#include \"common.h\"\n\nstruct shape{n} {{\n{fields}}};\n")
+    };
+    // With those of the fixture, 40 headers.
+    for n in 0..37 {
+        example.write(&format!("h/shape{n:02}.h"), &header(n, 100));
+    }
+    example.check(sources);
+    assert_eq!(generated(&example.genti), 40);
+    example.measure(|side, round| side.write("h/shape07.h", &header(7, 101 + round)));
+    example.write("h/shape07.h", &header(7, 99));
+    example.check(sources);
+    assert_eq!(generated(&example.genti), 1);
+    // All headers but one include it, which only the dependency files say.
+    example.edit("h/common.h", "int x;", "long x;");
+    example.check(sources);
+    assert_eq!(generated(&example.genti), 39);
+    example.genti.edit("h/clock.h", "long seconds;", "lonk seconds;");
+    let failed = example.genti.fails(&mut cargo(&example.genti, &["build"]));
+    assert!(failed.contains("error: example-bindgen@0.1.0: h/clock.h:2:"), "{failed}");
+}
+
+#[test]
+fn protocols_become_code_in_parallel() {
+    if !is_full() {
+        return;
+    }
+    let example = Example::of("example-wayland");
+    let protocol = |n: usize, requests: usize| {
+        let requests: String =
+            (0..requests).map(|request| format!("    <request name=\"r{request}\"/>\n")).collect();
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<protocol name=\"p{n}\">\n  \
+             <interface name=\"i{n}\" version=\"1\">\n{requests}  </interface>\n</protocol>\n"
+        )
+    };
+    // With that of the fixture, 50 protocols.
+    for n in 0..49 {
+        example.write(&format!("protocols/p{n:02}.xml"), &protocol(n, 20));
+    }
+    example.check(sources);
+    assert_eq!(generated(&example.genti), 50);
+    example.measure(|side, round| side.write("protocols/p07.xml", &protocol(7, 21 + round)));
+    example.write("protocols/p07.xml", &protocol(7, 19));
+    example.check(sources);
+    assert_eq!(generated(&example.genti), 1);
+    // The scanner panics.
+    example.genti.write("protocols/p07.xml", "<protocol>");
+    let failed = example.genti.fails(&mut cargo(&example.genti, &["build"]));
+    assert!(failed.contains("error: example-wayland@0.1.0: protocols/p07.xml"), "{failed}");
+}
+
+#[test]
+fn shaders_are_translated_in_parallel() {
+    if !is_full() {
+        return;
+    }
+    let example = Example::of("example-shaders");
+    let shader = |n: usize, lines: usize| {
+        let lines: String =
+            (0..lines).map(|line| format!("    values[id.x] += weight({line}u + id.y);\n")).collect();
+        format!(
+            "#import weights\n\n@group(0) @binding(0) var<storage, read_write> values: array<f32>;\n\n\
+             @compute @workgroup_size({})\nfn main(@builtin(global_invocation_id) id: vec3<u32>) {{\n{lines}}}\n",
+            n + 1
+        )
+    };
+    // With those of the fixture, 40 shaders.
+    for n in 0..38 {
+        example.write(&format!("shaders/s{n:02}.wgsl"), &shader(n, 300));
+    }
+    example.check(shaders);
+    assert_eq!(generated(&example.genti), 40);
+    example.measure(|side, round| side.write("shaders/s07.wgsl", &shader(7, 301 + round)));
+    example.write("shaders/s07.wgsl", &shader(7, 299));
+    example.check(shaders);
+    assert_eq!(generated(&example.genti), 1);
+    // All shaders but one import it.
+    example.edit("shaders/shared/weights.wgsl", "1.0 /", "2.0 /");
+    example.check(shaders);
+    assert_eq!(generated(&example.genti), 39);
+    example.genti.edit("shaders/fill.wgsl", "1.0;", "nothing;");
+    let failed = example.genti.fails(&mut cargo(&example.genti, &["build"]));
+    assert!(failed.contains("error: example-shaders@0.1.0: shaders/fill.wgsl"), "{failed}");
+}
+
+#[test]
 fn the_book_shows_the_scripts_of_the_examples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("docs/build-script-examples.md")).unwrap();
-    for name in ["c", "stamp", "protox", "lalrpop"] {
+    for name in ["c", "bindgen", "stamp", "protox", "lalrpop", "wayland", "shaders"] {
         let script =
             std::fs::read_to_string(root.join(format!("fixtures/build-examples/{name}/build.rs"))).unwrap();
         // The page says in its own words what the script does.
