@@ -55,13 +55,14 @@ impl KeyInputs<'_> {
     /// Adds the ignored files that the globs of tool `id` match.
     fn add_named(&self, id: ToolId, parts: &mut Parts, others: &mut OtherInputs) -> Result<(), Uncacheable> {
         let tool = self.plan.graph.tool(id);
-        // These tools get their files as arguments.
-        if matches!(tool.per, Per::File | Per::TargetRoot) {
-            return Ok(());
-        }
+        let arguments: &[_] = match tool.per {
+            // Files that are arguments are listed by git.
+            Per::File | Per::TargetRoot => &[],
+            _ => &tool.files,
+        };
         let root = &self.workspace.root;
         let (mut files, mut dirs) = (Vec::new(), BTreeSet::new());
-        for (beginning, is_all) in tool.files.iter().chain(&tool.inputs).filter_map(|glob| beginning(glob)) {
+        for (beginning, is_all) in arguments.iter().chain(&tool.inputs).filter_map(|glob| beginning(glob)) {
             let place = root.join(beginning);
             match is_all {
                 true if place.is_file() => files.push(place),

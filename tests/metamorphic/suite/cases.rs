@@ -8,7 +8,7 @@ use self::tools::{
     a_file_unignored_by_an_ignore_file_is_an_input_of_typos,
     a_file_unignored_by_the_configuration_of_typos_is_an_input,
     a_replay_in_the_users_target_directory_is_not_cached, a_source_ignored_by_git_is_an_input_of_machete,
-    an_unrelated_edit_builds_no_xtask,
+    an_ignored_file_among_the_inputs_of_a_tool_for_each_file_is_an_input, an_unrelated_edit_builds_no_xtask,
     an_xtask_in_its_own_workspace_is_built_from_a_changed_source_with_an_older_time,
     an_xtask_is_built_from_a_changed_source_with_an_older_time,
 };
@@ -77,6 +77,7 @@ pub(crate) const CASES: &[Case] = cases![
     an_unrelated_edit_builds_no_xtask,
     a_replay_in_the_users_target_directory_is_not_cached,
     a_file_named_by_a_build_script_is_an_input_of_a_tool_that_runs_cargo,
+    an_ignored_file_among_the_inputs_of_a_tool_for_each_file_is_an_input,
     a_source_ignored_by_git_is_an_input_of_machete,
     a_file_unignored_by_an_ignore_file_is_an_input_of_typos,
     a_file_unignored_by_the_configuration_of_typos_is_an_input,

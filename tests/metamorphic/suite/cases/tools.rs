@@ -101,6 +101,16 @@ pub(super) fn a_file_named_by_a_build_script_is_an_input_of_a_tool_that_runs_car
     check(&mut world, |world| world.write("out/made.txt", "evil\n"), 1);
 }
 
+pub(super) fn an_ignored_file_among_the_inputs_of_a_tool_for_each_file_is_an_input() {
+    let mut world = workspace(Tool::Own, |draft| {
+        draft.file("repo/ws/conf.txt", "fine\n");
+        draft.ignore("repo/ws/conf.txt");
+        draft.config += "[tools.own]\nper = \"file\"\nfiles = [\"**/Cargo.toml\"]\ninputs = [\"conf.txt\"]\nrun = [\"sh\", \"-c\", \"! grep -q evil conf.txt\", \"sh\", \"{files}\"]\n";
+    });
+    assert!(world.warm().code == 0 && world.warm().ran.is_empty(), "nothing has changed");
+    check(&mut world, |world| world.write("repo/ws/conf.txt", "evil\n"), 1);
+}
+
 /// Stand-in for cargo-machete that reads one file.
 const MACHETE: &str = "#!/bin/sh\ncase \"$*\" in *--version*) echo cargo-machete 0.9.2; exit;; esac\nif grep -q evil a/src/made.rs; then\n    printf 'cargo-machete found the following unused dependencies in this directory:\\na -- ./a/Cargo.toml:\\n\\tevil\\n\\nIf you believe cargo-machete has detected an unused dependency incorrectly,\\n'\n    exit 1\nfi\necho \"cargo-machete didn't find any unused dependencies in this directory. Good job!\"\n";
 
