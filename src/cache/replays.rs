@@ -6,8 +6,9 @@
 //!
 //! - If an input that the unit is known to read differs, or its last build is unknown, the fingerprint of the unit is removed and
 //!   cargo runs again.
-//! - If only an input differs that the unit may have read, the replay is the verdict, but is not cached. This matters if there are
-//!   procedural macros, which can read files without reporting them: any file of the package that no source names may be one.
+//! - If the unit only may have read the input that differs, genti uses the replayed result but does not cache it. This is
+//!   for procedural macros, which can read files without reporting them: any file of the package that no source names may
+//!   be such a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::model::workspace::PackageId;
 use crate::normalize::{BuiltUnit, Gap, Parsed, RanScript};
 use crate::scan::{Stop, UnitFingerprint};
 
-/// Builds that are known to be real, that is, not replays.
+/// Builds that are known to be real and not replays.
 #[derive(Default)]
 pub(super) struct RealBuilds {
     pub(super) builds: Builds,
@@ -33,7 +34,7 @@ pub(super) struct RealBuilds {
     removed: BTreeSet<String>,
     /// Digests by package, shared by all of its units.
     files: BTreeMap<PackageId, PackageFiles>,
-    /// Whether something was replayed in the user's own build directory, from which genti removes nothing.
+    /// True if a unit was replayed in the user's own build directory, from which genti removes nothing.
     pub(super) in_shared: bool,
 }
 
@@ -52,7 +53,7 @@ struct PackageFiles {
     unnamed: Digest,
 }
 
-/// Whether the output of a unit belongs to the current inputs.
+/// State of the output of a unit relative to its current inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Freshness {
     /// The unit was built now, or from the same inputs.
@@ -64,8 +65,8 @@ enum Freshness {
 }
 
 impl ResultCache<'_> {
-    /// Checks the units that cargo replayed for `parsed`, and removes the fingerprints of stale ones. Returns whether cargo has
-    /// to run again; otherwise, replays that remain are recorded in `parsed`.
+    /// Checks the units that cargo replayed for `parsed`, and removes the fingerprints of stale ones. Returns true if
+    /// cargo must run again. Otherwise, remaining replays are recorded in `parsed`.
     pub(crate) fn check_replays(&self, id: ToolId, parsed: &mut Parsed, stop: &Stop) -> bool {
         let mut state = self.lock();
         let before = state.builds.builds.clone();
@@ -88,7 +89,8 @@ impl ResultCache<'_> {
         for script in scripts.filter(|script| script.manifest.as_deref().is_some_and(local)) {
             match self.freshness_of_script(&mut state, script) {
                 Freshness::Current => {}
-                // A build script states what it reads, or else cargo runs it again for any file.
+                // Nothing to do: a build script declares its inputs, and without a declaration, cargo runs it again
+                // after any change in its package.
                 Freshness::MaybeStale => {}
                 Freshness::Stale => {
                     stale.push((script.output.clone(), script.name.clone(), script.fingerprint.clone()));
@@ -109,7 +111,7 @@ impl ResultCache<'_> {
         let mut unsure = None;
         for (artifact, package, name) in &stale {
             let fingerprint = UnitFingerprint { artifact, package, name };
-            // If cargo still replays a unit after its removal, the wrong fingerprint was removed.
+            // If cargo replays a unit whose fingerprint was already removed, the wrong fingerprint was removed.
             let is_first = state.builds.removed.insert(self.key(artifact));
             match is_first.then(|| fingerprint.remove(stop)) {
                 Some(Ok(true)) => again = true,
@@ -136,7 +138,7 @@ impl ResultCache<'_> {
     ) -> Freshness {
         let digest = |unit: &_| self.inputs.digest_of_unit(unit, scripts, &self.build_dirs, &self.all_files);
         let mut read = digest(unit);
-        // If the sources include a file that they don't name, rustc can have reported it.
+        // If the sources include a file whose path can't be determined, rustc may have reported it.
         if unit.is_doc && read.is_err() {
             unit.read_by_rustc = self.read_by_rustc(state, unit);
             if !unit.read_by_rustc.is_empty() {
@@ -160,14 +162,14 @@ impl ResultCache<'_> {
         self.compare(state, &unit.artifact, presumed, read, unit.fresh)
     }
 
-    /// Whether the output of `script` belongs to the current inputs.
+    /// Returns true if the output of `script` belongs to the current inputs.
     pub(super) fn is_current_script(&self, state: &mut RunState, script: &RanScript) -> bool {
         self.freshness_of_script(state, script) == Freshness::Current
     }
 
     fn freshness_of_script(&self, state: &mut RunState, script: &RanScript) -> Freshness {
         let read = self.inputs.digest_of_script(script, &self.build_dirs, &self.all_files);
-        // A script that states no inputs runs again for any file of its package.
+        // A script that declares no inputs runs again after a change of any file in its package.
         let all = script.package.map(|package| self.files(state, package).all);
         let read = read.map(|read| read.or(all).unwrap_or_else(|| self.outside(&script.name)));
         let written = self.inputs.outside.stamp(&script.output);
@@ -188,7 +190,7 @@ impl ResultCache<'_> {
         let stamp = self.inputs.outside.stamp(artifact);
         let (Ok(read), Some(stamp)) = (read, stamp) else {
             state.builds.builds.remove(&key);
-            // A build from just now is current even if its inputs are unknown.
+            // A new build is current even if its inputs are unknown.
             return if is_replayed { Freshness::Stale } else { Freshness::Current };
         };
         let now = LastBuild { len: stamp.len, modified: stamp.modified, read, presumed };
@@ -254,7 +256,7 @@ impl ResultCache<'_> {
         self.digest_of(own.cloned().collect())
     }
 
-    /// Returns a digest over those files at `paths` that exist.
+    /// Returns a digest over the existing files among `paths`.
     pub(super) fn digest_of(&self, paths: BTreeSet<PathBuf>) -> Digest {
         let mut hasher = Hasher::new("genti.contents.1");
         for path in paths {
@@ -266,7 +268,7 @@ impl ResultCache<'_> {
         hasher.finish()
     }
 
-    /// Returns the key of `artifact` in [`Builds`]: its path from the target directory.
+    /// Returns the key of `artifact` in [`Builds`]: its path relative to the target directory.
     pub(super) fn key(&self, artifact: &Path) -> String {
         let target_dir = &self.context.workspace.target_dir;
         artifact.strip_prefix(target_dir).unwrap_or(artifact).to_string_lossy().into_owned()

@@ -1,10 +1,10 @@
-//! Which lines of a long output a parser needs. The others don't have to be in memory: they are read as empty lines, so that
-//! lines keep their numbers.
+//! Selects the lines of a long output that its parser needs. All other lines are read as empty lines, which saves memory and
+//! preserves the line numbers.
 //!
-//! A parser that reads each line by itself does not need the lines that it would skip. One that fails at the first thing it
-//! can't read does not need what follows. Parsers that depend on everything have no sieve.
+//! A parser that reads each line on its own does not need the lines it would skip. A parser that stops at its first error
+//! does not need the lines after it. A parser that needs the whole output has no sieve.
 //!
-//! Does not know where the output is.
+//! This module does not know where the output is stored.
 
 use regex::Regex;
 
@@ -14,51 +14,51 @@ use crate::model::halt::{Halt, Pace};
 use crate::model::task::Exit;
 use crate::model::tool::{Parse, Tool};
 
-/// Says of each line of a stream whether its parser needs it.
+/// Decides for each line of a stream whether its parser needs it.
 #[derive(Debug)]
 pub struct Sieve<'a> {
     needs: Needs,
     seen: SeenLines,
     scrub: &'a Scrub,
-    /// Whether there was a line that can be quoted: the first one is, if there is no finding.
+    /// True after the first line that an error message can quote. This line is kept even if the parser does not need it.
     has_text: bool,
     pace: Pace<'a>,
-    /// Whether nothing more is needed.
+    /// True if no further lines are needed.
     is_over: bool,
 }
 
-/// The lines that a parser needs.
+/// Rule that selects the lines a parser needs.
 #[derive(Debug)]
 enum Needs {
-    /// Those that match this pattern, each of them once.
+    /// Lines that match this pattern. Repeated lines are kept once.
     Matches(Regex),
-    /// Those that are not blank, each of them once.
+    /// Non-blank lines. Repeated lines are kept once.
     Text,
-    /// Those with a number that matches this pattern, each of them once.
+    /// Lines with a number that matches this pattern. Repeated lines are kept once.
     Numbers(Regex),
-    /// Those that cargo-machete prints about dependencies.
+    /// Lines that cargo-machete prints about dependencies.
     Machete,
-    /// Those that may be a JSON object. Cargo's messages are among other text.
+    /// Lines that may be a JSON object. Cargo mixes its messages with other text.
     Objects,
-    /// Everything before the first line that is no JSON object, and this line, which is an error.
+    /// All lines up to the first one that can't be a JSON object. That line is included, because it is an error.
     ObjectsOnly,
-    /// Everything if it begins like a JSON document, else only its first line.
+    /// All lines if the output begins like a JSON document, otherwise only its first line.
     Document {
-        /// Whether it does, once there was some text.
+        /// True if the output begins like a JSON document. `None` until its first non-blank line.
         is_json: Option<bool>,
     },
-    /// None.
+    /// No lines.
     Nothing,
 }
 
 impl Needs {
-    /// For the standard output of `tool`, which exited with `exit`.
+    /// Returns the rule for the standard output of `tool`, which exited with `exit`.
     fn of_stdout(tool: &Tool, exit: Exit, scrub: &Scrub) -> Option<Self> {
         if matches!(exit, Exit::Signal(_)) {
             return Some(Self::Nothing);
         }
-        // Odd names are found before the output is cut into lines. A pattern that matches an empty line would find the lines
-        // that are left out.
+        // Odd names are found before the output is cut into lines. A pattern that matches an empty line would match every
+        // omitted line.
         let compiled = |pattern: &str| Regex::new(pattern).ok().filter(|pattern| !pattern.is_match(""));
         match &tool.parse {
             Parse::Regex(pattern) => compiled(pattern).filter(|_| !scrub.has_odd_names()).map(Self::Matches),
@@ -78,7 +78,7 @@ impl Needs {
         }
     }
 
-    /// For standard error. It may say why a process failed, in many forms.
+    /// Returns the rule for standard error. If the process failed, any of its lines may say why.
     fn of_stderr(tool: &Tool, exit: Exit, scrub: &Scrub) -> Option<Self> {
         let is_alike =
             matches!(tool.parse, Parse::Regex(_) | Parse::Lines | Parse::Number(_) | Parse::ExitCode);
@@ -88,12 +88,12 @@ impl Needs {
 }
 
 impl<'a> Sieve<'a> {
-    /// For the standard output of `tool`, which exited with `exit`, if its parser can do without some lines.
+    /// Returns a sieve for the standard output of `tool`, which exited with `exit`. `None` if its parser needs all lines.
     pub fn of_stdout(tool: &Tool, exit: Exit, scrub: &'a Scrub, halt: &'a dyn Halt) -> Option<Self> {
         Needs::of_stdout(tool, exit, scrub).map(|needs| Self::new(needs, scrub, halt))
     }
 
-    /// The same for standard error.
+    /// Returns a sieve for standard error, as `of_stdout` does for standard output.
     pub fn of_stderr(tool: &Tool, exit: Exit, scrub: &'a Scrub, halt: &'a dyn Halt) -> Option<Self> {
         Needs::of_stderr(tool, exit, scrub).map(|needs| Self::new(needs, scrub, halt))
     }
@@ -103,14 +103,14 @@ impl<'a> Sieve<'a> {
         Self { needs, seen, scrub, has_text: false, pace, is_over: false }
     }
 
-    /// Whether the beginning of a line that is longer than 1 MiB is enough. The parser rejects such lines.
+    /// Returns true if the parser rejects lines longer than 1 MiB, so that the beginning of such a line is enough.
     pub fn cuts_lines(&self) -> bool {
         matches!(self.needs, Needs::Matches(_) | Needs::Text | Needs::Numbers(_) | Needs::Nothing)
     }
 
-    /// Whether `line` is needed. Of one that is longer than 1 MiB, the beginning is enough to know.
+    /// Returns true if `line` is needed. For a line longer than 1 MiB, its beginning is enough to decide.
     pub fn keeps(&mut self, line: &[u8]) -> bool {
-        // The parser will be halted as well.
+        // If the run is halted, the parser will stop as well.
         self.is_over |= self.pace.spend(line.len() + 1).is_err();
         if self.is_over {
             return false;
@@ -118,7 +118,7 @@ impl<'a> Sieve<'a> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let (seen, is_long) = (&mut self.seen, line.len() > LONGEST);
         let is_needed = match &mut self.needs {
-            // The first of these lines in the output may be an error.
+            // The parser may report an error at the first of these lines.
             Needs::Matches(_) | Needs::Text if is_long || line.contains(&0) => return true,
             Needs::Matches(pattern) => seen.is_new(line) && matches(pattern, line),
             Needs::Text => seen.is_new(line) && !line.trim_ascii().is_empty(),
@@ -146,7 +146,7 @@ impl<'a> Sieve<'a> {
     }
 }
 
-/// Whether a JSON object or array may begin with `line`.
+/// Returns true if a JSON object or array may begin with `line`.
 fn begins_json(line: &[u8]) -> bool {
     let line = line.strip_prefix("\u{feff}".as_bytes()).unwrap_or(line);
     matches!(line.trim_ascii_start().first(), Some(b'{' | b'['))

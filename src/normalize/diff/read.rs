@@ -26,17 +26,17 @@ pub(super) struct FileDiff {
     pub(super) old: Option<Vec<u8>>,
     /// Path in the second header line.
     pub(super) new: Option<Vec<u8>>,
-    /// Set for a diff by git.
+    /// True for a diff by git.
     pub(super) is_git: bool,
     pub(super) kind: FileChange,
     pub(super) renamed_from: Option<Vec<u8>>,
     /// Old and new mode, if they differ.
     pub(super) modes: Option<(String, String)>,
     pub(super) is_binary: bool,
-    /// Set if the file exists in only one of two directories.
+    /// True if the file exists in only one of two directories.
     pub(super) is_only_in_one: bool,
     pub(super) changes: Vec<DiffChange>,
-    /// Set if its hunks count lines from 0, as those of taplo do.
+    /// True if its hunks count lines from 0, as taplo's do.
     counts_from_zero: bool,
     has_hunks: bool,
 }
@@ -59,9 +59,9 @@ pub(super) struct DiffChange {
     new_first: u32,
     pub(super) old: Vec<String>,
     pub(super) new: Vec<String>,
-    /// Set if the last old line, or new line, ends the file without a newline.
+    /// For the old and the new lines: true if the last one ends the file without a newline.
     open: (bool, bool),
-    /// Set if it contained invalid UTF-8.
+    /// True if one of the lines contained invalid UTF-8.
     pub(super) is_lossy: bool,
 }
 
@@ -252,7 +252,7 @@ impl<'a> DiffReader<'a> {
         }
         file.has_hunks = true;
         let from_zero = file.counts_from_zero;
-        // If there are no lines, the number is that of the line before.
+        // Without lines on this side, a hunk states the number of the line before it.
         let first = |at: u32, count: u32| at.saturating_add(u32::from(count == 0 || from_zero));
         let start = (first(old_at, old_count), first(new_at, new_count));
         let changes = self.body(start, (old_count, new_count), from_zero).map_err(|what| wrong(&what))?;
@@ -362,7 +362,7 @@ fn mark_open(changes: &mut [DiffChange], last: LineMark) {
     }
 }
 
-/// Returns the path after `--- ` or `+++ `, up to a tab, which is followed by a time. `None` for `/dev/null`.
+/// Returns the path after `--- ` or `+++ `, without the tab and the time that may follow it. `None` for `/dev/null`.
 fn path(text: &[u8]) -> Option<Vec<u8>> {
     let text = text.strip_suffix(b"\r").unwrap_or(text);
     if text.starts_with(b"\"") {
