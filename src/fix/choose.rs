@@ -7,18 +7,18 @@ use crate::model::outcome::Compared;
 use crate::model::path::RelPath;
 use crate::model::text::Text;
 
-/// Findings whose fixes are applied.
+/// Selects the findings whose fixes are applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Also fix accepted findings, and not only new ones.
     pub with_accepted: bool,
     /// Also apply fixes that may change the meaning of the code.
     pub with_unsafe: bool,
-    /// Only findings of these tools; of all tools if empty.
+    /// Only fix findings of these tools; all tools if empty.
     pub tools: Vec<String>,
-    /// Only findings of these rules; of all rules if empty.
+    /// Only fix findings of these rules; all rules if empty.
     pub rules: Vec<String>,
-    /// Only changes of files in these files or directories; of all files if empty.
+    /// Only fix these files, and files in these directories; all files if empty.
     pub paths: Vec<RelPath>,
 }
 
@@ -77,7 +77,7 @@ impl Proposal {
         Self { kind, edits: edits.collect(), rule: diagnostic.rule.clone() }
     }
 
-    /// Returns true if the positions are those of a compiler.
+    /// Returns true if its positions are counted as compilers do.
     pub(super) fn is_of_compiler(&self) -> bool {
         self.kind == FixKind::Compiler
     }
@@ -87,7 +87,7 @@ impl Proposal {
         self.kind == FixKind::Lines
     }
 
-    /// Returns true if both belong together and touch, so that one without the other makes no sense.
+    /// Returns true if both belong together and touch, so one can't be applied without the other.
     fn joins(&self, other: &Self) -> bool {
         let (Some((one, _)), Some((next, _))) = (self.edits.first(), other.edits.first()) else {
             return false;
@@ -133,7 +133,7 @@ pub fn choose(findings: &[Compared], filter: &Filter) -> Proposals {
     for (path, proposals) in &mut chosen.files {
         proposals.sort();
         proposals.dedup();
-        // Changes of lines that touch an accepted one wait until that is fixed too.
+        // Changes of lines wait if they touch those of a finding that the filter leaves out.
         let mut others = others.remove(path).unwrap_or_default();
         while let Some(other) = others.pop() {
             others.extend(proposals.extract_if(.., |one| one.joins(&other)));

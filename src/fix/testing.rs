@@ -4,7 +4,7 @@ use crate::model::finding::{Diagnostic, Finding, Fix, Level, Place, Position, Ra
 use crate::model::outcome::Compared;
 use crate::model::path::RelPath;
 
-/// Returns a replacement of the columns from `start` up to `end` of a line.
+/// Returns an edit that replaces the columns from `start` up to `end` of a line.
 pub(super) fn edit(line: u32, start: u32, end: u32, text: &str) -> (Range, String) {
     let at = |column| Position { line, column };
     (Range { start: at(start), end: at(end) }, text.to_owned())

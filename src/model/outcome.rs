@@ -39,7 +39,7 @@ pub struct Outcome {
     pub gone: Vec<Gone>,
     /// Every suppression of the configuration with its effect, in order.
     pub suppressions: Vec<Suppressing>,
-    /// The date by which suppressions expire; `None` if none has an expiry date.
+    /// The date used to decide whether suppressions have expired; `None` if none has an expiry date.
     pub as_of: Option<Date>,
     /// Golden files to write or remove.
     pub goldens: Goldens,
@@ -67,7 +67,7 @@ pub struct Goldens {
 /// The outcome of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskOutcome {
-    /// The status of this task.
+    /// Status of the task.
     pub status: Status,
     /// True if it left a process running that held its output open, although the output was complete.
     pub is_leaky: bool,
@@ -99,7 +99,7 @@ impl TaskTests {
 pub struct Timing {
     /// Time from the start of the run.
     pub start: Duration,
-    /// Time that it took.
+    /// Duration of the execution.
     pub duration: Duration,
     /// Index of the parallel slot that ran it.
     pub slot: u32,
@@ -142,7 +142,7 @@ pub struct Compared {
     pub accepted: Option<Box<Accepted>>,
     /// Index of the suppression in the configuration, if it is suppressed.
     pub suppressed_by: Option<usize>,
-    /// For a new finding with identical ones: their number.
+    /// Numbers of identical findings, if there are any and this one is new.
     pub identical: Option<Identical>,
 }
 
@@ -169,12 +169,12 @@ pub struct Identical {
 pub struct Gone {
     /// Namespace of the entry.
     pub ns: Text,
-    /// The entry.
+    /// The baseline entry.
     pub entry: Entry,
     /// [`State::Fixed`], [`State::Unknown`], or [`State::Suppressed`] if the findings it would accept are
     /// suppressed.
     pub state: State,
-    /// If its code still exists and this run did not check it, the reason.
+    /// Reason why this run did not check its code, if the code still exists.
     pub unseen: Option<String>,
 }
 
@@ -185,7 +185,7 @@ pub struct Suppressing {
     pub suppression: Suppression,
     /// Number of findings it matches.
     pub matched: usize,
-    /// The effect.
+    /// Effect in this run.
     pub effect: Effect,
 }
 
@@ -193,7 +193,7 @@ pub struct Suppressing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
-    /// It suppresses findings, or may do so.
+    /// It suppresses findings, or could match code that was not checked.
     Active,
     /// Its expiry date has passed.
     Expired,
@@ -217,13 +217,13 @@ impl Effect {
 pub struct ToolOutcome {
     /// First line of the output of its version command, if that succeeded.
     pub version: Option<String>,
-    /// Revision of the advisory database, if it states one.
+    /// Revision of the advisory database, if the tool states one.
     pub database: Option<String>,
     /// Numbers of items that it checked.
     pub census: Totals,
     /// The command that applies the proposed fixes, if it is known.
     pub fix: Option<Vec<String>>,
-    /// The verdict.
+    /// Verdict on the tool.
     pub verdict: Verdict,
     /// Number of findings that are not in the baseline.
     pub new: usize,
@@ -248,7 +248,7 @@ pub struct ToolOutcome {
     /// Units (or tests, if the runner names them) that passed but left a process running that held their
     /// output open; sorted.
     pub leaky: Vec<String>,
-    /// Files with the output of processes that left something without a result. Not part of any artifact.
+    /// Files with the output of processes that did not give all results. Not part of any artifact.
     pub kept: Vec<PathBuf>,
     /// Reason why some of that output could not be stored.
     pub not_kept: Option<String>,
@@ -308,7 +308,7 @@ pub struct Strict {
     pub absent: bool,
 }
 
-/// The verdict on a whole run. Where several apply, the first one wins in the order interrupted, incomplete, failed,
+/// The verdict on a whole run. If several apply, the first one wins in the order interrupted, incomplete, failed,
 /// passed. This layer does not know exit codes: `report/finished.rs` has those that artifacts record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -316,7 +316,7 @@ pub enum End {
     Passed,
     /// A required tool has new findings; or, in a gate, there are stale baseline entries or orphaned golden files.
     Failed,
-    /// Something has no result of a required tool.
+    /// A required tool has no result for some of its units.
     Incomplete,
     /// This signal stopped the run.
     Interrupted(i32),

@@ -33,7 +33,7 @@ pub struct Tool {
     pub second_pass: Vec<String>,
     /// Unit of its tasks.
     pub per: Per,
-    /// Cargo targets that it applies to. Without any, the tool has nothing to do.
+    /// Cargo targets that it applies to. If no package has one, the tool has nothing to do.
     pub targets: Option<Targets>,
     /// Globs of the files that it checks; empty for all files.
     pub files: Vec<String>,
@@ -43,7 +43,7 @@ pub struct Tool {
     pub inputs: Vec<String>,
     /// Format of its output.
     pub parse: Parse,
-    /// Files that it searches for. They affect the cache, but no id.
+    /// Files that it searches for. They affect cache keys, but not task ids.
     pub searches: Vec<Search>,
     /// Conditions under which its results are cached.
     pub cache: Caching,
@@ -204,16 +204,16 @@ named! {
     /// Treatment of a process that passes but leaves another process running that holds its output open.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub enum Leaky {
-        /// It passes, and is reported as leaky.
+        /// The task passes and is listed as leaky.
         #[default]
         Pass = "pass",
-        /// It fails with a finding.
+        /// The task fails, with a finding about the process.
         Fail = "fail",
     }
 }
 
 impl Leaky {
-    /// Message about it in both cases.
+    /// Message about the process, in both cases.
     pub const MESSAGE: &str = "left a process running that held its output open";
 }
 
@@ -221,7 +221,7 @@ named! {
     /// Treatment of a test that fails and then passes when it is run again.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub enum Flaky {
-        /// It passes, with a finding that is only reported.
+        /// The test passes, with a finding that fails nothing.
         #[default]
         Pass = "pass",
         /// It fails with a finding.
@@ -234,7 +234,7 @@ named! {
 pub enum Environment {
     /// All variables except genti's own.
     Inherit(Counted),
-    /// A fixed list of harmless variables, and these.
+    /// Only these variables, and a fixed list of harmless ones.
     Only(Vec<String>),
 }
 
@@ -243,10 +243,9 @@ pub enum Environment {
 pub enum Counted {
     /// All variables.
     All,
-    /// These, in addition to harmless ones and those that cargo and compilers read.
+    /// These variables, harmless ones, and those that cargo and compilers read.
     Listed(Vec<String>),
-    /// These, in addition to those that cargo and compilers read. The build itself reports any others that it
-    /// reads.
+    /// These variables, and those that cargo and compilers read. The build itself reports all others that it reads.
     Build(Vec<String>),
 }
 
@@ -284,7 +283,7 @@ pub enum SearchStart {
     Home,
     /// The directory in this environment variable.
     Variable(String),
-    /// None, because the name is an absolute path.
+    /// No directory, because the name is an absolute path.
     Absolute,
 }
 
@@ -344,7 +343,7 @@ impl Default for StepCaps {
 }
 
 impl Tool {
-    /// Name of the tool that stands for genti itself where blind spots are denied.
+    /// Name of the pseudo tool that owns the findings about blind spots, for policies that deny them.
     pub const BLIND_SPOTS: &'static str = "blind-spots";
 
     /// Programs of a Rust toolchain for which rustup has proxies.
@@ -364,7 +363,7 @@ impl Tool {
     }
 
     /// Returns true if this tool, which prints messages of rustc, reports all lints of namespace `ns` in the code that it compiles.
-    /// Of a command other than cargo's, nothing is known to be missing.
+    /// A command other than cargo is assumed to report all of them.
     pub fn reports_all(&self, ns: &str) -> bool {
         let words = self.run.iter().map_while(Arg::literal).filter(|word| !word.starts_with('+'));
         !matches!(
@@ -416,7 +415,7 @@ impl Tool {
         words.next()?.strip_prefix('+').filter(|name| Self::RUST.contains(&program) && !name.is_empty())
     }
 
-    /// Returns the time limit of a task, where `policy` is that of the policy.
+    /// Returns the time limit of a task. `policy` is the limit that the policy sets.
     pub fn task_timeout(&self, policy: Option<Duration>) -> Option<Duration> {
         self.timeout.or(policy)
     }
@@ -426,8 +425,7 @@ impl Tool {
         matches!(self.environment, Environment::Inherit(_))
     }
 
-    /// Counts only the inherited variables that builds read, for a tool that is known to run nothing but a
-    /// build.
+    /// Counts only the inherited variables that builds read. For tools that are known to run only a build.
     pub fn count_build_variables(&mut self) {
         if self.inherits() {
             self.environment = Environment::Inherit(Counted::Build(Vec::new()));
@@ -503,7 +501,7 @@ impl Tool {
 
     /// Returns the tool with a command line that only runs the tests with these `names`.
     pub fn for_tests(&self, names: &[String]) -> Self {
-        // Cargo takes one name of a test itself, and passes everything behind `--`.
+        // Cargo itself accepts only one test name, but passes on everything after `--`.
         let is_behind = self.uses_executable() || self.args.iter().any(|arg| arg == "--");
         let separator = (!is_behind).then(|| "--".to_owned());
         let args = self.args.iter().cloned().chain(separator).chain(names.iter().cloned());
@@ -535,7 +533,7 @@ impl Tool {
     /// Returns how undeclared inputs of its processes are discovered.
     pub fn discovers(&self) -> Discovers {
         match self.per {
-            // The globs, or else all files, are declared inputs.
+            // All inputs are declared: the files that match the globs or, without globs, all files.
             Per::File | Per::TestTarget => Discovers::Nothing,
             Per::Workspace if !self.uses_selection() => Discovers::Nothing,
             Per::TargetRoot => Discovers::Modules,
@@ -547,12 +545,12 @@ impl Tool {
 /// Method to discover the undeclared inputs of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discovers {
-    /// None, because all inputs are declared.
+    /// No discovery, because all inputs are declared.
     Nothing,
-    /// By the files that the tool says it formats, and by following the modules of its target roots.
+    /// From the files that the tool reports to format, and by following the modules of its target roots.
     Modules,
-    /// By the artifacts that cargo reports, and the files that rustc and build scripts report reading. Where
-    /// these report nothing, by the paths in the sources.
+    /// From the artifacts that cargo reports, and the files that rustc and build scripts report to read. If they
+    /// report nothing, from the paths in the sources.
     Build,
 }
 

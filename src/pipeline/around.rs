@@ -1,5 +1,5 @@
-//! Provides what reports of a finished run need besides its artifacts: the present sources, and the place of the workspace in its
-//! repository.
+//! Provides the data that reports of a finished run need besides its artifacts: the current sources, and the path of the
+//! workspace in its repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -26,11 +26,11 @@ pub struct Located {
     pub target_dir: PathBuf,
 }
 
-/// Asks cargo for the workspace of `manifest_path`, or the one around `cwd`. Reads no configuration.
+/// Asks cargo for the workspace of `manifest_path` or, without it, of `cwd`. Reads no configuration.
 ///
 /// # Errors
 ///
-/// If there is no workspace, or no cargo.
+/// If there is no workspace, or cargo is not installed.
 pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Located, Error> {
     let manifest = manifest_path.map(|path| cwd.join(path));
     let start = manifest.as_deref().and_then(Path::parent).unwrap_or(cwd);
@@ -61,7 +61,7 @@ pub fn around(root: &Path, run: &Finished) -> Result<Around, LoadError> {
     Ok(Around { sources, base: base(root), tree: tree(root, run), ..Around::default() })
 }
 
-/// Returns the state of the working tree, if the report needs it. If git can't say, `cargo genti fix` will.
+/// Returns the state of the working tree, if the report needs it. If git fails here, `cargo genti fix` reports the error.
 fn tree(root: &Path, run: &Finished) -> Tree {
     if workspace::repository(root).is_none() {
         return Tree::NoRepository;
@@ -99,7 +99,8 @@ pub fn forget_changed(around: &mut Around, run: &Finished) -> usize {
     changed.len()
 }
 
-/// Restores the tool and diagnostic of a finding, as far as its id depends on them.
+/// Restores the tool and the diagnostic from which the id of a finding is computed. Fields that don't affect the id are
+/// empty.
 fn as_reported(finding: &Finding) -> (Text, Diagnostic) {
     let Finding { place, ns, rule, level, message, fatal, test, .. } = finding;
     let diagnostic = Diagnostic {

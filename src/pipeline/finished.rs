@@ -1,7 +1,7 @@
 //! Judges a finished run from any machine without running anything.
 //!
 //! Only the results of tools are taken from the artifacts: statuses, findings, reasons for missing results, and versions.
-//! Everything else follows from these, the plan of this checkout, and the baseline. It is computed again and must give the
+//! Everything else follows from these, the plan of this checkout, and the baseline. genti computes it again and requires the
 //! same bytes. This detects artifacts that were edited, reordered or combined from two runs, and names the first wrong field.
 //! It is not a signature: consistent edits of the results of a tool are not detected.
 
@@ -36,8 +36,8 @@ use crate::workspace::{self, LoadError};
 /// Judgement of a finished run.
 #[derive(Debug)]
 pub struct JudgedRun {
-    /// Outcome according to the configuration and baseline of this checkout, as for `check`. `None` if the run has another
-    /// plan.
+    /// Outcome according to the configuration and baseline of this checkout, as `check` would determine it. `None` if the
+    /// run has another plan.
     pub outcome: Option<Outcome>,
     /// Differences between its plan and the one of this checkout, and between its tools and the locked versions if these are
     /// required.
@@ -143,7 +143,7 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
             here: format!("{commit} (date of the commit) or later"),
         });
     }
-    // Also name some of the tasks that differ, because a hash alone helps nobody.
+    // Also name some of the tasks that differ, because a hash alone does not help the user.
     let ids: BTreeSet<_> = plan.graph.tasks.iter().map(|task| task.id.to_string()).collect();
     let others = tasks.all().filter(|line| !ids.contains(&line.task_id)).take(3);
     if drift.iter().any(|difference| difference.what == "graph_hash") {
@@ -248,7 +248,7 @@ fn recompute(
     }
 }
 
-/// Entries whose code was not checked according to the run, each with its reasons.
+/// Returns the baseline entries whose code was not checked according to the artifacts, each with its reasons.
 fn unseen(run: &Finished) -> BTreeMap<(Text, Entry), Vec<String>> {
     let mut all: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for gone in &run.report.gone {
@@ -260,7 +260,7 @@ fn unseen(run: &Finished) -> BTreeMap<(Text, Entry), Vec<String>> {
     all
 }
 
-/// Numbers in the artifacts, by tool.
+/// Returns the numbers in the artifacts, by tool.
 fn stated(run: &Finished) -> BTreeMap<String, BTreeMap<String, Decimal>> {
     let mut stated: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
     for number in &run.report.numbers {
@@ -269,7 +269,7 @@ fn stated(run: &Finished) -> BTreeMap<String, BTreeMap<String, Decimal>> {
     stated
 }
 
-/// Whether `finding` is derived from a number.
+/// Returns true if `finding` is derived from a number.
 fn is_of_number(run: &Finished, finding: &Finding) -> bool {
     let mut numbers = run.report.numbers.iter();
     finding.rule == ratchet::RULE
@@ -343,7 +343,7 @@ fn diagnostics(finding: &Finding) -> impl Iterator<Item = (Text, Diagnostic)> {
     })
 }
 
-/// The signal that stopped the run, if any.
+/// Returns the signal that stopped the run, if any.
 fn stopped(run: &Finished) -> Option<StopReason> {
     let signal = i32::from(run.run.end.exit) - 128;
     (run.run.end.status == "interrupted" && signal > 0).then_some(StopReason::Signal(signal))

@@ -32,7 +32,7 @@ pub struct Witness {
 /// A difference between runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Varies {
-    /// The tool; `None` if the difference is not about a tool.
+    /// Name of the tool; `None` if the difference is not about a tool.
     pub tool: Option<String>,
     /// Unit of the task; `None` if the difference is not about a task.
     pub unit: Option<String>,
@@ -46,7 +46,7 @@ pub struct Varies {
     pub between: [usize; 2],
     /// Number of runs that differ from the first of the two.
     pub runs: usize,
-    /// Whether the first of the two used a cached result and all fresh runs agree, so the cached result is wrong.
+    /// True if the first of the two used a cached result and all fresh runs agree, so the cached result is wrong.
     pub is_cached: bool,
 }
 
@@ -135,8 +135,8 @@ impl<'a> Cached<'a> {
         cached
     }
 
-    /// Whether the data about `owner` is from the cache. Data about a whole tool is its version, which is cached with the
-    /// results. A finding that is not about a unit may belong to any task of the tool.
+    /// Returns true if the data about `owner` is from the cache. Data about a whole tool is its version, which is cached
+    /// with the results. A finding that is not about a unit may belong to any task of the tool.
     fn has(&self, owner: &Owner) -> bool {
         match owner {
             (None, _) => false,
@@ -151,9 +151,9 @@ impl<'a> Cached<'a> {
 
 /// A tool and a unit, if known.
 type Owner = (Option<String>, Option<String>);
-/// A field and its values on both sides.
+/// Name of a field, and its value on either side.
 type FieldDifference = [String; 3];
-/// Differences by owner, at least one each.
+/// Differences by owner. Each owner has at least one.
 type All = BTreeMap<Owner, Vec<FieldDifference>>;
 
 /// Field name for a finding that only one side has.
@@ -210,7 +210,7 @@ fn of_findings(workspace: &Workspace, a: &Witness, b: &Witness, all: &mut All) {
         list.into_iter().zip(witness.outcome.findings.clone()).collect::<Vec<_>>()
     };
     let (mut left, mut right) = (of(a), of(b));
-    // Remove findings that both sides have, one for one.
+    // Remove pairs of findings that both sides have.
     left.retain(|(one, _)| match right.iter().position(|(other, _)| other == one) {
         Some(at) => {
             right.remove(at);

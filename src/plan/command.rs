@@ -1,5 +1,4 @@
-//! Builds command lines from a tool, its units and the selection. Does not know where programs are found or
-//! how they run.
+//! Builds command lines from a tool, its units and the selection. This module does not find programs or run them.
 
 use std::ffi::{OsStr, OsString};
 
@@ -10,8 +9,8 @@ use crate::model::task::{Plan, Unit};
 use crate::model::tool::{Arg, Parse, Per, Piece, Tool};
 use crate::model::workspace::{PackageId, Workspace};
 
-/// Limit of a command line in bytes, including the separators. It is the same on every system, so that plans
-/// are too (Windows allows 32,767).
+/// Maximum length of a command line in bytes, including the separators. It is the same on every system, because
+/// otherwise plans would differ (Windows allows 32,767).
 pub(super) const ARGV_CAP: usize = 30_000;
 
 /// Returns the command lines of one step. There are several if the files of a package or of the workspace
@@ -165,7 +164,7 @@ fn directory(path: &RelPath) -> OsString {
     if path.is_root() { OsString::from(".") } else { argument(path) }
 }
 
-/// Returns the bytes of a command line without its files.
+/// Returns the length in bytes of a command line without its files.
 fn base_len(tool: &Tool) -> usize {
     let piece = |piece: &Piece| match piece {
         Piece::Literal(text) => text.len(),
@@ -181,7 +180,7 @@ fn base_len(tool: &Tool) -> usize {
         .sum()
 }
 
-/// Returns the bytes that `unit` adds to a command line that takes several units.
+/// Returns the number of bytes that `unit` adds to a command line for several units.
 pub(super) fn argument_len(workspace: &Workspace, tool: &Tool, unit: Unit) -> usize {
     match tool.per {
         Per::File | Per::TargetRoot => unit.path(workspace).as_bytes().len() + 3,
@@ -189,7 +188,7 @@ pub(super) fn argument_len(workspace: &Workspace, tool: &Tool, unit: Unit) -> us
     }
 }
 
-/// Returns the bytes of a command line of `tool` that are available for its files.
+/// Returns the number of bytes that a command line of `tool` has left for its files.
 pub(super) fn argv_room(tool: &Tool) -> Result<usize, PlanError> {
     let len = base_len(tool);
     let too_long = || PlanError::CommandTooLong { tool: tool.name.clone(), len, cap: ARGV_CAP };

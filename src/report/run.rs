@@ -35,7 +35,7 @@ pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
     canonical::to_bytes(&Value::Object(run))
 }
 
-/// The part of `run.json` that is known before the run.
+/// Returns the part of `run.json` that is known before the run.
 pub(super) fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, Value> {
     let batches: Vec<_> = plan
         .batches
@@ -84,7 +84,7 @@ fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> 
     object
 }
 
-/// The fields of the policy in `run.json` and in a plan. Durations are in milliseconds.
+/// Returns the fields of the policy in `run.json` and in a plan. Durations are in milliseconds.
 pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
     let millis = |cap: Option<std::time::Duration>| cap.map(|cap| cap.as_millis() as u64);
     let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots } = &plan.policy;

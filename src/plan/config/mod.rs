@@ -1,6 +1,6 @@
 //! Configuration: turns texts into a policy and tools, and reports every mistake with its line.
 //!
-//! This module does not know files, the environment or the command line: the caller finds the texts at
+//! This module does not access files, the environment or the command line: the caller reads the texts at
 //! [`LOCATIONS`], and flags are merged later. Built-in tools have the same format and are read first; the
 //! user's file then adds tools, or changes keys of the built-in ones.
 //!
@@ -129,7 +129,7 @@ impl Config {
 ///
 /// # Errors
 ///
-/// Every mistake in every file, in the order of files and lines.
+/// If there are mistakes. The error lists all of them, sorted by file and line.
 pub fn load(files: &[ConfigFile], profile: Option<&str>) -> Result<Config, Problems> {
     let mut draft = Draft::default();
     for (name, text) in BUILT_IN {
@@ -141,7 +141,7 @@ pub fn load(files: &[ConfigFile], profile: Option<&str>) -> Result<Config, Probl
     draft.finish(profile)
 }
 
-/// The configuration as read so far.
+/// The part of the configuration that was read so far.
 #[derive(Default)]
 struct Draft {
     policy: PolicyConfig,
@@ -152,7 +152,7 @@ struct Draft {
     locked: bool,
     suppressions: Vec<Suppression>,
     origins: Origins,
-    /// The first file of the user that contains configuration.
+    /// The user's configuration file. If there are several, which is an error, the first one.
     source: Option<ConfigFile>,
     /// True if some line had a TOML syntax error.
     has_syntax_errors: bool,

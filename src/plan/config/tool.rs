@@ -23,7 +23,7 @@ pub(super) struct ToolEntry {
     pub(super) enabled: bool,
 }
 
-/// Maximum number of retries. A test that needs more of them says nothing.
+/// Maximum number of retries. The result of a test that needs more is meaningless.
 const MOST_RETRIES: u64 = 10;
 
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, starting with a letter or digit";
@@ -36,7 +36,7 @@ pub(super) struct ToolReferences {
     pub(super) replaces: Vec<Spanned<String>>,
 }
 
-/// Reads the tool `name`, over the tool of this name in `built_in` if there is one.
+/// Reads the tool `name`. If `built_in` has a tool of this name, the file only overrides some of its keys.
 pub(super) fn read(
     reader: &mut ConfigReader<'_>,
     name: &Spanned<DeString<'_>>,
@@ -85,7 +85,7 @@ pub(super) fn read(
     let golden = keys.read("compare", parse::compare);
     let has_goldens = golden.is_some();
     tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
-    // Other tools need the files that these leave, which the cache does not restore.
+    // Other tools need the files that these tools build, and the cache does not restore files.
     let may_cache = !tool.parse.work().is_for_others();
     tool.cache = match cache {
         _ if !may_cache => Caching::Never,
@@ -257,8 +257,8 @@ fn blank(name: &str) -> Tool {
     }
 }
 
-/// Returns the tool that stands for genti itself where blind spots are denied. It is on demand and no tool
-/// needs it, so it never has a task.
+/// Returns the pseudo tool that owns the findings about blind spots, for policies that deny them. It never has a
+/// task, because it only runs on demand and no tool needs it.
 pub(in crate::plan) fn blind_spots() -> Tool {
     let name = Tool::BLIND_SPOTS;
     Tool { namespaces: vec![OWN_NAMESPACE.to_owned()], on_demand: true, may_be_empty: true, ..blank(name) }

@@ -23,7 +23,7 @@ pub struct FinishedReport {
     /// Blind spots, sorted; `None` if they were not determined.
     #[serde(default, deserialize_with = "blind_spots")]
     pub blind_spots: Option<Vec<BlindSpot>>,
-    /// How the run ended.
+    /// Exit code and status of the run.
     pub gate: Ended,
     /// Findings, sorted by path or subject, line, column, end, namespace, rule, level, message and id.
     pub findings: Vec<Finding>,
@@ -59,7 +59,7 @@ pub struct Finding {
     pub level: Level,
     /// Primary message.
     pub message: Text,
-    /// Whether it can't be accepted into the baseline.
+    /// True if it can't be accepted into the baseline.
     pub fatal: bool,
     /// Additional messages.
     pub related: Vec<Related>,
@@ -84,7 +84,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Returns whether the tool called `tool` reported it.
+    /// Returns true if the tool called `tool` reported it.
     pub fn is_of(&self, tool: &str) -> bool {
         self.tools.iter().any(|one| one == tool)
     }
@@ -169,7 +169,7 @@ pub struct GeneratedFileReport {
 /// A suppression in the configuration, and its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Suppression {
-    /// Whether it is active, expired or unused.
+    /// Effect: active, expired or unused.
     pub effect: Effect,
     /// Number of findings that it matches.
     pub matched: usize,
@@ -181,7 +181,7 @@ pub struct Suppression {
     pub expires: Option<String>,
     /// Path of the configuration file relative to the workspace root; `None` if the file is outside.
     pub file: Option<String>,
-    /// Line of the file where it begins.
+    /// Line in the file at which it begins.
     pub line: usize,
     /// Matches findings with this rule.
     pub rule: Option<String>,
@@ -200,9 +200,9 @@ pub struct Suppression {
 pub struct ToolReport {
     /// Name of the tool.
     pub name: String,
-    /// Whether its verdict affects the exit code.
+    /// True if its verdict affects the exit code.
     pub required: bool,
-    /// Census: numbers of checked things that the tool reported.
+    /// Census: numbers of items that the tool reports to have checked.
     #[serde(default)]
     pub census: Totals,
     /// Verdict.
@@ -244,7 +244,7 @@ pub struct Incomplete {
     pub reason: String,
 }
 
-/// A blind spot as in the file.
+/// A blind spot as it is stored in `report.json`.
 #[derive(Deserialize)]
 struct RawBlindSpot {
     kind: BlindSpotKind,
@@ -259,7 +259,7 @@ fn blind_spots<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<
     Ok(spots.map(|spots| spots.into_iter().map(spot).collect()))
 }
 
-/// A finding as in the file.
+/// A finding as it is stored in `report.json`.
 #[derive(Deserialize)]
 struct RawFinding {
     id: Text,

@@ -7,7 +7,7 @@ use super::Ended;
 /// Content of `run.json`: policy, selection, tools and batches of a run, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct RunSummary {
-    /// How the run ended.
+    /// Exit code and status of the run.
     pub end: Ended,
     /// Digest of all tasks and their dependencies.
     pub graph_hash: String,
@@ -36,13 +36,13 @@ pub struct RunSummary {
 pub struct RunSelection {
     /// Names of the packages.
     pub packages: Vec<String>,
-    /// Whether this is a whole run and not a partial one.
+    /// True for a whole run, false for a partial one.
     pub whole: bool,
     /// Features to enable.
     pub features: Vec<String>,
-    /// Whether `--all-features` was passed.
+    /// True if `--all-features` was passed.
     pub all_features: bool,
-    /// Whether `--no-default-features` was passed.
+    /// True if `--no-default-features` was passed.
     pub no_default_features: bool,
     /// Target triple, if one was given.
     pub target: Option<String>,
@@ -67,11 +67,11 @@ pub struct Tool {
     /// Tools that it depends on, directly or indirectly, sorted.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// Whether its verdict affects the exit code.
+    /// True if its verdict affects the exit code.
     pub required: bool,
-    /// Whether it is named in the configuration or on the command line.
+    /// True if it is named in the configuration or on the command line.
     pub configured: bool,
-    /// Whether it ran only because another tool needs it.
+    /// True if it runs only when another tool needs it.
     pub on_demand: bool,
     /// Kind of unit that a task covers: `workspace`, `package`, `target-root`, `test-target` or `file`.
     pub per: String,
