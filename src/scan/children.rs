@@ -1,4 +1,4 @@
-//! Tracks the live children of a run, the orphans they leave behind, and the time that passes for them.
+//! Tracks the live children of a run, the orphans they leave behind, and the clock for their time limits.
 //!
 //! The clock stops while the run is paused (Ctrl-Z), so no time limit expires meanwhile.
 //!
@@ -23,7 +23,7 @@ pub(super) struct Children {
     live: Mutex<Live>,
     /// Notified when a child has started.
     started: Condvar,
-    /// Total duration of pauses. Locked for writing during a pause, so asking for the time waits.
+    /// Total duration of pauses. Locked for writing during a pause, so reading the clock blocks until it ends.
     paused: RwLock<Duration>,
     /// Orphans, if this process does nothing but this run.
     orphans: Option<Orphans>,
@@ -31,7 +31,7 @@ pub(super) struct Children {
     guard: Option<(PathBuf, &'static str)>,
 }
 
-/// The starts of other children that had begun when a child was started. They may hold copies of its pipes.
+/// Starts of other children that had begun when a child was started. These children may hold copies of its pipes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Starts {
     /// Includes all starts with a smaller number.
@@ -75,7 +75,7 @@ impl Live {
         start
     }
 
-    /// Records that the child of this start has executed its program or failed to start.
+    /// Records that the child with this number has executed its program or failed to start.
     fn end(&mut self, start: u64) {
         self.starting.remove(&start);
         self.note_starting();
@@ -154,14 +154,14 @@ impl Children {
         started.map(|(group, pipes)| (group, pipes, concurrent))
     }
 
-    /// Whether one of `starts` is still in progress. Until a child executes its program, it holds our open files.
+    /// Returns true if one of `starts` is still in progress. Until a child executes its program, it holds our open files.
     /// On a busy machine, this can take longer than the life of another child.
     pub(super) fn is_starting(&self, starts: Starts) -> bool {
         self.live().starting.first().is_some_and(|start| *start < starts.before)
     }
 
-    /// Whether another child holds a copy of `pipe`. On Linux, a spawn may return before the child has closed the
-    /// files it inherited, which can take long on a busy machine.
+    /// Returns true if another child holds a copy of `pipe`. On Linux, a spawn may return before the child has closed
+    /// the files it inherited, which can take long on a busy machine.
     pub(super) fn any_holds(&self, pipe: &Pipe) -> bool {
         let groups: Vec<_> = self.live().groups().collect();
         groups.into_iter().any(|group| group.holds(pipe))
@@ -182,7 +182,7 @@ impl Children {
             live.replace(Some(group.id()), None);
             group.reap()
         };
-        // Kill again what was forked meanwhile, until nothing is left.
+        // Kill processes that were forked meanwhile, until none are left.
         repeat_for(Duration::from_millis(100), || {
             let is_left = group.id().kill();
             if is_left {
@@ -219,8 +219,8 @@ impl Children {
         *paused += since.elapsed();
     }
 
-    /// Reaps orphans, and kills them if `kill` is set and no child is alive. Returns whether to repeat it, because
-    /// killed processes leave orphans too.
+    /// Reaps orphans, and kills them if `kill` is set and no child is alive. Returns true if the caller must sweep
+    /// again, because killed processes leave orphans too.
     fn sweep(&self, kill: bool) -> bool {
         let Some(orphans) = &self.orphans else { return false };
         let live = self.live();
@@ -237,8 +237,8 @@ impl Children {
     }
 }
 
-/// Repeats `again` until it returns false, up to `patience`. Processes waiting for a broken disk don't die, and
-/// not every init process reaps the dead.
+/// Calls `again` until it returns false or `patience` has elapsed. The limit is needed because processes that wait for
+/// a broken disk don't die, and not every init process reaps dead ones.
 fn repeat_for(patience: Duration, mut again: impl FnMut() -> bool) {
     let since = Instant::now();
     while again() && since.elapsed() < patience {

@@ -11,7 +11,7 @@ use crate::model::tool::{Printer, Tool};
 const CARGO: [(&str, &str); 3] =
     [("CARGO_TERM_PROGRESS_WHEN", "never"), ("CARGO_TERM_QUIET", "false"), ("CARGO_TERM_VERBOSE", "false")];
 
-/// Variables set for cargo if its messages are JSON. The progress bar says how far it is ([`super::doing`]).
+/// Variables set for cargo if its messages are JSON. [`super::doing`] reads the progress bar.
 const CARGO_JSON: [(&str, &str); 4] = [
     ("CARGO_TERM_PROGRESS_WHEN", "always"),
     ("CARGO_TERM_PROGRESS_WIDTH", "160"),
@@ -19,8 +19,7 @@ const CARGO_JSON: [(&str, &str); 4] = [
     ("CARGO_TERM_VERBOSE", "false"),
 ];
 
-/// Variables set for the test harness. Output of a test must be part of its report, not mixed in between the
-/// lines.
+/// Variables set for the test harness. Output of a test must be part of its report, not between other lines.
 const LIBTEST: [(&str, &str); 1] = [("RUST_TEST_NOCAPTURE", "0")];
 
 /// Variables set for cargo-nextest. The user's configuration affects only the form of the output.
@@ -65,7 +64,7 @@ pub(super) fn removed(tool: &Tool) -> &'static [&'static str] {
     }
 }
 
-/// Whether the value of `name` never reaches `tool` because it is set or removed here.
+/// Returns true if this module sets or removes `name`, so that its value in the environment never reaches `tool`.
 pub(super) fn concerns(tool: &Tool, name: &str) -> bool {
     removed(tool).contains(&name) || fixed(tool).any(|(own, _)| own == name)
 }

@@ -1,7 +1,7 @@
 //! The pool of job tokens, inherited from the parent build or created for this run.
 //!
-//! Each child process is backed by one token as long as it lives, which is the child's implicit slot. If the pool
-//! is inherited, this process has an implicit slot too, and the first child uses it. A child that runs threads of
+//! Each child process holds one token as long as it lives, which is the child's implicit slot. If the pool is
+//! inherited, this process has an implicit slot too, and the first child uses it. A child that runs threads of
 //! its own, such as a test, gets further tokens for them if any are free when it starts. Children that use the
 //! jobserver get it through variables and an inheritable descriptor, because `Client::configure` would cost a
 //! `fork` for each process.
@@ -24,7 +24,7 @@ use crate::model::notice::Notice;
 #[derive(Clone, Debug)]
 pub struct Inherited {
     client: Option<Client>,
-    /// The notice that a jobserver in the environment can't be used.
+    /// Notice that the jobserver in the environment can't be used, if there is one.
     pub warning: Option<Notice>,
 }
 
@@ -38,7 +38,7 @@ impl Inherited {
             // MAKEFLAGS.
             unsafe { std::env::remove_var("CARGO_MAKEFLAGS") };
         }
-        // SAFETY: no descriptor has been opened yet, so the numbers still refer to those of the parent.
+        // SAFETY: no descriptor has been opened yet, so the numbers still refer to descriptors of the parent.
         let found = unsafe { Client::from_env_ext(true) };
         match found.client {
             Ok(client) => Self { client: Some(client), warning: None },
@@ -62,7 +62,7 @@ impl Inherited {
         (0..most).map_while(|_| take()).collect()
     }
 
-    /// Returns `tokens` tokens whose holder was killed and can't return them.
+    /// Returns `tokens` tokens to the pool on behalf of a process that was killed.
     #[cfg(unix)]
     pub(super) fn give_back(&self, tokens: usize) {
         let Some(client) = &self.client else { return };
@@ -70,7 +70,7 @@ impl Inherited {
         let _ = (0..tokens).try_for_each(|_| client.release_raw());
     }
 
-    /// Returns a value without a jobserver.
+    /// Creates a value for an environment without a jobserver.
     pub fn none() -> Self {
         Self { client: None, warning: None }
     }
@@ -85,13 +85,13 @@ struct PoolInner {
     client: Client,
     /// Number of tokens if the pool is our own, `None` if it is inherited.
     own: Option<usize>,
-    /// Whether our implicit slot is free. Always false for our own pool.
+    /// True if our implicit slot is free. Always false for our own pool.
     implicit: AtomicBool,
     /// Another handle for reading from the pipe of our own pool without blocking, where the system supports it.
     own_pipe: Option<File>,
     /// Number of tokens taken for threads.
     for_threads: Mutex<usize>,
-    /// Number of tokens held of an inherited pool.
+    /// Number of tokens that this process holds of an inherited pool.
     held: Arc<HeldTokens>,
     vars: Vec<(String, OsString)>,
 }
@@ -186,7 +186,7 @@ impl Pool {
             return Ok(Self::of(client, None, vars));
         }
         let client = Client::new(size)?;
-        // The library only exports the variables by configuring a command. This one is never started.
+        // The library exports the variables only to commands that it configures. This command is never started.
         let mut probe = Command::new("");
         client.configure(&mut probe);
         let value =
@@ -286,8 +286,8 @@ impl Drop for Threads {
     }
 }
 
-/// Opens the reading end of the pipe again, as a separate file. Its non-blocking mode does not affect other users
-/// of the pipe.
+/// Opens the reading end of the pipe a second time, so that the non-blocking mode does not affect other users of the
+/// pipe.
 #[cfg(target_os = "linux")]
 fn open_nonblocking(vars: &[(String, OsString)]) -> Option<File> {
     let (_, value) = vars.first()?;
@@ -296,7 +296,7 @@ fn open_nonblocking(vars: &[(String, OsString)]) -> Option<File> {
     rustix::fs::open(format!("/proc/self/fd/{read}"), flags, rustix::fs::Mode::empty()).ok().map(File::from)
 }
 
-/// Other systems share the file description, so the mode would change for all users.
+/// Returns `None`: on other systems, the mode would change for all users of the pipe.
 #[cfg(not(target_os = "linux"))]
 fn open_nonblocking(_: &[(String, OsString)]) -> Option<File> {
     None

@@ -17,7 +17,7 @@ use crate::model::halt::{Halt, is_halt};
 use crate::report::outputs::{OutputsOfTests, TEST_OUTPUT};
 use crate::report::{Draft, UntilHalted};
 
-/// Returns the name of the run that holds the artifact directory under `target_dir`, or held it last.
+/// Returns the name of the run that has locked the artifact directory under `target_dir`, or of the last run that did.
 pub fn holder(target_dir: &Path) -> Option<String> {
     disk::read_to_string(&target_dir.join("genti/lock")).ok().filter(|name| !name.is_empty())
 }
@@ -71,7 +71,7 @@ impl ArtifactDir {
         Ok(Self { artifacts, outputs, lock })
     }
 
-    /// Checks that the directories that tools write to are not symbolic links.
+    /// Checks that no directory that tools write to is a symbolic link.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl ArtifactDir {
         &self.outputs
     }
 
-    /// Writes `files` to `verify/NAME` instead, for comparison by hand.
+    /// Writes `files` to `verify/NAME` instead of the artifacts, so that the user can compare them.
     ///
     /// # Errors
     ///

@@ -25,7 +25,7 @@ pub enum BaselineError {
     Io {
         /// Path of the file.
         path: PathBuf,
-        /// The error of the system.
+        /// The underlying I/O error.
         error: io::Error,
     },
     /// A file can't be written.
@@ -33,16 +33,16 @@ pub enum BaselineError {
     NotWritten {
         /// Path of the file.
         path: PathBuf,
-        /// The error of the system.
+        /// The underlying I/O error.
         error: io::Error,
     },
 }
 
-/// Returns the entries by namespace, which are empty without a baseline.
+/// Returns the entries by namespace. The map is empty if there is no baseline.
 ///
 /// # Errors
 ///
-/// If a file can't be read or is not a valid baseline file. The error has all mistakes in all files.
+/// If a file can't be read or is not a valid baseline file. The error lists all mistakes in all files.
 pub fn load_baseline(root: &Path) -> Result<BTreeMap<String, Vec<Entry>>, BaselineError> {
     let mut entries = BTreeMap::new();
     let mut problems = Vec::new();
@@ -119,7 +119,7 @@ pub fn conflicted_baselines(root: &Path) -> Result<Vec<(PathBuf, String)>, Basel
 ///
 /// # Errors
 ///
-/// If it can't be written, or a link leads out of `root`. The file is unchanged then.
+/// If the file can't be written, or a link leads out of `root`. In both cases, the file is unchanged.
 pub fn write_baseline(root: &Path, name: &Path, entries: &[Entry]) -> Result<(), BaselineError> {
     let path = root.join(name);
     let (dir, file) = (root.join(BASELINE_DIR), path.file_name().unwrap_or_default().to_string_lossy());

@@ -1,6 +1,7 @@
 //! Reads the manifests of generated files that a build script leaves in `OUT_DIR`, and checks them against the files.
 //!
-//! `genti::build` writes a manifest for each plan of the script. For a build script without one, generated files are unknown.
+//! `genti::build` writes a manifest for each plan of the script. If a build script leaves no manifest, its generated files
+//! are unknown.
 
 #![expect(clippy::disallowed_methods, reason = "part of the shell: reads what cargo has built")]
 
@@ -16,10 +17,10 @@ use crate::model::generated::{Generated, GeneratedFile, GeneratedUnit};
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, Workspace};
 
-/// Directory in `OUT_DIR` with the state of the plan without a name.
+/// Directory in `OUT_DIR` with the state of the unnamed plan.
 const STATE: &str = ".genti";
 
-/// Directory in it with the states of the other plans.
+/// Subdirectory of `STATE` with the states of all other plans.
 const PLANS: &str = "plans";
 
 /// Name of the manifest in the state of a plan.
@@ -31,10 +32,10 @@ pub enum Unreadable {
     /// The manifest can't be read.
     #[error("could not read the manifest of generated files: {0}")]
     Manifest(String),
-    /// The checked in files were used without comparing them.
+    /// The script used its checked-in files without comparing them with newly generated ones.
     #[error("`{dir}` was not compared with newly generated files because `{tool}` is missing")]
     NotCompared {
-        /// Directory of the checked in files, relative to the package.
+        /// Directory of the checked-in files, relative to the package.
         dir: String,
         /// The missing tool that generates them.
         tool: String,
@@ -111,7 +112,7 @@ pub fn generated(
     }))
 }
 
-/// Reads the manifests of all plans: that of the plan without a name, then the others by name.
+/// Reads the manifests of all plans: first that of the unnamed plan, then the others, sorted by name.
 fn manifests(out_dir: &Path) -> Result<Vec<GeneratedManifest>, Unreadable> {
     let broken = |error: &dyn std::fmt::Display| Unreadable::Manifest(error.to_string());
     let state = out_dir.join(STATE);

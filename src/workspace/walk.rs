@@ -1,8 +1,7 @@
 //! Walks directories on several threads and applies the rules of `files.rs` while doing so.
 //!
-//! Rules are matched by the `ignore` crate, but its walks are not used. The sequential one takes as long as it
-//! takes to visit all files one by one, and the parallel one waits forever if it can't start the threads it asks
-//! for.
+//! The `ignore` crate matches the rules, but this module does not use its walks. The sequential walk is slow,
+//! because it visits the files one by one. The parallel walk waits forever if it can't start all its threads.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,7 +23,7 @@ use crate::model::path::{RelPath, os_path};
 use crate::model::stamp::Stamp;
 use crate::model::workspace::{LeftOut, WhyLeftOut, Workspace};
 
-/// Maximum number of files of a directory handled by one task. Large directories are split between threads.
+/// Maximum number of files of a directory that one thread handles at a time. Larger directories are split.
 const CHUNK: usize = 512;
 
 /// Start of a `CACHEDIR.TAG` file, see <https://bford.info/cachedir/>.
@@ -36,20 +35,20 @@ const CACHE_TAG: &str = "CACHEDIR.TAG";
 /// Name of the file with ignore rules.
 const GITIGNORE: &str = ".gitignore";
 
-/// A file or link that was listed and not read yet.
+/// A file or link that was listed but not read yet.
 pub(super) struct ListedFile {
     pub(super) path: RelPath,
     pub(super) is_link: bool,
-    /// Whether it was reached through a link to a directory.
+    /// True if it was reached through a link to a directory.
     pub(super) is_behind_link: bool,
-    /// Whether it is ignored and only listed because git tracks it.
+    /// True if it is ignored and only listed because git tracks it.
     pub(super) is_tracked: bool,
     /// Stamp of the file, or the error while reading it.
     pub(super) seen: io::Result<Stamp>,
 }
 
 /// Lists the files below `starts`, each given as a path from the workspace root and the directory on disk.
-/// Everything in and below `pruned` is left out. Returns sorted runs that are in order and don't overlap.
+/// Skips the directories in `pruned`. Returns runs of files: each run is sorted, runs are in order and don't overlap.
 ///
 /// # Errors
 ///
@@ -69,15 +68,15 @@ pub(super) fn walk<'a>(
     listing.apply(&mut runs);
     let is_unordered = |run: &Vec<ListedFile>| run.first().is_some_and(|file| file.is_tracked);
     if has_several_starts || runs.iter().any(is_unordered) {
-        // Files outside of the root and ignored files are sorted between the others.
+        // Files outside of the root and ignored files belong between the others.
         return Ok((vec![merged(runs)], left_out));
     }
     runs.sort_unstable_by(|a, b| a.first().map(|file| &file.path).cmp(&b.first().map(|file| &file.path)));
     Ok((runs, left_out))
 }
 
-/// Lists the files below the link `start`, whose target is `place`, sorted. Their number is subtracted from
-/// `budget`. Returns `None` if `budget` is used up.
+/// Returns the files below the link `start`, whose target is `place`, sorted. Subtracts their number from `budget`.
+/// Returns `None` if `budget` is used up.
 ///
 /// # Errors
 ///
@@ -193,9 +192,9 @@ struct Rules {
 
 /// Location of a `.gitignore` relative to the paths that are matched.
 struct GitignoreBase {
-    /// Length of the prefix of a path that leads to it.
+    /// Length of the prefix of a path, up to the directory of the `.gitignore`.
     at: usize,
-    /// Path from it to the start, if it is above the start.
+    /// Path from the `.gitignore` to the start of the walk, if the file is above the start.
     above: Vec<u8>,
 }
 
@@ -219,7 +218,7 @@ impl Rules {
         }
     }
 
-    /// Whether `path`, relative to the workspace root, is ignored. The innermost matching rule decides.
+    /// Returns true if `path`, relative to the workspace root, is ignored. The innermost matching rule decides.
     fn ignore(&self, path: &[u8], is_dir: bool) -> bool {
         let Self { own, place: GitignoreBase { at, above }, outer } = self;
         let seen = match above.as_slice() {
@@ -285,7 +284,7 @@ impl<'a> WorkspaceWalk<'a> {
         let mut run = Vec::new();
         for (path, place) in ignored {
             let Some(below) = self.tracked.below(&place) else {
-                // The index can't be read, so this applies to all others too.
+                // The index can't be read, so no other tracked file can be found either.
                 return self.leave_out(RelPath::default(), WhyLeftOut::Untold);
             };
             for below in below {
@@ -318,7 +317,7 @@ impl<'a> WorkspaceWalk<'a> {
         }
         let (open, mut entries) = match Open::read(&place, &prefix) {
             Ok(read) => read,
-            // It may be a cache directory of another user.
+            // The directory may be a cache of another user.
             Err(_) if !is_start && is_cache(&place).unwrap_or(false) => return,
             Err(error) => return self.fail(place, error),
         };
@@ -391,7 +390,7 @@ impl<'a> WorkspaceWalk<'a> {
         self.errors.lock().unwrap_or_else(PoisonError::into_inner).push((place, error));
     }
 
-    /// Reads the stamps of files in one directory. Each is given with its path and whether it is a link.
+    /// Reads the stamps of files in one directory. Each file is given as its path, and true if it is a link.
     fn stat_files(&self, files: Vec<(RelPath, bool)>, dir: &Open) {
         let take = |left: usize| Some(left.saturating_sub(files.len()));
         let left = self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
@@ -420,7 +419,7 @@ impl<'a> Ignores<'a> {
         Self { root: &workspace.root, rules: BTreeMap::new() }
     }
 
-    /// Whether the rules would leave out a file at `path`.
+    /// Returns true if the rules would leave out a file at `path`.
     pub fn would_ignore(&mut self, path: &RelPath) -> bool {
         if path.is_outside() {
             return true;
@@ -454,7 +453,7 @@ impl<'a> Ignores<'a> {
     }
 }
 
-/// Whether `dir` has a tag that marks its content as reproducible.
+/// Returns true if `dir` has a `CACHEDIR.TAG`, which marks its content as reproducible.
 ///
 /// # Errors
 ///

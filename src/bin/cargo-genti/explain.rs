@@ -12,7 +12,7 @@ use crate::exit::{CliError, CliResult};
 use crate::render::{Shell, visible_line};
 use crate::{fail, resolve};
 
-/// Number of tasks per tool that are listed, unless all are requested.
+/// Maximum number of listed tasks per tool, unless all are requested.
 const SHOWN: usize = 20;
 
 pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> CliResult {

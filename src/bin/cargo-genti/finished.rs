@@ -52,7 +52,7 @@ pub(crate) fn check(
         Err(error) => {
             shell.error(visible_line(&format!("{}: {error}", dir.display())));
             return Err(match error {
-                // The artifacts are invalid, or from two runs.
+                // The artifacts are invalid, or come from two different runs.
                 NotJudged::Artifacts(ReadError::Content { .. } | ReadError::Mixed { .. }) => CliError::Failed,
                 NotJudged::Artifacts(ReadError::Newer { .. }) => CliError::Usage,
                 NotJudged::Source(_) => CliError::Incomplete,
@@ -62,7 +62,7 @@ pub(crate) fn check(
     let mut is_reported = true;
     let verdict = outcome.as_ref().map_or(Err(CliError::Failed), |outcome| exit::of_run(outcome.end));
     if let Some(mut outcome) = outcome {
-        // The report shows the states as judged in this checkout.
+        // The report shows the states that were computed in this checkout, not those in the artifacts.
         let Draft { outcome, run, report, tasks } = Draft::of(&project.workspace, &mut outcome, false);
         let run = &Finished::of(&run, report).map_err(|error| {
             shell.error(error);

@@ -122,7 +122,7 @@ pub(crate) fn render<'a>(
                 asides: view.asides.clone(),
                 artifacts: view.artifacts.clone(),
                 canvas: Canvas { links: None, terminal: None, ..view.canvas },
-                // A file has all of it, and only what is the same in every run.
+                // A file contains all findings, and nothing that differs between identical runs.
                 shown: &BTreeSet::new(),
                 elapsed: None,
                 cached: None,

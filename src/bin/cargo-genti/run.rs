@@ -73,14 +73,14 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
     let began = start.at;
     let Run { outcome, dir, stop, shown } = execute(project, &baseline, gate, start, shell)?;
     let outcome = Box::leak(Box::new(outcome));
-    // Golden files are written before the artifacts, which say that they are accepted.
+    // Golden files are written first, because the artifacts state that the output is accepted.
     gate.bless.write(root, outcome, shell).map_err(|error| {
         shell.error(error);
         CliError::NotWritten
     })?;
     let draft = Draft::of(&project.workspace, outcome, !without_timing);
     let written = dir.and_then(|dir| dir.write(&draft, stop).map(|()| dir));
-    // Only here it is known which texts are paths of this machine.
+    // Only this function knows which texts are paths of this machine.
     let place = root.display().to_string();
     let violations = match written.as_ref().map(ArtifactDir::open_report) {
         Ok(Ok(report)) if gate.as_configured => draft.violations(report, &[&place]),
@@ -118,7 +118,7 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
         shell.error(error);
         if !shell.has_stream() && !matches!(error, StoreError::GivenUp) {
             shell.note("printing the report to stdout instead");
-            // The exit code is the same whether this can be written or not.
+            // The exit code is the same even if this fails.
             let _ = shell.write_json(|out| run.report.write(out));
         }
     }

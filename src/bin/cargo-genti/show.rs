@@ -19,7 +19,7 @@ use crate::render::{self, Canvas, Shell, Target, View};
 use crate::reports::Reports;
 use crate::session::saved_output;
 
-/// A finished run.
+/// A finished run, ready to be shown.
 pub(crate) struct FinishedRun<'a> {
     /// Root of its workspace.
     pub(crate) root: &'a Path,
@@ -41,7 +41,7 @@ pub(crate) struct FinishedRun<'a> {
     pub(crate) elapsed: Option<Duration>,
     /// Digest of `report.json`, if it was read from a file.
     pub(crate) digest: Option<Digest>,
-    /// Stops writing reports when due.
+    /// Writing of reports stops once this is due.
     pub(crate) halt: &'a dyn Halt,
 }
 

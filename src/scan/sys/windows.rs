@@ -42,7 +42,7 @@ impl Group {
         let mut child = command.creation_flags(CREATE_NEW_PROCESS_GROUP).spawn()?;
         let pipes = [child.stdout.take().map(OwnedHandle::from), child.stderr.take().map(OwnedHandle::from)];
         let mut group = Self { child, job };
-        // Processes it starts before this line only belong to the job of the whole run, and end with it.
+        // Processes that the child starts before this line belong only to the job of the whole run, and end with it.
         if let Err(error) = group.job.assign(group.child.as_raw_handle()) {
             // Fails if the child has already ended.
             if !group.has_ended() {
@@ -57,7 +57,7 @@ impl Group {
         GroupId(self.child.id())
     }
 
-    /// Whether the child has ended.
+    /// Returns true if the child has ended.
     pub(in crate::scan) fn has_ended(&self) -> bool {
         wait_for(self.child.as_raw_handle(), Duration::ZERO)
     }
@@ -90,7 +90,7 @@ impl Group {
 pub(in crate::scan) struct GroupId(u32);
 
 impl GroupId {
-    /// Returns false, because open files of other processes are unknown.
+    /// Returns false, because genti does not know the open files of other processes on Windows.
     pub(in crate::scan) fn holds(self, _: &Pipe) -> bool {
         false
     }
@@ -233,7 +233,7 @@ fn wait_for(process: RawHandle, timeout: Duration) -> bool {
 /// Does nothing, because a jobserver is a named semaphore.
 pub(in crate::scan) fn make_inheritable(_: i32) {}
 
-/// An ancestor of this process. None are known.
+/// An ancestor of this process. Never constructed on Windows.
 #[derive(Debug)]
 pub(in crate::scan) struct Ancestor(Infallible);
 
@@ -247,7 +247,7 @@ impl Ancestor {
     }
 }
 
-/// Returns nothing, because ancestors are not determined.
+/// Returns no ancestors: there is no implementation for Windows.
 pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
     Vec::new()
 }

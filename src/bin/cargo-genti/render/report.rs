@@ -27,7 +27,7 @@ pub(crate) use self::verdict::{cause, outline};
 use super::finding::Canvas;
 use super::{BAD, BUSY, GOOD, WARN, lines, plural};
 
-/// Number of lines of one kind that are shown. The rest is only counted.
+/// Maximum number of lines of one kind. Further lines are only counted.
 const MOST: usize = 10;
 
 /// Style of secondary text.
@@ -37,9 +37,9 @@ const HEAD: Style = AnsiColor::BrightWhite.on_default().effects(Effects::BOLD);
 
 /// A finished run, with display options and facts that are not in its artifacts.
 pub(crate) struct View<'a> {
-    /// The run.
+    /// The finished run.
     pub(crate) run: &'a Finished,
-    /// Its tasks, if times are shown.
+    /// The tasks of the run, if their times are shown.
     pub(crate) tasks: Option<&'a Tasks>,
     /// Sources, links and sizes for drawing findings.
     pub(crate) canvas: Canvas<'a>,
@@ -55,7 +55,7 @@ pub(crate) struct View<'a> {
     pub(crate) tree: Tree,
     /// Directory of the artifacts, if they were written.
     pub(crate) artifacts: Option<String>,
-    /// For each tool, lines about stored output.
+    /// For each tool, lines that name the files with its stored output.
     pub(crate) kept: Vec<Vec<String>>,
     /// Notes to show before the verdict.
     pub(crate) asides: Vec<String>,
@@ -84,7 +84,7 @@ pub(crate) fn report(view: &View<'_>) -> String {
     page.text
 }
 
-/// Renders new findings of `tool` that are known before the end of the run.
+/// Renders the new findings of `tool` as soon as they are known, before the end of the run.
 pub(crate) fn block(
     tool: &str,
     findings: &[Finding],
