@@ -88,6 +88,26 @@ pub fn create_file(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
+/// Like [`create_file`], for a file that everyone who may read it may run.
+///
+/// # Errors
+///
+/// As for [`create_file`].
+pub fn create_program(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(path);
+    within::make(root, dir)?;
+    let file = stage(dir, Content::Bytes(bytes))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = file.as_file().metadata()?.permissions().mode();
+        file.as_file().set_permissions(Permissions::from_mode(mode | (mode & 0o444) >> 2))?;
+    }
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    let _ = sync(dir);
+    Ok(())
+}
+
 /// Writes `content` to a staged file in `dir` and syncs it, ready to be renamed. The file is removed if it is
 /// dropped.
 fn stage(dir: &Path, content: Content<'_>) -> io::Result<NamedTempFile> {

@@ -21,7 +21,7 @@ pub(crate) mod trust;
 mod within;
 
 pub use artifacts::{ArtifactDir, KeepWaiting, holder};
-pub use atomic::create_file;
+pub use atomic::{create_file, create_program};
 pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
 };

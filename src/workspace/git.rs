@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "part of the shell: asks git")]
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::model::path::{RelPath, os_path};
@@ -209,6 +209,34 @@ pub fn manifests_beyond(root: &Path) -> Vec<RelPath> {
 pub fn commit_time(root: &Path) -> Option<i64> {
     let time = git(root, "", &["show", "--no-patch", "--no-show-signature", "--format=%ct", "HEAD"]).ok()?;
     String::from_utf8_lossy(&time).trim().parse().ok()
+}
+
+/// Directory of git hooks.
+pub struct Hooks {
+    /// The directory, which may not exist.
+    pub dir: PathBuf,
+    /// Top of the work tree, or the directory of the repository, if the hooks are in one of them. Otherwise they belong to
+    /// several repositories.
+    pub owner: Option<PathBuf>,
+}
+
+/// Returns the directory from which git runs the hooks of the repository around `root`, as `core.hooksPath` and worktrees
+/// decide.
+///
+/// # Errors
+///
+/// If there is no git or no repository with a work tree.
+pub fn hooks(root: &Path) -> Result<Hooks, GitError> {
+    let path = |dir: &Path, args: &[&str]| -> Result<PathBuf, GitError> {
+        let said = git(dir, "HEAD", &[&["rev-parse", "--path-format=absolute"], args].concat())?;
+        Ok(PathBuf::from(os_path(said.strip_suffix(b"\n").unwrap_or(&said)).into_owned()))
+    };
+    let top = path(root, &["--show-toplevel"])?;
+    // A relative `core.hooksPath` begins at the top.
+    let dir = path(&top, &["--git-path", "hooks"])?;
+    let repository = path(&top, &["--git-common-dir"])?;
+    let owner = [repository, top].into_iter().find(|owner| dir.starts_with(owner));
+    Ok(Hooks { dir, owner })
 }
 
 /// Whether git ignores the file at `path`, relative to `root`. False without git or a repository.

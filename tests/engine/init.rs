@@ -60,6 +60,10 @@ fn the_plan_is_the_same_as_without_a_configuration() {
         assert_eq!(with, plan(&["--config-file", empty.to_str().unwrap()]), "{fixture}");
         assert_eq!(with.contains("\"tool\": \"deny\""), sign.is_some());
         let text = String::from_utf8(files(sandbox.root())[CONFIG].clone()).unwrap();
+        let schema = text.lines().next().unwrap().strip_prefix("#:schema ./").unwrap();
+        let schema = String::from_utf8(files(sandbox.root())[&format!(".config/{schema}")].clone()).unwrap();
+        assert_eq!(schema, sandbox.run(&["config", "--format", "schema"], 0));
+        assert!(schema.contains("\"title\": \"genti.toml\""), "{schema}");
         assert_eq!(text.contains("#   deny (detected by deny.toml)"), sign.is_some(), "{text}");
         assert_eq!(
             text.contains("#   .github/workflows/ci.yml: cargo clippy --all-features"),

@@ -21,6 +21,7 @@ mod fix;
 mod gates;
 mod goldens;
 mod history;
+mod hook;
 mod hostile;
 mod init;
 mod inputs;

@@ -30,6 +30,9 @@ Exit codes:
   101    a bug in genti
   128+n  stopped by signal n";
 
+/// JSON Schema of the configuration.
+pub(crate) const CONFIG_SCHEMA: &str = include_str!("../../../docs/schemas/config.schema.json");
+
 /// Returns the arguments without the name of the subcommand, which cargo adds: `cargo genti run` starts
 /// `cargo-genti genti run`.
 pub(crate) fn of_cargo(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
@@ -331,6 +334,8 @@ pub(crate) enum ConfigFormat {
     Human,
     /// JSON
     Json,
+    /// The JSON Schema of the configuration, for editors
+    Schema,
 }
 
 #[derive(Debug, Args)]
@@ -439,6 +444,10 @@ pub(crate) struct InitArgs {
     /// Also create a GitHub workflow that runs `cargo genti check`: .github/workflows/genti.yml
     #[arg(long)]
     pub(crate) github: bool,
+    /// Also create a git hook that checks what is staged before each commit, or an entry for it in
+    /// .pre-commit-config.yaml if there is one
+    #[arg(long)]
+    pub(crate) pre_commit: bool,
     /// Path to Cargo.toml
     #[arg(long, value_name = "PATH", help_heading = "Workspace")]
     pub(crate) manifest_path: Option<PathBuf>,

@@ -7,7 +7,7 @@ use genti::plan::config::{self, Key, Origin, Table};
 use genti::scan::Env;
 use serde_json::{Map, Value, json};
 
-use crate::args::{ConfigArgs, ConfigFormat};
+use crate::args::{self, ConfigArgs, ConfigFormat};
 use crate::exit::{CliError, CliResult};
 use crate::render::{Shell, visible_line};
 use crate::{fail, resolve};
@@ -22,6 +22,9 @@ const OTHERS: &str = "environment";
 const WIDE: usize = 60;
 
 pub(crate) fn main(args: &ConfigArgs, env: &Env, shell: &mut Shell) -> CliResult {
+    if let ConfigFormat::Schema = args.format {
+        return shell.out_as_it_is(args::CONFIG_SCHEMA.as_bytes());
+    }
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     request.policy = resolve::policy(&args.policy, env, shell)?;
     let Configuration { config, policy, target_dir } =
@@ -36,14 +39,10 @@ pub(crate) fn main(args: &ConfigArgs, env: &Env, shell: &mut Shell) -> CliResult
         }
         tables = selected(tables, &args.keys);
     }
+    let (file, profile) = (config.source.as_deref(), request.profile.as_deref());
     match args.format {
-        ConfigFormat::Human => {
-            shell.out(&human(&tables, config.source.as_deref(), request.profile.as_deref()))
-        }
-        ConfigFormat::Json => {
-            let json = to_json(&tables, config.source.as_deref(), request.profile.as_deref());
-            shell.out_json(format!("{json:#}\n").as_bytes())
-        }
+        ConfigFormat::Human => shell.out(&human(&tables, file, profile)),
+        _ => shell.out_json(format!("{:#}\n", to_json(&tables, file, profile)).as_bytes()),
     }
 }
 

@@ -1,21 +1,22 @@
-//! `cargo genti init`: creates a configuration with the defaults and examples, and a GitHub workflow on
-//! request. Overwrites nothing: if a file already exists, nothing is written.
+//! `cargo genti init`: creates a configuration with the defaults and examples, and on request a GitHub workflow and a git
+//! hook. Overwrites nothing: if a file already exists, nothing is written.
 
 mod config;
 mod github;
+mod hook;
 mod surroundings;
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use genti::path::RelPath;
 use genti::pipeline::{self, Limit, Lockfile, Project, Request};
 use genti::plan::config::LOCATIONS;
 use genti::scan::Env;
-use genti::store;
+use genti::{disk, store, workspace};
 
 use self::surroundings::{DetectedTool, Surroundings};
-use crate::args::{InitArgs, WorkspaceArgs};
+use crate::args::{self, InitArgs, WorkspaceArgs};
 use crate::exit::{CliError, CliResult};
 use crate::render::{BUSY, GOOD, Shell, plural, visible_line};
 use crate::{fail, resolve, signals};
@@ -35,10 +36,15 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let root = project.workspace.root.clone();
     let repository = surroundings::repository(&root);
     let workflow = args.github.then(|| github::place(&repository));
-    if let Some(there) = existing_file(&project, workflow.as_deref()) {
-        shell.error(format_args!("{there}; {}", advice(args)));
-        return Err(CliError::Usage);
+    let refused = |shell: &mut Shell, why: String| {
+        shell.error(visible_line(&why));
+        CliError::Usage
+    };
+    if let Some(there) = existing_file(&project, args, workflow.as_deref()) {
+        return Err(refused(shell, format!("{there}; {}", advice(args))));
     }
+    let hook = args.pre_commit.then(|| Hook::find(&root, &repository)).transpose();
+    let hook = hook.map_err(|why| refused(shell, why))?;
     let project = with_lockfile(project, request, env, shell)?;
     let stop = signals::stop(shell)?;
     let found = Surroundings::detect(&project, &repository, env, stop);
@@ -46,23 +52,24 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> CliResult {
 
     let mut files = Vec::new();
     match &project.config {
-        None => files.push((&root, root.join(CONFIG), config::render(&found))),
+        None => {
+            let schema = root.join(config::SCHEMA);
+            if std::fs::symlink_metadata(&schema).is_err() {
+                files.push(NewFile::new(&root, schema, args::CONFIG_SCHEMA.to_owned()));
+            }
+            files.push(NewFile::new(&root, root.join(CONFIG), config::render(&found)));
+        }
         Some(name) => shell.aside(GOOD, "Kept", visible_line(name)),
     }
-    files.extend(workflow.map(|place| (&repository, place, github::render(&found))));
-    for (top, path, text) in &files {
-        let shown = visible_line(&seen_from(&root, path));
-        match store::create_file(top, path, text.as_bytes()) {
-            Ok(()) => shell.status(GOOD, "Wrote", shown),
-            Err(error) => {
-                let error = match error.kind() {
-                    ErrorKind::AlreadyExists => "it was created in the meantime".to_owned(),
-                    _ => error.to_string(),
-                };
-                shell.error(format_args!("could not write `{shown}`: {error}"));
-                return Err(CliError::NotWritten);
-            }
-        }
+    files.extend(workflow.map(|place| NewFile::new(&repository, place, github::render(&found))));
+    if let Some(hook) = &hook {
+        files.push(hook.file(&root, &found));
+    }
+    for file in &files {
+        file.write(&root, shell)?;
+    }
+    if let Some(hook) = &hook {
+        hook.add_entry(&found, shell)?;
     }
     if project.config.is_none() {
         shell.note("the configuration contains the defaults and examples; try it with `cargo genti check`");
@@ -79,9 +86,110 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> CliResult {
     Ok(())
 }
 
-/// Describes the file that already exists, if there is one. With `--github`, an existing configuration is
-/// kept.
-fn existing_file(project: &Project, workflow: Option<&Path>) -> Option<String> {
+/// A file to create.
+struct NewFile {
+    /// Directory that it must be in.
+    top: PathBuf,
+    path: PathBuf,
+    text: String,
+    is_program: bool,
+}
+
+impl NewFile {
+    fn new(top: &Path, path: PathBuf, text: String) -> Self {
+        Self { top: top.to_path_buf(), path, text, is_program: false }
+    }
+
+    fn write(&self, root: &Path, shell: &mut Shell) -> CliResult {
+        let Self { top, path, text, is_program } = self;
+        let create = if *is_program { store::create_program } else { store::create_file };
+        let shown = visible_line(&seen_from(root, path));
+        match create(top, path, text.as_bytes()) {
+            Ok(()) => shell.status(GOOD, "Wrote", shown),
+            Err(error) => {
+                let error = match error.kind() {
+                    ErrorKind::AlreadyExists => "it was created in the meantime".to_owned(),
+                    _ => error.to_string(),
+                };
+                shell.error(format_args!("could not write `{shown}`: {error}"));
+                return Err(CliError::NotWritten);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The place of the hook.
+enum Hook {
+    /// A file that git runs.
+    Git { owner: PathBuf, path: PathBuf },
+    /// An entry in the configuration of pre-commit, with its current text.
+    Entry { top: PathBuf, text: String },
+}
+
+impl Hook {
+    /// Decides where the hook belongs. Returns an error if someone else's hook is there.
+    fn find(root: &Path, repository: &Path) -> Result<Self, String> {
+        if let Ok(text) = disk::read_to_string(&repository.join(hook::PRE_COMMIT)) {
+            let script = root.join(hook::SCRIPT);
+            return match std::fs::symlink_metadata(&script).is_ok() || hook::is_in(&text) {
+                true => Err(format!("`{}` has the hook already", hook::PRE_COMMIT)),
+                false => Ok(Self::Entry { top: repository.to_path_buf(), text }),
+            };
+        }
+        let workspace::Hooks { dir, owner } = workspace::hooks(root)
+            .map_err(|_| "a hook needs a git repository; run `git init` first".to_owned())?;
+        let path = dir.join("pre-commit");
+        let shown = seen_from(root, &path);
+        let Some(owner) = owner else {
+            return Err(format!(
+                "`core.hooksPath` names `{}`, which is outside of this repository and may serve others; set it to a directory of \
+                 this repository, or unset it",
+                dir.display()
+            ));
+        };
+        match std::fs::symlink_metadata(&path).is_ok() {
+            true => Err(format!("hook `{shown}` already exists; move it away and try again")),
+            false => Ok(Self::Git { owner, path }),
+        }
+    }
+
+    /// Returns the file to create.
+    fn file(&self, root: &Path, found: &Surroundings) -> NewFile {
+        let (top, path) = match self {
+            Self::Git { owner, path } => (owner.as_path(), path.clone()),
+            Self::Entry { .. } => (root, root.join(hook::SCRIPT)),
+        };
+        NewFile { is_program: true, ..NewFile::new(top, path, hook::render(found)) }
+    }
+
+    /// Adds the entry to the configuration of pre-commit, or says how to.
+    fn add_entry(&self, found: &Surroundings, shell: &mut Shell) -> CliResult {
+        let Self::Entry { top, text } = self else { return Ok(()) };
+        let Some(new) = hook::with_entry(text, found) else {
+            let entry = hook::entry(found, "  ");
+            shell.note(format_args!(
+                "add this below `repos` in `{}`:\n{}",
+                hook::PRE_COMMIT,
+                entry.trim_end()
+            ));
+            return Ok(());
+        };
+        let path = RelPath::new(hook::PRE_COMMIT);
+        match store::replace_source(top, top, &path, text.as_bytes(), new.as_bytes()) {
+            Ok(()) => shell.status(GOOD, "Added", format_args!("the hook to {}", hook::PRE_COMMIT)),
+            Err(error) => {
+                shell.error(format_args!("could not change `{}`: {error}", hook::PRE_COMMIT));
+                return Err(CliError::NotWritten);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Describes the file that already exists, if there is one. With `--github` or `--pre-commit`, an existing configuration
+/// is kept.
+fn existing_file(project: &Project, args: &InitArgs, workflow: Option<&Path>) -> Option<String> {
     let there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
     if let Some(workflow) = workflow.filter(|path| there(path)) {
         let shown = visible_line(&seen_from(&project.workspace.root, workflow));
@@ -91,7 +199,7 @@ fn existing_file(project: &Project, workflow: Option<&Path>) -> Option<String> {
         // Such as a dangling link.
         None if there(&project.workspace.root.join(CONFIG)) => Some(format!("`{CONFIG}` already exists")),
         None => None,
-        Some(_) if workflow.is_some() => None,
+        Some(_) if args.github || args.pre_commit => None,
         Some("Cargo.toml") => {
             Some("configuration `[workspace.metadata.genti]` already exists in `Cargo.toml`".to_owned())
         }
@@ -105,10 +213,10 @@ fn seen_from(root: &Path, path: &Path) -> String {
 }
 
 fn advice(args: &InitArgs) -> &'static str {
-    if args.github {
+    if args.github || args.pre_commit {
         "edit it, or move it away and try again"
     } else {
-        "edit it, or move it away and try again (to add a workflow only, run `cargo genti init --github`)"
+        "edit it, or move it away and try again (to add only a workflow or a hook, pass `--github` or `--pre-commit`)"
     }
 }
 

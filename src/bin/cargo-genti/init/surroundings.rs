@@ -15,6 +15,7 @@ use regex::Regex;
 use crate::render::plural;
 
 /// What `init` has detected.
+#[derive(Default)]
 pub(super) struct Surroundings {
     /// Names of the members, sorted.
     pub(super) members: Vec<String>,
