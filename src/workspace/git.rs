@@ -229,7 +229,7 @@ pub struct Hooks {
 pub fn hooks(root: &Path) -> Result<Hooks, GitError> {
     let path = |dir: &Path, args: &[&str]| -> Result<PathBuf, GitError> {
         let said = git(dir, "HEAD", &[&["rev-parse", "--path-format=absolute"], args].concat())?;
-        Ok(PathBuf::from(os_path(said.strip_suffix(b"\n").unwrap_or(&said)).into_owned()))
+        Ok(os_path(said.strip_suffix(b"\n").unwrap_or(&said)).into_owned())
     };
     let top = path(root, &["--show-toplevel"])?;
     // A relative `core.hooksPath` begins at the top.

@@ -187,7 +187,13 @@ fn the_action_hashes_the_inputs_of_the_binary() {
     let script = script(".github/actions/genti/action.yml", "Hash genti's sources");
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("genti");
-    for (path, text) in [("Cargo.toml", "a"), ("Cargo.lock", "b"), ("src/b c.rs", "c"), ("docs/x.md", "d")] {
+    for (path, text) in [
+        ("Cargo.toml", "a"),
+        ("Cargo.lock", "b"),
+        ("src/b c.rs", "c"),
+        ("docs/x.md", "d"),
+        ("docs/schemas/x.json", "e"),
+    ] {
         let path = root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -206,8 +212,11 @@ fn the_action_hashes_the_inputs_of_the_binary() {
     assert!(Regex::new("^digest=[0-9a-f]{64}\n$").unwrap().is_match(&first), "{first}");
     fs::write(root.join("docs/x.md"), "another").unwrap();
     assert_eq!(digest(), first);
-    fs::write(root.join("src/b c.rs"), "another").unwrap();
-    assert_ne!(digest(), first);
+    for path in ["src/b c.rs", "docs/schemas/x.json"] {
+        let before = digest();
+        fs::write(root.join(path), "another").unwrap();
+        assert_ne!(digest(), before, "{path}");
+    }
 }
 
 #[test]
@@ -229,9 +238,14 @@ fn the_action_installs_its_commit_once_and_runs_its_arguments() {
     fs::create_dir(&home).unwrap();
     let path = format!("{}:/usr/bin:/bin", bin.display());
     let action = Path::new(ROOT).join(".github/actions/genti");
-    let vars =
-        [("HOME", home.to_str().unwrap()), ("PATH", &path), ("GITHUB_ACTION_PATH", action.to_str().unwrap())];
-    let build = script(ACTION, "Build genti if it is not cached");
+    let vars = [
+        ("HOME", home.to_str().unwrap()),
+        ("PATH", &path),
+        ("GITHUB_ACTION_PATH", action.to_str().unwrap()),
+        ("VERSION", ""),
+        ("RELEASES", "file:///nowhere/releases/download"),
+    ];
+    let build = script(ACTION, "Install or build genti if it is not cached");
     passes(&bash(&build, dir.path(), &vars));
     let calls = fs::read_to_string(home.join("calls")).unwrap();
     let from = calls.trim().rsplit("--path ").next().unwrap();
@@ -239,6 +253,18 @@ fn the_action_installs_its_commit_once_and_runs_its_arguments() {
     assert_eq!(Path::new(from).canonicalize().unwrap(), Path::new(ROOT).canonicalize().unwrap());
     passes(&bash(&build, dir.path(), &vars));
     assert_eq!(fs::read_to_string(home.join("calls")).unwrap(), calls, "it is installed already");
+
+    // A release without an archive is built: from the sources of the action, if they have this version.
+    for (version, expected) in
+        [(env!("CARGO_PKG_VERSION"), "--path "), ("0.0.1", "--git file:///nowhere --tag v0.0.1 genti")]
+    {
+        fs::remove_dir_all(home.join(".cache")).unwrap();
+        fs::remove_file(home.join("calls")).unwrap();
+        let vars = [vars[0], vars[1], vars[2], ("VERSION", version), vars[4]];
+        passes(&bash(&build, dir.path(), &vars));
+        let calls = fs::read_to_string(home.join("calls")).unwrap();
+        assert!(calls.contains(expected), "{calls}");
+    }
 
     let run = script(ACTION, "Run genti");
     // Keep the toolchain of this test.
@@ -283,36 +309,161 @@ fn a_release_has_the_version_of_its_tag_and_notes_from_the_changelog() {
     assert!(read("CHANGELOG.md").contains(&format!("\n## {version} (")));
 }
 
+/// Packs a release for `target` into `dist`, in which the binary is a script, so that nothing has to be built.
+fn pack(dir: &Path, target: &str) {
+    let (bin, built) = (dir.join("bin"), dir.join("target").join(target).join("release"));
+    fs::create_dir_all(&bin).unwrap();
+    fs::create_dir_all(&built).unwrap();
+    fs::write(bin.join("cargo"), "#!/bin/sh\necho \"$*\" >> \"$CALLS\"\n").unwrap();
+    let exe = if target.contains("windows") { "cargo-genti.exe" } else { "cargo-genti" };
+    fs::write(built.join(exe), format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_cargo-genti")))
+        .unwrap();
+    passes(&bash(&format!("chmod +x bin/cargo 'target/{target}/release/{exe}'"), dir, &[]));
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let (calls, built) = (dir.join("calls"), dir.join("target"));
+    let vars = [
+        ("PATH", path.as_str()),
+        ("CALLS", calls.to_str().unwrap()),
+        ("CARGO_TARGET_DIR", built.to_str().unwrap()),
+    ];
+    passes(&bash(&format!("'{ROOT}/.ci/package' {target} '{}'", dir.join("dist").display()), dir, &vars));
+}
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const GNU: &str = "x86_64-unknown-linux-gnu";
+const MUSL: &str = "x86_64-unknown-linux-musl";
+
 #[test]
 fn a_release_contains_all_manual_pages_and_a_digest() {
-    const RELEASE: &str = ".github/workflows/release.yml";
     let dir = tempfile::tempdir().unwrap();
-    for file in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
-        fs::write(dir.path().join(file), read(file)).unwrap();
-    }
-    let bin = dir.path().join("target/cargo-genti");
-    fs::create_dir(dir.path().join("target")).unwrap();
-    // A small binary keeps the archive small.
-    fs::write(&bin, format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_cargo-genti"))).unwrap();
-    passes(&bash("chmod +x target/cargo-genti", dir.path(), &[]));
-    let name = "cargo-genti-v1-x86_64";
-    let pack = script(RELEASE, "Pack the binary, completions and manual pages");
-    passes(&bash(&pack, dir.path(), &[("NAME", name), ("BIN", bin.to_str().unwrap())]));
-    let pages = fs::read_dir(dir.path().join(name).join("man")).unwrap();
+    pack(dir.path(), MUSL);
+    let calls = fs::read_to_string(dir.path().join("calls")).unwrap();
+    assert_eq!(
+        calls,
+        format!("build --locked --release --bin cargo-genti --target {MUSL} --features blake3/pure\n")
+    );
+    let name = format!("cargo-genti-v{VERSION}-{MUSL}");
+    let first = fs::read(dir.path().join(format!("dist/{name}.tar.gz"))).unwrap();
+    passes(&bash(&format!("tar -xzf dist/{name}.tar.gz"), dir.path(), &[]));
+    let pages = fs::read_dir(dir.path().join(&name).join("man")).unwrap();
     let pages: BTreeSet<_> = pages.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let commands =
         HELP.keys().map(|command| format!("cargo-genti {command}").trim().replace(' ', "-") + ".1");
     assert_eq!(pages, commands.collect());
+    for file in ["cargo-genti", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "completions/cargo-genti.fish"]
+    {
+        assert!(dir.path().join(&name).join(file).is_file(), "{file}");
+    }
+    pack(dir.path(), MUSL);
+    assert!(
+        fs::read(dir.path().join(format!("dist/{name}.tar.gz"))).unwrap() == first,
+        "the archive is the same each time"
+    );
 
-    fs::create_dir(dir.path().join("dist")).unwrap();
-    fs::rename(dir.path().join(format!("{name}.tar.gz")), dir.path().join(format!("dist/{name}.tar.gz")))
-        .unwrap();
-    passes(&bash(&script(RELEASE, "Compute the digests"), dir.path(), &[]));
+    let check = script(".github/workflows/release.yml", "Check the digests");
+    passes(&bash(&check, dir.path(), &[]));
     let digests = fs::read_to_string(dir.path().join("dist/SHA256SUMS")).unwrap();
     assert!(
         Regex::new(&format!("^[0-9a-f]{{64}}  {name}.tar.gz\n$")).unwrap().is_match(&digests),
         "{digests}"
     );
+    fs::write(dir.path().join(format!("dist/{name}.tar.gz")), "another").unwrap();
+    assert!(!bash(&check, dir.path(), &[]).status.success());
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[test]
+fn the_action_installs_a_release_and_refuses_another_archive() {
+    let dir = tempfile::tempdir().unwrap();
+    pack(dir.path(), GNU);
+    let release = dir.path().join(format!("releases/v{VERSION}"));
+    fs::create_dir_all(release.parent().unwrap()).unwrap();
+    fs::rename(dir.path().join("dist"), &release).unwrap();
+    let home = dir.path().join("home");
+    fs::create_dir(&home).unwrap();
+    let install = |version: &str| {
+        let url = format!("file://{}/releases", dir.path().display());
+        bash(&format!("'{ROOT}/.github/actions/genti/install.sh' {version} home '{url}'"), dir.path(), &[])
+    };
+    let installed = home.join("bin/cargo-genti");
+    for version in [VERSION.to_owned(), format!("v{VERSION}")] {
+        passes(&install(&version));
+        let said = Command::new(&installed).arg("--version").output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&said.stdout), format!("cargo-genti {VERSION}\n"));
+        fs::remove_file(&installed).unwrap();
+    }
+    assert_eq!(install("0.0.1").status.code(), Some(3), "there is no such release, so the action builds it");
+
+    // A binary that does not run here, such as one for a newer glibc, is replaced by the static one.
+    let name = |target: &str| format!("cargo-genti-v{VERSION}-{target}.tar.gz");
+    fs::create_dir_all(dir.path().join("x").join(name(GNU).trim_end_matches(".tar.gz"))).unwrap();
+    let broken = dir.path().join("x").join(name(GNU).trim_end_matches(".tar.gz")).join("cargo-genti");
+    fs::write(&broken, "#!/bin/sh\nexit 1\n").unwrap();
+    let good = fs::read(release.join(name(GNU))).unwrap();
+    let repack = format!(
+        "chmod +x '{}'; tar -czf '{}' -C x {}; cd '{}'; sha256sum {1} > {1}.sha256",
+        broken.display(),
+        name(GNU),
+        name(GNU).trim_end_matches(".tar.gz"),
+        dir.path().display()
+    );
+    passes(&bash(&repack, dir.path(), &[]));
+    for file in [name(GNU), format!("{}.sha256", name(GNU))] {
+        fs::rename(dir.path().join(&file), release.join(&file)).unwrap();
+    }
+    assert_eq!(install(VERSION).status.code(), Some(3));
+    pack(dir.path(), MUSL);
+    for file in [name(MUSL), format!("{}.sha256", name(MUSL))] {
+        fs::rename(dir.path().join("dist").join(&file), release.join(&file)).unwrap();
+    }
+    passes(&install(VERSION));
+    fs::remove_file(&installed).unwrap();
+
+    // The archive from before does not match its new digest.
+    fs::write(release.join(name(GNU)), good).unwrap();
+    let output = install(VERSION);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("so it was not installed"), "{output:?}");
+    fs::remove_file(release.join(format!("{}.sha256", name(GNU)))).unwrap();
+    assert_eq!(install(VERSION).status.code(), Some(1), "an archive without a digest is refused");
+    assert!(!installed.exists());
+}
+
+/// Every archive of the workflow is found by `cargo binstall`, and by the action.
+#[test]
+fn the_archives_are_named_alike_everywhere() {
+    let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+    let binstall = &manifest["package"]["metadata"]["binstall"];
+    let (url, dir) = (binstall["pkg-url"].as_str().unwrap(), binstall["bin-dir"].as_str().unwrap());
+    let target = Regex::new(r"(?m)^ +target: (\S+)$").unwrap();
+    let workflow = read(".github/workflows/release.yml");
+    let targets: Vec<_> = target.captures_iter(&workflow).map(|found| found[1].to_owned()).collect();
+    assert_eq!(targets.len(), 7);
+    let install = read(".github/actions/genti/install.sh");
+    for target in &targets {
+        assert!(install.contains(target.as_str()), "{target}");
+        let overridden = binstall["overrides"].get(target).map(|over| over["pkg-fmt"].as_str().unwrap());
+        let format = overridden.unwrap_or(binstall["pkg-fmt"].as_str().unwrap());
+        assert_eq!(format, if target.contains("windows") { "zip" } else { "tgz" });
+    }
+    let name = "cargo-genti-v{ version }-{ target }";
+    assert!(url.ends_with(&format!("/releases/download/v{{ version }}/{name}{{ archive-suffix }}")), "{url}");
+    assert_eq!(dir, format!("{name}/{{ bin }}{{ binary-ext }}"));
+    assert!(read(".ci/package").contains("name=cargo-genti-v$version-$target"));
+    assert!(install.contains("name=cargo-genti-$version-$target"), "its version begins with `v`");
+}
+
+#[test]
+fn the_container_has_the_pinned_toolchain() {
+    let pinned: toml::Table = read("rust-toolchain.toml").parse().unwrap();
+    let channel = pinned["toolchain"]["channel"].as_str().unwrap();
+    let text = read("Dockerfile");
+    let image = Regex::new(r"(?m)^FROM docker\.io/library/rust:(\S+?)-slim").unwrap();
+    let versions: Vec<_> = image.captures_iter(&text).map(|found| found[1].to_owned()).collect();
+    assert_eq!(versions, [channel, channel]);
+    for component in pinned["toolchain"]["components"].as_array().unwrap() {
+        assert!(text.contains(component.as_str().unwrap()), "{component}");
+    }
 }
 
 #[test]
@@ -339,8 +490,10 @@ fn the_inputs_of_the_action_are_documented() {
             (name.as_str().unwrap().to_owned(), input["default"].as_str().unwrap().to_owned())
         })
         .collect();
-    let row = Regex::new(r"(?m)^\| `([a-z-]+)` \| .* \| `([^`]+)` \|$").unwrap();
+    let row = Regex::new(r"(?m)^\| `([a-z-]+)` \| .* \| (?:`([^`]+)`|none) \|$").unwrap();
     let page = read("docs/ci.md");
-    let rows = row.captures_iter(&page).map(|found| (found[1].to_owned(), found[2].to_owned()));
+    let rows = row
+        .captures_iter(&page)
+        .map(|found| (found[1].to_owned(), found.get(2).map_or("", |value| value.as_str()).to_owned()));
     assert_eq!(rows.collect::<BTreeSet<_>>(), inputs);
 }
