@@ -96,9 +96,9 @@ pub struct Request {
     pub policy: PolicyConfig,
     /// Packages, tools and features to check.
     pub selection: Selection,
-    /// Those of `--locked`, `--offline` and `--frozen` that were passed.
+    /// Flags that were passed, out of `--locked`, `--offline` and `--frozen`.
     pub cargo_flags: Vec<String>,
-    /// How to treat a missing or outdated `Cargo.lock`.
+    /// Treatment of a missing or outdated `Cargo.lock`.
     pub lockfile: Lockfile,
     /// Date for checking whether suppressions have expired; without one, none expires.
     pub as_of: Option<Date>,
@@ -406,7 +406,7 @@ pub fn run(
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let lookups = cache.look_up();
     let unbounded = lookups.iter().filter_map(Lookup::unbounded).collect::<BTreeSet<_>>();
-    // What is behind a link is also unknown if it was not read in time.
+    // If the run was stopped, a link may only be unbounded because it was not read in time, so don't report it.
     for link in unbounded.into_iter().filter(|_| !session.stop.is_due()) {
         events(Event::Notice(&Notice::LinkNotCached { link: link.to_owned() }));
     }

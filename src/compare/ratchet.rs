@@ -72,14 +72,14 @@ pub fn take(
     taken
 }
 
-/// How far the numbers of a namespace are comparable with its entries.
+/// Degree to which the numbers of a namespace are comparable with its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// Not comparable, since they measure something else. Entries are kept, and nothing is new.
+    /// Not comparable, because they measure something else. Entries are kept, and no number is a new finding.
     Nothing,
     /// Only worse numbers count. Better ones may be due to another version of the tool.
     Worse,
-    /// Fully comparable.
+    /// Better and worse numbers both count.
     Whole,
 }
 

@@ -38,7 +38,7 @@ fn manifest(package: &Package) -> RelPath {
     package.dir.join("Cargo.toml")
 }
 
-/// Whether a run of `plan` looks for blind spots. It does not if only some tools or changed files were requested.
+/// Returns true if a run of `plan` looks for blind spots. It does not if only some tools or changed files were requested.
 pub(super) fn are_looked_for(plan: &Plan) -> bool {
     let selection = &plan.selection;
     plan.policy.blind_spots != policy::BlindSpots::Ignore
@@ -91,9 +91,9 @@ struct Seen {
     compiles: bool,
     formats: bool,
     asked: Asked,
-    /// Packages on which a tool that compiles has no result: it may have compiled more of them.
+    /// Packages for which a tool that compiles has no result. It may have compiled parts of them.
     not_compiled: BTreeSet<PackageId>,
-    /// Packages on which a tool that formats has no result.
+    /// Packages for which a tool that formats has no result.
     not_formatted: BTreeSet<PackageId>,
 }
 
@@ -128,7 +128,7 @@ impl Asked {
 }
 
 impl Seen {
-    /// `None` if it is not known of which packages a tool has no result.
+    /// Collects the coverage. `None` if a tool has no result for some packages and it is unknown which these are.
     fn of(ledger: &Ledger<'_>) -> Option<Self> {
         let graph = &ledger.plan.graph;
         let mut seen = Self {
@@ -163,7 +163,7 @@ impl Seen {
         (seen.compiles || seen.formats).then_some(seen)
     }
 
-    /// The selected members of which it is known all that was compiled.
+    /// Returns the selected members for which the compiled code is fully known.
     fn decided<'a>(&self, workspace: &'a Workspace, plan: &Plan) -> impl Iterator<Item = &'a Package> {
         let decided = plan.packages.iter().filter(|id| !self.not_compiled.contains(id));
         decided.map(|id| workspace.package(*id))
@@ -200,7 +200,7 @@ impl Seen {
         selected: &BTreeSet<PackageId>,
         others: &BTreeSet<RelPath>,
     ) -> Vec<BlindSpot> {
-        // Code that does not compile now may name further files. In this run, nothing has looked at them.
+        // Code that does not compile now may name further files, which no tool has read in this run.
         let is_of_member = |path: &RelPath| {
             let owner = workspace.owner_of(path).filter(|owner| selected.contains(owner));
             let is_known = |owner| match self.formats {
@@ -229,7 +229,7 @@ impl Seen {
     }
 }
 
-/// Whether it depends on cached results if `tool` runs at all.
+/// Returns true if `tool` may not run at all, because the tools that need it have cached results.
 fn is_uncertain(ledger: &Ledger<'_>, id: ToolId, tool: &Tool) -> bool {
     let graph = &ledger.plan.graph;
     let needs = graph.tools().zip(&graph.needs).filter(|(_, needs)| needs.contains(&id));
@@ -240,7 +240,7 @@ fn is_uncertain(ledger: &Ledger<'_>, id: ToolId, tool: &Tool) -> bool {
     tool.on_demand && is_cached
 }
 
-/// Whether `path` is below one of `dirs`.
+/// Returns true if `path` is below one of `dirs`.
 fn is_below_any(path: &RelPath, dirs: &BTreeSet<RelPath>) -> bool {
     let bytes = path.as_bytes();
     let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/');
@@ -304,7 +304,7 @@ fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         .collect()
 }
 
-/// Whether the target of the link at `path` is a listed file of the workspace.
+/// Returns true if the target of the link at `path` is a listed file of the workspace.
 fn is_listed_elsewhere(workspace: &Workspace, path: &RelPath) -> bool {
     let real = path.to_path(&workspace.root).canonicalize().ok();
     let root = workspace.root.canonicalize().ok();
@@ -355,12 +355,12 @@ fn targets(workspace: &Workspace, plan: &Plan, around: &Around<'_>) -> Vec<Blind
 }
 
 impl Ledger<'_> {
-    /// Whether `tool` has no task in this run.
+    /// Returns true if `tool` has no task in this run.
     fn has_no_task(&self, tool: ToolId) -> bool {
         self.tasks_of(tool).is_empty()
     }
 
-    /// Whether findings of this rule are reported in this run, and everything that the rule depends on was checked.
+    /// Returns true if this run reports findings of this rule and checked everything that the rule depends on.
     pub(super) fn has_applied(&self, rule: &str) -> bool {
         let plan = self.plan;
         let is_of_tests = rule == tested::EMPTY;

@@ -73,7 +73,7 @@ pub(super) struct Reader<'a> {
     pub(super) stop: &'a Stop,
 }
 
-/// Says which lines of long output the [`normalizer`] needs.
+/// Selects the lines of long output that the [`normalizer`] needs.
 pub(super) struct Sifter<'a> {
     pub(super) plan: &'a Plan,
     pub(super) scrub: &'a Scrub,
@@ -129,12 +129,12 @@ pub(super) fn normalizer<'a>(
         let take =
             |parsed: &mut Parsed| (std::mem::take(&mut parsed.programs), std::mem::take(&mut parsed.outputs));
         let (programs, outputs) = result.as_mut().map(take).unwrap_or_default();
-        // The second pass reports what is hidden in the first one.
+        // The second pass reports findings that are hidden in the first one.
         let is_clear = again || result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty());
         let finds_new =
             |is_new: &IsNew<'_>| result.as_ref().is_ok_and(|parsed| is_new(&tool.name, &parsed.diagnostics));
         let fails = !is_clear || is_new.is_some_and(finds_new);
-        // The output of a compile error needs not be kept, because the finding shows the error.
+        // The output of a failed compilation need not be kept, because the finding shows the error.
         let is_explained =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_explained);
@@ -192,10 +192,10 @@ fn explain_generated(workspace: &Workspace, parsed: &mut Parsed) {
     }
 }
 
-/// Whether a finding of a tool is new. Needed before the end of the run only for `--fail-fast`.
+/// Returns true if one of the findings of a tool is new. Before the end of the run, only `--fail-fast` needs this.
 pub(super) type IsNew<'a> = dyn Fn(&str, &[Diagnostic]) -> bool + Sync + 'a;
 
-/// Whether at least one of `diagnostics` is new, no matter what else is found.
+/// Returns true if at least one of `diagnostics` is new, no matter what else is found.
 pub(super) fn is_new(
     tool: &str,
     diagnostics: &[Diagnostic],
@@ -214,7 +214,7 @@ pub(super) fn is_new(
     matching::has_surely_new(&findings, baseline)
 }
 
-/// Whether the cached results contain new findings of a required tool.
+/// Returns true if the cached results contain new findings of a required tool.
 pub(super) fn has_failed(plan: &Plan, lookups: &[Lookup], is_new: &IsNew<'_>) -> bool {
     plan.graph.tasks.iter().zip(lookups).any(|(task, lookup)| {
         let tool = plan.graph.tool(task.tool);
@@ -231,7 +231,7 @@ pub(super) struct Case<'a> {
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
-    /// Source of the information that accepted code was not checked.
+    /// Determines whether accepted code was not checked.
     pub(super) unseen: Unseen<'a>,
     /// Numbers from the artifacts of a finished run, by tool; `None` to take them from this run.
     pub(super) stated: Option<BTreeMap<String, BTreeMap<String, Decimal>>>,
@@ -265,7 +265,7 @@ pub(super) struct Ran {
     pub(super) lookups: Vec<Lookup>,
     /// Tasks without a verdict because of their inputs, although they ran.
     pub(super) changed: BTreeMap<TaskIx, Discarded>,
-    /// Tasks without a result because a tool changed files that others are built from.
+    /// Tasks without a result, because a tool changed files from which others build.
     pub(super) moved: BTreeMap<TaskIx, Status>,
     pub(super) failed_fast: bool,
 }
@@ -325,7 +325,7 @@ pub(super) fn outcome(
     Ok(outcome)
 }
 
-/// The outcome of a run whose findings are not compared, because there is no more time: no task has a verdict.
+/// Returns the outcome of a run that had no time to compare its findings: no task has a verdict.
 pub(super) fn give_up(
     case: Case<'_>,
     alike: Vec<Alike>,

@@ -15,7 +15,7 @@ use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 use crate::scan::{Env, Programs};
 
-/// What a command requires of `Cargo.lock`.
+/// Requirement of a command for `Cargo.lock`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Lockfile {
     /// It is created or updated if necessary, with a notice.

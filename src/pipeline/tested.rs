@@ -1,4 +1,4 @@
-//! What the tools of a run tested, and what the sources say there is to test.
+//! Collects the tests that the tools of a run ran, and finds tests in the sources of targets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,27 +23,27 @@ pub(super) struct Sources<'a> {
     pub(super) target: &'a dyn Fn() -> Option<String>,
 }
 
-/// What a tool ran.
+/// Test targets of a tool.
 pub(super) struct OfTool<'a> {
     pub(super) id: ToolId,
     pub(super) tool: &'a Tool,
-    /// Whether it ran a test at all.
+    /// True if it ran any test.
     pub(super) has_run: bool,
     pub(super) targets: Vec<Looked<'a>>,
 }
 
 impl OfTool<'_> {
-    /// Whether it is to run all test targets that it has tasks for, rather than those that its command line names.
+    /// Returns true if it must run all test targets for which it has tasks, and not only those that its command line names.
     pub(super) fn is_of_all(&self) -> bool {
         self.tool.uses_selection() || self.tool.per == Per::TestTarget
     }
 
-    /// Whether it may have run a test of the target that is called `name`.
+    /// Returns true if it may have run a test of the target called `name`.
     pub(super) fn runs(&self, name: &str) -> bool {
         self.targets.iter().any(|one| one.name == name && one.runs() != Some(0))
     }
 
-    /// Whether the target that is called `name` is one that it ran, or is to run.
+    /// Returns true if it ran the target called `name`, or must run it.
     pub(super) fn is_of(&self, name: &str) -> bool {
         self.runs(name) || self.is_of_all() && self.targets.iter().any(|one| one.name == name)
     }
@@ -53,17 +53,17 @@ pub(super) fn has_run(census: &Census) -> bool {
     census.tests.keys().any(|group| census.may_have_run(group))
 }
 
-/// Whether `tool` runs tests other than doc tests.
+/// Returns true if `tool` runs tests other than doc tests.
 pub(super) fn runs_tests(tool: &Tool) -> bool {
     tool.parse.work() == Work::Test && tool.targets != Some(Targets::Doctest)
 }
 
-/// Whether only doc tests were run. It is normal that there are none.
+/// Returns true if only doc tests were run. A package without doc tests is normal.
 pub(super) fn is_of_documentation(census: &Census) -> bool {
     !census.tests.is_empty() && census.tests.keys().all(|group| matches!(group, Group::Package(_)))
 }
 
-/// A test target and the tests of it that a tool ran.
+/// A test target, and those of its tests that a tool ran.
 pub(super) struct Looked<'a> {
     pub(super) package: &'a Package,
     pub(super) target: &'a Target,
@@ -76,7 +76,7 @@ pub(super) struct Looked<'a> {
 pub(super) enum Ran {
     /// The counts, if the harness reports them.
     Tests(Option<Tests>),
-    /// None, because the target requires features that are not enabled.
+    /// No tests, because the target requires features that are not enabled.
     Skipped,
 }
 
@@ -189,7 +189,7 @@ impl Found {
         })
     }
 
-    /// Whether the target may contain tests that should have run.
+    /// Returns true if the target may contain tests that should have run.
     pub(super) fn may_be_there(&self) -> bool {
         !matches!(self, Self::Off(_) | Self::OwnHarness)
     }

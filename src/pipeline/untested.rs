@@ -1,7 +1,7 @@
-//! Tests that no tool of a run has run, because none was to: their target is switched off where cargo decides what `cargo test`
-//! runs, is excluded, or the tool that runs tests is.
+//! Finds tests that no tool of a run was asked to run: the manifest disables their target, the configuration excludes it, or
+//! the tool that runs tests is disabled.
 //!
-//! What a tool was to run and did not is the matter of [`empty`](super::empty).
+//! Tests that a tool was asked to run, but did not, are found in [`empty`](super::empty).
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::model::tool::{Arg, Parse, Per, Targets, Tool, ToolId, Work};
 use crate::model::workspace::{Target, TargetKind};
 use crate::workspace::LoadError;
 
-/// The targets with tests of which none of `looked` is, and the libraries whose doc tests no tool runs.
+/// Returns the targets with tests that are in none of `looked`, and the libraries whose doc tests no tool runs.
 pub(super) fn find(
     ledger: &Ledger<'_>,
     looked: &[OfTool<'_>],
@@ -22,7 +22,7 @@ pub(super) fn find(
 ) -> Result<BTreeSet<BlindSpot>, LoadError> {
     let graph = &ledger.plan.graph;
     let mut blind = BTreeSet::new();
-    // Where no tool checks code, somebody checks other things.
+    // If no tool checks Rust code, the workspace uses genti for something else.
     let is_about_rust =
         |(id, tool): (ToolId, &Tool)| tool.parse.work().checks_code() && !ledger.tasks_of(id).is_empty();
     if !super::blind_spots::are_looked_for(ledger.plan)
@@ -48,17 +48,17 @@ pub(super) fn find(
     Ok(blind)
 }
 
-/// Whether `tool` may have run any test, though it does not say which.
+/// Returns true if `tool` may have run tests without reporting which.
 fn is_open(ledger: &Ledger<'_>, looked: &[OfTool<'_>], id: ToolId, tool: &Tool) -> bool {
     if !runs_tests(tool) || tool.per == Per::TestTarget || ledger.tasks_of(id).is_empty() {
         return false;
     }
-    // Without a result, or by documentation alone.
+    // Its tests are also unknown if it has no result, or ran only doc tests.
     let Some(census) = ledger.complete_census(id) else { return true };
     census.may_have_run(&Group::Unknown) || !looked.iter().any(|of| of.id == id)
 }
 
-/// Whether `tool` may run tests without saying so: its command line has a word for it.
+/// Returns true if `tool` may run tests without reporting them: its command line contains a word such as `test`.
 fn may_run_tests(tool: &Tool) -> bool {
     let mut words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
     let is_of_tests = |word: &str| {
@@ -67,7 +67,7 @@ fn may_run_tests(tool: &Tool) -> bool {
     tool.parse.work() == Work::Unknown && words.any(is_of_tests)
 }
 
-/// All targets that may have tests, but those whose manifest says that they are not tested.
+/// Returns all targets that may have tests, except libraries and integration tests that the manifest disables.
 fn targets<'a>(ledger: &Ledger<'a>) -> Vec<Looked<'a>> {
     let mut all = Vec::new();
     for (id, package) in ledger.workspace.packages() {
@@ -92,7 +92,7 @@ fn reason(target: &Target) -> String {
     }
 }
 
-/// Libraries whose doc tests no tool runs, although their manifest does not switch them off.
+/// Returns the libraries whose doc tests no tool runs, although their manifest does not disable them.
 fn documentation(ledger: &Ledger<'_>) -> Vec<BlindSpot> {
     let tools = || ledger.plan.graph.tools();
     let mut of_documentation = tools().filter(|(_, tool)| tool.parse == Parse::Libtest);
@@ -127,7 +127,7 @@ mod tests {
         assert!(may(Parse::ExitCode, &["ci/tests.sh"]));
         assert!(!may(Parse::ExitCode, &["cargo", "xtask", "codegen"]));
         assert!(!may(Parse::RustcJson, &["cargo", "clippy", "--tests"]));
-        // These say which tests they ran.
+        // Tools with these formats report which tests they ran.
         assert!(!may(Parse::Libtest, &["cargo", "test"]));
     }
 }

@@ -35,7 +35,7 @@ pub struct Finished {
     pub report: FinishedReport,
 }
 
-/// How a run ended.
+/// Exit code and status of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Ended {
     /// The exit code of the run.
@@ -77,7 +77,7 @@ pub enum ReadError {
         line: usize,
         /// The column, starting at 1; 0 for the whole line.
         column: usize,
-        /// What is wrong.
+        /// Description of the error.
         message: String,
     },
     /// The artifact was written by a newer version of genti.

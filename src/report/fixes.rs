@@ -4,7 +4,7 @@ use super::finished::{Finding, Finished};
 use super::text::counted;
 use crate::model::finding::State;
 
-/// State of the working tree, as far as `cargo genti fix` requires flags for it.
+/// State of the working tree. Determines which flags `cargo genti fix` requires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tree {
     /// Everything is committed, or unknown, as in a report that is read elsewhere.

@@ -23,7 +23,7 @@ use crate::model::finding::{Place, State};
 use crate::model::halt::{Halt, PER_FINDING, until};
 use crate::model::tool::Leaky;
 
-/// Writes `run`, with the output of failed tests. Cases that are not made because `halt` is due are missing.
+/// Writes `run`, with the output of failed tests. Stops adding cases once `halt` is due.
 pub(super) fn write(
     run: &Finished,
     tasks: &Tasks,
@@ -37,14 +37,14 @@ pub(super) fn write(
         report.add_test_suite(suite(run, tasks, (tool, outcome), &targets.findings, halt));
         report.add_test_suites(targets.suites);
     }
-    // It makes an error of its own of that of the writer, which is told from the others by what it is.
+    // `serialize` wraps the error of the writer in its own type, but callers must be able to recognize a halt.
     let mut error = Ok(());
     let written = report.serialize(Keep { out, error: &mut error });
     error?;
     written.map_err(io::Error::other)
 }
 
-/// Writes to `out`, and keeps the error.
+/// Writes to `out`, and stores its error in `error`.
 struct Keep<'a> {
     out: &'a mut dyn Write,
     error: &'a mut io::Result<()>,
@@ -152,7 +152,7 @@ fn of_unit(tool: &Tool, unit: &str, status: TestCaseStatus) -> TestCase {
     case
 }
 
-/// Name of the case, which does not change when lines move.
+/// Returns the name of the case for `finding`. It does not change when lines move.
 fn name(finding: &Finding) -> String {
     let scope = if finding.scope.is_empty() { String::new() } else { format!(" in {}", finding.scope) };
     format!("{}{scope} ({})", finding.rule, finding.id)
@@ -222,7 +222,7 @@ fn because(what: &str, finding: &Finding) -> String {
     format!("{what}{reason}{owner}")
 }
 
-/// The finding as text: place, message and related messages.
+/// Returns the finding as text: place, message and related messages.
 fn description(finding: &Finding) -> String {
     let place = finding.shown_at();
     let at = place.range().map(|range| format!(":{}:{}", range.start.line, range.start.column));

@@ -77,8 +77,8 @@ impl Artifacts {
         Self { run, report: report.bytes(), tasks: tasks.bytes() }
     }
 
-    /// Names and contents, in the order in which they are put in place. `run.json` comes last: if it belongs to this
-    /// run, so do the others.
+    /// Returns names and contents in the order in which they replace those of the last run. `run.json` comes last: if it
+    /// belongs to this run, so do the others.
     pub fn files(&self) -> [(&'static str, &[u8]); 3] {
         [("tasks.jsonl", &self.tasks), ("report.json", &self.report), ("run.json", &self.run)]
     }
@@ -116,7 +116,7 @@ impl<'a> Draft<'a> {
 /// Context of a report that is not in the artifacts.
 #[derive(Clone, Debug, Default)]
 pub struct Around {
-    /// Source files with findings, as far as they are available.
+    /// Source files with findings, if they are available.
     pub sources: Sources,
     /// Path of the workspace below the root of its repository.
     pub base: RelPath,
@@ -142,13 +142,13 @@ impl<'a> Rendered<'a> {
         Self::new(move |out, _| out.write_all(&bytes).map(|()| Vec::new()))
     }
 
-    /// Writes the report. Returns notes about what had to be left out because of limits of the format.
+    /// Writes the report. Returns notes about data that was left out because of limits of the format.
     ///
     /// # Errors
     ///
     /// If `out` can't be written, or `halt` is due before all of it is: see [`is_halt`](crate::model::halt::is_halt).
     pub fn write(&self, out: &mut dyn Write, halt: &dyn Halt) -> io::Result<Vec<String>> {
-        // What is made while it is written asks by itself only where it takes long to make the next bytes.
+        // Reports query `halt` themselves only where computing the next bytes takes long, so the writer queries it too.
         let latch = Latch::new(halt);
         let notes = (self.0)(&mut UntilHalted::new(&latch, out), &latch)?;
         latch.check().map_err(io::Error::other)?;
@@ -193,7 +193,7 @@ pub fn render<'a>(
     })
 }
 
-/// The part of `run.json` that is known before the run: policy, selection and ids.
+/// Returns the part of `run.json` that is known before the run: policy, selection and ids.
 pub fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, serde_json::Value> {
     run::planned(workspace, plan)
 }

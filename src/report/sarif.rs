@@ -346,7 +346,7 @@ fn region(range: Range) -> Value {
     })
 }
 
-/// Describes a rule, as far as its findings allow.
+/// Describes a rule, using the data of its findings.
 fn rule(id: &str, findings: &[&Finding], tool: &Tool) -> Value {
     let url = findings.first().and_then(|finding| links::rule(&finding.ns, id));
     let message = findings.first().map(|finding| finding.message.as_str()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The census of each tool, and conclusions from it.
+//! The census of each tool, and facts derived from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ pub(in crate::pipeline) enum Looked {
 impl Ledger<'_> {
     /// Returns the census of the tool at this index. For a tool that runs per file, the files are counted here.
     pub(in crate::pipeline) fn totals(&self, at: usize) -> Totals {
-        // Such a tool may not run at all if the results of the tools that need it are cached.
+        // An on-demand tool does not run if the results of the tools that need it are cached.
         if self.plan.graph.tools[at].on_demand {
             return Totals::default();
         }
@@ -53,7 +53,7 @@ impl Ledger<'_> {
         }
     }
 
-    /// What `tool` looked at, as far as it got; `None` if another run has it in numbers alone.
+    /// Returns the census of `tool`, which may be incomplete. `None` if only totals from artifacts are known.
     pub(in crate::pipeline) fn known_census(&self, tool: ToolId) -> Option<Census> {
         match &self.census[tool.0 as usize] {
             Looked::At(census) => Some(census.clone()),
@@ -61,7 +61,7 @@ impl Ledger<'_> {
         }
     }
 
-    /// The packages that `tool` has no result on, if it is known which these are.
+    /// Returns the packages for which `tool` has no result; `None` if it is unknown which these are.
     pub(in crate::pipeline) fn packages_without_result(&self, tool: ToolId) -> Option<BTreeSet<PackageId>> {
         let is_open = |at: &usize| {
             let status = &self.tasks[*at].status;
@@ -82,24 +82,24 @@ impl Ledger<'_> {
         Some(packages)
     }
 
-    /// Whether all tasks of `tool` have a result or were skipped.
+    /// Returns true if all tasks of `tool` have a result or were skipped.
     pub(in crate::pipeline) fn is_done(&self, tool: ToolId) -> bool {
         let is_done =
             |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
         self.tasks[self.tasks_of(tool)].iter().all(is_done)
     }
 
-    /// Whether the conditions of `tool` are the same as for the baseline.
+    /// Returns true if the conditions of `tool` are the same as for the baseline.
     pub(in crate::pipeline) fn is_as_accepted(&self, tool: ToolId) -> bool {
         self.alike(tool) == Alike::Same
     }
 
-    /// How much the conditions of `tool` agree with those of the baseline.
+    /// Returns how the conditions of `tool` compare with those under which the baseline was recorded.
     pub(in crate::pipeline) fn alike(&self, tool: ToolId) -> Alike {
         self.alike[tool.0 as usize]
     }
 
-    /// Sets the status of the first task of the first of `tools`, unless it is worse already.
+    /// Sets the status of the first task of the first tool in `tools`, unless its status is already worse.
     pub(in crate::pipeline) fn raise_first(&mut self, tools: &[Text], status: Status) {
         let tool =
             self.plan.graph.tools().find(|(_, tool)| tools.first().is_some_and(|first| *first == tool.name));
@@ -108,7 +108,7 @@ impl Ledger<'_> {
         }
     }
 
-    /// Numbers that `tool` reported in this run.
+    /// Returns the numbers that `tool` reported in this run.
     pub(in crate::pipeline) fn numbers_of(&self, tool: ToolId) -> BTreeMap<String, Decimal> {
         match &self.census[tool.0 as usize] {
             Looked::At(census) => census.numbers.clone(),
@@ -116,13 +116,13 @@ impl Ledger<'_> {
         }
     }
 
-    /// Status of the task of `tool` for `unit`.
+    /// Returns the status of the task of `tool` for `unit`.
     pub(in crate::pipeline) fn status_of(&self, tool: ToolId, unit: Unit) -> Option<&Status> {
         let at = self.tasks_of(tool).find(|at| self.units[*at] == unit)?;
         Some(&self.tasks[at].status)
     }
 
-    /// Records that all of `tool` is incomplete.
+    /// Records that `tool` has no result for any of its units.
     pub(in crate::pipeline) fn note_all(&mut self, tool: ToolId, reason: &str) {
         self.incomplete[tool.0 as usize].insert((".".to_owned(), reason.to_owned()));
         for at in self.tasks_of(tool) {

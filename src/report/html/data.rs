@@ -1,7 +1,7 @@
 //! Data for the script of the page: the findings as columns, with each text stored once.
 //!
-//! With columns the data is half as long as 20,000 objects with the same keys, and faster to parse. Messages, rules and paths
-//! repeat often, so a search is faster if each text is stored once. The reader is `page/findings.js`.
+//! For 20,000 findings, columns are half as long as objects with the same keys, and faster to parse. Messages, rules and
+//! paths repeat often, so a search is faster if each text is stored once. `page/findings.js` reads the data.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -44,7 +44,7 @@ pub(super) struct Data {
     states: [&'static str; 7],
     /// All sets of tools that report a finding.
     toolsets: Vec<Vec<TextIndex>>,
-    /// Pages that explain rules, as far as known.
+    /// Known pages that explain rules.
     pages: BTreeMap<TextIndex, String>,
     findings: Columns,
     files: Vec<ShownLines>,
@@ -95,7 +95,7 @@ struct More {
     /// Flagged code, if there is no excerpt.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<TextIndex>,
-    /// What the failed test printed.
+    /// Output of the failed test.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<TextIndex>,
 }

@@ -69,7 +69,8 @@ fn suite_name(tool: &Tool, group: &Group) -> String {
     }
 }
 
-/// Returns the time of a suite: that of the process if it ran only these tests, or else of all tests whose time is known.
+/// Returns the time of a suite: the time of the process if it ran only these tests, otherwise the sum of the known times
+/// of its tests.
 fn duration(task: &TaskLine, suite: &TestSuite) -> Option<Duration> {
     let timing = task.timing.as_ref().filter(|timing| timing.cache.as_deref() != Some("hit"))?;
     match task.tests.as_slice() {
@@ -96,7 +97,7 @@ fn test_of(finding: &Finding) -> Option<String> {
     }
 }
 
-/// Returns the name of a test as findings have it.
+/// Returns the name of a test as findings contain it.
 fn key(group: &Group, name: &str) -> String {
     match group {
         Group::Target(target) => format!("{target} {name}"),
@@ -104,7 +105,7 @@ fn key(group: &Group, name: &str) -> String {
     }
 }
 
-/// Returns the status of a failed test without a finding: there were more than are kept.
+/// Returns the status of a failed test whose finding was dropped, because its tool had too many findings.
 fn failure() -> TestCaseStatus {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
     status.set_type("error").set_message(FailedTest::MESSAGE);
@@ -159,7 +160,7 @@ impl Builder<'_> {
         if let Some(first) = findings.first() {
             set_place(&mut case, first);
         }
-        // The finding of a doc test has a name of its own.
+        // The finding of a doc test has a different name.
         let of_finding = findings.iter().find_map(|finding| self.outputs.of(finding));
         if let Some(output) = of_finding.or_else(|| self.outputs.of_test(&self.tool.name, &test)) {
             case.set_system_out(legal(&output.with_note()));
