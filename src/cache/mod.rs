@@ -83,15 +83,15 @@ pub(crate) struct Context<'a> {
 pub(crate) struct ResultCache<'a> {
     context: Context<'a>,
     inputs: KeyInputs<'a>,
-    /// By tool.
+    /// Cache key of each tool, or the reason why its results are not cached.
     keys: Vec<Result<ToolKey, Uncacheable>>,
     /// Paths of the tools' programs, which are checked again after each process.
     programs: Vec<Option<PathBuf>>,
     all_files: AllFiles,
     build_dirs: Vec<PathBuf>,
-    /// Whether cargo builds in the user's own directories.
+    /// True if cargo builds in the user's own directories.
     is_shared: bool,
-    /// Whether the run accepts what differs from golden files.
+    /// True if the run accepts output that differs from golden files.
     bless: bool,
     /// Cancellation of the run.
     stop: &'a Stop,

@@ -36,11 +36,11 @@ pub(super) struct Pending {
     task: TaskIx,
     /// The key and the record to store; `None` if the result must not be stored.
     result: Option<(Digest, StoredResult)>,
-    /// Traces of the process, which say what it read.
+    /// Traces of the files that the process read.
     traces: Option<Arc<Traces>>,
 }
 
-/// What one task of a process read and found.
+/// Inputs and findings of one of the tasks of a process.
 #[derive(Clone)]
 struct TaskShare {
     discovered: Vec<Discovered>,
@@ -52,8 +52,8 @@ struct TaskShare {
 struct Owners<'a> {
     inputs: &'a KeyInputs<'a>,
     units: &'a [Unit],
-    /// For target roots, those that lead to each file. Roots of several packages may lead to the same file. Its findings belong to
-    /// each of them then, because the others may no longer lead there when one gets its result from the cache.
+    /// For each file, the target roots that lead to it. If roots of several packages lead to the same file, its findings
+    /// belong to each of them: when one root gets its result from the cache, the others may no longer lead to the file.
     roots: BTreeMap<RelPath, Vec<usize>>,
 }
 

@@ -102,7 +102,7 @@ impl<'a> Lines<'a> {
         for (range, text) in &proposal.edits {
             let (start, end) =
                 (self.offset(range.start, is_of_compiler)?, self.offset(range.end, is_of_compiler)?);
-            // What is not UTF-8 reaches us as a stand-in, which must not replace it.
+            // In a fix, replacement characters stand for bytes that are not UTF-8, and must not replace these bytes.
             let is_text = std::str::from_utf8(self.text.get(start..end)?).is_ok();
             if !is_text || is_unclear && range.start.line == 1 {
                 return None;

@@ -22,7 +22,7 @@ pub struct Checked {
     pub incomplete: BTreeMap<(String, String), String>,
 }
 
-/// The files and the tools, as the passes use them.
+/// Access of the passes to files and tools.
 pub trait Workbench {
     /// Reason to end early, such as a signal.
     type Early;
@@ -31,32 +31,32 @@ pub trait Workbench {
     ///
     /// # Errors
     ///
-    /// If there is no outcome.
+    /// If the run has no outcome.
     fn check(&mut self) -> Result<Checked, Self::Early>;
 
-    /// Asks whether to go on. Called before each change of a file.
+    /// Checks that the passes may continue. Called before each change of a file.
     ///
     /// # Errors
     ///
-    /// If not.
+    /// If the passes must end early.
     fn go_on(&mut self) -> Result<(), Self::Early>;
 
     /// Replaces the text of the file at `path` if it is still `old`.
     ///
     /// # Errors
     ///
-    /// The reason why the file was not replaced.
+    /// If the file was not replaced. The error is the reason.
     fn replace(&mut self, path: &RelPath, old: &[u8], new: &[u8]) -> Result<(), String>;
 }
 
 /// Fixes of a file that were not applied.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Left {
-    /// The file.
+    /// Path of the file.
     pub path: RelPath,
     /// Rules of the findings.
     pub rules: BTreeSet<Text>,
-    /// The reason.
+    /// Reason why they were not applied.
     pub why: String,
 }
 
@@ -72,7 +72,7 @@ impl Left {
     }
 }
 
-/// The changes so far. Also valid after an early end.
+/// Changes so far. Also valid after an early end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fixed {
     /// Number of passes that changed files.

@@ -21,7 +21,7 @@ pub enum Event<'a> {
     Started(StepId),
     /// The process of a step has ended, and its long output is being parsed.
     Reading(StepId),
-    /// What a running step is doing has changed.
+    /// The activity of a running step has changed.
     Doing(StepId, &'a Doing),
     /// A step has finished.
     Finished(StepId),
@@ -31,20 +31,20 @@ pub enum Event<'a> {
     Waiting(Option<Waiting>),
     /// A step has been running unusually long. Sent once.
     Slow(StepId, Duration),
-    /// A tool has finished, and some of its findings are new, whatever the rest of the run finds.
+    /// A tool has finished, and some of its findings are certainly new, independent of the rest of the run.
     Found(&'a Found),
     /// All steps have finished, and findings are being compared.
     Comparing,
 }
 
-/// What a running step is doing, as far as its output says.
+/// Progress of a running step, parsed from its output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Doing {
     /// Number of finished units of cargo, or of tests.
     pub done: u32,
-    /// Number of all of them, if it is known.
+    /// Total number of these units, if it is known.
     pub total: Option<u32>,
-    /// What it is doing now, if it is known.
+    /// Current activity, if it is known.
     pub now: Option<Activity>,
 }
 

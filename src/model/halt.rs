@@ -58,7 +58,7 @@ impl<'a> Latch<'a> {
     ///
     /// # Errors
     ///
-    /// If some work was told to stop.
+    /// If the latch has tripped, so some work may be missing.
     pub fn check(&self) -> Result<(), Halted> {
         if self.is_tripped.load(Ordering::Relaxed) { Err(Halted) } else { Ok(()) }
     }

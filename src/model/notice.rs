@@ -20,16 +20,16 @@ pub enum Notice {
         /// The reason.
         error: String,
     },
-    /// What is known about the last run can't be used. This only costs time.
+    /// The stored data about the last run can't be used, so this run takes longer.
     LastRunIgnored {
-        /// The file.
+        /// File with the data.
         path: PathBuf,
         /// The reason.
         error: String,
     },
     /// The log of the result cache can't be trusted, and will be replaced.
     CacheIgnored {
-        /// The log.
+        /// Path of the log.
         path: PathBuf,
         /// The reason.
         error: String,
@@ -44,9 +44,9 @@ pub enum Notice {
         /// The reason.
         error: String,
     },
-    /// Results that depend on a link are not cached, because what it leads to is too large or can't be read.
+    /// Results that depend on a link are not cached, because its target has too many files or can't be read.
     LinkNotCached {
-        /// The link.
+        /// Path of the link.
         link: String,
     },
     /// Results that cargo replayed from the user's own build directory are not cached.

@@ -1,6 +1,6 @@
-//! What a failed test printed, for people to read.
+//! Output of failed tests, for people to read.
 //!
-//! It may differ between identical runs, so it is no part of an artifact, and nothing is decided by it.
+//! It may differ between identical runs, so it is not part of any artifact and never affects a verdict.
 
 use std::borrow::Cow;
 

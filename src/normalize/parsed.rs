@@ -1,4 +1,4 @@
-//! What is known from the output of one process, and how the results of several processes are merged.
+//! The data parsed from the output of one process. Results of several processes can be merged.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
@@ -23,8 +23,8 @@ pub struct Parsed {
     pub gaps: Vec<Gap>,
     /// The test programs that were built.
     pub programs: Vec<Program>,
-    /// Programs and libraries that a build put where others look for them. Absolute paths, never written to an
-    /// artifact.
+    /// Programs and libraries in directories from which other processes use them. Absolute paths, never written
+    /// to an artifact.
     pub outputs: Vec<PathBuf>,
     /// `OUT_DIR`s of build scripts. Absolute paths, never written to an artifact.
     pub out_dirs: Vec<(PackageId, PathBuf)>,
@@ -34,9 +34,9 @@ pub struct Parsed {
     pub generated: Vec<Generated>,
     /// Traces of what the process read beyond the declared inputs.
     pub traces: Traces,
-    /// Set if gaps may be caused by errors that are only lints.
+    /// True if gaps may be caused by errors that are only lints.
     pub hidden: bool,
-    /// Set if findings may come from a change of the style edition. A second process with the former edition decides.
+    /// True if findings may come from a change of the style edition. A second process with the former edition decides.
     pub is_restyled: bool,
     /// Revision of the database that the tool used, if reported.
     pub database: Option<String>,

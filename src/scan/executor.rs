@@ -88,11 +88,11 @@ pub struct Judged<R> {
     pub is_whole: bool,
     /// Names of failed tests that can be run again.
     pub failed_tests: Vec<String>,
-    /// Number of tests that ran, as far as it is known.
+    /// Number of tests that are known to have run.
     pub tests_run: u64,
 }
 
-/// How the processes of a step, or of a single unit of it, ended.
+/// End of the processes of a step, or of a single unit of it.
 #[derive(Clone, Debug)]
 pub enum Ended<R> {
     /// They exited by themselves. Holds the result of the judge.
@@ -117,20 +117,20 @@ pub enum Ended<R> {
     Stopped(StopReason),
 }
 
-/// Tasks covered by one process, and how it ended. A task may be in several pieces.
+/// Tasks that one process covered, and the end of that process. A task may be in several pieces.
 #[derive(Clone, Debug)]
 pub struct StepPiece<R> {
     /// The tasks covered.
     pub tasks: Vec<TaskIx>,
-    /// How the process ended.
+    /// End of the process.
     pub ended: Ended<R>,
     /// Raw exit code, or the negated signal number. `None` if nothing ran.
     pub raw_exit: Option<i32>,
-    /// Whether the result was cached and nothing had to run.
+    /// True if the result was cached, so nothing ran.
     pub is_recalled: bool,
-    /// Whether this is a second pass over the tasks of the previous piece.
+    /// True if this is a second pass over the tasks of the previous piece.
     pub is_second: bool,
-    /// Whether only the failed tests of the previous pieces were run again.
+    /// True if only the failed tests of the previous pieces were run again.
     pub is_retry: bool,
 }
 
@@ -141,7 +141,7 @@ pub struct StepRun<R> {
     pub step: StepId,
     /// Pieces in the order of the tasks. Empty if the step was never started.
     pub pieces: Vec<StepPiece<R>>,
-    /// Output of its processes that was kept because something has no verdict.
+    /// Output of its processes, kept if some task has no verdict.
     pub kept: Kept,
     /// Start time, relative to the start of the run.
     pub start: Duration,

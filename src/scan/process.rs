@@ -40,7 +40,7 @@ impl<'a> LocalRunner<'a> {
 
 impl Runner for LocalRunner<'_> {
     fn run(&self, invocation: &Invocation, watcher: &mut Watcher<'_>) -> io::Result<FinishedProcess> {
-        // What is declared needs no preparation here: the process may read and write everything that this user may.
+        // Declared files need no preparation, because the process may read and write everything that this user may.
         let Invocation { program, args, vars, dir, declared: _, timeout } = invocation;
         let mut command = Command::new(program);
         command.args(args).current_dir(dir).env_clear().envs(vars);

@@ -28,7 +28,7 @@ pub trait Runner: Sync {
     fn run(&self, invocation: &Invocation, watcher: &mut Watcher<'_>) -> io::Result<FinishedProcess>;
 }
 
-/// A process as data: all that decides what it does. It reads nothing from standard input.
+/// Description of a process: everything that determines its behavior. Its standard input is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
     /// The program.
@@ -39,7 +39,7 @@ pub struct Invocation {
     pub vars: BTreeMap<OsString, OsString>,
     /// The working directory.
     pub dir: PathBuf,
-    /// What it reads and writes, as far as that is declared.
+    /// Files that it is declared to read and write.
     pub declared: DeclaredFiles,
     /// Time limit, without pauses.
     pub timeout: Option<Duration>,
@@ -48,8 +48,8 @@ pub struct Invocation {
 /// Files that a process is known to read and write before it runs. A tool may read more, which the cache discovers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeclaredFiles {
-    /// Tasks that the process covers. Their declared inputs are those of `plan::Declared`. Empty for a
-    /// question to a tool, such as that for its version.
+    /// Tasks that the process covers. Their declared inputs are those of `plan::Declared`. Empty if the process
+    /// only queries a tool, for example for its version.
     pub tasks: Vec<TaskIx>,
     /// The executable that another tool has built for it.
     pub executable: Option<PathBuf>,
@@ -57,7 +57,7 @@ pub struct DeclaredFiles {
     pub writes: Vec<PathBuf>,
 }
 
-/// How a process ended.
+/// Reason why a process ended.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Ending {
     /// It exited by itself, or by a signal that was not ours.
@@ -75,9 +75,9 @@ pub struct FinishedProcess {
     pub stdout: Spool,
     /// Standard error.
     pub stderr: Spool,
-    /// How it exited.
+    /// Exit code or signal.
     pub exit: Exit,
-    /// Why it exited.
+    /// Reason why it ended.
     pub ending: Ending,
     /// True if a process that it started still had a pipe open when it exited.
     pub leaky: bool,

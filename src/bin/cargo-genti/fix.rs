@@ -21,10 +21,10 @@ use crate::fail;
 use crate::render::{Bar, GOOD, Shell, plural, visible_line};
 use crate::session::{self, Reserved, Startup};
 
-/// Number of files of one kind that are listed. The rest is only counted.
+/// Maximum number of listed files of one kind. Further files are only counted.
 const MOST: usize = 20;
 
-/// How often the tools run again if somebody changes files meanwhile.
+/// Maximum number of attempts if files are changed while the tools run.
 const MOST_TRIES: usize = 3;
 
 pub(crate) fn main(args: &FixArgs, mut start: Startup, shell: &mut Shell) -> CliResult {

@@ -1,4 +1,4 @@
-//! What the commands that run tools share: loading the project, the conditions of a gate, and the run itself.
+//! Code shared by the commands that run tools: loading the project, the conditions of a gate, and the run itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -90,10 +90,10 @@ pub enum Printer {
     Other,
 }
 
-/// What a tool states about its own work besides its findings.
+/// Statements in the output of a tool that are about its own work, not findings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statements {
-    /// Nothing that a parser of findings does not read.
+    /// No statements, except those that the parser of findings reads.
     None,
     /// Messages of cargo about what it built, which may be mixed into the output.
     Build,
@@ -101,7 +101,7 @@ pub enum Statements {
     FormattedFiles,
 }
 
-/// Tool that searches the workspace for files by itself, and so may read some that git ignores.
+/// Tool that searches the workspace for files by itself, so it may read files that git ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Searcher {
     /// cargo-machete, which searches for the sources of each package.

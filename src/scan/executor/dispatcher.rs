@@ -37,7 +37,7 @@ pub(super) struct Dispatcher<'a, R> {
     pub(super) runs: BTreeMap<StepId, StepRun<R>>,
     /// Events not yet passed to the caller of the run.
     pub(super) events: Vec<Event<'static>>,
-    /// What running steps are doing, if it has changed.
+    /// Activities of running steps that have changed.
     pub(super) doing: BTreeMap<StepId, Doing>,
     slow: Slow,
     /// The reason for waiting that was last reported.

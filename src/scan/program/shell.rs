@@ -1,4 +1,4 @@
-//! Finds the programs that a shell script runs, as far as its text names them.
+//! Finds the programs that a shell script runs, if its text names them.
 //!
 //! Reads no files and runs nothing. A command whose name is only known when the script runs (`"$TOOL" x`) is
 //! reported as unknown instead of guessing.

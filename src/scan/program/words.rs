@@ -1,4 +1,4 @@
-//! Words of shell commands, as far as they are known before the shell runs.
+//! Words of shell commands, parsed without running the shell.
 
 /// A word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]

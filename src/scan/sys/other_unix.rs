@@ -27,7 +27,7 @@ pub(super) fn shared_file() -> io::Result<File> {
 /// apart from others.
 pub(super) fn kill_starting() {}
 
-/// An ancestor of this process. None are known.
+/// An ancestor of this process. Never constructed on these systems.
 #[derive(Debug)]
 pub(in crate::scan) struct Ancestor(std::convert::Infallible);
 

@@ -14,7 +14,7 @@ use regex::Regex;
 
 use crate::render::plural;
 
-/// What `init` has detected.
+/// Facts about the workspace that `init` has detected.
 #[derive(Default)]
 pub(super) struct Surroundings {
     /// Names of the members, sorted.
