@@ -160,7 +160,7 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// The same as for the first seed, so none in practice.
+    /// If the plan can't be computed. This does not happen in practice, because the first seed gave a plan.
     pub fn reseed(&mut self, seed: u64) -> Result<(), PlanError> {
         let policy = Policy { seed, ..self.plan.policy.clone() };
         let selection = self.plan.selection.clone();

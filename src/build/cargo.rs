@@ -36,9 +36,9 @@ pub(super) fn warning(message: &str) -> String {
 
 /// Errors as lines for cargo, or as plain text for a cargo without `cargo::error`.
 pub(super) enum ErrorText {
-    /// For standard output.
+    /// Instructions for cargo, printed to standard output.
     Cargo(String),
-    /// For standard error.
+    /// Plain text, printed to standard error.
     Plain(String),
 }
 

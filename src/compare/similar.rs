@@ -5,7 +5,7 @@ use super::tokens::words_of;
 /// Returns the number of inserted, removed or replaced tokens between two pieces of normalized code, and the number of tokens of
 /// the longer one.
 ///
-/// Only the length counts of code that is cut off after 64 tokens.
+/// Only the first 64 tokens are compared. For the rest, only the number of tokens counts.
 pub fn edits(one: &str, other: &str) -> (usize, usize) {
     let (ours, our_rest) = words_of(one);
     let (theirs, their_rest) = words_of(other);

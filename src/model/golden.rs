@@ -42,7 +42,7 @@ pub struct Printed {
     pub code: i32,
     /// The text that is compared with the golden file.
     pub text: String,
-    /// The beginning and end of the stream that is not compared.
+    /// The stream that is not compared, reduced to its beginning and end.
     pub aside: Option<String>,
 }
 

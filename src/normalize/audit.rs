@@ -21,7 +21,7 @@ struct AuditReport {
     database: Option<AuditDatabase>,
     lockfile: Option<AuditLockfile>,
     vulnerabilities: AuditVulnerabilities,
-    /// By kind: `unmaintained`, `yanked`.
+    /// Findings by kind, such as `unmaintained` or `yanked`.
     warnings: BTreeMap<String, Vec<AuditFinding>>,
 }
 

@@ -1,8 +1,8 @@
 //! Finds out during a run which findings are new, so that they can be shown as soon as their tool has finished.
 //!
-//! Only what the end of the run cannot take back is passed on ([`matching::surely_new`]): a finding that a later tool might still
-//! change, because it reports in the same namespace, waits until that tool has finished, or for the end. The outcome of the run is
-//! computed from scratch and does not depend on this.
+//! Only findings that are certain to be new are passed on ([`matching::surely_new`]). If a later tool reports in the same
+//! namespace and might still change a finding, the finding waits until that tool has finished, or for the end of the run.
+//! The outcome of the run is computed from scratch and does not depend on this.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

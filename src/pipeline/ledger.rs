@@ -70,7 +70,7 @@ pub(super) struct Ledger<'a> {
     /// Tasks whose program was not built.
     not_built: Vec<TaskIx>,
     exists: &'a dyn Fn(&RelPath) -> bool,
-    /// For each tool, how much its conditions agree with those of the baseline.
+    /// For each tool, how its conditions compare with those of the baseline.
     alike: Vec<Alike>,
 }
 

@@ -17,12 +17,12 @@ pub struct Limit<'a> {
 }
 
 impl<'a> Limit<'a> {
-    /// Does not stop. For commands that run nothing.
+    /// Returns a limit that never stops loading, for commands that run nothing.
     pub fn none() -> Self {
         Self { stop: &Never, started: None, most: OnceLock::new() }
     }
 
-    /// For a run that began at `started`.
+    /// Returns the limit of a run that began at `started`.
     pub fn of_run(started: Instant) -> Self {
         Self { started: Some(started), ..Self::none() }
     }
@@ -32,7 +32,7 @@ impl<'a> Limit<'a> {
         Self { stop, ..self }
     }
 
-    /// Whether the run has reached `--max-duration`.
+    /// Returns true if the run has reached `--max-duration`.
     pub fn is_over(&self) -> bool {
         let is_over = |(started, most): (Instant, &Duration)| started.elapsed() >= *most;
         self.started.zip(self.most.get()).is_some_and(is_over)

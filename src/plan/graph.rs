@@ -25,9 +25,9 @@ use crate::normalize;
 pub(super) struct Scope<'a> {
     /// Selected packages, sorted.
     pub(super) asked: &'a [PackageId],
-    /// Those of them that changed, or all of them if there is no `--since`, sorted.
+    /// Selected packages that changed, sorted. All selected packages if there is no `--since`.
     pub(super) packages: &'a [PackageId],
-    /// Changed files, if the run is narrowed to them.
+    /// Changed files, if the run is limited to them.
     pub(super) changed: Option<&'a ChangedPaths<'a>>,
 }
 
@@ -85,7 +85,7 @@ pub(super) fn build(
 pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Result<Explanation, PlanError> {
     let Task { tool: id, unit, .. } = *plan.graph.task(task);
     let tool = plan.graph.tool(id);
-    // Without the changes, every unit is a candidate; that does not affect the id of any.
+    // Ignore changes, so that every unit is a candidate. This does not affect ids.
     let scope = Scope { asked: &plan.asked, packages: &plan.packages, changed: None };
     let inputs = Inputs::new(workspace, &plan.selection, scope);
     let globs = Globs::new(tool)?;

@@ -18,7 +18,7 @@ pub enum Cause<'a> {
 }
 
 /// Returns the reasons why required tools of `run` have no result: errors first, in their order, then the others by tool, one per
-/// reason. A tool that only lacks what another tool could not build has no reason of its own.
+/// reason. A tool is left out if it only lacks code that another tool could not build.
 pub fn causes(run: &Finished) -> Vec<Cause<'_>> {
     let is_open = |name: &str| {
         let mut open = run.tools().filter(|(_, report)| report.verdict == Verdict::Incomplete);

@@ -236,7 +236,7 @@ impl<'a> Flag<'a> {
             let value = &short[at + letter.len_utf8()..];
             let before = if at == 0 { "" } else { &word[..at + 1] };
             match letter {
-                // These have no value and may be followed by another flag.
+                // These flags have no value and may be followed by another flag.
                 'g' | 'h' | 'O' | 'q' | 'v' | 'V' => {}
                 'A' | 'W' => return level(value.is_empty(), before, false),
                 'D' | 'F' => return level(value.is_empty(), before, true),

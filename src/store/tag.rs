@@ -14,9 +14,9 @@ const TEXT: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55\n# This direct
 /// Creator of a directory according to its tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Creator {
-    /// Genti.
+    /// The directory was created by genti.
     Genti,
-    /// Another program.
+    /// The directory was created by another program.
     Other,
     /// There is no tag.
     Unknown,

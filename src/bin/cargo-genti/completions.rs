@@ -8,7 +8,7 @@ use crate::args::{Cli, CompletionsArgs};
 use crate::exit::CliResult;
 use crate::render::Shell;
 
-/// Name of the executable. Cargo's completions for zsh pass `cargo genti` on to those of this name.
+/// Name of the executable. For `cargo genti`, cargo's zsh completions call the completions with this name.
 const PROGRAM: &str = "cargo-genti";
 
 /// Completes `cargo genti` in bash. Cargo's own completions, which bash-completion loads at the first use, are kept for

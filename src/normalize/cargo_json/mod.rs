@@ -113,8 +113,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         Some(_) if is_crash(code) => vec![Gap::all(input.crashed(code).0)],
         Some(success) if is_for_scripts && success == (code == 0) => scripts.gaps(input, &reach),
         Some(true) if code == 0 && reach.is_elsewhere(input) => {
-            // For example if the workspace is reached through a symbolic link. All findings were attributed to other
-            // packages.
+            // This happens if the workspace is reached through a symbolic link, for example. All findings would then be
+            // attributed to other packages.
             let reason =
                 "cargo built none of the selected packages; its package ids do not match this workspace";
             return Err(Unparsable(reason.to_owned()));

@@ -1,6 +1,7 @@
 //! Follows `mod` declarations from file to file.
 //!
-//! The result cache has a walk of its own, which also follows what cannot hold: it needs every file that may be read.
+//! The result cache has its own walk. It needs every file that may be read, so it also follows declarations whose `cfg`
+//! can't be true.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -48,7 +48,7 @@ pub fn html(run: &Finished, tasks: &Tasks, around: &Around) -> Vec<u8> {
     until(run, tasks, around, &Never).expect("nobody halts it")
 }
 
-/// The same, if `halt` is not due before it is made.
+/// Renders the same page as `html`, but fails once `halt` is due.
 pub(super) fn until(
     run: &Finished,
     tasks: &Tasks,

@@ -12,9 +12,9 @@ use crate::scan::cargo_config::CargoConfig;
 pub struct ProgramIdentity {
     /// Files whose content determines what runs, each with a name that is the same on every machine.
     pub files: BTreeSet<(String, PathBuf)>,
-    /// Whether a script outside of the workspace is included. Only the tool itself can report its version then.
+    /// True if a script outside of the workspace is included. If so, only the tool itself can report its version.
     pub has_foreign_script: bool,
-    /// Whether cargo is included. Its configuration matters then.
+    /// True if cargo is included, so its configuration matters too.
     pub runs_cargo: bool,
     /// Reason why the files are not complete.
     pub unknown: Option<String>,

@@ -196,7 +196,7 @@ fn existing_file(project: &Project, args: &InitArgs, workflow: Option<&Path>) ->
         return Some(format!("workflow `{shown}` already exists"));
     }
     match project.config.as_deref() {
-        // Such as a dangling link.
+        // For example a dangling link, which is not read as a configuration.
         None if there(&project.workspace.root.join(CONFIG)) => Some(format!("`{CONFIG}` already exists")),
         None => None,
         Some(_) if args.github || args.pre_commit => None,
