@@ -17,6 +17,8 @@ use genti::report::text::{visible, visible_line};
 
 use super::plural;
 
+mod diff;
+
 /// Number of context lines around the flagged ones.
 const AROUND: u32 = 1;
 /// Number of columns to which overlong lines of source are shortened, unless the terminal is wider. A narrow terminal wraps them,
@@ -68,13 +70,12 @@ pub(super) fn render(finding: &Finding, canvas: &Canvas<'_>, notes: &[String]) -
     let source = place.path().and_then(|path| canvas.sources.get(path));
     let shown = place.range().zip(source).and_then(|(range, source)| Shown::of(finding, range, source));
     let excerpt = shown.as_ref().map(|shown| &shown.excerpt);
-    let change = source.and_then(|source| Change::of(finding, source));
+    // A change of whole lines shows the place and the problem.
+    let drawn = source.and_then(|source| diff::draw(finding, &path, source, canvas.verbose));
+    let change = source.filter(|_| drawn.is_none()).and_then(|source| Change::of(finding, source));
     let patched = change.as_ref().map(|change| change.snippet(&path));
-    // A patch of several lines only shows the new lines, so the old ones must be shown before it.
-    let is_all_fix = finding.ns == "rustfmt" && change.as_ref().is_some_and(Change::is_of_lines);
     main = match (&shown, excerpt, place.range()) {
-        // The change shows the place and the problem.
-        (Some(_), _, _) if is_all_fix => patched.clone().into_iter().fold(main, Group::element),
+        _ if drawn.is_some() => main,
         (Some(shown), Some(excerpt), _) => {
             let snippet = Snippet::source(excerpt.text.as_ref()).line_start(excerpt.first_line).path(&path);
             main.element(snippet.annotations(shown.annotations()))
@@ -92,7 +93,7 @@ pub(super) fn render(finding: &Finding, canvas: &Canvas<'_>, notes: &[String]) -
     for note in self::notes(finding, labelled, has_link, is_in_output).iter().chain(notes) {
         main = main.element(Level::NOTE.message(note.clone()));
     }
-    let help = finding.fix.as_ref().map(|fix| visible(&fix.message)).filter(|_| !is_all_fix);
+    let help = finding.fix.as_ref().map(|fix| visible(&fix.message)).filter(|_| drawn.is_none());
     let mut groups = vec![main];
     match (patched, &help) {
         (Some(patched), Some(help)) => {
@@ -107,7 +108,8 @@ pub(super) fn render(finding: &Finding, canvas: &Canvas<'_>, notes: &[String]) -
     }
     let width = canvas.terminal.unwrap_or(WIDTH).max(WIDTH);
     let text = Renderer::styled().term_width(width).render(&groups);
-    format!("{text}\n{}\n", output.map(|output| output_of(output, canvas)).unwrap_or_default())
+    let output = output.map(|output| output_of(output, canvas)).unwrap_or_default();
+    format!("{text}\n{}{output}\n", drawn.unwrap_or_default())
 }
 
 /// Renders what a failed test printed: the last lines, or all that is kept with `--verbose`.
@@ -266,11 +268,6 @@ impl<'a> Change<'a> {
         };
         let patches = edits.iter().map(patch).collect::<Option<Vec<_>>>()?;
         Some(Self { excerpt, patches })
-    }
-
-    /// Returns true if each edit is within one line.
-    fn is_of_lines(&self) -> bool {
-        self.patches.iter().all(|(_, text)| !text.contains('\n'))
     }
 
     fn snippet<'s>(&'s self, path: &'s str) -> Snippet<'s, Patch<'s>> {
