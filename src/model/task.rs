@@ -120,7 +120,7 @@ impl Graph {
     }
 
     /// Iterates over the tools with their ids, in order.
-    pub fn tools(&self) -> impl Iterator<Item = (ToolId, &Tool)> {
+    pub fn tools(&self) -> impl Iterator<Item = (ToolId, &Tool)> + Clone {
         (0..).map(ToolId).zip(&self.tools)
     }
 }
@@ -297,6 +297,9 @@ pub struct Program {
     /// Directories with libraries, in search order.
     pub lib_dirs: Vec<PathBuf>,
 }
+
+/// Reason why a task has no result if its program was to be built by another tool, and was not.
+pub const NOT_BUILT: &str = "tests not run because they failed to build";
 
 /// Status of a finished task.
 #[derive(Clone, Debug, PartialEq, Eq)]

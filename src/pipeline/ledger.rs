@@ -18,7 +18,7 @@ use crate::model::generated::{Generated, split_out_dir};
 use crate::model::outcome::{Cache, TaskOutcome, TaskTests, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
 use crate::model::suppression::Suppression;
-use crate::model::task::{Plan, Status, Task, TaskIx, Unit};
+use crate::model::task::{NOT_BUILT, Plan, Status, Task, TaskIx, Unit};
 use crate::model::test_output::TestOutput;
 use crate::model::text::Text;
 use crate::model::tool::{Per, Tool, ToolId};
@@ -173,7 +173,9 @@ impl<'a> Ledger<'a> {
                     continue;
                 }
                 Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
-                Ended::TimedOut => Status::TimedOut(timed_out(self.plan, tool)),
+                Ended::TimedOut(running) => {
+                    Status::TimedOut(format!("{}{running}", timed_out(self.plan, tool)))
+                }
                 Ended::Replaced(program) => Status::InputChanged(format!(
                     "another build replaced {program} while the tests ran; run again"
                 )),
@@ -307,8 +309,7 @@ impl<'a> Ledger<'a> {
             let build_failed = self.plan.graph.needs[tool.0 as usize].iter().any(has_failed);
             let is_left_out = unit.target(self.workspace).is_some_and(|target| target.needs_features);
             if build_failed {
-                let why = "tests not run because they failed to build".to_owned();
-                self.note(task, Status::Incomplete(why));
+                self.note(task, Status::Incomplete(NOT_BUILT.to_owned()));
             } else if is_left_out {
                 let why = "requires features that are not enabled".to_owned();
                 self.tasks[task.0 as usize].status = Status::Skipped(why);

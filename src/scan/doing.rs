@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::unfinished::Unfinished;
 use crate::model::event::{Activity, Doing};
 use crate::model::tool::{Printer, Tool};
 
@@ -21,6 +22,7 @@ pub struct Watcher<'a> {
     /// The beginnings of the current lines of both streams.
     lines: [Vec<u8>; 2],
     bar: Bar,
+    unfinished: Unfinished,
 }
 
 impl<'a> Watcher<'a> {
@@ -32,13 +34,14 @@ impl<'a> Watcher<'a> {
             doing: Doing::default(),
             lines: Default::default(),
             bar: Bar::default(),
+            unfinished: Unfinished::default(),
         }
     }
 
     /// Creates a watcher that ignores everything.
     pub fn none() -> Self {
-        let (doing, lines, bar) = Default::default();
-        Self { form: Printer::Other, report: &|_| {}, doing, lines, bar }
+        let (doing, lines, bar, unfinished) = Default::default();
+        Self { form: Printer::Other, report: &|_| {}, doing, lines, bar, unfinished }
     }
 
     /// Reads `bytes` of standard output (0) or standard error (1). Returns those that belong to the output.
@@ -52,7 +55,9 @@ impl<'a> Watcher<'a> {
             let is_whole = part.ends_with(b"\n") || part.ends_with(b"\r");
             let text = &part[..part.len() - usize::from(is_whole)];
             line.extend_from_slice(&text[..text.len().min(LINE - line.len())]);
-            self.doing.read(&String::from_utf8_lossy(line), is_whole);
+            let text = String::from_utf8_lossy(line);
+            self.doing.read(&text, is_whole);
+            self.unfinished.read(&text, is_whole);
             if is_whole {
                 line.clear();
             }
@@ -64,6 +69,11 @@ impl<'a> Watcher<'a> {
             (Printer::Cargo, 1) => self.bar.remove(bytes).into(),
             _ => bytes.into(),
         }
+    }
+
+    /// Describes which tests were running, as the end of a message about the time limit. Empty if it is not known.
+    pub(super) fn describe_unfinished(&self) -> String {
+        self.unfinished.describe()
     }
 
     /// Returns the rest of standard error.

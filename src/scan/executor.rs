@@ -97,8 +97,8 @@ pub struct Judged<R> {
 pub enum Ended<R> {
     /// They exited by themselves. Holds the result of the judge.
     Judged(R),
-    /// They exceeded their time limit.
-    TimedOut,
+    /// They exceeded their time limit. Holds the end of the message: which tests were running. Empty if it is not known.
+    TimedOut(String),
     /// They were killed by a signal or could not be started.
     Crashed(String),
     /// The program is not installed.
@@ -369,6 +369,7 @@ impl Executor<'_> {
             attempts: 0,
             fails: false,
             is_second: false,
+            unfinished: String::new(),
             emit: &|event| shared.lock().events.push(event),
             doing: &|doing| drop(shared.lock().doing.insert(id, doing.clone())),
         };

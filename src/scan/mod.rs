@@ -35,6 +35,7 @@ mod slow;
 mod spool;
 mod stop;
 mod sys;
+mod unfinished;
 mod version;
 mod wrapped;
 mod wrapper;

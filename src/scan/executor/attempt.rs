@@ -40,6 +40,8 @@ pub(super) struct Attempt<'a, R> {
     pub(super) fails: bool,
     /// Whether this is the second pass.
     pub(super) is_second: bool,
+    /// Tests that the latest process was running when it ended, in words.
+    pub(super) unfinished: String,
     /// Callback that reports events.
     pub(super) emit: &'a dyn Fn(Event<'static>),
     /// Callback that reports what the running process is doing.
@@ -128,7 +130,7 @@ impl<R> Attempt<'_, R> {
             let (mut is_kept, mut repeat) = (true, false);
             let ended = match (&finished.ending, finished.exit) {
                 (Ending::Stopped(reason), _) => Ended::Stopped(*reason),
-                (Ending::TimedOut, _) => Ended::TimedOut,
+                (Ending::TimedOut, _) => Ended::TimedOut(std::mem::take(&mut self.unfinished)),
                 (Ending::Own, Exit::Signal(signal)) => {
                     Ended::Crashed(format!("killed by {}", sys::signal_name(signal)))
                 }
@@ -173,7 +175,7 @@ impl<R> Attempt<'_, R> {
                 argvs.push_front(argv);
                 continue;
             }
-            is_clear &= !matches!(ended, Ended::TimedOut | Ended::Crashed(_) | Ended::Truncated(_));
+            is_clear &= !matches!(ended, Ended::TimedOut(_) | Ended::Crashed(_) | Ended::Truncated(_));
             // Output of a missing program explains nothing more, and an interrupted run should end without delay.
             is_kept &= !matches!(ended, Ended::Missing(_) | Ended::Stopped(StopReason::Signal(_)));
             if is_kept {
@@ -250,7 +252,9 @@ impl<R> Attempt<'_, R> {
             let (mut invocation, threads) =
                 self.launcher.invocation(tool, program, argv, built, tasks).map_err(Ended::Crashed)?;
             invocation.timeout = timeout;
-            let finished = self.executor.runner.run(&invocation, &mut Watcher::new(tool, self.doing));
+            let mut watcher = Watcher::new(tool, self.doing);
+            let finished = self.executor.runner.run(&invocation, &mut watcher);
+            self.unfinished = watcher.describe_unfinished();
             drop(threads);
             let has_ended = finished.as_ref().is_ok_and(|finished| finished.ending == Ending::Own);
             if !has_ended || builder.and_then(|builder| self.launcher.replaced(builder)).is_none() {

@@ -29,13 +29,15 @@ impl<'a> MemoryRunner<'a> {
 }
 
 impl Runner for MemoryRunner<'_> {
-    fn run(&self, invocation: &Invocation, _: &mut Watcher<'_>) -> io::Result<FinishedProcess> {
+    fn run(&self, invocation: &Invocation, watcher: &mut Watcher<'_>) -> io::Result<FinishedProcess> {
         let number = {
             let mut invocations = self.invocations.lock().unwrap();
             invocations.push(invocation.clone());
             invocations.len() - 1
         };
-        (self.answer)(number, invocation)
+        let finished = (self.answer)(number, invocation)?;
+        watcher.read(0, &finished.stdout.read(None).unwrap_or_default());
+        Ok(finished)
     }
 }
 

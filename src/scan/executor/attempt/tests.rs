@@ -35,12 +35,13 @@ struct Case<'a> {
     files: &'a [&'a str],
     /// Arguments of a second pass.
     second_pass: &'a [&'a str],
+    parse: Parse,
     stop: Stop,
 }
 
 impl Default for Case<'_> {
     fn default() -> Self {
-        Self { files: &["a", "b", "c"], second_pass: &[], stop: Stop::new().unwrap() }
+        Self { files: &["a", "b", "c"], second_pass: &[], parse: Parse::Diff, stop: Stop::new().unwrap() }
     }
 }
 
@@ -85,9 +86,9 @@ fn run(case: &Case<'_>, answer: &Answer<'_>) -> Attempted {
 }
 
 fn run_judged(case: &Case<'_>, answer: &Answer<'_>, judge: &Judge<'_, String>) -> Attempted {
-    let Case { files, second_pass, stop } = case;
+    let Case { files, second_pass, parse, stop } = case;
     let workspace = testing::workspace(&[], files);
-    let mut tool = testing::tool("t", Parse::Diff, &["t"]);
+    let mut tool = testing::tool("t", parse.clone(), &["t"]);
     tool.per = Per::File;
     tool.run.extend([Arg::Args, Arg::Files]);
     tool.second_pass = second_pass.iter().map(|arg| (*arg).to_owned()).collect();
@@ -131,6 +132,7 @@ fn run_judged(case: &Case<'_>, answer: &Answer<'_>, judge: &Judge<'_, String>) -
         attempts: 0,
         fails: false,
         is_second: false,
+        unfinished: String::new(),
         emit: &|_| {},
         doing: &|_| {},
     };
@@ -174,7 +176,7 @@ fn after_a_timeout_each_unit_runs_alone_with_its_own_limit() {
         })
     });
     assert_eq!(done.args(), ["a b c", "a", "b", "c"]);
-    assert_eq!(done.pieces, [r#"a: Judged("")"#, "b: TimedOut", r#"c: Judged("")"#]);
+    assert_eq!(done.pieces, [r#"a: Judged("")"#, r#"b: TimedOut("")"#, r#"c: Judged("")"#]);
     assert_eq!(
         done.invocations.iter().map(|one| one.timeout).collect::<Vec<_>>(),
         [3, 1, 1, 1].map(|n| Some(n * LIMIT))
@@ -183,10 +185,28 @@ fn after_a_timeout_each_unit_runs_alone_with_its_own_limit() {
 }
 
 #[test]
+fn a_test_that_was_running_at_the_time_limit_is_named() {
+    let case = Case { files: &["a"], parse: Parse::Libtest, ..Case::default() };
+    let stopped = |text: &str| FinishedProcess {
+        ending: Ending::TimedOut,
+        exit: Exit::Signal(15),
+        ..FinishedProcess::exited(0, text, "")
+    };
+    for (text, expected) in [
+        ("running 2 tests\ntest a ... ok\ntest it::hangs ... ", " while running it::hangs"),
+        ("running 2 tests\ntest a ... ok\n", "; 1 of 2 tests had finished"),
+        ("", ""),
+    ] {
+        let done = run(&case, &|_, _| Ok(stopped(text)));
+        assert_eq!(done.pieces, [format!("a: TimedOut({expected:?})")]);
+    }
+}
+
+#[test]
 fn a_unit_that_times_out_alone_does_not_run_again() {
     let case = Case { files: &["a"], ..Case::default() };
     let done = run(&case, &|_, _| Ok(FinishedProcess::stopped(Ending::TimedOut)));
-    assert_eq!((done.args(), done.pieces), (vec!["a".to_owned()], vec!["a: TimedOut".to_owned()]));
+    assert_eq!((done.args(), done.pieces), (vec!["a".to_owned()], vec![r#"a: TimedOut("")"#.to_owned()]));
 }
 
 #[test]
