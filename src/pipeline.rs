@@ -179,6 +179,11 @@ pub enum Error {
     /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] Problems),
+    /// The configuration file of the command line does not exist.
+    #[error(
+        "there is no file `{0}`; correct the path after `--config-file`, or create one with `cargo genti init`"
+    )]
+    NoConfigFile(PathBuf),
     /// A configuration file could not be read.
     #[error("could not read `{path}`: {error}")]
     ConfigFile {

@@ -120,5 +120,6 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         vars: std::collections::BTreeMap::new(),
         timeout: None,
         configured: true,
+        lacks_format: false,
     }
 }

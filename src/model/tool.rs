@@ -93,6 +93,8 @@ pub struct Tool {
     pub flaky: Flaky,
     /// True if the user's configuration names it.
     pub configured: bool,
+    /// True if the configuration sets no output format, so only the exit code is read.
+    pub lacks_format: bool,
 }
 
 /// Signs that a workspace uses a tool. Any one of them is enough.

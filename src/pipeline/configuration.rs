@@ -43,8 +43,7 @@ pub(super) fn read_config(request: &Request, root: &Path) -> Result<Config, Erro
     let mut files = Vec::new();
     if let Some(path) = &request.config_file {
         let path = request.cwd.join(path);
-        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
-        let text = read(&path)?.ok_or_else(|| Error::ConfigFile { path: path.clone(), error: missing() })?;
+        let text = read(&path)?.ok_or_else(|| Error::NoConfigFile(path.clone()))?;
         let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
         files.push(ConfigFile { name: name.into(), text: text.into(), place: config::Place::File });
         return Ok(config::load(&files, request.profile.as_deref())?);

@@ -135,6 +135,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         retries,
         flaky,
         configured: _,
+        lacks_format: _,
     } = tool;
     let (inherits, env) = of_environment(environment, vars);
     let has_args = run.contains(&Arg::Args);

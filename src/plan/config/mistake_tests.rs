@@ -63,7 +63,9 @@ fn mistakes_in_the_policy_are_found() {
     );
     check(
         "[policy]\nseed = '1'",
-        &["2:8: expected a whole number from 0 to 18446744073709551615, found string"],
+        &[
+            "2:8: expected a whole number from 0 to 18446744073709551615, found string (write `1`, without quotes)",
+        ],
     );
     check(
         "[policy]\nparallel = -2",
@@ -83,12 +85,47 @@ fn mistakes_in_the_policy_are_found() {
         "[policy]\nmax-duration = '900y'",
         &["2:16: duration `900y` is out of range, expected 1ns to 366 days"],
     );
+    check(
+        "[policy]\nmax-duration = 30",
+        &[
+            "2:16: expected a duration with a unit, found integer (write `\"30s\"` for seconds, or `\"30m\"` for minutes)",
+        ],
+    );
+    check("[policy]\ntimeout = '30s'", &["2:1: unknown key `timeout` (did you mean `per-task-timeout`?)"]);
     check("policy = 3", &["1:10: expected a table, found integer"]);
     check(
         "[profile.ci]\nseed = 1\n[profile.ci.policy]\nsed = 1",
         &["2:1: unknown key `seed` (known keys: `policy`)", "4:1: unknown key `sed` (did you mean `seed`?)"],
     );
     check("[tool.x]", &["1:2: unknown key `tool` (did you mean `tools`?)"]);
+}
+
+#[test]
+fn a_mistake_has_no_consequences() {
+    // What another key means depends on the one with the mistake.
+    check("[tools.x]\ncommand = ['x']", &["2:1: unknown key `command` (did you mean `run`?)"]);
+    check(
+        "[tools.x]\ncmd = ['x']\nretries = 2\nargs = ['y']",
+        &["2:1: unknown key `cmd` (did you mean `run`?)"],
+    );
+    check("[tools.nextst]\nretries = 2", &["1:8: tool `nextst` has no `run` (did you mean `nextest`?)"]);
+    check(
+        "[tools.clipy]\nleaky = 'fail'\nper = 'file'",
+        &["1:8: tool `clipy` has no `run` (did you mean `clippy`?)"],
+    );
+    check_tool("format = 'libtest'\nleaky = 'fail'", &["2:1: unknown key `format` (did you mean `parse`?)"]);
+    let unknown = "[tools.x]\nrun = ['x']\nparse = 'junit'\nleaky = 'fail'\nretries = 1";
+    let problems = load(&[file("genti.toml", unknown)], None).unwrap_err().to_string();
+    assert!(
+        problems.lines().count() == 1 && problems.contains("unknown output format `junit`"),
+        "{problems}"
+    );
+    check(
+        "[tools]\nclippy = false",
+        &[
+            "2:10: expected a table, found boolean (write `clippy.enabled = false`, or `enabled = false` under `[tools.clippy]`)",
+        ],
+    );
 }
 
 #[test]
@@ -110,7 +147,11 @@ fn mistakes_in_a_tool_are_found() {
     check_tool("requird = true", &["2:1: unknown key `requird` (did you mean `required`?)"]);
     check_tool("required = 'no'", &["2:12: expected `true` or `false`, found string"]);
     check_tool("enabled = 0", &["2:11: expected `true` or `false`, found integer"]);
-    check_tool("args = '-q'", &["2:8: expected an array of strings, found string"]);
+    check_tool("args = '-q'", &["2:8: expected an array of strings, found string (write `[\"-q\"]`)"]);
+    check_tool(
+        "required = 'true'",
+        &["2:12: expected `true` or `false`, found string (write `true`, without quotes)"],
+    );
     check_tool(
         "args = ['-q', 1, [2]]",
         &["2:15: expected a string, found integer", "2:18: expected a string, found array"],
@@ -205,7 +246,7 @@ fn mistakes_in_variables_toolchains_and_time_limits_are_found() {
 
 #[test]
 fn mistakes_in_a_command_line_are_found() {
-    check_tool("run = 'x'", &["2:7: expected an array of strings, found string"]);
+    check_tool("run = 'x y'", &["2:7: expected an array of strings, found string (write `[\"x\", \"y\"]`)"]);
     check_tool("run = []", &["2:7: expected a program, found an empty array"]);
     check_tool("run = [1]", &["2:8: expected a string, found integer"]);
     check_tool("run = ['']", &["2:8: the program name is empty"]);
@@ -586,7 +627,7 @@ fn mistakes_about_the_baseline_are_found() {
     check(
         "[baseline]\nfeatures = 'a'\nall-feature = true\ntarget = ''\nstale = 'ignore'",
         &[
-            "2:12: expected an array of strings, found string",
+            "2:12: expected an array of strings, found string (write `[\"a\"]`)",
             "3:1: unknown key `all-feature` (did you mean `all-features`?)",
             "4:10: expected a non-empty string",
             "5:9: unknown value `ignore`, expected `fail` or `warn`",

@@ -196,7 +196,12 @@ impl Draft {
         let baseline = keys.get("baseline");
         let suppress = keys.get("suppress");
         keys.set(&mut self.locked, "locked", ConfigReader::boolean);
-        keys.finish();
+        keys.finish_with(&[
+            ("allow", "suppress"),
+            ("checks", "tools"),
+            ("ignore", "suppress"),
+            ("lints", "tools"),
+        ]);
 
         if let Some(value) = policy {
             self.policy = policy::read(reader, value, PolicyConfig::default());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::origin::Origin;
 use super::reader::{ConfigReader, Value};
@@ -42,7 +42,13 @@ macro_rules! keys {
             }
             let mut keys = reader.keys(table);
             let policy = PolicyConfig { $($field: keys.read($key, $read),)* origins };
-            keys.finish();
+            keys.finish_with(&[
+                ("jobs", "parallel"),
+                ("order-by", "order"),
+                ("threads", "parallel"),
+                ("time-limit", "per-task-timeout"),
+                ("timeout", "per-task-timeout"),
+            ]);
             policy
         }
     };
@@ -151,6 +157,11 @@ fn count(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<NonZeroU32>
 }
 
 pub(super) fn time_limit(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Duration> {
+    if let DeValue::Integer(seconds) = value.get_ref() {
+        let help = format!("write `\"{seconds}s\"` for seconds, or `\"{seconds}m\"` for minutes");
+        reader.wrong_type_with(value, "a duration with a unit", Some(help));
+        return None;
+    }
     let text = reader.string(value)?.into_inner();
     duration(&text).map_err(|error| reader.report(value.span(), error.0)).ok()
 }

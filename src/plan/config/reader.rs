@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::ConfigFile;
-use super::suggest::suggestion;
+use super::suggest::{closest, suggestion};
 use crate::model::error::Problem;
 
 /// A TOML value with its byte range.
@@ -117,7 +117,11 @@ impl<'f> ConfigReader<'f> {
     /// Reads an array of strings with their places. Elements that are not strings are reported and left out.
     pub(super) fn strings(&mut self, value: &Value<'_>) -> Option<Vec<Spanned<String>>> {
         let Some(array) = value.get_ref().as_array() else {
-            self.wrong_type(value, "an array of strings");
+            let help = value.get_ref().as_str().map(|text| {
+                let words: Vec<_> = text.split_whitespace().map(|word| format!("{word:?}")).collect();
+                format!("write `[{}]`", words.join(", "))
+            });
+            self.wrong_type_with(value, "an array of strings", help);
             return None;
         };
         Some(array.iter().filter_map(|item| self.string(item)).collect())
@@ -132,7 +136,10 @@ impl<'f> ConfigReader<'f> {
     pub(super) fn boolean(&mut self, value: &Value<'_>) -> Option<bool> {
         let boolean = value.get_ref().as_bool();
         if boolean.is_none() {
-            self.wrong_type(value, "`true` or `false`");
+            let is_quoted = |text: &&str| ["true", "false"].contains(text);
+            let help = value.get_ref().as_str().filter(is_quoted);
+            let help = help.map(|text| format!("write `{text}`, without quotes"));
+            self.wrong_type_with(value, "`true` or `false`", help);
         }
         boolean
     }
@@ -141,7 +148,9 @@ impl<'f> ConfigReader<'f> {
     pub(super) fn integer(&mut self, value: &Value<'_>, range: RangeInclusive<u64>) -> Option<u64> {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         let Some(integer) = value.get_ref().as_integer() else {
-            self.wrong_type(value, &expected);
+            let number = value.get_ref().as_str().filter(|text| text.parse::<u64>().is_ok());
+            let help = number.map(|number| format!("write `{number}`, without quotes"));
+            self.wrong_type_with(value, &expected, help);
             return None;
         };
         let number = u64::from_str_radix(integer.as_str(), integer.radix())
@@ -191,7 +200,13 @@ impl<'f> ConfigReader<'f> {
 
     /// Reports that `value` has another type than `expected`.
     pub(super) fn wrong_type(&mut self, value: &Value<'_>, expected: &str) {
-        self.report(value.span(), format!("expected {expected}, found {}", value.get_ref().type_str()));
+        self.wrong_type_with(value, expected, None);
+    }
+
+    /// Reports that `value` has another type than `expected`, with a suggested fix.
+    pub(super) fn wrong_type_with(&mut self, value: &Value<'_>, expected: &str, help: Option<String>) {
+        let message = format!("expected {expected}, found {}", value.get_ref().type_str());
+        self.keep_unless_bad(value.span(), message, help);
     }
 
     /// Starts reading the keys of `table`.
@@ -277,9 +292,25 @@ impl<'f, 't, 'i> Keys<'_, 'f, 't, 'i> {
 
     /// Reports the keys that were never read.
     pub(super) fn finish(self) {
+        self.finish_with(&[]);
+    }
+
+    /// Reports the keys that were never read. `synonyms` are what other tools call a key of this table. Returns the keys that were
+    /// probably meant.
+    pub(super) fn finish_with(self, synonyms: &[(&str, &'static str)]) -> Vec<&'static str> {
+        let mut meant = Vec::new();
         for key in self.table.keys().filter(|key| !self.known.contains(&key.get_ref().as_ref())) {
-            let help = suggestion(key.get_ref(), self.known.iter().copied(), "known keys");
-            self.reader.report_with(key.span(), format!("unknown key `{}`", key.get_ref()), help);
+            let name = key.get_ref().as_ref();
+            let synonym = synonyms.iter().find(|(synonym, _)| *synonym == name).map(|(_, known)| *known);
+            let near = closest(name, self.known.iter().copied());
+            let known = synonym.or_else(|| self.known.iter().copied().find(|known| near == Some(*known)));
+            let help = match known {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => suggestion(name, self.known.iter().copied(), "known keys"),
+            };
+            meant.extend(known);
+            self.reader.report_with(key.span(), format!("unknown key `{name}`"), help);
         }
+        meant
     }
 }

@@ -26,6 +26,22 @@ pub(super) struct ToolEntry {
 /// Maximum number of retries. The result of a test that needs more is meaningless.
 const MOST_RETRIES: u64 = 10;
 
+/// What other tools call a key of `[tools.NAME]`.
+const SYNONYMS: [(&str, &str); 12] = [
+    ("after", "needs"),
+    ("cmd", "run"),
+    ("command", "run"),
+    ("depends-on", "needs"),
+    ("exec", "run"),
+    ("format", "parse"),
+    ("ignore", "exclude"),
+    ("include", "files"),
+    ("parser", "parse"),
+    ("paths", "files"),
+    ("program", "run"),
+    ("script", "run"),
+];
+
 const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, starting with a letter or digit";
 
 /// References to other tools in a file, with their places.
@@ -55,6 +71,13 @@ pub(super) fn read(
     let base = built_in.get(name.get_ref().as_ref());
     let new = || ToolEntry { tool: blank(name.get_ref()), enabled: true };
     let mut entry = base.cloned().unwrap_or_else(new);
+    if let Some(enabled) = value.get_ref().as_bool() {
+        let name = name.get_ref();
+        let help =
+            format!("write `{name}.enabled = {enabled}`, or `enabled = {enabled}` under `[tools.{name}]`");
+        reader.wrong_type_with(value, "a table", Some(help));
+        return (entry, links);
+    }
     let Some(table) = reader.table(value) else { return (entry, links) };
     let tool = &mut entry.tool;
 
@@ -81,9 +104,12 @@ pub(super) fn read(
     });
     keys.set(&mut tool.ratchet, "ratchet", ratchet);
     let cache = keys.read("cache", ConfigReader::boolean);
-    keys.set(&mut tool.parse, "parse", parse::read);
+    let parse = keys.read("parse", parse::read);
+    let has_parse = parse.is_some();
+    tool.parse = parse.unwrap_or_else(|| tool.parse.clone());
     let golden = keys.read("compare", parse::compare);
     let has_goldens = golden.is_some();
+    tool.lacks_format = base.is_none() && !has_parse && !has_goldens;
     tool.parse = golden.unwrap_or_else(|| tool.parse.clone());
     // Other tools need the files that these tools build, and the cache does not restore files.
     let may_cache = !tool.parse.work().is_for_others();
@@ -142,15 +168,20 @@ pub(super) fn read(
         reader.integer(value, 1..=u32::MAX.into()).and_then(|tasks| tasks.try_into().ok())
     });
     keys.set(&mut tool.caps.bytes, "max-bytes", |reader, value| reader.integer(value, 1..=u64::MAX));
-    keys.finish();
+    let meant = keys.finish_with(&SYNONYMS);
 
-    if reader.is_whole() {
-        if base.is_none() && !table.contains_key("run") {
+    if base.is_none() && !table.contains_key("run") {
+        if reader.is_whole() && !meant.contains(&"run") {
             let message = format!("tool `{}` has no `run`", name.get_ref());
             let built_in = built_in.keys().map(String::as_str);
             let help = suggestion(name.get_ref(), built_in, "write `run = [\"program\", …]`; built-in tools");
             reader.report_with(name.span(), message, help);
         }
+        // Without a program, nothing can be said about its other keys.
+        return (entry, links);
+    }
+    let is_read = |key: &str, is_valid: bool| is_valid || !(table.contains_key(key) || meant.contains(&key));
+    if reader.is_whole() && is_read("run", run.is_some()) && is_read("parse", has_parse) {
         if let Some(parse) = table.get("parse").filter(|_| has_goldens) {
             let help = "remove one of them";
             reader.report_with(parse.span(), "`parse` has no effect together with `compare`", help);
@@ -254,6 +285,7 @@ fn blank(name: &str) -> Tool {
         vars: BTreeMap::new(),
         timeout: None,
         configured: false,
+        lacks_format: false,
     }
 }
 
