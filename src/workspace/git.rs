@@ -117,7 +117,8 @@ pub struct Uncommitted {
     pub staged: Vec<RelPath>,
 }
 
-/// Returns the uncommitted changes in the repository around `root`, except those below the directories `built`.
+/// Returns the uncommitted changes in the repository around `root`, except those below the directories `built`. `Cargo.lock` of the
+/// workspace does not count: a run creates and updates it, and no fix changes it.
 ///
 /// # Errors
 ///
@@ -140,7 +141,7 @@ pub fn uncommitted(root: &Path, built: &[&Path]) -> Result<Uncommitted, GitError
     for line in status.split(|&byte| byte == 0) {
         let [index, tree, b' ', path @ ..] = line else { continue };
         let of_workspace = relative_to(prefix, path);
-        if built.iter().any(|dir| of_workspace.is_within(dir)) {
+        if built.iter().any(|dir| of_workspace.is_within(dir)) || of_workspace == RelPath::new("Cargo.lock") {
             continue;
         }
         match (index, tree) {

@@ -30,10 +30,6 @@ fn swapping(files: &[(&str, &str)]) -> Sandbox {
 }
 
 impl Sandbox {
-    fn text(&self, path: &str) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.root().join(path)).unwrap()).into_owned()
-    }
-
     /// Returns a file next to the workspace.
     fn aside(&self, name: &str) -> PathBuf {
         self.beside().join(name)
@@ -108,6 +104,13 @@ fn uncommitted_changes_are_refused_unless_they_are_allowed() {
     sandbox.write("c.txt", "untracked\n");
     refuses(&sandbox, &["--allow-staged"], "c.txt (dirty)");
     refuses(&sandbox, &[], "pass --allow-dirty and --allow-staged");
+    // No fix changes `Cargo.lock`, which cargo and genti create.
+    sandbox.write(
+        "Cargo.lock",
+        "version = 4\n\n[[package]]\nname = \"clean\"\nversion = \"0.1.0\"\n# changed\n",
+    );
+    let text = sandbox.run(&["fix"], 2);
+    assert!(!text.contains("Cargo.lock"), "{text}");
     sandbox.run(&["fix", "--allow-dirty", "--allow-staged"], 0);
     assert_eq!(sandbox.text("a.txt"), "new\n");
 

@@ -61,6 +61,10 @@ impl Sandbox {
         std::fs::write(path, text).unwrap();
     }
 
+    pub(crate) fn text(&self, path: &str) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.root.join(path)).unwrap()).into_owned()
+    }
+
     pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.root.join(path)).unwrap();
         assert!(text.contains(from), "{path} has no {from:?}");
