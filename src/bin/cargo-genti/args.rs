@@ -1,6 +1,7 @@
 //! Command line arguments as parsed. [`crate::resolve`] interprets them.
 
 use std::ffi::OsString;
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Effects, Styles};
@@ -63,8 +64,8 @@ pub(crate) fn with_suggestion(mut error: clap::Error) -> clap::Error {
     error
 }
 
-/// Run the checks of a Rust workspace as one task graph, in a reproducible order, with one jobserver and
-/// byte-identical results
+/// Run all checks of a Rust workspace: formatting, lints, documentation, tests and your own tools. Report what
+/// they find, and fail only on what is new
 #[derive(Debug, Parser)]
 #[command(name = "cargo-genti", bin_name = "cargo genti", version, styles = STYLES, after_help = EXIT_CODES)]
 #[command(max_term_width = 110, disable_help_subcommand = true)]
@@ -75,32 +76,31 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run all checks and write the artifacts
+    /// Run all checks and report what they find
     Run(BlessArgs),
-    /// Run all checks as a gate: exactly as configured, without changing the repository, failing on a stale
-    /// baseline
+    /// Run all checks as a gate, as in CI: exactly as configured, and without changing the repository
     Check(CheckArgs),
-    /// Run the checks that propose fixes, and apply the fixes of new findings
+    /// Apply the fixes that tools suggest for new findings
     Fix(Box<FixArgs>),
-    /// Run all checks several times under varying conditions and compare the results byte by byte
+    /// Run all checks several times under different conditions, and compare the results byte by byte
     Verify(VerifyArgs),
-    /// Show the plan (tools, tasks and batches) without running anything
+    /// Show what would run and in which order, without running anything
     Plan(PlanArgs),
     /// Show the effective configuration, with the origin of each value
     Config(ConfigArgs),
-    /// Accept current findings and manage accepted ones
+    /// Accept current findings, so that only new ones fail, and manage the accepted ones
     Baseline(BaselineArgs),
-    /// Show or convert the report of a finished run
+    /// Show the report of the last run, or convert it to another format
     Report(ReportArgs),
     /// List what no tool of the last run checked, with reasons
     BlindSpots(BlindSpotsArgs),
     /// List the tools with their versions and locations
     Tools(ToolsArgs),
-    /// Write the versions of the tools to genti.lock, next to the configuration
+    /// Record the versions of the tools in genti.lock, next to the configuration
     Lock(ToolsArgs),
     /// Explain why tasks of the last run ran or were cached
     Explain(ExplainArgs),
-    /// Remove artifacts, builds and cached results
+    /// Remove what runs left in the target directory: reports, builds and cached results
     Clean(CleanArgs),
     /// Create a commented configuration for this workspace, without overwriting files
     Init(InitArgs),
@@ -153,10 +153,11 @@ impl Command {
 /// Options of `run`, including those that write to the repository.
 #[derive(Debug, Args)]
 pub(crate) struct BlessArgs {
-    /// Accept the output of tools with `compare = "golden"` by writing it to .config/genti/golden/
+    /// Accept the current output of tools that compare it with golden files, by writing it to
+    /// .config/genti/golden/
     #[arg(long)]
     pub(crate) bless: bool,
-    /// Remove orphaned golden files, which no tool uses any more
+    /// Also remove golden files that no tool produces any more
     #[arg(long, requires = "bless")]
     pub(crate) remove_orphans: bool,
     #[command(flatten)]
@@ -170,8 +171,8 @@ pub(crate) struct CheckArgs {
     /// `[baseline]`
     #[arg(long)]
     pub(crate) partial: bool,
-    /// Judge a finished run, possibly from another machine, by its artifacts in this directory instead of
-    /// running anything. Uses the plan and the baseline of this checkout and the date of the run
+    /// Run nothing, and judge a finished run, also one of another machine, by its artifacts in this directory.
+    /// Uses the configuration and the baseline of this checkout, and the date of the run
     #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache"])]
     pub(crate) artifacts: Option<PathBuf>,
     /// With --artifacts, fail unless report.json there has this digest, as in the last line of `--message-format
@@ -207,13 +208,13 @@ pub(crate) struct FixArgs {
     #[arg(long)]
     pub(crate) allow_no_vcs: bool,
     #[command(flatten)]
-    pub(crate) run: RunArgs,
+    pub(crate) run: CommonArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GateArgs {
-    /// Stop starting tasks once a required tool has failed, and end as incomplete. The tasks that have run by
-    /// then may depend on --parallel
+    /// Start nothing more once a required tool has failed. The run then ends as incomplete. What has run by then
+    /// may depend on --parallel
     #[arg(long)]
     pub(crate) fail_fast: bool,
     #[command(flatten)]
@@ -231,8 +232,7 @@ pub(crate) struct ReportsArgs {
     /// Show the numbers of new findings by rule and directory instead of the findings
     #[arg(long)]
     pub(crate) statistics: bool,
-    /// Output format: a report for humans on stderr; on stdout, events as JSON lines (json), or one line per new
-    /// finding and one for the verdict (short)
+    /// Output format, for people or for other programs
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) message_format: MessageFormat,
     /// Don't write the job summary and annotations in GitHub Actions
@@ -250,16 +250,34 @@ pub(crate) enum MessageFormat {
     /// A report on stderr
     #[default]
     Human,
-    /// Events on stdout
+    /// Events on stdout, one per line
     Json,
     /// One line per new finding and one for the verdict on stdout
     Short,
 }
 
+/// Options of commands that run the tools.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Date by which suppressions expire, in UTC (default: the date of SOURCE_DATE_EPOCH, or else today)
-    /// [env: GENTI_AS_OF]
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) tests: TestNames,
+}
+
+impl Deref for RunArgs {
+    type Target = CommonArgs;
+
+    fn deref(&self) -> &CommonArgs {
+        &self.common
+    }
+}
+
+/// Options of commands that run the tools, also if names of tests mean nothing to them.
+#[derive(Debug, Args)]
+pub(crate) struct CommonArgs {
+    /// Date on which suppressions are checked for expiry, in UTC (default: the date of SOURCE_DATE_EPOCH, or else
+    /// today) [env: GENTI_AS_OF]
     #[arg(long, value_name = "DATE")]
     pub(crate) as_of: Option<String>,
     /// Disable the result cache: run everything and store no results [env: GENTI_NO_CACHE]
@@ -286,16 +304,19 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// Output format of the plan
+    /// Output format
     #[arg(long, value_name = "FORMAT", default_value = "human")]
     pub(crate) format: PlanFormat,
-    /// Show what the id of a task is computed from. TASK is `tool:unit`, or the beginning of the id
+    /// Show what the id of a task is computed from. TASK is `tool:unit`, such as `fmt:src/lib.rs`, or the
+    /// beginning of the id
     #[arg(long, value_name = "TASK", conflicts_with = "format")]
     pub(crate) explain: Option<String>,
     #[command(flatten)]
     pub(crate) policy: PolicyArgs,
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) tests: TestNames,
     #[command(flatten)]
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]
@@ -348,9 +369,9 @@ pub(crate) struct BaselineArgs {
 pub(crate) enum BaselineCommand {
     /// Run all checks and accept all current findings in .config/genti/baseline/
     Init(Box<RunArgs>),
-    /// Run all checks, remove entries that are fixed and follow moved ones, without accepting anything
+    /// Run all checks, and remove entries whose finding is gone. Entries follow code that moved. Accepts nothing
     Update(Box<RunArgs>),
-    /// Run all checks and accept new findings
+    /// Run all checks, and accept new findings with a reason
     Accept(Box<AcceptArgs>),
     /// List accepted findings
     List(ListArgs),
@@ -495,31 +516,37 @@ pub(crate) struct CommandArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Policy (also set by GENTI_… or under [policy]; flags take precedence)")]
+#[command(
+    next_help_heading = "Policy (also set by GENTI_… variables or under [policy]; flags take precedence)"
+)]
 pub(crate) struct PolicyArgs {
-    /// Order of tasks: deterministic, topo, required-first or risk-first [env: GENTI_ORDER]
+    /// What to start first: deterministic (by path), topo (packages before those that depend on them),
+    /// required-first (required tools) or risk-first (what is most likely to fail) [env: GENTI_ORDER]
     #[arg(long, value_name = "ORDER")]
     pub(crate) order: Option<String>,
-    /// Batch policy: auto, N (at most N tasks per batch), by-tool or by-path [env: GENTI_BATCH]
+    /// How many tasks share a process: auto, N (at most N), by-tool (all of a tool, one after the other) or
+    /// by-path (package by package) [env: GENTI_BATCH]
     #[arg(long, value_name = "BATCH")]
     pub(crate) batch: Option<String>,
-    /// Seed to shuffle the order reproducibly; 0 keeps path order, `random` picks a seed and prints it
-    /// [env: GENTI_SEED]
+    /// Shuffle the order of tasks: the same number gives the same order, 0 doesn't shuffle, and `random` picks a
+    /// number and prints it [env: GENTI_SEED]
     #[arg(long, value_name = "N|random")]
     pub(crate) seed: Option<String>,
     /// Number of processes to run in parallel, 1 to 1024, or `auto` for one per core (never affects results)
     /// [env: GENTI_PARALLEL]
     #[arg(short = 'j', long, value_name = "auto|N")]
     pub(crate) parallel: Option<String>,
-    /// Build directory: one (separate from yours), lanes (one per lane), shared (yours), or auto (`one` for
-    /// up to 3 processes, else `lanes`). Never affects results [env: GENTI_BUILD_DIR]
+    /// Where cargo builds: one (a directory of genti's own), lanes (several, so that cargo commands run in
+    /// parallel), shared (your target directory), or auto (`one` for up to 3 processes, else `lanes`). Never
+    /// affects results [env: GENTI_BUILD_DIR]
     #[arg(long, value_name = "WHERE")]
     pub(crate) build_dir: Option<String>,
     /// Time limit per task, such as 90s or 2m. A process that covers several tasks gets up to four times as
     /// long [env: GENTI_PER_TASK_TIMEOUT]
     #[arg(long, value_name = "TIME")]
     pub(crate) per_task_timeout: Option<String>,
-    /// Time limit of the whole run. Remaining tasks are not run [env: GENTI_MAX_DURATION]
+    /// Time limit of the whole run. What has not run by then has no result, so the run is incomplete
+    /// [env: GENTI_MAX_DURATION]
     #[arg(long, value_name = "TIME")]
     pub(crate) max_duration: Option<String>,
 }
@@ -543,7 +570,7 @@ pub(crate) struct SelectionArgs {
     #[arg(long = "skip-tool", value_name = "NAME")]
     pub(crate) skip_tools: Vec<String>,
     /// Check only what this branch changed since it left REF, such as origin/main (including uncommitted and
-    /// untracked files), and its dependents
+    /// untracked files), and the packages that depend on it
     #[arg(long, value_name = "REF")]
     pub(crate) since: Option<String>,
     /// Features to activate, separated by spaces or commas
@@ -561,9 +588,14 @@ pub(crate) struct SelectionArgs {
     /// Cargo profile to build with
     #[arg(long, value_name = "NAME")]
     pub(crate) cargo_profile: Option<String>,
+}
+
+/// Names of tests, for commands that run or plan them.
+#[derive(Debug, Default, Args)]
+pub(crate) struct TestNames {
     /// Run only the tests whose names contain one of these, as in `cargo test -- NAME`. Needs --tool with tools
     /// that run tests, and makes the run partial
-    #[arg(last = true, value_name = "TEST")]
+    #[arg(last = true, value_name = "TEST", help_heading = "Tests")]
     pub(crate) filters: Vec<String>,
 }
 
@@ -576,7 +608,7 @@ pub(crate) struct WorkspaceArgs {
     /// Configuration file to use instead of .config/genti.toml, genti.toml or [workspace.metadata.genti]
     #[arg(long, value_name = "PATH")]
     pub(crate) config_file: Option<PathBuf>,
-    /// Policy profile: `[profile.NAME.policy]` of the configuration overrides `[policy]`
+    /// Use the settings under `[profile.NAME.policy]` of the configuration over those under `[policy]`
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
     /// Require Cargo.lock to be up to date

@@ -30,7 +30,7 @@ const MOST_TRIES: usize = 3;
 pub(crate) fn main(args: &FixArgs, mut start: Startup, shell: &mut Shell) -> CliResult {
     let start = &mut start;
     session::note_ignored_levels(&start.env, shell);
-    let mut request = session::request(&args.run, Lockfile::Create, &start.env, shell)?;
+    let mut request = session::request(&args.run, &[], Lockfile::Create, &start.env, shell)?;
     // Loading may create Cargo.lock.
     refuse_changes(args, &request, start, shell)?;
     let mut first = session::load(&request, &start.env, &Limit::of_run(start.at), shell)?;

@@ -18,7 +18,7 @@ const NAMED: usize = 3;
 
 pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
-    request.selection = resolve::selection(&args.selection);
+    request.selection = resolve::selection(&args.selection, &args.tests.filters);
     request.policy = resolve::policy(&args.policy, env, shell)?;
     let project =
         pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;

@@ -170,8 +170,8 @@ const PREFIX: &str = "GENTI_";
 /// Value of `--seed` that picks a random seed.
 const RANDOM: &str = "random";
 
-/// Returns the selection, with each list sorted and without duplicates.
-pub(crate) fn selection(args: &SelectionArgs) -> Selection {
+/// Returns the selection with these names of tests as `filters`, with each list sorted and without duplicates.
+pub(crate) fn selection(args: &SelectionArgs, filters: &[String]) -> Selection {
     let features =
         args.features.iter().flat_map(|list| list.split([',', ' '])).filter(|name| !name.is_empty());
     Selection {
@@ -185,7 +185,7 @@ pub(crate) fn selection(args: &SelectionArgs) -> Selection {
         tools: sorted(args.tools.iter().cloned()),
         skip_tools: sorted(args.skip_tools.iter().cloned()),
         since: args.since.clone(),
-        filters: sorted(args.filters.iter().cloned()),
+        filters: sorted(filters.iter().cloned()),
     }
 }
 

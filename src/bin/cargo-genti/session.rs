@@ -16,7 +16,7 @@ use genti::scan::{self, BuildDirs, Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, StoreError};
 use genti::workspace::LoadError;
 
-use crate::args::RunArgs;
+use crate::args::{CommonArgs, RunArgs};
 use crate::bless::Bless;
 use crate::exit::{CliError, CliResult};
 use crate::render::{self, Bar, Shell, visible_line};
@@ -75,18 +75,19 @@ pub(crate) fn prepare(
     limit: &Limit<'_>,
     shell: &mut Shell,
 ) -> CliResult<Project> {
-    load(&request(args, lockfile, env, shell)?, env, limit, shell)
+    load(&request(args, &args.tests.filters, lockfile, env, shell)?, env, limit, shell)
 }
 
-/// Returns the request of `args` and the environment.
+/// Returns the request of `args`, the names of tests and the environment.
 pub(crate) fn request(
-    args: &RunArgs,
+    args: &CommonArgs,
+    filters: &[String],
     lockfile: Lockfile,
     env: &Env,
     shell: &mut Shell,
 ) -> CliResult<Request> {
     let mut request = resolve::workspace(&args.workspace, lockfile);
-    request.selection = resolve::selection(&args.selection);
+    request.selection = resolve::selection(&args.selection, filters);
     let (policy, as_of) =
         (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
     (request.policy, request.as_of) = (policy?, Some(as_of?));

@@ -46,7 +46,7 @@ impl RunConditions {
 }
 
 pub(crate) fn main(args: &VerifyArgs, mut start: Startup, shell: &mut Shell) -> CliResult {
-    let request = session::request(&args.run, Lockfile::Require, &start.env, shell)?;
+    let request = session::request(&args.run, &args.run.tests.filters, Lockfile::Require, &start.env, shell)?;
     session::note_ignored_levels(&start.env, shell);
     let mut first = session::load(&request, &start.env, &Limit::of_run(start.at), shell)?;
     session::enter(&first, &mut start.env, shell)?;
