@@ -29,9 +29,13 @@ fn the_requested_policy_must_be_the_configured_one() {
     let order =
         "order differs from the configuration: `deterministic` (--order) instead of `topo` (genti.toml:15)";
     check(&sandbox, &["--order", "deterministic"], &[], Some(order));
+    let way_out = "note: remove `--order`, or configure it: `order = \"deterministic\"` under `[policy]`\n";
+    check(&sandbox, &["--order", "deterministic"], &[], Some(way_out));
     check(&sandbox, &["--order", "topo"], &[], None);
     let batch = "`7` (GENTI_BATCH) instead of `auto` (default)";
     check(&sandbox, &[], &[("GENTI_BATCH", "7")], Some(batch));
+    let way_out = "note: unset `GENTI_BATCH`, or configure it: `batch = 7` under `[policy]`\n";
+    check(&sandbox, &[], &[("GENTI_BATCH", "7")], Some(way_out));
     check(&sandbox, &[], &[("GENTI_BATCH", "auto")], None);
     // The flag takes precedence and is therefore named.
     check(&sandbox, &["--batch", "8"], &[("GENTI_BATCH", "7")], Some("`8` (--batch)"));
