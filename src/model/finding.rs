@@ -252,6 +252,12 @@ pub struct Finding {
     pub tools: Arc<[Text]>,
 }
 
+/// Returns the one of `tools` in whose counts a finding of all of them appears: the first required tool, or else the first one.
+/// So each finding is counted once, the counts of all tools add up, and a finding that fails a run counts for a required tool.
+pub fn counts_for<T>(tools: impl Iterator<Item = T> + Clone, is_required: impl Fn(&T) -> bool) -> Option<T> {
+    tools.clone().find(is_required).or_else(|| tools.into_iter().next())
+}
+
 impl Finding {
     /// Whether the tool called `tool` reported it.
     pub fn is_of(&self, tool: &str) -> bool {

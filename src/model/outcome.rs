@@ -225,7 +225,7 @@ pub struct ToolOutcome {
     pub fix: Option<Vec<String>>,
     /// Verdict on the tool.
     pub verdict: Verdict,
-    /// Number of findings that are not in the baseline.
+    /// Number of findings that are not in the baseline. A finding of several tools is counted for one of them.
     pub new: usize,
     /// New findings that a changed style edition causes.
     pub migration: Option<Migration>,

@@ -17,7 +17,7 @@ use crate::compare::ratchet::Judged as JudgedNumbers;
 use crate::compare::reach::Reach;
 use crate::compare::suppressions::Suppressions;
 use crate::model::blind_spot::BlindSpot;
-use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Related, State};
+use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Related, State, counts_for};
 use crate::model::generated::split_out_dir;
 use crate::model::halt::{Halt, Halted};
 use crate::model::outcome::{
@@ -30,7 +30,7 @@ use crate::model::sources::Sources;
 use crate::model::style::is_of_former_style;
 use crate::model::task::{Exit, Output, Plan, Status, Step, TaskIx};
 use crate::model::text::Text;
-use crate::model::tool::Tool;
+use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, Normalized, NotParsed, Parsed, Scrub};
 use crate::scan::{BuildDirs, Env, Judged, Kept, Sieve, Sieves, Sift, StepRun, Stop, StopReason};
@@ -358,8 +358,8 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     let mut tools = ledger.tools(versions);
     let numbers = numbers::judge(&ledger, &tools, case.stated.as_ref(), lines);
     let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
+    count(plan, &mut tools, &matched);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
-        count(tool, outcome, &matched.findings, &matched.gone);
         outcome.skipped = ledger.skipped(id);
         outcome.fix = crate::plan::fix_command(case.workspace, plan, tool);
     }
@@ -443,18 +443,32 @@ fn add(batch: &mut Timing, run: &StepRun<Normalized>) {
         run.pieces.iter().filter_map(|piece| piece.raw_exit).max_by_key(|exit| exit.unsigned_abs());
 }
 
-fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[Gone]) {
-    let is_of_style = |compared: &Compared| is_of_former_style(&compared.finding.diagnostic.related);
-    let mut restyled = BTreeSet::new();
-    for compared in findings.iter().filter(|compared| compared.finding.is_of(&tool.name)) {
+/// Counts findings and stale entries by tool. What several tools report is counted once ([`counts_for`]), but each of these tools
+/// fails.
+fn count(plan: &Plan, tools: &mut [ToolOutcome], matched: &Matched) {
+    let graph = &plan.graph;
+    let is_required = |id: &ToolId| graph.tool(*id).required;
+    let mut restyled = vec![BTreeSet::new(); tools.len()];
+    for compared in &matched.findings {
+        let all = graph.tools().filter(|(_, tool)| compared.finding.is_of(&tool.name)).map(|(id, _)| id);
+        if compared.state == State::New {
+            for id in all.clone() {
+                let verdict = &mut tools[id.0 as usize].verdict;
+                if *verdict == Verdict::Passed {
+                    *verdict = Verdict::Failed;
+                }
+            }
+        }
+        let Some(id) = counts_for(all, is_required) else { continue };
+        let outcome = &mut tools[id.0 as usize];
         match compared.state {
             State::New => {
                 outcome.new += 1;
-                if let Some(path) = compared.finding.diagnostic.place.path().filter(|_| is_of_style(compared))
-                {
-                    let migration = outcome.migration.get_or_insert_default();
-                    migration.findings += 1;
-                    restyled.insert(path);
+                let diagnostic = &compared.finding.diagnostic;
+                let path = diagnostic.place.path().filter(|_| is_of_former_style(&diagnostic.related));
+                if let Some(path) = path {
+                    outcome.migration.get_or_insert_default().findings += 1;
+                    restyled[id.0 as usize].insert(path);
                 }
             }
             State::Updated => outcome.updated += 1,
@@ -463,23 +477,28 @@ fn count(tool: &Tool, outcome: &mut ToolOutcome, findings: &[Compared], gone: &[
             _ => outcome.unchanged += 1,
         }
     }
-    if let Some(migration) = &mut outcome.migration {
-        migration.files = restyled.len();
+    for (outcome, restyled) in tools.iter_mut().zip(restyled) {
+        if let Some(migration) = &mut outcome.migration {
+            migration.files = restyled.len();
+        }
     }
-    let speaks_for = |gone: &&Gone| match (gone.ns == OWN_NAMESPACE, gone.entry.rule == tested::EMPTY) {
-        (true, true) => tested::runs_tests(tool),
-        (true, false) => tool.name == Tool::BLIND_SPOTS,
-        _ => tool.namespaces.iter().any(|ns| gone.ns == *ns),
-    };
-    for gone in gone.iter().filter(speaks_for) {
+    for gone in &matched.gone {
+        let all = graph.tools().filter(|(_, tool)| speaks_for(tool, gone)).map(|(id, _)| id);
+        let Some(id) = counts_for(all, is_required) else { continue };
         match gone.state {
-            State::Fixed => outcome.fixed += 1,
-            State::Unknown => outcome.unknown += 1,
+            State::Fixed => tools[id.0 as usize].fixed += 1,
+            State::Unknown => tools[id.0 as usize].unknown += 1,
             _ => {}
         }
     }
-    if outcome.verdict == Verdict::Passed && outcome.new > 0 {
-        outcome.verdict = Verdict::Failed;
+}
+
+/// Whether `gone` is an entry for findings of `tool`.
+fn speaks_for(tool: &Tool, gone: &Gone) -> bool {
+    match (gone.ns == OWN_NAMESPACE, gone.entry.rule == tested::EMPTY) {
+        (true, true) => tested::runs_tests(tool),
+        (true, false) => tool.name == Tool::BLIND_SPOTS,
+        _ => tool.namespaces.iter().any(|ns| gone.ns == *ns),
     }
 }
 

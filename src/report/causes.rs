@@ -3,10 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::finished::{Finding, Finished, Incomplete, Tool};
+use super::finished::{Finding, Finished, Incomplete, Tool, ToolReport};
 use crate::model::finding::State;
 use crate::model::golden;
 use crate::model::outcome::Verdict;
+use crate::model::task::NOT_BUILT;
 
 /// A reason why a required tool has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,23 +21,40 @@ pub enum Cause<'a> {
 /// Returns the reasons why required tools of `run` have no result: errors first, in their order, then the others by tool, one per
 /// reason. A tool is left out if it only lacks code that another tool could not build.
 pub fn causes(run: &Finished) -> Vec<Cause<'_>> {
-    let is_open = |name: &str| {
-        let mut open = run.tools().filter(|(_, report)| report.verdict == Verdict::Incomplete);
-        open.any(|(tool, _)| tool.name == name)
-    };
-    let required = || run.tools().filter(|(tool, _)| tool.required && is_open(&tool.name));
-    let stops = |finding: &Finding, tool: &Tool| is_error(finding) && finding.is_of(&tool.name);
+    let required = || run.tools().filter(|(tool, _)| tool.required && is_open(run, &tool.name));
     let errors =
         run.report.findings.iter().filter(|finding| required().any(|(tool, _)| stops(finding, tool)));
     let mut causes: Vec<_> = errors.map(Cause::Error).collect();
     for (tool, report) in required() {
-        let is_explained = run.report.findings.iter().any(|finding| stops(finding, tool))
-            || tool.needs.iter().any(|need| is_open(need));
         let mut seen = BTreeSet::new();
-        let gaps = report.incomplete.iter().filter(|gap| !is_explained && seen.insert(&gap.reason));
+        let gaps = unexplained(run, tool, report).into_iter().filter(|gap| seen.insert(&gap.reason));
         causes.extend(gaps.map(|gap| Cause::Gap(&tool.name, gap)));
     }
     causes
+}
+
+/// Returns the units of `tool` without a result, except those where an error or another tool without a result is the reason, so
+/// that naming them would only repeat it.
+pub fn unexplained<'a>(run: &Finished, tool: &Tool, report: &'a ToolReport) -> Vec<&'a Incomplete> {
+    let errors: Vec<_> = run.report.findings.iter().filter(|finding| stops(finding, tool)).collect();
+    let lacks_need = tool.needs.iter().any(|need| is_open(run, need));
+    let reasons: BTreeSet<_> =
+        errors.iter().map(|error| format!("{}: {}", error.place.name(), error.message)).collect();
+    // One process covers the whole workspace.
+    let is_one = tool.per == "workspace" && (lacks_need || !errors.is_empty());
+    let is_explained =
+        |gap: &&Incomplete| is_one || reasons.contains(&gap.reason) || lacks_need && gap.reason == NOT_BUILT;
+    report.incomplete.iter().filter(|gap| !is_explained(gap)).collect()
+}
+
+/// Whether the tool called `name` has no result.
+fn is_open(run: &Finished, name: &str) -> bool {
+    run.tools().any(|(tool, report)| tool.name == name && report.verdict == Verdict::Incomplete)
+}
+
+/// Whether `finding` is an error that stops `tool`.
+fn stops(finding: &Finding, tool: &Tool) -> bool {
+    is_error(finding) && finding.is_of(&tool.name)
 }
 
 /// Whether this is an error that prevents a check, not a difference from a golden file.

@@ -11,6 +11,8 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -23,6 +25,7 @@ pub use self::tasks::{
     BatchLine, CompareLine, ReportLine, Stages, TaskLine, TaskTiming, Tasks, TestTimesOfGroup, TestsOfGroup,
 };
 use super::{Artifacts, SCHEMA};
+use crate::model::finding::{State, counts_for};
 use crate::model::outcome::End;
 
 /// A finished run without its tasks. [`Tasks`] may be a hundred times as large, so it is read only by reports that show
@@ -141,6 +144,25 @@ impl Finished {
     /// Whether `tool` can be left out of summaries when it passed: it had nothing to do, or runs only for another tool.
     pub fn is_aside(&self, tool: &Tool) -> bool {
         tool.on_demand || (self.task_count_of(&tool.name) == 0 && !tool.configured)
+    }
+
+    /// Name of the tool in whose counts `finding` appears. Several tools may report it, but it is counted once.
+    pub fn tool_of<'a>(&'a self, finding: &Finding) -> &'a str {
+        let all = self.run.tools.iter().filter(|tool| finding.is_of(&tool.name));
+        counts_for(all, |tool| tool.required).map_or("", |tool| &tool.name)
+    }
+
+    /// Names of the tools in whose counts new findings of `tool` appear, without `tool` itself, each with their number.
+    pub fn counted_elsewhere(&self, tool: &Tool) -> BTreeMap<&str, usize> {
+        let mut others = BTreeMap::new();
+        let is_shared = |finding: &&Finding| finding.state == State::New && finding.tools.len() > 1;
+        for finding in self.report.findings.iter().filter(is_shared).filter(|one| one.is_of(&tool.name)) {
+            let other = self.tool_of(finding);
+            if other != tool.name {
+                *others.entry(other).or_default() += 1;
+            }
+        }
+        others
     }
 
     fn steps(&self) -> impl Iterator<Item = &RunStep> {

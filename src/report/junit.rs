@@ -78,7 +78,7 @@ fn suite(
         suite.add_property(("looked at", legal(&facts).as_str()));
     }
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-    let is_own = |finding: &Finding| finding.tools.first().is_some_and(|first| *first == tool.name);
+    let is_own = |finding: &Finding| run.tool_of(finding) == tool.name;
     let all = run.report.findings.iter().enumerate();
     let own =
         all.filter(|(at, finding)| is_own(finding) && !of_tests.contains(at)).map(|(_, finding)| finding);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, Tool, ToolReport};
 use super::text::{counted, inert, visible, visible_line};
-use super::{Cause, blind_spots, census, excerpt, fixes, links};
+use super::{Cause, blind_spots, census, excerpt, fixes, links, unexplained};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
@@ -49,13 +49,22 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// Status and number of new findings, for the title.
+/// Status, number of new findings and what is stale, for the title.
 fn verdict(run: &Finished, new: usize) -> String {
     let new = match new {
         0 => "no new findings".to_owned(),
         new => counted(new, "new finding", "new findings"),
     };
-    format!("{}, {new}", code(&run.run.end.status).trim_matches('`'))
+    let status = code(&run.run.end.status);
+    let stale = match run.report.gone.iter().filter(|gone| gone.state == State::Fixed).count() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "stale baseline entry", "stale baseline entries")),
+    };
+    let orphans = match run.report.golden_orphans.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "orphaned golden file", "orphaned golden files")),
+    };
+    format!("{}, {new}{stale}{orphans}", status.trim_matches('`'))
 }
 
 /// The errors that stopped required tools, which decide the verdict.
@@ -128,7 +137,8 @@ fn migrations(run: &Finished, out: &mut String) {
 fn gaps(run: &Finished, out: &mut String) {
     let mut reasons: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for (tool, report) in run.tools() {
-        for gap in &report.incomplete {
+        // Errors stand above the table.
+        for gap in unexplained(run, tool, report) {
             reasons.entry((&tool.name, &gap.reason)).or_default().push(&gap.unit);
         }
     }

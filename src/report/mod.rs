@@ -37,7 +37,7 @@ mod until;
 
 use std::io::{self, Write};
 
-pub use self::causes::{Cause, causes};
+pub use self::causes::{Cause, causes, unexplained};
 pub use self::difference::{Difference, difference};
 use self::finished::{Finished, FinishedReport, ReadError, Tasks};
 pub use self::format::{Format, TextKind};

@@ -23,7 +23,6 @@ use crate::model::finding::{Fix, Place, Range, Related, State};
 use crate::model::generated::split_out_dir;
 use crate::model::outcome::Verdict;
 use crate::model::path::RelPath;
-use crate::model::text::Text;
 use crate::model::tool::Leaky;
 
 /// Maximum number of runs per file that GitHub accepts.
@@ -68,7 +67,7 @@ fn write_log(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<
     }
     let mut by_tool: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &run.report.findings {
-        by_tool.entry(finding.tools.first().map_or("", Text::as_str)).or_default().push(finding);
+        by_tool.entry(run.tool_of(finding)).or_default().push(finding);
     }
     let file = SarifFile {
         base,

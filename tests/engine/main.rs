@@ -11,6 +11,7 @@ mod cancel;
 mod census;
 mod codegen;
 mod contract;
+mod counts;
 mod detected;
 mod determinism;
 mod doc_threads;

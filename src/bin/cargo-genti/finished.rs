@@ -78,6 +78,7 @@ pub(crate) fn check(
             outputs,
             dir,
             may_begin_baseline: false,
+            stale_fails: strict.stale,
             shown: &BTreeSet::new(),
             elapsed: None,
             digest: Some(found),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use genti::model::halt::Never;
+use genti::model::outcome::Verdict;
 use genti::pipeline::{self, Located};
 use genti::report::finished::Finished;
 use genti::report::{Around, Format, Rendered, TextKind};
@@ -71,6 +72,7 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
         cached: None,
         tree: around.tree,
         may_begin_baseline: may_begin_baseline(&run),
+        stale_fails: stale_fails(&run),
         artifacts: Some(render::place(dir)),
         kept: Vec::new(),
         asides: Vec::new(),
@@ -122,6 +124,13 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
         Some(path) => open(&path, shell),
         None => result,
     }
+}
+
+/// Returns true if stale entries and orphans must have failed the run, because nothing else did. Artifacts don't say whether it was
+/// a gate.
+fn stale_fails(run: &Finished) -> bool {
+    run.run.end.status == "failed"
+        && !run.tools().any(|(tool, report)| tool.required && report.verdict == Verdict::Failed)
 }
 
 /// Opens the file at `path` in the default application.

@@ -105,6 +105,7 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
         outputs,
         dir,
         may_begin_baseline,
+        stale_fails: gate.strict.stale && !project.baseline.stale_warns,
         shown,
         elapsed,
         digest: None,

@@ -35,6 +35,8 @@ pub(crate) struct FinishedRun<'a> {
     pub(crate) dir: Option<&'a Path>,
     /// True if there is no baseline and one can be created with these build flags.
     pub(crate) may_begin_baseline: bool,
+    /// True if stale baseline entries and orphaned golden files fail the run.
+    pub(crate) stale_fails: bool,
     /// New findings that were shown during the run.
     pub(crate) shown: &'a BTreeSet<DiagnosticKey>,
     /// Duration of the run, if it is shown.
@@ -56,6 +58,7 @@ impl FinishedRun<'_> {
             outputs,
             dir,
             may_begin_baseline,
+            stale_fails,
             shown,
             elapsed,
             digest,
@@ -93,9 +96,10 @@ impl FinishedRun<'_> {
                 .map(|_| outcome.tasks.iter().filter(|task| task.timing.cache == Cache::Hit).count()),
             tree: around.tree,
             may_begin_baseline,
+            stale_fails,
             artifacts: dir.map(render::place),
             kept: outcome.tools.iter().map(saved_output).collect(),
-            asides: render::other_versions(outcome),
+            asides: [render::other_versions(outcome), render::unread_output(outcome, finished)].concat(),
             statistics: shell.statistics,
             verbose: shell.verbose,
             quiet: shell.quiet,

@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer};
 use super::Ended;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Totals;
-use crate::model::finding::{self, DiagnosticKey, FailedTest, Fix, Level, Place, Related, Site, State};
+use crate::model::finding::{
+    self, DiagnosticKey, FLAKY, FailedTest, Fix, Level, OWN_NAMESPACE, Place, Related, Site, State,
+};
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Number;
@@ -87,6 +89,11 @@ impl Finding {
     /// Returns true if the tool called `tool` reported it.
     pub fn is_of(&self, tool: &str) -> bool {
         self.tools.iter().any(|one| one == tool)
+    }
+
+    /// Returns true if it is about a test that failed and then passed when it was run again.
+    pub fn is_flaky(&self) -> bool {
+        self.ns == OWN_NAMESPACE && self.rule == FLAKY
     }
 
     /// Returns the fields that distinguish it from all other findings.
@@ -207,7 +214,7 @@ pub struct ToolReport {
     pub census: Totals,
     /// Verdict.
     pub verdict: Verdict,
-    /// Number of findings that are not in the baseline.
+    /// Number of findings that are not in the baseline. A finding of several tools is counted for one of them.
     pub new: usize,
     /// New findings that are due to a changed style edition.
     #[serde(default)]

@@ -115,24 +115,32 @@ fn acceptable(report: FinishedReport) -> impl Iterator<Item = Finding> {
     report.findings.into_iter().filter(|finding| finding.state != State::Suppressed)
 }
 
-/// Reports everything without a result, as an error if the tool is required, else as a warning. Errors that stopped a required tool
-/// come last, each with its place.
+/// Reports everything without a result, as an error if the tool is required, else as a warning. Errors that stopped required tools
+/// come last, each once and with its place.
 pub(crate) fn report_incomplete(shell: &mut Shell, project: &Project, outcome: &Outcome) {
-    for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
-        for (unit, reason) in &result.incomplete {
-            let unit = if unit == "." { String::new() } else { format!(" {}", visible_line(unit)) };
-            let what = format!("{}{unit}: {}", tool.name, visible_line(reason));
+    // Runs without a result are rare, so the others need not be rendered.
+    let is_open = outcome.tools.iter().any(|result| !result.incomplete.is_empty());
+    let artifacts = is_open.then(|| Artifacts::of(&project.workspace, outcome, false));
+    let Some(Ok((run, _))) = artifacts.map(|artifacts| artifacts.read()) else { return };
+    for ((tool, report), result) in run.tools().zip(&outcome.tools) {
+        let open = match tool.required {
+            true => report::unexplained(&run, tool, report),
+            false => report.incomplete.iter().collect(),
+        };
+        for gap in &open {
+            let unit = if gap.unit == "." { String::new() } else { format!(" {}", visible_line(&gap.unit)) };
+            let what = format!("{}{unit}: {}", tool.name, visible_line(&gap.reason));
             if tool.required { shell.error(what) } else { shell.warning(what) }
         }
-        session::saved_output(result)
-            .into_iter()
-            .for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
+        if !open.is_empty() {
+            let lines = session::saved_output(result);
+            lines.into_iter().for_each(|line| shell.note(format_args!("{}: {line}", tool.name)));
+        }
     }
     if outcome.end != End::Incomplete {
         return;
     }
-    let artifacts = Artifacts::of(&project.workspace, outcome, false);
-    for cause in artifacts.read().iter().flat_map(|(run, _)| report::causes(run)) {
+    for cause in report::causes(&run) {
         if let Cause::Error(_) = cause {
             shell.error(render::cause(&cause));
         }

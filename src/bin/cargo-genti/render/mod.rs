@@ -2,6 +2,7 @@
 
 mod drift;
 mod finding;
+mod formats;
 mod hyperlink;
 mod lines;
 mod notice;
@@ -25,6 +26,7 @@ use crate::stdout;
 
 pub(crate) use drift::drift;
 pub(crate) use finding::{Canvas, entry, entry_at};
+pub(crate) use formats::unread_output;
 use genti::report::text::visible;
 pub(crate) use genti::report::text::{plural, visible_line, without_hash_commands};
 pub(crate) use progress::Bar;

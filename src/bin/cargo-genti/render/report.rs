@@ -19,7 +19,6 @@ use genti::model::style::is_of_former_style;
 use genti::report::blind_spots;
 use genti::report::finished::{Finding, Finished, Tasks};
 use genti::report::fixes::Tree;
-use genti::report::text::counted;
 
 pub(super) use self::findings::Identical;
 use self::findings::Listing;
@@ -51,6 +50,8 @@ pub(crate) struct View<'a> {
     pub(crate) cached: Option<usize>,
     /// True if there is no baseline and one can be created with these build flags.
     pub(crate) may_begin_baseline: bool,
+    /// True if stale baseline entries and orphaned golden files fail the run.
+    pub(crate) stale_fails: bool,
     /// State of the working tree.
     pub(crate) tree: Tree,
     /// Directory of the artifacts, if they were written.
@@ -93,9 +94,10 @@ pub(crate) fn block(
     verbose: bool,
 ) -> String {
     let mut page = Page { text: String::new(), quiet: false };
-    let what = counted(findings.len(), "new finding", "new findings");
-    page.status(WARN, "Found", format_args!("{what} ({tool})\n"));
-    let findings: Vec<_> = findings.iter().filter(|finding| !is_of_former_style(&finding.related)).collect();
+    let findings: Vec<_> = findings.iter().collect();
+    findings::heading(tool, &findings, &mut page);
+    let findings: Vec<_> =
+        findings.into_iter().filter(|finding| !is_of_former_style(&finding.related)).collect();
     Listing { findings, canvas, identical, suppressions: &[], artifacts: None, verbose }.show(&mut page);
     page.text
 }

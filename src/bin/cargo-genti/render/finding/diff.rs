@@ -77,10 +77,10 @@ fn edits<'f>(
     (covers && is_disjoint).then_some(edits)
 }
 
-/// Number of the last line that belongs to `range`.
+/// Number of the last line that belongs to `range`, or of the line before it if it is empty.
 fn last_line(range: Range) -> u32 {
     let Position { line, column } = range.end;
-    if column == 1 && range.end > range.start { line - 1 } else { line }
+    if column == 1 { line.saturating_sub(1) } else { line }
 }
 
 /// A line of a diff.

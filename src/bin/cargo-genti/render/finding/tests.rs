@@ -77,6 +77,7 @@ fn view<'a>(run: &'a Finished, sources: &'a Sources) -> View<'a> {
         statistics: false,
         tree: Tree::Clean,
         may_begin_baseline: true,
+        stale_fails: true,
         artifacts: None,
         kept: Vec::new(),
         asides: Vec::new(),
@@ -213,4 +214,56 @@ help: clone it
     // Without the source, the position and the description of the fix are shown.
     let text = strip_str(&shown(&finding, None)).to_string();
     assert!(text.contains("--> src/lib.rs:4:5\n") && text.contains("= help: clone it"), "{text}");
+}
+
+/// Returns a finding whose fix replaces the lines from `first` up to before `last`, in a source of these lines.
+fn drawn(source: &str, first: u32, last: u32, text: &str) -> String {
+    let path = RelPath::new("src/lib.rs");
+    let position = |line| Position { line, column: 1 };
+    // Nothing follows a last line without a newline.
+    let end = match source
+        .lines()
+        .nth(first as usize - 1)
+        .filter(|_| last as usize > source.matches('\n').count() + 1)
+    {
+        Some(open) => Position { line: last - 1, column: open.len() as u32 + 1 },
+        None => position(last),
+    };
+    let range = Range { start: position(first), end };
+    let place = Place::File { path: path.clone(), range: Some(range) };
+    let finding = Finding {
+        ns: "rustfmt".into(),
+        rule: "rustfmt::unformatted".into(),
+        message: "not formatted".into(),
+        level: finding::Level::Warning,
+        related: Vec::new(),
+        fix: Some(Box::new(Fix::new("format it".to_owned(), vec![(path, range, text.to_owned())]))),
+        ..hostile(place)
+    };
+    let text = strip_str(&shown(&finding, Some(source.as_bytes()))).to_string();
+    text.lines().skip(2).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn every_change_of_lines_is_drawn_as_the_same_kind_of_diff() {
+    let source = "a\nb\n\n\n\nc \nd\n";
+    // Blank lines that are removed.
+    assert_eq!(drawn(source, 3, 5, ""), "  |\n2 | b\n3 |\n4 -\n5 -\n  |\n\n");
+    // One line becomes several, and several become one.
+    assert_eq!(drawn(source, 1, 2, "x\ny\n"), "  |\n1 - a\n1 + x\n2 + y\n2 | b\n  |\n\n");
+    assert_eq!(drawn(source, 1, 3, "ab\n"), "  |\n1 - a\n2 - b\n1 + ab\n3 |\n  |\n\n");
+    // An insertion.
+    assert_eq!(drawn(source, 2, 2, "x\n"), "  |\n1 | a\n2 + x\n2 | b\n  |\n\n");
+    // What is invisible at the end of a line is marked.
+    assert_eq!(drawn(source, 6, 7, "c\n"), "  |\n5 |\n6 - c·\n6 + c\n7 | d\n  |\n\n");
+    assert_eq!(drawn("a\r\nb\r\n", 1, 2, "a\n"), "  |\n1 - a␍\n1 + a\n2 | b\n  |\n\n");
+    assert_eq!(
+        drawn("a\nb", 2, 3, "b\n"),
+        "  |\n1 | a\n2 - b (no newline at the end of the file)\n2 + b\n  |\n\n"
+    );
+    // Long changes are cut, and control characters do nothing.
+    let long: String = (0..60).map(|line| format!("line {line}\n")).collect();
+    let text = drawn(source, 1, 2, &long);
+    assert!(text.contains("60 + line 59\n"), "{text}");
+    assert!(drawn(source, 1, 2, "\u{1b}[31mb\n").contains("1 + \\u{1b}[31mb\n"));
 }

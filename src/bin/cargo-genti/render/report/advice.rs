@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use genti::compare::ratchet;
-use genti::model::finding::{Entry, FLAKY, OWN_NAMESPACE, State};
+use genti::model::finding::{Entry, State};
 use genti::model::golden;
 use genti::model::outcome::{Effect, Verdict};
 use genti::model::ratchet::NumberState;
@@ -93,8 +93,7 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     if view.run.run.end.status != "failed" {
         return;
     }
-    let is_flaky = |finding: &Finding| finding.ns == OWN_NAMESPACE && finding.rule == FLAKY;
-    let can_accept = new.iter().any(|finding| !finding.fatal && !is_flaky(finding));
+    let can_accept = new.iter().any(|finding| !finding.fatal && !finding.is_flaky());
     let has_baseline = view.run.report.tools.iter().any(|tool| tool.unchanged + tool.updated > 0);
     if view.may_begin_baseline && can_accept {
         page.note(

@@ -1,7 +1,7 @@
 //! The findings of a report: the first ones with their source, grouped by file; then one line each; then only
 //! the number of the rest, by rule.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::Style;
 use genti::model::finding::{Level, Place, State};
@@ -30,10 +30,15 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     // Findings that a new style edition causes are summarized in the advice.
     let is_new = |finding: &Finding| finding.state.is_shown() && !is_of_former_style(&finding.related);
     let is_shown = |finding: &&Finding| is_new(finding) || view.verbose;
-    let findings: Vec<_> = view.run.report.findings.iter().filter(is_shown).collect();
+    let all = view.run.report.findings.iter();
     if view.statistics {
-        return statistics(&findings, page);
+        // The same findings that the verdict counts.
+        return match view.verbose {
+            true => statistics(&all.collect::<Vec<_>>(), page),
+            false => statistics(&view.new_findings().collect::<Vec<_>>(), page),
+        };
     }
+    let findings: Vec<_> = all.filter(is_shown).collect();
     let is_left = |finding: &&Finding| finding.state != State::New || !view.shown.contains(&finding.key());
     let findings = match view.shown.is_empty() {
         true => findings,
@@ -41,8 +46,37 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     };
     let (identical, suppressions) = (&identical(view), view.run.report.suppressions.as_slice());
     let artifacts = view.artifacts.as_deref();
-    Listing { findings, canvas: view.canvas, identical, suppressions, artifacts, verbose: view.verbose }
-        .show(page);
+    let listing = |findings| Listing {
+        findings,
+        canvas: view.canvas,
+        identical,
+        suppressions,
+        artifacts,
+        verbose: view.verbose,
+    };
+    if view.shown.is_empty() {
+        return listing(findings).show(page);
+    }
+    // Blocks were shown during the run, so these continue them.
+    let mut by_tool = BTreeMap::<_, Vec<_>>::new();
+    for finding in findings {
+        by_tool.entry(view.run.tool_of(finding)).or_default().push(finding);
+    }
+    for (tool, findings) in by_tool {
+        heading(tool, &findings, page);
+        listing(findings).show(page);
+    }
+}
+
+/// Adds the heading of a block with the findings of `tool`.
+pub(super) fn heading(tool: &str, findings: &[&Finding], page: &mut Page) {
+    let are_all = |state| findings.iter().all(|finding| finding.state == state);
+    let what = match findings.len() {
+        count if are_all(State::New) => counted(count, "new finding", "new findings"),
+        count if are_all(State::Noted) => counted(count, "noted finding", "noted findings"),
+        count => counted(count, "finding", "findings"),
+    };
+    page.status(WARN, "Found", format_args!("{what} ({})\n", visible_line(tool)));
 }
 
 /// Findings to show, in order.
@@ -94,8 +128,10 @@ impl Listing<'_> {
             let place = self.artifacts.map(|dir| format!(" in {dir}/report.json")).unwrap_or_default();
             let more = counted(findings.len() - named, "more finding", "more findings");
             page.note(format_args!("{more}{place}; pass `--verbose` to show all"));
+            page.push("\n");
         } else if shown < named {
             page.note("pass `--verbose` to show the source of all findings");
+            page.push("\n");
         }
     }
 
@@ -189,12 +225,25 @@ fn style(level: Level) -> Style {
 
 /// Adds tables with the number of findings per rule and per directory, to show where to start.
 fn statistics(findings: &[&Finding], page: &mut Page) {
+    let mut namespaces = BTreeMap::<_, BTreeSet<_>>::new();
+    for finding in findings {
+        namespaces.entry(&finding.rule).or_default().insert(&finding.ns);
+    }
     let mut rules = Table::default();
     let mut dirs = Table::default();
     for finding in findings {
-        rules.add(&finding.rule, finding);
-        let dir = finding.place.path().map(|path| path.parent().unwrap_or_default().to_string());
-        dirs.add(dir.as_deref().unwrap_or("(no file)"), finding);
+        // Two namespaces may have rules with the same name.
+        match namespaces.get(&finding.rule).is_some_and(|namespaces| namespaces.len() > 1) {
+            true => rules.add(&format!("{} ({})", finding.rule, finding.ns), finding),
+            false => rules.add(&finding.rule, finding),
+        }
+        let dir = finding.shown_at().path().map(|path| path.parent().unwrap_or_default());
+        let dir = match &dir {
+            None => "(no file)".to_owned(),
+            Some(dir) if dir.is_root() => ".".to_owned(),
+            Some(dir) => dir.to_string(),
+        };
+        dirs.add(&dir, finding);
     }
     rules.show("rule", ["rule", "rules"], page);
     dirs.show("directory", ["directory", "directories"], page);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anstyle::Style;
 use genti::model::outcome::Verdict;
 use genti::model::tool::Leaky;
-use genti::report::census;
-use genti::report::finished::{Finished, Tasks, Tool, ToolReport};
+use genti::report::finished::{Finished, Incomplete, Tasks, Tool, ToolReport};
 use genti::report::text::number;
+use genti::report::{census, unexplained};
 
 use super::super::{plural, text, visible_line};
 use super::{BAD, DIM, GOOD, MOST, Page, View, WARN};
@@ -49,11 +49,16 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
             line.push_str(&format!("  {DIM}{}{DIM:#}", row.facts.join(", ")));
         }
         page.status(row.style(), row.word(), line.trim_end());
-        gaps(row.report, page);
+        // A compile error stops several tools, and stands beside the verdict.
+        let open = match view.verbose {
+            true => row.report.incomplete.iter().collect(),
+            false => unexplained(view.run, row.tool, row.report),
+        };
+        gaps(&open, page);
         notices(row.report, &mut seen, page);
         leaks(row.report, page);
-        for line in view.kept.get(row.at).into_iter().flatten() {
-            page.below(line);
+        if !open.is_empty() || row.report.incomplete.is_empty() {
+            view.kept.get(row.at).into_iter().flatten().for_each(|line| page.below(line));
         }
     }
 }
@@ -92,9 +97,6 @@ impl<'a> Row<'a> {
         }
         if *skipped > 0 {
             facts.push(format!("{} skipped", text::units(*skipped, &tool.per)));
-        }
-        if !report.leaky.is_empty() {
-            facts.push(format!("{} leaky", report.leaky.len()));
         }
         if !tool.required {
             facts.push("optional".to_owned());
@@ -146,9 +148,9 @@ fn took(tasks: &Tasks, tool: &str) -> Option<String> {
 }
 
 /// Lists what has no result. Units with the same reason share a line.
-fn gaps(report: &ToolReport, page: &mut Page) {
+fn gaps(open: &[&Incomplete], page: &mut Page) {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for gap in &report.incomplete {
+    for gap in open {
         reasons.entry(&gap.reason).or_default().push(&gap.unit);
     }
     for (reason, units) in reasons.iter().take(MOST) {

@@ -22,9 +22,10 @@ const MOST_CAUSES: usize = 5;
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
     let status = view.run.run.end.status.as_str();
     match status {
-        "failed" => page.error(failed(view)),
+        "failed" => page.error(failures(view).join("; ")),
         "incomplete" => {
-            page.error(no_result(view));
+            let reasons: Vec<_> = std::iter::once(no_result(view)).chain(failures(view)).collect();
+            page.error(reasons.join("; "));
             causes_of(view, page);
         }
         "interrupted" => {
@@ -40,25 +41,47 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     };
     if !view.quiet || status == "passed" {
         let from = if beside.is_empty() { "" } else { " from required tools" };
-        page.status(style, "Finished", format_args!("{}{from}{beside}", summary(view)));
+        let word = if status == "incomplete" { "Incomplete" } else { "Finished" };
+        page.status(style, word, format_args!("{}{from}{beside}", summary(view)));
     }
 }
 
 /// Returns the new findings, and what else the exit code depends on, on one line.
 pub(crate) fn outline(view: &View<'_>) -> String {
-    let new = new_findings(view);
+    let mut parts = vec![new_findings(view)];
     match view.run.run.end.status.as_str() {
-        "passed" => format!("{new}{}", beside(view)),
-        "failed" if view.new_findings().all(|finding| !view.is_required(finding)) => failed(view),
-        "incomplete" => match causes(view.run).first() {
-            Some(Cause::Gap(..)) => {
-                let gaps: Vec<_> = causes(view.run).iter().take(1).map(cause).collect();
-                format!("{new}; {} ({})", no_result(view), gaps.join(", "))
+        "passed" => parts[0].push_str(&beside(view)),
+        "failed" => {
+            if view.new_findings().next().is_none() {
+                parts.clear();
             }
-            _ => format!("{new}; {}", no_result(view)),
-        },
-        _ => new,
+            parts.extend(stale(view));
+        }
+        "incomplete" => {
+            let mut open = no_result(view);
+            if let Some(cause @ Cause::Gap(..)) = causes(view.run).first() {
+                open.push_str(&format!(" ({})", self::cause(cause)));
+            }
+            parts.push(open);
+            parts.extend(stale(view));
+        }
+        _ => {}
     }
+    let (flaky, leaky) = unsteady(view);
+    if flaky > 0 {
+        parts.push(counted(flaky, "flaky test", "flaky tests"));
+    }
+    if leaky > 0 {
+        parts.push(format!("{} leaky", number(leaky as u64)));
+    }
+    parts.join("; ")
+}
+
+/// Numbers of flaky tests, and of tests and other units that are leaky.
+fn unsteady(view: &View<'_>) -> (usize, usize) {
+    let report = &view.run.report;
+    let flaky = report.findings.iter().filter(|finding| finding.is_flaky()).count();
+    (flaky, report.tools.iter().map(|tool| tool.leaky.len()).sum())
 }
 
 /// Returns the time, the numbers of tasks and tests, and the number of new findings.
@@ -72,11 +95,15 @@ fn summary(view: &View<'_>) -> String {
     let tasks = counted(run.task_count(), "task", "tasks");
     let ran =
         run.report.tools.iter().filter_map(|tool| tool.census.tests.as_ref()).map(|tests| tests.all.run);
+    let (flaky, leaky) = unsteady(view);
+    let unsteady = [(flaky, "flaky"), (leaky, "leaky")].into_iter().filter(|(count, _)| *count > 0);
+    let unsteady: Vec<_> = unsteady.map(|(count, word)| format!("{} {word}", number(count as u64))).collect();
+    let unsteady = if unsteady.is_empty() { String::new() } else { format!(" ({})", unsteady.join(", ")) };
     let tests = match ran.fold(0, u64::saturating_add) {
         0 => String::new(),
         tests => format!(", {}", counted(usize::try_from(tests).unwrap_or(usize::MAX), "test", "tests")),
     };
-    format!("{time}{tasks}{cached}{tests}, {}", new_findings(view))
+    format!("{time}{tasks}{cached}{tests}{unsteady}, {}", new_findings(view))
 }
 
 /// Returns the number of new findings: of all tools, or `no new findings` in a run that passed.
@@ -84,7 +111,7 @@ fn new_findings(view: &View<'_>) -> String {
     let is_counted = |finding: &&Finding| view.run.run.end.status != "passed" || view.is_required(finding);
     let mut tools: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in view.new_findings().filter(is_counted) {
-        *tools.entry(finding.tools.first().map_or("", |tool| tool.as_str())).or_default() += 1;
+        *tools.entry(view.run.tool_of(finding)).or_default() += 1;
     }
     match tools.values().sum() {
         0 => "no new findings".to_owned(),
@@ -129,15 +156,26 @@ fn beside(view: &View<'_>) -> String {
     beside
 }
 
-/// Returns the reason why a run failed.
-fn failed(view: &View<'_>) -> String {
+/// Returns all reasons for which a run with results of all required tools fails.
+fn failures(view: &View<'_>) -> Vec<String> {
     let (new, extra): (Vec<_>, Vec<_>) = view.new_findings().partition(|finding| view.is_required(finding));
+    let mut reasons = Vec::new();
     if !new.is_empty() {
         let more = match extra.len() {
             0 => String::new(),
             more => format!("; {} more from optional tools", number(more as u64)),
         };
-        return format!("{}{more}", counted(new.len(), "new finding", "new findings"));
+        reasons.push(format!("{}{more}", counted(new.len(), "new finding", "new findings")));
+    }
+    reasons.extend(stale(view));
+    reasons
+}
+
+/// Returns the reasons that are about accepted findings and golden files, if they fail the run.
+fn stale(view: &View<'_>) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if !view.stale_fails {
+        return reasons;
     }
     let required = || view.run.run.tools.iter().filter(|tool| tool.required);
     let is_required = |gone: &&Gone| {
@@ -145,15 +183,20 @@ fn failed(view: &View<'_>) -> String {
     };
     let stale = view.run.report.gone.iter().filter(|gone| gone.state == State::Fixed);
     match stale.filter(is_required).count() {
-        0 => {
-            let count = view.run.report.golden_orphans.len();
-            format!("{count} orphaned {}", plural(count, "golden file", "golden files"))
-        }
+        0 => {}
         count => {
             let findings = plural(count, "finding is", "findings are");
-            format!("{} accepted {findings} fixed but still in the baseline", number(count as u64))
+            reasons.push(format!(
+                "{} accepted {findings} fixed but still in the baseline",
+                number(count as u64)
+            ));
         }
     }
+    match view.run.report.golden_orphans.len() {
+        0 => {}
+        count => reasons.push(counted(count, "orphaned golden file", "orphaned golden files")),
+    }
+    reasons
 }
 
 /// Names the tools without a result.
