@@ -422,6 +422,13 @@ pub fn run(
     if lanes.filter_map(|tool| build_dirs.own(tool)).any(|dir| !dir.exists()) {
         events(Event::Notice(&Notice::NewBuildDir));
     }
+    if let Err(why) = session.stop.sandbox() {
+        let open = plan.graph.tools().filter(|(id, tool)| tool.sandbox.is_some() && runs(id));
+        let tools: Vec<_> = open.map(|(_, tool)| tool.name.clone()).collect();
+        if !tools.is_empty() {
+            events(Event::Notice(&Notice::SandboxUnavailable { tools, error: why.to_string() }));
+        }
+    }
     let executor = Executor {
         workspace,
         plan,

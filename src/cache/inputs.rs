@@ -35,6 +35,8 @@ pub(super) struct KeyInputs<'a> {
     pub(super) identities: Vec<ProgramIdentity>,
     /// Version that each tool reports.
     pub(super) versions: Vec<Option<String>>,
+    /// Whether sandboxed tools run in a sandbox.
+    pub(super) has_sandbox: bool,
     /// Cargo's configuration.
     pub(super) config: CargoConfig,
     pub(super) dirs: Dirs,
@@ -99,6 +101,10 @@ impl KeyInputs<'_> {
         let mut others = OtherInputs::default();
         parts.add(PartKind::Genti, "", self.genti.ok_or("can't read the executable of genti")?);
         parts.add_fields(PartKind::Definition, tool);
+        if tool.sandbox.is_some() {
+            // The same tool may see less there.
+            parts.add(PartKind::Inputs, "sandbox", Digest::of_bytes(&[u8::from(self.has_sandbox)]));
+        }
         if tool.uses_selection() {
             parts.add_fields(PartKind::Selection, &self.plan.selection);
             // Cargo also discovers targets in ignored files.

@@ -168,6 +168,7 @@ impl<'a> ResultCache<'a> {
             behind,
             identities,
             versions,
+            has_sandbox: stop.sandbox().is_ok(),
             config,
             dirs,
         };

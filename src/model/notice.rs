@@ -51,6 +51,13 @@ pub enum Notice {
     },
     /// Results that cargo replayed from the user's own build directory are not cached.
     ReplayNotCached,
+    /// Tools that are configured with a sandbox run without one.
+    SandboxUnavailable {
+        /// Names of the tools.
+        tools: Vec<String>,
+        /// The reason.
+        error: String,
+    },
     /// The baseline was recorded with other build flags.
     BaselineOfOtherBuild {
         /// The flags of the baseline.
@@ -83,6 +90,7 @@ impl Notice {
             Self::CacheNotWritten { .. } => "cache-not-written",
             Self::LinkNotCached { .. } => "link-not-cached",
             Self::ReplayNotCached => "replay-not-cached",
+            Self::SandboxUnavailable { .. } => "sandbox-unavailable",
             Self::BaselineOfOtherBuild { .. } => "baseline-of-other-build",
             Self::BaselineOfOtherVersion { .. } => "baseline-of-other-version",
         }

@@ -119,6 +119,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         flaky: Flaky::Pass,
         vars: std::collections::BTreeMap::new(),
         timeout: None,
+        sandbox: None,
         configured: true,
         lacks_format: false,
     }

@@ -7,6 +7,8 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 pub use self::parse::{Parse, Printer, Searcher, Statements, Streams, Work};
 use super::census::CensusNumber;
 use super::digest::{ContentHash, Sink};
@@ -91,10 +93,38 @@ pub struct Tool {
     pub retries: u32,
     /// Treatment of tests that fail and then pass when they are run again.
     pub flaky: Flaky,
+    /// The sandbox around its processes, if it has one.
+    pub sandbox: Option<Sandbox>,
     /// True if the user's configuration names it.
     pub configured: bool,
     /// True if the configuration sets no output format, so only the exit code is read.
     pub lacks_format: bool,
+}
+
+/// What the processes of a sandboxed tool may do besides reading the repository, the toolchain and the system. Paths are relative
+/// to the workspace root, or begin with `/` or `~/`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sandbox {
+    /// Files and directories that they may change.
+    pub write: Vec<String>,
+    /// Further files and directories that they may read.
+    pub read: Vec<String>,
+    /// Sockets that they may open.
+    pub network: Network,
+}
+
+named! {
+    /// Sockets that the processes of a sandboxed tool may open.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+    pub enum Network {
+        /// None.
+        #[default]
+        None = "none",
+        /// Those of a network of their own, which consists of a loopback device.
+        Loopback = "loopback",
+        /// All.
+        All = "all",
+    }
 }
 
 /// Signs that a workspace uses a tool. Any one of them is enough.
@@ -611,6 +641,11 @@ impl ContentHash for Tool {
         for (name, value) in &self.vars {
             sink.field("env.name", name.as_bytes());
             sink.field("env.value", value.as_bytes());
+        }
+        if let Some(Sandbox { write, read, network }) = &self.sandbox {
+            sink.texts("sandbox.write", write);
+            sink.texts("sandbox.read", read);
+            sink.field("sandbox.network", network.as_str().as_bytes());
         }
     }
 }

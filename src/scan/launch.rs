@@ -20,6 +20,7 @@ use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, toolchain_of, words_of};
 use super::runner::{DeclaredFiles, Invocation};
+use super::sandbox::Grants;
 use super::setup::Executor;
 use super::wrapper::Wrapper;
 use super::{cap_lints, cargo_config, doc_threads};
@@ -169,13 +170,33 @@ impl<'a> Launcher<'a> {
                 executable: built.map(|built| built.path.clone()),
                 writes: unique(build_dirs.vars(tool).into_iter().map(|(_, dir)| dir.to_path_buf())),
             },
+            wall: None,
             timeout: None,
         };
         if let Some(built) = built {
             self.start_as_test(tool, built, &mut invocation)?;
         }
         invocation.args.extend(argv.iter().skip(1).cloned());
+        let Executor { programs, own_program, .. } = self.executor;
+        let grants = Grants { workspace, programs, env, own_program: *own_program };
+        invocation.wall = grants.wall(
+            tool.sandbox.as_ref(),
+            &invocation.program,
+            &invocation.vars,
+            self.outputs(tool, built),
+        )?;
         Ok((invocation, threads))
+    }
+
+    /// Returns the directories that a process of `tool` has to change: cargo's build directories for a tool that builds, and that
+    /// for the files of tests for one that runs the program `built`.
+    fn outputs(&self, tool: &Tool, built: Option<&Program>) -> Vec<PathBuf> {
+        let dirs = self.executor.build_dirs.vars(tool).map(|(_, dir)| dir.to_path_buf());
+        match built {
+            Some(_) => dirs.map(|dir| dir.join("tmp")).to_vec(),
+            None if tool.inherits() => dirs.to_vec(),
+            None => Vec::new(),
+        }
     }
 
     /// Makes `invocation`, which has no arguments yet, start the test program `built` as cargo would.

@@ -311,6 +311,14 @@ fn vars(value: &OsStr) -> Vec<(String, OsString)> {
     JOBSERVER[..2].iter().map(|name| ((*name).to_owned(), value.to_owned())).collect()
 }
 
+/// Makes the descriptors of the jobserver in the environment of this process inheritable.
+#[cfg(target_os = "linux")]
+pub(super) fn keep_jobserver() {
+    for value in JOBSERVER.iter().filter_map(std::env::var_os) {
+        vars(&value);
+    }
+}
+
 /// Returns the descriptors of both ends of the pipe named in `flags`.
 pub(crate) fn descriptors(flags: &str) -> impl Iterator<Item = (i32, i32)> {
     let auth = flags.split_whitespace().filter_map(|word| {

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use super::children::Starts;
 use super::doing::Watcher;
 use super::runner::{Ending, FinishedProcess, Invocation, Runner};
+#[cfg(target_os = "linux")]
+use super::sandbox::BehindWall;
 use super::spool::Spool;
 use super::stop::{GRACE, Stop, StopReason};
 use super::sys::{self, Group, Pipe};
@@ -40,15 +42,22 @@ impl<'a> LocalRunner<'a> {
 
 impl Runner for LocalRunner<'_> {
     fn run(&self, invocation: &Invocation, watcher: &mut Watcher<'_>) -> io::Result<FinishedProcess> {
-        // Declared files need no preparation, because the process may read and write everything that this user may.
-        let Invocation { program, args, vars, dir, declared: _, timeout } = invocation;
+        #[cfg(target_os = "linux")]
+        if let (Some(wall), Ok(helper)) = (&invocation.wall, self.stop.sandbox()) {
+            let (mut command, behind) = BehindWall::prepare(helper, invocation, wall)?;
+            let finished = run(&mut command, invocation.timeout, self.stop, self.dir, watcher);
+            drop(command);
+            return finished.and_then(|finished| behind.check().map(|()| finished));
+        }
+        // Nothing needs preparation, because the process may read and write everything that this user may.
+        let Invocation { program, args, vars, dir, declared: _, wall: _, timeout } = invocation;
         let mut command = Command::new(program);
-        command.args(args).current_dir(dir).env_clear().envs(vars);
+        command.args(args).current_dir(dir).env_clear().envs(vars).stdin(Stdio::null());
         run(&mut command, *timeout, self.stop, self.dir, watcher)
     }
 }
 
-/// Runs `command` to its end, while `watcher` reads its output. Output that is too long for memory is written to `dir`.
+/// Runs `command`, whose standard input is set, to its end, while `watcher` reads its output. Output that is too long for memory is written to `dir`.
 pub(super) fn run(
     command: &mut Command,
     timeout: Option<Duration>,
@@ -56,7 +65,7 @@ pub(super) fn run(
     dir: Option<&OutputDir>,
     watcher: &mut Watcher<'_>,
 ) -> io::Result<FinishedProcess> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let (group, pipes, concurrent_starts) = stop.children().start(command)?;
     let mut watch = ProcessWatch {
         streams: pipes.map(|pipe| ProcessStream { pipe: Some(pipe), spool: Spool::new() }),
@@ -223,7 +232,9 @@ mod tests {
     use crate::model::task::Exit;
 
     fn sh(script: &str, timeout: Option<Duration>, stop: &Stop) -> FinishedProcess {
-        run(Command::new("sh").args(["-c", script]), timeout, stop, None, &mut Watcher::none()).unwrap()
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).stdin(Stdio::null());
+        run(&mut command, timeout, stop, None, &mut Watcher::none()).unwrap()
     }
 
     #[test]

@@ -130,6 +130,16 @@ impl Programs {
         &self.cargo
     }
 
+    /// Returns the directories in which programs are searched.
+    pub(super) fn search_path(&self) -> &[PathBuf] {
+        &self.path
+    }
+
+    /// Returns the home directory of cargo, if known.
+    pub(super) fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
     /// Returns the root directory of the toolchain, if known.
     pub fn sysroot(&self) -> Option<&Path> {
         self.toolchain.as_deref().and_then(Path::parent)

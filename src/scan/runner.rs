@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::doing::Watcher;
+use super::sandbox::Wall;
 use super::spool::Spool;
 use super::stop::StopReason;
 use crate::model::task::{Exit, TaskIx};
@@ -41,6 +42,8 @@ pub struct Invocation {
     pub dir: PathBuf,
     /// Files that it is declared to read and write.
     pub declared: DeclaredFiles,
+    /// Wall around it. `None` if it may do everything that this user may.
+    pub wall: Option<Wall>,
     /// Time limit, without pauses.
     pub timeout: Option<Duration>,
 }

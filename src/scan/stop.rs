@@ -4,12 +4,13 @@
 //! parsing, comparing and rendering are aborted, because all of them check [`Stop`] as their [`Halt`].
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::children::Children;
+use super::sandbox::{Kernel, NoWall};
 use super::sys::Waker;
 use crate::model::halt::Halt;
 
@@ -38,6 +39,8 @@ pub struct Stop {
     on_kill: Waker,
     times: Mutex<Times>,
     children: Children,
+    /// The program that sets up sandboxes, or the reason why there are none.
+    sandbox: Result<PathBuf, NoWall>,
 }
 
 /// Deadlines of a run.
@@ -67,6 +70,7 @@ impl Stop {
             on_kill: Waker::new()?,
             times: Mutex::default(),
             children: Children::default(),
+            sandbox: Err(NoWall::Helper),
         })
     }
 
@@ -87,6 +91,21 @@ impl Stop {
     /// The program must call [`stand_guard`](super::stand_guard) and nothing else.
     pub fn guard_with(&mut self, program: PathBuf, argument: &'static str) {
         self.children.guard_with(program, argument);
+    }
+
+    /// Uses `program` to set up sandboxes, if the kernel can enforce them. The `main` of the program must begin with a call to
+    /// [`run_as_wrapper`](super::run_as_wrapper).
+    pub fn sandbox_with(&mut self, program: PathBuf) {
+        self.sandbox = Kernel::probe().wall().map(|()| program);
+    }
+
+    /// Returns the program that sets up sandboxes.
+    ///
+    /// # Errors
+    ///
+    /// If sandboxed tools run without a sandbox, with the reason.
+    pub fn sandbox(&self) -> Result<&Path, NoWall> {
+        self.sandbox.as_deref().map_err(|why| *why)
     }
 
     /// Stops the run: nothing new is started, and running processes are asked to exit. The first reason is kept. A

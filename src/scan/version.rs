@@ -8,10 +8,11 @@ use super::environment::Env;
 use super::process::LocalRunner;
 use super::program::{Missing, NO_INSTALL, Programs, read_missing, toolchain_of};
 use super::runner::{DeclaredFiles, Ending, Invocation, Runner};
+use super::sandbox::Grants;
 use super::stop::Stop;
 use crate::model::policy::BuildDir;
 use crate::model::task::Exit;
-use crate::model::tool::Tool;
+use crate::model::tool::{Sandbox, Tool};
 use crate::model::workspace::Workspace;
 
 /// Time limit for printing the version.
@@ -92,12 +93,18 @@ fn query(
     if toolchain_of(words()).is_some() {
         vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
     }
+    // The answer needs no files.
+    let sandbox = tool.sandbox.clone().map(|sandbox| Sandbox { write: Vec::new(), ..sandbox });
+    let wall = Grants { workspace, programs, env, own_program: None }
+        .wall(sandbox.as_ref(), &program, &vars, [])
+        .map_err(|why| NoVersion::NotStarted(name.clone(), std::io::Error::other(why)))?;
     let invocation = Invocation {
         program,
         args: args.iter().map(Into::into).collect(),
         vars,
         dir: workspace.root.clone(),
         declared: DeclaredFiles::default(),
+        wall,
         timeout: Some(PATIENCE),
     };
     let finished = match LocalRunner::new(stop, None).run(&invocation, &mut Watcher::none()) {

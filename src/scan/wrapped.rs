@@ -1,4 +1,4 @@
-//! Recognizes the modes in which this program is called as a wrapper of another one.
+//! Recognizes the modes in which this program is called in front of another one.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -6,9 +6,14 @@ use std::path::PathBuf;
 use super::wrapper::{Wrapper, next_program, replace};
 use super::{cap_lints, doc_threads};
 
-/// Runs rustc or rustdoc if this program was called as a wrapper. `args` begins with the name of this program. Returns
+/// Runs rustc or rustdoc if this program was called as a wrapper, or the program of a tool if it was called to set up a sandbox. `args` begins with the name of this program. Returns
 /// the exit code, or `None` if the program was not called as a wrapper.
 pub fn run_as_wrapper(args: impl IntoIterator<Item = OsString>) -> Option<i32> {
+    let args: Vec<_> = args.into_iter().collect();
+    #[cfg(target_os = "linux")]
+    if let Some(code) = super::sandbox::run_as_helper(&args) {
+        return Some(code);
+    }
     let mut args = args.into_iter();
     let own = PathBuf::from(args.next()?);
     let is_called = |wrapper: &Wrapper| own.file_stem() == Some(OsStr::new(wrapper.name));

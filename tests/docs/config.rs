@@ -15,7 +15,7 @@ use crate::{ROOT, blocks, genti, pages, read};
 const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
 
 /// Tables with fixed keys: name on the page, TOML that opens the table, and JSON pointer into the schema.
-const TABLES: [(&str, &str, &str); 10] = [
+const TABLES: [(&str, &str, &str); 11] = [
     ("top", "", ""),
     ("[policy]", "[policy]", "/$defs/policy"),
     ("[profile.NAME]", "[profile.x]", "/properties/profile/additionalProperties"),
@@ -26,6 +26,7 @@ const TABLES: [(&str, &str, &str); 10] = [
     ("parse", "[tools.x.parse]", "/$defs/tool/properties/parse/oneOf/1"),
     ("compare", "[tools.x.compare]", "/$defs/tool/properties/compare/oneOf/1"),
     ("detect", "[tools.x.detect]", "/$defs/tool/properties/detect"),
+    ("sandbox", "[tools.x.sandbox]", "/$defs/tool/properties/sandbox"),
 ];
 
 /// Keys outside the policy with a fixed set of values: TOML before the value, and JSON pointer to the values in the schema.

@@ -42,6 +42,7 @@ mod programs;
 mod progress;
 mod reports;
 mod retries;
+mod sandbox;
 mod schemas;
 mod searches;
 mod short;

@@ -25,7 +25,8 @@ fn set_up() -> io::Result<&'static Stop> {
     // Not all systems support adopting orphans.
     let mut stop = Stop::adopting_orphans().or_else(|_| Stop::new())?;
     if let Ok(program) = own_program() {
-        stop.guard_with(program, GUARD);
+        stop.guard_with(program.clone(), GUARD);
+        stop.sandbox_with(program);
     }
     let stop = Box::leak(Box::new(stop));
     listen(stop)?;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use genti::model::tool::Caching;
 use genti::pipeline::{self, Limit, Lockfile};
-use genti::scan::{self, Env, Identifier, NoVersion, StopReason};
+use genti::scan::{self, Env, Identifier, Kernel, NoVersion, Stop, StopReason};
 
 use crate::args::ToolsArgs;
 use crate::exit::{CliError, CliResult};
@@ -59,9 +59,28 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult 
                 let _ = writeln!(out, "  {}", visible_line(&missing.to_string()));
             }
         }
+        if tool.sandbox.is_some() {
+            let _ = match stop.sandbox() {
+                Ok(_) => writeln!(out, "  runs in a sandbox"),
+                Err(why) => writeln!(out, "  runs without a sandbox, because {why}"),
+            };
+        }
     }
+    let _ = writeln!(out, "sandbox\n  {}", offer(stop));
     match stop.reason() {
         Some(StopReason::Signal(signal)) => Err(CliError::Interrupted(signal)),
         _ => shell.out(&out),
     }
+}
+
+/// Describes what this system offers for sandboxes.
+fn offer(stop: &Stop) -> String {
+    if let Err(why) = stop.sandbox() {
+        return format!("not available: {why}");
+    }
+    let network = match scan::private_network(stop) {
+        Ok(()) => "private network",
+        Err(_) => "no private network",
+    };
+    format!("available (Landlock ABI {}, seccomp filters, {network})", Kernel::probe().landlock)
 }

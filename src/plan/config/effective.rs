@@ -12,7 +12,9 @@ use super::{BaselineConfig, Config, PolicyConfig, command};
 use crate::model::policy::Selection;
 use crate::model::ratchet::NumberPattern;
 use crate::model::suppression::Suppression;
-use crate::model::tool::{Arg, Caching, Counted, Environment, Parse, Signs, StepCaps, Streams, Tool};
+use crate::model::tool::{
+    Arg, Caching, Counted, Environment, Network, Parse, Sandbox, Signs, StepCaps, Streams, Tool,
+};
 
 /// A table of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +136,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         leaky,
         retries,
         flaky,
+        sandbox,
         configured: _,
         lacks_format: _,
     } = tool;
@@ -165,6 +168,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("leaky", text(Some(leaky.as_str())).filter(|_| tool.may_be_leaky())),
         ("retries", Some((*retries).into()).filter(|_| tool.takes_retries())),
         ("flaky", text(Some(flaky.as_str())).filter(|_| tool.takes_retries())),
+        ("sandbox", sandbox.as_ref().map(of_sandbox)),
         ("weight", Some(weight.get().into())),
         ("max-tasks", Some((*tasks).into())),
         ("max-bytes", Some((*bytes).into())),
@@ -193,6 +197,16 @@ fn of_environment(environment: &Environment, vars: &BTreeMap<String, String>) ->
     let set = vars.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
     let passed = names.into_iter().flatten().map(|name| (name.clone(), true.into()));
     (inherits, Some(Value::Object(set.chain(passed).collect())))
+}
+
+fn of_sandbox(sandbox: &Sandbox) -> Value {
+    let Sandbox { write, read, network } = sandbox;
+    let network = match network {
+        Network::None => false.into(),
+        Network::Loopback => network.as_str().into(),
+        Network::All => true.into(),
+    };
+    table([("write", texts(write)), ("read", texts(read)), ("network", Some(network))])
 }
 
 /// Returns nothing if it depends on the program whether results are cached.
@@ -356,6 +370,7 @@ replaces = ["typos"]
 lane = "l"
 jobserver = true
 threads = "T"
+sandbox = { write = ["out", "/srv"], read = ["~/x"], network = "loopback" }
 weight = 2
 max-tasks = 3
 max-bytes = 4
@@ -372,6 +387,7 @@ run = ["y", "{selection}"]
 inherit-env = true
 env = { A = "b c", D = true, "E F" = "" }
 targets = "test"
+sandbox = { network = true }
 parse = { regex = '^(?<path>.+): (?<message>.+)$' }
 
 [[suppress]]

@@ -678,3 +678,16 @@ fn mistakes_in_numbers_are_found() {
         &["1:8: `genti` is reserved for genti's own findings (use another name)"],
     );
 }
+
+#[test]
+fn a_sandbox_has_paths_and_one_of_three_networks() {
+    check_tool(
+        "sandbox = { write = ['*.x', ''], network = 'no' }",
+        &[
+            "2:22: `*.x` is not a path, and globs have no effect here (name a file, or a directory with everything in it)",
+            "2:29: expected a path (write `.` for the whole workspace)",
+            "2:44: expected `true`, `false` or `\"loopback\"`",
+        ],
+    );
+    check_tool("sandbox = true", &["2:11: expected a table, found boolean"]);
+}

@@ -18,6 +18,7 @@ mod origin;
 mod parse;
 mod policy;
 mod reader;
+mod sandbox;
 mod suggest;
 mod suppress;
 mod tool;

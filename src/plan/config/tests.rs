@@ -10,8 +10,8 @@ use crate::model::census::CensusNumber;
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel};
 use crate::model::ratchet::Better;
 use crate::model::tool::{
-    Arg, Caching, Counted, Environment, Flaky, Leaky, Parse, Per, Piece, Search, SearchStart, Signs,
-    StepCaps, Streams,
+    Arg, Caching, Counted, Environment, Flaky, Leaky, Network, Parse, Per, Piece, Sandbox, Search,
+    SearchStart, Signs, StepCaps, Streams,
 };
 
 /// The user documentation, whose examples must be valid.
@@ -259,6 +259,7 @@ fn a_tool_is_read() {
         detect = { files = ['naga.toml'], metadata = ['naga'], build-dependencies = ['naga-build'] }
         searches = ['.nagarc', '~/.nagarc']
         cache = false
+        sandbox = { write = ['~/.naga', 'out'], read = ['/srv/shaders'], network = true }
         weight = 3
         ratchet = ['files']
         may-be-empty = true
@@ -318,6 +319,11 @@ fn a_tool_is_read() {
             flaky: Flaky::Pass,
             vars: BTreeMap::from([("B".to_owned(), "1 2".to_owned())]),
             timeout: Some(Duration::from_secs(90)),
+            sandbox: Some(Sandbox {
+                write: texts(&["out", "~/.naga"]),
+                read: texts(&["/srv/shaders"]),
+                network: Network::All,
+            }),
             configured: true,
             lacks_format: false,
         }
@@ -331,6 +337,11 @@ fn a_minimal_tool_gets_the_defaults() {
     assert!(!plain.may_be_empty && tool("tools.fmt.args = []", "fmt").may_be_empty);
     assert!(!tool("tools.fmt.files = ['a/**']", "fmt").may_be_empty);
     assert_eq!(plain.namespaces, ["x"]);
+    assert_eq!(plain.sandbox, None);
+    assert_eq!(tool("tools.fmt.sandbox = {}", "fmt").sandbox, Some(Sandbox::default()));
+    let network = |text: &str| tool(text, "fmt").sandbox.unwrap().network;
+    assert_eq!(network("tools.fmt.sandbox.network = 'loopback'"), Network::Loopback);
+    assert_eq!(network("tools.fmt.sandbox.network = false"), Network::None);
     assert_eq!(tool("tools.test.leaky = 'fail'", "test").leaky, Leaky::Fail);
     let retried = tool("tools.nextest = { retries = 2, flaky = 'fail' }", "nextest");
     assert_eq!((retried.retries, retried.flaky), (2, Flaky::Fail));

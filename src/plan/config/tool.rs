@@ -7,7 +7,7 @@ use toml::de::DeString;
 
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
-use super::{command, environment, glob, parse, policy, toolchain};
+use super::{command, environment, glob, parse, policy, sandbox, toolchain};
 use std::num::NonZeroU32;
 
 use crate::model::census::CensusNumber;
@@ -153,6 +153,7 @@ pub(super) fn read(
         reader.integer(value, 0..=MOST_RETRIES).and_then(|retries| retries.try_into().ok())
     });
     keys.set(&mut tool.flaky, "flaky", |reader, value| reader.named(value, &Flaky::ALL, "value", "values"));
+    keys.set(&mut tool.sandbox, "sandbox", |reader, value| sandbox::read(reader, value).map(Some));
     keys.set(&mut tool.version, "version", ConfigReader::texts);
     keys.set(&mut tool.rules, "rules", ConfigReader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
@@ -284,6 +285,7 @@ fn blank(name: &str) -> Tool {
         flaky: Flaky::Pass,
         vars: BTreeMap::new(),
         timeout: None,
+        sandbox: None,
         configured: false,
         lacks_format: false,
     }

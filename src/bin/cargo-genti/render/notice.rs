@@ -19,7 +19,10 @@ impl Shell {
 /// Returns true if the user should act on `notice`, even with `--quiet`.
 fn is_warning(notice: &Notice) -> bool {
     match notice {
-        Notice::CacheDisabled { .. } | Notice::CacheIgnored { .. } | Notice::JobserverIgnored { .. } => true,
+        Notice::CacheDisabled { .. }
+        | Notice::CacheIgnored { .. }
+        | Notice::JobserverIgnored { .. }
+        | Notice::SandboxUnavailable { .. } => true,
         Notice::BaselineOfOtherBuild { .. }
         | Notice::BaselineOfOtherVersion { .. }
         | Notice::CacheNotWritten { .. }
@@ -69,6 +72,10 @@ fn text(notice: &Notice) -> String {
         Notice::ReplayNotCached => {
             "not caching results that cargo replayed from your own build directory, since they may belong to other inputs (`build-dir = \"shared\"`)"
                 .to_owned()
+        }
+        Notice::SandboxUnavailable { tools, error } => {
+            let tools: Vec<_> = tools.iter().map(|tool| format!("`{tool}`")).collect();
+            format!("running {} without a sandbox, because {error}", tools.join(", "))
         }
         Notice::BaselineOfOtherBuild { flags } => format!(
             "the baseline was recorded with other build flags (`{flags}`), so missing findings of cargo's tools are not counted as fixed"
@@ -120,6 +127,7 @@ mod tests {
             Notice::CacheNotWritten { error: error() },
             Notice::LinkNotCached { link: "data".to_owned() },
             Notice::ReplayNotCached,
+            Notice::SandboxUnavailable { tools: vec!["test".to_owned()], error: error() },
             Notice::BaselineOfOtherBuild { flags: "--all-features".to_owned() },
             Notice::BaselineOfOtherVersion {
                 tool: "clippy".to_owned(),

@@ -152,7 +152,7 @@ fn an_invocation_is_complete_as_data() {
     let done = run(&Case::default(), &|_, _| Ok(FinishedProcess::exited(0, "fine", "")));
     assert_eq!(done.pieces, [r#"a b c: Judged("fine")"#]);
     assert!(!done.fails && done.attempts == 1);
-    let [Invocation { program, args, vars, dir, declared, timeout }] = &done.invocations[..] else {
+    let [Invocation { program, args, vars, dir, declared, wall, timeout }] = &done.invocations[..] else {
         panic!("{:?}", done.invocations)
     };
     assert_eq!((program.as_path(), dir.as_path()), (Path::new("/tools/t"), Path::new("/w/ws")));
@@ -162,7 +162,7 @@ fn an_invocation_is_complete_as_data() {
     assert_eq!(vars.get(OsStr::new("PATH")), None);
     assert_eq!(declared.tasks, [TaskIx(0), TaskIx(1), TaskIx(2)]);
     assert_eq!(declared.writes, [Path::new("/w/ws/target/genti/build")]);
-    assert_eq!(*timeout, Some(3 * LIMIT));
+    assert_eq!((wall, *timeout), (&None, Some(3 * LIMIT)));
 }
 
 #[test]

@@ -1,0 +1,220 @@
+//! Seccomp filters: small programs that the kernel runs for each system call of a process.
+//!
+//! A filter sees the number of the call and the architecture that the number belongs to. Numbers differ between architectures,
+//! so a filter that ignored it could be passed by a call of another one.
+
+use std::io;
+
+use libc::{c_long, c_ulong, sock_filter, sock_fprog};
+
+use crate::model::tool::Network;
+
+/// Number of the architecture in the kernel's audit interface, if it is supported here.
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURE: Option<u32> = Some(0xC000_003E);
+/// Number of the architecture in the kernel's audit interface, if it is supported here.
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURE: Option<u32> = Some(0xC000_00B7);
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const ARCHITECTURE: Option<u32> = None;
+
+/// On x86_64, calls of the interface x32 have this bit in their number.
+const X32: u32 = 0x4000_0000;
+
+/// Offset of the number of the call in `seccomp_data`.
+const NUMBER: u32 = 0;
+/// Offset of the architecture in `seccomp_data`.
+const ARCH: u32 = 4;
+/// Offsets of the lower halves of the first two arguments in `seccomp_data`, on these architectures.
+const ARGUMENTS: [u32; 2] = [16, 24];
+/// The bits of the type of a socket. The others are flags.
+const SOCKET_TYPE: u32 = 0xf;
+
+/// Families of sockets that end in a network namespace. Others lead out of it: Unix sockets by their path, for example.
+const OF_NAMESPACE: [i32; 3] = [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+
+/// A seccomp filter.
+struct Filter(Vec<sock_filter>);
+
+impl Filter {
+    /// Returns a filter that denies sockets of all families but `families`, and the ways around that; `None` if this architecture
+    /// is not supported.
+    ///
+    /// Pairs of connected sockets are allowed if they can't be used to reach anything else, which a datagram socket can. io_uring
+    /// could open sockets without a call that a filter sees. Calls of another architecture don't exist.
+    fn denying_sockets(families: &[i32]) -> Option<Self> {
+        let architecture = ARCHITECTURE?;
+        let load = |offset| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset);
+        let give = |verdict| statement(libc::BPF_RET | libc::BPF_K, verdict);
+        let fail = |error: i32| give(libc::SECCOMP_RET_ERRNO | error.unsigned_abs());
+        let allow = give(libc::SECCOMP_RET_ALLOW);
+        // Returns statements that allow the call if what was loaded is one of these, and let it fail otherwise.
+        let only = |values: &[i32]| {
+            let each = values.iter().flat_map(|value| [skip_unless(value.unsigned_abs(), 1), allow]);
+            each.chain([fail(libc::EACCES)]).collect::<Vec<_>>()
+        };
+        // Runs `body`, which ends with a verdict, for this call only.
+        let on_call = |call: c_long, body: Vec<sock_filter>| {
+            let number = u32::try_from(call).ok()?;
+            let len = u8::try_from(body.len()).ok()?;
+            Some([vec![skip_unless(number, len)], body].concat())
+        };
+        let is_unix = [load(ARGUMENTS[0]), skip_if(libc::AF_UNIX.unsigned_abs(), 1), fail(libc::EACCES)];
+        let is_bound =
+            [load(ARGUMENTS[1]), statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, SOCKET_TYPE)];
+        let streams = only(&[libc::SOCK_STREAM, libc::SOCK_SEQPACKET]);
+        let mut code = vec![load(ARCH), skip_if(architecture, 1), fail(libc::ENOSYS), load(NUMBER)];
+        if cfg!(target_arch = "x86_64") {
+            code.extend([skip_below(X32, 1), fail(libc::ENOSYS)]);
+        }
+        code.extend(on_call(libc::SYS_io_uring_setup, vec![fail(libc::EPERM)])?);
+        code.extend(on_call(libc::SYS_socket, [vec![load(ARGUMENTS[0])], only(families)].concat())?);
+        code.extend(on_call(libc::SYS_socketpair, [&is_unix[..], &is_bound, &streams].concat())?);
+        code.push(allow);
+        Some(Self(code))
+    }
+
+    /// Installs the filter for this process, irrevocably. Requires `no_new_privs`.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel refuses it.
+    #[expect(unsafe_code, reason = "a few lines instead of a library with a language of its own")]
+    fn install(&self) -> io::Result<()> {
+        let len = self.0.len().try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+        let program = sock_fprog { len, filter: self.0.as_ptr().cast_mut() };
+        // SAFETY: `program` points to `len` statements, which the kernel copies and does not change.
+        let done = unsafe {
+            libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0 as c_ulong, &raw const program)
+        };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+/// Installs the filter that `network` requires, if it requires one.
+///
+/// # Errors
+///
+/// If the kernel refuses it, or if this architecture is not supported.
+pub(super) fn install(network: Network) -> io::Result<()> {
+    let families: &[i32] = match network {
+        Network::None => &[],
+        Network::Loopback => &OF_NAMESPACE,
+        Network::All => return Ok(()),
+    };
+    Filter::denying_sockets(families).ok_or(io::ErrorKind::Unsupported)?.install()
+}
+
+/// Whether filters can be installed.
+#[expect(unsafe_code, reason = "no library asks the kernel this question")]
+pub(super) fn is_available() -> bool {
+    let action = libc::SECCOMP_RET_ERRNO;
+    // SAFETY: the kernel reads one number behind the pointer.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, 0 as c_ulong, &raw const action)
+    };
+    ARCHITECTURE.is_some() && answer == 0
+}
+
+/// Returns the version of Landlock's interface, or 0.
+#[expect(unsafe_code, reason = "the library for Landlock does not say which version the kernel has")]
+pub(super) fn landlock_version() -> u32 {
+    const VERSION: u32 = 1;
+    let nothing = std::ptr::null::<u8>();
+    // SAFETY: with this flag, the kernel only returns a number.
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0_usize, VERSION) };
+    version.try_into().unwrap_or_default()
+}
+
+fn statement(code: u32, k: u32) -> sock_filter {
+    sock_filter { code: code as u16, jt: 0, jf: 0, k }
+}
+
+/// Skips `count` statements if what was loaded is `value`.
+fn skip_if(value: u32, count: u8) -> sock_filter {
+    sock_filter { jt: count, ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value) }
+}
+
+/// Skips `count` statements unless what was loaded is `value`.
+fn skip_unless(value: u32, count: u8) -> sock_filter {
+    sock_filter { jf: count, ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value) }
+}
+
+/// Skips `count` statements if what was loaded is below `value`.
+fn skip_below(value: u32, count: u8) -> sock_filter {
+    sock_filter { jf: count, ..statement(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The family of sockets between virtual machines, which `libc` does not name everywhere.
+    const VSOCK: i32 = 40;
+
+    /// Runs the filter as the kernel does, for the statements that are used here.
+    fn judge(filter: &Filter, arch: u32, number: u32, arguments: [i32; 2]) -> u32 {
+        let (mut at, mut value) = (0, 0);
+        loop {
+            let sock_filter { code, jt, jf, k } = filter.0[at];
+            let jump = |holds: bool| 1 + usize::from(if holds { jt } else { jf });
+            let code = u32::from(code);
+            at += match code {
+                _ if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => {
+                    let [first, second] = arguments.map(i32::unsigned_abs);
+                    let data =
+                        [(ARCH, arch), (NUMBER, number), (ARGUMENTS[0], first), (ARGUMENTS[1], second)];
+                    value = data.iter().find(|(at, _)| *at == k).unwrap().1;
+                    1
+                }
+                _ if code == libc::BPF_ALU | libc::BPF_AND | libc::BPF_K => {
+                    value &= k;
+                    1
+                }
+                _ if code == libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K => jump(value == k),
+                _ if code == libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K => jump(value >= k),
+                _ => return k,
+            };
+        }
+    }
+
+    #[test]
+    fn only_sockets_that_lead_out_fail() {
+        let Some(none) = Filter::denying_sockets(&[]) else { return };
+        let loopback = Filter::denying_sockets(&OF_NAMESPACE).unwrap();
+        let (own, error) =
+            (ARCHITECTURE.unwrap(), |error: i32| libc::SECCOMP_RET_ERRNO | error.unsigned_abs());
+        let call = |filter: &Filter, number: c_long, first: i32| {
+            judge(filter, own, number.try_into().unwrap(), [first, libc::SOCK_STREAM])
+        };
+        let pair = |filter: &Filter, family: i32, kind: i32| {
+            let number = libc::SYS_socketpair.try_into().unwrap();
+            judge(filter, own, number, [family, kind | libc::SOCK_CLOEXEC])
+        };
+        for family in [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK] {
+            assert_eq!(call(&none, libc::SYS_socket, family), error(libc::EACCES));
+            assert_eq!(call(&loopback, libc::SYS_socket, family), libc::SECCOMP_RET_ALLOW);
+        }
+        for filter in [&none, &loopback] {
+            for family in [libc::AF_UNIX, libc::AF_ALG, libc::AF_PACKET, VSOCK] {
+                assert_eq!(call(filter, libc::SYS_socket, family), error(libc::EACCES));
+            }
+            assert_eq!(call(filter, libc::SYS_io_uring_setup, 8), error(libc::EPERM));
+            for kind in [libc::SOCK_STREAM, libc::SOCK_SEQPACKET] {
+                assert_eq!(pair(filter, libc::AF_UNIX, kind), libc::SECCOMP_RET_ALLOW);
+                assert_eq!(pair(filter, libc::AF_TIPC, kind), error(libc::EACCES));
+            }
+            for kind in [libc::SOCK_DGRAM, libc::SOCK_RAW] {
+                assert_eq!(pair(filter, libc::AF_UNIX, kind), error(libc::EACCES));
+            }
+            for allowed in [libc::SYS_read, libc::SYS_openat, libc::SYS_connect] {
+                assert_eq!(call(filter, allowed, 0), libc::SECCOMP_RET_ALLOW, "{allowed}");
+            }
+            // 32-bit x86, where `socketcall` opens sockets.
+            assert_eq!(judge(filter, 0x4000_0003, 102, [1, 0]), error(libc::ENOSYS));
+            if cfg!(target_arch = "x86_64") {
+                assert_eq!(judge(filter, own, X32 | 41, [2, 1]), error(libc::ENOSYS));
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What the kernel offers for a sandbox.
+
+use std::fmt;
+
+/// What the running kernel offers. Asking changes nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kernel {
+    /// Version of Landlock's interface; 0 if it is missing or disabled.
+    pub landlock: u32,
+    /// Whether seccomp filters can be installed, on an architecture that is supported here.
+    pub seccomp: bool,
+}
+
+/// Oldest version of Landlock's interface that is enough for the wall. Before version 3 (Linux 6.2), a process could truncate
+/// any file.
+pub(super) const MIN_LANDLOCK: u32 = 3;
+
+/// The reason why there can be no wall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoWall {
+    /// This program does not set up sandboxes.
+    Helper,
+    /// This system has no Landlock.
+    System,
+    /// The kernel has no Landlock, or it is disabled.
+    Landlock,
+    /// The kernel's Landlock is older than [`MIN_LANDLOCK`].
+    OldLandlock(u32),
+    /// Seccomp filters can't be installed.
+    Seccomp,
+}
+
+impl fmt::Display for NoWall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Helper => write!(f, "this program can't set it up"),
+            Self::System => write!(f, "it requires Linux"),
+            Self::Landlock => write!(f, "the kernel has no Landlock, or it is disabled"),
+            Self::OldLandlock(version) => {
+                write!(f, "it requires Landlock ABI {MIN_LANDLOCK} (Linux 6.2), and the kernel has {version}")
+            }
+            Self::Seccomp => write!(f, "seccomp filters are not available"),
+        }
+    }
+}
+
+impl Kernel {
+    /// Asks the running kernel.
+    pub fn probe() -> Self {
+        #[cfg(target_os = "linux")]
+        {
+            Self { landlock: super::filter::landlock_version(), seccomp: super::filter::is_available() }
+        }
+        #[cfg(not(target_os = "linux"))]
+        Self::default()
+    }
+
+    /// Checks whether a wall is possible.
+    ///
+    /// # Errors
+    ///
+    /// If it is not, with the reason.
+    pub fn wall(self) -> Result<(), NoWall> {
+        match self {
+            _ if !cfg!(target_os = "linux") => Err(NoWall::System),
+            Self { landlock: 0, .. } => Err(NoWall::Landlock),
+            Self { landlock, .. } if landlock < MIN_LANDLOCK => Err(NoWall::OldLandlock(landlock)),
+            Self { seccomp: false, .. } => Err(NoWall::Seccomp),
+            Self { .. } => Ok(()),
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_requires_every_part_of_it() {
+        let wall = |landlock, seccomp| Kernel { landlock, seccomp }.wall();
+        assert_eq!(wall(0, true), Err(NoWall::Landlock));
+        assert_eq!(wall(2, true), Err(NoWall::OldLandlock(2)));
+        assert_eq!(wall(3, false), Err(NoWall::Seccomp));
+        assert_eq!(wall(3, true), Ok(()));
+        assert_eq!(wall(99, true), Ok(()));
+    }
+}

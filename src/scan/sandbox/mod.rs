@@ -1,0 +1,79 @@
+//! The sandbox: a wall around a process, which the kernel enforces on it and on everything that it starts.
+//!
+//! # How a process gets behind the wall
+//!
+//! `posix_spawn` can't restrict a child, and code between `fork` and `exec` is expensive here (`sys/mod.rs`). So this program
+//! starts itself as a *helper* (`helper.rs`), in the place of the process: with its environment, directory, pipes and process
+//! group. The helper reads the [`Wall`] from a socket on its standard input, restricts itself, and executes the program. The
+//! process id stays the same, so limits, signals and the end of the process work as without a wall. The helper reports an error
+//! on the same socket, which closes when the program starts.
+//!
+//! # What enforces it
+//!
+//! - Landlock: files. Everything that is not granted is denied, for reading too.
+//! - A seccomp filter (`filter.rs`): sockets, and the ways around this filter.
+//! - For a private network: a network namespace (`namespace.rs`).
+//! - `no_new_privs`, and without the capabilities that could undo the rest.
+//! - Closed descriptors: only the standard streams and the jobserver are inherited.
+//!
+//! A process is never started with half a wall: if a part can't be set up, it does not start. Where the kernel can't do it at
+//! all, [`Kernel::wall`] says so before anything runs, and the caller reports it.
+//!
+//! Knows nothing about tools: `grants.rs` translates their configuration.
+
+#[cfg(target_os = "linux")]
+mod filter;
+mod grants;
+#[cfg(target_os = "linux")]
+mod helper;
+mod kernel;
+#[cfg(target_os = "linux")]
+mod namespace;
+#[cfg(target_os = "linux")]
+mod start;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::tool::Network;
+
+pub(super) use self::grants::Grants;
+#[cfg(target_os = "linux")]
+pub(super) use self::helper::run_as_helper;
+pub use self::kernel::{Kernel, NoWall};
+#[cfg(target_os = "linux")]
+pub(super) use self::start::BehindWall;
+
+/// Argument that makes this program the helper that sets up a sandbox.
+pub const HELPER: &str = "__sandbox";
+
+/// What a process may do. Everything else is denied. Paths that don't exist are ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wall {
+    /// Files and directory trees that it may read, and programs there that it may run.
+    pub reads: Vec<Place>,
+    /// Files and directory trees that it may also change.
+    pub writes: Vec<Place>,
+    /// Devices that it may read, write and control.
+    pub devices: Vec<Place>,
+    /// Sockets that it may open.
+    pub network: Network,
+}
+
+/// An absolute path. Unlike `PathBuf`, it can be serialized whatever its bytes are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place(OsString);
+
+impl From<PathBuf> for Place {
+    fn from(path: PathBuf) -> Self {
+        Self(path.into_os_string())
+    }
+}
+
+impl AsRef<std::path::Path> for Place {
+    fn as_ref(&self) -> &std::path::Path {
+        self.0.as_ref()
+    }
+}
