@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::dep_info::{DepInfo, dep_info_of, read};
-use super::inputs::{KeyInputs, everything};
+use super::inputs::KeyInputs;
 use super::outside_files::UnreadableFile;
 use super::record::Discovered;
 use crate::disk;
@@ -23,7 +23,7 @@ use crate::workspace;
 /// Digests over many files, computed on first use.
 #[derive(Default)]
 pub(super) struct AllFiles {
-    everything: OnceLock<Digest>,
+    everything: OnceLock<Option<Digest>>,
 }
 
 /// Collects the inputs that a process discovered.
@@ -292,7 +292,7 @@ impl KeyInputs<'_> {
                 .digest_below(&path.to_path(&self.workspace.root), build_dirs)
                 .is_ok_and(|now| now == *digest),
             Discovered::Variable(name, digest) => self.variable(name) == *digest,
-            Discovered::Everything(digest) => all_files.everything(self) == *digest,
+            Discovered::Everything(digest) => all_files.everything(self) == Some(*digest),
         }
     }
 
@@ -323,8 +323,8 @@ impl KeyInputs<'_> {
 }
 
 impl AllFiles {
-    fn everything(&self, inputs: &KeyInputs<'_>) -> Digest {
-        *self.everything.get_or_init(|| everything(inputs.workspace, |_| true))
+    fn everything(&self, inputs: &KeyInputs<'_>) -> Option<Digest> {
+        *self.everything.get_or_init(|| inputs.everything())
     }
 }
 
@@ -545,7 +545,8 @@ impl InputCollector<'_> {
             discovered.push(Discovered::Variable(name, value));
         }
         if self.may_read_any {
-            discovered.push(Discovered::Everything(all_files.everything(inputs)));
+            let everything = all_files.everything(inputs).ok_or(Undiscoverable)?;
+            discovered.push(Discovered::Everything(everything));
         }
         Ok(discovered)
     }

@@ -11,7 +11,7 @@ use crate::model::golden;
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Caching, Per, ToolId};
-use crate::model::workspace::{Beyond, FileId, Target, Workspace};
+use crate::model::workspace::{Beyond, File, FileId, Target, Workspace};
 use crate::plan::Declared;
 use crate::scan::{CargoConfig, Env, ProgramIdentity};
 use crate::workspace;
@@ -174,7 +174,9 @@ impl KeyInputs<'_> {
             parts.add(PartKind::File, file.path.to_string(), file.digest);
         }
         if tool.runs_tests() && tool.is_cached() {
-            parts.add(PartKind::Inputs, "files of the workspace", everything(self.workspace, |_| true));
+            let everything =
+                self.everything().ok_or("a link leads to too many files, or to an unreadable one")?;
+            parts.add(PartKind::Inputs, "files of the workspace", everything);
         }
         Ok((parts, others))
     }
@@ -215,6 +217,27 @@ impl KeyInputs<'_> {
             hasher.field("golden", golden.as_ref().map_or(&[], |digest| &digest.0[..]));
         }
         Ok(hasher.finish())
+    }
+
+    /// Returns a digest over all files of the workspace and what its links lead to; `None` if that is too much or unreadable.
+    pub(super) fn everything(&self) -> Option<Digest> {
+        let mut hasher = Hasher::new("genti.everything.2");
+        for (at, file) in self.workspace.files.iter().enumerate() {
+            self.feed(FileId(at as u32), file, &mut hasher)?;
+        }
+        Some(hasher.finish())
+    }
+
+    /// Hashes path and content of a file, and what it leads to if it is a link. Returns `None` if that is too much or unreadable.
+    pub(super) fn feed(&self, id: FileId, file: &File, hasher: &mut Hasher) -> Option<()> {
+        hasher.field("path", file.path.as_bytes());
+        hasher.field("content", &file.digest.0);
+        if let Ok(at) = self.workspace.beyond.binary_search_by_key(&id, |(link, _)| *link) {
+            let (_, beyond) = self.workspace.beyond[at];
+            let behind = self.behind(&file.path.to_path(&self.workspace.root), beyond)?;
+            hasher.field("behind", &behind.0);
+        }
+        Some(())
     }
 
     /// Returns the digest of the content behind `link`, which the digest of the link itself does not cover.
@@ -260,16 +283,6 @@ fn outside(workspace: &Workspace) -> Digest {
     for package in &workspace.outside {
         hasher.field("name", package.name.as_bytes());
         hasher.field("digest", &package.digest.0);
-    }
-    hasher.finish()
-}
-
-/// Returns a digest over the files of the workspace that `is_selected` accepts.
-pub(super) fn everything(workspace: &Workspace, is_selected: impl Fn(&RelPath) -> bool) -> Digest {
-    let mut hasher = Hasher::new("genti.everything.1");
-    for file in workspace.files.iter().filter(|file| is_selected(&file.path)) {
-        hasher.field("path", file.path.as_bytes());
-        hasher.field("content", &file.digest.0);
     }
     hasher.finish()
 }

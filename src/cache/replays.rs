@@ -145,9 +145,18 @@ impl ResultCache<'_> {
                 read = digest(unit);
             }
         }
+        let presumed = match unit.package {
+            Some(package) => self.files(state, package).unnamed,
+            None => self.outside(&unit.name),
+        };
         let read = read.map(|read| {
             let mut hasher = Hasher::new("genti.unit.1");
             hasher.field("read", &read.0);
+            // Rustdoc writes no dep-info, and code from a procedural macro may include any file. Cargo documents a package
+            // again too if a file of it is newer.
+            if unit.is_doc {
+                hasher.field("package", &presumed.0);
+            }
             hasher.field("toolchain", &self.toolchain(id).0);
             // Lints are configured for members only.
             if let Some(package) = unit.package {
@@ -155,10 +164,6 @@ impl ResultCache<'_> {
             }
             hasher.finish()
         });
-        let presumed = match unit.package {
-            Some(package) => self.files(state, package).unnamed,
-            None => self.outside(&unit.name),
-        };
         self.compare(state, &unit.artifact, presumed, read, unit.fresh)
     }
 
@@ -212,12 +217,12 @@ impl ResultCache<'_> {
             let named = self.inputs.named_by_sources(package, &self.build_dirs);
             let mut all = Hasher::new("genti.presumed.1");
             let mut unnamed = Hasher::new("genti.presumed.1");
-            let files = self.inputs.declared.files_of(package).iter();
-            for file in files.map(|id| self.context.workspace.file(*id)) {
+            for &id in self.inputs.declared.files_of(package) {
+                let file = self.context.workspace.file(id);
                 let hashers = [Some(&mut all), Some(&mut unnamed).filter(|_| !named.contains(&file.path))];
                 for hasher in hashers.into_iter().flatten() {
-                    hasher.field("path", file.path.as_bytes());
-                    hasher.field("content", &file.digest.0);
+                    // Nothing that reads such a link is cached.
+                    let _ = self.inputs.feed(id, file, hasher);
                 }
             }
             PackageFiles { all: all.finish(), unnamed: unnamed.finish() }

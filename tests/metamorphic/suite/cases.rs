@@ -61,6 +61,8 @@ pub(crate) const CASES: &[Case] = cases![
     an_upgraded_npm_program_is_another_program,
     a_rustdoc_replay_does_not_hide_a_changed_readme,
     a_file_named_only_by_a_macro_is_an_input_of_doc,
+    a_file_behind_a_link_that_a_procedural_macro_includes_is_an_input_of_doc,
+    a_path_with_dots_behind_a_link_is_not_the_file_of_that_name,
     a_file_included_by_generated_code_is_an_input_of_doc,
     a_clippy_replay_does_not_hide_a_changed_configuration,
     a_replay_after_an_untracked_change_reaches_no_other_checkout,
@@ -162,6 +164,41 @@ fn with_unnamed_readme(draft: &mut Draft) {
 fn a_file_named_only_by_a_macro_is_an_input_of_doc() {
     let mut world = workspace(Tool::Doc, with_unnamed_readme);
     check(&mut world, |world| world.write_at("repo/ws/README.md", "See [Vex].\n", Times::Old), 1);
+}
+
+fn a_file_behind_a_link_that_a_procedural_macro_includes_is_an_input_of_doc() {
+    let mut world = workspace(Tool::Doc, |draft| {
+        draft.package("m", "repo/ws/m", "[lib]\nproc-macro = true\n");
+        draft.file(
+            "repo/ws/m/src/lib.rs",
+            "//! M.\n\n/// Makes.\n#[proc_macro]\npub fn make(_: proc_macro::TokenStream) -> proc_macro::TokenStream {\n    \"include!(concat!(env!(\\\"CARGO_MANIFEST_DIR\\\"), \\\"/code.in\\\"));\".parse().unwrap()\n}\n",
+        );
+        draft.depend("dependencies", "m", "../m");
+        draft.lib("pub mod made {\n    m::make!();\n}");
+        draft.file("repo/shared/code.in", "/// [Vec]\npub const S: u8 = 1;\n");
+        draft.link("repo/ws/a/code.in", "repo/shared/code.in");
+    });
+    // Cargo compares the newest time in the package, so this file must not have it.
+    let write = |world: &World, text| world.write_at("repo/shared/code.in", text, Times::Old);
+    write(&world, "/// [Vec]\npub const S: u8 = 1;\n");
+    check(&mut world, |world| write(world, "/// [Vex]\npub const S: u8 = 1;\n"), 1);
+}
+
+fn a_path_with_dots_behind_a_link_is_not_the_file_of_that_name() {
+    let world = workspace(Tool::Fmt, |draft| {
+        draft.lib("#[path = \"linked/../s.rs\"]\npub mod s;");
+        draft.file("out/shared/deep/x.txt", "");
+        draft.file("out/shared/s.rs", GOOD);
+        draft.link("repo/ws/a/src/linked", "out/shared/deep");
+    });
+    let before = world.warm();
+    // No tool reads this one.
+    world.write("repo/ws/a/src/s.rs", GOOD);
+    let after = world.warm();
+    assert_eq!(after.code, 0, "{}", after.text);
+    assert!(after.text.contains("1 file"), "{}", after.text);
+    assert!(before.text.contains("1 file"), "{}", before.text);
+    check_carried(&world, 0);
 }
 
 fn a_file_included_by_generated_code_is_an_input_of_doc() {
