@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::cache::dep_info_of;
+use crate::disk;
 use crate::model::census::CompiledUnit;
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, Workspace};
@@ -78,7 +79,7 @@ impl<'a> Paths<'a> {
             return BTreeSet::new();
         }
         let roots = || std::iter::once(&self.workspace.root).chain(&self.real);
-        let written = RelPath::without_dots(path);
+        let written = disk::without_dots(path);
         let written = roots().find_map(|root| RelPath::between(root, &written));
         if written.as_ref().is_some_and(|path| self.is_listed(path)) {
             return written.into_iter().collect();
