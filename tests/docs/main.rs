@@ -6,6 +6,7 @@ mod artifacts;
 mod book;
 mod cache;
 mod commands;
+mod comparison;
 mod config;
 mod environment;
 mod generated;
