@@ -55,6 +55,7 @@ fn check(output: &Output, passes: bool) -> String {
 fn commit(sandbox: &Sandbox, dir: &Path, args: &[&str], passes: bool) {
     let said = check(&git(sandbox, dir, &[&["commit", "-m", "x"], args].concat()), passes);
     assert!(said.contains(if passes { "Passed words" } else { "bad" }), "{said}");
+    assert_eq!(said.contains("this is about what is staged"), !passes, "{said}");
     let left = std::fs::read_dir(sandbox.beside().join("tmp")).unwrap().count();
     assert_eq!(left, 0, "the copy is removed");
 }

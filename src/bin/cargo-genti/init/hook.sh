@@ -28,4 +28,9 @@ if [ ! -e "$copy/$place/Cargo.lock" ] && [ -e "$top/$place/Cargo.lock" ]; then
 fi
 cd "$copy/$place"
 # Builds and results are kept for the next commit, apart from those of the working tree.
-CARGO_TARGET_DIR=$target/genti-staged cargo genti check
+code=0
+CARGO_TARGET_DIR=$target/genti-staged cargo genti check || code=$?
+if [ "$code" != 0 ]; then
+    echo 'note: this is about what is staged, so stage the fixes too; `git commit --no-verify` skips the check' >&2
+fi
+exit "$code"
