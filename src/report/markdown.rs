@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, Tool, ToolReport};
-use super::text::{counted, inert, visible, visible_line};
+use super::text::{counted, inert, number, visible, visible_line};
 use super::{Cause, blind_spots, census, excerpt, fixes, links, unexplained};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
@@ -108,7 +108,7 @@ fn tools(run: &Finished, out: &mut String) {
         let optional = if tool.required { "" } else { " (optional)" };
         let cell = |&column: &usize| match counts(report)[column] {
             0 => "  |".to_owned(),
-            count => format!(" {count} |"),
+            count => format!(" {} |", number(count as u64)),
         };
         let cells: String = columns.iter().map(cell).collect();
         let checked = match has_census {
@@ -128,7 +128,9 @@ fn migrations(run: &Finished, out: &mut String) {
     for (_, report) in run.tools() {
         let Some(Migration { files, findings }) = &report.migration else { continue };
         out.push_str(&format!(
-            "Style edition changed: {findings} new findings in {files} files that are still formatted in style edition {FORMER_STYLE}.\n\n"
+            "Style edition changed: {} new findings in {} files that are still formatted in style edition {FORMER_STYLE}.\n\n",
+            number(*findings as u64),
+            number(*files as u64)
         ));
     }
 }
@@ -156,7 +158,7 @@ fn of_gap(tool: &str, units: &[&str], reason: &str) -> String {
     let of = match units {
         ["."] => String::new(),
         [unit] => format!(" on {}", code(unit)),
-        units => format!(" on {} units ({}, …)", units.len(), code(units[0])),
+        units => format!(" on {} units ({}, …)", number(units.len() as u64), code(units[0])),
     };
     format!("{}{of}: {}", code(tool), code(reason))
 }
@@ -215,7 +217,7 @@ fn rules(new: &[&Finding], out: &mut String) {
     rules.sort_by_key(|&(key, count)| (std::cmp::Reverse(count), key));
     out.push_str("### By rule\n\n| new | rule |\n| ---: | --- |\n");
     for ((ns, rule), count) in rules.iter().take(MOST_RULES) {
-        out.push_str(&format!("| {count} | {} |\n", linked(ns, rule)));
+        out.push_str(&format!("| {} | {} |\n", number(*count as u64), linked(ns, rule)));
     }
     out.push('\n');
     more(rules.len(), MOST_RULES, out);
@@ -296,7 +298,7 @@ fn footer(run: &Finished) -> String {
 
 fn more(all: usize, shown: usize, out: &mut String) {
     if all > shown {
-        out.push_str(&format!("- and {} more\n", all - shown));
+        out.push_str(&format!("- and {} more\n", number((all - shown) as u64)));
     }
     if !out.ends_with("\n\n") {
         out.push('\n');

@@ -157,13 +157,13 @@ fn gaps(open: &[&Incomplete], page: &mut Page) {
         let who = match units.as_slice() {
             ["."] => String::new(),
             [unit] => format!("{}: ", visible_line(unit)),
-            [first, ..] => format!("{} units ({}, …): ", units.len(), visible_line(first)),
+            [first, ..] => format!("{} units ({}, …): ", number(units.len() as u64), visible_line(first)),
             [] => continue,
         };
         page.below(format_args!("{who}{}", visible_line(reason)));
     }
     if reasons.len() > MOST {
-        page.below(format_args!("and {} more", reasons.len() - MOST));
+        page.below(format_args!("and {} more", number((reasons.len() - MOST) as u64)));
     }
 }
 
@@ -175,7 +175,7 @@ fn notices<'a>(report: &'a ToolReport, seen: &mut BTreeSet<&'a str>, page: &mut 
         page.below(visible_line(notice));
     }
     if new.len() > MOST {
-        page.below(format_args!("and {} more", new.len() - MOST));
+        page.below(format_args!("and {} more", number((new.len() - MOST) as u64)));
     }
 }
 
@@ -186,7 +186,7 @@ fn leaks(report: &ToolReport, page: &mut Page) {
         page.below(format_args!("{who}leaky: {}", Leaky::MESSAGE));
     }
     if report.leaky.len() > MOST {
-        page.below(format_args!("and {} more", report.leaky.len() - MOST));
+        page.below(format_args!("and {} more", number((report.leaky.len() - MOST) as u64)));
     }
 }
 
