@@ -85,8 +85,8 @@ fn page(page: &str, dir: &str, place: &str) -> PathBuf {
         symlink(page, &case).unwrap();
     } else {
         let text = fs::read_to_string(page).unwrap();
-        let time = Regex::new(r"(?m)^    Finished in [0-9ms. ]+: ").unwrap();
-        fs::write(&case, &*time.replace_all(&text, "    Finished in [..]: ")).unwrap();
+        let time = Regex::new(r"(?m)^(    Finished|  Incomplete) in [0-9ms. ]+: ").unwrap();
+        fs::write(&case, &*time.replace_all(&text, "$1 in [..]: ")).unwrap();
     }
     case
 }
