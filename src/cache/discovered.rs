@@ -359,7 +359,13 @@ impl InputCollector<'_> {
             return Ok(());
         }
         let text = dep_info_of(unit).ok_or(Undiscoverable)?;
-        self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
+        let read = reads::dep_info(&text).ok_or(Undiscoverable)?;
+        // Lints of clippy about packages read these, but its dep-info names only the manifest of the workspace.
+        if unit.package.is_some() && read.variables.iter().any(|name| name == "CLIPPY_ARGS") {
+            let (manifest, lock) = (root.join("Cargo.toml"), root.join("Cargo.lock"));
+            [&unit.manifest, &manifest, &lock].into_iter().try_for_each(|path| self.add_file(path))?;
+        }
+        self.add(read, base)?;
         self.add_absent_modules(source, &package);
         Ok(())
     }

@@ -67,6 +67,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_clippy_replay_does_not_hide_a_changed_configuration,
     a_replay_after_an_untracked_change_reaches_no_other_checkout,
     clippy_checks_a_changed_source_with_an_older_time,
+    clippy_checks_a_changed_manifest_again,
     doc_checks_a_changed_source_with_an_older_time,
     tests_are_built_from_a_changed_source_with_an_older_time,
     doc_tests_use_a_changed_source_with_an_older_time,
@@ -539,6 +540,27 @@ fn older(tool: Tool, code: i32) {
     });
     let bad = format!("/// [Vex]\n{BAD}");
     check(&mut world, |world| world.write_at("repo/ws/a/src/s.rs", &bad, Times::Old), code);
+}
+
+fn clippy_checks_a_changed_manifest_again() {
+    let mut world = workspace(Tool::Clippy, |draft| {
+        draft.manifest("lints.clippy", "cargo_common_metadata = \"warn\"");
+        for line in [
+            "description = \"A\"",
+            "license = \"MIT\"",
+            "repository = \"https://example.com\"",
+            "readme = \"README.md\"",
+            "categories = [\"config\"]",
+            "keywords = [\"good\"]",
+        ] {
+            draft.manifest("package", line);
+        }
+    });
+    check(
+        &mut world,
+        |world| world.edit("repo/ws/a/Cargo.toml", "keywords = [\"good\"]", "keywords = []"),
+        1,
+    );
 }
 
 fn clippy_checks_a_changed_source_with_an_older_time() {
