@@ -23,11 +23,16 @@ fn the_page_works_in_a_browser() {
     fs::create_dir_all(&pages).unwrap();
     let write =
         |name: &str, made: &Made| fs::write(pages.join(name).with_extension("html"), made.page()).unwrap();
-    let some = Recipe { exit: 1, findings: 30, new_each: 3, files: 6, batches: 14, with_timing: true };
+    let some =
+        Recipe { exit: 1, findings: 30, new_each: 3, files: 6, batches: 14, with_timing: true, slowness: 1 };
     write("none", &make(&Recipe { exit: 0, findings: 0, ..some }));
     write("some", &make(&some));
     write("many", &make(&Recipe { findings: 20_000, new_each: 150, files: 400, batches: 600, ..some }));
     write("incomplete", &make(&Recipe { exit: 3, with_timing: false, ..some }));
+    write("few", &make(&Recipe { findings: 300, new_each: 20, files: 40, ..some }));
+    for (name, slowness) in [("slow", 12), ("slower", 150), ("slowest", 700)] {
+        write(name, &make(&Recipe { slowness, ..some }));
+    }
     write("hostile", &hostile());
 
     let chromium = match (node(), modules(), chromium()) {
@@ -52,7 +57,8 @@ fn the_page_works_in_a_browser() {
 
 #[test]
 fn the_same_run_gives_the_same_page() {
-    let recipe = Recipe { exit: 1, findings: 200, new_each: 3, files: 6, batches: 14, with_timing: true };
+    let recipe =
+        Recipe { exit: 1, findings: 200, new_each: 3, files: 6, batches: 14, with_timing: true, slowness: 1 };
     assert_eq!(make(&recipe).page(), make(&recipe).page());
 }
 

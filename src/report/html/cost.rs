@@ -36,8 +36,12 @@ pub(super) fn render(schedule: Option<&Schedule<'_>>) -> String {
     let whole = total(tools.values().map(|cost| cost.micros));
     let by_tool = table("By tool", "tool", tools, whole, true);
     let by_path = table("By path", "path", paths, whole, false);
+    let parallel = match whole > schedule.end {
+        true => " This is more than the duration of the run, because steps ran in parallel.",
+        false => "",
+    };
     format!(
-        "<section aria-labelledby=\"cost\">\n<h2 id=\"cost\">Cost</h2>\n<p>Total process time: {}. Steps run in parallel, so this can be more than the duration of the run.</p>\n<div class=\"costs\">\n{by_tool}{by_path}</div>\n</section>\n",
+        "<section aria-labelledby=\"cost\">\n<h2 id=\"cost\">Cost</h2>\n<p>Total process time: {}.{parallel}</p>\n<div class=\"costs\">\n{by_tool}{by_path}</div>\n</section>\n",
         duration(whole)
     )
 }

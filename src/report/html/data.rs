@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 
 use super::excerpt::{IndexedFile, MarkedExcerpt, MarkedRange, SourceLine};
+use super::group::Group;
 use super::patch::{FilePatch, patches};
 use super::text::visible;
 use crate::model::finding::{Fix, Place, Related, Site, State};
@@ -21,17 +22,6 @@ use crate::report::finished::{Finding, Finished, Gone};
 use crate::report::outputs::OutputsOfTests;
 use crate::report::{links, text};
 
-/// States in display order: new findings first, fixed ones last.
-const STATES: [State; 7] = [
-    State::New,
-    State::Noted,
-    State::Updated,
-    State::Unchanged,
-    State::Suppressed,
-    State::Unknown,
-    State::Fixed,
-];
-
 /// Index into [`Data::texts`].
 type TextIndex = u32;
 
@@ -40,8 +30,8 @@ type TextIndex = u32;
 pub(super) struct Data {
     /// All texts, each once and safe to show.
     texts: Vec<String>,
-    /// Names of the states, in display order.
-    states: [&'static str; 7],
+    /// Names of the groups of states, in display order.
+    states: [&'static str; Group::ALL.len()],
     /// All sets of tools that report a finding.
     toolsets: Vec<Vec<TextIndex>>,
     /// Known pages that explain rules.
@@ -55,6 +45,8 @@ pub(super) struct Data {
 struct Columns {
     /// Index into [`Data::states`].
     state: Vec<u8>,
+    /// 1 for a baseline entry without a finding.
+    gone: Vec<u8>,
     /// Level: 0 error, 1 warning, 2 note, 3 unknown.
     level: Vec<u8>,
     ns: Vec<TextIndex>,
@@ -87,9 +79,15 @@ struct More {
     notes: Vec<Note>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<ShownFix>,
+    /// Whether it was accepted with other code.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    edited: bool,
     /// Reason why it was accepted or suppressed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<TextIndex>,
+    /// Reason why its code was not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<TextIndex>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<TextIndex>,
     /// Flagged code, if there is no excerpt.
@@ -146,16 +144,16 @@ pub(super) fn of(
         }
     }
     let mut table = Table { files, ..Table::default() };
-    for (rank, state) in (0..).zip(STATES) {
+    for (rank, group) in (0..).zip(Group::ALL) {
         // Fatal findings come first, because they made a tool incomplete.
         for is_fatal in [true, false] {
-            let of_state = |finding: &&Finding| finding.state == state && finding.fatal == is_fatal;
-            for finding in report.findings.iter().filter(of_state) {
+            let is_in = |finding: &&Finding| Group::of(finding.state) == group && finding.fatal == is_fatal;
+            for finding in report.findings.iter().filter(is_in) {
                 pace.spend(PER_FINDING)?;
                 table.push_finding(rank, finding, outputs.of(finding));
             }
         }
-        for gone in report.gone.iter().filter(|gone| gone.state == state) {
+        for gone in report.gone.iter().filter(|gone| Group::of_gone(gone.state) == Some(group)) {
             pace.spend(PER_FINDING)?;
             table.push_gone(rank, gone);
         }
@@ -194,7 +192,9 @@ impl<'a> Table<'a> {
             excerpt,
             notes: self.notes(finding),
             fix: finding.fix.as_ref().map(|fix| self.fix(fix)),
+            edited: finding.state == State::Updated,
             reason: finding.reason.as_deref().map(|reason| self.text(reason)),
+            unseen: None,
             owner: finding.owner.as_deref().map(|owner| self.text(owner)),
             code: (!has_excerpt && start.is_some() && !finding.code.is_empty())
                 .then(|| self.text(&finding.code)),
@@ -204,6 +204,7 @@ impl<'a> Table<'a> {
         let tools = self.toolset(&finding.tools);
         let texts = [&*finding.ns, &*finding.rule, &*place, &*title, &*finding.scope];
         self.push(rank, finding.level as u8, texts, tools, more);
+        self.columns.gone.push(0);
         self.columns.is_file.push(shown_at.path().is_some().into());
         self.columns.line.push(start.map_or(0, |start| start.line));
         self.columns.column.push(start.map_or(0, |start| start.column));
@@ -211,14 +212,16 @@ impl<'a> Table<'a> {
 
     fn push_gone(&mut self, rank: u8, gone: &Gone) {
         let code = (!gone.code.is_empty()).then(|| self.text(&gone.code));
-        let reason = gone.unseen.as_deref().or(gone.reason.as_deref()).map(|reason| self.text(reason));
+        let reason = gone.reason.as_deref().map(|reason| self.text(reason));
+        let unseen = gone.unseen.as_deref().map(|reason| self.text(reason));
         let place = match &gone.site {
             Site::Path(path) => path.to_string(),
             Site::Subject(subject) => subject.clone(),
         };
         let tools = self.toolset(&[]);
         let texts = [&*gone.ns, &*gone.rule, &*place, &*gone.message, &*gone.scope];
-        self.push(rank, 3, texts, tools, More { code, reason, ..More::default() });
+        self.push(rank, 3, texts, tools, More { code, reason, unseen, ..More::default() });
+        self.columns.gone.push(1);
         self.columns.is_file.push(matches!(gone.site, Site::Path(_)).into());
         self.columns.line.push(0);
         self.columns.column.push(0);
@@ -316,7 +319,7 @@ impl<'a> Table<'a> {
         let files = files.into_iter().map(file).collect();
         Data {
             texts: self.texts,
-            states: STATES.map(State::as_str),
+            states: Group::ALL.map(Group::as_str),
             toolsets: self.toolsets,
             pages: self.pages,
             findings: self.columns,

@@ -9,6 +9,7 @@ mod blind_spots;
 mod cost;
 mod data;
 mod excerpt;
+mod group;
 mod highlight;
 mod patch;
 mod schedule;

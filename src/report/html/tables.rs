@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::schedule::{Bar, Schedule, total};
+use super::group::Group;
+use super::schedule::{self, Bar, Schedule};
 use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
 use crate::model::tool::Leaky;
@@ -13,33 +14,21 @@ use crate::report::finished::{Finished, RunSummary, ToolReport};
 /// Maximum number of lines per kind; the rest is counted.
 const MOST: usize = 10;
 
-/// A column of the table of tools: its name and its value.
-type Column = (&'static str, fn(&ToolReport) -> usize);
-
-const COLUMNS: [Column; 5] = [
-    ("New", |report| report.new),
-    ("Accepted", |report| report.unchanged + report.updated),
-    ("Suppressed", |report| report.suppressed),
-    ("Fixed", |report| report.fixed),
-    ("Unknown", |report| report.unknown),
-];
-
 /// Renders the results of each tool.
 pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
+    let total = |group: Group| {
+        run.report.tools.iter().map(|report| group.count_of_tool(run, report)).fold(0, usize::saturating_add)
+    };
     // Leave out columns that are all zero, except for the first.
-    let columns: Vec<_> = COLUMNS
-        .into_iter()
-        .enumerate()
-        .filter(|(at, (_, count))| *at == 0 || run.report.tools.iter().any(|report| count(report) > 0))
-        .map(|(_, column)| column)
-        .collect();
+    let columns: Vec<_> =
+        Group::ALL.into_iter().filter(|group| *group == Group::New || total(*group) > 0).collect();
     let mut html = String::from(
         "<section aria-labelledby=\"tools\">\n<h2 id=\"tools\">Tools</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Results per tool\"><table class=\"tools\">\n<thead><tr><th scope=\"col\">Tool</th><th scope=\"col\">Verdict</th>",
     );
     // Phones only have room for the first column.
     let class = |at: usize| if at == 0 { "num" } else { "num wide" };
-    for (at, (name, _)) in columns.iter().enumerate() {
-        let _ = write!(html, "<th scope=\"col\" class=\"{}\">{name}</th>", class(at));
+    for (at, group) in columns.iter().enumerate() {
+        let _ = write!(html, "<th scope=\"col\" class=\"{} name\">{}</th>", class(at), group.as_str());
     }
     let has_census = run.tools().any(|(tool, report)| !census::of_tool(run, tool, report).is_empty());
     if has_census {
@@ -67,8 +56,8 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             in_fragment(&tool.name),
             escape(&tool.name)
         );
-        for (at, (_, count)) in columns.iter().enumerate() {
-            let count = count(report);
+        for (at, group) in columns.iter().enumerate() {
+            let count = group.count_of_tool(run, report);
             let zero = if count == 0 { " zero" } else { "" };
             let _ = write!(html, "<td class=\"{}{zero}\">{}</td>", class(at), number(count));
         }
@@ -78,13 +67,20 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
         }
         if let Some(schedule) = schedule {
             let bars = schedule.bars.iter().filter(|bar| bar.tool == tool.name);
-            let _ = write!(html, "<td class=\"num\">{}</td>", duration(total(bars.map(Bar::length))));
+            let _ =
+                write!(html, "<td class=\"num\">{}</td>", duration(schedule::total(bars.map(Bar::length))));
         }
         html.push_str("</tr>\n");
         let width = columns.len() + 2 + usize::from(has_census) + usize::from(schedule.is_some());
         reasons(&mut html, report, width);
     }
-    html.push_str("</tbody></table></div>\n</section>\n");
+    html.push_str("</tbody></table></div>\n");
+    if Group::ALL.into_iter().any(|group| total(group) > group.count(run)) {
+        html.push_str(
+            "<p class=\"none\">A finding that several tools report counts for each of them, and once elsewhere.</p>\n",
+        );
+    }
+    html.push_str("</section>\n");
     html
 }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::text::plural;
+use super::super::text::{self, plural};
 use super::schedule::{After, Bar, Schedule, Why, total};
 use super::text::{duration, escape, number};
 use crate::report::finished::{TaskLine, Tasks};
@@ -95,17 +95,23 @@ fn chart(schedule: &Schedule<'_>) -> String {
 /// Renders ticks at round times along the top.
 fn axis(end: u64) -> String {
     let mut html = String::from(
-        "<div class=\"row axis\"><span></span><svg width=\"100%\" height=\"18\" focusable=\"false\">",
+        "<div class=\"row axis\"><span></span><svg width=\"100%\" height=\"20\" focusable=\"false\">",
     );
     let step = step(end);
-    for tick in (0..=end / step).map(|tick| tick * step) {
+    for count in 0..=end / step {
+        let tick = count * step;
         let at = position(tick, end);
-        let anchor = if at > WHOLE * 88 / 100 { "end" } else { "start" };
+        let anchor = match at {
+            0 => "start",
+            _ if at > WHOLE * 93 / 100 => "end",
+            _ => "middle",
+        };
+        // A phone has room for every second label.
+        let class = if count % 2 == 1 { " class=\"odd\"" } else { "" };
         let _ = write!(
             html,
-            "<line x1=\"{0}\" x2=\"{0}\" y1=\"0\" y2=\"18\"/><text x=\"{0}\" dx=\"{1}\" y=\"12\" text-anchor=\"{anchor}\">{2}</text>",
+            "<line x1=\"{0}\" x2=\"{0}\" y1=\"14\" y2=\"20\"/><text{class} x=\"{0}\" y=\"11\" text-anchor=\"{anchor}\">{1}</text>",
             percent(at),
-            if anchor == "end" { -4 } else { 4 },
             round(tick)
         );
     }
@@ -113,23 +119,34 @@ fn axis(end: u64) -> String {
     html
 }
 
-/// Returns the time between two ticks: the smallest 1, 2 or 5 times a power of ten that gives at most six intervals.
+/// Times between two ticks, in milliseconds: 1, 2 and 5 times a power of ten below a second, then the parts into which a clock
+/// divides minutes, hours and days.
+const STEPS: [u64; 27] = [
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 15_000, 30_000, 60_000, 120_000,
+    300_000, 600_000, 900_000, 1_800_000, 3_600_000, 7_200_000, 10_800_000, 21_600_000, 43_200_000,
+    86_400_000,
+];
+
+/// Returns the time between two ticks: the smallest that gives at most six intervals.
 fn step(end: u64) -> u64 {
-    let mut ten = 1_000_u64;
-    loop {
-        if let Some(step) = [1, 2, 5].map(|digit| digit * ten).into_iter().find(|step| end / step <= 6) {
-            return step;
-        }
-        ten = ten.saturating_mul(10);
-    }
+    let fitting = STEPS.into_iter().map(|millis| millis * 1_000).find(|step| end / step <= 6);
+    // Longer runs have ticks at the same distance, however long they are.
+    fitting.unwrap_or_else(|| (end / 6).max(1))
 }
 
-/// Formats the time of a tick.
+/// Formats the time of a tick: `500 ms`, `1.5 s`, `45 s`, `1:30 min`, `2 h`.
 fn round(tick: u64) -> String {
-    match tick {
-        0 => "0".to_owned(),
-        _ if tick.is_multiple_of(1_000_000) && tick < 60_000_000 => format!("{} s", tick / 1_000_000),
-        _ => duration(tick),
+    let (unit, name) = match tick {
+        0 => return "0".to_owned(),
+        ..1_000_000 => (1_000, "ms"),
+        ..60_000_000 => (1_000_000, "s"),
+        ..3_600_000_000 => (60_000_000, "min"),
+        _ => (3_600_000_000, "h"),
+    };
+    match (tick / unit, tick % unit) {
+        (whole, 0) => format!("{} {name}", text::number(whole)),
+        (whole, rest) if name == "s" => format!("{whole}.{} {name}", rest / 100_000),
+        (whole, rest) => format!("{}:{:02} {name}", text::number(whole), rest * 60 / unit),
     }
 }
 
@@ -334,4 +351,31 @@ fn position(time: u64, whole: u64) -> u64 {
 
 fn percent(position: u64) -> String {
     format!("{}.{:03}%", position / 1000, position % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_where_a_clock_has_them() {
+        let check = |end: u64, expected: &str| {
+            let step = step(end);
+            let ticks: Vec<_> = (0..=end / step).map(|count| round(count * step)).collect();
+            assert_eq!(ticks.join(", "), expected, "{end}");
+        };
+        const SECOND: u64 = 1_000_000;
+        check(0, "0");
+        check(900, "0");
+        check(1_410_000, "0, 500 ms, 1 s");
+        check(1_240_000, "0, 200 ms, 400 ms, 600 ms, 800 ms, 1 s, 1.2 s");
+        check(61 * SECOND, "0, 10 s, 20 s, 30 s, 40 s, 50 s, 1 min");
+        check(100 * SECOND, "0, 15 s, 30 s, 45 s, 1 min, 1:15 min, 1:30 min");
+        check(185 * SECOND, "0, 30 s, 1 min, 1:30 min, 2 min, 2:30 min, 3 min");
+        check(400 * SECOND, "0, 1 min, 2 min, 3 min, 4 min, 5 min, 6 min");
+        check(31 * 60 * SECOND, "0, 5 min, 10 min, 15 min, 20 min, 25 min, 30 min");
+        check(80 * 60 * SECOND, "0, 15 min, 30 min, 45 min, 1 h, 1:15 h");
+        check(3 * 3600 * SECOND, "0, 30 min, 1 h, 1:30 h, 2 h, 2:30 h, 3 h");
+        assert!((u64::MAX / step(u64::MAX)) <= 6);
+    }
 }

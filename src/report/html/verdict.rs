@@ -1,9 +1,9 @@
 //! The head of the page: the verdict, the reason for it, and what to clean up. It also works without scripts.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::super::text::plural;
+use super::group::Group;
 use super::schedule::Schedule;
 use super::text::{duration, escape, number, prose};
 use crate::model::finding::State;
@@ -36,7 +36,7 @@ pub(super) fn sign(run: &RunSummary) -> Sign {
 
 /// Explains the status of the run.
 pub(super) fn why(run: &Finished) -> String {
-    let counts = StateCounts::in_run(run);
+    let [new_of_required, new_of_optional] = new_by_need(run);
     let open = |required: bool| {
         let is_open = |(tool, report): &(&Tool, &ToolReport)| {
             tool.required == required && report.verdict == Verdict::Incomplete
@@ -47,8 +47,8 @@ pub(super) fn why(run: &Finished) -> String {
     match run.run.end.status.as_str() {
         "passed" => {
             let mut also = Vec::new();
-            if counts.new_of_optional > 0 {
-                also.push(format!("{} from optional tools", of_new(counts.new_of_optional)));
+            if new_of_optional > 0 {
+                also.push(format!("{} from optional tools", of_new(new_of_optional)));
             }
             also.extend(open(false).map(|tools| format!("no result from optional {tools}")));
             let missing = run.tools().filter(|(_, report)| report.verdict == Verdict::Missing);
@@ -60,18 +60,18 @@ pub(super) fn why(run: &Finished) -> String {
             let also = if also.is_empty() { String::new() } else { format!(" Also: {}.", also.join("; ")) };
             format!("Every required tool checked everything and found nothing new.{also}")
         }
-        "failed" if counts.new_of_required > 0 => {
+        "failed" if new_of_required > 0 => {
             let has_new = |(tool, report): &(&Tool, &ToolReport)| tool.required && report.new > 0;
             let tools = names(run.tools().filter(has_new).map(|(tool, _)| tool.name.as_str()));
             let tools = tools.map(|tools| format!(" from {tools}")).unwrap_or_default();
-            let more = match counts.new_of_optional {
+            let more = match new_of_optional {
                 0 => String::new(),
                 more => format!(" {} more from optional tools.", number(more)),
             };
-            format!("{}{tools}.{more}", of_new(counts.new_of_required))
+            format!("{}{tools}.{more}", of_new(new_of_required))
         }
-        "failed" if counts.of(State::Fixed) > 0 => {
-            let count = counts.of(State::Fixed);
+        "failed" if Group::Fixed.count(run) > 0 => {
+            let count = Group::Fixed.count(run);
             let are = plural(count, "entry is", "entries are");
             format!("{} baseline {are} stale.", number(count))
         }
@@ -81,7 +81,7 @@ pub(super) fn why(run: &Finished) -> String {
             format!("{} {files} no longer produced by any tool.", number(count))
         }
         "incomplete" => {
-            let also = match counts.of(State::New) {
+            let also = match new_of_required + new_of_optional {
                 0 => String::new(),
                 new => format!(" Also, {}.", of_new(new)),
             };
@@ -102,39 +102,18 @@ pub(super) fn why(run: &Finished) -> String {
     }
 }
 
-/// Number of findings by state.
-struct StateCounts {
-    states: BTreeMap<State, usize>,
-    new_of_required: usize,
-    new_of_optional: usize,
-}
-
-impl StateCounts {
-    fn in_run(run: &Finished) -> Self {
-        let mut states = BTreeMap::new();
-        let report = &run.report;
-        let all = report.findings.iter().map(|finding| finding.state);
-        for state in all.chain(report.gone.iter().map(|gone| gone.state)) {
-            *states.entry(state).or_default() += 1;
-        }
-        let required = |name: &Text| run.run.tools.iter().any(|tool| tool.required && *name == tool.name);
-        let (of_required, of_optional): (Vec<_>, Vec<_>) = report
-            .findings
-            .iter()
-            .filter(|finding| finding.state == State::New)
-            .partition(|finding| finding.tools.iter().any(required));
-        Self { states, new_of_required: of_required.len(), new_of_optional: of_optional.len() }
-    }
-
-    fn of(&self, state: State) -> usize {
-        self.states.get(&state).copied().unwrap_or_default()
-    }
+/// Returns the number of new findings from required tools, and of those only from optional ones.
+fn new_by_need(run: &Finished) -> [usize; 2] {
+    let is_required = |name: &Text| run.run.tools.iter().any(|tool| tool.required && *name == tool.name);
+    let new = run.report.findings.iter().filter(|finding| finding.state == State::New);
+    let (of_required, of_optional): (Vec<_>, Vec<_>) =
+        new.partition(|finding| finding.tools.iter().any(is_required));
+    [of_required.len(), of_optional.len()]
 }
 
 /// Renders the verdict and the number of findings per state.
 pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     let Sign { class, sign, word } = sign(&run.run);
-    let counts = StateCounts::in_run(run);
     let mut html = format!(
         "<section class=\"verdict {class}\" aria-labelledby=\"verdict\">\n\
          <p class=\"sign\" aria-hidden=\"true\">{sign}</p>\n\
@@ -149,22 +128,14 @@ pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String 
         facts.push("partial run".to_owned());
     }
     let _ = write!(html, "<p class=\"facts\">{}</p></div>\n<ul class=\"counts\">\n", facts.join(" · "));
-    for (state, label) in [
-        (State::New, "new"),
-        (State::Noted, "noted"),
-        (State::Updated, "updated"),
-        (State::Unchanged, "unchanged"),
-        (State::Suppressed, "suppressed"),
-        (State::Unknown, "unknown"),
-        (State::Fixed, "fixed"),
-    ] {
-        let count = counts.of(state);
+    for group in Group::ALL {
+        let count = group.count(run);
         // The number of new findings is always shown, because it decides the verdict.
-        if count > 0 || state == State::New {
+        if count > 0 || group == Group::New {
             let _ = writeln!(
                 html,
-                "<li class=\"state-{0}\"><a href=\"#state={0}\"><b>{1}</b> {label}</a></li>",
-                state.as_str(),
+                "<li class=\"state-{0}\"><a href=\"#state={0}\"><b>{1}</b> {0}</a></li>",
+                group.as_str(),
                 number(count)
             );
         }

@@ -44,7 +44,7 @@ function card(at, isOpen, position, total) {
 
 /** Renders the details of finding `at`. */
 function details(at) {
-  const { excerpt, notes = [], fix, code, output, fatal, reason, owner, id } = findings.more[at];
+  const { excerpt, notes = [], fix, code, output, fatal, edited, reason, unseen, owner, id } = findings.more[at];
   const body = element("div", { class: "body" });
   const scope = texts[findings.scope[at]];
   if (scope) body.append(element("p", { class: "scope" }, "in ", element("code", {}, scope)));
@@ -62,6 +62,8 @@ function details(at) {
     body.append(label, ...patches.map((patch) => diff(patch, texts[findings.place[at]])));
   }
   if (fatal) body.append(element("p", { class: "aside" }, "This can’t be accepted into the baseline. It has to be fixed."));
+  if (unseen !== undefined) body.append(element("p", { class: "aside" }, element("b", {}, "Not checked: "), ...prose(texts[unseen])));
+  if (edited) body.append(element("p", { class: "aside" }, "Its code was edited since it was accepted."));
   if (reason !== undefined) {
     const what = states[findings.state[at]] === "suppressed" ? "Suppressed: " : "Accepted: ";
     body.append(element("p", { class: "aside" }, element("b", {}, what), ...prose(texts[reason]), owner === undefined ? "" : ` (${texts[owner]})`));

@@ -71,13 +71,20 @@ function update({ keepMenu } = {}) {
   }
   clear.hidden = !isFiltered();
   if (search.value !== filter.query) search.value = filter.query;
-  const all = `${number(count)} ${count === 1 ? "finding" : "findings"}`;
   if (!count) status.textContent = "No findings.";
   else if (!rows.length) status.textContent = `No matches in ${all}.`;
   else status.textContent = rows.length === count ? all : `${number(rows.length)} of ${all}`;
   clearTimeout(addressLater);
   addressLater = setTimeout(showAddress, 150);
 }
+
+/** The number of all findings, and of baseline entries that are listed because their finding is gone or unknown. */
+const all = (() => {
+  const gone = findings.gone.filter(Boolean).length;
+  const counted = (value, one, many) => `${number(value)} ${value === 1 ? one : many}`;
+  const found = counted(count - gone, "finding", "findings");
+  return gone ? `${found} and ${counted(gone, "baseline entry", "baseline entries")}` : found;
+})();
 
 let addressLater;
 
