@@ -8,6 +8,7 @@ mod around;
 mod as_of;
 mod blind_spots;
 mod cap;
+mod checkout;
 mod compiled;
 mod conditions;
 mod configuration;
@@ -66,6 +67,7 @@ use jiff::civil::Date;
 
 pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::as_of::Later;
+pub use self::checkout::checkout;
 pub use self::conditions::builds_like_baseline;
 pub use self::configuration::{Configuration, configuration};
 pub use self::finished::{CheckoutDifference, JudgedRun, NotJudged, judge_finished};

@@ -7,6 +7,7 @@ pub mod census;
 #[cfg(feature = "engine")]
 pub mod cfg;
 #[cfg(feature = "engine")]
+pub mod commit;
 pub mod digest;
 #[cfg(feature = "engine")]
 pub mod error;

@@ -70,6 +70,11 @@ impl Format {
         }
     }
 
+    /// Returns true if it shows the checkout that the run belongs to.
+    pub fn shows_checkout(self) -> bool {
+        self == Self::Html
+    }
+
     /// Returns true if it shows lines of the sources.
     pub fn shows_sources(self) -> bool {
         match self {

@@ -8,12 +8,14 @@ pub mod blind_spots;
 mod canonical;
 mod causes;
 pub mod census;
+mod checkout;
 mod difference;
 mod dot;
 mod excerpt;
 mod findings;
 pub mod finished;
 pub mod fixes;
+mod forge;
 mod format;
 mod github;
 mod gitlab;
@@ -38,6 +40,7 @@ mod until;
 use std::io::{self, Write};
 
 pub use self::causes::{Cause, causes, unexplained};
+pub use self::checkout::Checkout;
 pub use self::difference::{Difference, difference};
 use self::finished::{Finished, FinishedReport, ReadError, Tasks};
 pub use self::format::{Format, TextKind};
@@ -124,6 +127,8 @@ pub struct Around {
     pub outputs: OutputsOfTests,
     /// State of the working tree.
     pub tree: fixes::Tree,
+    /// The checkout, for reports that show it.
+    pub checkout: Option<Checkout>,
 }
 
 /// A report that is rendered while it is written.

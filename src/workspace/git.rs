@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::model::commit::Commit;
 use crate::model::path::{RelPath, os_path};
 
 /// Error of a git command.
@@ -238,6 +239,27 @@ pub fn hooks(root: &Path) -> Result<Hooks, GitError> {
     let repository = path(&top, &["--git-common-dir"])?;
     let owner = [repository, top].into_iter().find(|owner| dir.starts_with(owner));
     Ok(Hooks { dir, owner })
+}
+
+/// Returns the commit that is checked out around `root`, with its branch and the uncommitted changes except those below the
+/// directories `built`. `None` without git or a commit.
+pub fn head(root: &Path, built: &[&Path]) -> Option<Commit> {
+    let line = |args: &[&str]| {
+        let said = git(root, "HEAD", args).ok()?;
+        Some(String::from_utf8_lossy(&said).trim().to_owned()).filter(|line| !line.is_empty())
+    };
+    let id = line(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
+    let branch = line(&["symbolic-ref", "--quiet", "--short", "HEAD"]);
+    let Uncommitted { dirty, staged } = uncommitted(root, built).ok()?;
+    let mut changed = [dirty, staged].concat();
+    changed.sort();
+    Some(Commit { id, branch, changed })
+}
+
+/// Returns the address of the remote repository `origin`. `None` without git or such a repository.
+pub fn origin(root: &Path) -> Option<String> {
+    let address = git(root, "", &["remote", "get-url", "origin"]).ok()?;
+    Some(String::from_utf8_lossy(&address).trim().to_owned())
 }
 
 /// Whether git ignores the file at `path`, relative to `root`. False without git or a repository.

@@ -31,7 +31,7 @@ use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use generated::{Unreadable, generated, inputs_of};
 pub use git::{GitError, changed_since, commit_time, is_ignored, manifests_beyond, merge_sides, tracked};
-pub use git::{Hooks, Uncommitted, hooks, uncommitted};
+pub use git::{Hooks, Uncommitted, head, hooks, origin, uncommitted};
 pub use links::{links_to_dirs, outside_digest};
 pub use seen::{CurrentFile, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;

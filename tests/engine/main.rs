@@ -9,6 +9,7 @@ mod build_dirs;
 mod cache;
 mod cancel;
 mod census;
+mod checkout;
 mod codegen;
 mod contract;
 mod counts;

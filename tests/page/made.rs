@@ -2,26 +2,26 @@
 
 use std::collections::BTreeMap;
 
+use genti::model::commit::Commit;
 use genti::model::path::RelPath;
 use genti::model::sources::Sources;
-use genti::report::{Around, Artifacts};
+use genti::report::{Around, Artifacts, Checkout};
 use serde_json::{Value, json};
 
 use crate::body::{BODY, FLAGGED, Flagged};
 
-/// A generated run with its sources.
+/// A generated run with its sources and its checkout.
 pub(crate) struct Made {
     pub(crate) artifacts: Artifacts,
     pub(crate) sources: Sources,
+    pub(crate) checkout: Option<Checkout>,
 }
 
 impl Made {
     pub(crate) fn page(&self) -> Vec<u8> {
-        {
-            let (run, tasks) = self.artifacts.read().unwrap();
-            let around = Around { sources: self.sources.clone(), ..Around::default() };
-            genti::report::html(&run, &tasks, &around)
-        }
+        let (run, tasks) = self.artifacts.read().unwrap();
+        let (sources, checkout) = (self.sources.clone(), self.checkout.clone());
+        genti::report::html(&run, &tasks, &Around { sources, checkout, ..Around::default() })
     }
 }
 
@@ -101,6 +101,23 @@ pub(crate) fn make(recipe: &Recipe) -> Made {
     Made {
         artifacts: Artifacts { run: bytes(&run), report: bytes(&report), tasks: tasks.into_bytes() },
         sources: Sources(sources),
+        checkout: Some(checkout("git@github.com:owner/ripgrep.git", "main")),
+    }
+}
+
+fn checkout(origin: &str, branch: &str) -> Checkout {
+    let members = ["cli", "core", "globset", "ignore", "matcher", "printer", "regex", "searcher"];
+    let member = |name: &str| (RelPath::new(format!("crates/{name}")), name.to_owned());
+    let commit = Commit {
+        id: "5f3e9a1c".repeat(5),
+        branch: Some(branch.to_owned()),
+        changed: vec![RelPath::new(branch)],
+    };
+    Checkout {
+        directory: branch.to_owned(),
+        packages: members.map(member).to_vec(),
+        origin: Some(origin.to_owned()),
+        commit: Some(commit),
     }
 }
 
@@ -286,7 +303,9 @@ pub(crate) fn hostile() -> Made {
     };
     let path = RelPath::unescape(&spoiled("path", "crates/core"));
     let text = format!("// {HOSTILE}\n").repeat(60);
-    Made { artifacts, sources: Sources(BTreeMap::from([(path, text.into_bytes())])) }
+    let origin = format!("https://github.com/owner/{HOSTILE}");
+    let checkout = Some(checkout(&origin, HOSTILE));
+    Made { artifacts, sources: Sources(BTreeMap::from([(path, text.into_bytes())])), checkout }
 }
 
 /// Text that would run a script, add an element or reverse text if it were treated as more than text.

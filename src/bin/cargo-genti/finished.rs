@@ -72,6 +72,7 @@ pub(crate) fn check(
         let (dir, halt) = (Some(dir), &Never);
         let finished_run = FinishedRun {
             root,
+            env,
             outcome,
             run,
             tasks,

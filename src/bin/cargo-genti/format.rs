@@ -48,6 +48,11 @@ impl ReportFormat {
         }
     }
 
+    /// Returns true if it shows the checkout that the run belongs to.
+    pub(crate) fn shows_checkout(self) -> bool {
+        matches!(self, Self::Of(format) if format.shows_checkout())
+    }
+
     /// Returns the kind of text.
     pub(crate) fn text_kind(self) -> TextKind {
         match self {

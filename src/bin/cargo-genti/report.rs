@@ -41,7 +41,9 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
         .as_ref()
         .map(|located| around(located, &run, format.shows_sources(), shell))
         .unwrap_or_default();
-    let around = Around { outputs: store::load_test_outputs(dir), ..around };
+    let checkout = located.as_ref().filter(|_| format.shows_checkout());
+    let checkout = checkout.map(|located| pipeline::checkout(&located.root, &run, env));
+    let around = Around { outputs: store::load_test_outputs(dir), checkout, ..around };
     let output = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let output = match output {
         Some(path) => Some(path.to_path_buf()),

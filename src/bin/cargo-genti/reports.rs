@@ -58,6 +58,11 @@ impl Reports {
         Ok(Self { files, summary: summary.map(PathBuf::from), has_annotations: is_wanted })
     }
 
+    /// Returns true if one of them shows the checkout that the run belongs to.
+    pub(crate) fn show_checkout(&self) -> bool {
+        self.files.iter().any(|(format, _)| format.shows_checkout())
+    }
+
     /// Writes the reports. Returns true if all of them were written.
     pub(crate) fn write<'a>(
         &self,

@@ -70,7 +70,7 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
     let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
-    let began = start.at;
+    let (env, began) = (start.env.clone(), start.at);
     let Run { outcome, dir, stop, shown } = execute(project, &baseline, gate, start, shell)?;
     let outcome = Box::leak(Box::new(outcome));
     // Golden files are written first, because the artifacts state that the output is accepted.
@@ -99,6 +99,7 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
     let shown = &shown;
     let finished_run = FinishedRun {
         root,
+        env: &env,
         outcome,
         run,
         tasks,

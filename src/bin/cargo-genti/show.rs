@@ -13,6 +13,7 @@ use genti::pipeline;
 use genti::report::finished::{Finished, ReadError, Tasks};
 use genti::report::outputs::OutputsOfTests;
 use genti::report::{Around, TasksDraft};
+use genti::scan::Env;
 
 use crate::exit::{CliError, CliResult};
 use crate::render::{self, Canvas, Shell, Target, View};
@@ -23,6 +24,8 @@ use crate::session::saved_output;
 pub(crate) struct FinishedRun<'a> {
     /// Root of its workspace.
     pub(crate) root: &'a Path,
+    /// Environment of the command.
+    pub(crate) env: &'a Env,
     /// Outcome of the run.
     pub(crate) outcome: &'a Outcome,
     /// Artifacts made from the outcome.
@@ -52,6 +55,7 @@ impl FinishedRun<'_> {
     pub(crate) fn show(self, reports: &Reports, shell: &mut Shell) -> CliResult<bool> {
         let Self {
             root,
+            env,
             outcome,
             run: finished,
             tasks: draft,
@@ -79,7 +83,8 @@ impl FinishedRun<'_> {
         };
         // Unreadable sources are left out, since they are only displayed.
         let around = pipeline::around(root, finished).unwrap_or_default();
-        let around = Around { outputs, ..around };
+        let checkout = reports.show_checkout().then(|| pipeline::checkout(root, finished, env));
+        let around = Around { outputs, checkout, ..around };
         let view = View {
             run: finished,
             tasks,

@@ -15,12 +15,10 @@ use super::text::visible;
 use crate::model::finding::{Fix, Place, Related, Site, State};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::path::RelPath;
-use crate::model::sources::Sources;
 use crate::model::test_output::TestOutput;
 use crate::model::text::Text;
 use crate::report::finished::{Finding, Finished, Gone};
-use crate::report::outputs::OutputsOfTests;
-use crate::report::{links, text};
+use crate::report::{Around, Checkout, links, text};
 
 /// Index into [`Data::texts`].
 type TextIndex = u32;
@@ -36,6 +34,8 @@ pub(super) struct Data {
     toolsets: Vec<Vec<TextIndex>>,
     /// Known pages that explain rules.
     pages: BTreeMap<TextIndex, String>,
+    /// Pages of files on a forge, as far as known.
+    links: BTreeMap<TextIndex, String>,
     findings: Columns,
     files: Vec<ShownLines>,
 }
@@ -53,6 +53,8 @@ struct Columns {
     rule: Vec<TextIndex>,
     /// Path or subject.
     place: Vec<TextIndex>,
+    /// Package, or an empty text.
+    package: Vec<TextIndex>,
     /// 1 if the place is a path.
     is_file: Vec<u8>,
     message: Vec<TextIndex>,
@@ -125,12 +127,8 @@ struct ShownLine(char, u32, TextIndex);
 struct ShownLines(BTreeMap<u32, (TextIndex, Vec<usize>)>);
 
 /// Collects the findings of `run`, with excerpts from the sources and the output of tests.
-pub(super) fn of(
-    run: &Finished,
-    sources: &Sources,
-    outputs: &OutputsOfTests,
-    halt: &dyn Halt,
-) -> Result<Data, Halted> {
+pub(super) fn of(run: &Finished, around: &Around, halt: &dyn Halt) -> Result<Data, Halted> {
+    let Around { sources, outputs, .. } = around;
     let report = &run.report;
     let mut pace = Pace::new(halt);
     let mut paths: Vec<&RelPath> = report.findings.iter().flat_map(paths_of).collect();
@@ -143,7 +141,7 @@ pub(super) fn of(
             files.insert(path, IndexedFile::new(path, text));
         }
     }
-    let mut table = Table { files, ..Table::default() };
+    let mut table = Table { files, around: Some(around), ..Table::default() };
     for (rank, group) in (0..).zip(Group::ALL) {
         // Fatal findings come first, because they made a tool incomplete.
         for is_fatal in [true, false] {
@@ -170,11 +168,14 @@ fn paths_of(finding: &Finding) -> impl Iterator<Item = &RelPath> {
 /// Builder of [`Data`].
 #[derive(Default)]
 struct Table<'a> {
+    /// Context that is not in the artifacts.
+    around: Option<&'a Around>,
     files: BTreeMap<&'a RelPath, IndexedFile<'a>>,
     texts: Vec<String>,
     known: HashMap<String, TextIndex>,
     toolsets: Vec<Vec<TextIndex>>,
     pages: BTreeMap<TextIndex, String>,
+    links: BTreeMap<TextIndex, String>,
     columns: Columns,
     shown: BTreeMap<&'a RelPath, (usize, BTreeMap<u32, SourceLine>)>,
 }
@@ -205,6 +206,8 @@ impl<'a> Table<'a> {
         let texts = [&*finding.ns, &*finding.rule, &*place, &*title, &*finding.scope];
         self.push(rank, finding.level as u8, texts, tools, more);
         self.columns.gone.push(0);
+        let package = shown_at.path().map_or_else(|| self.package_in(&place), |path| self.package_of(path));
+        self.place(package, shown_at.path());
         self.columns.is_file.push(shown_at.path().is_some().into());
         self.columns.line.push(start.map_or(0, |start| start.line));
         self.columns.column.push(start.map_or(0, |start| start.column));
@@ -222,6 +225,9 @@ impl<'a> Table<'a> {
         let texts = [&*gone.ns, &*gone.rule, &*place, &*gone.message, &*gone.scope];
         self.push(rank, 3, texts, tools, More { code, reason, unseen, ..More::default() });
         self.columns.gone.push(1);
+        let path = if let Site::Path(path) = &gone.site { Some(path) } else { None };
+        let package = path.map_or_else(|| self.package_in(&place), |path| self.package_of(path));
+        self.place(package, path);
         self.columns.is_file.push(matches!(gone.site, Site::Path(_)).into());
         self.columns.line.push(0);
         self.columns.column.push(0);
@@ -241,6 +247,31 @@ impl<'a> Table<'a> {
         columns.scope.push(scope);
         columns.tools.push(tools);
         columns.more.push(more);
+    }
+
+    fn checkout(&self) -> Option<&'a Checkout> {
+        self.around?.checkout.as_ref()
+    }
+
+    fn package_of(&self, path: &RelPath) -> Option<&'a str> {
+        self.checkout()?.package_of(path)
+    }
+
+    fn package_in(&self, subject: &str) -> Option<&'a str> {
+        self.checkout()?.package_in(subject)
+    }
+
+    /// Adds the package of the finding that was pushed last, and the page of its file.
+    fn place(&mut self, package: Option<&str>, path: Option<&RelPath>) {
+        let package = self.text(package.unwrap_or_default());
+        self.columns.package.push(package);
+        let Some((place, path)) = self.columns.place.last().copied().zip(path) else { return };
+        if let Some(around) = self.around.filter(|_| !self.links.contains_key(&place))
+            && let Some(page) =
+                self.checkout().and_then(|checkout| checkout.page_of(&around.base.resolve(path)?))
+        {
+            self.links.insert(place, page);
+        }
     }
 
     fn excerpt(&mut self, place: &'a Place) -> Option<ShownExcerpt> {
@@ -322,6 +353,7 @@ impl<'a> Table<'a> {
             states: Group::ALL.map(Group::as_str),
             toolsets: self.toolsets,
             pages: self.pages,
+            links: self.links,
             findings: self.columns,
             files,
         }

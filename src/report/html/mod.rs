@@ -11,6 +11,7 @@ mod data;
 mod excerpt;
 mod group;
 mod highlight;
+mod origin;
 mod patch;
 mod schedule;
 mod tables;
@@ -27,7 +28,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use self::schedule::Schedule;
-use self::text::{escape, in_script};
+use self::text::in_script;
 use super::Around;
 use super::finished::{Finished, Tasks};
 use crate::model::halt::{Halt, Halted, Never};
@@ -59,28 +60,29 @@ pub(super) fn until(
     let schedule = Schedule::of(&run.run, tasks);
     let schedule = schedule.as_ref();
     let sign = verdict::sign(&run.run);
-    let data = data::of(run, &around.sources, &around.outputs, halt)?;
+    let data = data::of(run, around, halt)?;
     let data = serde_json::to_string(&data).expect("columns of texts and numbers are JSON");
     let policy = format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; base-uri 'none'; form-action 'none'",
         digest(SCRIPT),
         digest(STYLE)
     );
-    let packages = run.run.selection.packages.join(", ");
-    let title = format!("{}: {packages}", sign.word);
+    let checkout = around.checkout.as_ref();
+    let name = origin::name(run, checkout);
     let parts = [
         ("policy", policy),
-        ("title", escape(&title)),
+        ("title", format!("{name}: {}", sign.word.to_lowercase())),
         ("icon", icon(sign.class).to_owned()),
         ("style", STYLE.to_owned()),
-        ("packages", escape(&packages)),
+        ("name", name),
+        ("origin", origin::line(run, checkout)),
         ("verdict", verdict::render(run, schedule)),
         ("tools", tables::tools(run, schedule)),
         ("without-script", tables::without_script(run)),
         ("timeline", timeline::render(tasks, schedule)),
         ("cost", cost::render(schedule)),
         ("blind-spots", blind_spots::render(run)),
-        ("facts", tables::facts(run)),
+        ("facts", tables::facts(run, checkout)),
         ("data", in_script(&data)),
         ("script", SCRIPT.to_owned()),
     ];

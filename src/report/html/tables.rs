@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::group::Group;
+use super::origin;
 use super::schedule::{self, Bar, Schedule};
 use super::text::{duration, escape, in_fragment, number, prose};
 use crate::model::outcome::Verdict;
 use crate::model::tool::Leaky;
-use crate::report::census;
 use crate::report::finished::{Finished, RunSummary, ToolReport};
+use crate::report::{Checkout, census};
 
 /// Maximum number of lines per kind; the rest is counted.
 const MOST: usize = 10;
@@ -120,14 +121,15 @@ fn reasons(html: &mut String, report: &ToolReport, width: usize) {
 }
 
 /// Renders facts about the run that are needed to reproduce it.
-pub(super) fn facts(run: &Finished) -> String {
+pub(super) fn facts(run: &Finished, checkout: Option<&Checkout>) -> String {
     let RunSummary { graph_hash, batch_id, order_policy, batch_policy, seed, selection, .. } = &run.run;
-    let mut facts = vec![
+    let mut facts = origin::facts(checkout);
+    facts.extend([
         ("Order", escape(order_policy)),
         ("Batches", escape(batch_policy)),
         ("Seed", seed.to_string()),
         ("Packages", list(&selection.packages)),
-    ];
+    ]);
     let mut fact = |name, text: String| {
         if !text.is_empty() {
             facts.push((name, text));

@@ -8,10 +8,10 @@ use serde_json::Value;
 use snapbox::{assert_data_eq, file};
 
 use super::*;
+use crate::model::commit::Commit;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
-use crate::report::Artifacts;
-use crate::report::outputs::OutputsOfTests;
+use crate::report::{Artifacts, Checkout};
 
 fn golden() -> (Finished, Tasks) {
     let [run, report, tasks] = [
@@ -27,7 +27,15 @@ fn page() -> String {
     let source = b"fine\nbad\n".to_vec();
     let sources = Sources(BTreeMap::from([(RelPath::new("text/a"), source)]));
     let (run, tasks) = golden();
-    String::from_utf8(html(&run, &tasks, &Around { sources, ..Around::default() })).unwrap()
+    let changed = vec![RelPath::new("ws/text/c")];
+    let checkout = Checkout {
+        directory: "clean".to_owned(),
+        packages: vec![(RelPath::default(), "clean".to_owned())],
+        origin: Some("git@github.com:owner/name.git".to_owned()),
+        commit: Some(Commit { id: "1a2b3c4d".repeat(5), branch: Some("main".to_owned()), changed }),
+    };
+    let around = Around { sources, base: RelPath::new("ws"), checkout: Some(checkout), ..Around::default() };
+    String::from_utf8(html(&run, &tasks, &around)).unwrap()
 }
 
 /// Returns the text between `<tag…>` and `</tag>`.
@@ -43,7 +51,8 @@ fn the_page_of_a_small_run_matches_the_snapshot() {
         .replace(STYLE, "[style]")
         .replace(SCRIPT, "[script]")
         .replace(&digest(STYLE), "[digest of the style]")
-        .replace(&digest(SCRIPT), "[digest of the script]");
+        .replace(&digest(SCRIPT), "[digest of the script]")
+        .replace(env!("CARGO_PKG_VERSION"), "[version]");
     assert_data_eq!(shown, file!["testdata/page.html"].raw());
 }
 
@@ -99,15 +108,24 @@ fn the_data_is_json_without_markup_and_contains_every_finding() {
 }
 
 #[test]
+fn without_a_checkout_the_packages_are_the_name() {
+    let (mut run, tasks) = golden();
+    run.run.selection.packages = ["a", "b", "c", "d", "<e>"].map(str::to_owned).to_vec();
+    let page = String::from_utf8(html(&run, &tasks, &Around::default())).unwrap();
+    assert_eq!(content(&page, "title", ""), "a, b, c and 2 more: failed · genti");
+    assert!(
+        !page.contains("uncommitted")
+            && page.contains("<code class=\"command\">cargo genti run --batch 2</code>")
+    );
+}
+
+#[test]
 fn new_findings_come_first_and_fatal_ones_before_them() {
     let (mut run, _) = golden();
     let [first, .., last] = run.report.findings.as_mut_slice() else { panic!() };
     first.state = crate::model::finding::State::Unchanged;
     (last.state, last.fatal) = (crate::model::finding::State::New, true);
-    let data = serde_json::to_value(
-        data::of(&run, &Sources::default(), &OutputsOfTests::default(), &Never).unwrap(),
-    )
-    .unwrap();
+    let data = serde_json::to_value(data::of(&run, &Around::default(), &Never).unwrap()).unwrap();
     let states: Vec<_> = data["findings"]["state"].as_array().unwrap().iter().map(Value::as_u64).collect();
     assert!(states.is_sorted(), "{states:?}");
     assert_eq!(data["findings"]["more"][0]["fatal"], true);

@@ -72,10 +72,18 @@ function details(at) {
   const rule = texts[findings.rule[at]];
   const page = pages[findings.rule[at]];
   const facts = element("p", { class: "facts" }, tools.length ? `${tools.join(", ")} · ` : "");
-  facts.append(page ? element("a", { href: page, rel: "noopener noreferrer" }, rule) : rule, " · ", placeOf(at));
+  facts.append(page ? element("a", { href: page, rel: "noopener noreferrer" }, rule) : rule, " · ", source(at));
   if (id) facts.append(" · ", element("a", { href: `#id=${encodeURIComponent(id)}`, title: "Link to this finding" }, id));
   body.append(facts);
   return body;
+}
+
+/** Renders the place of finding `at`, with a link to its line on the forge if the commit is known. */
+function source(at) {
+  const link = links[findings.place[at]];
+  if (!link) return placeOf(at);
+  const line = findings.line[at];
+  return element("a", { href: line ? `${link}#L${line}` : link, rel: "noopener noreferrer" }, placeOf(at));
 }
 
 function note([text, elsewhere]) {
