@@ -72,10 +72,13 @@ pub(crate) fn make(recipe: &Recipe) -> Made {
     let status = ["passed", "failed", "", "incomplete"][usize::from(recipe.exit)];
     let end = json!({ "exit": recipe.exit, "status": status });
     let tool = |(name, version, _, required): &(&str, &str, Option<&str>, bool)| {
+        let fix =
+            ["clippy", "fmt", "typos"].contains(name).then_some(["cargo", "genti", "fix", "--tool", name]);
         let needs: &[&str] = if *name == "test" { &["test-build"] } else { &[] };
         json!({
             "configured": false, "name": name, "namespaces": [name], "needs": needs, "on_demand": false,
             "per": "workspace", "required": required, "version": version,
+            "fix": fix,
         })
     };
     let report = json!({
@@ -187,7 +190,7 @@ fn suppressions(recipe: &Recipe) -> Value {
 }
 
 fn tool_report(name: &str, required: bool, exit: u8, findings: &[Value], gone: &[Value]) -> Value {
-    let is_own = |finding: &&Value| finding["tools"].as_array().unwrap().contains(&json!(name));
+    let is_own = |finding: &&Value| finding["tools"][0] == name;
     let count =
         |state: &str| findings.iter().filter(is_own).filter(|finding| finding["state"] == state).count();
     let count_gone =

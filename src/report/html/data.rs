@@ -18,6 +18,7 @@ use crate::model::path::RelPath;
 use crate::model::test_output::TestOutput;
 use crate::model::text::Text;
 use crate::report::finished::{Finding, Finished, Gone};
+use crate::report::fixes::{self, Tree};
 use crate::report::{Around, Checkout, links, text};
 
 /// Index into [`Data::texts`].
@@ -36,6 +37,8 @@ pub(super) struct Data {
     pages: BTreeMap<TextIndex, String>,
     /// Pages of files on a forge, as far as known.
     links: BTreeMap<TextIndex, String>,
+    /// Command of each tool that applies its fixes.
+    fixes: BTreeMap<TextIndex, String>,
     findings: Columns,
     files: Vec<ShownLines>,
 }
@@ -111,6 +114,9 @@ struct Note(TextIndex, #[serde(skip_serializing_if = "Option::is_none")] Option<
 #[derive(Serialize)]
 struct ShownFix {
     message: TextIndex,
+    /// Whether `cargo genti fix` applies it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    applies: bool,
     patches: Vec<ShownPatch>,
 }
 
@@ -156,7 +162,10 @@ pub(super) fn of(run: &Finished, around: &Around, halt: &dyn Halt) -> Result<Dat
             table.push_gone(rank, gone);
         }
     }
-    Ok(table.finish())
+    let with_fixes = run.run.tools.iter().filter_map(|tool| Some((&tool.name, tool.fix.as_deref()?)));
+    let command = |words: &[String]| visible(&fixes::command(words, Tree::Clean)).into_owned();
+    let fixes: Vec<_> = with_fixes.map(|(tool, words)| (table.text(tool), command(words))).collect();
+    Ok(Data { fixes: fixes.into_iter().collect(), ..table.finish() })
 }
 
 /// Files of which a finding shows lines.
@@ -192,7 +201,7 @@ impl<'a> Table<'a> {
             fatal: finding.fatal,
             excerpt,
             notes: self.notes(finding),
-            fix: finding.fix.as_ref().map(|fix| self.fix(fix)),
+            fix: finding.fix.as_ref().map(|fix| self.fix(fix, !finding.fatal && fix.is_applicable())),
             edited: finding.state == State::Updated,
             reason: finding.reason.as_deref().map(|reason| self.text(reason)),
             unseen: None,
@@ -298,7 +307,7 @@ impl<'a> Table<'a> {
         finding.related.iter().map(note).collect()
     }
 
-    fn fix(&mut self, fix: &Fix) -> ShownFix {
+    fn fix(&mut self, fix: &Fix, applies: bool) -> ShownFix {
         let patches = patches(fix, &self.files);
         let patch = |patch: &FilePatch| {
             let lines = patch
@@ -309,7 +318,7 @@ impl<'a> Table<'a> {
             ShownPatch(self.text(&patch.path.to_string()), lines, patch.more)
         };
         let patches = patches.iter().map(patch).collect();
-        ShownFix { message: self.text(&fix.message), patches }
+        ShownFix { message: self.text(&fix.message), applies, patches }
     }
 
     fn toolset(&mut self, tools: &[Text]) -> u32 {
@@ -354,6 +363,7 @@ impl<'a> Table<'a> {
             toolsets: self.toolsets,
             pages: self.pages,
             links: self.links,
+            fixes: BTreeMap::new(),
             findings: self.columns,
             files,
         }

@@ -62,7 +62,7 @@ impl Group {
             // Not in the report of a tool, because no verdict depends on it.
             Self::Noted => {
                 let noted = run.report.findings.iter().filter(|finding| finding.state == State::Noted);
-                noted.filter(|finding| finding.is_of(&report.name)).count()
+                noted.filter(|finding| run.tool_of(finding) == report.name).count()
             }
             Self::Accepted => report.unchanged + report.updated,
             Self::Suppressed => report.suppressed,

@@ -15,6 +15,7 @@ mod origin;
 mod patch;
 mod schedule;
 mod tables;
+mod tested;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -41,6 +42,7 @@ const SCRIPT: &str = concat!(
     include_str!("page/filter.js"),
     include_str!("page/card.js"),
     include_str!("page/list.js"),
+    include_str!("page/bars.js"),
     include_str!("page/facets.js"),
     include_str!("page/page.js"),
 );
@@ -79,6 +81,7 @@ pub(super) fn until(
         ("verdict", verdict::render(run, schedule)),
         ("tools", tables::tools(run, schedule)),
         ("without-script", tables::without_script(run)),
+        ("tests", tested::render(run, tasks)),
         ("timeline", timeline::render(tasks, schedule)),
         ("cost", cost::render(schedule)),
         ("blind-spots", blind_spots::render(run)),

@@ -31,10 +31,6 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
     for (at, group) in columns.iter().enumerate() {
         let _ = write!(html, "<th scope=\"col\" class=\"{} name\">{}</th>", class(at), group.as_str());
     }
-    let has_census = run.tools().any(|(tool, report)| !census::of_tool(run, tool, report).is_empty());
-    if has_census {
-        html.push_str("<th scope=\"col\" class=\"wide\">Checked</th>");
-    }
     if schedule.is_some() {
         html.push_str("<th scope=\"col\" class=\"num\">Time</th>");
     }
@@ -51,9 +47,14 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             Verdict::Empty => ("none", "–", "nothing to check"),
         };
         let optional = if tool.required { "" } else { " <small>optional</small>" };
+        let checked = census::of_tool(run, tool, report).join(", ");
+        let checked = match checked.as_str() {
+            "" => String::new(),
+            checked => format!(" <small class=\"checked\">{}</small>", escape(checked)),
+        };
         let _ = write!(
             html,
-            "<tr><th scope=\"row\"><a href=\"#tool={}\">{}</a>{optional}</th><td class=\"mark {mood}\"><span aria-hidden=\"true\">{sign}</span> {word}</td>",
+            "<tr><th scope=\"row\"><a href=\"#tool={}\">{}</a>{optional}{checked}</th><td class=\"mark {mood}\"><span aria-hidden=\"true\">{sign}</span> {word}</td>",
             in_fragment(&tool.name),
             escape(&tool.name)
         );
@@ -62,23 +63,19 @@ pub(super) fn tools(run: &Finished, schedule: Option<&Schedule<'_>>) -> String {
             let zero = if count == 0 { " zero" } else { "" };
             let _ = write!(html, "<td class=\"{}{zero}\">{}</td>", class(at), number(count));
         }
-        if has_census {
-            let facts = census::of_tool(run, tool, report).join(", ");
-            let _ = write!(html, "<td class=\"wide\">{}</td>", escape(&facts));
-        }
         if let Some(schedule) = schedule {
             let bars = schedule.bars.iter().filter(|bar| bar.tool == tool.name);
             let _ =
                 write!(html, "<td class=\"num\">{}</td>", duration(schedule::total(bars.map(Bar::length))));
         }
         html.push_str("</tr>\n");
-        let width = columns.len() + 2 + usize::from(has_census) + usize::from(schedule.is_some());
+        let width = columns.len() + 2 + usize::from(schedule.is_some());
         reasons(&mut html, report, width);
     }
     html.push_str("</tbody></table></div>\n");
     if Group::ALL.into_iter().any(|group| total(group) > group.count(run)) {
         html.push_str(
-            "<p class=\"none\">A finding that several tools report counts for each of them, and once elsewhere.</p>\n",
+            "<p class=\"none\">What several tools report counts for each of them here, and once elsewhere.</p>\n",
         );
     }
     html.push_str("</section>\n");

@@ -24,7 +24,8 @@ function card(at, isOpen, position, total) {
   const body = isOpen ? details(at) : element("div", { class: "body", hidden: true });
   body.id = `d${at}`;
   const line = findings.line[at];
-  const place = !findings.is_file[at] ? texts[findings.place[at]] : line ? `${line}:${findings.column[at]}` : "";
+  const inFile = line ? `${line}:${findings.column[at]}` : "";
+  const place = findings.is_file[at] && filter.group === "file" ? inFile : placeOf(at);
   const article = element(
     "article",
     { class: `finding state-${state} level-${findings.level[at]}`, "aria-labelledby": `${message} ${where}`, "aria-posinset": position, "aria-setsize": total },
@@ -34,12 +35,26 @@ function card(at, isOpen, position, total) {
       element("button", { type: "button", id: button, class: "fold", "aria-expanded": String(isOpen), "aria-controls": body.id, "aria-labelledby": `${message} ${where}` }),
       element("span", { class: "level" }, findings.level[at] === 3 ? "" : level),
       element("span", { class: "message", id: message }, ...prose(texts[findings.message[at]])),
-      element("span", { class: "where", id: where }, element("span", { class: "rule" }, texts[findings.rule[at]]), element("span", { class: "at" }, place)),
+      element("span", { class: "where", id: where }, element("span", { class: "rule" }, filter.group === "rule" ? "" : texts[findings.rule[at]]), element("span", { class: "at" }, place)),
     ),
     body,
   );
   article.dataset.at = at;
   return article;
+}
+
+/** Formats a word of a command for a shell. */
+const quoted = (word) => (/^[\w\-./:=@,+%]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+
+/** Returns the command that applies the fix of finding `at`, or the fixes of its rule. Undefined if `cargo genti fix` does not apply it. */
+function fixOf(at, isWholeRule = false) {
+  const state = states[findings.state[at]];
+  if (!findings.more[at].fix?.applies || (state !== "new" && state !== "accepted")) return undefined;
+  const command = toolsets[findings.tools[at]].map((tool) => fixes[tool]).find(Boolean);
+  if (!command) return undefined;
+  const path = texts[findings.place[at]];
+  const words = [...(state === "accepted" ? ["--all"] : []), "--rule", texts[findings.rule[at]], ...(isWholeRule || path.startsWith("-") ? [] : [path])];
+  return [command, ...words.map(quoted)].join(" ");
 }
 
 /** Renders the details of finding `at`. */
@@ -60,6 +75,8 @@ function details(at) {
   if (fix) {
     const label = element("p", { class: "fix" }, element("b", {}, "Suggested fix: "), ...prose(texts[fix.message]));
     body.append(label, ...patches.map((patch) => diff(patch, texts[findings.place[at]])));
+    const command = fixOf(at);
+    if (command) body.append(element("p", { class: "aside" }, "To apply it, run ", element("code", { class: "command" }, command)));
   }
   if (fatal) body.append(element("p", { class: "aside" }, "This can’t be accepted into the baseline. It has to be fixed."));
   if (unseen !== undefined) body.append(element("p", { class: "aside" }, element("b", {}, "Not checked: "), ...prose(texts[unseen])));

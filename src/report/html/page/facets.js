@@ -9,6 +9,7 @@ const search = element("input", { type: "search", id: "search", placeholder: "Se
 const clear = element("button", { type: "button", class: "clear" }, "Clear");
 const unfold = element("button", { type: "button" }, "Open all");
 const menus = Object.keys(facets).map(menu);
+const grouping = element("select", {}, ...Object.entries(groupings).map(([value, label]) => element("option", { value }, label)));
 let shownCounts = {};
 
 function menu(key) {
@@ -59,8 +60,9 @@ function offer({ key, values, narrow }) {
 
 /** Shows the findings that pass the filter, and their number. */
 function update({ keepMenu } = {}) {
-  const { rows, counts } = matching();
+  const { rows, counts, newCounts } = matching();
   shownCounts = counts;
+  showBars(counts, newCounts, update);
   showList(rows);
   for (const item of menus) {
     const chosen = filter[item.key];
@@ -70,6 +72,7 @@ function update({ keepMenu } = {}) {
     if (item.box.open && item !== keepMenu) offer(item);
   }
   clear.hidden = !isFiltered();
+  grouping.value = filter.group;
   if (search.value !== filter.query) search.value = filter.query;
   if (!count) status.textContent = "No findings.";
   else if (!rows.length) status.textContent = `No matches in ${all}.`;
@@ -90,7 +93,8 @@ let addressLater;
 
 /** Puts the filter into the URL. Called with a delay, because browsers limit how often the URL may change. */
 function showAddress() {
-  const fragment = isFiltered() ? `#${filterAsFragment()}` : "";
+  const parts = filterAsFragment();
+  const fragment = parts && `#${parts}`;
   if (location.hash === fragment) return;
   history.replaceState(null, "", `${location.pathname}${location.search}${fragment}`);
 }
@@ -111,6 +115,10 @@ clear.addEventListener("click", () => {
   clearFilter();
   update();
   search.focus();
+});
+grouping.addEventListener("change", () => {
+  filter.group = grouping.value;
+  update();
 });
 unfold.addEventListener("click", () => {
   const open = !shownRows.every(isOpen);

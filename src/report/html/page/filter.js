@@ -10,7 +10,9 @@ const facets = {
   rule: facetOf("Rule", findings.rule, (rule) => [texts[rule]]),
   path: facetOf("Path", findings.place, (place, at) => (findings.is_file[at] ? directories(texts[place]) : [texts[place]])),
 };
-const filter = { query: "", id: "", ...Object.fromEntries(Object.keys(facets).map((key) => [key, new Set()])) };
+/** What the list can be grouped by. Packages are only known if the page was made in the workspace. */
+const groupings = { file: "File", rule: "Rule", ...(findings.package.some((name) => texts[name]) && { package: "Package" }) };
+const filter = { query: "", id: "", group: "file", ...Object.fromEntries(Object.keys(facets).map((key) => [key, new Set()])) };
 
 function facet(label, groups, values) {
   const all = [...new Set(values.flat())];
@@ -54,7 +56,7 @@ function wordsFound() {
   });
 }
 
-/** Returns the findings that pass and, for each value of each facet, the number of findings that pass all other facets. */
+/** Returns the findings that pass and, for each value of each facet, the number of findings, and of new ones, that pass all other facets. */
 function matching() {
   const keys = Object.keys(facets);
   const allowed = keys.map((key) => {
@@ -63,6 +65,12 @@ function matching() {
     return wanted.size ? Uint8Array.from(values, (all) => all.some((value) => wanted.has(value))) : null;
   });
   const groupCounts = keys.map((key) => new Uint32Array(facets[key].values.length));
+  const newGroupCounts = keys.map((key) => new Uint32Array(facets[key].values.length));
+  const add = (key, at) => {
+    const group = facets[keys[key]].groups[at];
+    groupCounts[key][group]++;
+    if (findings.state[at] === 0) newGroupCounts[key][group]++;
+  };
   const words = wordsFound();
   const rows = [];
   for (let at = 0; at < count; at++) {
@@ -78,19 +86,24 @@ function matching() {
     }
     if (rejections === 0) {
       rows.push(at);
-      for (let key = 0; key < keys.length; key++) groupCounts[key][facets[keys[key]].groups[at]]++;
+      for (let key = 0; key < keys.length; key++) add(key, at);
     } else if (rejections === 1) {
-      groupCounts[rejecting][facets[keys[rejecting]].groups[at]]++;
+      add(rejecting, at);
     }
   }
+  return { rows, counts: byValue(keys, groupCounts), newCounts: byValue(keys, newGroupCounts) };
+}
+
+/** Returns, for each facet, the sum of the numbers of the groups that have a value, by value. */
+function byValue(keys, groupCounts) {
   const counts = {};
   keys.forEach((key, index) => {
-    const byValue = (counts[key] = new Map());
+    const sums = (counts[key] = new Map());
     facets[key].values.forEach((values, group) => {
-      for (const value of values) byValue.set(value, (byValue.get(value) ?? 0) + groupCounts[index][group]);
+      for (const value of values) sums.set(value, (sums.get(value) ?? 0) + groupCounts[index][group]);
     });
   });
-  return { rows, counts };
+  return counts;
 }
 
 /** Whether a filter is set. */
@@ -101,11 +114,12 @@ function clearFilter() {
   for (const key of Object.keys(facets)) filter[key].clear();
 }
 
-/** Returns the filter as the fragment of a URL, so that a view can be linked. */
+/** Returns the filter and the grouping as the fragment of a URL, so that a view can be linked. */
 function filterAsFragment() {
   const parts = new URLSearchParams();
   if (filter.query) parts.set("q", filter.query);
   if (filter.id) parts.set("id", filter.id);
+  if (filter.group !== "file") parts.set("group", filter.group);
   for (const key of Object.keys(facets)) for (const value of filter[key]) parts.append(key, value);
   return parts.toString();
 }
@@ -117,6 +131,8 @@ function filterFromFragment(fragment) {
   clearFilter();
   filter.query = parts.get("q") ?? "";
   filter.id = parts.get("id") ?? "";
+  const group = parts.get("group");
+  filter.group = Object.hasOwn(groupings, group) ? group : "file";
   for (const key of Object.keys(facets)) {
     const known = new Set(facets[key].all);
     for (const value of parts.getAll(key)) if (known.has(value)) filter[key].add(value);

@@ -1,7 +1,7 @@
 // Reads the findings that `data.rs` wrote: columns of numbers, most of which are indices into a list of texts.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const { texts, states, toolsets, pages, links, files, findings } = data;
+const { texts, states, toolsets, pages, links, fixes, files, findings } = data;
 const count = findings.state.length;
 const levels = ["error", "warning", "note", "unknown"];
 

@@ -1,4 +1,4 @@
-// The list of findings, grouped by state and file.
+// The list of findings, grouped by state, and then by file, rule or package.
 //
 // A short list is in the document as a whole, so that the search of the browser finds everything. A long list is divided into
 // chunks. Only chunks near the viewport are filled; the others are empty and keep their height. In print the list is
@@ -22,21 +22,42 @@ let entryHeight = 44;
 const isOpenAtFirst = (at) => findings.state[at] === 0 && (isFew || (at < 5 && findings.more[at].fatal === true));
 const isOpen = (at) => (allOpen ?? isOpenAtFirst(at)) !== toggled.has(at);
 
+/** Returns the text that finding `at` is grouped by. Those without a file have their namespace, because their line already shows the subject. */
+function groupOf(at) {
+  if (filter.group !== "file") return findings[filter.group][at];
+  return findings.is_file[at] ? findings.place[at] : findings.ns[at];
+}
+
+/** Sorts findings by state and then by group: rules by the number of findings, packages by name. Files are in order already. */
+function sorted(rows) {
+  if (filter.group === "file") return rows;
+  const byState = states.map(() => new Map());
+  for (const at of rows) {
+    const groups = byState[findings.state[at]];
+    const group = groupOf(at);
+    if (groups.has(group)) groups.get(group).push(at);
+    else groups.set(group, [at]);
+  }
+  const isSize = filter.group === "rule";
+  const order = ([a, x], [b, y]) => (isSize && y.length - x.length) || !texts[a] - !texts[b] || (texts[a] < texts[b] ? -1 : 1);
+  return byState.flatMap((groups) => [...groups].sort(order).flatMap(([, all]) => all));
+}
+
 /** Returns headings and findings in display order. */
 function arrange(rows) {
   const arranged = [];
-  let [state, file] = [];
+  let [state, group] = [];
   rows.forEach((at, position) => {
     if (findings.state[at] !== state?.state) {
       arranged.push((state = { state: findings.state[at], count: 0 }));
-      file = undefined;
+      group = undefined;
     }
-    // Findings without a file are grouped by namespace, because their line already shows the subject.
-    const group = findings.is_file[at] ? findings.place[at] : findings.ns[at];
-    if (group !== file?.group) arranged.push((file = { group, isFile: findings.is_file[at], count: 0 }));
+    const text = groupOf(at);
+    if (text !== group?.text) arranged.push((group = { text, first: at, count: 0, fixable: 0 }));
     state.count++;
-    file.count++;
-    arranged.push({ at, position: position + 1, file });
+    group.count++;
+    group.fixable += fixOf(at) ? 1 : 0;
+    arranged.push({ at, position: position + 1, group });
   });
   return arranged;
 }
@@ -46,23 +67,24 @@ function heading(entry, isContinued) {
     const name = states[entry.state];
     return element("h3", { class: `state state-${name}` }, name, " ", element("span", { class: "count" }, number(entry.count)));
   }
-  const name = texts[entry.group];
-  const slash = entry.isFile ? name.lastIndexOf("/") + 1 : 0;
-  return element(
-    "h4",
-    { class: "file" },
-    element("span", { class: "directory" }, name.slice(0, slash)),
-    element("span", {}, name.slice(slash)),
-    " ",
-    element("span", { class: "count" }, isContinued ? "continued" : number(entry.count)),
-  );
+  const name = texts[entry.text] || "no package";
+  const slash = filter.group === "file" && findings.is_file[entry.first] ? name.lastIndexOf("/") + 1 : 0;
+  const page = filter.group === "rule" ? pages[entry.text] : undefined;
+  const title = element("h4", { class: "group" });
+  if (page) title.append(element("a", { href: page, rel: "noopener noreferrer" }, name));
+  else title.append(element("span", { class: "directory" }, name.slice(0, slash)), element("span", {}, name.slice(slash)));
+  title.append(" ", element("span", { class: "count" }, isContinued ? "continued" : number(entry.count)));
+  if (filter.group === "rule" && entry.fixable && !isContinued) {
+    title.append(element("span", { class: "fixes" }, `to fix ${number(entry.fixable)}: `, element("code", { class: "command" }, fixOf(entry.first, true))));
+  }
+  return title;
 }
 
 /** Shows the findings `rows`. */
 function showList(rows) {
   observer.disconnect();
-  shownRows = rows;
-  entries = arrange(rows);
+  shownRows = sorted(rows);
+  entries = arrange(shownRows);
   chunks = [];
   for (let first = 0; first < entries.length; first += CHUNK) {
     const box = element("div", { class: "chunk" });
@@ -93,8 +115,8 @@ function fill(chunk) {
   if (chunk.isFilled) return;
   chunk.isFilled = true;
   const shown = entries.slice(chunk.first, chunk.end).map(render);
-  const { file } = entries[chunk.first];
-  if (file) shown.unshift(heading(file, true));
+  const { group } = entries[chunk.first];
+  if (group) shown.unshift(heading(group, true));
   chunk.box.replaceChildren(...shown);
   chunk.box.style.height = "";
 }

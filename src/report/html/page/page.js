@@ -66,7 +66,8 @@ new ResizeObserver(() => {
 }).observe(bar);
 
 if (count) {
-  bar.append(search, ...menus.map(({ box }) => box), clear, unfold);
+  bar.append(search, ...menus.map(({ box }) => box), clear, element("label", { class: "grouping" }, "Group by ", grouping), unfold);
+  document.getElementById("bars").replaceWith(bars);
   bar.hidden = false;
 }
 const isLinked = filterFromFragment(location.hash.slice(1));
