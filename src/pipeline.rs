@@ -26,6 +26,7 @@ mod numbers;
 mod tested;
 mod unseen;
 mod untested;
+mod variants;
 mod verify;
 mod watch;
 
@@ -297,7 +298,9 @@ pub fn load(
     let effective = request.policy.over(&config.policy);
     let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;
-    let plan = plan::plan(&workspace, config.tools.clone(), request.selection.clone(), policy, &facts)?;
+    plan::config::check_variants(&config.variants, &workspace)?;
+    let tools = config.planned();
+    let plan = plan::plan(&workspace, tools.clone(), request.selection.clone(), policy, &facts)?;
     let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
     Ok(Project {
         workspace,
@@ -318,7 +321,7 @@ pub fn load(
         as_of: request.as_of,
         disabled: config.disabled.into_iter().map(|tool| tool.name).collect(),
         cargo_flags: request.cargo_flags.clone(),
-        tools: config.tools,
+        tools,
         facts,
     })
 }
@@ -390,6 +393,7 @@ pub fn run(
         session.stop.end_at(session.started + most);
     }
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
+    let build_dirs = build_dirs.with_variants(&plan.graph.tools);
     let context = project.cache_context();
     let data = CacheData::new(context, session.stop).map_err(std::io::Error::other)?;
     let cache =
@@ -467,6 +471,7 @@ pub fn run(
     // If nothing runs, the end is near.
     let early = (session.shows_findings && due.contains(&true)).then(|| {
         let context = early::Context {
+            workspace,
             plan,
             suppressions,
             baseline,

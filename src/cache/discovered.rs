@@ -131,7 +131,7 @@ impl KeyInputs<'_> {
         let discovers = self.discovers(tool);
         let packages = match tool.per {
             Per::Workspace if !tool.uses_selection() => self.workspace.packages().map(|(id, _)| id).collect(),
-            Per::Workspace => self.plan.packages.clone(),
+            Per::Workspace => self.plan.build_of(tool).packages.to_vec(),
             _ => unit.package(self.workspace).into_iter().collect(),
         };
         // Only what is declared for this task: another task of the process may get its result from the cache later.

@@ -106,7 +106,7 @@ impl KeyInputs<'_> {
             parts.add(PartKind::Inputs, "sandbox", Digest::of_bytes(&[u8::from(self.has_sandbox)]));
         }
         if tool.uses_selection() {
-            parts.add_fields(PartKind::Selection, &self.plan.selection);
+            parts.add_fields(PartKind::Selection, self.plan.build_of(tool).selection);
             // Cargo also discovers targets in ignored files.
             parts.add(PartKind::Inputs, "targets of the packages", targets(self.workspace));
         }

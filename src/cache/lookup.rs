@@ -167,7 +167,7 @@ fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool
     }
     // A step that exists only for others does not run if none of them does.
     for &tool in order.iter().rev().filter(|tool| graph.tool(**tool).on_demand) {
-        let named = plan.selection.tools.contains(&graph.tool(tool).name);
+        let named = graph.tool(tool).is_one_of(&plan.selection.tools);
         let others = (0..).map(ToolId).zip(&graph.needs).filter(|(_, needs)| needs.contains(&tool));
         let mut others = others.map(|(other, _)| other).filter(|other| !of(*other).is_empty()).peekable();
         if !named && others.peek().is_some() && others.all(|other| !of(other).any(|at| lookups[at].is_miss()))

@@ -199,7 +199,7 @@ impl<'a> ResultCache<'a> {
             programs,
             all_files: AllFiles::default(),
             is_shared: build_dirs.is_shared(),
-            build_dirs: build_dirs.all().map(Path::to_path_buf).to_vec(),
+            build_dirs: build_dirs.all().into_iter().map(Path::to_path_buf).collect(),
             bless,
             stop,
             state: Mutex::new(state),

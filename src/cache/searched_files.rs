@@ -46,7 +46,13 @@ impl KeyInputs<'_> {
             for (name, path) in CargoConfig::named(&self.workspace.root, args) {
                 found.add(name, path);
             }
-            let target = self.plan.selection.target.as_deref().filter(|target| target.ends_with(".json"));
+            let target = self
+                .plan
+                .build_of(tool)
+                .selection
+                .target
+                .as_deref()
+                .filter(|target| target.ends_with(".json"));
             let targets = target.map(|target| self.workspace.root.join(target));
             for path in targets.into_iter().chain(self.config.target_files()) {
                 found.add_place(path);

@@ -78,7 +78,7 @@ impl KeyInputs<'_> {
     /// Returns the directory in which cargo builds when `tool` runs it.
     fn dir_of<'a>(&'a self, tool: &Tool, build_dirs: &'a [PathBuf]) -> &'a Path {
         match tool.inherits() && !build_dirs.contains(&self.workspace.target_dir) {
-            true => &build_dirs[BuildDirs::index(tool)],
+            true => BuildDirs::find(build_dirs, tool),
             false => &self.workspace.build_dir,
         }
     }

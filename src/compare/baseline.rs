@@ -13,16 +13,18 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::ratchet;
+use super::{ratchet, variants};
 use crate::model::error::{Problem, Problems};
 use crate::model::finding::{Entry, Finding, Site, State};
 use crate::model::outcome::{Compared, Gone};
 use crate::model::path::RelPath;
 use crate::model::text::Text;
 
-/// The only format that is written and read.
-const VERSION: u32 = 1;
+/// The newest format that is read. It differs from the first one in that lines may have `in_variants`, and is written only if one
+/// has: an older genti would accept such an entry in every variant.
+const VERSION: u32 = 2;
 const HEADER: &str = r#"{"genti_baseline":1}"#;
+const HEADER_OF_VARIANTS: &str = r#"{"genti_baseline":2}"#;
 
 /// Returns the entries that accept all of `findings`, by namespace, sorted. Fatal findings and flaky
 /// tests can't be accepted.
@@ -41,8 +43,13 @@ pub fn entries_of(findings: &[Finding]) -> BTreeMap<String, Vec<Entry>> {
 /// It never has more entries than the baseline that was compared with.
 pub fn shrunk(findings: &[Compared], gone: &[Gone]) -> BTreeMap<String, Vec<Entry>> {
     let found = findings.iter().filter_map(|compared| {
-        let reason = compared.accepted.as_ref()?.entry.reason.clone();
-        let entry = Entry { reason, ..Entry::of(&compared.finding) };
+        let accepted = compared.accepted.as_ref().or(compared.elsewhere.as_ref())?;
+        let reason = accepted.entry.reason.clone();
+        let in_variants = match compared.elsewhere.is_some() {
+            true => accepted.entry.in_variants.clone(),
+            false => accepted.in_variants.clone(),
+        };
+        let entry = Entry { in_variants, reason, ..Entry::of(&compared.finding) };
         Some((&compared.finding.diagnostic.ns, entry))
     });
     let kept = gone.iter().filter(|gone| gone.state == State::Unknown);
@@ -62,10 +69,17 @@ pub fn merge(base: &[Entry], ours: &[Entry], theirs: &[Entry]) -> Vec<Entry> {
     let numbers = ratchet::merge([&mut base, &mut ours, &mut theirs]);
     let mut counts: BTreeMap<Entry, [usize; 3]> = BTreeMap::new();
     let mut reasons: BTreeMap<Entry, Vec<Option<String>>> = BTreeMap::new();
+    // The first two sides decide: where an entry was accepted before, it may not be any more.
+    let mut in_variants: BTreeMap<Entry, Option<Arc<[Text]>>> = BTreeMap::new();
     for (side, entries) in [&ours, &theirs, &base].into_iter().enumerate() {
         for entry in entries {
-            let bare = Entry { reason: None, ..entry.clone() };
+            let bare = entry.bare();
             counts.entry(bare.clone()).or_default()[side] += 1;
+            if side < 2 {
+                let own = || entry.in_variants.clone();
+                let known = in_variants.entry(bare.clone()).or_insert_with(own);
+                *known = variants::united(known.as_ref(), entry.in_variants.as_ref());
+            }
             let known = reasons.entry(bare).or_default();
             if entry.reason.is_some() && !known.contains(&entry.reason) {
                 known.push(entry.reason.clone());
@@ -81,7 +95,11 @@ pub fn merge(base: &[Entry], ours: &[Entry], theirs: &[Entry]) -> Vec<Entry> {
             (false, false) => (ours + theirs).saturating_sub(base),
         };
         let mut reasons = reasons.remove(&entry).unwrap_or_default().into_iter();
-        merged.extend((0..count).map(|_| Entry { reason: reasons.next().flatten(), ..entry.clone() }));
+        let in_variants = in_variants.remove(&entry).flatten();
+        merged.extend((0..count).map(|_| {
+            let in_variants = in_variants.clone();
+            Entry { in_variants, reason: reasons.next().flatten(), ..entry.clone() }
+        }));
     }
     merged.extend(numbers);
     merged.sort();
@@ -131,7 +149,9 @@ pub fn sides(text: &str) -> Option<[String; 3]> {
 pub fn render(entries: &[Entry]) -> String {
     let mut entries: Vec<&Entry> = entries.iter().collect();
     entries.sort();
-    let mut text = format!("{HEADER}\n");
+    let has_variants = entries.iter().any(|entry| entry.in_variants.is_some());
+    let header = if has_variants { HEADER_OF_VARIANTS } else { HEADER };
+    let mut text = format!("{header}\n");
     for identical in entries.chunk_by(|a, b| is_identical(a, b)) {
         for (nth, entry) in (1..).zip(identical) {
             let line = BaselineLine::from_entry(entry, nth);
@@ -142,20 +162,23 @@ pub fn render(entries: &[Entry]) -> String {
     text
 }
 
-/// Whether two entries are equal except for their reasons.
+/// Whether two entries are equal except for their variants and reasons.
 fn is_identical(one: &Entry, other: &Entry) -> bool {
     (&one.site, &one.rule, &one.scope, &one.code, &one.msg)
         == (&other.site, &other.rule, &other.scope, &other.code, &other.msg)
 }
 
-/// Removes entries that a merge has duplicated, even if the two sides gave different reasons.
+/// Removes entries that a merge has duplicated, even if the two sides gave different reasons or accepted them in different variants.
 fn each_once(mut entries: Vec<(Entry, u32)>) -> Vec<Entry> {
     entries.sort();
     let mut kept: Vec<(Entry, u32)> = Vec::with_capacity(entries.len());
     for (entry, nth) in entries {
-        let identical = kept.iter().rev().take_while(|(other, _)| is_identical(&entry, other));
-        if !identical.into_iter().any(|(_, other)| *other == nth) {
-            kept.push((entry, nth));
+        let mut identical = kept.iter_mut().rev().take_while(|(other, _)| is_identical(&entry, other));
+        match identical.find(|(_, other)| *other == nth) {
+            Some((known, _)) => {
+                known.in_variants = variants::united(known.in_variants.as_ref(), entry.in_variants.as_ref());
+            }
+            None => kept.push((entry, nth)),
         }
     }
     kept.into_iter().map(|(entry, _)| entry).collect()
@@ -182,6 +205,8 @@ struct BaselineLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     nth: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_variants: Option<Vec<Text>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
@@ -199,6 +224,7 @@ impl BaselineLine {
             code: entry.code.clone(),
             msg: entry.msg.clone(),
             nth: (nth > 1).then_some(nth),
+            in_variants: entry.in_variants.as_ref().map(|own| own.to_vec()),
             reason: entry.reason.clone(),
         }
     }
@@ -215,8 +241,17 @@ impl BaselineLine {
             Some(0 | 1) => return Err("`nth` must be at least 2"),
             Some(nth) => nth,
         };
-        let Self { rule, scope, code, msg, reason, .. } = self;
-        Ok((Entry { site, rule, scope, code, msg, reason }, nth))
+        let Self { rule, scope, code, msg, in_variants, reason, .. } = self;
+        let in_variants = match in_variants {
+            Some(own) if own.is_empty() => return Err("`in_variants` is empty"),
+            Some(mut own) => {
+                own.sort();
+                own.dedup();
+                Some(own.into())
+            }
+            None => None,
+        };
+        Ok((Entry { site, rule, scope, code, msg, in_variants, reason }, nth))
     }
 }
 
@@ -264,7 +299,7 @@ impl<'a> BaselineParser<'a> {
                 if !self.header(line, span) {
                     return Err(Problems(self.problems));
                 }
-            } else if !line.is_empty() && line != HEADER {
+            } else if !line.is_empty() && !is_header(line) {
                 entries.extend(self.entry(line, span));
             }
         }
@@ -276,7 +311,7 @@ impl<'a> BaselineParser<'a> {
 
     /// Checks the header. Returns whether the rest of the file can be read.
     fn header(&mut self, line: &str, span: Range<usize>) -> bool {
-        if line == HEADER {
+        if is_header(line) {
             return true;
         }
         match serde_json::from_str(line) {
@@ -329,6 +364,11 @@ impl<'a> BaselineParser<'a> {
     }
 }
 
+/// Whether `line` is the first line of a file that can be read.
+fn is_header(line: &str) -> bool {
+    line == HEADER || line == HEADER_OF_VARIANTS
+}
+
 /// Whether `text` contains merge conflict markers.
 pub fn is_conflicted(text: &str) -> bool {
     text.lines().any(is_conflict_marker)
@@ -378,6 +418,29 @@ mod tests {
     }
 
     #[test]
+    fn a_file_with_variants_has_a_newer_header_and_a_merge_unites_them() {
+        let line = |variants: &str| {
+            format!(r#"{{"subject":"a x","rule":"failed","in":"","code":"","msg":"m"{variants}}}"#) + "\n"
+        };
+        let of = |variants: &str| format!("{HEADER_OF_VARIANTS}\n{}", line(variants));
+        let entries = |text: &str| parse("b.jsonl", text.as_bytes()).unwrap();
+        let (one, other) = (of(r#","in_variants":["full"]"#), of(r#","in_variants":["small"]"#));
+        let both = of(r#","in_variants":["full","small"]"#);
+        assert_eq!(render(&entries(&one)), one);
+        // What git's union merge leaves, and the driver of our own.
+        assert_eq!(render(&entries(&format!("{one}{other}"))), both);
+        assert_eq!(render(&merge(&[], &entries(&one), &entries(&other))), both);
+        assert_eq!(render(&merge(&entries(&one), &entries(&one), &entries(&both))), both);
+        // No list stands for all variants, and needs no newer header.
+        let everywhere = format!("{HEADER}\n{}", line(""));
+        assert_eq!(render(&merge(&[], &entries(&one), &entries(&everywhere))), everywhere);
+        check_error(
+            &of(r#","in_variants":[]"#),
+            &["b.jsonl:2:1: invalid baseline entry: `in_variants` is empty"],
+        );
+    }
+
+    #[test]
     fn a_gap_in_the_numbering_does_not_matter() {
         let merged = TEXT.replace("\"nth\":2", "\"nth\":3");
         assert_eq!(render(&parse("b.jsonl", merged.as_bytes()).unwrap()), TEXT);
@@ -394,7 +457,7 @@ mod tests {
                 "b.jsonl:4:1: invalid baseline entry: expected a JSON object",
                 "b.jsonl:5:1: invalid baseline entry: expected either `path` or `subject`",
                 "b.jsonl:6:1: invalid baseline entry: `nth` must be at least 2",
-                "b.jsonl:7:18: invalid baseline entry: unknown field `line`, expected one of `path`, `subject`, `rule`, `in`, `code`, `msg`, `nth`, `reason`",
+                "b.jsonl:7:18: invalid baseline entry: unknown field `line`, expected one of `path`, `subject`, `rule`, `in`, `code`, `msg`, `nth`, `in_variants`, `reason`",
             ],
         );
     }
@@ -415,8 +478,8 @@ mod tests {
     #[test]
     fn other_formats_are_rejected() {
         check_error(
-            "{\"genti_baseline\":2,\"x\":[]}\nanything\n",
-            &["b.jsonl:1:1: baseline format 2 is newer than this version supports (1) (update genti)"],
+            "{\"genti_baseline\":3,\"x\":[]}\nanything\n",
+            &["b.jsonl:1:1: baseline format 3 is newer than this version supports (2) (update genti)"],
         );
         for text in ["", "\n", "{\"genti_baseline\":0}", "{\"path\":\"a\"}\n", "{\"genti"] {
             check_error(

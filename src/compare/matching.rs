@@ -14,6 +14,7 @@ use super::identity::sort;
 use super::passes::{self, Passes};
 use super::reach::Reach;
 use super::suppressions::Suppressions;
+use super::variants;
 use crate::model::finding::{Diagnostic, Entry, Finding, Site, State};
 use crate::model::halt::{Halt, Halted, PER_FINDING, Pace};
 use crate::model::outcome::{Accepted, Compared, Gone, Identical};
@@ -68,7 +69,10 @@ pub fn compare(
         for (at, pass, entry) in matched {
             match suppressed_by[at] {
                 Some(_) => lose(entry, (State::Suppressed, None)),
-                None => accepted[at] = Some(Box::new(Accepted { pass, entry: entry.clone() })),
+                None => {
+                    let in_variants = variants::still_in(&findings[at], ns, entry, reach);
+                    accepted[at] = Some(Box::new(Accepted { pass, entry: entry.clone(), in_variants }));
+                }
             }
         }
         let mut judge = Left { ns, reach, unseen: BTreeMap::new() };
@@ -139,7 +143,14 @@ pub fn surely_new(
     let new = (0..).zip(findings).filter(|(at, _)| new.contains(at)).map(|(_, finding)| {
         let identical = counts.get(&finding.id).copied();
         let identical = identical.filter(|count| count.total > 1 && !open.contains(&finding.id));
-        Compared { finding, state: State::New, accepted: None, suppressed_by: None, identical }
+        Compared {
+            finding,
+            state: State::New,
+            accepted: None,
+            elsewhere: None,
+            suppressed_by: None,
+            identical,
+        }
     });
     Ok(new.collect())
 }
@@ -178,7 +189,7 @@ impl Left<'_> {
         if !reach.looked_at(ns, entry) {
             return (State::Unknown, None);
         }
-        let key = Entry { reason: None, ..entry.clone() };
+        let key = entry.bare();
         let places = unseen.entry(key).or_insert_with(|| reach.unseen(ns, entry));
         match places.pop() {
             Some(why) => (State::Unknown, Some(why)),
@@ -201,9 +212,11 @@ fn judge(
             (Some(_), None) => State::Unchanged,
         };
     let mut judged = Vec::with_capacity(findings.len());
-    for ((finding, accepted), suppressed_by) in findings.into_iter().zip(accepted).zip(suppressed_by) {
+    for ((finding, mut accepted), suppressed_by) in findings.into_iter().zip(accepted).zip(suppressed_by) {
+        // An entry of other variants stays as it is, and the finding is new.
+        let elsewhere = accepted.take_if(|accepted| !variants::holds(&finding, &accepted.entry));
         let state = state(&finding.diagnostic, accepted.as_deref(), suppressed_by);
-        judged.push(Compared { finding, state, accepted, suppressed_by, identical: None });
+        judged.push(Compared { finding, state, accepted, elsewhere, suppressed_by, identical: None });
     }
     let mut counts: BTreeMap<&str, Identical> = BTreeMap::new();
     for Compared { finding, state, .. } in &judged {
@@ -407,6 +420,7 @@ mod tests {
                 scope: ["fn f", "fn ff"][pick(2)].into(),
                 code: ["a b c d e f g h i", "a b c d e f g h j", "let x", ""][pick(4)].into(),
                 msg: ["m", "mm", "`f` mmm"][pick(3)].into(),
+                in_variants: None,
                 reason: None,
             };
             let known: Vec<_> = (0..4).map(|_| entry()).collect();
@@ -416,7 +430,15 @@ mod tests {
                 diagnostic.rule = "r".into();
                 let tools = ["clippy".into()].into();
                 let id = format!("{site:?}{code}{msg}").into();
-                Finding { id, diagnostic, msg: msg.clone(), code: code.clone(), scope: scope.clone(), tools }
+                Finding {
+                    id,
+                    diagnostic,
+                    msg: msg.clone(),
+                    code: code.clone(),
+                    scope: scope.clone(),
+                    tools,
+                    seen_in: None,
+                }
             };
             let all: Vec<_> = (1..).zip(&all).map(finding).collect();
             let baseline = BTreeMap::from([("clippy".to_owned(), known)]);

@@ -25,3 +25,4 @@ pub mod suppressions;
 mod tests;
 mod token;
 mod tokens;
+pub mod variants;

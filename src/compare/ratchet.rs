@@ -23,6 +23,7 @@ fn entry(name: &str, better: Better, value: &Decimal, reason: Option<String>) ->
         scope: Text::default(),
         code: value.to_string().into(),
         msg: message(better).into(),
+        in_variants: None,
         reason,
     }
 }
@@ -166,8 +167,16 @@ fn finding(number: &Number) -> Compared {
         code: entry.code,
         scope: Text::default(),
         tools: [tool.into()].into(),
+        seen_in: None,
     };
-    Compared { finding, state: State::New, accepted: None, suppressed_by: None, identical: None }
+    Compared {
+        finding,
+        state: State::New,
+        accepted: None,
+        elsewhere: None,
+        suppressed_by: None,
+        identical: None,
+    }
 }
 
 /// Returns the updated entries for `numbers`, with their namespaces. Accepted values are tightened, never loosened.

@@ -12,6 +12,13 @@ pub trait Reach {
     /// as when the baseline was recorded.
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool;
 
+    /// Whether the tools of namespace `ns` that run in `variant` have a verdict on the tasks that cover `entry`, under the same
+    /// conditions.
+    fn looked_at_in(&self, ns: &str, entry: &Entry, variant: &str) -> bool {
+        let _ = (ns, entry, variant);
+        false
+    }
+
     /// Returns a reason for each place where the code of `entry` still exists although no tool checked it, for example because no
     /// target compiles the file or a `cfg` is off. Empty if there is no such place or this is unknown.
     fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {

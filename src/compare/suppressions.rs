@@ -68,7 +68,7 @@ impl<'a> Suppressions<'a> {
     }
 
     fn matching(&self, finding: &Finding) -> impl Iterator<Item = usize> {
-        self.matching_if(finding, |tool| finding.is_of(tool))
+        self.matching_if(finding, |tool| finding.is_of_any(tool))
     }
 
     /// Returns the suppressions that match `finding`, given which tools report it.

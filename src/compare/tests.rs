@@ -111,6 +111,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         scope: scope.into(),
         code: code.into(),
         msg: msg.into(),
+        in_variants: None,
         reason: None,
     })
 }

@@ -78,9 +78,7 @@ pub(super) fn has_changes_on_both_sides(input: &[u8]) -> bool {
 
 fn merge(input: &[u8]) -> bool {
     let Some([base, ours, theirs]) = &sides(input) else { return false };
-    let bare = |entries: Vec<Entry>| -> Vec<Entry> {
-        entries.into_iter().map(|entry| Entry { reason: None, ..entry }).collect()
-    };
+    let bare = |entries: Vec<Entry>| -> Vec<Entry> { entries.iter().map(Entry::bare).collect() };
     let merged = baseline::merge(base, ours, theirs);
     assert_eq!(
         bare(merged.clone()),
@@ -152,6 +150,9 @@ fn entries(dice: &mut Dice, most: usize) -> Vec<Entry> {
         scope: (*dice.pick(&["", "m::f"])).into(),
         code: (*dice.pick(&["", "0123456789abcdef"])).into(),
         msg: (*dice.pick(&["bad", "`x` is \"bad\"\u{2028}"])).into(),
+        in_variants: dice
+            .one_in(4)
+            .then(|| dice.pick(&[&["a"][..], &["a", "b"]]).iter().map(|name| (*name).into()).collect()),
         reason: dice.one_in(4).then(|| (*dice.pick(&["because", ""])).to_owned()),
     };
     let mut all: Vec<_> = (0..=dice.below(most)).map(|_| entry(dice)).collect();

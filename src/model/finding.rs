@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::path::RelPath;
 use super::text::Text;
+use super::variant::Variant;
 use super::workspace::PackageId;
 
 /// The namespace of genti's own findings.
@@ -250,6 +251,28 @@ pub struct Finding {
     pub scope: Text,
     /// Names of the tools that reported it, sorted.
     pub tools: Arc<[Text]>,
+    /// The variants in which it was found, if its tools run in several.
+    pub seen_in: Option<Arc<SeenIn>>,
+}
+
+/// The variants in which a finding was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenIn {
+    /// Names of the variants, sorted.
+    pub variants: Arc<[Text]>,
+    /// True if these are all that could find it in this run.
+    pub is_everywhere: bool,
+    /// True if it is about a test, so that accepting it in one variant says nothing about the others.
+    pub is_of_test: bool,
+}
+
+impl SeenIn {
+    /// Returns the variants in which an entry accepts the finding. A lint that the default build finds is accepted in all, and a
+    /// failed test only where it fails.
+    fn accepted_in(&self) -> Option<Arc<[Text]>> {
+        let is_by_default = self.variants.iter().any(|name| name == Variant::DEFAULT);
+        (self.is_of_test || !is_by_default).then(|| Arc::clone(&self.variants))
+    }
 }
 
 /// Returns the one of `tools` in whose counts a finding of all of them appears: the first required tool, or else the first one.
@@ -262,6 +285,11 @@ impl Finding {
     /// Whether the tool called `tool` reported it.
     pub fn is_of(&self, tool: &str) -> bool {
         self.tools.iter().any(|one| one == tool)
+    }
+
+    /// Whether the tool called `tool` reported it in any variant.
+    pub fn is_of_any(&self, tool: &str) -> bool {
+        self.tools.iter().any(|one| one == tool || Variant::split(one).0 == tool)
     }
 }
 
@@ -287,6 +315,8 @@ pub struct Entry {
     pub code: Text,
     /// The message, as in [`Finding::msg`].
     pub msg: Text,
+    /// Names of the variants in which it was accepted, sorted; `None` for all. Not part of the identity.
+    pub in_variants: Option<Arc<[Text]>>,
     /// Reason why it was accepted, if there is one. Not part of the identity.
     pub reason: Option<String>,
 }
@@ -312,6 +342,16 @@ impl Entry {
         }
     }
 
+    /// Returns it without what is not part of the identity.
+    pub fn bare(&self) -> Self {
+        Self { in_variants: None, reason: None, ..self.clone() }
+    }
+
+    /// Returns true if it is the entry of a finding that `variant` found, or may have found.
+    pub fn is_in(&self, variant: &str) -> bool {
+        self.in_variants.as_ref().is_none_or(|own| own.iter().any(|name| name == variant))
+    }
+
     /// Returns the entry that accepts `finding`.
     pub fn of(finding: &Finding) -> Self {
         let Finding { diagnostic, msg, code, scope, .. } = finding;
@@ -324,6 +364,7 @@ impl Entry {
             scope: scope.clone(),
             code: code.clone(),
             msg: msg.clone(),
+            in_variants: finding.seen_in.as_ref().and_then(|seen| seen.accepted_in()),
             reason: None,
         }
     }

@@ -51,4 +51,6 @@ pub mod text;
 #[cfg(feature = "engine")]
 pub mod tool;
 #[cfg(feature = "engine")]
+pub mod variant;
+#[cfg(feature = "engine")]
 pub mod workspace;

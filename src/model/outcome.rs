@@ -140,6 +140,8 @@ pub struct Compared {
     pub state: State,
     /// The entry that accepts it; `None` if it is new or suppressed.
     pub accepted: Option<Box<Accepted>>,
+    /// The entry that accepts it in other variants only; the finding is new then.
+    pub elsewhere: Option<Box<Accepted>>,
     /// Index of the suppression in the configuration, if it is suppressed.
     pub suppressed_by: Option<usize>,
     /// Numbers of identical findings, if there are any and this one is new.
@@ -153,6 +155,8 @@ pub struct Accepted {
     pub pass: u8,
     /// The entry in the baseline.
     pub entry: Entry,
+    /// The variants that the entry lists once those are left out in which the finding is gone; `None` for all.
+    pub in_variants: Option<Arc<[Text]>>,
 }
 
 /// Numbers of identical findings, as in "1 of 3 identical is new".

@@ -233,6 +233,8 @@ pub struct Selection {
     pub tools: Vec<String>,
     /// Names of excluded tools, sorted.
     pub skip_tools: Vec<String>,
+    /// Names of the selected variants, sorted; empty for all.
+    pub variants: Vec<String>,
     /// Revision of `--since`: select only what changed since then, and its dependents.
     pub since: Option<String>,
     /// Parts of names of tests, sorted: run only the tests that match one of them; empty for all tests.

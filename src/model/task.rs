@@ -1,6 +1,6 @@
 //! Tasks, their graph and the plan: dense vectors, with indices between them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use super::digest::Digest;
 use super::path::RelPath;
 use super::policy::{Policy, Selection};
 use super::tool::{Tool, ToolId};
+use super::variant::{Build, Variant, VariantBuild};
 use super::workspace::{FileId, PackageId, Target, Workspace};
 
 /// The part of the workspace that one task covers.
@@ -214,6 +215,8 @@ pub struct Plan {
     /// Packages that are checked, sorted. Under `--since`, the selected packages that changed, and their
     /// dependents.
     pub packages: Vec<PackageId>,
+    /// What cargo builds for each variant, by name. The default build is that of the selection.
+    pub variants: BTreeMap<String, VariantBuild>,
     /// True if `--since` may have left something out.
     pub is_narrowed: bool,
     /// Namespaces of tools that are configured but not part of this run.
@@ -239,6 +242,26 @@ impl Plan {
             .flat_map(|(rank, batch)| (0..batch.steps.len() as u32).map(move |at| StepId { rank, at }))
     }
 
+    /// Returns what cargo builds for `tool`.
+    pub fn build_of(&self, tool: &Tool) -> Build<'_> {
+        let variant = tool.variant.as_ref().and_then(|variant| self.variants.get(&variant.name));
+        variant.map_or_else(|| self.default_build(), VariantBuild::as_build)
+    }
+
+    /// Returns what cargo builds for tools without a variant.
+    pub fn default_build(&self) -> Build<'_> {
+        let Self { selection, asked, packages, .. } = self;
+        Build { selection, whole: None, asked, packages }
+    }
+
+    /// Returns the names of the variants in which the tool called `base` runs, sorted, if there are several.
+    pub fn variants_of(&self, base: &str) -> Option<Vec<&str>> {
+        let mut names: Vec<_> =
+            self.graph.tools.iter().filter(|tool| tool.base() == base).map(Tool::variant_name).collect();
+        names.sort_unstable();
+        (names.len() > 1 || names.first().is_some_and(|name| *name != Variant::DEFAULT)).then_some(names)
+    }
+
     /// Returns true if every member of the workspace is selected.
     pub fn is_whole(&self, workspace: &Workspace) -> bool {
         self.packages.len() == workspace.packages.len()
@@ -259,6 +282,7 @@ impl Plan {
         self.looks_at_all(workspace)
             && self.selection.tools.is_empty()
             && self.selection.skip_tools.is_empty()
+            && self.selection.variants.is_empty()
     }
 }
 

@@ -120,6 +120,8 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         vars: std::collections::BTreeMap::new(),
         timeout: None,
         sandbox: None,
+        variant: None,
+        variants: Vec::new(),
         configured: true,
         lacks_format: false,
     }

@@ -5,6 +5,7 @@ mod parse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use super::digest::{ContentHash, Sink};
 use super::named::named;
 use super::path::RelPath;
 use super::style::FORMER_STYLE;
+use super::variant::Variant;
 use super::workspace::{Target, TargetKind, Workspace};
 
 /// An index into the tools of a plan, which are sorted by name.
@@ -24,8 +26,10 @@ pub struct ToolId(pub u32);
 /// A tool: a command that performs one kind of check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
-    /// Name: lower-case letters, digits, `-` and `_`.
+    /// Name: lower-case letters, digits, `-` and `_`; for a variant of it, followed by `@` and the name of the variant.
     pub name: String,
+    /// The variant, unless it is the default build.
+    pub variant: Option<Arc<Variant>>,
     /// Command line with placeholders.
     pub run: Vec<Arg>,
     /// Arguments in place of `{args}`.
@@ -95,6 +99,8 @@ pub struct Tool {
     pub flaky: Flaky,
     /// The sandbox around its processes, if it has one.
     pub sandbox: Option<Sandbox>,
+    /// Names of the variants that it runs in, as configured; empty for the default build alone.
+    pub variants: Vec<String>,
     /// True if the user's configuration names it.
     pub configured: bool,
     /// True if the configuration sets no output format, so only the exit code is read.
@@ -435,6 +441,31 @@ impl Tool {
         self.detect.is_some() && !self.configured
     }
 
+    /// Returns the name of the configured tool, without the variant.
+    pub fn base(&self) -> &str {
+        Variant::split(&self.name).0
+    }
+
+    /// Returns the name of the variant.
+    pub fn variant_name(&self) -> &str {
+        self.variant.as_ref().map_or(Variant::DEFAULT, |variant| &variant.name)
+    }
+
+    /// Returns true if `name` means it: its own name, or that of the configured tool.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.base() == name
+    }
+
+    /// Returns true if one of `names` means it.
+    pub fn is_one_of(&self, names: &[String]) -> bool {
+        names.iter().any(|name| self.is_called(name))
+    }
+
+    /// Returns true if a variant changes what it does: if cargo builds for it, or builds what it runs.
+    pub fn takes_variants(&self) -> bool {
+        self.uses_selection() || self.uses_executable()
+    }
+
     /// Returns the toolchain that its command line requests from rustup, as in `cargo +nightly`.
     pub fn toolchain(&self) -> Option<&str> {
         Self::toolchain_of(self.run.iter().map_while(Arg::literal))
@@ -589,7 +620,8 @@ pub enum Discovers {
 /// Hashes the fields that affect the result of a tool, but none that affect its scheduling.
 impl ContentHash for Tool {
     fn feed(&self, sink: &mut dyn Sink) {
-        sink.field("tool", self.name.as_bytes());
+        // The name of the variant is only a label.
+        sink.field("tool", self.base().as_bytes());
         sink.count("run", self.run.len());
         for arg in &self.run {
             match arg {

@@ -15,7 +15,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     }
     // Numbers in backticks belong to the identity, so another code is another finding.
     let message = format!("exited with `{code}`");
-    let rule = input.tool.name.clone();
+    let rule = input.tool.base().to_owned();
     let output = [&input.output.stdout, &input.output.stderr];
     let related = output
         .into_iter()

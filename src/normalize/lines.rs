@@ -25,7 +25,7 @@ pub(super) fn plain(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         });
         let place = named.map_or_else(|| input.default_place(), |path| Place::File { path, range: None });
         let message = input.scrub.lossy(&shown(text.trim_ascii()));
-        diagnostics.insert(input.diagnostic(place, input.tool.name.as_str(), Level::Warning, message));
+        diagnostics.insert(input.diagnostic(place, input.tool.base(), Level::Warning, message));
     }
     judge(input, code, diagnostics)
 }
@@ -94,7 +94,7 @@ fn matched(input: &Input<'_>, line: &str, found: &Captures<'_>) -> Diagnostic {
             subject => subject,
         },
     };
-    let rule = text("rule").filter(|rule| !rule.is_empty()).unwrap_or_else(|| input.tool.name.clone());
+    let rule = text("rule").filter(|rule| !rule.is_empty()).unwrap_or_else(|| input.tool.base().to_owned());
     let level = text("level").map_or(Level::Warning, |level| level_of(&level));
     let message = text("message").unwrap_or_else(|| input.scrub.lossy(&shown(line.trim())));
     input.diagnostic(place, rule, level, message)

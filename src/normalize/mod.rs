@@ -181,7 +181,7 @@ impl Input<'_> {
                 Place::File { path: unit.path(self.workspace).clone(), range: None }
             }
             [Unit::Package(package)] => package_place(self.workspace, *package),
-            _ => Place::Subject(self.tool.name.clone()),
+            _ => Place::Subject(self.tool.base().to_owned()),
         }
     }
 
@@ -203,7 +203,7 @@ impl Input<'_> {
     ) -> Diagnostic {
         Diagnostic {
             place,
-            ns: self.tool.name.as_str().into(),
+            ns: self.tool.base().into(),
             rule: rule.into(),
             level,
             message: message.into(),
@@ -229,11 +229,11 @@ impl Input<'_> {
             _ => None,
         };
         let places: Vec<_> = match tests.is_empty() {
-            true => vec![of_unit().unwrap_or_else(|| Place::Subject(self.tool.name.clone()))],
+            true => vec![of_unit().unwrap_or_else(|| Place::Subject(self.tool.base().to_owned()))],
             false => tests.iter().cloned().map(Place::Subject).collect(),
         };
         // Same namespace as for failed tests, whichever runner is used.
-        let ns = if self.tool.parse == Parse::Nextest { "test" } else { &self.tool.name };
+        let ns = if self.tool.parse == Parse::Nextest { "test" } else { self.tool.base() };
         let found = |place| {
             let found = self.diagnostic(place, "leaky", Level::Error, Leaky::MESSAGE);
             Diagnostic { ns: ns.into(), package: None, ..found }

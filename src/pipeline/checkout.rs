@@ -43,6 +43,7 @@ fn asked_for(selection: &RunSelection) -> Selection {
         cargo_profile,
         tools,
         skip_tools,
+        variants,
         since,
         filters,
     } = selection.clone();
@@ -58,6 +59,7 @@ fn asked_for(selection: &RunSelection) -> Selection {
         cargo_profile,
         tools,
         skip_tools,
+        variants,
         since,
         filters,
     }

@@ -1,6 +1,8 @@
 //! Compares the conditions of a run with those under which the baseline was recorded. Only if they are equal are missing findings
 //! counted as fixed.
 
+use std::collections::BTreeSet;
+
 use super::Project;
 use crate::model::event::Event;
 use crate::model::notice::Notice;
@@ -34,10 +36,12 @@ impl<'a> Conditions<'a> {
     /// Returns the similarity for each tool.
     pub(super) fn hold(&self) -> Vec<Alike> {
         let Project { workspace, plan, .. } = self.project;
-        // A package that is built alone may have other features than in a build of the whole workspace.
-        let same_build = self.same_build && plan.is_whole(workspace);
         let alike = |id: ToolId| {
             let tool = plan.graph.tool(id);
+            // A variant defines its own build. A package that is built alone may have other features than in a build of
+            // the whole workspace.
+            let is_same = self.same_build || tool.variant.is_some();
+            let same_build = is_same && plan.build_of(tool).is_whole(workspace);
             match (same_build || !tool.uses_selection(), self.is_of_version(id, tool)) {
                 (false, _) => Alike::OtherBuild,
                 (true, false) => Alike::OtherVersion,
@@ -55,17 +59,19 @@ impl<'a> Conditions<'a> {
         if !self.same_build && !flags.is_empty() {
             events(Event::Notice(&Notice::BaselineOfOtherBuild { flags }));
         }
-        for (id, tool) in plan.graph.tools().filter(|(id, tool)| !self.is_of_version(*id, tool)) {
+        let mut told = BTreeSet::new();
+        let differ = plan.graph.tools().filter(|(id, tool)| !self.is_of_version(*id, tool));
+        for (id, tool) in differ.filter(|(_, tool)| told.insert(tool.base())) {
             events(Event::Notice(&Notice::BaselineOfOtherVersion {
-                tool: tool.name.clone(),
-                recorded: baseline.versions[&tool.name].to_string(),
+                tool: tool.base().to_owned(),
+                recorded: baseline.versions[tool.base()].to_string(),
                 current: self.versions[id.0 as usize].clone(),
             }));
         }
     }
 
     fn is_of_version(&self, id: ToolId, tool: &Tool) -> bool {
-        self.project.baseline.is_of_version(&tool.name, self.versions[id.0 as usize].as_deref())
+        self.project.baseline.is_of_version(tool.base(), self.versions[id.0 as usize].as_deref())
     }
 }
 

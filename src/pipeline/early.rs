@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::ledger::merge_passes;
-use super::{ReadSources, numbers};
+use super::{ReadSources, numbers, variants};
 use crate::cache::Lookup;
 use crate::compare::identity::identify;
 use crate::compare::matching;
@@ -25,6 +25,7 @@ use crate::model::task::Plan;
 use crate::model::test_output::TestOutput;
 use crate::model::text::Text;
 use crate::model::tool::{Printer, Tool, ToolId};
+use crate::model::workspace::Workspace;
 use crate::normalize::Normalized;
 use crate::scan::{Ended, StepRun};
 
@@ -34,6 +35,7 @@ const MOST: usize = 20_000;
 
 /// The inputs of a comparison.
 pub(super) struct Context<'a> {
+    pub(super) workspace: &'a Workspace,
     pub(super) plan: &'a Plan,
     pub(super) suppressions: &'a Suppressions<'a>,
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
@@ -128,11 +130,17 @@ impl<'a> Early<'a> {
 
     /// Passes on what is certain now that `tool` has finished.
     fn conclude(&self, tool: ToolId, state: &mut State) {
-        let Context { plan, suppressions, read, exists, halt, .. } = self.context;
+        let Context { workspace, plan, suppressions, read, exists, halt, .. } = self.context;
+        let base = plan.graph.tool(tool).base();
+        // Only the last variant knows which of them found what.
+        if plan.graph.tools().any(|(id, other)| other.base() == base && !state.is_done(id)) {
+            return;
+        }
         let mut said: Vec<(Text, Diagnostic)> = Vec::new();
         for (id, other) in plan.graph.tools().filter(|(id, _)| state.is_done(*id)) {
             let of_tool = state.diagnostics[id.0 as usize].iter().flatten();
-            let concerns = |one: &&Diagnostic| id == tool || may_report(plan.graph.tool(tool), &one.ns);
+            let concerns =
+                |one: &&Diagnostic| other.base() == base || may_report(plan.graph.tool(tool), &one.ns);
             said.extend(of_tool.filter(concerns).map(|one| (Text::from(&other.name), one.clone())));
         }
         if said.iter().all(|(_, one)| state.shown.contains(&one.key())) {
@@ -151,7 +159,14 @@ impl<'a> Early<'a> {
             matching::surely_new(findings, suppressions, &self.baseline, &is_complete, &reach, halt)
         };
         // If the run is being cancelled, nothing more needs to be shown.
-        let findings = identify(said, &sources, halt).and_then(compare).unwrap_or_default();
+        let mark = |findings| {
+            let mut findings = variants::mark(workspace, plan, findings, &runs_here);
+            // A tool that has not finished may still find the same in other variants.
+            let open = findings.iter_mut().filter(|finding| !is_complete(&finding.diagnostic.ns));
+            open.for_each(|finding| finding.seen_in = None);
+            findings
+        };
+        let findings = identify(said, &sources, halt).map(mark).and_then(compare).unwrap_or_default();
         let is_news = |compared: &Compared| state.shown.insert(compared.finding.diagnostic.key());
         let findings: Vec<_> = findings.into_iter().filter(is_news).collect();
         if !findings.is_empty() {
@@ -182,6 +197,11 @@ impl State {
             }
         }
     }
+}
+
+/// Whether `tool` runs on this system.
+fn runs_here(tool: &Tool) -> bool {
+    tool.variant.as_ref().is_none_or(|variant| variant.runs_on(std::env::consts::OS))
 }
 
 /// Whether `tool` may report findings in namespace `ns`. Cargo reports errors of rustc for all of its commands.

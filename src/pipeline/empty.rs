@@ -75,7 +75,7 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
 /// If no tool ran a test, the names on the command line match none. That is probably a mistake, and nothing was checked.
 fn require_a_match(ledger: &mut Ledger<'_>) {
     let plan = ledger.plan;
-    let asked = || plan.graph.tools().filter(|(_, tool)| plan.selection.tools.contains(&tool.name));
+    let asked = || plan.graph.tools().filter(|(_, tool)| tool.is_one_of(&plan.selection.tools));
     let has_none = |id: ToolId| {
         let has_tasks = !ledger.tasks_of(id).is_empty();
         !has_tasks || ledger.complete_census(id).is_some_and(|census| !has_run(&census))
@@ -91,7 +91,7 @@ fn require_a_match(ledger: &mut Ledger<'_>) {
 fn hint(tool: &Tool) -> String {
     match tool.args.is_empty() {
         true => String::new(),
-        false => format!("; check `args` under [tools.{}]", tool.name),
+        false => format!("; check `args` under [tools.{}]", tool.base()),
     }
 }
 

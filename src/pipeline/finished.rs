@@ -254,7 +254,7 @@ fn unseen(run: &Finished) -> BTreeMap<(Text, Entry), Vec<String>> {
     for gone in &run.report.gone {
         let Some(why) = &gone.unseen else { continue };
         let Gone { ns, site, rule, scope, code, message, .. } = gone.clone();
-        let entry = Entry { site, rule, scope, code, msg: message, reason: None };
+        let entry = Entry { site, rule, scope, code, msg: message, in_variants: None, reason: None };
         all.entry((ns, entry)).or_default().push(why.clone());
     }
     all

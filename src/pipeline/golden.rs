@@ -73,7 +73,7 @@ fn diagnostic(
     let notes = [Some(diff), aside].into_iter().flatten().filter(|text| !text.is_empty());
     Diagnostic {
         place: Place::File { path, range: (what != Mismatch::Missing).then_some(range) },
-        ns: tool.name.as_str().into(),
+        ns: tool.base().into(),
         rule: RULE.into(),
         level: Level::Error,
         message: message.into(),

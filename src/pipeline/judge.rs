@@ -9,7 +9,7 @@ use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
 use super::unseen::{Look, Unseen};
-use super::{ReadSources, blind_spots, cap, compiled, empty, numbers, tested};
+use super::{ReadSources, blind_spots, cap, compiled, empty, numbers, tested, variants};
 use crate::cache::{Discarded, Lookup, ResultCache};
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Matched};
@@ -102,7 +102,7 @@ pub(super) fn normalizer<'a>(
         let Reader { workspace, plan, scrub, read, goldens, is_new, cache, stop } = &reader;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let tool = plan.graph.tool(step.tool);
-        let packages = &plan.packages;
+        let packages = plan.build_of(tool).packages;
         let input = Input { workspace, tool, units: &units, packages, output, scrub, halt: *stop };
         let parsed = match normalize::parse(&input) {
             Ok(parsed) => Ok(parsed),
@@ -346,6 +346,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         Sources(read(&mut diagnostics.iter().filter_map(|(_, diagnostic)| diagnostic.shown_at().path()))?);
     let findings = identify(diagnostics, &sources, halt)?;
     drop(sources);
+    let findings = variants::mark(case.workspace, plan, findings, &|tool| !ledger.is_elsewhere(tool));
     let (lines, baseline) = numbers::take(plan, baseline);
     let compare = |findings: Vec<_>, reach: &dyn Reach| {
         matching::compare(findings, suppressions, &baseline, reach, halt)

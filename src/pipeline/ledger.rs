@@ -21,7 +21,7 @@ use crate::model::suppression::Suppression;
 use crate::model::task::{NOT_BUILT, Plan, Status, Task, TaskIx, Unit};
 use crate::model::test_output::TestOutput;
 use crate::model::text::Text;
-use crate::model::tool::{Per, Tool, ToolId};
+use crate::model::tool::{Per, Tool, ToolId, Work};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Normalized, Parsed, Unparsable};
 use crate::scan::{Ended, StepPiece, StepRun, StopReason};
@@ -189,6 +189,12 @@ impl<'a> Ledger<'a> {
                     continue;
                 }
                 Ended::Stopped(reason) => Status::NotRun(why(Some(reason))),
+                Ended::Elsewhere(why) => {
+                    for task in piece.tasks {
+                        self.tasks[task.0 as usize].status = Status::Skipped(why.clone());
+                    }
+                    continue;
+                }
             };
             for task in piece.tasks {
                 self.note(task, status.clone());
@@ -425,23 +431,24 @@ impl<'a> Ledger<'a> {
             return false;
         }
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
+        let build = self.plan.build_of(tool);
         let Site::Path(path) = site else {
             // The subject may be about any file, but only changed ones were checked.
             if self.plan.is_narrowed && tool.per == Per::File {
                 return false;
             }
             if tool.per == Per::TestTarget {
-                return self.plan.is_whole(self.workspace)
+                return build.is_whole(self.workspace)
                     && tasks.filter(|at| self.is_of(*at, site)).all(has_verdict);
             }
-            return self.plan.is_whole(self.workspace) && tasks.all(has_verdict);
+            return build.is_whole(self.workspace) && tasks.all(has_verdict);
         };
         if tool.per != Per::Workspace {
             return self.covers_path(id, tool, path);
         }
         let is_selected = match self.workspace.owner_of(path) {
-            Some(owner) => self.plan.packages.contains(&owner) && !self.gaps[id.0 as usize].contains(&owner),
-            None => self.plan.is_whole(self.workspace) && self.gaps[id.0 as usize].is_empty(),
+            Some(owner) => build.packages.contains(&owner) && !self.gaps[id.0 as usize].contains(&owner),
+            None => build.is_whole(self.workspace) && self.gaps[id.0 as usize].is_empty(),
         };
         is_selected
             && self.tasks[tasks].iter().all(|task| match &task.status {
@@ -454,7 +461,7 @@ impl<'a> Ledger<'a> {
 impl Ledger<'_> {
     /// Whether everything that `suppression` could match was checked, under the conditions of the baseline.
     pub(super) fn has_looked(&self, suppression: &Suppression) -> bool {
-        let is_meant = |tool: &Tool| suppression.tool.as_ref().is_none_or(|name| *name == tool.name);
+        let is_meant = |tool: &Tool| suppression.tool.as_ref().is_none_or(|name| tool.is_called(name));
         let mut tools = self.plan.graph.tools().filter(|(_, tool)| is_meant(tool)).peekable();
         let is_all = suppression.tool.is_some() || self.plan.is_full(self.workspace);
         is_all && tools.peek().is_some() && tools.all(|(id, _)| self.has_all(id))
@@ -482,14 +489,15 @@ impl Ledger<'_> {
         let mut tasks = self.tasks_of(id);
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
         let owner = self.workspace.owner_of(path);
+        let build = self.plan.build_of(tool);
         let is_selected =
-            owner.map_or(self.plan.is_whole(self.workspace), |owner| self.plan.packages.contains(&owner));
+            owner.map_or(build.is_whole(self.workspace), |owner| build.packages.contains(&owner));
         if !is_selected {
             return false;
         }
         if tool.per == Per::TestTarget {
             // The path of a test case does not tell which test it belongs to.
-            return self.plan.is_whole(self.workspace) && tasks.all(has_verdict);
+            return build.is_whole(self.workspace) && tasks.all(has_verdict);
         }
         if tool.per == Per::TargetRoot {
             // Any root of the package may include the file. If the file is in no package, any root at all may.
@@ -514,13 +522,46 @@ impl Reach for Ledger<'_> {
         if self.plan.unasked.contains(ns) {
             return false;
         }
-        let mut tools = self
-            .plan
-            .graph
-            .tools()
-            .filter(|(_, tool)| tool.namespaces.iter().any(|own| own == ns))
-            .peekable();
+        let mut tools = self.tools_of(ns, entry).peekable();
         tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
+    }
+
+    fn looked_at_in(&self, ns: &str, entry: &Entry, variant: &str) -> bool {
+        let mut tools =
+            self.tools_of(ns, entry).filter(|(_, tool)| tool.variant_name() == variant).peekable();
+        tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
+    }
+}
+
+impl Ledger<'_> {
+    /// Whether `tool` has nothing to do on this system.
+    pub(super) fn is_elsewhere(&self, tool: &Tool) -> bool {
+        let is_limited = tool.variant.as_ref().is_some_and(|variant| !variant.on.is_empty());
+        let of_tool = || self.plan.graph.tools().find(|(_, own)| own.name == tool.name).map(|(id, _)| id);
+        let is_skipped = |id| {
+            let mut tasks = self.tasks[self.tasks_of(id)].iter();
+            tasks.len() > 0 && tasks.all(|task| matches!(task.status, Status::Skipped(_)))
+        };
+        is_limited && of_tool().is_some_and(is_skipped)
+    }
+
+    /// Returns the tools of namespace `ns` that must have looked before `entry` counts as fixed: all that look at its package on
+    /// this system, and those of the variants that the entry lists. A test without a list may have failed in any variant.
+    fn tools_of(&self, ns: &str, entry: &Entry) -> impl Iterator<Item = (ToolId, &Tool)> {
+        let owner = match &entry.site {
+            Site::Path(path) => self.workspace.owner_of(path),
+            Site::Subject(_) => None,
+        };
+        let of_ns =
+            self.plan.graph.tools().filter(move |(_, tool)| tool.namespaces.iter().any(|own| own == ns));
+        let has_package = move |tool: &Tool| owner.is_none_or(|owner| self.plan.build_of(tool).has(owner));
+        of_ns.filter(move |(_, tool)| {
+            let is_listed = match &entry.in_variants {
+                Some(_) => entry.is_in(tool.variant_name()),
+                None => tool.parse.work() == Work::Test,
+            };
+            has_package(tool) && (is_listed || !self.is_elsewhere(tool))
+        })
     }
 }
 

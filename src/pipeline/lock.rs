@@ -15,14 +15,14 @@ use crate::scan::{self, Env, NoVersion, Stop};
 /// be determined.
 pub fn lock(project: &Project, env: &Env, stop: &Stop) -> (Lock, Vec<(String, NoVersion)>) {
     let (mut lock, mut failed) = (Lock::default(), Vec::new());
-    for tool in &project.plan.graph.tools {
+    for tool in each_once(&project.plan.graph.tools) {
         match version(project, tool, env, stop) {
             Ok(version) => {
                 let rules = rules(project, tool, env, stop).unwrap_or_default();
-                lock.tools.insert(tool.name.clone(), Locked { version, rules });
+                lock.tools.insert(tool.base().to_owned(), Locked { version, rules });
             }
             Err(NoVersion::NotConfigured) => {}
-            Err(error) => failed.push((tool.name.clone(), error)),
+            Err(error) => failed.push((tool.base().to_owned(), error)),
         }
     }
     (lock, failed)
@@ -47,11 +47,12 @@ pub fn lock_drift(project: &Project, env: &Env, stop: &Stop) -> Vec<Drift> {
 pub(super) fn drift_of(project: &Project, versions: &[Option<String>], by: &str) -> Vec<Drift> {
     let none = Lock::default();
     let lock = project.lock.as_ref().unwrap_or(&none);
-    let tools = project.plan.graph.tools.iter().zip(versions);
+    let mut seen = BTreeSet::new();
+    let tools = project.plan.graph.tools.iter().zip(versions).filter(|(tool, _)| seen.insert(tool.base()));
     let known = tools.filter_map(|(tool, version)| Some((tool, version.as_ref()?)));
     let differing = known.filter_map(|(tool, version)| Some((tool, version, lock.differs(tool, version)?)));
     let drift = |(tool, version, locked): (&Tool, &String, Option<&Locked>)| Drift {
-        what: format!("the version of {}", tool.name),
+        what: format!("the version of {}", tool.base()),
         here: Setting { value: version.clone(), origin: by.to_owned() },
         configured: Setting {
             value: locked.map_or("none", |locked| &locked.version).to_owned(),
@@ -83,6 +84,12 @@ pub(super) fn explain(project: &Project, outcome: &mut Outcome, env: &Env, stop:
                 .map(|unknown| new.filter(|found| unknown.contains(&*found.finding.diagnostic.rule)).count()),
         });
     }
+}
+
+/// Returns one variant of each tool. All have the same program.
+fn each_once(tools: &[Tool]) -> impl Iterator<Item = &Tool> {
+    let mut seen = BTreeSet::new();
+    tools.iter().filter(move |tool| seen.insert(tool.base()))
 }
 
 fn version(project: &Project, tool: &Tool, env: &Env, stop: &Stop) -> Result<String, NoVersion> {

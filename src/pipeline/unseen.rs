@@ -381,12 +381,16 @@ impl Reach for Look<'_> {
         self.ledger.looked_at(ns, entry)
     }
 
+    fn looked_at_in(&self, ns: &str, entry: &Entry, variant: &str) -> bool {
+        self.ledger.looked_at_in(ns, entry, variant)
+    }
+
     fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {
         let is_source = |path: &RelPath| path.as_bytes().ends_with(b".rs") && split_out_dir(path).is_none();
         match (self.unseen, &entry.site) {
             (_, Site::Path(path)) if !is_source(path) => Vec::new(),
             (Unseen::Stated(stated), site) => {
-                let key = (Text::from(ns), Entry { reason: None, ..entry.clone() });
+                let key = (Text::from(ns), entry.bare());
                 let Some(reasons) = stated.get(&key) else { return Vec::new() };
                 // There can't be more unchecked places than occurrences in this checkout.
                 let most = match site {

@@ -7,6 +7,7 @@ use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::task::{Plan, Unit};
 use crate::model::tool::{Arg, Parse, Per, Piece, Tool};
+use crate::model::variant::Build;
 use crate::model::workspace::{PackageId, Workspace};
 
 /// Maximum length of a command line in bytes, including the separators. It is the same on every system, because
@@ -67,7 +68,9 @@ fn line(
             Arg::Selection => {
                 // Cargo builds tests under the `test` profile unless another one is passed.
                 let profile = (tool.parse == Parse::CargoBuild).then_some("test");
-                argv.extend(selection(workspace, plan, profile).into_iter().map(OsString::from));
+                argv.extend(
+                    selection(workspace, plan.build_of(tool), profile).into_iter().map(OsString::from),
+                );
                 argv.extend(cargo_flags.iter().map(OsString::from));
             }
             Arg::Text(pieces) => {
@@ -97,14 +100,14 @@ fn line(
 }
 
 /// Returns the cargo arguments for the selection, with `profile` if the selection has none.
-pub(super) fn selection(workspace: &Workspace, plan: &Plan, profile: Option<&str>) -> Vec<String> {
+pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option<&str>) -> Vec<String> {
     let Selection { features, all_features, no_default_features, target, cargo_profile, .. } =
-        &plan.selection;
+        build.selection;
     let mut words = Vec::new();
-    if plan.is_whole(workspace) {
+    if build.is_of_all(workspace) {
         words.push("--workspace".to_owned());
     } else {
-        for &package in &plan.packages {
+        for &package in build.packages {
             let package = workspace.package(package);
             words.extend(["-p".to_owned(), format!("{}@{}", package.name, package.version)]);
         }
@@ -132,8 +135,9 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
     let belongs = |owner: Option<PackageId>| match unit {
         Unit::Package(package) => owner == Some(package),
         _ => {
-            let is_asked = |owner| plan.asked.binary_search(&owner).is_ok();
-            plan.asked.len() == workspace.packages.len() || owner.is_some_and(is_asked)
+            let asked = plan.build_of(tool).asked;
+            let is_asked = |owner| asked.binary_search(&owner).is_ok();
+            asked.len() == workspace.packages.len() || owner.is_some_and(is_asked)
         }
     };
     match unit {

@@ -107,13 +107,16 @@ impl<'a> Declared<'a> {
             Unit::Package(package) if globs.is_restricted => looked_at(&self.owned[package.0 as usize]),
             Unit::Package(package) => self.of_closure(&[package]),
             Unit::Workspace if !globs.is_restricted && tool.uses_selection() => {
-                self.of_closure(&self.plan.packages)
+                self.of_closure(self.plan.build_of(tool).packages)
             }
             Unit::Workspace => {
-                let is_all = self.plan.asked.len() == self.workspace.packages.len();
-                let lists = self.owned.iter().enumerate().filter(|(at, _)| {
-                    is_all || self.plan.asked.binary_search(&PackageId(*at as u32)).is_ok()
-                });
+                let asked = self.plan.build_of(tool).asked;
+                let is_all = asked.len() == self.workspace.packages.len();
+                let lists = self
+                    .owned
+                    .iter()
+                    .enumerate()
+                    .filter(|(at, _)| is_all || asked.binary_search(&PackageId(*at as u32)).is_ok());
                 lists.flat_map(|(_, files)| looked_at(files)).collect()
             }
         }

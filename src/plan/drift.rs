@@ -80,6 +80,10 @@ pub(super) fn of_selection(workspace: &Workspace, plan: &Plan, baseline: &Baseli
         let by = [flags("--tool", &selection.tools), flags("--skip-tool", &selection.skip_tools)].concat();
         narrower("tool selection", names.join(", "), by.join(" "), "all tools".to_owned());
     }
+    if !selection.variants.is_empty() {
+        let by = flags("--variant", &selection.variants).join(" ");
+        narrower("variant selection", selection.variants.join(", "), by, "all variants".to_owned());
+    }
     if let Some(since) = &selection.since {
         narrower("file selection", format!("since {since}"), "--since".to_owned(), "all files".to_owned());
     }

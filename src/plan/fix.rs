@@ -11,11 +11,15 @@ pub fn fix_command(workspace: &Workspace, plan: &Plan, tool: &Tool) -> Option<Ve
         return None;
     }
     let mut words = ["cargo", "genti", "fix"].map(str::to_owned).to_vec();
-    if !plan.is_whole(workspace) {
-        let packages = plan.packages.iter().map(|id| workspace.package(*id).name.clone());
+    let build = plan.build_of(tool);
+    if !build.is_whole(workspace) {
+        let packages = build.packages.iter().map(|id| workspace.package(*id).name.clone());
         words.extend(packages.flat_map(|name| ["-p".to_owned(), name]));
     }
-    words.extend(plan.selection.build_flags().split_whitespace().map(str::to_owned));
+    // The build flags of a variant are part of its definition, and it is part of the name of the tool.
+    if tool.variant.is_none() {
+        words.extend(plan.selection.build_flags().split_whitespace().map(str::to_owned));
+    }
     words.extend(["--tool".to_owned(), tool.name.clone()]);
     Some(words)
 }

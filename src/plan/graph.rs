@@ -3,7 +3,7 @@
 //! An id covers the definition of the tool, the unit, the digests of the declared inputs and the ids of the
 //! tasks it needs. It never covers a binary, a version, the environment, the clock or an absolute path.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
@@ -14,32 +14,28 @@ use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Explanation, Hasher, Sink};
 use crate::model::finding::Place;
 use crate::model::path::RelPath;
-use crate::model::policy::Selection;
 use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
 use crate::model::tool::{Per, Tool, ToolId};
+use crate::model::variant::{Build, VariantBuild};
 use crate::model::workspace::{File, FileId, PackageId, ROOT_INPUTS, Target, Workspace};
 use crate::normalize;
 
 /// The packages and files that a graph covers.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
-    /// Selected packages, sorted.
-    pub(super) asked: &'a [PackageId],
-    /// Selected packages that changed, sorted. All selected packages if there is no `--since`.
-    pub(super) packages: &'a [PackageId],
+    /// The build of tools without a variant.
+    pub(super) default: Build<'a>,
+    /// The builds of the variants, by name.
+    pub(super) variants: &'a BTreeMap<String, VariantBuild>,
     /// Changed files, if the run is limited to them.
     pub(super) changed: Option<&'a ChangedPaths<'a>>,
 }
 
 /// Builds the graph of `tools` (sorted by name) over `scope`.
-pub(super) fn build(
-    workspace: &Workspace,
-    tools: Vec<Tool>,
-    selection: &Selection,
-    scope: Scope<'_>,
-) -> Result<Graph, PlanError> {
+pub(super) fn build(workspace: &Workspace, tools: Vec<Tool>, scope: Scope<'_>) -> Result<Graph, PlanError> {
+    let selection = scope.default.selection;
     let needs = needs(&tools);
-    let inputs = Inputs::new(workspace, selection, scope);
+    let inputs = Inputs::new(workspace, scope);
     let mut units_of = tools
         .iter()
         .map(|tool| Ok(inputs.units(tool, &Globs::new(tool)?)))
@@ -48,7 +44,7 @@ pub(super) fn build(
     for (at, tool) in tools.iter().enumerate().filter(|(_, tool)| tool.on_demand) {
         let id = ToolId(at as u32);
         let mut others = needs.iter().zip(&units_of).filter(|(needs, _)| needs.contains(&id));
-        if !selection.tools.contains(&tool.name) && others.all(|(_, units)| units.is_empty()) {
+        if !tool.is_one_of(&selection.tools) && others.all(|(_, units)| units.is_empty()) {
             units_of[at].clear();
         }
     }
@@ -68,12 +64,21 @@ pub(super) fn build(
     };
     let hash = || {
         let mut hash = Hasher::new("genti.graph.1");
-        tasks_of.iter().flatten().flatten().for_each(|task| hash.field("task", &task.id.0.0));
+        let mut ids: Vec<_> = tasks_of.iter().flatten().flatten().map(|task| task.id).collect();
+        if !scope.variants.is_empty() {
+            // The order of the tools depends on the names of variants, which are only labels.
+            ids.sort_unstable();
+        }
+        ids.iter().for_each(|id| hash.field("task", &id.0.0));
         hash
     };
     let (compares, mut hash) = rayon::join(compares, hash);
-    let report = TaskId(Digest::of("genti.report.1", &Ids(&compares)));
-    for id in compares.iter().chain([&report]) {
+    let mut sorted = compares.clone();
+    if !scope.variants.is_empty() {
+        sorted.sort_unstable();
+    }
+    let report = TaskId(Digest::of("genti.report.1", &Ids(&sorted)));
+    for id in sorted.iter().chain([&report]) {
         hash.field("task", &id.0.0);
     }
     let mut tasks = Vec::with_capacity(tasks_of.iter().flatten().map(Vec::len).sum());
@@ -86,8 +91,8 @@ pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Resul
     let Task { tool: id, unit, .. } = *plan.graph.task(task);
     let tool = plan.graph.tool(id);
     // Ignore changes, so that every unit is a candidate. This does not affect ids.
-    let scope = Scope { asked: &plan.asked, packages: &plan.packages, changed: None };
-    let inputs = Inputs::new(workspace, &plan.selection, scope);
+    let scope = Scope { default: plan.default_build(), variants: &plan.variants, changed: None };
+    let inputs = Inputs::new(workspace, scope);
     let globs = Globs::new(tool)?;
     let units = inputs.units(tool, &globs);
     let mut weighed = units.into_iter().map(|candidate| candidate.weigh(workspace));
@@ -139,7 +144,7 @@ fn needs(tools: &[Tool]) -> Vec<Vec<ToolId>> {
 /// no id.
 fn compare_id(tool: &Tool, tasks: &[Task]) -> TaskId {
     let mut hasher = Hasher::new("genti.compare.1");
-    hasher.field("tool", tool.name.as_bytes());
+    hasher.field("tool", tool.base().as_bytes());
     hasher.texts("namespaces", &tool.namespaces);
     hasher.count("tasks", tasks.len());
     for task in tasks {
@@ -188,10 +193,7 @@ impl ContentHash for Ids<'_> {
 /// Digests that declared inputs are composed of, each computed once for all tasks.
 struct Inputs<'a> {
     workspace: &'a Workspace,
-    selection: &'a Selection,
     scope: Scope<'a>,
-    /// For each package, true if it is selected.
-    selected: Vec<bool>,
     /// Files of each package.
     owned: Vec<Vec<FileId>>,
     /// For each package, the digest of its files and those of its path dependencies. Computed on first use,
@@ -202,11 +204,7 @@ struct Inputs<'a> {
 }
 
 impl<'a> Inputs<'a> {
-    fn new(workspace: &'a Workspace, selection: &'a Selection, scope: Scope<'a>) -> Self {
-        let mut selected = vec![false; workspace.packages.len()];
-        for package in scope.asked {
-            selected[package.0 as usize] = true;
-        }
+    fn new(workspace: &'a Workspace, scope: Scope<'a>) -> Self {
         let mut owned = vec![Vec::new(); workspace.packages.len()];
         for ((id, _), owner) in workspace.files().zip(&workspace.owners) {
             if let Some(owner) = owner {
@@ -218,7 +216,13 @@ impl<'a> Inputs<'a> {
                 .iter()
                 .filter_map(|path| workspace.find(&RelPath::new(path)).map(|id| workspace.file(id))),
         );
-        Self { workspace, selection, scope, selected, owned, closures: OnceLock::new(), common }
+        Self { workspace, scope, owned, closures: OnceLock::new(), common }
+    }
+
+    /// Returns what cargo builds for `tool`.
+    fn build_of(&self, tool: &Tool) -> Build<'a> {
+        let variant = tool.variant.as_ref().and_then(|variant| self.scope.variants.get(&variant.name));
+        variant.map_or(self.scope.default, VariantBuild::as_build)
     }
 
     /// Returns the digest of the files of `package` and of its path dependencies.
@@ -264,8 +268,7 @@ impl<'a> Inputs<'a> {
             true => files_digest(std::iter::empty()),
             false => files_digest(self.workspace.files.iter().filter(|file| globs.is_input(&file.path))),
         };
-        let selection =
-            tool.uses_selection().then_some((self.selection, self.workspace, self.scope.packages));
+        let selection = tool.uses_selection().then(|| (self.build_of(tool), self.workspace));
         SharedFields { tool, selection, further, needed }
     }
 
@@ -283,7 +286,9 @@ impl<'a> Inputs<'a> {
 
     /// The units of `tool`.
     fn units(&self, tool: &Tool, globs: &Globs) -> Vec<Candidate> {
-        let Self { workspace, scope: Scope { asked, packages, changed }, .. } = *self;
+        let Self { workspace, scope: Scope { changed, .. }, .. } = *self;
+        let build = self.build_of(tool);
+        let Build { asked, packages, .. } = build;
         let is_about = |target: &Target| tool.targets.is_none_or(|targets| targets.include(target));
         let concerns = |package: &PackageId| {
             tool.targets.is_none() || workspace.package(*package).targets.iter().any(is_about)
@@ -303,13 +308,16 @@ impl<'a> Inputs<'a> {
             Per::File => (0..workspace.files.len() as u32)
                 .into_par_iter()
                 .map(|at| (FileId(at), workspace.file(FileId(at))))
-                .filter(|(id, file)| file.is_unit() && globs.looks_at(file) && self.is_selected(*id))
+                .filter(|(id, file)| file.is_unit() && globs.looks_at(file) && self.is_selected(*id, build))
                 .filter(|(_, file)| changed.is_none_or(|changed| changed.has(&file.path)))
                 .map(|(id, _)| Candidate::File(id))
                 .collect(),
             Per::Workspace => {
-                let files =
-                    || workspace.files().filter(|(id, file)| globs.looks_at(file) && self.is_selected(*id));
+                let files = || {
+                    workspace
+                        .files()
+                        .filter(|(id, file)| globs.looks_at(file) && self.is_selected(*id, build))
+                };
                 if globs.is_restricted && files().next().is_none() {
                     return Vec::new();
                 }
@@ -339,16 +347,21 @@ impl<'a> Inputs<'a> {
                     Some((Unit::Package(package), bytes, self.with_common(declared)))
                 }))
             }
-            Per::TargetRoot => others(self.target_roots(globs)),
-            Per::TestTarget => others(self.test_targets(globs, is_about)),
+            Per::TargetRoot => others(self.target_roots(globs, packages)),
+            Per::TestTarget => others(self.test_targets(globs, packages, is_about)),
         }
     }
 
     /// Returns one unit per target that `cargo test` runs. Its inputs are all files of its package and of the
     /// dependencies; its size is that of the root file.
-    fn test_targets(&self, globs: &Globs, is_about: impl Fn(&Target) -> bool) -> Vec<Weighed> {
+    fn test_targets(
+        &self,
+        globs: &Globs,
+        packages: &[PackageId],
+        is_about: impl Fn(&Target) -> bool,
+    ) -> Vec<Weighed> {
         let mut units = Vec::new();
-        for &id in self.scope.packages {
+        for &id in packages {
             let declared = self.with_common(self.closure(id));
             for (at, target) in (0..).zip(&self.workspace.package(id).targets) {
                 if target.test && is_about(target) && globs.takes(&target.root) {
@@ -362,11 +375,11 @@ impl<'a> Inputs<'a> {
 
     /// Returns one unit per root file, even if several targets share it. All files of the package count as
     /// its inputs; for its size, a file counts for the root that its findings would be attributed to.
-    fn target_roots(&self, globs: &Globs) -> Vec<Weighed> {
+    fn target_roots(&self, globs: &Globs, packages: &[PackageId]) -> Vec<Weighed> {
         let workspace = self.workspace;
         let mut seen = BTreeSet::new();
         let mut units = Vec::new();
-        for &id in self.scope.packages {
+        for &id in packages {
             let files = self.files_of(id, globs);
             let declared = files_digest(files.iter().copied());
             let roots: Vec<_> = (0..)
@@ -392,9 +405,10 @@ impl<'a> Inputs<'a> {
         files.filter(|file| globs.looks_at(file)).collect()
     }
 
-    fn is_selected(&self, file: FileId) -> bool {
-        self.scope.asked.len() == self.workspace.packages.len()
-            || self.workspace.owners[file.0 as usize].is_some_and(|owner| self.selected[owner.0 as usize])
+    fn is_selected(&self, file: FileId, build: Build<'_>) -> bool {
+        let is_asked = |owner| build.asked.binary_search(&owner).is_ok();
+        build.asked.len() == self.workspace.packages.len()
+            || self.workspace.owners[file.0 as usize].is_some_and(is_asked)
     }
 
     fn with_common(&self, declared: Digest) -> Digest {
@@ -444,7 +458,7 @@ impl ContentHash for TaskParts<'_> {
 /// digests of its `inputs` and of the tasks it needs.
 struct SharedFields<'a> {
     tool: &'a Tool,
-    selection: Option<(&'a Selection, &'a Workspace, &'a [PackageId])>,
+    selection: Option<(Build<'a>, &'a Workspace)>,
     further: Digest,
     needed: Digest,
 }
@@ -458,10 +472,10 @@ impl SharedFields<'_> {
 impl ContentHash for SharedFields<'_> {
     fn feed(&self, sink: &mut dyn Sink) {
         self.tool.feed(sink);
-        if let Some((selection, workspace, packages)) = self.selection {
-            selection.feed(sink);
-            sink.count("packages", packages.len());
-            for &package in packages {
+        if let Some((build, workspace)) = self.selection {
+            build.selection.feed(sink);
+            sink.count("packages", build.packages.len());
+            for &package in build.packages {
                 sink.field("package", workspace.package(package).name.as_bytes());
             }
         }

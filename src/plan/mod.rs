@@ -30,6 +30,9 @@ pub use fix::fix_command;
 pub use risk::Facts;
 pub use select::PlanError;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use changed::ChangedPaths;
 use config::{BaselineConfig, PolicyConfig};
 
@@ -37,7 +40,8 @@ use crate::model::digest::Explanation;
 use crate::model::policy::{BlindSpots, Order, Policy, Selection};
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::Tool;
-use crate::model::workspace::Workspace;
+use crate::model::variant::{Build, Variant, VariantBuild};
+use crate::model::workspace::{PackageId, Workspace};
 
 /// Returns the hashed fields of the id of `task`, with their values.
 ///
@@ -91,8 +95,10 @@ pub fn plan(
         Some(changed) => changed.of(workspace, asked.clone()),
         None => asked.clone(),
     };
-    let scope = graph::Scope { asked: &asked, packages: &packages, changed: changed.as_ref() };
-    let graph = graph::build(workspace, tools, &selection, scope)?;
+    let variants = variants(workspace, &tools, &asked, changed.as_ref());
+    let default = Build { selection: &selection, whole: None, asked: &asked, packages: &packages };
+    let scope = graph::Scope { default, variants: &variants, changed: changed.as_ref() };
+    let graph = graph::build(workspace, tools, scope)?;
     let risks = match policy.order {
         Order::RiskFirst => risk::assess(workspace, &graph, facts),
         Order::Deterministic | Order::Topo | Order::RequiredFirst => Vec::new(),
@@ -101,5 +107,42 @@ pub fn plan(
     let batches = batch::cut(workspace, &graph, &ordered, &risks, &policy)?;
     let batch_id = batch::id_of_all(&batches);
     let is_narrowed = changed.is_some();
-    Ok(Plan { graph, policy, selection, asked, packages, is_narrowed, unasked, risks, batches, batch_id })
+    Ok(Plan {
+        graph,
+        policy,
+        selection,
+        asked,
+        packages,
+        variants,
+        is_narrowed,
+        unasked,
+        risks,
+        batches,
+        batch_id,
+    })
+}
+
+/// Returns what cargo builds for each variant of `tools`: the packages of the variant, as far as they are `asked` for.
+fn variants(
+    workspace: &Workspace,
+    tools: &[Tool],
+    asked: &[PackageId],
+    changed: Option<&ChangedPaths<'_>>,
+) -> BTreeMap<String, VariantBuild> {
+    let variants: BTreeMap<_, _> = tools
+        .iter()
+        .filter_map(|tool| tool.variant.as_ref())
+        .map(|variant| (&variant.name, variant))
+        .collect();
+    let build = |(name, variant): (&String, &Arc<Variant>)| {
+        let whole = config::packages_of(variant, workspace);
+        let asked: Vec<_> = whole.iter().copied().filter(|id| asked.binary_search(id).is_ok()).collect();
+        let packages = match changed {
+            Some(changed) => changed.of(workspace, asked.clone()),
+            None => asked.clone(),
+        };
+        let selection = Selection { packages: Vec::new(), exclude: Vec::new(), ..variant.build.clone() };
+        (name.clone(), VariantBuild { selection, whole, asked, packages })
+    };
+    variants.into_iter().map(build).collect()
 }

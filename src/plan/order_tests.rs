@@ -129,7 +129,15 @@ fn facts(changed: &[&str], accepted: &[(&str, &str, usize)]) -> Facts {
     for (ns, path, count) in accepted {
         let text = Text::default;
         let site = Site::Path(RelPath::new(path));
-        let entry = Entry { site, rule: text(), scope: text(), code: text(), msg: text(), reason: None };
+        let entry = Entry {
+            site,
+            rule: text(),
+            scope: text(),
+            code: text(),
+            msg: text(),
+            in_variants: None,
+            reason: None,
+        };
         facts.accepted.entry((*ns).to_owned()).or_default().extend(vec![entry; *count]);
     }
     facts

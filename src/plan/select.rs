@@ -31,8 +31,16 @@ pub enum PlanError {
         /// A similar name, or all names.
         hint: String,
     },
-    /// `--skip-tool` removes every selected tool.
-    #[error("no tools left: `--skip-tool` removes all selected tools")]
+    /// `--variant` names an unknown variant.
+    #[error("no tool runs a variant named `{name}` ({hint})")]
+    UnknownVariant {
+        /// The name on the command line.
+        name: String,
+        /// A similar name, or all names.
+        hint: String,
+    },
+    /// `--skip-tool` or `--variant` removes every selected tool.
+    #[error("no tools left: `--skip-tool` or `--variant` removes all selected tools")]
     NoTool,
     /// Names of tests are given without a tool that runs tests.
     #[error("names of tests need a tool that runs tests; pass {}", tests_hint(.known, .names))]
@@ -131,22 +139,38 @@ pub(super) fn tools(
 ) -> Result<Chosen, PlanError> {
     tools.sort_by(|a, b| a.name.cmp(&b.name));
     for name in selection.tools.iter().chain(&selection.skip_tools) {
-        if !tools.iter().any(|tool| tool.name == *name) {
+        if !tools.iter().any(|tool| tool.is_called(name)) {
             let hint = hint(name, tools.iter().map(|tool| tool.name.as_str()));
             return Err(PlanError::UnknownTool { name: name.clone(), hint });
         }
     }
-    let is_skipped = |name: &String| selection.skip_tools.contains(name);
+    for name in &selection.variants {
+        if !tools.iter().any(|tool| tool.variant_name() == name) {
+            let known: BTreeSet<_> = tools.iter().map(Tool::variant_name).collect();
+            let hint = hint(name, known.into_iter());
+            return Err(PlanError::UnknownVariant { name: name.clone(), hint });
+        }
+    }
+    let is_skipped = |tool: &Tool| {
+        selection.skip_tools.iter().any(|name| tool.is_called(name))
+            || !selection.variants.is_empty()
+                && !selection.variants.iter().any(|name| tool.variant_name() == name)
+    };
     let is_used = |tool: &&Tool| tool.detect.as_ref().is_none_or(|signs| signs.are_in(workspace));
     let asked_for = match selection.tools.is_empty() {
         true => {
             let tools = tools.iter().filter(|tool| !tool.on_demand).filter(is_used);
             tools.map(|tool| tool.name.clone()).collect()
         }
-        false => selection.tools.clone(),
+        false => tools
+            .iter()
+            .filter(|tool| tool.is_one_of(&selection.tools))
+            .map(|tool| tool.name.clone())
+            .collect::<Vec<_>>(),
     };
-    let wanted = with_needs(&tools, asked_for.into_iter().filter(|name| !is_skipped(name)).collect());
-    let is_chosen = |tool: &Tool| wanted.contains(&tool.name) && !is_skipped(&tool.name);
+    let skipped: BTreeSet<_> = tools.iter().filter(|tool| is_skipped(tool)).map(|tool| &tool.name).collect();
+    let wanted = with_needs(&tools, asked_for.into_iter().filter(|name| !skipped.contains(name)).collect());
+    let is_chosen = |tool: &Tool| wanted.contains(&tool.name) && !is_skipped(tool);
     let (mut tools, others): (Vec<_>, Vec<_>) = tools.into_iter().partition(is_chosen);
     // A tool that a required tool needs is required as well.
     let required = tools.iter().filter(|tool| tool.required).map(|tool| tool.name.clone()).collect();
@@ -154,11 +178,13 @@ pub(super) fn tools(
     for tool in &mut tools {
         tool.required = required.contains(&tool.name);
         // Naming a tool on the command line has the same effect as configuring it.
-        tool.detect.take_if(|_| selection.tools.contains(&tool.name));
+        if tool.is_one_of(&selection.tools) {
+            tool.detect = None;
+        }
     }
     // A workspace without any tool is fine, but skipping the last tool is a mistake that a gate must not
     // pass.
-    if tools.is_empty() && !selection.skip_tools.is_empty() {
+    if tools.is_empty() && !(selection.skip_tools.is_empty() && selection.variants.is_empty()) {
         return Err(PlanError::NoTool);
     }
     filter(&mut tools, &others, selection)?;
@@ -180,7 +206,7 @@ fn filter(tools: &mut [Tool], others: &[Tool], selection: &Selection) -> Result<
         known.sort();
         known
     };
-    let asked = |tool: &&Tool| selection.tools.contains(&tool.name);
+    let asked = |tool: &&Tool| tool.is_one_of(&selection.tools);
     if !tools.iter().any(|tool| asked(&tool)) {
         return Err(PlanError::NoTestTool { names: names.clone(), known: known() });
     }
@@ -188,7 +214,7 @@ fn filter(tools: &mut [Tool], others: &[Tool], selection: &Selection) -> Result<
         let tool = other.name.clone();
         return Err(PlanError::NotByName { tool, names: names.clone(), known: known() });
     }
-    for tool in tools.iter_mut().filter(|tool| selection.tools.contains(&tool.name)) {
+    for tool in tools.iter_mut().filter(|tool| tool.is_one_of(&selection.tools)) {
         *tool = tool.for_tests(names);
     }
     Ok(())

@@ -69,6 +69,7 @@ pub(super) fn command_line(run: &RunSummary, checkout: Option<&Checkout>) -> Str
     }
     flags("--tool", &selection.tools);
     flags("--skip-tool", &selection.skip_tools);
+    flags("--variant", &selection.variants);
     flags("--since", selection.since.as_slice());
     let features = (!selection.features.is_empty()).then(|| selection.features.join(","));
     flags("--features", features.as_slice());
@@ -170,6 +171,12 @@ mod tests {
             ..RunSelection::default()
         };
         check(filtered, r"cargo genti run -- 'it'\''s'");
+        let variant = RunSelection {
+            packages: texts(&["alpha"]),
+            variants: texts(&["full"]),
+            ..RunSelection::default()
+        };
+        check(variant, "cargo genti run --package alpha --variant full");
         let built = RunSelection {
             whole: true,
             features: texts(&["a", "b/c"]),

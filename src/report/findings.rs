@@ -113,6 +113,9 @@ pub(super) fn finding(finding: &Finding) -> Value {
         "subject": subject(&finding.place),
         "tools": *finding.tools,
     });
+    if let Some(variants) = &finding.seen_in {
+        value["seen_in"] = json!(**variants);
+    }
     if let Some(FailedTest { at, item }) = finding.test.as_deref() {
         value["test"] = json!({
             "item": item,
@@ -139,6 +142,9 @@ pub(super) fn gone(gone: &Gone) -> Value {
         "state": gone.state.as_str(),
         "subject": subject,
     });
+    if let Some(variants) = &gone.in_variants {
+        value["in_variants"] = json!(**variants);
+    }
     if let Some(why) = &gone.unseen {
         value["unseen"] = json!(why);
     }

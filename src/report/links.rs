@@ -1,9 +1,12 @@
 //! Links to web pages about tools and rules.
 
+use crate::model::variant::Variant;
+
 /// Returns the page about the tool `name`. For tools that are not built in, this is the page of genti.
 pub fn tool(name: &str) -> &'static str {
-    match name {
+    match Variant::split(name).0 {
         "audit" => "https://rustsec.org/",
+        "check" => "https://doc.rust-lang.org/cargo/commands/cargo-check.html",
         "clippy" => "https://doc.rust-lang.org/clippy/",
         "deny" => "https://embarkstudios.github.io/cargo-deny/",
         "doc" => "https://doc.rust-lang.org/rustdoc/",

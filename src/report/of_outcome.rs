@@ -1,6 +1,7 @@
 //! Converts an outcome into a [`FinishedReport`], from which `report.json` and all other reports are rendered.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use globset::Glob;
 
@@ -45,7 +46,8 @@ impl Finding {
 
 fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
     let Compared { finding, state, accepted, suppressed_by, .. } = compared;
-    let finding::Finding { id, diagnostic, code, scope, tools, .. } = finding;
+    let finding::Finding { id, diagnostic, code, scope, tools, seen_in, .. } = finding;
+    let seen_in = seen_in.filter(|seen| !seen.is_everywhere).map(|seen| Arc::clone(&seen.variants));
     let finding::Diagnostic { place, ns, rule, level, message, fatal, related, fix, test, .. } = diagnostic;
     let suppression = suppressed_by.map(|at| &suppressions[at].suppression);
     let matched_by = accepted.as_ref().map(|accepted| accepted.pass);
@@ -76,13 +78,14 @@ fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
         reason: suppression.map(|suppression| suppression.reason.clone()).or(accepted_for),
         owner: suppression.and_then(|suppression| suppression.owner.clone()),
         tools,
+        seen_in,
     }
 }
 
 fn gone(gone: outcome::Gone) -> Gone {
     let outcome::Gone { ns, entry, state, unseen } = gone;
-    let finding::Entry { site, rule, scope, code, msg, reason } = entry;
-    Gone { ns, site, rule, message: msg, code, scope, reason, state, unseen }
+    let finding::Entry { site, rule, scope, code, msg, in_variants, reason } = entry;
+    Gone { ns, site, rule, message: msg, code, scope, in_variants, reason, state, unseen }
 }
 
 fn generated(generated: &generated::Generated) -> GeneratedReport {

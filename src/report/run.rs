@@ -3,6 +3,8 @@
 //! It contains nothing that differs between identical runs: no times, host, parallelism, cache state or digests of
 //! binaries.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -14,7 +16,8 @@ use crate::model::outcome::{Outcome, ToolOutcome};
 use crate::model::policy::Policy;
 use crate::model::task::{Graph, Plan, Step};
 use crate::model::tool::{Tool, ToolId};
-use crate::model::workspace::Workspace;
+use crate::model::variant::VariantBuild;
+use crate::model::workspace::{PackageId, Workspace};
 
 pub(super) fn render(workspace: &Workspace, outcome: &Outcome) -> Vec<u8> {
     let plan = &outcome.plan;
@@ -59,7 +62,33 @@ pub(super) fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<Str
         ("schema".to_owned(), json!(SCHEMA)),
         ("selection".to_owned(), selection(workspace, plan)),
     ]);
+    if !plan.variants.is_empty() {
+        run.insert("variants".to_owned(), json!(variants(workspace, plan)));
+    }
     run
+}
+
+/// What cargo builds for each variant. Variables are listed by name, without their values.
+fn variants(workspace: &Workspace, plan: &Plan) -> Vec<Value> {
+    let name_of = |id: &PackageId| workspace.package(*id).name.as_str();
+    let tools = plan.graph.tools.iter().filter_map(|tool| tool.variant.as_deref());
+    let definitions: BTreeMap<_, _> = tools.map(|variant| (&variant.name, variant)).collect();
+    let variant = |(name, build): (&String, &VariantBuild)| {
+        let VariantBuild { selection, packages, .. } = build;
+        let definition = definitions.get(name);
+        json!({
+            "all_features": selection.all_features,
+            "cargo_profile": selection.cargo_profile,
+            "env": definition.map(|of| of.vars.keys().collect::<Vec<_>>()).unwrap_or_default(),
+            "features": selection.features,
+            "name": name,
+            "no_default_features": selection.no_default_features,
+            "on": definition.map(|of| of.on.as_slice()).unwrap_or_default(),
+            "packages": packages.iter().map(name_of).collect::<Vec<_>>(),
+            "target": selection.target,
+        })
+    };
+    plan.variants.iter().map(variant).collect()
 }
 
 fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> Value {
@@ -75,6 +104,9 @@ fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> 
         "required": tool.required,
         "version": outcome.version,
     });
+    if let Some(variant) = &tool.variant {
+        object["variant"] = json!(variant.name);
+    }
     if let Some(command) = &outcome.fix {
         object["fix"] = json!(command);
     }
@@ -115,6 +147,9 @@ pub(super) fn selection(workspace: &Workspace, plan: &Plan) -> Value {
         "tools": selection.tools,
         "whole": plan.looks_at_all(workspace),
     });
+    if !selection.variants.is_empty() {
+        object["variants"] = json!(selection.variants);
+    }
     if !selection.filters.is_empty() {
         object["filters"] = json!(selection.filters);
     }

@@ -24,6 +24,7 @@ use crate::model::generated::split_out_dir;
 use crate::model::outcome::Verdict;
 use crate::model::path::RelPath;
 use crate::model::tool::Leaky;
+use crate::model::variant::Variant;
 
 /// Maximum number of runs per file that GitHub accepts.
 const MOST_RUNS: usize = 20;
@@ -67,7 +68,7 @@ fn write_log(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<
     }
     let mut by_tool: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
     for finding in &run.report.findings {
-        by_tool.entry(run.tool_of(finding)).or_default().push(finding);
+        by_tool.entry(Variant::split(run.tool_of(finding)).0).or_default().push(finding);
     }
     let file = SarifFile {
         base,
@@ -75,12 +76,20 @@ fn write_log(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<
         has_suppressions: run.report.findings.iter().any(|finding| finding.state == State::Suppressed),
     };
     // A tool that checked nothing has no run, otherwise GitHub would treat its earlier findings as fixed.
-    let mut tools: Vec<_> = run
-        .tools()
-        .map(|(tool, report)| (tool, report, by_tool.remove(tool.name.as_str()).unwrap_or_default()))
-        .filter(|(tool, report, findings)| {
-            let has_looked = run.task_count_of(&tool.name) > 0 && report.verdict != Verdict::Missing;
-            !findings.is_empty() || (has_looked && (!tool.on_demand || !report.incomplete.is_empty()))
+    // The variants of a tool share a run.
+    let mut variants: BTreeMap<&str, Vec<(&Tool, &ToolReport)>> = BTreeMap::new();
+    for (tool, report) in run.tools() {
+        variants.entry(Variant::split(&tool.name).0).or_default().push((tool, report));
+    }
+    let mut tools: Vec<_> = variants
+        .into_iter()
+        .map(|(name, variants)| OfTool { name, variants, findings: by_tool.remove(name).unwrap_or_default() })
+        .filter(|OfTool { variants, findings, .. }| {
+            let has_looked = variants.iter().any(|(tool, report)| {
+                let has_looked = run.task_count_of(&tool.name) > 0 && report.verdict != Verdict::Missing;
+                has_looked && (!tool.on_demand || !report.incomplete.is_empty())
+            });
+            !findings.is_empty() || has_looked
         })
         .collect();
     if tools.len() > MOST_RUNS {
@@ -93,7 +102,7 @@ fn write_log(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::Result<
     let notes = RefCell::new(notes);
     let runs = |list: &mut canonical::Items<'_, '_>| {
         let mut tools = tools.iter();
-        tools.try_for_each(|(tool, report, findings)| file.run(tool, report, findings, &notes, list))
+        tools.try_for_each(|of| file.run(of, &notes, list))
     };
     let values = canonical::fields([
         ("$schema", json!("https://json.schemastore.org/sarif-2.1.0.json")),
@@ -128,11 +137,11 @@ fn is_accepted(finding: &Finding) -> bool {
 
 /// Removes tools until GitHub accepts the rest, and returns their names. Tools without findings are removed first,
 /// beginning at the end.
-fn leave_out<'a>(tools: &mut Vec<(&'a Tool, &ToolReport, Vec<&Finding>)>) -> Vec<&'a str> {
+fn leave_out<'a>(tools: &mut Vec<OfTool<'a>>) -> Vec<&'a str> {
     let mut left_out = Vec::new();
     while tools.len() > MOST_RUNS {
-        let at = tools.iter().rposition(|(.., findings)| findings.is_empty()).unwrap_or(tools.len() - 1);
-        left_out.push(tools.remove(at).0.name.as_str());
+        let at = tools.iter().rposition(|of| of.findings.is_empty()).unwrap_or(tools.len() - 1);
+        left_out.push(tools.remove(at).name);
     }
     left_out.sort_unstable();
     left_out
@@ -146,6 +155,13 @@ fn too_large(run: &Finished, base: &RelPath) -> io::Result<Option<usize>> {
     Ok((size > MOST_BYTES).then_some(size))
 }
 
+/// A tool with the reports of its variants and the findings of all of them.
+struct OfTool<'a> {
+    name: &'a str,
+    variants: Vec<(&'a Tool, &'a ToolReport)>,
+    findings: Vec<&'a Finding>,
+}
+
 /// Properties of the whole file.
 struct SarifFile<'a> {
     base: &'a RelPath,
@@ -153,35 +169,34 @@ struct SarifFile<'a> {
     has_suppressions: bool,
 }
 
+/// Returns what the tool says beside its findings.
+fn notifications(tool: &Tool, report: &ToolReport) -> Vec<Value> {
+    let note = |level: &str, text: &str| json!({ "level": level, "message": { "text": sentence(text) } });
+    let with = tool.variant.as_ref().map(|name| format!(" with `{name}`")).unwrap_or_default();
+    let gaps = report.incomplete.iter().map(|gap| {
+        let on = if gap.unit == "." { String::new() } else { format!(" on {}", gap.unit) };
+        note("error", &format!("No result{on}{with}: {}", gap.reason))
+    });
+    let notices = report.notices.iter().map(|notice| note("note", notice));
+    let leaks = report.leaky.iter().map(|who| {
+        let of = if who == "." { &tool.name } else { who };
+        note("note", &format!("{of} {}", Leaky::MESSAGE))
+    });
+    gaps.chain(notices).chain(leaks).collect()
+}
+
 impl SarifFile<'_> {
     fn run(
         &self,
-        tool: &Tool,
-        report: &ToolReport,
-        findings: &[&Finding],
+        of: &OfTool<'_>,
         notes: &RefCell<Vec<String>>,
         list: &mut canonical::Items<'_, '_>,
     ) -> io::Result<()> {
-        let mut findings = Cow::Borrowed(findings);
-        let mut notifications: Vec<_> = report
-            .incomplete
-            .iter()
-            .map(|gap| {
-                let on = if gap.unit == "." { String::new() } else { format!(" on {}", gap.unit) };
-                let text = sentence(&format!("No result{on}: {}", gap.reason));
-                json!({ "level": "error", "message": { "text": text } })
-            })
-            .collect();
-        notifications.extend(
-            report
-                .notices
-                .iter()
-                .map(|notice| json!({ "level": "note", "message": { "text": sentence(notice) } })),
-        );
-        notifications.extend(report.leaky.iter().map(|who| {
-            let of = if who == "." { &tool.name } else { who };
-            json!({ "level": "note", "message": { "text": sentence(&format!("{of} {}", Leaky::MESSAGE)) } })
-        }));
+        let OfTool { name, variants, findings } = of;
+        let Some((tool, _)) = variants.first() else { return Ok(()) };
+        let mut findings = Cow::Borrowed(findings.as_slice());
+        let mut notifications: Vec<_> =
+            variants.iter().flat_map(|(tool, report)| notifications(tool, report)).collect();
         if findings.len() > MOST_RESULTS {
             let more = findings.len() - MOST_RESULTS;
             // Prefer new findings, then restore the order.
@@ -194,7 +209,7 @@ impl SarifFile<'_> {
                 "GitHub accepts at most {} results per tool; {} of {} left out",
                 number(MOST_RESULTS as u64),
                 counted(more, "finding", "findings"),
-                tool.name
+                name
             );
             notifications.push(json!({ "level": "warning", "message": { "text": sentence(&note) } }));
             notes.borrow_mut().push(note);
@@ -211,8 +226,8 @@ impl SarifFile<'_> {
         let rules: Vec<_> = rules.iter().map(|(id, findings)| rule(id, findings, tool)).collect();
         // GitHub requires a version that begins with a number, and an information URI.
         let mut driver = json!({
-            "informationUri": links::tool(&tool.name),
-            "name": tool.name,
+            "informationUri": links::tool(name),
+            "name": name,
             "rules": rules,
             "version": "0 (unknown)",
         });
@@ -224,7 +239,7 @@ impl SarifFile<'_> {
             }
         }
         let invocation = json!({
-            "executionSuccessful": report.verdict != Verdict::Incomplete,
+            "executionSuccessful": variants.iter().all(|(_, report)| report.verdict != Verdict::Incomplete),
             "toolExecutionNotifications": notifications,
         });
         let root = json!({ ROOT: { "description": { "text": "Root of the repository." } } });
@@ -263,6 +278,9 @@ impl SarifFile<'_> {
             finding.fix.as_ref().filter(|fix| fix.is_applicable()).and_then(|fix| self.fix(fix))
         {
             result["fixes"] = json!([fix]);
+        }
+        if let Some(variants) = &finding.seen_in {
+            result["properties"] = json!({ "seenIn": **variants });
         }
         if self.has_baseline {
             let state = if is_accepted(finding) { finding.state.as_str() } else { "new" };
@@ -353,10 +371,10 @@ fn rule(id: &str, findings: &[&Finding], tool: &Tool) -> Value {
     let is_general = findings.iter().all(|finding| finding.message == message);
     let help = match &url {
         Some(url) => format!("See {url}."),
-        None => format!("See the documentation of {}.", tool.name),
+        None => format!("See the documentation of {}.", Variant::split(&tool.name).0),
     };
     let mut rule = json!({
-        "fullDescription": { "text": format!("Findings of {} with the rule {id}.", tool.name) },
+        "fullDescription": { "text": format!("Findings of {} with the rule {id}.", Variant::split(&tool.name).0) },
         "help": { "text": help },
         "id": id,
         "shortDescription": { "text": sentence(if is_general { message } else { id }) },

@@ -14,7 +14,14 @@
 //! the build whose tests run, or to a tool that may build programs. Several steps of the same tool, and all tests
 //! of one build, may run at the same time. Separate directories for each tool would avoid the waiting but build
 //! all dependencies once per tool.
+//!
+//! # Variants
+//!
+//! Cargo separates the artifacts of different features, targets and profiles by their hashes, so variants share the
+//! directories, and their programs are protected as above. Only documentation is written to one place whatever it
+//! was built with. So each variant of a tool that documents has a directory of its own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::program::{runs_toolchain, words_of};
@@ -40,6 +47,10 @@ pub struct BuildDirs {
     others: PathBuf,
     /// Cargo's directory for intermediate files, if the user's own directories are used.
     shared: Option<PathBuf>,
+    /// Directory that contains those of variants.
+    variants: PathBuf,
+    /// Directories of the variants that document, by name.
+    docs: BTreeMap<String, PathBuf>,
 }
 
 impl BuildDirs {
@@ -53,7 +64,17 @@ impl BuildDirs {
             BuildDir::Auto | BuildDir::One => (own.clone(), own),
         };
         let shared = (asked == BuildDir::Shared).then(|| workspace.build_dir.clone());
-        Self { build, others, shared }
+        let variants = workspace.target_dir.join("genti/build").join(VARIANTS);
+        Self { build, others, shared, variants, docs: BTreeMap::new() }
+    }
+
+    /// Adds the directories of the variants of `tools` that document.
+    #[must_use]
+    pub fn with_variants(mut self, tools: &[Tool]) -> Self {
+        for name in tools.iter().filter_map(documents_variant) {
+            self.docs.insert(name.to_owned(), self.variants.join(name));
+        }
+        self
     }
 
     /// Resolves `asked` for a run of `parallel` processes. Also used for runs with other parallelism in the same
@@ -68,7 +89,7 @@ impl BuildDirs {
 
     /// Returns the directory that cargo builds in for `tool`, unless it is the user's own.
     pub fn own(&self, tool: &Tool) -> Option<&Path> {
-        self.shared.is_none().then(|| self.of(tool))
+        (self.shared.is_none() || self.docs_of(tool).is_some()).then(|| self.of(tool))
     }
 
     /// Whether the user's own directories are used.
@@ -76,28 +97,42 @@ impl BuildDirs {
         self.shared.is_some()
     }
 
-    /// Returns both directories.
-    pub fn all(&self) -> [&Path; 2] {
-        [&self.build, &self.others]
+    /// Returns the directories of both lanes, and then those of variants.
+    pub fn all(&self) -> Vec<&Path> {
+        let lanes: [&Path; 2] = [&self.build, &self.others];
+        lanes.into_iter().chain(self.docs.values().map(PathBuf::as_path)).collect()
     }
 
-    /// Returns the index into [`BuildDirs::all`] of the directory for `tool`.
-    pub fn index(tool: &Tool) -> usize {
+    /// Returns the one of the directories `all` in which cargo builds for `tool`.
+    pub fn find<'d>(all: &'d [PathBuf], tool: &Tool) -> &'d PathBuf {
+        let own = documents_variant(tool).map(|name| Path::new(VARIANTS).join(name));
+        let own = own.and_then(|own| all.iter().find(|dir| dir.ends_with(&own)));
+        own.unwrap_or_else(|| &all[Self::index(tool)])
+    }
+
+    /// Returns the index into [`BuildDirs::all`] of the directory for the lane of `tool`.
+    fn index(tool: &Tool) -> usize {
         usize::from(tool.lane.as_deref() != Some(BUILD))
+    }
+
+    fn docs_of(&self, tool: &Tool) -> Option<&Path> {
+        documents_variant(tool).and_then(|name| self.docs.get(name)).map(PathBuf::as_path)
     }
 
     /// Returns the variables that set the directories for cargo.
     pub(super) fn vars(&self, tool: &Tool) -> [(&'static str, &Path); 2] {
         let dir = self.of(tool);
         // Both are set because cargo would still lock and write to a build-dir from a configuration file.
-        [("CARGO_TARGET_DIR", dir), ("CARGO_BUILD_BUILD_DIR", self.shared.as_deref().unwrap_or(dir))]
+        let shared = self.shared.as_deref().filter(|_| self.docs_of(tool).is_none());
+        [("CARGO_TARGET_DIR", dir), ("CARGO_BUILD_BUILD_DIR", shared.unwrap_or(dir))]
     }
 
     /// Creates the outer of two nested directories. Cargo creates its directory under a temporary name and renames
     /// it. If two cargo processes do this at the same time, one inside the other, the directory of the inner one
     /// may disappear.
     pub(super) fn prepare(&self, tools: &[Tool]) {
-        if self.layout() == Layout::Lanes && tools.iter().any(|tool| tool.lane.as_deref() == Some(BUILD)) {
+        let has_inner = tools.iter().any(|tool| tool.lane.as_deref() == Some(BUILD));
+        if self.layout() == Layout::Lanes && has_inner || !self.docs.is_empty() {
             // Cargo reports the error if this fails.
             let _ = std::fs::create_dir_all(&self.others);
         }
@@ -113,8 +148,17 @@ impl BuildDirs {
     }
 
     fn of(&self, tool: &Tool) -> &Path {
-        self.all()[Self::index(tool)]
+        self.docs_of(tool).unwrap_or(if Self::index(tool) == 0 { &self.build } else { &self.others })
     }
+}
+
+/// Name of the directory below the one for builds that contains those of variants.
+const VARIANTS: &str = "variants";
+
+/// Returns the name of the variant, if `tool` writes documentation of one.
+fn documents_variant(tool: &Tool) -> Option<&str> {
+    let variant = tool.variant.as_ref()?;
+    runs_toolchain(tool, &["d", "doc", "rustdoc"]).then_some(&*variant.name)
 }
 
 /// Arrangement of the directories of cargo's lanes.

@@ -29,6 +29,7 @@ use super::stop::{Stop, StopReason};
 use crate::model::event::Event;
 use crate::model::halt::Halted;
 use crate::model::task::{Exit, Output, Program, Step, StepId, TaskIx};
+use crate::model::tool::Tool;
 
 /// Evaluates the output of a process that exited by itself, given the step and the tasks it covered. Returns
 /// `Halted` if the run was cancelled meanwhile.
@@ -111,6 +112,8 @@ pub enum Ended<R> {
     Replaced(String),
     /// The step was not started, for this reason.
     Withheld(String),
+    /// The step does not run on this system, for this reason.
+    Elsewhere(String),
     /// A process started by it kept the output open, and nothing in the output shows that it is complete.
     Leaky,
     /// The run was cancelled first.
@@ -373,15 +376,25 @@ impl Executor<'_> {
             emit: &|event| shared.lock().events.push(event),
             doing: &|doing| drop(shared.lock().doing.insert(id, doing.clone())),
         };
-        match (&programs[step.tool.0 as usize], (client.admit)(id)) {
-            (_, Some(why)) => attempt.push(tasks, Ended::Withheld(why), None),
-            (Ok(program), None) => attempt.run(program, &tasks),
-            (Err(missing), None) => attempt.push(tasks, Ended::Missing(missing.clone()), None),
+        let elsewhere = elsewhere(self.plan.graph.tool(step.tool));
+        // What does not run here needs no preparation either.
+        let refused = if elsewhere.is_some() { None } else { (client.admit)(id) };
+        match (&programs[step.tool.0 as usize], elsewhere, refused) {
+            (_, Some(why), _) => attempt.push(tasks, Ended::Elsewhere(why), None),
+            (_, None, Some(why)) => attempt.push(tasks, Ended::Withheld(why), None),
+            (Ok(program), None, None) => attempt.run(program, &tasks),
+            (Err(missing), None, None) => attempt.push(tasks, Ended::Missing(missing.clone()), None),
         }
         let Attempt { pieces, kept, attempts, fails, .. } = attempt;
         let duration = self.elapsed().saturating_sub(start);
         StepRun { step: id, pieces, kept, start, duration, slot, attempts, fails }
     }
+}
+
+/// Returns the reason why `tool` does not run on this system, if it is of a variant for others.
+fn elsewhere(tool: &Tool) -> Option<String> {
+    let variant = tool.variant.as_ref().filter(|variant| !variant.runs_on(std::env::consts::OS))?;
+    Some(format!("the variant `{}` only runs on {}", variant.name, variant.on.join(", ")))
 }
 
 /// Starts the thread that acquires a token for each request. It is not joined at the end, because it may be

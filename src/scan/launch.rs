@@ -44,8 +44,8 @@ pub(super) struct Launcher<'a> {
     built: Mutex<BTreeMap<ToolId, BuiltFiles>>,
     /// Held while replaced programs are rebuilt.
     pub(super) rebuild_lock: Mutex<()>,
-    /// Configuration of cargo, read on first use.
-    cargo: OnceLock<Result<CargoSettings, String>>,
+    /// Configuration of cargo by requested target, read on first use.
+    cargo: Mutex<BTreeMap<Option<String>, ReadSettings>>,
     /// Path of the wrapper that caps the lints of members, created on first use.
     cap_lints: OnceLock<WrapperLink>,
     /// Path of the wrapper that takes tokens for doc tests, created on first use.
@@ -82,6 +82,9 @@ impl FileState {
 /// Path of a wrapper, or `None` if this program can't be one.
 type WrapperLink = Result<Option<PathBuf>, String>;
 
+/// Configuration of cargo, or the reason why it can't be read.
+type ReadSettings = Result<Arc<CargoSettings>, String>;
+
 /// Environment variables of a process.
 type Vars = BTreeMap<OsString, OsString>;
 
@@ -92,7 +95,7 @@ impl<'a> Launcher<'a> {
             executor,
             built: Mutex::default(),
             rebuild_lock: Mutex::default(),
-            cargo: OnceLock::new(),
+            cargo: Mutex::default(),
             cap_lints: OnceLock::new(),
             doc_threads: OnceLock::new(),
         }
@@ -201,8 +204,8 @@ impl<'a> Launcher<'a> {
 
     /// Makes `invocation`, which has no arguments yet, start the test program `built` as cargo would.
     fn start_as_test(&self, tool: &Tool, built: &Program, invocation: &mut Invocation) -> Result<(), String> {
-        let Executor { workspace, programs, .. } = self.executor;
-        let cargo = self.cargo()?;
+        let Executor { workspace, programs, plan, .. } = self.executor;
+        let cargo = &*self.cargo_for(plan.build_of(tool).selection.target.as_deref())?;
         let Invocation { program, args, vars, .. } = invocation;
         match cargo.runner(&built.path).filter(|_| tool.runs_executable()) {
             Some(runner) => {
@@ -239,7 +242,7 @@ impl<'a> Launcher<'a> {
     /// Returns the maximum number of threads that the user sets in the variable `name`, in the environment or else
     /// in cargo's configuration.
     fn most_threads(&self, name: &str, vars: &Vars) -> Option<usize> {
-        let configured = |cargo: &CargoSettings| {
+        let configured = |cargo: Arc<CargoSettings>| {
             cargo.vars.iter().find(|(own, ..)| own == name).map(|(_, value, _)| value.clone())
         };
         let asked = vars.get(OsStr::new(name)).cloned().or_else(|| configured(self.cargo().ok()?))?;
@@ -286,12 +289,20 @@ impl<'a> Launcher<'a> {
         linked.map(Some).map_err(|error| format!("could not create the link `{}`: {error}", wrapper.name))
     }
 
-    fn cargo(&self) -> Result<&CargoSettings, String> {
+    /// Returns the configuration for the default build.
+    fn cargo(&self) -> ReadSettings {
+        self.cargo_for(self.executor.plan.selection.target.as_deref())
+    }
+
+    /// Returns the configuration for a build of `target`.
+    fn cargo_for(&self, target: Option<&str>) -> ReadSettings {
+        let mut known = self.cargo.lock().unwrap_or_else(PoisonError::into_inner);
         let read = || {
-            CargoSettings::read(self.executor)
+            CargoSettings::read(self.executor, target)
+                .map(Arc::new)
                 .map_err(|error| format!("could not read cargo's configuration: {error}"))
         };
-        self.cargo.get_or_init(read).as_ref().map_err(Clone::clone)
+        known.entry(target.map(str::to_owned)).or_insert_with(read).clone()
     }
 }
 
@@ -321,11 +332,11 @@ struct CargoSettings {
 }
 
 impl CargoSettings {
-    fn read(executor: &Executor<'_>) -> Result<Self, cargo_config2::Error> {
-        let Executor { workspace, plan, programs, env, .. } = executor;
+    fn read(executor: &Executor<'_>, target: Option<&str>) -> Result<Self, cargo_config2::Error> {
+        let Executor { workspace, programs, env, .. } = executor;
         let config = cargo_config::load(workspace, programs, env)?;
         let host = config.host_triple()?.to_owned();
-        let targets = config.build_target_for_config(plan.selection.target.as_deref())?;
+        let targets = config.build_target_for_config(target)?;
         let targets: Vec<_> = targets.iter().map(|target| target.triple().to_owned()).collect();
         let mut runners = BTreeMap::new();
         for triple in targets.iter().chain([&host]) {

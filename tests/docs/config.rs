@@ -15,13 +15,14 @@ use crate::{ROOT, blocks, genti, pages, read};
 const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
 
 /// Tables with fixed keys: name on the page, TOML that opens the table, and JSON pointer into the schema.
-const TABLES: [(&str, &str, &str); 11] = [
+const TABLES: [(&str, &str, &str); 12] = [
     ("top", "", ""),
     ("[policy]", "[policy]", "/$defs/policy"),
     ("[profile.NAME]", "[profile.x]", "/properties/profile/additionalProperties"),
     ("[profile.NAME.policy]", "[profile.x.policy]", "/$defs/policy"),
     ("[baseline]", "[baseline]", "/properties/baseline"),
     ("[[suppress]]", "[[suppress]]", "/properties/suppress/items"),
+    ("[variants.NAME]", "[variants.x]", "/$defs/variant"),
     ("[tools.NAME]", "[tools.x]", "/$defs/tool"),
     ("parse", "[tools.x.parse]", "/$defs/tool/properties/parse/oneOf/1"),
     ("compare", "[tools.x.compare]", "/$defs/tool/properties/compare/oneOf/1"),
@@ -161,7 +162,8 @@ fn the_effective_configuration_has_every_key() {
     let mut tables = all_known()["top"].clone();
     tables.extend(["config", "environment", "schema"].map(str::to_owned));
     let is_missing = |name: &&String| !shown(&effective).contains(*name);
-    assert_eq!(tables.iter().filter(is_missing).collect::<Vec<_>>(), ["suppress"], "there is no suppression");
+    let missing: Vec<_> = tables.iter().filter(is_missing).collect();
+    assert_eq!(missing, ["suppress", "variants"], "there are none");
 }
 
 #[test]
@@ -209,7 +211,12 @@ fn the_schema_and_genti_reject_the_same_values() {
         ("args", &["[]", "[\"a\"]"][..], &["\"a\"", "[1]"][..]),
         ("per", &["\"package\""], &["\"crate\"", "[]"]),
         ("lane", &["\"check\""], &["\"\"", "\" \"", "1"]),
-        ("env", &["[\"HOME\"]"], &["[\"A=B\"]", "[\"\"]", "\"HOME\""]),
+        (
+            "env",
+            &["[\"HOME\"]", "{ A = \"b\", C = true }"],
+            &["[\"A=B\"]", "[\"\"]", "\"HOME\"", "{ \"A=B\" = \"\" }", "{ A = 1 }", "{ A = false }"],
+        ),
+        ("timeout", &["\"90s\""], &["90", "\"soon\""]),
         ("threads", &["\"THREADS\""], &["\"\"", "\"A=B\""]),
         ("weight", &["1", "100"], &["0", "101", "\"1\""]),
         ("max-tasks", &["1"], &["0", "4294967296"]),
@@ -231,6 +238,18 @@ fn the_schema_and_genti_reject_the_same_values() {
     }
     for (text, fits) in [
         ("", true),
+        (
+            "[tools.check]\nvariants = [\"default\", \"v\"]\n[variants.v]\nfeatures = [\"x\"]\non = [\"linux\"]\n",
+            true,
+        ),
+        ("[tools.check]\nvariants = [\"v\"]\n[variants.v]\nfeatures = \"x\"\n", false),
+        ("[tools.check]\nvariants = [\"v\"]\n[variants.v]\nfeatures = [\"x\"]\non = [\"plan9\"]\n", false),
+        ("[tools.check]\nvariants = [\"v\"]\n[variants.v]\nfeatures = [\"x\"]\non = []\n", false),
+        ("[tools.check]\nvariants = [\"v\"]\n[variants.v]\nenv = { A = true }\n", false),
+        ("[tools.check]\nvariants = []\n", false),
+        ("[tools.check]\nvariants = [\"default\"]\n[variants.default]\nfeatures = [\"x\"]\n", false),
+        ("[tools.fmt]\ntoolchain = \"nightly\"\n", true),
+        ("[tools.fmt]\ntoolchain = \"+nightly\"\n", false),
         ("[tool.x]\nrun = [\"x\"]\n", false),
         ("[tools.X]\nrun = [\"x\"]\n", false),
         ("[tools.x]\nrun = []\n", false),
@@ -265,7 +284,7 @@ fn the_page_has_exactly_the_accepted_keys() {
         row.captures_iter(section).map(|found| found[1].to_owned()).collect()
     };
     let known = all_known();
-    for table in ["[policy]", "[baseline]", "[[suppress]]", "[tools.NAME]"] {
+    for table in ["[policy]", "[baseline]", "[[suppress]]", "[variants.NAME]", "[tools.NAME]"] {
         assert_eq!(keys(table), known[table], "{table}");
     }
     assert_eq!(known["[profile.NAME.policy]"], known["[policy]"]);

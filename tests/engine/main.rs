@@ -59,6 +59,7 @@ mod untested;
 mod validators;
 #[cfg(unix)]
 mod variables;
+mod variants;
 mod verdicts;
 mod verify;
 mod whole;

@@ -171,7 +171,7 @@ pub(crate) struct BlessArgs {
 /// Options of `check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
-    /// Accept a partial run (-p, --exclude, --tool, --skip-tool, --since, -- TEST) and build flags that differ from
+    /// Accept a partial run (-p, --exclude, --tool, --skip-tool, --variant, --since, -- TEST) and build flags that differ from
     /// `[baseline]`
     #[arg(long)]
     pub(crate) partial: bool,
@@ -524,6 +524,9 @@ pub(crate) struct SelectionArgs {
     /// Skip this tool. May be repeated
     #[arg(long = "skip-tool", value_name = "NAME")]
     pub(crate) skip_tools: Vec<String>,
+    /// Run the tools only in this variant; `default` is the build without one. May be repeated
+    #[arg(long = "variant", value_name = "NAME")]
+    pub(crate) variants: Vec<String>,
     /// Check only what this branch changed since it left REF, such as origin/main (including uncommitted and
     /// untracked files), and the packages that depend on it
     #[arg(long, value_name = "REF")]

@@ -162,7 +162,7 @@ fn paths(args: &FixArgs, root: &Path, shell: &mut Shell) -> CliResult<Vec<RelPat
 /// the selection changes.
 fn narrow(request: &mut Request, project: &mut Project, start: &Startup, shell: &mut Shell) -> CliResult {
     let is_asked_for =
-        |tool: &Tool| request.selection.tools.is_empty() || request.selection.tools.contains(&tool.name);
+        |tool: &Tool| request.selection.tools.is_empty() || tool.is_one_of(&request.selection.tools);
     let graph = &project.plan.graph;
     let fixing: Vec<_> =
         graph.tools().filter(|(_, tool)| tool.parse.proposes_fixes() && is_asked_for(tool)).collect();

@@ -184,6 +184,7 @@ pub(crate) fn selection(args: &SelectionArgs, filters: &[String]) -> Selection {
         cargo_profile: args.cargo_profile.clone(),
         tools: sorted(args.tools.iter().cloned()),
         skip_tools: sorted(args.skip_tools.iter().cloned()),
+        variants: sorted(args.variants.iter().cloned()),
         since: args.since.clone(),
         filters: sorted(filters.iter().cloned()),
     }

@@ -7,7 +7,7 @@ fn entry(line: &str) -> Entry {
     let fields: Vec<_> = line.split('|').map(|field| field.trim().to_owned()).collect();
     let [path, rule, scope, code, msg] = <[String; 5]>::try_from(fields).unwrap();
     let [rule, scope, code, msg] = [rule, scope, code, msg].map(Text::from);
-    Entry { site: Site::Path(RelPath::new(&path)), rule, scope, code, msg, reason: None }
+    Entry { site: Site::Path(RelPath::new(&path)), rule, scope, code, msg, in_variants: None, reason: None }
 }
 
 /// A run in which files whose path begins with `gone` are missing and those in `unseen/` were not checked.
@@ -68,7 +68,7 @@ fn check_doc_tests(known: &[&str], current: &[&str], passes: &[u8]) {
         let (subject, code) = line.split_once(" |").unwrap();
         let [rule, msg, code, scope] = ["failed", "test failed", code.trim(), ""].map(Text::from);
         let subject = subject.to_owned();
-        Entry { site: Site::Subject(subject), rule, scope, code, msg, reason: None }
+        Entry { site: Site::Subject(subject), rule, scope, code, msg, in_variants: None, reason: None }
     };
     let (known, current): (Vec<_>, Vec<_>) =
         (known.iter().map(entry).collect(), current.iter().map(entry).collect());

@@ -76,14 +76,14 @@ fn of_file(
     open: &mut Vec<OpenChange>,
 ) {
     let DiffFile { place, side } = name::find(input, file);
-    let tool = &input.tool.name;
+    let tool = input.tool.base();
     let is_git = file.is_git;
     let at_file = |message: String| {
         let place = match &place {
             Place::File { path, .. } => Place::File { path: path.clone(), range: None },
             subject => subject.clone(),
         };
-        input.diagnostic(place, tool.as_str(), Level::Warning, message)
+        input.diagnostic(place, tool, Level::Warning, message)
     };
     let old_name = || input.scrub.lossy(&file.renamed_from.clone().unwrap_or_default());
     match (&file.kind, is_git) {
@@ -141,13 +141,13 @@ fn diagnostic(
     };
     let fix = place
         .path()
-        .and_then(|path| patch.fix(path, &format!("apply the change from `{}`", input.tool.name)));
+        .and_then(|path| patch.fix(path, &format!("apply the change from `{}`", input.tool.base())));
     let fix = fix.filter(|_| side == Side::Old && !change.is_lossy);
     let related = match &fix {
         Some(_) => Vec::new(),
         None => vec![quoted(input, change)],
     };
-    let diagnostic = input.diagnostic(place, input.tool.name.as_str(), Level::Warning, message);
+    let diagnostic = input.diagnostic(place, input.tool.base(), Level::Warning, message);
     Diagnostic { fix: fix.map(Box::new), related, ..diagnostic }
 }
 

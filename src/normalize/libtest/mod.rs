@@ -54,7 +54,7 @@ fn program(input: &Input<'_>, unit: Unit, lines: &[&str], code: i32) -> Result<P
     let package = unit.package(input.workspace).map(|id| input.workspace.package(id));
     let name = package
         .zip(unit.target(input.workspace))
-        .map_or_else(|| input.tool.name.clone(), |(package, target)| package.test_name(target));
+        .map_or_else(|| input.tool.base().to_owned(), |(package, target)| package.test_name(target));
     let Some(begin) = report::begin(lines, 0) else {
         // With a custom harness (`harness = false`), only the exit code is known to mean something.
         let output = [&input.output.stdout, &input.output.stderr].into_iter();

@@ -112,7 +112,7 @@ impl SarifReader<'_> {
         if result.is_suppressed() || result.baseline_state.as_deref() == Some("absent") {
             return None;
         }
-        let id = result.rule_id().or_else(|| rule?.id.as_deref()).unwrap_or(&self.input.tool.name);
+        let id = result.rule_id().or_else(|| rule?.id.as_deref()).unwrap_or(self.input.tool.base());
         let strings = |id: &str| {
             let own = rule.and_then(|rule| rule.message_strings.as_ref()?.get(id));
             own.or_else(|| self.run.tool.driver.global_message_strings.as_ref()?.get(id))

@@ -15,6 +15,7 @@ use crate::model::suppression::Suppression;
 use crate::model::tool::{
     Arg, Caching, Counted, Environment, Network, Parse, Sandbox, Signs, StepCaps, Streams, Tool,
 };
+use crate::model::variant::Variant;
 
 /// A table of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,8 @@ type Values = Vec<(&'static str, Option<Value>)>;
 
 /// Returns all tables of `config` under the policy `policy`, which includes flags and variables.
 pub fn effective(config: &Config, policy: &PolicyConfig) -> Vec<Table> {
-    let Config { policy: _, tools, disabled, baseline, locked, suppressions, source: _, origins } = config;
+    let Config { policy: _, tools, variants, disabled, baseline, locked, suppressions, source: _, origins } =
+        config;
     let table = |name: &str, values: Values| {
         let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
         from(name, values, |key| origins.of(&format!("{prefix}{key}")))
@@ -53,6 +55,10 @@ pub fn effective(config: &Config, policy: &PolicyConfig) -> Vec<Table> {
         from("policy", policy.values(), |key| policy.origin(key)),
         table("baseline", of_baseline(baseline)),
     ];
+    tables.extend(variants.iter().map(|one| {
+        let Variant { name, build, vars, on } = &*one.variant;
+        table(&format!("variants.{name}"), of_variant(build, vars, on))
+    }));
     let mut all: Vec<_> = tools.iter().map(|tool| (tool, true)).collect();
     all.extend(disabled.iter().map(|tool| (tool, false)));
     all.sort_by_key(|(tool, _)| &tool.name);
@@ -139,6 +145,8 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         sandbox,
         configured: _,
         lacks_format: _,
+        variant: _,
+        variants,
     } = tool;
     let (inherits, env) = of_environment(environment, vars);
     let has_args = run.contains(&Arg::Args);
@@ -160,6 +168,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("toolchain", text(tool.toolchain())),
         ("timeout", timeout.map(|limit| humantime::format_duration(limit).to_string().into())),
         ("needs", texts(needs)),
+        ("variants", of_variants(tool, variants)),
         ("on-demand", Some((*on_demand).into())),
         ("replaces", texts(replaces)),
         ("lane", text(lane.as_ref())),
@@ -181,6 +190,41 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("rules", texts(rules)),
         ("install", text(install.as_ref())),
         ("detect", detect.as_ref().map(of_signs)),
+    ]
+}
+
+/// Returns the variants that `tool` runs in, if it can run in any.
+fn of_variants(tool: &Tool, variants: &[String]) -> Option<Value> {
+    let can_have = tool.takes_variants() && !tool.states_numbers();
+    match variants.is_empty() {
+        true => list([Variant::DEFAULT].into_iter()).filter(|_| can_have),
+        false => texts(variants),
+    }
+}
+
+fn of_variant(build: &Selection, vars: &BTreeMap<String, String>, on: &[String]) -> Values {
+    // The other fields are not keys.
+    let Selection {
+        packages,
+        exclude,
+        features,
+        all_features,
+        no_default_features,
+        target,
+        cargo_profile,
+        ..
+    } = build;
+    let vars = vars.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    vec![
+        ("features", texts(features)),
+        ("all-features", Some((*all_features).into())),
+        ("no-default-features", Some((*no_default_features).into())),
+        ("packages", texts(packages)),
+        ("exclude", texts(exclude)),
+        ("target", text(target.as_ref())),
+        ("cargo-profile", text(cargo_profile.as_ref())),
+        ("env", Some(Value::Object(vars))),
+        ("on", texts(on).filter(|_| !on.is_empty())),
     ]
 }
 
@@ -382,8 +426,20 @@ rules = ["x", "-r"]
 install = "i"
 detect = { files = ["f"], metadata = ["m"], build-dependencies = ["d"] }
 
+[variants.v]
+features = ["a"]
+all-features = true
+no-default-features = true
+packages = ["p"]
+exclude = ["q"]
+target = "t"
+cargo-profile = "release"
+env = { A = "b" }
+on = ["linux"]
+
 [tools.other]
 run = ["y", "{selection}"]
+variants = ["v", "default"]
 inherit-env = true
 env = { A = "b c", D = true, "E F" = "" }
 targets = "test"
@@ -455,9 +511,11 @@ expires = 2027-01-31
         // This type has no numbers above those of `i64`.
         let document: toml::Table = FULL.replace("18446744073709551615", "1").parse().unwrap();
         let mut seen = 0;
-        for (name, table) in document["tools"].as_table().unwrap() {
+        let all = ["tools", "variants"]
+            .map(|table| document[table].as_table().unwrap().iter().map(move |of| (table, of)));
+        for (kind, (name, table)) in all.into_iter().flatten() {
             for key in table.as_table().unwrap().keys() {
-                let (_, origin) = get(&shown, &format!("tools.{name}.{key}"));
+                let (_, origin) = get(&shown, &format!("{kind}.{name}.{key}"));
                 let line: usize = origin
                     .strip_prefix("genti.toml:")
                     .unwrap_or_else(|| panic!("{name}.{key}: {origin}"))

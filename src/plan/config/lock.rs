@@ -42,7 +42,7 @@ impl Lock {
     /// Compares `version` with the locked version of `tool`. Returns `None` if they are equal, and
     /// `Some(None)` if the tool is not locked.
     pub fn differs(&self, tool: &Tool, version: &str) -> Option<Option<&Locked>> {
-        match self.tools.get(&tool.name) {
+        match self.tools.get(tool.base()) {
             Some(locked) if locked.version == version => None,
             locked => Some(locked),
         }

@@ -141,7 +141,7 @@ fn mistakes_in_a_tool_are_found() {
     check(
         "[tools.shaders]",
         &[
-            "1:8: tool `shaders` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
+            "1:8: tool `shaders` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `check`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
         ],
     );
     check_tool("requird = true", &["2:1: unknown key `requird` (did you mean `required`?)"]);
@@ -375,7 +375,7 @@ fn needs_that_cannot_be_met_are_found() {
     check_tool(
         "needs = ['zzzzzzzz']",
         &[
-            "2:10: unknown tool `zzzzzzzz` (tools: `audit`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
+            "2:10: unknown tool `zzzzzzzz` (tools: `audit`, `check`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
         ],
     );
     check_tool(
@@ -425,8 +425,8 @@ needs = ['x', 'y']
             "6:1: unknown key `sed` (did you mean `seed`?)",
             "7:9: expected a string, found integer",
             "8:2: unknown key `toolz` (did you mean `tools`?)",
-            "9:8: tool `a` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
-            "10:15: unknown tool `y` (tools: `a`, `audit`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
+            "9:8: tool `a` has no `run` (write `run = [\"program\", …]`; built-in tools: `audit`, `check`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`)",
+            "10:15: unknown tool `y` (tools: `a`, `audit`, `check`, `clippy`, `codegen`, `deny`, `doc`, `doctest`, `fmt`, `machete`, `nextest`, `test`, `test-build`, `typos`, `x`)",
         ],
     );
 }
@@ -485,7 +485,7 @@ fn two_configurations_are_a_mistake_that_names_both_files() {
     check(
         &[hidden, open.clone()],
         &[
-            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `baseline`, `suppress`, `locked`)",
+            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `variants`, `baseline`, `suppress`, `locked`)",
             "genti.toml: a second configuration besides `.config/genti.toml` (keep one of them)",
         ],
     );
@@ -690,4 +690,59 @@ fn a_sandbox_has_paths_and_one_of_three_networks() {
         ],
     );
     check_tool("sandbox = true", &["2:11: expected a table, found boolean"]);
+}
+
+#[test]
+fn mistakes_in_variants_are_found() {
+    let used = "[tools.check]\nvariants = ['default', 'v']\n[variants.v]\n";
+    check(&format!("{used}features = ['x']\non = ['linux', 'macos']\n"), &[]);
+    check(
+        &format!("{used}feature = ['x']\n"),
+        &[
+            "3:11: `v` builds the same as `default` (set features, packages, a target, a profile or variables, or list `default` instead)",
+            "4:1: unknown key `feature` (did you mean `features`?)",
+        ],
+    );
+    check(
+        &format!("{used}features = ['x']\n[variants.w]\nfeatures = ['x']\non = ['linux']\n"),
+        &[
+            "5:11: `w` builds the same as `v` (remove one of them)",
+            "5:11: no tool runs the variant `w` (write `variants = [\"default\", \"w\"]` under [tools.test], for example)",
+        ],
+    );
+    check(
+        &format!("{used}env = {{ RUSTUP_TOOLCHAIN = 'x', A = true }}\non = ['linx']\n"),
+        &[
+            "4:7: a variant can't list variables of the environment (a variant only sets variables; write `env = { NAME = \"value\" }`)",
+            "4:9: `RUSTUP_TOOLCHAIN` can't be set here (write `toolchain = \"…\"`)",
+            "5:7: unknown system `linx` (did you mean `linux`?)",
+        ],
+    );
+    check(
+        "[tools.clippy]\nvariants = ['ful', 'full', 'full']\n[variants.full]\nall-features = true\n",
+        &[
+            "2:13: unknown variant `ful` (did you mean `full`?)",
+            "2:28: `full` is listed twice (remove one of them)",
+        ],
+    );
+    check(
+        "[tools.fmt]\nvariants = ['v']\n[variants.v]\nall-features = true\n",
+        &[
+            "2:13: `variants` has no effect on `fmt`, whose command line does not depend on them (put `\"{selection}\"` into `run`, which stands for the features, packages and target of a variant)",
+        ],
+    );
+    check(
+        "[tools.test]\nratchet = ['run']\nvariants = ['v']\n[variants.v]\nall-features = true\n",
+        &[
+            "3:13: `test` has numbers that may only get better, and each variant would have its own (remove `ratchet`, or measure in a tool of its own)",
+        ],
+    );
+    check(
+        "[tools.test]\nvariants = []\n[variants.default]\nall-features = true\n",
+        &[
+            "2:12: expected at least one variant (remove it to run the default build)",
+            "3:11: `default` is the build without a variant (use another name; list `default` in the `variants` of a tool)",
+            "3:11: no tool runs the variant `default` (write `variants = [\"default\", \"default\"]` under [tools.test], for example)",
+        ],
+    );
 }

@@ -23,6 +23,7 @@ mod suggest;
 mod suppress;
 mod tool;
 mod toolchain;
+mod variants;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub use self::suggest::closest;
 pub(super) use self::suggest::listed;
 pub use self::suppress::date;
 pub(super) use self::tool::blind_spots;
+pub(super) use self::variants::packages_of;
+pub use self::variants::{ConfiguredVariant, check_variants};
 
 /// Paths of configuration files, relative to the workspace root. The third location is `Cargo.toml`.
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];
@@ -61,6 +64,7 @@ macro_rules! built_in {
 /// Built-in tools in the users' format, each after the tools it needs.
 const BUILT_IN: &[(&str, &str)] = &built_in![
     "audit",
+    "check",
     "clippy",
     "codegen",
     "deny",
@@ -99,8 +103,10 @@ pub enum Place {
 pub struct Config {
     /// `[policy]`, with the keys of the chosen profile.
     pub policy: PolicyConfig,
-    /// Enabled tools, built-in and the user's, sorted by name.
+    /// Enabled tools, built-in and the user's, sorted by name. [`Config::planned`] returns them with their variants.
     pub tools: Vec<Tool>,
+    /// The variants, sorted by name.
+    pub variants: Vec<ConfiguredVariant>,
     /// Disabled tools, sorted by name.
     pub disabled: Vec<Tool>,
     /// The `[baseline]` table.
@@ -149,6 +155,7 @@ struct Draft {
     /// Policy of each profile, including the keys it inherits from `[policy]`.
     profiles: BTreeMap<String, PolicyConfig>,
     tools: BTreeMap<String, ToolEntry>,
+    variants: BTreeMap<String, ConfiguredVariant>,
     baseline: BaselineConfig,
     locked: bool,
     suppressions: Vec<Suppression>,
@@ -169,7 +176,7 @@ impl Draft {
             if by_user {
                 self.claim_source(&mut reader, file);
             }
-            self.read_section(&mut reader, table, by_user);
+            self.read_section(&mut reader, table, by_user, file);
         }
         self.problems.extend(reader.finish());
     }
@@ -188,12 +195,19 @@ impl Draft {
         }
     }
 
-    fn read_section(&mut self, reader: &mut ConfigReader<'_>, table: &DeTable<'_>, by_user: bool) {
+    fn read_section(
+        &mut self,
+        reader: &mut ConfigReader<'_>,
+        table: &DeTable<'_>,
+        by_user: bool,
+        file: &ConfigFile,
+    ) {
         self.origins.record(reader, table, by_user);
         let mut keys = reader.keys(table);
         let policy = keys.get("policy");
         let profiles = keys.read("profile", ConfigReader::table);
         let tools = keys.read("tools", ConfigReader::table);
+        let variants = keys.read("variants", ConfigReader::table);
         let baseline = keys.get("baseline");
         let suppress = keys.get("suppress");
         keys.set(&mut self.locked, "locked", ConfigReader::boolean);
@@ -216,6 +230,11 @@ impl Draft {
             let policy = over.map_or(base.clone(), |value| policy::read(reader, value, base));
             self.profiles.insert(name.get_ref().to_string(), policy);
         }
+        for (name, value) in variants.into_iter().flatten() {
+            if let Some(variant) = variants::read(reader, name, value, file) {
+                self.variants.insert(variant.variant.name.clone(), variant);
+            }
+        }
         let mut given = BTreeMap::new();
         let mut read = Vec::new();
         for (name, value) in tools.into_iter().flatten() {
@@ -236,6 +255,12 @@ impl Draft {
         needs::replace(&mut self.tools);
         if reader.is_whole() {
             needs::check(reader, &self.tools, &given);
+            for (name, links) in &given {
+                variants::check_tool(reader, &self.variants, &self.tools[name].tool, &links.variants);
+            }
+            if by_user {
+                variants::check(reader, &self.variants, &self.tools);
+            }
         }
         if let Some(value) = baseline {
             self.baseline = baseline::read(reader, value, &self.tools);
@@ -262,6 +287,7 @@ impl Draft {
         Ok(Config {
             policy,
             tools: enabled.into_iter().map(|entry| entry.tool).collect(),
+            variants: self.variants.into_values().collect(),
             disabled: disabled.into_iter().map(|entry| entry.tool).collect(),
             baseline: self.baseline,
             locked: self.locked,

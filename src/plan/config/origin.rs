@@ -87,6 +87,11 @@ impl Origins {
         for (key, value) in entries(table, "baseline") {
             self.0.insert(format!("baseline.{key}"), line(value.span().start));
         }
+        for (name, variant) in entries(table, "variants") {
+            for (key, value) in variant.get_ref().as_table().into_iter().flatten() {
+                self.0.insert(format!("variants.{name}.{}", key.get_ref()), line(value.span().start));
+            }
+        }
         let tools = table.get("tools").and_then(|tools| tools.get_ref().as_table());
         for (name, tool) in tools.into_iter().flatten() {
             let Some(keys) = tool.get_ref().as_table() else { continue };

@@ -80,7 +80,7 @@ fn without_configuration_the_built_in_tools_are_used() {
             "typos"
         ]
     );
-    assert_eq!(disabled(&config), ["nextest"]);
+    assert_eq!(disabled(&config), ["check", "nextest"]);
     assert_eq!(config.policy, PolicyConfig::default());
     assert_eq!(config.source, None);
     assert!(config.tools.iter().all(|tool| !tool.configured));
@@ -142,16 +142,16 @@ fn enabling_nextest_replaces_test() {
     let config = config("tools.nextest.enabled = true");
     let names: Vec<&str> = config.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert!(names.contains(&"nextest") && !names.contains(&"test"), "{names:?}");
-    assert_eq!(disabled(&config), ["test"]);
+    assert_eq!(disabled(&config), ["check", "test"]);
     assert_eq!(tool("tools.nextest.enabled = true", "nextest").namespaces, tool("", "test").namespaces);
 }
 
 #[test]
 fn a_table_of_a_tool_enables_it() {
     for text in ["[tools.nextest]", "[tools.nextest]\nargs = ['--test-threads', '1']"] {
-        assert_eq!(disabled(&config(text)), ["test"], "{text}");
+        assert_eq!(disabled(&config(text)), ["check", "test"], "{text}");
     }
-    assert_eq!(disabled(&config("[tools.nextest]\nenabled = false")), ["nextest"]);
+    assert_eq!(disabled(&config("[tools.nextest]\nenabled = false")), ["check", "nextest"]);
 }
 
 #[test]
@@ -324,6 +324,8 @@ fn a_tool_is_read() {
                 read: texts(&["/srv/shaders"]),
                 network: Network::All,
             }),
+            variant: None,
+            variants: Vec::new(),
             configured: true,
             lacks_format: false,
         }
@@ -465,7 +467,7 @@ fn a_disabled_tool_is_left_out() {
                 "test-build",
                 "typos"
             ],
-            vec!["doc", "nextest", "x"]
+            vec!["check", "doc", "nextest", "x"]
         )
     );
 }
@@ -537,4 +539,38 @@ fn the_ratchet_key_is_read() {
     // A tool with several namespaces has an additional one for its numbers.
     let own = tool("[tools.doc]\nratchet = ['packages']", "doc").namespaces;
     assert_eq!(own, ["doc", "rustdoc"]);
+}
+
+#[test]
+fn a_tool_is_planned_for_each_of_its_variants_with_what_builds_for_it() {
+    let text = "
+        [variants.full]
+        features = ['full']
+        env = { A = 'variant', B = 'both' }
+        [variants.bare]
+        no-default-features = true
+        [tools.test]
+        variants = ['default', 'full']
+        env = { A = 'tool', C = 'own' }
+        [tools.check]
+        variants = ['bare']
+        [tools.links]
+        run = ['links']
+        needs = ['check', 'test']";
+    let tools = config(text).planned();
+    let named = |name: &str| tools.iter().find(|tool| tool.name == name).unwrap();
+    let of_tests: Vec<_> =
+        tools.iter().map(|tool| &*tool.name).filter(|name| name.contains("test")).collect();
+    assert_eq!(of_tests, ["doctest", "test", "test-build", "test-build@full", "test@full"]);
+    assert_eq!(named("test").needs, ["test-build"]);
+    assert_eq!(named("test@full").needs, ["test-build@full"]);
+    assert_eq!(named("doctest").needs, ["test-build"]);
+    // Without a default build of `check`, all of its variants come first.
+    assert_eq!(named("links").needs, ["check@bare", "test"]);
+    let full = named("test@full");
+    assert_eq!((full.base(), full.variant_name()), ("test", "full"));
+    assert_eq!(full.variants, ["default", "full"]);
+    let vars: Vec<_> = full.vars.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(vars, ["A=variant", "B=both", "C=own"]);
+    assert!(named("test").variant.is_none() && named("clippy").variants.is_empty());
 }

@@ -42,7 +42,8 @@ const SYNONYMS: [(&str, &str); 12] = [
     ("script", "run"),
 ];
 
-const NAME_HELP: &str = "use lower-case letters, digits, `-` and `_`, starting with a letter or digit";
+pub(super) const NAME_HELP: &str =
+    "use lower-case letters, digits, `-` and `_`, starting with a letter or digit";
 
 /// References to other tools in a file, with their places.
 pub(super) struct ToolReferences {
@@ -50,6 +51,7 @@ pub(super) struct ToolReferences {
     pub(super) name: std::ops::Range<usize>,
     pub(super) needs: Vec<Spanned<String>>,
     pub(super) replaces: Vec<Spanned<String>>,
+    pub(super) variants: Vec<Spanned<String>>,
 }
 
 /// Reads the tool `name`. If `built_in` has a tool of this name, the file only overrides some of its keys.
@@ -59,7 +61,8 @@ pub(super) fn read(
     value: &Value<'_>,
     built_in: &BTreeMap<String, ToolEntry>,
 ) -> (ToolEntry, ToolReferences) {
-    let mut links = ToolReferences { name: name.span(), needs: Vec::new(), replaces: Vec::new() };
+    let mut links =
+        ToolReferences { name: name.span(), needs: Vec::new(), replaces: Vec::new(), variants: Vec::new() };
     if [OWN_NAMESPACE, Tool::BLIND_SPOTS].contains(&&**name.get_ref()) {
         let message = format!("`{}` is reserved for genti's own findings", name.get_ref());
         reader.report_with(name.span(), message, "use another name");
@@ -142,6 +145,10 @@ pub(super) fn read(
     if let Some(replaces) = keys.read("replaces", ConfigReader::strings) {
         tool.replaces = replaces.iter().map(|name| name.get_ref().clone()).collect();
         links.replaces = replaces;
+    }
+    if let Some(variants) = keys.read("variants", variants) {
+        tool.variants = variants.iter().map(|name| name.get_ref().clone()).collect();
+        links.variants = variants;
     }
     keys.set(&mut tool.lane, "lane", |reader, value| reader.text(value).map(Some));
     environment::set(tool, &mut keys, run.is_some());
@@ -243,7 +250,7 @@ pub(super) fn read(
 
 /// Returns true if `name` is a valid name of a tool or namespace. Both become file names and parts of
 /// identities.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '-' | '_'))
 }
@@ -286,6 +293,8 @@ fn blank(name: &str) -> Tool {
         vars: BTreeMap::new(),
         timeout: None,
         sandbox: None,
+        variant: None,
+        variants: Vec::new(),
         configured: false,
         lacks_format: false,
     }
@@ -311,6 +320,18 @@ fn check_fit(reader: &mut ConfigReader<'_>, tool: &Tool, run: Option<&[Spanned<A
             reader.report_with(span.clone(), message, format!("write `{}`", units.join("` or `")));
         }
     }
+}
+
+fn variants(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<Spanned<String>>> {
+    let names = reader.strings(value)?;
+    if names.is_empty() {
+        reader.report_with(
+            value.span(),
+            "expected at least one variant",
+            "remove it to run the default build",
+        );
+    }
+    Some(names)
 }
 
 fn ratchet(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<CensusNumber>> {

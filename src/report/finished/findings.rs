@@ -83,6 +83,8 @@ pub struct Finding {
     pub owner: Option<String>,
     /// Tools that reported it, sorted.
     pub tools: Arc<[Text]>,
+    /// Variants that found it, sorted, if others looked and did not find it.
+    pub seen_in: Option<Arc<[Text]>>,
 }
 
 impl Finding {
@@ -107,14 +109,25 @@ impl Finding {
         self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)
     }
 
-    /// Message, preceded by the subject if the finding is shown elsewhere.
+    /// Message, preceded by the subject if the finding is shown elsewhere, and followed by the variants that found it if there are
+    /// others.
     pub fn title(&self) -> Cow<'_, str> {
-        match &self.place {
+        let title = match &self.place {
             Place::Subject(subject) if self.shown_at() != &self.place => {
                 format!("{subject}: {}", self.message).into()
             }
-            _ => Cow::Borrowed(&self.message),
+            _ => Cow::Borrowed(&*self.message),
+        };
+        match self.seen_only() {
+            Some(only) => format!("{title} ({only})").into(),
+            None => title,
         }
+    }
+
+    /// Says which variants found it, unless all did.
+    pub fn seen_only(&self) -> Option<String> {
+        let names: Vec<_> = self.seen_in.as_ref()?.iter().map(|name| format!("`{name}`")).collect();
+        Some(format!("only with {}", names.join(", ")))
     }
 }
 
@@ -134,6 +147,8 @@ pub struct Gone {
     pub code: Text,
     /// Path of the enclosing item.
     pub scope: Text,
+    /// Variants in which it was accepted, sorted; `None` for all.
+    pub in_variants: Option<Arc<[Text]>>,
     /// Reason why it was accepted, if one was given.
     pub reason: Option<String>,
     /// State: fixed, unknown, or suppressed if its finding is suppressed.
@@ -289,6 +304,8 @@ struct RawFinding {
     reason: Option<String>,
     owner: Option<String>,
     tools: Vec<Text>,
+    #[serde(default)]
+    seen_in: Option<Vec<Text>>,
 }
 
 #[derive(Deserialize)]
@@ -332,6 +349,8 @@ struct RawGone {
     reason: Option<String>,
     state: State,
     #[serde(default)]
+    in_variants: Option<Vec<Text>>,
+    #[serde(default)]
     unseen: Option<String>,
 }
 
@@ -345,7 +364,7 @@ impl From<RawFinding> for Finding {
         let test = raw.test.map(|RawTest { item, path, range }| {
             Box::new(FailedTest { at: path.map(|path| file(&path, range)), item })
         });
-        let RawFinding { code, scope, state, matched_by, reason, owner, tools, .. } = raw;
+        let RawFinding { code, scope, state, matched_by, reason, owner, tools, seen_in, .. } = raw;
         let place = match (path, subject) {
             (Some(path), _) => file(&path, range),
             (None, subject) => Place::Subject(subject.unwrap_or_default()),
@@ -377,17 +396,20 @@ impl From<RawFinding> for Finding {
             reason,
             owner,
             tools: tools.into(),
+            seen_in: seen_in.map(Into::into),
         }
     }
 }
 
 impl From<RawGone> for Gone {
     fn from(raw: RawGone) -> Self {
-        let RawGone { ns, path, subject, rule, message, code, scope, reason, state, unseen } = raw;
+        let RawGone { ns, path, subject, rule, message, code, scope, in_variants, reason, state, unseen } =
+            raw;
+        let in_variants = in_variants.map(Into::into);
         let site = match (path, subject) {
             (Some(path), _) => Site::Path(RelPath::unescape(&path)),
             (None, subject) => Site::Subject(subject.unwrap_or_default()),
         };
-        Self { ns, site, rule, message, code, scope, reason, state, unseen }
+        Self { ns, site, rule, message, code, scope, in_variants, reason, state, unseen }
     }
 }

@@ -52,6 +52,9 @@ pub struct RunSelection {
     pub tools: Vec<String>,
     /// Tools passed with `--skip-tool`.
     pub skip_tools: Vec<String>,
+    /// Variants passed with `--variant`.
+    #[serde(default)]
+    pub variants: Vec<String>,
     /// Commit passed with `--since`.
     pub since: Option<String>,
     /// Names of tests passed after `--`.
@@ -67,6 +70,9 @@ pub struct Tool {
     /// Tools that it depends on, directly or indirectly, sorted.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// Variant in which it ran; `None` for the default build.
+    #[serde(default)]
+    pub variant: Option<String>,
     /// True if its verdict affects the exit code.
     pub required: bool,
     /// True if it is named in the configuration or on the command line.

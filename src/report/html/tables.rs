@@ -144,6 +144,7 @@ pub(super) fn facts(run: &Finished, checkout: Option<&Checkout>) -> String {
     fact("Profile", selection.cargo_profile.as_deref().map(escape).unwrap_or_default());
     fact("Tools", list(&selection.tools));
     fact("Skipped tools", list(&selection.skip_tools));
+    fact("Variants", list(&selection.variants));
     fact("Tests", list(&selection.filters));
     fact("Changed since", selection.since.as_deref().map(escape).unwrap_or_default());
     let millis = |cap: Option<u64>| cap.map(|cap| duration(cap.saturating_mul(1000))).unwrap_or_default();

@@ -317,7 +317,7 @@ impl<R> Attempt<'_, R> {
     pub(super) fn push(&mut self, tasks: Vec<TaskIx>, ended: Ended<R>, raw_exit: Option<i32>) {
         // The judge has already decided about judged output, and cancelled processes did not fail.
         self.fails |= match ended {
-            Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt => false,
+            Ended::Judged(_) | Ended::Stopped(_) | Ended::NotBuilt | Ended::Elsewhere(_) => false,
             Ended::Missing(_) => {
                 let tool = self.executor.plan.graph.tool(self.step.tool);
                 self.executor.absent_fails || !tool.is_only_detected()

@@ -27,6 +27,7 @@ pub(super) fn plan(tools: Vec<(Tool, Vec<ToolId>)>, batches: Vec<(u32, Vec<(Tool
         steps: steps.into_iter().map(step).collect(),
     };
     Plan {
+        variants: std::collections::BTreeMap::new(),
         graph: testing::graph(tools, needs),
         policy: Policy::default(),
         selection: Selection::default(),

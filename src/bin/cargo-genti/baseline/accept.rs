@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use genti::compare::ratchet;
+use genti::compare::{ratchet, variants};
 use genti::model::finding::{Entry, State};
 use genti::model::outcome::Compared;
 use genti::report::text::counted;
@@ -31,13 +31,20 @@ pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> CliR
     let mut entries = current.baseline;
     let mut accepted = 0;
     let new = current.run.outcome.findings.iter().filter(|compared| compared.state == State::New);
-    for Compared { finding, .. } in new.clone().filter(|compared| is_meant(args, compared)) {
+    for Compared { finding, elsewhere, .. } in new.clone().filter(|compared| is_meant(args, compared)) {
         if !finding.diagnostic.can_be_accepted() {
             continue;
         }
-        let entry = Entry { reason: Some(reason.to_owned()), ..Entry::of(finding) };
+        let mut entry = Entry { reason: Some(reason.to_owned()), ..Entry::of(finding) };
         shell.status(GOOD, "Accepted", render::entry(&entry));
         let accepted_before = entries.entry(finding.diagnostic.ns.to_string()).or_default();
+        // It was accepted in other variants, and now in these as well.
+        if let Some(known) = elsewhere.as_ref().map(|accepted| &accepted.entry)
+            && let Some(at) = accepted_before.iter().position(|other| other == known)
+        {
+            accepted_before.remove(at);
+            entry.in_variants = variants::united(known.in_variants.as_ref(), entry.in_variants.as_ref());
+        }
         // Only one value is accepted per number.
         if let Some((name, ..)) = ratchet::accepted(&entry) {
             accepted_before.retain(|other| ratchet::accepted(other).is_none_or(|(known, ..)| known != name));

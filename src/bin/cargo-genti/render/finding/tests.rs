@@ -45,6 +45,7 @@ fn hostile(place: Place) -> Finding {
         reason: Some(text()),
         owner: Some(text()),
         tools: [HOSTILE.into()].into(),
+        seen_in: None,
     }
 }
 
@@ -123,7 +124,7 @@ fn no_field_of_a_finding_controls_the_terminal() {
     let Finding { rule, scope, code, message, .. } = subject;
     for site in [Site::Subject(HOSTILE.to_owned()), Site::Path(RelPath::new(HOSTILE))] {
         let (rule, scope, code, msg) = (rule.clone(), scope.clone(), code.clone(), message.clone());
-        check(&entry_at(&Entry { site, rule, scope, code, msg, reason: None }, Some(1)));
+        check(&entry_at(&Entry { site, rule, scope, code, msg, in_variants: None, reason: None }, Some(1)));
     }
 }
 

@@ -153,8 +153,8 @@ fn stale(stale: &[&Gone], page: &mut Page) {
         plural(count, "it", "them"),
     ));
     for gone in stale.iter().take(MOST) {
-        let Gone { ns, site, rule, message, code, scope, reason, .. } = (*gone).clone();
-        let entry = Entry { site, rule, scope, code, msg: message, reason };
+        let Gone { ns, site, rule, message, code, scope, in_variants, reason, .. } = (*gone).clone();
+        let entry = Entry { site, rule, scope, code, msg: message, in_variants, reason };
         page.below(format_args!("{}.jsonl: {}", visible_line(&ns), finding::entry(&entry)));
     }
     if count > MOST {

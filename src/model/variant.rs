@@ -1,0 +1,88 @@
+//! Build variants: builds of the workspace that tools check in addition to the default one.
+
+use std::collections::BTreeMap;
+
+use super::policy::Selection;
+use super::workspace::{PackageId, Workspace};
+
+/// A build with other features, another target, other packages or other variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variant {
+    /// Name: lower-case letters, digits, `-` and `_`. A label that is part of no id.
+    pub name: String,
+    /// Packages, features, target and cargo profile. Nothing else is set.
+    pub build: Selection,
+    /// Variables for the processes of its tools.
+    pub vars: BTreeMap<String, String>,
+    /// Systems on which it runs, such as `linux`; empty for all.
+    pub on: Vec<String>,
+}
+
+impl Variant {
+    /// Name of the build without a variant.
+    pub const DEFAULT: &'static str = "default";
+
+    /// Separates the name of a tool from that of its variant.
+    pub const SEPARATOR: char = '@';
+
+    /// Returns true if it runs on the system called `os`.
+    pub fn runs_on(&self, os: &str) -> bool {
+        self.on.is_empty() || self.on.iter().any(|own| own == os)
+    }
+
+    /// Splits the name of a tool into that of the configured tool and that of the variant.
+    pub fn split(tool: &str) -> (&str, &str) {
+        tool.split_once(Self::SEPARATOR).unwrap_or((tool, Self::DEFAULT))
+    }
+}
+
+/// What cargo builds for the tools of a variant in a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VariantBuild {
+    /// Features, target and cargo profile.
+    pub selection: Selection,
+    /// Packages of the variant, sorted.
+    pub whole: Vec<PackageId>,
+    /// Those of them that are selected, sorted.
+    pub asked: Vec<PackageId>,
+    /// Those of them that are checked, sorted: under `--since`, those that changed and their dependents.
+    pub packages: Vec<PackageId>,
+}
+
+impl VariantBuild {
+    /// Returns it in the form that all builds have.
+    pub fn as_build(&self) -> Build<'_> {
+        let Self { selection, whole, asked, packages } = self;
+        Build { selection, whole: Some(whole), asked, packages }
+    }
+}
+
+/// What cargo builds for a tool in a run: the default build or that of a variant.
+#[derive(Clone, Copy, Debug)]
+pub struct Build<'a> {
+    /// Features, target and cargo profile.
+    pub selection: &'a Selection,
+    /// Packages of the variant, sorted; `None` for all members.
+    pub whole: Option<&'a [PackageId]>,
+    /// Selected packages, sorted.
+    pub asked: &'a [PackageId],
+    /// Packages that are checked, sorted.
+    pub packages: &'a [PackageId],
+}
+
+impl Build<'_> {
+    /// Returns true if everything is checked that the variant consists of.
+    pub fn is_whole(&self, workspace: &Workspace) -> bool {
+        self.packages.len() == self.whole.map_or(workspace.packages.len(), <[PackageId]>::len)
+    }
+
+    /// Returns true if cargo builds every member.
+    pub fn is_of_all(&self, workspace: &Workspace) -> bool {
+        self.packages.len() == workspace.packages.len()
+    }
+
+    /// Returns true if the variant has this package.
+    pub fn has(&self, package: PackageId) -> bool {
+        self.whole.is_none_or(|whole| whole.binary_search(&package).is_ok())
+    }
+}

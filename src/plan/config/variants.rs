@@ -1,0 +1,317 @@
+//! The `[variants.NAME]` tables, and the `variants` of the tools: creates a tool for each pair of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::DeString;
+
+use super::environment;
+use super::reader::{ConfigReader, Value, sorted};
+use super::suggest::suggestion;
+use super::tool::{NAME_HELP, ToolEntry, is_name};
+use super::{Config, ConfigFile};
+use crate::model::error::{Problem, Problems};
+use crate::model::tool::{Parse, Tool};
+use crate::model::variant::Variant;
+use crate::model::workspace::{PackageId, Workspace};
+
+/// Systems that `on` may name, as in `std::env::consts::OS`.
+const SYSTEMS: [&str; 11] = [
+    "android",
+    "dragonfly",
+    "freebsd",
+    "haiku",
+    "illumos",
+    "ios",
+    "linux",
+    "macos",
+    "netbsd",
+    "openbsd",
+    "windows",
+];
+
+/// A variant with the places of what the workspace must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfiguredVariant {
+    /// The variant.
+    pub variant: Arc<Variant>,
+    name: std::ops::Range<usize>,
+    features: Vec<Spanned<String>>,
+    packages: Vec<Spanned<String>>,
+    /// Name and text of the file.
+    file: (Arc<str>, Arc<str>),
+}
+
+/// Reads the table of one variant.
+pub(super) fn read(
+    reader: &mut ConfigReader<'_>,
+    name: &Spanned<DeString<'_>>,
+    value: &Value<'_>,
+    file: &ConfigFile,
+) -> Option<ConfiguredVariant> {
+    let text = name.get_ref().to_string();
+    if text == Variant::DEFAULT {
+        let message = "`default` is the build without a variant";
+        reader.report_with(
+            name.span(),
+            message,
+            "use another name; list `default` in the `variants` of a tool",
+        );
+    } else if !is_name(&text) {
+        reader.report_with(name.span(), format!("invalid variant name `{text}`"), NAME_HELP);
+    }
+    let table = reader.table(value)?;
+    let mut variant = Variant { name: text, ..Variant::default() };
+    let mut keys = reader.keys(table);
+    let features = keys.read("features", ConfigReader::strings).unwrap_or_default();
+    let build = &mut variant.build;
+    keys.set(&mut build.all_features, "all-features", ConfigReader::boolean);
+    keys.set(&mut build.no_default_features, "no-default-features", ConfigReader::boolean);
+    let mut packages = keys.read("packages", ConfigReader::strings).unwrap_or_default();
+    build.packages = sorted(packages.iter().map(|name| name.get_ref().clone()).collect());
+    let exclude = keys.read("exclude", ConfigReader::strings).unwrap_or_default();
+    build.exclude = sorted(exclude.iter().map(|name| name.get_ref().clone()).collect());
+    packages.extend(exclude);
+    build.target = keys.read("target", ConfigReader::text);
+    build.cargo_profile = keys.read("cargo-profile", ConfigReader::text);
+    keys.set(&mut variant.vars, "env", |reader, value| {
+        let vars = environment::read(reader, value, &[])?;
+        if vars.names.is_some() {
+            let help = "a variant only sets variables; write `env = { NAME = \"value\" }`";
+            reader.report_with(value.span(), "a variant can't list variables of the environment", help);
+        }
+        Some(vars.values)
+    });
+    let systems = keys.read("on", ConfigReader::strings);
+    keys.finish();
+    variant.build.features = sorted(features.iter().map(|name| name.get_ref().clone()).collect());
+    if let (Some(systems), Some(on)) = (systems, table.get("on")) {
+        if systems.is_empty() {
+            reader.report_with(
+                on.span(),
+                "expected at least one system",
+                "remove `on` to run on every system",
+            );
+        }
+        for system in systems.iter().filter(|system| !SYSTEMS.contains(&system.get_ref().as_str())) {
+            let help = suggestion(system.get_ref(), SYSTEMS, "systems");
+            reader.report_with(system.span(), format!("unknown system `{}`", system.get_ref()), help);
+        }
+        variant.on = sorted(systems.into_iter().map(Spanned::into_inner).collect());
+    }
+    let file = (file.name.clone(), file.text.clone());
+    Some(ConfiguredVariant { variant: Arc::new(variant), name: name.span(), features, packages, file })
+}
+
+/// Reports variants that build the same, and those that no tool uses.
+pub(super) fn check(
+    reader: &mut ConfigReader<'_>,
+    variants: &BTreeMap<String, ConfiguredVariant>,
+    tools: &BTreeMap<String, ToolEntry>,
+) {
+    let default = Variant::default();
+    for (at, (name, one)) in variants.iter().enumerate() {
+        let others = variants.values().take(at).map(|other| (&other.variant.name, &*other.variant));
+        let same = |(_, other): &(&String, &Variant)| {
+            (&other.build, &other.vars) == (&one.variant.build, &one.variant.vars)
+        };
+        let default_name = Variant::DEFAULT.to_owned();
+        let first = std::iter::once((&default_name, &default)).chain(others).find(same);
+        if let Some((other, _)) = first {
+            let message = format!("`{name}` builds the same as `{other}`");
+            let help = match other == Variant::DEFAULT {
+                true => "set features, packages, a target, a profile or variables, or list `default` instead",
+                false => "remove one of them",
+            };
+            reader.report_with(one.name.clone(), message, help);
+        }
+        let is_used = |entry: &ToolEntry| entry.tool.variants.iter().any(|own| own == name);
+        if !tools.values().any(is_used) {
+            let message = format!("no tool runs the variant `{name}`");
+            let help =
+                format!("write `variants = [\"default\", \"{name}\"]` under [tools.test], for example");
+            reader.report_with(one.name.clone(), message, help);
+        }
+    }
+}
+
+/// Reports names of variants of `tool` that do not exist or have no effect. `given` are those in the file.
+pub(super) fn check_tool(
+    reader: &mut ConfigReader<'_>,
+    variants: &BTreeMap<String, ConfiguredVariant>,
+    tool: &Tool,
+    given: &[Spanned<String>],
+) {
+    let mut seen = BTreeSet::new();
+    for name in given {
+        let text = name.get_ref();
+        if !seen.insert(text) {
+            reader.report_with(name.span(), format!("`{text}` is listed twice"), "remove one of them");
+        } else if text != Variant::DEFAULT && !variants.contains_key(text) {
+            let known = variants.keys().map(String::as_str).chain([Variant::DEFAULT]);
+            let help = suggestion(text, known, "variants");
+            reader.report_with(name.span(), format!("unknown variant `{text}`"), help);
+        }
+    }
+    if let (Some(first), true) = (given.first(), tool.states_numbers()) {
+        let message = format!(
+            "`{}` has numbers that may only get better, and each variant would have its own",
+            tool.name
+        );
+        reader.report_with(first.span(), message, "remove `ratchet`, or measure in a tool of its own");
+    }
+    if let (Some(first), false) = (given.first(), tool.takes_variants()) {
+        let message = format!(
+            "`variants` has no effect on `{}`, whose command line does not depend on them",
+            tool.name
+        );
+        let help = "put `\"{selection}\"` into `run`, which stands for the features, packages and target of a variant";
+        reader.report_with(first.span(), message, help);
+    }
+}
+
+impl Config {
+    /// Returns a tool for each pair of tool and variant, sorted by name. Tools that build what others run are created for each
+    /// variant of those.
+    pub fn planned(&self) -> Vec<Tool> {
+        let variants = self.variants.iter().map(|one| (one.variant.name.clone(), &one.variant));
+        expand(&self.tools, &variants.collect())
+    }
+}
+
+fn expand(all: &[Tool], variants: &BTreeMap<String, &Arc<Variant>>) -> Vec<Tool> {
+    let tools: BTreeMap<_, _> = all.iter().map(|tool| (tool.name.as_str(), tool)).collect();
+    let own = |tool: &Tool| match tool.variants.is_empty() {
+        true => BTreeSet::from([Variant::DEFAULT.to_owned()]),
+        false => tool.variants.iter().cloned().collect(),
+    };
+    let mut wanted: BTreeMap<_, BTreeSet<String>> =
+        all.iter().map(|tool| (tool.name.clone(), own(tool))).collect();
+    let mut queue: Vec<_> = wanted
+        .iter()
+        .flat_map(|(name, variants)| variants.iter().map(|variant| (name.clone(), variant.clone())))
+        .collect();
+    while let Some((name, variant)) = queue.pop() {
+        let needs = tools.get(name.as_str()).into_iter().flat_map(|tool| &tool.needs);
+        for need in needs.filter(|need| tools.get(need.as_str()).is_some_and(|tool| builds_for_others(tool)))
+        {
+            if wanted.entry(need.clone()).or_default().insert(variant.clone()) {
+                queue.push((need.clone(), variant.clone()));
+            }
+        }
+    }
+    let mut planned = Vec::new();
+    for (name, of_tool) in &wanted {
+        let Some(tool) = tools.get(name.as_str()) else { continue };
+        let has_several = of_tool.iter().any(|variant| variant != Variant::DEFAULT);
+        let names: Vec<_> = of_tool.iter().filter(|_| has_several).cloned().collect();
+        planned.extend(of_tool.iter().map(|variant| {
+            let names = names.clone();
+            let needs = tool.needs.iter().flat_map(|need| needed(need, variant, &wanted));
+            let needs = sorted(needs.collect());
+            match variants.get(variant) {
+                Some(of) => Tool { needs, variants: names, ..with_variant(tool, of) },
+                None => Tool { needs, variants: names, ..(*tool).clone() },
+            }
+        }));
+    }
+    planned.sort_by(|a, b| a.name.cmp(&b.name));
+    planned
+}
+
+/// Returns the names of the tools that stand for `need` of a tool of `variant`: the same variant if there is one, else the
+/// default build, else all variants.
+fn needed(need: &str, variant: &str, wanted: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    let Some(of_need) = wanted.get(need) else { return vec![need.to_owned()] };
+    match [variant, Variant::DEFAULT].into_iter().find(|name| of_need.contains(*name)) {
+        Some(name) => vec![name_of(need, name)],
+        None => of_need.iter().map(|name| name_of(need, name)).collect(),
+    }
+}
+
+fn name_of(tool: &str, variant: &str) -> String {
+    match variant {
+        Variant::DEFAULT => tool.to_owned(),
+        variant => format!("{tool}{}{variant}", Variant::SEPARATOR),
+    }
+}
+
+fn builds_for_others(tool: &Tool) -> bool {
+    tool.parse == Parse::CargoBuild && tool.takes_variants()
+}
+
+fn with_variant(tool: &Tool, variant: &Arc<Variant>) -> Tool {
+    let vars = tool.vars.iter().chain(&variant.vars).map(|(name, value)| (name.clone(), value.clone()));
+    Tool {
+        name: name_of(&tool.name, &variant.name),
+        variant: Some(Arc::clone(variant)),
+        vars: vars.collect(),
+        ..tool.clone()
+    }
+}
+
+/// Checks that `workspace` has the packages and features that `variants` name.
+///
+/// # Errors
+///
+/// Every name that it does not have, with its line.
+pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> Result<(), Problems> {
+    let mut problems = Vec::new();
+    for one in variants {
+        let mut report = |span: std::ops::Range<usize>, message: String, help: String| {
+            let (file, text) = one.file.clone();
+            problems.push(Problem { file, text, span: Some(span), message, help: Some(help) });
+        };
+        let names = || workspace.packages.iter().map(|package| package.name.as_str());
+        for package in one.packages.iter().filter(|name| !names().any(|known| known == name.get_ref())) {
+            let message = format!("no package named `{}` in this workspace", package.get_ref());
+            report(package.span(), message, suggestion(package.get_ref(), names(), "packages"));
+        }
+        let selected: Vec<_> = packages_of(&one.variant, workspace);
+        if selected.is_empty() && !workspace.packages.is_empty() {
+            let message = format!("the variant `{}` has no packages", one.variant.name);
+            report(
+                one.name.clone(),
+                message,
+                "remove names from `exclude`, or add some to `packages`".to_owned(),
+            );
+        }
+        for feature in &one.features {
+            let text = feature.get_ref();
+            let (package, name) = text.split_once('/').unwrap_or(("", text));
+            let package = package.trim_end_matches('?');
+            let is_meant = |of: &&PackageId| package.is_empty() || workspace.package(**of).name == package;
+            if !package.is_empty() && !selected.iter().any(|of| is_meant(&of)) {
+                // A feature of a dependency, which only cargo knows.
+                continue;
+            }
+            let features = || {
+                let own = selected.iter().filter(is_meant).flat_map(|of| &workspace.package(*of).features);
+                own.map(String::as_str)
+            };
+            if !features().any(|known| known == name) {
+                let known: BTreeSet<_> = features().collect();
+                let message =
+                    format!("no package of the variant `{}` has the feature `{text}`", one.variant.name);
+                let help = match known.is_empty() {
+                    true => "none of them has features; remove it".to_owned(),
+                    false => suggestion(name, known, "features"),
+                };
+                report(feature.span(), message, help);
+            }
+        }
+    }
+    problems.sort_by_key(|problem: &Problem| problem.span.as_ref().map(|span| span.start));
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Returns the packages of `variant`, sorted.
+pub(in crate::plan) fn packages_of(variant: &Variant, workspace: &Workspace) -> Vec<PackageId> {
+    let is_own = |name: &String| {
+        let build = &variant.build;
+        (build.packages.is_empty() || build.packages.contains(name)) && !build.exclude.contains(name)
+    };
+    let own = workspace.packages().filter(|(_, package)| is_own(&package.name));
+    own.map(|(id, _)| id).collect()
+}

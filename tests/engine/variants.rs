@@ -1,0 +1,375 @@
+//! Tests of build variants: one gate over a workspace of five packages, in which every variant has a finding of its own.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::support::Sandbox;
+
+const PACKAGES: [&str; 5] = ["base", "cli", "extra", "net", "tiny"];
+
+/// Each function has a needless `return`, and is compiled by all variants, or by one.
+const BASE: &str = r#"//! The package that has findings.
+
+/// Found by every variant.
+pub fn common() -> u8 {
+    return 1;
+}
+
+/// Found only by the default build.
+#[cfg(all(feature = "std", not(feature = "full"), not(feature = "net"), not(special)))]
+pub fn in_default() -> u8 {
+    return 2;
+}
+
+/// Found with `full`.
+#[cfg(feature = "full")]
+pub fn in_full() -> u8 {
+    return 3;
+}
+
+/// Found without `std`.
+#[cfg(not(feature = "std"))]
+pub fn in_bare() -> u8 {
+    return 4;
+}
+
+/// Found with the variable.
+#[cfg(special)]
+pub fn in_special() -> u8 {
+    return 5;
+}
+
+/// Found with `net`.
+#[cfg(feature = "net")]
+pub fn in_some() -> u8 {
+    return 6;
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn fails_everywhere() {
+        assert_eq!(super::common(), 0);
+    }
+
+    #[test]
+    fn fails_with_full() {
+        assert!(!std::hint::black_box(cfg!(feature = "full")), "full");
+    }
+
+    #[test]
+    fn passes() {}
+}
+"#;
+
+const CONFIG: &str = r#"
+[variants.full]
+features = ["full"]
+[variants.bare]
+no-default-features = true
+[variants.special]
+env = { RUSTFLAGS = "--cfg special" }
+[variants.some]
+packages = ["base", "net"]
+features = ["net"]
+[variants.elsewhere]
+features = ["full"]
+exclude = ["base"]
+on = ["haiku"]
+
+[tools.fmt]
+enabled = false
+[tools.doc]
+enabled = false
+[tools.doctest]
+enabled = false
+[tools.clippy]
+variants = ["default", "full", "bare", "special", "some", "elsewhere"]
+[tools.test]
+variants = ["default", "full", "elsewhere"]
+"#;
+
+/// The functions of `base` in the order of their lines, with the variants that compile them.
+const LINTS: [(u64, &[&str]); 6] =
+    [(5, &[]), (11, &["default"]), (17, &["full"]), (23, &["bare"]), (29, &["special"]), (35, &["some"])];
+
+fn gate() -> Sandbox {
+    let sandbox = Sandbox::of("clean", "gate");
+    std::fs::remove_dir_all(sandbox.root().join("src")).unwrap();
+    for lock in ["Cargo.lock", "genti.toml"] {
+        let _ = std::fs::remove_file(sandbox.root().join(lock));
+    }
+    let members: Vec<_> = PACKAGES.iter().map(|name| format!("{name:?}")).collect();
+    sandbox
+        .write("Cargo.toml", &format!("[workspace]\nresolver = \"2\"\nmembers = [{}]\n", members.join(", ")));
+    for name in PACKAGES {
+        sandbox.write(
+            &format!("{name}/Cargo.toml"),
+            &format!(
+                "[package]\nname = {name:?}\nversion = \"0.1.0\"\nedition = \"2021\"\n\n\
+                 [features]\ndefault = [\"std\"]\nstd = []\nfull = []\nnet = []\n\n\
+                 [lints.rust]\nunexpected_cfgs = {{ level = \"warn\", check-cfg = ['cfg(special)'] }}\n"
+            ),
+        );
+        sandbox.write(&format!("{name}/src/lib.rs"), &format!("//! The package `{name}`.\n"));
+    }
+    sandbox.write("base/src/lib.rs", BASE);
+    sandbox.write("genti.toml", CONFIG);
+    sandbox
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Returns the findings of namespace `ns` by their line or subject: the state, and the variants that found it.
+fn findings(sandbox: &Sandbox, ns: &str) -> BTreeMap<String, (String, Vec<String>)> {
+    let report = sandbox.json("report.json");
+    let of_ns = report["findings"].as_array().unwrap().iter().filter(|one| one["ns"] == ns);
+    let one = |finding: &Value| {
+        let place = match finding["subject"].as_str() {
+            Some(subject) => subject.to_owned(),
+            None => finding["range"]["start"]["line"].to_string(),
+        };
+        let seen_in = texts(&finding["seen_in"]).into_iter().map(str::to_owned).collect();
+        (place, (finding["state"].as_str().unwrap().to_owned(), seen_in))
+    };
+    let all: Vec<_> = of_ns.map(one).collect();
+    let count = all.len();
+    let all: BTreeMap<_, _> = all.into_iter().collect();
+    assert_eq!(all.len(), count, "each finding is one");
+    all
+}
+
+/// Checks the states of the lints, and of the two failing tests.
+#[track_caller]
+fn check(sandbox: &Sandbox, state: &str) {
+    let of = |variants: &[&str]| (state.to_owned(), variants.iter().map(ToString::to_string).collect());
+    let lints = LINTS.iter().map(|(line, variants)| (line.to_string(), of(variants)));
+    assert_eq!(findings(sandbox, "clippy"), lints.collect());
+    let tests = [("base tests::fails_everywhere", of(&[])), ("base tests::fails_with_full", of(&["full"]))];
+    let tests = tests.into_iter().map(|(test, seen)| (test.to_owned(), seen));
+    assert_eq!(findings(sandbox, "test"), tests.collect());
+}
+
+fn artifacts(sandbox: &Sandbox, parallel: &str, code: i32) -> Vec<Vec<u8>> {
+    let mut command = sandbox.command(&["run", "--parallel", parallel, "--no-cache"]);
+    sandbox.expect(&command.output().unwrap(), code);
+    ["run.json", "report.json", "tasks.jsonl"].map(|name| sandbox.artifact(name)).to_vec()
+}
+
+#[test]
+fn each_finding_is_one_and_names_the_variants_that_found_it() {
+    let sandbox = gate();
+    let text = sandbox.run(&["run"], 1);
+    check(&sandbox, "new");
+    for (_, variants) in &LINTS[1..] {
+        assert!(text.contains(&format!("(only with `{}`)", variants[0])), "{variants:?}: {text}");
+    }
+    // A row for each tool, and a column for each variant.
+    let row = |name: &str| {
+        let found = text.lines().find(|line| line.split_whitespace().nth(1) == Some(name));
+        found.unwrap().split_whitespace().skip(2).collect::<Vec<_>>().join(" ")
+    };
+    let head = text.lines().find(|line| line.trim().starts_with("tool ")).unwrap();
+    let head: Vec<_> = head.split_whitespace().collect();
+    assert_eq!(head, ["tool", "new", "default", "bare", "elsewhere", "full", "some", "special"], "{text}");
+    assert_eq!(row("clippy"), "6 2 new 2 new skipped 2 new 2 new 2 new", "{text}");
+    assert_eq!(row("test"), "2 1 new skipped 2 new", "{text}");
+    // Neither the variable's value nor anything of this machine is in the artifacts.
+    assert!(!String::from_utf8(sandbox.artifact("run.json")).unwrap().contains("--cfg special"));
+
+    let sarif: Value = serde_json::from_str(&sandbox.run_alone(&["report", "--format", "sarif"], 0)).unwrap();
+    let names: Vec<_> =
+        sarif["runs"].as_array().unwrap().iter().map(|run| &run["tool"]["driver"]["name"]).collect();
+    assert_eq!(names, ["clippy", "test"], "variants share a run");
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let seen: Vec<_> = results.iter().map(|result| texts(&result["properties"]["seenIn"])).collect();
+    assert_eq!(seen, LINTS.map(|(_, variants)| variants.to_vec()));
+
+    let junit = sandbox.run_alone(&["report", "--format", "junit"], 0);
+    for suite in ["clippy", "clippy@bare", "clippy@full", "test", "test@full", "test@full base"] {
+        assert!(junit.contains(&format!("<testsuite name=\"{suite}\"")), "{suite}: {junit}");
+    }
+}
+
+#[test]
+fn parallelism_and_place_do_not_change_the_artifacts() {
+    let here = gate();
+    let one = artifacts(&here, "1", 1);
+    let timeless = |all: &[Vec<u8>]| {
+        let tasks = String::from_utf8(all[2].clone()).unwrap();
+        let lines = tasks.lines().map(|line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            line.as_object_mut().unwrap().remove("timing");
+            line.to_string()
+        });
+        (all[..2].to_vec(), lines.collect::<Vec<_>>())
+    };
+    for parallel in ["2", "8"] {
+        assert_eq!(timeless(&artifacts(&here, parallel, 1)), timeless(&one), "--parallel {parallel}");
+    }
+    here.run(&["verify", "--runs", "2"], 0);
+}
+
+#[test]
+fn a_baseline_holds_lints_in_all_variants_and_failures_only_where_they_were_accepted() {
+    let sandbox = gate();
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.run(&["check"], 0);
+    check(&sandbox, "unchanged");
+    let lints = sandbox.baseline("clippy");
+    assert!(lints.starts_with("{\"genti_baseline\":2}\n"), "{lints}");
+    let lists = |text: &str| {
+        let lines = text.lines().skip(1).map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut lists: Vec<_> = lines.map(|line| texts(&line["in_variants"]).join(" ")).collect();
+        lists.sort();
+        lists
+    };
+    assert_eq!(
+        lists(&lints),
+        ["", "", "bare", "full", "some", "special"],
+        "not if the default build finds it"
+    );
+    assert_eq!(lists(&sandbox.baseline("test")), ["default full", "full"]);
+
+    // A variant on its own passes, but nothing that others found is fixed.
+    for variant in ["default", "full", "special"] {
+        let text = sandbox.run(&["check", "--variant", variant], 5);
+        assert!(text.contains("variant selection"), "{text}");
+        sandbox.run(&["check", "--variant", variant, "--partial"], 0);
+    }
+    sandbox.run(&["baseline", "update", "--variant", "full"], 0);
+    assert_eq!(sandbox.baseline("clippy"), lints);
+
+    // Each variant in turn breaks, and only it.
+    for (line, variants) in &LINTS[1..] {
+        let from = format!("    return {};", line / 6 + 1);
+        let broken = format!("    let _ = 1u8.clone();\n{from}");
+        sandbox.edit("base/src/lib.rs", &from, &broken);
+        let text = sandbox.run(&["check"], 1);
+        assert!(text.contains(&format!("(only with `{}`)", variants[0])), "{line}: {text}");
+        sandbox.edit("base/src/lib.rs", &broken, &from);
+    }
+
+    // A failure that was accepted with `full` is new in the default build.
+    sandbox.edit(
+        "base/src/lib.rs",
+        "assert!(!std::hint::black_box(cfg!(feature = \"full\")), \"full\");",
+        "panic!();",
+    );
+    sandbox.run(&["check"], 1);
+    let states = findings(&sandbox, "test");
+    assert_eq!(states["base tests::fails_with_full"].0, "new");
+    assert_eq!(states["base tests::fails_everywhere"].0, "unchanged");
+    sandbox.run(&["baseline", "accept", "--reason", "known"], 0);
+    assert_eq!(lists(&sandbox.baseline("test")), ["default full", "default full"]);
+    sandbox.run(&["check"], 0);
+
+    // It is fixed in the default build, where it may not come back then.
+    sandbox.edit(
+        "base/src/lib.rs",
+        "panic!();",
+        "assert!(!std::hint::black_box(cfg!(feature = \"full\")), \"full\");",
+    );
+    sandbox.run(&["check"], 0);
+    sandbox.run(&["baseline", "update"], 0);
+    assert_eq!(lists(&sandbox.baseline("test")), ["default full", "full"]);
+}
+
+#[test]
+fn an_entry_is_fixed_only_if_every_variant_looked() {
+    let sandbox = gate();
+    sandbox.run(&["baseline", "init"], 0);
+    let [lints, tests] = ["clippy", "test"].map(|ns| sandbox.baseline(ns));
+    let gone = |sandbox: &Sandbox| {
+        let report = sandbox.json("report.json");
+        let all = report["gone"].as_array().unwrap().iter();
+        let one = |gone: &Value| {
+            let list = texts(&gone["in_variants"]).join(" ");
+            format!("{} {} {list}", gone["state"].as_str().unwrap(), gone["ns"].as_str().unwrap())
+        };
+        all.map(one).collect::<Vec<_>>()
+    };
+    // With `full`, the package does not compile. What only `full` found is gone, but nothing looked for it.
+    sandbox.edit("base/src/lib.rs", "    return 3;", "    missing()");
+    sandbox.run(&["run"], 3);
+    assert_eq!(gone(&sandbox), ["unknown clippy full", "unknown test full"]);
+    sandbox.run(&["baseline", "update"], 0);
+    assert_eq!([sandbox.baseline("clippy"), sandbox.baseline("test")], [lints.clone(), tests]);
+
+    sandbox.edit("base/src/lib.rs", "    missing()", "    3");
+    sandbox.run(&["run"], 0);
+    assert_eq!(gone(&sandbox), ["fixed clippy full"]);
+    sandbox.run(&["check"], 1);
+    // What was accepted in a variant that does not run here is not fixed.
+    let entry = r#"{"path":"net/src/lib.rs","rule":"clippy::x","in":"","code":"y","msg":"z","in_variants":["elsewhere"]}"#;
+    sandbox.write(".config/genti/baseline/clippy.jsonl", &format!("{lints}{entry}\n"));
+    sandbox.run(&["baseline", "update"], 0);
+    let kept = sandbox.baseline("clippy");
+    assert!(kept.contains("elsewhere") && !kept.contains("in_full"), "{kept}");
+}
+
+#[test]
+fn a_merge_of_branches_that_accepted_in_different_variants_accepts_in_both() {
+    let sandbox = gate();
+    sandbox.write(".gitignore", "/target\n");
+    sandbox.edit(
+        "base/src/lib.rs",
+        "    fn passes() {}",
+        "    fn passes() {\n        let fails = if cfg!(feature = \"full\") { include!(\"full.in\") } else { include!(\"default.in\") };\n        \
+         assert!(!fails);\n    }",
+    );
+    sandbox.write("base/src/full.in", "false\n");
+    sandbox.write("base/src/default.in", "false\n");
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.commit_all();
+    let accepts = |branch: &str, variant: &str| {
+        assert!(sandbox.git(&["checkout", "-q", "-b", branch, "start"]));
+        sandbox.write(&format!("base/src/{variant}.in"), "true\n");
+        sandbox.run(&["baseline", "accept", "--reason", branch], 0);
+        let text = sandbox.baseline("test");
+        assert!(text.contains(&format!("passes\",\"rule\":\"failed\",\"in\":\"\",\"code\":\"\",\"msg\":\"test failed\",\"in_variants\":[{variant:?}]")), "{text}");
+        sandbox.commit_all();
+    };
+    assert!(sandbox.git(&["branch", "start"]));
+    accepts("ours", "default");
+    accepts("theirs", "full");
+    assert!(!sandbox.git(&["merge", "-q", "-m", "merge", "ours"]), "both added a line at the same place");
+    sandbox.run(&["baseline", "resolve"], 0);
+    let text = sandbox.baseline("test");
+    let line = text.lines().find(|line| line.contains("passes")).unwrap();
+    assert!(line.contains(r#""in_variants":["default","full"]"#), "{line}");
+    sandbox.run(&["check"], 0);
+}
+
+#[test]
+fn mistakes_about_variants_are_found_before_anything_runs() {
+    let check = |edit: &dyn Fn(&Sandbox), expected: &[&str]| {
+        let sandbox = gate();
+        edit(&sandbox);
+        let text = sandbox.run(&["run"], 2);
+        let lines: Vec<_> = text.lines().map(|line| line.trim_start_matches([' ', '|', '^'])).collect();
+        for line in expected {
+            assert!(lines.iter().any(|shown| shown.ends_with(line)), "{line}: {text}");
+        }
+    };
+    let config =
+        |from: &'static str, to: &'static str| move |sandbox: &Sandbox| sandbox.edit("genti.toml", from, to);
+    check(
+        &config("features = [\"full\"]\n[variants.bare]", "features = [\"ful\"]\n[variants.bare]"),
+        &[
+            "no package of the variant `full` has the feature `ful`",
+            "--> genti.toml:3:13",
+            "did you mean `full`?",
+        ],
+    );
+    check(
+        &config("packages = [\"base\", \"net\"]", "packages = [\"base\", \"nett\"]"),
+        &["no package named `nett` in this workspace", "did you mean `net`?"],
+    );
+    let sandbox = gate();
+    let text = sandbox.run(&["run", "--variant", "ful"], 2);
+    assert!(text.contains("no tool runs a variant named `ful` (did you mean `full`?)"), "{text}");
+}
