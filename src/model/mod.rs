@@ -8,6 +8,7 @@ pub mod census;
 pub mod cfg;
 #[cfg(feature = "engine")]
 pub mod commit;
+#[cfg(feature = "engine")]
 pub mod digest;
 #[cfg(feature = "engine")]
 pub mod error;

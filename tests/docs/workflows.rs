@@ -330,6 +330,7 @@ fn pack(dir: &Path, target: &str) {
 }
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 const GNU: &str = "x86_64-unknown-linux-gnu";
 const MUSL: &str = "x86_64-unknown-linux-musl";
 
