@@ -255,7 +255,7 @@ impl<'a, W: Workbench> Passes<'a, W> {
                     self.fixed.untouched.insert(change.path.clone());
                     restored.push(change);
                 }
-                Err(why) => self.leave(&change, format!("could not be taken back: {why}")),
+                Err(why) => self.leave(&change, format!("could not be undone: {why}")),
             }
         }
         restored
@@ -428,7 +428,7 @@ mod tests {
         let (fixed, end) = memory.fix();
         assert_eq!((end, memory.texts().concat()), (Ok(()), "mine1".to_owned()));
         assert_eq!((fixed.count(), fixed.left.len()), (0, 2));
-        assert!(fixed.left.iter().any(|left| left.why == "could not be taken back: it has changed"));
+        assert!(fixed.left.iter().any(|left| left.why == "could not be undone: it has changed"));
 
         // Before the files are written.
         let mut memory = Memory::new(&[("a", "1"), ("b", "1")], &[('1', '2')]);

@@ -17,7 +17,7 @@ pub trait Halt: fmt::Debug + Sync {
 
 /// The error of work that stopped early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("stopped before it was done")]
+#[error("stopped before it finished")]
 pub struct Halted;
 
 impl From<Halted> for io::Error {

@@ -88,7 +88,7 @@ fn diagnostic(input: &Input<'_>, found: Typo) -> Option<Diagnostic> {
     let corrections = corrections.unwrap_or_default();
     let quoted: Vec<_> = corrections.iter().map(|word| format!("`{word}`")).collect();
     let mut message = match quoted.as_slice() {
-        [] => format!("`{typo}` is not wanted"),
+        [] => format!("`{typo}` is disallowed"),
         words => format!("`{typo}` should be {}", words.join(" or ")),
     };
     if line_num.is_none() {
@@ -160,7 +160,7 @@ error typos typo beta/src/lib.rs 3:5-3:12: `Recieve` should be `Receive`
 error typos typo beta/src/lib.rs 4:8-4:15: `recieve` should be `receive`
   fix: correct it
     beta/src/lib.rs 4:8-4:15 "receive"
-error typos typo beta/src/lib.rs 8:8-8:12: `wont` is not wanted
+error typos typo beta/src/lib.rs 8:8-8:12: `wont` is disallowed
 error typos typo beta/src/lib.rs 8:15-8:22: `Recieve` should be `Receive`
   fix: correct it
     beta/src/lib.rs 8:15-8:22 "Receive"

@@ -57,7 +57,7 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
     all.extend(left_out(workspace, plan));
     let selected: BTreeSet<_> = plan.packages.iter().copied().collect();
     let left_out = workspace.packages().filter(|(id, _)| !selected.contains(id));
-    all.extend(left_out.map(|(_, package)| of_package(package, "is left out of the selection")));
+    all.extend(left_out.map(|(_, package)| of_package(package, "is not selected")));
     if let Some(seen) = Seen::of(ledger) {
         all.extend(seen.packages(workspace, plan));
         all.extend(seen.features(workspace, plan));
@@ -174,7 +174,7 @@ impl Seen {
         let compiled: BTreeSet<_> = self.census.targets.iter().map(|target| &target.package).collect();
         let packages = self.decided(workspace, plan);
         let unseen = packages.filter(|package| self.compiles && !compiled.contains(&package.name));
-        unseen.map(|package| of_package(package, "is compiled by no tool")).collect()
+        unseen.map(|package| of_package(package, "is not compiled by any tool")).collect()
     }
 
     /// Returns the features of selected members that no tool enabled.
@@ -187,7 +187,7 @@ impl Seen {
             off.map(move |feature| BlindSpot {
                 kind: BlindSpotKind::UnusedFeature,
                 path: manifest(package),
-                reason: format!("no tool turned on the feature `{feature}` of `{}`", package.name),
+                reason: format!("no tool enabled the feature `{feature}` of `{}`", package.name),
             })
         });
         unused.collect()
@@ -218,9 +218,9 @@ impl Seen {
             let is_formatted = self.census.files.contains(&file.path);
             let (kind, reason) = match (is_compiled, is_formatted) {
                 (true, false) if self.formats => {
-                    (BlindSpotKind::UnformattedFile, "compiled, but formatted by no tool")
+                    (BlindSpotKind::UnformattedFile, "compiled, but not formatted by any tool")
                 }
-                (false, false) => (BlindSpotKind::UnseenFile, "compiled and formatted by no tool"),
+                (false, false) => (BlindSpotKind::UnseenFile, "neither compiled nor formatted by any tool"),
                 _ => return None,
             };
             Some(BlindSpot { kind, path: file.path.clone(), reason: reason.to_owned() })
@@ -278,7 +278,7 @@ fn workspaces(workspace: &Workspace, others: &BTreeSet<RelPath>, around: &Around
     let spot = |dir: RelPath| BlindSpot {
         kind: BlindSpotKind::OtherWorkspace,
         path: dir.join("Cargo.toml"),
-        reason: "no member of this workspace".to_owned(),
+        reason: "not a member of this workspace".to_owned(),
     };
     others.iter().cloned().chain(beyond).map(spot).collect()
 }
@@ -299,9 +299,7 @@ fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
     });
     let links = links_in_place_of_files(workspace, plan).into_iter().map(|id| &workspace.file(id).path);
     let links = links.filter(|path| !is_listed_elsewhere(workspace, path));
-    paths
-        .chain(links.map(|path| spot(path, "a link to something that is no file of this workspace")))
-        .collect()
+    paths.chain(links.map(|path| spot(path, "a link whose target is not a file of this workspace"))).collect()
 }
 
 /// Returns true if the target of the link at `path` is a listed file of the workspace.

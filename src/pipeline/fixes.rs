@@ -74,7 +74,7 @@ fn changeable(
 ) -> Result<Vec<u8>, &'static str> {
     let id = workspace.find(path).ok_or("it does not belong to the workspace")?;
     match () {
-        () if !workspace.file(id).is_unit() => Err("it is a symbolic link, or behind one"),
+        () if !workspace.file(id).is_unit() => Err("it is a symbolic link, or is reached through one"),
         () if generated.contains(path) || is_marked(&text) => Err("it is generated"),
         () if workspace::has_changed(workspace, path, &Never) => Err("it has changed since it was analysed"),
         () => Ok(text),

@@ -63,8 +63,10 @@ fn diagnostic(
     let GoldenDifference { what, line, diff, .. } = found;
     let message = match what {
         Mismatch::Missing => "there is no golden file yet; `cargo genti run --bless` writes it".to_owned(),
-        Mismatch::Exit(code) => format!("exited with `{}`, and its golden file has `{code}`", printed.code),
-        Mismatch::Text => "the output is not that of its golden file".to_owned(),
+        Mismatch::Exit(code) => {
+            format!("exited with `{}`, but the golden file expects `{code}`", printed.code)
+        }
+        Mismatch::Text => "the output differs from the golden file".to_owned(),
     };
     let at = |line| Position { line, column: 1 };
     let range = Range { start: at(line), end: at(line.saturating_add(1)) };

@@ -43,7 +43,7 @@ pub enum PlanError {
     #[error("no tools left: `--skip-tool` or `--variant` removes all selected tools")]
     NoTool,
     /// Names of tests are given without a tool that runs tests.
-    #[error("names of tests need a tool that runs tests; pass {}", tests_hint(.known, .names))]
+    #[error("test names require a tool that runs tests; pass {}", tests_hint(.known, .names))]
     NoTestTool {
         /// Names of the tests on the command line.
         names: Vec<String>,

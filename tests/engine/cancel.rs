@@ -76,7 +76,7 @@ fn a_signal_while_a_report_waits_to_be_read_ends_the_run_after_its_artifacts() {
     (0..2).for_each(|_| run.send("TERM"));
     let output = run.finish();
     assert_eq!(output.status.code(), Some(143));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("stopped before it was done"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("stopped before it finished"));
     assert_eq!(sandbox.json("run.json")["end"]["status"], "failed", "the run itself was over");
 }
 

@@ -81,7 +81,7 @@ fn a_test_target_disabled_by_a_feature_is_a_finding_that_can_be_accepted() {
     assert!(shown.contains("they are under `cfg(feature = \"extra\")`"), "{shown}");
     assert_eq!(
         blind_spots(&sandbox),
-        ["unused-feature Cargo.toml: no tool turned on the feature `extra` of `clean`"]
+        ["unused-feature Cargo.toml: no tool enabled the feature `extra` of `clean`"]
     );
     sandbox.run(&["baseline", "init"], 0);
     sandbox.run(&["check"], 0);
@@ -150,9 +150,9 @@ fn code_disabled_by_the_platform_and_tests_without_a_count_are_blind_spots() {
     assert_eq!(
         blind_spots(&sandbox),
         [
-            "untested-target tests/model.rs: `clean::model`: its tests are switched off: `cfg(all(loom, unix))`",
+            "untested-target tests/model.rs: `clean::model`: its tests are disabled by `cfg(all(loom, unix))`",
             "untested-target tests/own.rs: `clean::own`: its test harness does not report how many tests ran",
-            "untested-target tests/windows.rs: `clean::windows`: its tests are switched off: `cfg(windows)`",
+            "untested-target tests/windows.rs: `clean::windows`: its tests are disabled by `cfg(windows)`",
         ]
     );
 }
@@ -184,8 +184,8 @@ fn files_that_are_not_compiled_or_formatted_are_blind_spots() {
     sandbox.write("src/made.rs", "//!   Badly formatted.\nconst   _X: u8  = 1;\n");
     let shown = sandbox.run(&["run"], 0);
     let expected = [
-        "unseen-file src/orphan.rs: compiled and formatted by no tool",
-        "unformatted-file src/made.rs: compiled, but formatted by no tool",
+        "unseen-file src/orphan.rs: neither compiled nor formatted by any tool",
+        "unformatted-file src/made.rs: compiled, but not formatted by any tool",
     ];
     assert_eq!(blind_spots(&sandbox), expected);
     assert!(shown.contains("note: not checked: 2 files; see `cargo genti blind-spots`"), "{shown}");
@@ -217,13 +217,12 @@ fn excluded_packages_and_other_workspaces_are_blind_spots() {
     assert!(top(&["init", "-q"]) && top(&["add", "."]));
     sandbox.run(&["run"], 0);
     let others = [
-        "other-workspace ../tools/Cargo.toml: no member of this workspace",
-        "other-workspace extra/Cargo.toml: no member of this workspace",
+        "other-workspace ../tools/Cargo.toml: not a member of this workspace",
+        "other-workspace extra/Cargo.toml: not a member of this workspace",
     ];
     assert_eq!(blind_spots(&sandbox), others);
     sandbox.run(&["run", "--exclude", "app"], 0);
-    let expected =
-        ["unseen-package app/Cargo.toml: `app` is left out of the selection", others[0], others[1]];
+    let expected = ["unseen-package app/Cargo.toml: `app` is not selected", others[0], others[1]];
     assert_eq!(blind_spots(&sandbox), expected);
     // No tool builds this member, because its only target needs a feature.
     let manifest = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[features]\ngui = []\n\n\
@@ -233,7 +232,7 @@ fn excluded_packages_and_other_workspaces_are_blind_spots() {
     sandbox.run(&["run"], 0);
     assert!(
         blind_spots(&sandbox)
-            .contains(&"unseen-package app/Cargo.toml: `app` is compiled by no tool".to_owned()),
+            .contains(&"unseen-package app/Cargo.toml: `app` is not compiled by any tool".to_owned()),
         "{:?}",
         blind_spots(&sandbox)
     );
@@ -300,7 +299,7 @@ fn entries_that_are_not_files_are_blind_spots() {
     let shown = sandbox.run(&["run"], 0);
     let expected = [
         "left-out made: a directory with a `CACHEDIR.TAG` that git does not track",
-        "left-out out.md: a link to something that is no file of this workspace",
+        "left-out out.md: a link whose target is not a file of this workspace",
         "left-out pipe.md: a pipe, a socket or a device",
     ];
     assert_eq!(blind_spots(&sandbox), expected);

@@ -189,7 +189,7 @@ fn generated_linked_and_read_only_files_are_left_alone() {
     for (path, why) in [
         ("generated.txt", "it is generated"),
         ("ignored.txt", "it does not belong to the workspace"),
-        ("link.txt", "it is a symbolic link, or behind one"),
+        ("link.txt", "it is a symbolic link, or is reached through one"),
         ("only.txt", "it is read-only"),
     ] {
         assert!(text.contains(&format!("{path}: fixes of `swap` were not applied: {why}")), "{path}: {text}");

@@ -63,14 +63,14 @@ fn the_exit_code_is_compared() {
     sandbox.run(&["run", "--bless"], 0);
     sandbox.write("fail", "");
     let text = sandbox.run(&["run"], 1);
-    assert_eq!(message(&sandbox), "exited with `3`, and its golden file has `0`");
+    assert_eq!(message(&sandbox), "exited with `3`, but the golden file expects `0`");
     assert!(text.contains("why") && text.contains("+? 3"), "{text}");
     sandbox.run(&["run", "--bless"], 0);
     assert_eq!(golden(&sandbox, "t.out").as_deref(), Some("? 3\none\n"));
     sandbox.run(&["check"], 0);
     std::fs::remove_file(sandbox.root().join("fail")).unwrap();
     sandbox.run(&["check"], 1);
-    assert_eq!(message(&sandbox), "exited with `0`, and its golden file has `3`");
+    assert_eq!(message(&sandbox), "exited with `0`, but the golden file expects `3`");
 }
 
 #[test]

@@ -145,7 +145,7 @@ fn a_missing_tool_prevents_locking_unless_it_was_only_detected() {
     let output = command.env("PATH", path_without_typos()).output().unwrap();
     let text = detected.expect(&output, 0);
     assert!(
-        text.contains("note: keeping the lock of typos, if there is one: `typos` is not installed"),
+        text.contains("note: could not determine the version of typos: `typos` is not installed"),
         "{text}"
     );
 }

@@ -240,11 +240,11 @@ fn results_of_a_program_that_chooses_what_to_run_are_not_cached_and_tools_says_w
         text(&["run"]);
         assert!(sandbox.lines("task").iter().any(|line| line["timing"]["cache"] == "miss"));
     }
-    let why = "results are not cached: `make` decides at run time what to run";
+    let why = "results are not cached: `make` chooses at run time what to run";
     assert!(text(&["tools"]).contains(why));
     assert!(
         text(&["explain"])
-            .contains("results of this tool are not cached: `make` decides at run time what to run")
+            .contains("results of this tool are not cached: `make` chooses at run time what to run")
     );
 }
 

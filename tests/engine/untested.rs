@@ -87,11 +87,11 @@ fn a_package_that_does_not_compile_hides_no_blind_spot_of_the_others() {
     assert_eq!(
         blind_spots(&sandbox),
         [
-            "unseen-file core/src/orphan.rs: compiled and formatted by no tool",
-            "unseen-file util/src/orphan.rs: compiled and formatted by no tool",
+            "unseen-file core/src/orphan.rs: neither compiled nor formatted by any tool",
+            "unseen-file util/src/orphan.rs: neither compiled nor formatted by any tool",
             "untested-target core/src/lib.rs: `core-numbers`: no tool runs its doc tests",
             "untested-target util/src/lib.rs: `util`: no tool runs its doc tests",
-            "unused-feature core/Cargo.toml: no tool turned on the feature `extra` of `core-numbers`",
+            "unused-feature core/Cargo.toml: no tool enabled the feature `extra` of `core-numbers`",
         ]
     );
 }
@@ -127,7 +127,7 @@ fn a_run_without_some_members_denies_nothing_and_calls_nothing_fixed() {
     let before = sandbox.baseline("genti");
     assert!(before.contains("app/src/orphan.rs"), "{before}");
     let shown = sandbox.run(&["run", "--exclude", "app"], 0);
-    assert_eq!(blind_spots(&sandbox), ["unseen-package app/Cargo.toml: `app` is left out of the selection"]);
+    assert_eq!(blind_spots(&sandbox), ["unseen-package app/Cargo.toml: `app` is not selected"]);
     assert!(!shown.contains("fixed"), "{shown}");
     sandbox.run(&["check", "--partial", "--exclude", "app"], 0);
     // As a gate, it is another one than the configured.

@@ -26,7 +26,9 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult 
         if matches!(error, NoVersion::Missing(_)) && tool.is_some_and(|tool| tool.is_only_detected()) {
             // Keep an existing entry: someone who has the tool may have locked its version.
             lock.tools.extend(old.tools.get(&name).map(|locked| (name.clone(), locked.clone())));
-            shell.note(visible_line(&format!("keeping the lock of {name}, if there is one: {error}")));
+            shell.note(visible_line(&format!(
+                "could not determine the version of {name}: {error}; an existing entry is kept"
+            )));
         } else {
             shell.error(visible_line(&format!("{name}: {error}")));
             is_whole = false;

@@ -147,7 +147,8 @@ pub(crate) fn as_of_gate(project: &mut Project, shell: &mut Shell) {
     if let Some(Later { asked, counts, is_commit }) = project.expire_no_earlier(today) {
         let which = if is_commit { "the date of the commit" } else { "today" };
         shell.warning(format_args!(
-            "suppressions expire as of {counts} ({which}), because {asked} from --as-of, GENTI_AS_OF or SOURCE_DATE_EPOCH is earlier"
+            "using {counts} ({which}) to check for expired suppressions, because the requested date {asked} (--as-of, GENTI_AS_OF or \
+             SOURCE_DATE_EPOCH) is earlier"
         ));
     }
 }

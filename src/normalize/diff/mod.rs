@@ -107,13 +107,13 @@ fn of_file(
         diagnostics.push(at_file("the binary content differs".to_owned()));
     }
     if file.is_only_in_one {
-        diagnostics.push(at_file("this file is only on one side".to_owned()));
+        diagnostics.push(at_file("this file exists on only one side".to_owned()));
     }
     if matches!(file.kind, FileChange::New | FileChange::Deleted) {
         return;
     }
     let message = if is_git {
-        "this differs from what git has".to_owned()
+        "this differs from the version in git".to_owned()
     } else {
         format!("`{tool}` would change this")
     };

@@ -97,24 +97,24 @@ warning format format a%09b.txt: this file is new
 warning format format bin.dat: the binary content differs
 warning format format fresh.txt: this file is new
 warning format format gone.txt: this file was deleted
-warning format format marks.txt 1:1-1:1: this differs from what git has
+warning format format marks.txt 1:1-1:1: this differs from the version in git
   ---
 --- a
 -++ b
 warning format format new.rs: this file was renamed from `old.rs`
-warning format format new.rs 5:1-6:1: this differs from what git has
+warning format format new.rs 5:1-6:1: this differs from the version in git
   -r5
 +R5
 warning format format s.sh: the mode changes from `100644` to `100755`
-warning format format sp ace.txt 2:1-2:2: this differs from what git has
+warning format format sp ace.txt 2:1-2:2: this differs from the version in git
   -y
 +z
-warning format format src/lib.rs 2:1-3:1: this differs from what git has
+warning format format src/lib.rs 2:1-3:1: this differs from the version in git
   -b
 +B
-warning format format src/lib.rs 4:1-5:1: this differs from what git has
+warning format format src/lib.rs 4:1-5:1: this differs from the version in git
   +d
-warning format format ü.txt 1:1-2:1: this differs from what git has
+warning format format ü.txt 1:1-2:1: this differs from the version in git
   -é
 +e
 

@@ -82,7 +82,7 @@ fn values(reader: &mut ConfigReader<'_>, table: &DeTable<'_>, searched: &[String
 fn reserved(name: &str, searched: &[String]) -> Option<&'static str> {
     const OF_GENTI: &str = "remove it; genti sets it itself";
     const OUTSIDE: &str =
-        "set it in the environment of genti; it decides which programs and files a result depends on";
+        "set it in genti's own environment, because it determines which programs and files the tool uses";
     const PROGRAMS: [&str; 20] = [
         "APPDATA",
         "CARGO",

@@ -204,11 +204,11 @@ fn mistakes_in_variables_toolchains_and_time_limits_are_found() {
         ("CARGO_TERM_QUIET", "remove it; genti sets it itself"),
         (
             "Path",
-            "set it in the environment of genti; it decides which programs and files a result depends on",
+            "set it in genti's own environment, because it determines which programs and files the tool uses",
         ),
         (
             "TOOL_CONFIG",
-            "set it in the environment of genti; it decides which programs and files a result depends on",
+            "set it in genti's own environment, because it determines which programs and files the tool uses",
         ),
     ] {
         check_tool(
@@ -233,13 +233,13 @@ fn mistakes_in_variables_toolchains_and_time_limits_are_found() {
     check_tool(
         "toolchain = '1.85'",
         &[
-            "2:13: `toolchain` has no effect on `x`, which runs no program of a toolchain (write `run = [\"rustup\", \"run\", \"1.85\", …]`)",
+            "2:13: `toolchain` has no effect on `x`, because it does not run a program of a Rust toolchain (write `run = [\"rustup\", \"run\", \"1.85\", …]`)",
         ],
     );
     check(
         "[tools.test]\ntoolchain = 'nightly'",
         &[
-            "2:13: `toolchain` has no effect on `test`, which runs no program of a toolchain (set it for the tool that builds what it runs, such as `test-build`)",
+            "2:13: `toolchain` has no effect on `test`, because it does not run a program of a Rust toolchain (set it for the tool that builds what it runs, such as `test-build`)",
         ],
     );
 }

@@ -29,8 +29,10 @@ pub(super) fn set(reader: &mut ConfigReader<'_>, tool: &mut Tool, toolchain: &Sp
     let program = tool.run.first().and_then(Arg::literal);
     if !program.is_some_and(|program| Tool::RUST.contains(&program)) {
         if !tool.run.is_empty() {
-            let message =
-                format!("`toolchain` has no effect on `{}`, which runs no program of a toolchain", tool.name);
+            let message = format!(
+                "`toolchain` has no effect on `{}`, because it does not run a program of a Rust toolchain",
+                tool.name
+            );
             let help = match tool.uses_executable() {
                 true => "set it for the tool that builds what it runs, such as `test-build`".to_owned(),
                 false => format!("write `run = [\"rustup\", \"run\", \"{}\", …]`", toolchain.get_ref()),

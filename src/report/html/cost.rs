@@ -82,7 +82,11 @@ fn table(title: &str, key: &str, costs: BTreeMap<&str, Cost>, whole: u64, with_p
     }
     html.push_str("</tbody></table>");
     if count > costs.len() {
-        let _ = write!(html, "<p class=\"none\">{} cheaper rows not shown.</p>", number(count - costs.len()));
+        let _ = write!(
+            html,
+            "<p class=\"none\">{} rows with less time not shown.</p>",
+            number(count - costs.len())
+        );
     }
     html.push_str("</div>\n");
     html

@@ -308,7 +308,7 @@ impl Tracer<'_> {
     pub(super) fn program(&mut self, program: &Path, args: &[Word]) {
         if self.depth >= MAX_DEPTH {
             return self.unknown(format!(
-                "too many programs start one another in a chain, up to `{}`",
+                "the chain of programs that start each other is too long (last: `{}`)",
                 program.display()
             ));
         }
@@ -337,7 +337,7 @@ impl Tracer<'_> {
         let launcher = names.iter().find(|name| LAUNCHERS.contains(&name.as_str()));
         // A script in the workspace may have any name.
         if let Some(name) = launcher.filter(|_| !self.is_in_workspace(&real) || is_installed(&real)) {
-            return self.unknown(format!("`{name}` decides at run time what to run"));
+            return self.unknown(format!("`{name}` chooses at run time what to run"));
         }
         if let Some(wrapped_command) = wrapped_command(&names[0], args) {
             return match wrapped_command {

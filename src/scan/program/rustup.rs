@@ -141,7 +141,7 @@ impl Tracer<'_> {
             let mut rest = args.iter().skip(1);
             let named = rest.by_ref().map_while(Word::text).find(|word| !word.starts_with('-'));
             let (Some("run"), Some(toolchain)) = (word(0), named) else {
-                return self.unknown("`rustup` decides at run time what to run".to_owned());
+                return self.unknown("`rustup` chooses at run time what to run".to_owned());
             };
             let words: Vec<_> = rest.cloned().collect();
             let toolchain = self.installed(toolchain);

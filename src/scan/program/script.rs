@@ -152,7 +152,7 @@ impl Tracer<'_> {
             (InterpreterKind::Python, Main::Module(name)) => {
                 self.found.has_foreign_script = true;
                 if LAUNCHERS.contains(&name.replace('_', "-").as_str()) {
-                    self.unknown(format!("`{name}` decides at run time what to run"));
+                    self.unknown(format!("`{name}` chooses at run time what to run"));
                 }
             }
             (InterpreterKind::Node, Main::File(file, _)) => self.node_file(&file),

@@ -33,7 +33,7 @@ pub(super) fn entry(found: &Surroundings, indent: &str) -> String {
         "- repo: local".to_owned(),
         "  hooks:".to_owned(),
         format!("    - {ID}"),
-        "      name: cargo genti check, of what is staged".to_owned(),
+        "      name: cargo genti check (staged files)".to_owned(),
         format!("      entry: \"sh {}\"", quoted(&script).replace('\\', "\\\\").replace('"', "\\\"")),
         "      language: system".to_owned(),
         "      pass_filenames: false".to_owned(),

@@ -146,7 +146,7 @@ impl Listing<'_> {
                 notes.push(format!("suppressed{by}{reason}"));
             }
             State::Unchanged => notes.push(format!("accepted{reason}")),
-            State::Noted => notes.push("only noted: it fails nothing".to_owned()),
+            State::Noted => notes.push("reported only; does not fail the run".to_owned()),
             State::Updated => notes.push(format!("accepted, and edited since{reason}")),
             _ => {}
         }
