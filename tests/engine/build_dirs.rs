@@ -22,7 +22,7 @@ fn with_lanes(script: &str) -> Sandbox {
         )
     };
     Sandbox::with_tools(
-        &[tool("check", "lane = \"check\"\n"), tool("build", "lane = \"build\"\n"), tool("none", "")]
+        &[tool("lint", "lane = \"check\"\n"), tool("build", "lane = \"build\"\n"), tool("none", "")]
             .concat(),
     )
 }
@@ -32,7 +32,7 @@ fn each_lane_gets_its_directory() {
     let sandbox = with_lanes("echo $CARGO_TARGET_DIR $CARGO_BUILD_BUILD_DIR > ../$0");
     let check = |args: &[&str], [check, build]: [&str; 2]| {
         sandbox.run(&[&["run"], args].concat(), 0);
-        for (tool, dir) in [("check", check), ("build", build), ("none", check)] {
+        for (tool, dir) in [("lint", check), ("build", build), ("none", check)] {
             let dir = sandbox.root().join(dir).display().to_string();
             let seen = std::fs::read_to_string(sandbox.beside().join(tool)).unwrap();
             assert_eq!(seen, format!("{dir} {dir}\n"), "{tool}, {args:?}");
@@ -66,14 +66,14 @@ fn the_build_directory_of_the_user_is_only_used_if_it_is_shared() {
     let shared = format!("{root}/target {root}/intermediate\n");
     for (mode, expected) in [("one", format!("{own} {own}\n")), ("shared", shared)] {
         sandbox.run(&["run", "--build-dir", mode], 0);
-        assert_eq!(std::fs::read_to_string(sandbox.beside().join("check")).unwrap(), expected);
+        assert_eq!(std::fs::read_to_string(sandbox.beside().join("lint")).unwrap(), expected);
     }
 }
 
 #[test]
 fn lanes_exclude_each_other_only_in_the_same_directory() {
     // Each of the two tools waits for the other.
-    let script = "case $0 in none) exit;; check) other=build;; *) other=check;; esac; touch ../$0; \
+    let script = "case $0 in none) exit;; lint) other=build;; *) other=lint;; esac; touch ../$0; \
                   until test -e ../$other; do sleep 0.1; done";
     with_lanes(script).run_alone(&["run", "--parallel", "2", "--build-dir", "lanes"], 0);
     for mode in ["one", "shared"] {

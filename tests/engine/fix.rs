@@ -145,7 +145,7 @@ fn an_edit_made_meanwhile_is_kept() {
     let edit = "! grep -q BROKEN a.txt || echo 'my BROKEN text' > a.txt\n";
     std::fs::write(sandbox.aside("before.sh"), edit).unwrap();
     let text = sandbox.run(&["fix"], 3);
-    assert!(text.contains("a.txt: fixes of `swap` were not applied: could not be taken back"), "{text}");
+    assert!(text.contains("a.txt: fixes of `swap` were not applied: could not be undone"), "{text}");
     assert_eq!((sandbox.text("a.txt"), sandbox.text("b.txt")), ("my BROKEN text\n".into(), "bad\n".into()));
 }
 

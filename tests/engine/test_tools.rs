@@ -117,7 +117,7 @@ fn a_target_that_does_not_compile_only_leaves_its_own_tests_without_a_verdict() 
         "fn passes() {\n        let _: u32 = \"\";\n        assert",
     );
     let text = sandbox.run(&["run", "--tool", "test"], 3);
-    assert!(text.contains("error[E0308]") && text.contains("alpha: `alpha` does not compile"), "{text}");
+    assert!(text.contains("error[E0308]") && text.contains("no result from: test, test-build"), "{text}");
     let not_built = "alpha/src/lib.rs incomplete tests not run because they failed to build";
     let statuses = statuses(&sandbox);
     assert!(statuses.contains(&not_built.to_owned()), "{statuses:?}");

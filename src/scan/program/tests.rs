@@ -135,17 +135,17 @@ fn a_program_without_a_fixed_name_is_unknown() {
     for name in ["make", "npx", "uv", "just", "cargo-make"] {
         place.program(&format!("bin/{name}"), "ELF");
     }
-    place.unknown(&["make", "lint"], "`make` decides at run time");
-    place.unknown(&["sh", "-c", "linter && npx eslint"], "`npx` decides at run time");
-    place.unknown(&["env", "-i", "uv", "run", "x"], "`uv` decides at run time");
-    place.unknown(&["cargo", "make"], "`cargo-make` decides at run time");
+    place.unknown(&["make", "lint"], "`make` chooses at run time");
+    place.unknown(&["sh", "-c", "linter && npx eslint"], "`npx` chooses at run time");
+    place.unknown(&["env", "-i", "uv", "run", "x"], "`uv` chooses at run time");
+    place.unknown(&["cargo", "make"], "`cargo-make` chooses at run time");
     place.unknown(&["cargo", "run", "-p", "xtask"], "`cargo run` runs a program that it builds");
     place.program("ws/just", "ELF");
     place.check_known(&["./just"], &["ws/just"]);
     // A link with another name runs the same program.
     place.link("bin/mise", "DIR/bin/just");
     place.link("bin/shim", "DIR/bin/mise");
-    place.unknown(&["shim"], "`just` decides at run time");
+    place.unknown(&["shim"], "`just` chooses at run time");
 }
 
 #[test]
@@ -435,7 +435,7 @@ fn the_toolchain_that_really_runs_behind_rustup_counts() {
         &["rustup", "run", "nightly", "cargo", "test"],
         "`cargo test` runs a program that it builds",
     );
-    place.unknown(&["rustup", "update"], "`rustup` decides at run time");
+    place.unknown(&["rustup", "update"], "`rustup` chooses at run time");
 }
 
 #[test]
