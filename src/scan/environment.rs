@@ -63,6 +63,10 @@ const FIXED: [(&str, &str); 7] = [
     ("TERM", "dumb"),
 ];
 
+/// Variables with flags, and those that cargo reads in place of them.
+const ENCODED: [(&str, &str); 2] =
+    [("RUSTDOCFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS"), ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS")];
+
 /// Variables that may describe a jobserver, in the order in which they are read.
 pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
 
@@ -156,7 +160,12 @@ impl Env {
             self.clean_library_path(&mut seen);
         }
         // A variable that is set to nothing but lint levels is not that of the environment either.
-        tool.vars.keys().for_each(|name| drop(seen.remove(OsStr::new(name))));
+        for name in tool.vars.keys() {
+            seen.remove(OsStr::new(name));
+            // Cargo would ignore the flags of the configuration if the environment had them in the other form.
+            let encoded = ENCODED.iter().find(|(plain, _)| name == plain);
+            encoded.map(|(_, encoded)| seen.remove(OsStr::new(encoded)));
+        }
         override_vars(&mut seen, set_by(tool).0);
         seen
     }
@@ -277,4 +286,34 @@ fn is_ours(name: &OsStr) -> bool {
         || name.starts_with("CARGO_BIN_")
         || PACKAGE.contains(&name)
         || JOBSERVER.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::testing::tool;
+    use crate::model::tool::Parse;
+
+    #[test]
+    fn flags_of_the_configuration_count_whatever_form_the_environment_has() {
+        let outside = ["CARGO_ENCODED_RUSTFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS", "RUSTFLAGS", "RUSTDOCFLAGS"];
+        let env = Env::from_iter(outside.map(|name| (name, "--cfg=outside")));
+        let flags = |set: &[&str]| {
+            let mut tool = tool("test", Parse::Libtest, &["cargo", "test"]);
+            tool.vars = set.iter().map(|name| ((*name).to_owned(), "--cfg=loom".to_owned())).collect();
+            let seen = env.seen_by(&tool).into_iter();
+            seen.map(|(name, value)| format!("{}={}", name.display(), value.display())).collect::<Vec<_>>()
+        };
+        assert_eq!(flags(&["OTHER"]).len(), 5);
+        assert_eq!(
+            flags(&["RUSTFLAGS"]),
+            [
+                "CARGO_ENCODED_RUSTDOCFLAGS=--cfg=outside",
+                "RUSTDOCFLAGS=--cfg=outside",
+                "RUSTFLAGS=--cfg=loom"
+            ]
+        );
+        let both = flags(&["RUSTDOCFLAGS", "RUSTFLAGS"]);
+        assert_eq!(both, ["RUSTDOCFLAGS=--cfg=loom", "RUSTFLAGS=--cfg=loom"]);
+    }
 }
