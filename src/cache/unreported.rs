@@ -77,7 +77,8 @@ impl KeyInputs<'_> {
 
     /// Returns the directory in which cargo builds when `tool` runs it.
     fn dir_of<'a>(&'a self, tool: &Tool, build_dirs: &'a [PathBuf]) -> &'a Path {
-        match tool.inherits() && !build_dirs.contains(&self.workspace.target_dir) {
+        let is_shared = build_dirs.contains(&self.workspace.target_dir);
+        match tool.inherits() && (!is_shared || BuildDirs::find_own(build_dirs, tool).is_some()) {
             true => BuildDirs::find(build_dirs, tool),
             false => &self.workspace.build_dir,
         }

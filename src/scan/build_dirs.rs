@@ -18,13 +18,19 @@
 //! # Variants
 //!
 //! Cargo separates the artifacts of different features, targets and profiles by their hashes, so variants share the
-//! directories, and their programs are protected as above. Only documentation is written to one place whatever it
-//! was built with. So each variant of a tool that documents has a directory of its own.
+//! directories, and their programs are protected as above. There are two exceptions:
+//!
+//! - Documentation is written to one place whatever it was built with. So each variant of a tool that documents has a
+//!   directory of its own.
+//! - A build script may read a variable without telling cargo, which then takes what it built with another value. So
+//!   variants with variables that cargo does not track have directories of their own, one for each set of values. Lanes
+//!   are arranged there as in the main directory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::program::{runs_toolchain, words_of};
+use crate::model::digest::{Hasher, Sink};
 use crate::model::policy::BuildDir;
 use crate::model::task::Graph;
 use crate::model::tool::{Parse, Per, Tool, ToolId};
@@ -49,8 +55,8 @@ pub struct BuildDirs {
     shared: Option<PathBuf>,
     /// Directory that contains those of variants.
     variants: PathBuf,
-    /// Directories of the variants that document, by name.
-    docs: BTreeMap<String, PathBuf>,
+    /// Directories of variants that can't share those of the lanes, by their path below `variants`.
+    own: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl BuildDirs {
@@ -65,14 +71,16 @@ impl BuildDirs {
         };
         let shared = (asked == BuildDir::Shared).then(|| workspace.build_dir.clone());
         let variants = workspace.target_dir.join("genti/build").join(VARIANTS);
-        Self { build, others, shared, variants, docs: BTreeMap::new() }
+        Self { build, others, shared, variants, own: BTreeMap::new() }
     }
 
-    /// Adds the directories of the variants of `tools` that document.
+    /// Adds the directories of the variants of `tools` that can't share those of the lanes.
     #[must_use]
     pub fn with_variants(mut self, tools: &[Tool]) -> Self {
-        for name in tools.iter().filter_map(documents_variant) {
-            self.docs.insert(name.to_owned(), self.variants.join(name));
+        let layout = self.layout();
+        for own in tools.iter().filter_map(|tool| own_dir(tool, layout)) {
+            let dir = self.variants.join(&own);
+            self.own.insert(own, dir);
         }
         self
     }
@@ -89,7 +97,7 @@ impl BuildDirs {
 
     /// Returns the directory that cargo builds in for `tool`, unless it is the user's own.
     pub fn own(&self, tool: &Tool) -> Option<&Path> {
-        (self.shared.is_none() || self.docs_of(tool).is_some()).then(|| self.of(tool))
+        (self.shared.is_none() || self.own_of(tool).is_some()).then(|| self.of(tool))
     }
 
     /// Whether the user's own directories are used.
@@ -100,14 +108,20 @@ impl BuildDirs {
     /// Returns the directories of both lanes, and then those of variants.
     pub fn all(&self) -> Vec<&Path> {
         let lanes: [&Path; 2] = [&self.build, &self.others];
-        lanes.into_iter().chain(self.docs.values().map(PathBuf::as_path)).collect()
+        lanes.into_iter().chain(self.own.values().map(PathBuf::as_path)).collect()
     }
 
     /// Returns the one of the directories `all` in which cargo builds for `tool`.
     pub fn find<'d>(all: &'d [PathBuf], tool: &Tool) -> &'d PathBuf {
-        let own = documents_variant(tool).map(|name| Path::new(VARIANTS).join(name));
-        let own = own.and_then(|own| all.iter().find(|dir| dir.ends_with(&own)));
-        own.unwrap_or_else(|| &all[Self::index(tool)])
+        Self::find_own(all, tool).unwrap_or_else(|| &all[Self::index(tool)])
+    }
+
+    /// Returns the one of the directories `all` that is only for the variant of `tool`.
+    pub fn find_own<'d>(all: &'d [PathBuf], tool: &Tool) -> Option<&'d PathBuf> {
+        // The layout decides which of them there is.
+        let own = [Layout::Lanes, Layout::One].into_iter().filter_map(|layout| own_dir(tool, layout));
+        let mut own = own.map(|own| Path::new(VARIANTS).join(own));
+        own.find_map(|own| all.iter().find(|dir| dir.ends_with(&own)))
     }
 
     /// Returns the index into [`BuildDirs::all`] of the directory for the lane of `tool`.
@@ -115,26 +129,28 @@ impl BuildDirs {
         usize::from(tool.lane.as_deref() != Some(BUILD))
     }
 
-    fn docs_of(&self, tool: &Tool) -> Option<&Path> {
-        documents_variant(tool).and_then(|name| self.docs.get(name)).map(PathBuf::as_path)
+    fn own_of(&self, tool: &Tool) -> Option<&Path> {
+        self.own.get(&own_dir(tool, self.layout())?).map(PathBuf::as_path)
     }
 
     /// Returns the variables that set the directories for cargo.
     pub(super) fn vars(&self, tool: &Tool) -> [(&'static str, &Path); 2] {
         let dir = self.of(tool);
         // Both are set because cargo would still lock and write to a build-dir from a configuration file.
-        let shared = self.shared.as_deref().filter(|_| self.docs_of(tool).is_none());
+        let shared = self.shared.as_deref().filter(|_| self.own_of(tool).is_none());
         [("CARGO_TARGET_DIR", dir), ("CARGO_BUILD_BUILD_DIR", shared.unwrap_or(dir))]
     }
 
-    /// Creates the outer of two nested directories. Cargo creates its directory under a temporary name and renames
+    /// Creates the outer ones of nested directories. Cargo creates its directory under a temporary name and renames
     /// it. If two cargo processes do this at the same time, one inside the other, the directory of the inner one
     /// may disappear.
     pub(super) fn prepare(&self, tools: &[Tool]) {
         let has_inner = tools.iter().any(|tool| tool.lane.as_deref() == Some(BUILD));
-        if self.layout() == Layout::Lanes && has_inner || !self.docs.is_empty() {
+        let lanes = (self.layout() == Layout::Lanes && has_inner).then_some(&*self.others);
+        // Below the directory of the variants, that of the lane `build` is inside another one.
+        for dir in lanes.into_iter().chain(self.own.values().filter_map(|dir| dir.parent())) {
             // Cargo reports the error if this fails.
-            let _ = std::fs::create_dir_all(&self.others);
+            let _ = std::fs::create_dir_all(dir);
         }
     }
 
@@ -148,17 +164,35 @@ impl BuildDirs {
     }
 
     fn of(&self, tool: &Tool) -> &Path {
-        self.docs_of(tool).unwrap_or(if Self::index(tool) == 0 { &self.build } else { &self.others })
+        self.own_of(tool).unwrap_or(if Self::index(tool) == 0 { &self.build } else { &self.others })
     }
 }
 
 /// Name of the directory below the one for builds that contains those of variants.
 const VARIANTS: &str = "variants";
 
-/// Returns the name of the variant, if `tool` writes documentation of one.
-fn documents_variant(tool: &Tool) -> Option<&str> {
+/// Variables that cargo tracks: it builds again if their values change.
+const TRACKED: [&str; 4] =
+    ["CARGO_ENCODED_RUSTDOCFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTDOCFLAGS", "RUSTFLAGS"];
+
+/// Returns the path of the directory for the variant of `tool`, below the one of all variants, if it can't share those
+/// of the lanes.
+fn own_dir(tool: &Tool, layout: Layout) -> Option<PathBuf> {
     let variant = tool.variant.as_ref()?;
-    runs_toolchain(tool, &["d", "doc", "rustdoc"]).then_some(&*variant.name)
+    if runs_toolchain(tool, &["d", "doc", "rustdoc"]) {
+        return Some(PathBuf::from(&variant.name));
+    }
+    let mut untracked = variant.vars.iter().filter(|(name, _)| !TRACKED.contains(&name.as_str())).peekable();
+    untracked.peek()?;
+    let mut values = Hasher::new("genti.build-dir.1");
+    for (name, value) in untracked {
+        values.field("name", name.as_bytes());
+        values.field("value", value.as_bytes());
+    }
+    // No variant has a dot in its name.
+    let dir = PathBuf::from(format!("env.{}", values.finish().short(16)));
+    let is_inner = layout == Layout::Lanes && BuildDirs::index(tool) == 0;
+    Some(if is_inner { dir.join(BUILD) } else { dir })
 }
 
 /// Arrangement of the directories of cargo's lanes.
@@ -256,6 +290,7 @@ mod tests {
     use super::*;
     use crate::model::testing;
     use crate::model::tool::{Counted, Environment};
+    use crate::model::variant::Variant;
 
     #[track_caller]
     fn check(asked: BuildDir, parallel: usize, expected: [(&str, &str); 3], layout: Layout) {
@@ -285,6 +320,48 @@ mod tests {
         check(BuildDir::One, 64, one, Layout::One);
         check(BuildDir::Lanes, 1, two, Layout::Lanes);
         check(BuildDir::Shared, 64, [("/t", "/b"); 3], Layout::Shared);
+    }
+
+    /// Returns a tool of a variant that sets `vars`.
+    fn of_variant(run: &[&str], lane: &str, vars: &[(&str, &str)]) -> Tool {
+        let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let variant = Variant { name: "v".to_owned(), vars, ..Variant::default() };
+        let lane = Some(lane.to_owned());
+        Tool { variant: Some(variant.into()), lane, ..testing::tool("t", Parse::ExitCode, run) }
+    }
+
+    #[test]
+    fn a_variant_with_variables_that_cargo_does_not_track_builds_elsewhere() {
+        let workspace =
+            Workspace { target_dir: "/t".into(), build_dir: "/b".into(), ..testing::workspace(&[], &[]) };
+        let dir = |asked, tool: Tool| {
+            let tools = [tool];
+            let dirs = BuildDirs::new(asked, 1, &workspace).with_variants(&tools);
+            let [(_, target), (_, build)] = dirs.vars(&tools[0]);
+            // The cache looks into the same directory.
+            let all: Vec<_> = dirs.all().into_iter().map(Path::to_path_buf).collect();
+            let found = BuildDirs::find(&all, &tools[0]);
+            assert!(asked == BuildDir::Shared || found == target, "{}", found.display());
+            assert!(target == build || asked == BuildDir::Shared && build == Path::new("/b"));
+            target.to_str().unwrap().to_owned()
+        };
+        let test = |lane, vars: &[(&str, &str)]| of_variant(&["cargo", "test"], lane, vars);
+        let loom = [("RUSTFLAGS", "--cfg loom")];
+        assert_eq!(dir(BuildDir::One, test(BUILD, &loom)), "/t/genti/build", "cargo tells flags apart");
+        assert_eq!(dir(BuildDir::Shared, test(BUILD, &loom)), "/t");
+
+        let one = dir(BuildDir::One, test(BUILD, &[("A", "1"), loom[0]]));
+        assert!(one.starts_with("/t/genti/build/variants/env."), "{one}");
+        assert_eq!(dir(BuildDir::One, test(BUILD, &[("A", "1")])), one, "flags can share it");
+        assert_eq!(dir(BuildDir::Shared, test(BUILD, &[("A", "1")])), one, "not in the user's own either");
+        for other in [[("A", "2")], [("B", "1")]] {
+            assert_ne!(dir(BuildDir::One, test(BUILD, &other)), one);
+        }
+        // Both lanes are arranged as usual.
+        assert_eq!(dir(BuildDir::Lanes, test(CHECK, &[("A", "1")])), one);
+        assert_eq!(dir(BuildDir::Lanes, test(BUILD, &[("A", "1")])), format!("{one}/build"));
+        let doc = of_variant(&["cargo", "doc"], CHECK, &[("A", "1")]);
+        assert_eq!(dir(BuildDir::Lanes, doc), "/t/genti/build/variants/v");
     }
 
     /// Describes the programs that a tool with the command `run` needs or builds, relative to a test build in lane
