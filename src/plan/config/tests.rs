@@ -9,6 +9,7 @@ use super::*;
 use crate::model::census::CensusNumber;
 use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel};
 use crate::model::ratchet::Better;
+use crate::model::testing;
 use crate::model::tool::{
     Arg, Caching, Counted, Environment, Flaky, Leaky, Network, Parse, Per, Piece, Sandbox, Search,
     SearchStart, Signs, StepCaps, Streams,
@@ -573,4 +574,27 @@ fn a_tool_is_planned_for_each_of_its_variants_with_what_builds_for_it() {
     let vars: Vec<_> = full.vars.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(vars, ["A=variant", "B=both", "C=own"]);
     assert!(named("test").variant.is_none() && named("clippy").variants.is_empty());
+}
+
+#[test]
+fn a_variant_that_builds_the_same_as_another_is_a_mistake() {
+    let workspace = testing::workspace(&[("a", &[]), ("b", &[])], &[]);
+    let found = |tables: &str| {
+        let text = format!("{tables}\n[tools.check]\nvariants = ['v', 'w']");
+        let problems = check_variants(&config(&text).variants, &workspace);
+        let texts = problems.err().into_iter().flat_map(|problems| problems.0);
+        texts.map(|one| format!("{}: {}", one.span.unwrap().start, one.message)).collect::<Vec<_>>()
+    };
+    let bare = "[variants.w]\nno-default-features = true";
+    assert_eq!(found(&format!("[variants.v]\npackages = ['a']\n{bare}")), [""; 0]);
+    assert_eq!(found(&format!("[variants.v]\n{bare}")), ["10: `v` builds the same as `default`"]);
+    for all in ["packages = ['a', 'b']", "exclude = []", "on = ['linux']"] {
+        let found = found(&format!("[variants.v]\n{all}\n{bare}"));
+        assert_eq!(found, ["10: `v` builds the same as `default`"], "{all}");
+    }
+    let one = "[variants.v]\nno-default-features = true\npackages = ['a']\n";
+    assert_eq!(
+        found(&format!("{one}{bare}\nexclude = ['b']\non = ['linux']")),
+        ["67: `w` builds the same as `v`"]
+    );
 }

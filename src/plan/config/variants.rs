@@ -12,6 +12,7 @@ use super::suggest::suggestion;
 use super::tool::{NAME_HELP, ToolEntry, is_name};
 use super::{Config, ConfigFile};
 use crate::model::error::{Problem, Problems};
+use crate::model::policy::Selection;
 use crate::model::tool::{Parse, Tool};
 use crate::model::variant::Variant;
 use crate::model::workspace::{PackageId, Workspace};
@@ -104,28 +105,13 @@ pub(super) fn read(
     Some(ConfiguredVariant { variant: Arc::new(variant), name: name.span(), features, packages, file })
 }
 
-/// Reports variants that build the same, and those that no tool uses.
+/// Reports variants that no tool uses.
 pub(super) fn check(
     reader: &mut ConfigReader<'_>,
     variants: &BTreeMap<String, ConfiguredVariant>,
     tools: &BTreeMap<String, ToolEntry>,
 ) {
-    let default = Variant::default();
-    for (at, (name, one)) in variants.iter().enumerate() {
-        let others = variants.values().take(at).map(|other| (&other.variant.name, &*other.variant));
-        let same = |(_, other): &(&String, &Variant)| {
-            (&other.build, &other.vars) == (&one.variant.build, &one.variant.vars)
-        };
-        let default_name = Variant::DEFAULT.to_owned();
-        let first = std::iter::once((&default_name, &default)).chain(others).find(same);
-        if let Some((other, _)) = first {
-            let message = format!("`{name}` builds the same as `{other}`");
-            let help = match other == Variant::DEFAULT {
-                true => "set features, packages, a target, a profile or variables, or list `default` instead",
-                false => "remove one of them",
-            };
-            reader.report_with(one.name.clone(), message, help);
-        }
+    for (name, one) in variants {
         let is_used = |entry: &ToolEntry| entry.tool.variants.iter().any(|own| own == name);
         if !tools.values().any(is_used) {
             let message = format!("no tool runs the variant `{name}`");
@@ -251,11 +237,11 @@ fn with_variant(tool: &Tool, variant: &Arc<Variant>) -> Tool {
     }
 }
 
-/// Checks that `workspace` has the packages and features that `variants` name.
+/// Checks that `workspace` has the packages and features that `variants` name, and that each of them is another build.
 ///
 /// # Errors
 ///
-/// Every name that it does not have, with its line.
+/// Every name that it does not have, and each variant that builds the same as another one, with its line.
 pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> Result<(), Problems> {
     let mut problems = Vec::new();
     for one in variants {
@@ -302,8 +288,40 @@ pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> 
             }
         }
     }
+    problems.extend(same_builds(variants, workspace));
     problems.sort_by_key(|problem: &Problem| problem.span.as_ref().map(|span| span.start));
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Returns a problem for each of `variants` that builds the same as one before it, or as the default build.
+fn same_builds(variants: &[ConfiguredVariant], workspace: &Workspace) -> Vec<Problem> {
+    // The packages are compared, and not their names: `packages` may list all, or `exclude` none.
+    let resolved = |variant: &Variant| {
+        let build = Selection { packages: Vec::new(), exclude: Vec::new(), ..variant.build.clone() };
+        (build, variant.vars.clone(), packages_of(variant, workspace))
+    };
+    let mut known = vec![(Variant::DEFAULT, resolved(&Variant::default()))];
+    let mut problems = Vec::new();
+    for one in variants {
+        let build = resolved(&one.variant);
+        if let Some((other, _)) = known.iter().find(|(_, known)| *known == build) {
+            let help = match *other {
+                Variant::DEFAULT => {
+                    "set features, packages, a target, a profile or variables, or list `default` instead"
+                }
+                _ => "remove one of them",
+            };
+            problems.push(Problem {
+                file: one.file.0.clone(),
+                text: one.file.1.clone(),
+                span: Some(one.name.clone()),
+                message: format!("`{}` builds the same as `{other}`", one.variant.name),
+                help: Some(help.to_owned()),
+            });
+        }
+        known.push((&one.variant.name, build));
+    }
+    problems
 }
 
 /// Returns the packages of `variant`, sorted.
