@@ -112,7 +112,7 @@ pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option
             words.extend(["-p".to_owned(), format!("{}@{}", package.name, package.version)]);
         }
     }
-    for feature in features {
+    for feature in features.iter().filter(|name| may_have(workspace, build.packages, name)) {
         words.extend(["--features".to_owned(), feature.clone()]);
     }
     if *all_features {
@@ -128,6 +128,20 @@ pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option
         words.extend(["--profile".to_owned(), profile.to_owned()]);
     }
     words
+}
+
+/// Returns true if `feature` may be passed to cargo with `packages`. Cargo fails if none of them has it, but a run may be limited
+/// to packages without it. What no member has is left to cargo, which may know it.
+pub(super) fn may_have(workspace: &Workspace, packages: &[PackageId], feature: &str) -> bool {
+    let Some((owner, _)) = feature.split_once('/') else {
+        let has = |id: PackageId| workspace.package(id).features.iter().any(|own| own == feature);
+        return packages.iter().any(|id| has(*id)) || !workspace.packages().any(|(id, _)| has(id));
+    };
+    let owner = owner.trim_end_matches('?');
+    let Some((owner, _)) = workspace.packages().find(|(_, package)| package.name == owner) else {
+        return true;
+    };
+    packages.iter().any(|id| *id == owner || workspace.package(*id).dependencies.contains(&owner))
 }
 
 /// Returns the files that `{files}` stands for in one unit.

@@ -294,6 +294,12 @@ impl<'a> Inputs<'a> {
             tool.targets.is_none() || workspace.package(*package).targets.iter().any(is_about)
         };
         match tool.per {
+            // No package of the variant is selected. Cargo without one would build the default members.
+            Per::Workspace
+                if tool.uses_selection() && packages.is_empty() && !workspace.packages.is_empty() =>
+            {
+                Vec::new()
+            }
             Per::Workspace if !asked.is_empty() && !asked.iter().any(concerns) => Vec::new(),
             Per::Workspace
                 if changed.is_some() && tool.uses_selection() && !packages.iter().any(concerns) =>

@@ -122,6 +122,19 @@ pub fn plan(
     })
 }
 
+/// Returns true if a build of `packages` alone is another one in `variant` than without it: not if all that it sets are features
+/// of other packages.
+fn differs_for(workspace: &Workspace, variant: &Variant, packages: &[PackageId]) -> bool {
+    let Selection { features, all_features, no_default_features, target, cargo_profile, .. } = &variant.build;
+    let is_more = *all_features
+        || *no_default_features
+        || target.is_some()
+        || cargo_profile.is_some()
+        || !variant.vars.is_empty();
+    let has = |name: &String| command::may_have(workspace, packages, name);
+    features.is_empty() || is_more || features.iter().any(has)
+}
+
 /// Returns what cargo builds for each variant of `tools`: the packages of the variant, as far as they are `asked` for.
 fn variants(
     workspace: &Workspace,
@@ -137,10 +150,13 @@ fn variants(
     let build = |(name, variant): (&String, &Arc<Variant>)| {
         let whole = config::packages_of(variant, workspace);
         let asked: Vec<_> = whole.iter().copied().filter(|id| asked.binary_search(id).is_ok()).collect();
-        let packages = match changed {
+        let mut packages = match changed {
             Some(changed) => changed.of(workspace, asked.clone()),
             None => asked.clone(),
         };
+        if packages.len() < whole.len() && !differs_for(workspace, variant, &packages) {
+            packages.clear();
+        }
         let selection = Selection { packages: Vec::new(), exclude: Vec::new(), ..variant.build.clone() };
         (name.clone(), VariantBuild { selection, whole, asked, packages })
     };

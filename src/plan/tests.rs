@@ -491,3 +491,59 @@ fn an_edit_changes_the_tests_of_its_package_and_its_dependents() {
     };
     assert_eq!((changed("a/src/f1.rs"), changed("b/src/f1.rs")), ([true, true], [false, true]));
 }
+
+/// Returns the command lines of `selection` without the program, by tool, if only `changed` files count. The tool `whole` has a
+/// variant with this build. Only package `b` has the feature `full`.
+fn lines(build: Selection, selection: Selection, changed: &[&str]) -> Vec<String> {
+    let mut workspace = workspace();
+    workspace.packages[1].features = vec!["full".to_owned()];
+    let whole = tools().swap_remove(2);
+    let variant = Variant { name: "v".to_owned(), build, ..Variant::default() };
+    let of_variant = Tool {
+        name: "whole@v".to_owned(),
+        variant: Some(variant.into()),
+        variants: vec!["v".to_owned()],
+        ..whole
+    };
+    let changed = selection.since.as_ref().map(|_| changed.iter().map(|path| RelPath::new(path)).collect());
+    let facts = Facts { changed, ..Facts::default() };
+    let plan = plan(&workspace, vec![of_variant], selection, Policy::default(), &facts).unwrap();
+    let line = |task: &crate::model::task::Task| {
+        let tool = plan.graph.tool(task.tool);
+        let argv = expand(&workspace, &plan, tool, &[task.unit], &[], std::ffi::OsStr::new(""));
+        let words = argv[0][2..].iter().map(|word| word.to_str().unwrap());
+        words.collect::<Vec<_>>().join(" ")
+    };
+    plan.graph.tasks.iter().map(line).collect()
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn a_variant_without_a_selected_package_has_no_task() {
+    let build = Selection { packages: words(&["b"]), no_default_features: true, ..Selection::default() };
+    let asked = |names: &[&str]| Selection { packages: words(names), ..Selection::default() };
+    assert_eq!(lines(build.clone(), asked(&["a"]), &[]), [""; 0]);
+    assert_eq!(lines(build.clone(), asked(&["b"]), &[]), ["-p b@0.1.0 --no-default-features"]);
+    assert_eq!(lines(build, asked(&[]), &[]), ["-p b@0.1.0 --no-default-features"]);
+}
+
+#[test]
+fn only_features_of_the_selected_packages_are_passed() {
+    let since = || Selection { since: Some("HEAD".to_owned()), ..Selection::default() };
+    let asked = |name: &str| Selection { packages: words(&[name]), ..Selection::default() };
+    let full = || Selection { features: words(&["full"]), ..Selection::default() };
+    assert_eq!(lines(full(), Selection::default(), &[]), ["--workspace --features full"]);
+    assert_eq!(lines(full(), since(), &["b/src/lib.rs"]), ["-p b@0.1.0 --features full"]);
+    // Without its features, the variant is the default build.
+    assert_eq!(lines(full(), since(), &["a/src/lib.rs"]), [""; 0]);
+    assert_eq!(lines(full(), asked("a"), &[]), [""; 0]);
+    let bare = || Selection { no_default_features: true, ..full() };
+    assert_eq!(lines(bare(), since(), &["a/src/lib.rs"]), ["-p a@0.1.0 --no-default-features"]);
+    assert_eq!(lines(bare(), asked("a"), &[]), ["-p a@0.1.0 --no-default-features"]);
+    // Cargo knows the features of dependencies.
+    let of_dependency = Selection { features: words(&["x/full"]), ..Selection::default() };
+    assert_eq!(lines(of_dependency, asked("a"), &[]), ["-p a@0.1.0 --features x/full"]);
+}
