@@ -67,6 +67,10 @@ impl ResultCache<'_> {
         let Task { tool: id, .. } = *self.context.plan.graph.task(task);
         let tool = self.context.plan.graph.tool(id);
         let Some(results) = results else { return miss(MissReason::Off) };
+        if !tool.runs_on(std::env::consts::OS) {
+            // The result may be of an earlier configuration, or of a directory that several systems share.
+            return miss(MissReason::Elsewhere);
+        }
         if !tool.is_cached() {
             return miss(MissReason::NotCached);
         }
@@ -144,7 +148,10 @@ fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool
         let start = graph.tasks.partition_point(|task| task.tool < tool);
         start..graph.tasks.partition_point(|task| task.tool <= tool)
     };
+    // What does not run on this system leaves nothing behind, and needs nothing.
     let order = graph.needs_first();
+    let order: Vec<_> =
+        order.into_iter().filter(|tool| graph.tool(*tool).runs_on(std::env::consts::OS)).collect();
     for &tool in &order {
         if graph.tool(tool).per == Per::TargetRoot {
             let package = |at: usize| graph.tasks[at].unit.package(workspace);
@@ -153,7 +160,10 @@ fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool
             let beside = |at: &usize| package(*at).is_some_and(|package| missed.contains(&package));
             add_misses(lookups, of(tool).filter(beside), &MissReason::Beside);
         }
-        let runs = |need: &&ToolId| is_cached(**need) && of(**need).any(|at| lookups[at].is_miss());
+        let is_here = |need: ToolId| graph.tool(need).runs_on(std::env::consts::OS);
+        let runs = |need: &&ToolId| {
+            is_cached(**need) && is_here(**need) && of(**need).any(|at| lookups[at].is_miss())
+        };
         if let Some(need) = graph.needs[tool.0 as usize].iter().find(runs) {
             add_misses(lookups, of(tool), &MissReason::Behind(graph.tool(*need).name.clone()));
         }
@@ -170,8 +180,10 @@ fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool
         let named = graph.tool(tool).is_one_of(&plan.selection.tools);
         let others = (0..).map(ToolId).zip(&graph.needs).filter(|(_, needs)| needs.contains(&tool));
         let mut others = others.map(|(other, _)| other).filter(|other| !of(*other).is_empty()).peekable();
-        if !named && others.peek().is_some() && others.all(|other| !of(other).any(|at| lookups[at].is_miss()))
-        {
+        let runs = |other: ToolId| {
+            graph.tool(other).runs_on(std::env::consts::OS) && of(other).any(|at| lookups[at].is_miss())
+        };
+        if !named && others.peek().is_some() && !others.any(runs) {
             of(tool).for_each(|at| lookups[at] = Lookup::Clean);
         }
     }
@@ -205,6 +217,7 @@ mod tests {
     use crate::model::policy::{Policy, Selection};
     use crate::model::testing::{tool, workspace};
     use crate::model::tool::{Caching, Parse, Tool};
+    use crate::model::variant::Variant;
     use crate::model::workspace::TargetKind;
     use crate::plan::{self, Facts};
 
@@ -253,5 +266,16 @@ mod tests {
         let build = || Tool { on_demand: true, cache: Caching::Never, ..named("build", &[]) };
         assert_eq!(run(vec![build(), named("user", &["build"])], &[0]), [0; 0]);
         assert_eq!(run(vec![build(), named("user", &["build"])], &[1]), [0, 1]);
+    }
+
+    #[test]
+    fn what_does_not_run_here_makes_nothing_else_run() {
+        let variant = Variant { on: vec!["nowhere".to_owned()], ..Variant::default() };
+        let elsewhere =
+            |name: &str, needs: &[&str]| Tool { variant: Some(variant.clone().into()), ..named(name, needs) };
+        let tools = vec![named("first", &[]), elsewhere("second", &["first"]), named("third", &["second"])];
+        assert_eq!(run(tools, &[1]), [1]);
+        let build = Tool { on_demand: true, cache: Caching::Never, ..named("build", &[]) };
+        assert_eq!(run(vec![build, elsewhere("user", &["build"])], &[0, 1]), [1]);
     }
 }

@@ -25,6 +25,8 @@ pub(crate) enum MissReason {
     Unbounded(String),
     /// The run accepts its output (`--bless`).
     Blessed,
+    /// It is of a variant that does not run on this system.
+    Elsewhere,
     /// It runs a program that is not built yet.
     Program,
     /// There is no result under its key.
@@ -53,6 +55,7 @@ impl MissReason {
                 "not cached: the link {link} leads to more than 10,000 files or to a file that can't be read"
             ),
             Self::Blessed => "cached results are not used while accepting output (`--bless`)".to_owned(),
+            Self::Elsewhere => "its variant does not run on this system".to_owned(),
             Self::Program => "the program that it runs was rebuilt".to_owned(),
             Self::NoResult => "no cached result for the current inputs".to_owned(),
             Self::Damaged => "the cached result was damaged".to_owned(),

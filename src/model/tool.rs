@@ -451,6 +451,11 @@ impl Tool {
         self.variant.as_ref().map_or(Variant::DEFAULT, |variant| &variant.name)
     }
 
+    /// Returns true if it runs on the system called `os`, which a variant may not.
+    pub fn runs_on(&self, os: &str) -> bool {
+        self.variant.as_ref().is_none_or(|variant| variant.runs_on(os))
+    }
+
     /// Returns true if `name` means it: its own name, or that of the configured tool.
     pub fn is_called(&self, name: &str) -> bool {
         self.name == name || self.base() == name

@@ -30,6 +30,11 @@ impl Variant {
         self.on.is_empty() || self.on.iter().any(|own| own == os)
     }
 
+    /// Returns the reason why it does not run on a system that `on` does not name.
+    pub fn limit(&self) -> String {
+        format!("the variant `{}` only runs on {}", self.name, self.on.join(", "))
+    }
+
     /// Splits the name of a tool into that of the configured tool and that of the variant.
     pub fn split(tool: &str) -> (&str, &str) {
         tool.split_once(Self::SEPARATOR).unwrap_or((tool, Self::DEFAULT))

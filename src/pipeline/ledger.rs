@@ -534,15 +534,20 @@ impl Reach for Ledger<'_> {
 }
 
 impl Ledger<'_> {
-    /// Whether `tool` has nothing to do on this system.
+    /// Whether `tool` has nothing to do on the system of this run, which artifacts may be from.
     pub(super) fn is_elsewhere(&self, tool: &Tool) -> bool {
-        let is_limited = tool.variant.as_ref().is_some_and(|variant| !variant.on.is_empty());
-        let of_tool = || self.plan.graph.tools().find(|(_, own)| own.name == tool.name).map(|(id, _)| id);
-        let is_skipped = |id| {
-            let mut tasks = self.tasks[self.tasks_of(id)].iter();
-            tasks.len() > 0 && tasks.all(|task| matches!(task.status, Status::Skipped(_)))
+        let Some(limit) = tool.variant.as_ref().filter(|variant| !variant.on.is_empty()) else {
+            return false;
         };
-        is_limited && of_tool().is_some_and(is_skipped)
+        let limit = limit.limit();
+        let of_tool = self.plan.graph.tools().find(|(_, own)| own.name == tool.name);
+        of_tool.is_some_and(|(id, _)| {
+            let mut tasks = self.tasks[self.tasks_of(id)].iter();
+            // Tasks are also skipped for other reasons, such as missing features.
+            let is_limited =
+                |task: &TaskOutcome| matches!(&task.status, Status::Skipped(why) if *why == limit);
+            tasks.len() > 0 && tasks.all(is_limited)
+        })
     }
 
     /// Returns the tools of namespace `ns` that must have looked before `entry` counts as fixed: all that look at its package on

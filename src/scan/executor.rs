@@ -393,8 +393,8 @@ impl Executor<'_> {
 
 /// Returns the reason why `tool` does not run on this system, if it is of a variant for others.
 fn elsewhere(tool: &Tool) -> Option<String> {
-    let variant = tool.variant.as_ref().filter(|variant| !variant.runs_on(std::env::consts::OS))?;
-    Some(format!("the variant `{}` only runs on {}", variant.name, variant.on.join(", ")))
+    let variant = tool.variant.as_ref().filter(|_| !tool.runs_on(std::env::consts::OS))?;
+    Some(variant.limit())
 }
 
 /// Starts the thread that acquires a token for each request. It is not joined at the end, because it may be
