@@ -18,9 +18,13 @@ use crate::workspace::LoadError;
 /// Reason why it is unknown whether a target has run tests.
 const NO_COUNT: &str = "its test harness does not report how many tests ran";
 
+/// Reason why a run has no result at all.
+const NOTHING_HERE: &str = "every task of this run is of a variant that does not run on this system";
+
 /// Applies the rules to all tools that run tests. Returns the blind spots.
 pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Vec<BlindSpot>, LoadError> {
     let plan = ledger.plan;
+    require_a_task(ledger);
     let mut blind = BTreeSet::new();
     if plan.is_filtered() {
         require_a_match(ledger);
@@ -28,7 +32,8 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
     if !plan.is_full(ledger.workspace) {
         return Ok(Vec::new());
     }
-    let tests = plan.graph.tools().filter(|(_, tool)| runs_tests(tool));
+    // A variant for other systems had nothing to do here.
+    let tests = plan.graph.tools().filter(|(_, tool)| runs_tests(tool) && !ledger.is_elsewhere(tool));
     let looked = |(id, tool)| {
         let census = ledger.complete_census(id).filter(|census| !is_of_documentation(census))?;
         let targets = Looked::of(ledger, id, tool, &census);
@@ -70,6 +75,15 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
         }
     }
     Ok(blind.into_iter().collect())
+}
+
+/// If all tasks are for other systems, nothing was checked.
+fn require_a_task(ledger: &mut Ledger<'_>) {
+    let plan = ledger.plan;
+    let due: Vec<_> = plan.graph.tools().filter(|(id, _)| !ledger.tasks_of(*id).is_empty()).collect();
+    if due.iter().all(|(_, tool)| ledger.is_elsewhere(tool)) {
+        due.iter().for_each(|(id, _)| ledger.note_all(*id, NOTHING_HERE));
+    }
 }
 
 /// If no tool ran a test, the names on the command line match none. That is probably a mistake, and nothing was checked.

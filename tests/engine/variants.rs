@@ -167,7 +167,7 @@ fn each_finding_is_one_and_names_the_variants_that_found_it() {
     for (_, variants) in &LINTS[1..] {
         assert!(text.contains(&format!("(only with `{}`)", variants[0])), "{variants:?}: {text}");
     }
-    // A row for each tool, and a column for each variant.
+    // A row for each tool, and a column for each variant. What several found counts for the first one.
     let row = |name: &str| {
         let found = text.lines().find(|line| line.split_whitespace().nth(1) == Some(name));
         found.unwrap().split_whitespace().skip(2).collect::<Vec<_>>().join(" ")
@@ -175,8 +175,8 @@ fn each_finding_is_one_and_names_the_variants_that_found_it() {
     let head = text.lines().find(|line| line.trim().starts_with("tool ")).unwrap();
     let head: Vec<_> = head.split_whitespace().collect();
     assert_eq!(head, ["tool", "new", "default", "bare", "elsewhere", "full", "some", "special"], "{text}");
-    assert_eq!(row("clippy"), "6 2 new 2 new skipped 2 new 2 new 2 new", "{text}");
-    assert_eq!(row("test"), "2 1 new skipped 2 new", "{text}");
+    assert_eq!(row("clippy"), "6 2 new 1 new skipped 1 new 1 new 1 new", "{text}");
+    assert_eq!(row("test"), "2 1 new skipped 1 new", "{text}");
     // Neither the variable's value nor anything of this machine is in the artifacts.
     assert!(!String::from_utf8(sandbox.artifact("run.json")).unwrap().contains("--cfg special"));
 
@@ -372,4 +372,76 @@ fn mistakes_about_variants_are_found_before_anything_runs() {
     let sandbox = gate();
     let text = sandbox.run(&["run", "--variant", "ful"], 2);
     assert!(text.contains("no tool runs a variant named `ful` (did you mean `full`?)"), "{text}");
+}
+
+/// A workspace of one package with one test, where only the tools in `config` run.
+fn one_package(config: &str) -> Sandbox {
+    let sandbox = Sandbox::of("clean", "variants");
+    for dir in ["examples", "src", "tests"] {
+        std::fs::remove_dir_all(sandbox.root().join(dir)).unwrap();
+    }
+    std::fs::remove_file(sandbox.root().join("build.rs")).unwrap();
+    sandbox.write(
+        "src/lib.rs",
+        "//! Has a test.\n#[test]\nfn passes_without_demo() {\n    assert!(!cfg!(demo));\n}\n",
+    );
+    let off = ["clippy", "doc", "doctest", "fmt", "test"].map(|tool| format!("[tools.{tool}]"));
+    let off = off.iter().filter(|table| !config.contains(table.as_str()));
+    let off: String = off.map(|table| format!("{table}\nenabled = false\n")).collect();
+    sandbox.write("genti.toml", &format!("{config}\n{off}"));
+    sandbox
+}
+
+/// Returns the status of each task of the last run.
+fn statuses(sandbox: &Sandbox) -> Vec<String> {
+    let tasks = String::from_utf8(sandbox.artifact("tasks.jsonl")).unwrap();
+    let tasks = tasks.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    tasks
+        .filter(|line| line["kind"] == "task")
+        .map(|task| format!("{} {}", task["tool"].as_str().unwrap(), task["status"].as_str().unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_result_of_a_variant_for_other_systems_does_not_count_here() {
+    let config = "[variants.v]\ncargo-profile = \"release\"\n[tools.t]\nrun = [\"true\", \"{selection}\"]\n";
+    let sandbox = one_package(&format!("{config}variants = [\"default\", \"v\"]"));
+    sandbox.run(&["run"], 0);
+    let text = sandbox.run(&["run"], 0);
+    assert!(text.contains("2 cached"), "{text}");
+    sandbox.edit("genti.toml", "[variants.v]", "[variants.v]\non = [\"haiku\"]");
+    let text = sandbox.run(&["run"], 0);
+    assert!(text.contains("1 cached"), "{text}");
+    assert_eq!(statuses(&sandbox), ["t clean", "t@v skipped"]);
+
+    // Without the default build, nothing is checked here.
+    sandbox.edit("genti.toml", "[\"default\", \"v\"]", "[\"v\"]");
+    let text = sandbox.run(&["run"], 3);
+    assert!(
+        text.contains("every task of this run is of a variant that does not run on this system"),
+        "{text}"
+    );
+    sandbox.run(&["check"], 3);
+}
+
+#[test]
+fn tests_of_a_variant_for_other_systems_are_not_missed_here() {
+    let config = "[variants.v]\ncargo-profile = \"release\"\non = [\"haiku\"]\n[tools.test]\n";
+    let sandbox = one_package(&format!("{config}variants = [\"default\", \"v\"]"));
+    sandbox.run(&["check"], 0);
+}
+
+#[test]
+fn a_build_script_reads_the_variables_of_its_variant() {
+    let config = "[variants.demo]\nenv = { DEMO = \"1\" }\n[tools.test]\n";
+    let sandbox = one_package(&format!("{config}variants = [\"default\", \"demo\"]"));
+    sandbox.write(
+        "build.rs",
+        "//! Does not tell cargo which variable it reads.\nfn main() {\n    println!(\"cargo:rerun-if-changed=build.rs\");\n    \
+         println!(\"cargo:rustc-check-cfg=cfg(demo)\");\n    if std::env::var_os(\"DEMO\").is_some() {\n        \
+         println!(\"cargo:rustc-cfg=demo\");\n    }\n}\n",
+    );
+    sandbox.run(&["run", "--variant", "default"], 0);
+    sandbox.run(&["run", "--variant", "demo"], 1);
+    sandbox.run(&["run", "--variant", "default"], 0);
 }
