@@ -1,6 +1,7 @@
 //! Collects the results of all tasks once the processes have ended, and decides which parts of the workspace a tool covered.
 
 mod census;
+mod looked;
 #[cfg(test)]
 mod tests;
 
@@ -11,9 +12,8 @@ use std::sync::Arc;
 pub(super) use self::census::Looked;
 use super::conditions::Alike;
 use crate::cache::{Discarded, Lookup};
-use crate::compare::reach::Reach;
 use crate::model::census::{Census, Group, TestNames, Totals};
-use crate::model::finding::{Diagnostic, Entry, OWN_NAMESPACE, Place, Site};
+use crate::model::finding::{Diagnostic, Place, Site};
 use crate::model::generated::{Generated, split_out_dir};
 use crate::model::outcome::{Cache, TaskOutcome, TaskTests, Timing, ToolOutcome, Verdict};
 use crate::model::path::RelPath;
@@ -21,7 +21,7 @@ use crate::model::suppression::Suppression;
 use crate::model::task::{NOT_BUILT, Plan, Status, Task, TaskIx, Unit};
 use crate::model::test_output::TestOutput;
 use crate::model::text::Text;
-use crate::model::tool::{Per, Tool, ToolId, Work};
+use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{self, Gap, Normalized, Parsed, Unparsable};
 use crate::scan::{Ended, StepPiece, StepRun, StopReason};
@@ -510,29 +510,6 @@ impl Ledger<'_> {
     }
 }
 
-impl Reach for Ledger<'_> {
-    fn exists(&self, path: &RelPath) -> bool {
-        may_exist(self.workspace, path, self.exists)
-    }
-
-    fn looked_at(&self, ns: &str, entry: &Entry) -> bool {
-        if ns == OWN_NAMESPACE {
-            return self.has_applied(&entry.rule);
-        }
-        if self.plan.unasked.contains(ns) {
-            return false;
-        }
-        let mut tools = self.tools_of(ns, entry).peekable();
-        tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
-    }
-
-    fn looked_at_in(&self, ns: &str, entry: &Entry, variant: &str) -> bool {
-        let mut tools =
-            self.tools_of(ns, entry).filter(|(_, tool)| tool.variant_name() == variant).peekable();
-        tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
-    }
-}
-
 impl Ledger<'_> {
     /// Whether `tool` has nothing to do on the system of this run, which artifacts may be from.
     pub(super) fn is_elsewhere(&self, tool: &Tool) -> bool {
@@ -547,25 +524,6 @@ impl Ledger<'_> {
             let is_limited =
                 |task: &TaskOutcome| matches!(&task.status, Status::Skipped(why) if *why == limit);
             tasks.len() > 0 && tasks.all(is_limited)
-        })
-    }
-
-    /// Returns the tools of namespace `ns` that must have looked before `entry` counts as fixed: all that look at its package on
-    /// this system, and those of the variants that the entry lists. A test without a list may have failed in any variant.
-    fn tools_of(&self, ns: &str, entry: &Entry) -> impl Iterator<Item = (ToolId, &Tool)> {
-        let owner = match &entry.site {
-            Site::Path(path) => self.workspace.owner_of(path),
-            Site::Subject(_) => None,
-        };
-        let of_ns =
-            self.plan.graph.tools().filter(move |(_, tool)| tool.namespaces.iter().any(|own| own == ns));
-        let has_package = move |tool: &Tool| owner.is_none_or(|owner| self.plan.build_of(tool).has(owner));
-        of_ns.filter(move |(_, tool)| {
-            let is_listed = match &entry.in_variants {
-                Some(_) => entry.is_in(tool.variant_name()),
-                None => tool.parse.work() == Work::Test,
-            };
-            has_package(tool) && (is_listed || !self.is_elsewhere(tool))
         })
     }
 }
