@@ -7,6 +7,7 @@ use super::Project;
 use crate::model::event::Event;
 use crate::model::notice::Notice;
 use crate::model::tool::{Tool, ToolId};
+use crate::model::variant::Variant;
 use crate::scan::{self, Env};
 
 /// The conditions of a run, to be compared with `[baseline]`.
@@ -15,6 +16,7 @@ pub(super) struct Conditions<'a> {
     /// Version that each tool reports.
     versions: &'a [Option<String>],
     same_build: bool,
+    env: &'a Env,
 }
 
 /// Similarity of the conditions for a tool and the tools that it needs, compared with the baseline.
@@ -29,8 +31,8 @@ pub(super) enum Alike {
 }
 
 impl<'a> Conditions<'a> {
-    pub(super) fn new(project: &'a Project, versions: &'a [Option<String>], env: &Env) -> Self {
-        Self { project, versions, same_build: builds_like_baseline(project, env) }
+    pub(super) fn new(project: &'a Project, versions: &'a [Option<String>], env: &'a Env) -> Self {
+        Self { project, versions, same_build: builds_like_baseline(project, env), env }
     }
 
     /// Returns the similarity for each tool.
@@ -38,9 +40,11 @@ impl<'a> Conditions<'a> {
         let Project { workspace, plan, .. } = self.project;
         let alike = |id: ToolId| {
             let tool = plan.graph.tool(id);
-            // A variant defines its own build. A package that is built alone may have other features than in a build of
-            // the whole workspace.
-            let is_same = self.same_build || tool.variant.is_some();
+            // A package that is built alone may have other features than in a build of the whole workspace.
+            let is_same = match &tool.variant {
+                Some(variant) => self.has_target(tool, variant),
+                None => self.same_build,
+            };
             let same_build = is_same && plan.build_of(tool).is_whole(workspace);
             match (same_build || !tool.uses_selection(), self.is_of_version(id, tool)) {
                 (false, _) => Alike::OtherBuild,
@@ -70,9 +74,22 @@ impl<'a> Conditions<'a> {
         }
     }
 
+    /// Whether `variant` of `tool` builds for the target of the baseline. A variant defines its own build, but if it names no target, that is
+    /// the one of the machine.
+    fn has_target(&self, tool: &Tool, variant: &Variant) -> bool {
+        let Project { workspace, programs, baseline, .. } = self.project;
+        let default = || scan::default_target(workspace, programs, &self.env.of_tool(tool));
+        is_of_target(variant.build.target.as_deref(), baseline.build.target.as_deref(), &default)
+    }
+
     fn is_of_version(&self, id: ToolId, tool: &Tool) -> bool {
         self.project.baseline.is_of_version(tool.base(), self.versions[id.0 as usize].as_deref())
     }
+}
+
+/// Whether a variant with the target `own` builds for the target that the baseline was `recorded` for, if it names one.
+fn is_of_target(own: Option<&str>, recorded: Option<&str>, default: &dyn Fn() -> Option<String>) -> bool {
+    own.is_some() || recorded.is_none_or(|recorded| default().as_deref() == Some(recorded))
 }
 
 /// Whether cargo builds the same for this run as for the baseline.
@@ -83,4 +100,21 @@ pub fn builds_like_baseline(project: &Project, env: &Env) -> bool {
         selection.target = scan::default_target(workspace, programs, env);
     }
     selection.builds_like(&baseline.build)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variant_without_a_target_is_that_of_the_baseline_only_on_a_machine_with_its_target() {
+        let is_same = |own, recorded, default: Option<&str>| {
+            is_of_target(own, recorded, &|| default.map(str::to_owned))
+        };
+        assert!(is_same(None, Some("linux"), Some("linux")));
+        assert!(!is_same(None, Some("linux"), Some("mac")));
+        assert!(!is_same(None, Some("linux"), None), "unknown");
+        assert!(is_same(Some("mac"), Some("linux"), Some("mac")), "it names its own");
+        assert!(is_same(None, None, Some("mac")), "the baseline names none");
+    }
 }

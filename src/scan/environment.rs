@@ -196,6 +196,11 @@ impl Env {
         seen.filter(|(name, _)| is_decisive(name) && !is_set_for_it(name)).collect()
     }
 
+    /// Returns the environment with the variables that `tool` sees and sets.
+    pub fn of_tool(&self, tool: &Tool) -> Self {
+        Self { vars: self.seen_by(tool), ignored: Vec::new() }
+    }
+
     /// Removes the entries that `cargo run` adds to the library path, its target directory and the toolchain, and
     /// keeps the user's entries.
     fn clean_library_path(&self, vars: &mut BTreeMap<OsString, OsString>) {
