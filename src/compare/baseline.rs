@@ -53,7 +53,10 @@ pub fn shrunk(findings: &[Compared], gone: &[Gone]) -> BTreeMap<String, Vec<Entr
         Some((&compared.finding.diagnostic.ns, entry))
     });
     let kept = gone.iter().filter(|gone| gone.state == State::Unknown);
-    let kept = kept.map(|gone| (&gone.ns, gone.entry.clone()));
+    let kept = kept.map(|gone| {
+        let in_variants = gone.in_variants.clone();
+        (&gone.ns, Entry { in_variants, ..gone.entry.clone() })
+    });
     let mut entries: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for (ns, entry) in found.chain(kept) {
         entries.entry(ns.to_string()).or_default().push(entry);

@@ -63,8 +63,12 @@ pub fn compare(
     for (ns, (current, known)) in by_ns {
         let current = current.into_iter().map(|at| (at, &entries[at])).collect();
         let (matched, left) = Passes::new(ns, reach, current, known.into_iter(), halt).run()?;
-        let mut lose = |entry: &Entry, (state, unseen)| {
-            gone.push(Gone { ns: ns.into(), entry: entry.clone(), state, unseen });
+        let mut lose = |entry: &Entry, (state, unseen): (State, Option<String>)| {
+            let in_variants = match state {
+                State::Unknown if unseen.is_none() => variants::not_looked(ns, entry, reach),
+                _ => entry.in_variants.clone(),
+            };
+            gone.push(Gone { ns: ns.into(), entry: entry.clone(), state, unseen, in_variants });
         };
         for (at, pass, entry) in matched {
             match suppressed_by[at] {

@@ -108,6 +108,7 @@ pub fn judge(
                 entry: entry.clone(),
                 state,
                 unseen: None,
+                in_variants: None,
             };
             own.iter().map(gone).collect::<Vec<_>>()
         };
@@ -134,7 +135,7 @@ pub fn judge(
     for (ns, entry) in left.into_iter().flatten() {
         // The tool no longer reports this number.
         let state = if extent(&ns) == Extent::Whole { State::Fixed } else { State::Unknown };
-        judged.gone.push(Gone { ns: ns.into(), entry, state, unseen: None });
+        judged.gone.push(Gone { ns: ns.into(), entry, state, unseen: None, in_variants: None });
     }
     judged.numbers = numbers;
     judged

@@ -2,6 +2,7 @@
 
 use crate::model::finding::Entry;
 use crate::model::path::RelPath;
+use crate::model::text::Text;
 
 /// The coverage of a run, which decides whether an unmatched entry is fixed.
 pub trait Reach {
@@ -17,6 +18,13 @@ pub trait Reach {
     fn looked_at_in(&self, ns: &str, entry: &Entry, variant: &str) -> bool {
         let _ = (ns, entry, variant);
         false
+    }
+
+    /// Returns the names of the variants in which an entry like `entry` of namespace `ns` may hold that lists none. Empty if its
+    /// finding is accepted in every variant alike.
+    fn variants(&self, ns: &str, entry: &Entry) -> Vec<Text> {
+        let _ = (ns, entry);
+        Vec::new()
     }
 
     /// Returns a reason for each place where the code of `entry` still exists although no tool checked it, for example because no

@@ -1,8 +1,8 @@
 //! Findings and entries across build variants: what one finding is, and where its entry accepts it.
 //!
 //! Variants of a tool look at the same code, so what several of them report at one place is one finding. Which variants see it
-//! decides what accepts it: an accepted lint holds in every variant, but an accepted failure of a test says nothing about the
-//! variants in which the test passed. Does not know which variants there are.
+//! decides what accepts it: an accepted lint holds in every variant, but anything else, such as a failed test, says nothing about the
+//! variants in which it was not found. Does not know which variants there are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,31 +77,52 @@ fn seen(finding: &Finding) -> Vec<&str> {
     }
 }
 
-fn is_of_test(finding: &Finding) -> bool {
-    finding.seen_in.as_ref().map_or(finding.diagnostic.test.is_some(), |seen| seen.is_of_test)
+/// Whether accepting `finding` in one variant says nothing about the others. If its tools have no variants, what kind of tools they
+/// are is not recorded, so this is decided by what the finding is about.
+fn is_per_variant(finding: &Finding) -> bool {
+    let diagnostic = &finding.diagnostic;
+    let has_no_file = || diagnostic.test.is_some() || diagnostic.place.path().is_none();
+    finding.seen_in.as_ref().map_or_else(has_no_file, |seen| seen.is_per_variant)
 }
 
 /// Whether `entry` accepts `finding` in every variant that found it.
 pub(super) fn holds(finding: &Finding, entry: &Entry) -> bool {
-    !is_of_test(finding) || seen(finding).into_iter().all(|variant| entry.is_in(variant))
+    !is_per_variant(finding) || seen(finding).into_iter().all(|variant| entry.is_in(variant))
 }
 
 /// Returns the variants that `entry` of namespace `ns` lists once `finding` has been found: without those that looked and found
 /// nothing.
 pub(super) fn still_in(finding: &Finding, ns: &str, entry: &Entry, reach: &dyn Reach) -> Option<Arc<[Text]>> {
-    let own = entry.in_variants.as_ref()?;
     let seen = seen(finding);
-    if !is_of_test(finding) && seen.contains(&Variant::DEFAULT) {
+    if is_per_variant(finding) {
+        return left(ns, entry, reach, &seen);
+    }
+    if seen.contains(&Variant::DEFAULT) {
         return None;
     }
-    let is_left = |name: &&Text| seen.contains(&name.as_str()) || !reach.looked_at_in(ns, entry, name);
-    let mut left: Vec<_> = own.iter().filter(is_left).cloned().collect();
-    if !is_of_test(finding) {
-        left.extend(seen.into_iter().map(Text::from));
-        left.sort();
-        left.dedup();
-    }
+    let mut left = left(ns, entry, reach, &seen)?.to_vec();
+    left.extend(seen.into_iter().map(Text::from));
+    left.sort();
+    left.dedup();
     Some(left.into())
+}
+
+/// Returns the variants that `entry` of namespace `ns` lists once nothing has been found for it: without those that looked. So an
+/// entry whose variants run on different systems is narrowed on each of them, and is fixed on the last.
+pub(super) fn not_looked(ns: &str, entry: &Entry, reach: &dyn Reach) -> Option<Arc<[Text]>> {
+    let left = left(ns, entry, reach, &[]);
+    let is_narrowed = left != entry.in_variants && left.as_ref().is_some_and(|left| !left.is_empty());
+    // Code that still exists and is off may be on again in a variant that looked.
+    if is_narrowed && reach.unseen(ns, entry).is_empty() { left } else { entry.in_variants.clone() }
+}
+
+/// Returns the variants of `entry` that are in `seen` or did not look; `None` for all.
+fn left(ns: &str, entry: &Entry, reach: &dyn Reach, seen: &[&str]) -> Option<Arc<[Text]>> {
+    let own = entry.in_variants.as_ref().map_or_else(|| reach.variants(ns, entry), |own| own.to_vec());
+    let is_left = |name: &&Text| seen.contains(&name.as_str()) || !reach.looked_at_in(ns, entry, name);
+    let left: Vec<_> = own.iter().filter(is_left).cloned().collect();
+    // An entry without a list keeps none until something is known about a variant.
+    (entry.in_variants.is_some() || left.len() < own.len()).then(|| left.into())
 }
 
 /// Returns the variants in which an entry holds that was accepted in `one` and in `other`. `None` stands for all.
@@ -119,7 +140,7 @@ mod tests {
     use super::super::suppressions::Suppressions;
     use super::super::tests::{at, diagnostic};
     use super::*;
-    use crate::model::finding::{Diagnostic, Level, SeenIn, State};
+    use crate::model::finding::{Diagnostic, Level, SeenIn, Site, State};
     use crate::model::halt::Never;
     use crate::model::outcome::Compared;
     use crate::model::sources::Sources;
@@ -170,10 +191,10 @@ mod tests {
     }
 
     /// A finding seen in `variants`, of a test or a lint.
-    fn found(variants: &[&str], is_of_test: bool) -> Finding {
+    fn found(variants: &[&str], is_per_variant: bool) -> Finding {
         let mut finding = identify(vec![said("t", &diagnostic("a.rs", at(1, 1), "m"))]).remove(0);
         let variants = variants.iter().map(|name| Text::from(*name)).collect();
-        finding.seen_in = Some(Arc::new(SeenIn { variants, is_everywhere: false, is_of_test }));
+        finding.seen_in = Some(Arc::new(SeenIn { variants, is_everywhere: false, is_per_variant }));
         finding
     }
 
@@ -190,15 +211,23 @@ mod tests {
         fn looked_at_in(&self, _: &str, _: &Entry, variant: &str) -> bool {
             self.0.contains(&variant)
         }
+        fn variants(&self, _: &str, entry: &Entry) -> Vec<Text> {
+            let is_per_variant = matches!(entry.site, Site::Subject(_));
+            ["asleep", "default", "full", "small"]
+                .map(Text::from)
+                .into_iter()
+                .filter(|_| is_per_variant)
+                .collect()
+        }
     }
 
     /// Checks the state of a finding that is `now` in these variants and was `accepted` in others, and the variants that
     /// `baseline update` leaves. All variants but `asleep` looked.
     #[track_caller]
-    fn check(is_of_test: bool, accepted: &[&str], now: &[&str], state: State, left: Option<&[&str]>) {
-        let baseline = entries_of(&[found(accepted, is_of_test)]);
+    fn check(is_per_variant: bool, accepted: &[&str], now: &[&str], state: State, left: Option<&[&str]>) {
+        let baseline = entries_of(&[found(accepted, is_per_variant)]);
         let reach = Looked(&["default", "full", "small"]);
-        let findings = vec![found(now, is_of_test)];
+        let findings = vec![found(now, is_per_variant)];
         let matched = compare(findings, &Suppressions::default(), &baseline, &reach, &Never).unwrap();
         let [Compared { state: actual, .. }] = matched.findings.as_slice() else { panic!("one finding") };
         assert_eq!(*actual, state, "{accepted:?} {now:?}");
@@ -226,6 +255,60 @@ mod tests {
         check(false, &["full"], &["default", "full"], State::Unchanged, None);
         check(false, &["full"], &["small"], State::Unchanged, Some(&["small"]));
         check(false, &["asleep", "full"], &["full"], State::Unchanged, Some(&["asleep", "full"]));
+    }
+
+    /// Returns the list of the entry that remains of one with `list` about `site` of which nothing is found in a run in which
+    /// `looked` looked.
+    fn remaining(site: Site, list: Option<&[&str]>, looked: &'static [&'static str]) -> Option<Vec<String>> {
+        let [rule, scope, code, msg] = ["r", "", "", "m"].map(Text::from);
+        let in_variants = list.map(|names| names.iter().map(|name| Text::from(*name)).collect());
+        let entry = Entry { site, rule, scope, code, msg, in_variants, reason: None };
+        let baseline = BTreeMap::from([("test".to_owned(), vec![entry])]);
+        let matched =
+            compare(Vec::new(), &Suppressions::default(), &baseline, &Looked(looked), &Never).unwrap();
+        let kept = shrunk(&matched.findings, &matched.gone).remove("test").unwrap().remove(0);
+        kept.in_variants.map(|own| own.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn an_entry_is_left_in_the_variants_that_did_not_look() {
+        let test = || Site::Subject("a t".to_owned());
+        let list = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(remaining(test(), Some(&["asleep", "full"]), &["full"]), list(&["asleep"]));
+        assert_eq!(remaining(test(), None, &["default", "full"]), list(&["asleep", "small"]));
+        assert_eq!(remaining(test(), None, &[]), None, "nothing is known");
+        // Another one keeps it from being fixed.
+        assert_eq!(remaining(test(), Some(&["full"]), &["full"]), list(&["full"]));
+        assert_eq!(remaining(test(), None, &["asleep", "default", "full", "small"]), None);
+        let code = || Site::Path(RelPath::new("a.rs"));
+        assert_eq!(remaining(code(), None, &["default", "full"]), None, "an accepted lint holds in all");
+    }
+
+    #[test]
+    fn a_failure_accepted_without_a_list_is_narrowed_to_where_it_is_found_or_not_looked_for() {
+        let narrowed = |looked: &'static [&'static str]| {
+            let mut finding = found(&["full"], true);
+            finding.diagnostic.place = Place::Subject("a t".to_owned());
+            let entry = Entry { in_variants: None, ..Entry::of(&finding) };
+            assert!(holds(&finding, &entry));
+            let left = still_in(&finding, "test", &entry, &Looked(looked));
+            left.map(|own| own.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(narrowed(&["default", "full", "small"]).as_deref(), Some("asleep full"));
+        assert_eq!(narrowed(&["full"]), None);
+    }
+
+    #[test]
+    fn only_a_lint_about_code_is_accepted_elsewhere_if_its_tools_have_no_variants_any_more() {
+        let held = |place: Place| {
+            let mut finding = found(&["full"], false);
+            finding.seen_in = None;
+            finding.diagnostic.place = place;
+            let own = Some([Text::from("full")].into());
+            holds(&finding, &Entry { in_variants: own, ..Entry::of(&finding) })
+        };
+        assert!(held(Place::File { path: RelPath::new("a.rs"), range: None }));
+        assert!(!held(Place::Subject("failed".to_owned())));
     }
 
     #[test]

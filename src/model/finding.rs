@@ -262,16 +262,16 @@ pub struct SeenIn {
     pub variants: Arc<[Text]>,
     /// True if these are all that could find it in this run.
     pub is_everywhere: bool,
-    /// True if it is about a test, so that accepting it in one variant says nothing about the others.
-    pub is_of_test: bool,
+    /// True if accepting it in one variant says nothing about the others. This is so unless it is a lint about code.
+    pub is_per_variant: bool,
 }
 
 impl SeenIn {
-    /// Returns the variants in which an entry accepts the finding. A lint that the default build finds is accepted in all, and a
-    /// failed test only where it fails.
+    /// Returns the variants in which an entry accepts the finding. A lint that the default build finds is accepted in all, and
+    /// anything else, such as a failed test, only where it was found.
     fn accepted_in(&self) -> Option<Arc<[Text]>> {
         let is_by_default = self.variants.iter().any(|name| name == Variant::DEFAULT);
-        (self.is_of_test || !is_by_default).then(|| Arc::clone(&self.variants))
+        (self.is_per_variant || !is_by_default).then(|| Arc::clone(&self.variants))
     }
 }
 

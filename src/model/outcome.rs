@@ -180,6 +180,8 @@ pub struct Gone {
     pub state: State,
     /// Reason why this run did not check its code, if the code still exists.
     pub unseen: Option<String>,
+    /// The variants that the entry lists once those are left out that looked; `None` for all.
+    pub in_variants: Option<Arc<[Text]>>,
 }
 
 /// A suppression with its effect.

@@ -385,6 +385,10 @@ impl Reach for Look<'_> {
         self.ledger.looked_at_in(ns, entry, variant)
     }
 
+    fn variants(&self, ns: &str, entry: &Entry) -> Vec<Text> {
+        self.ledger.variants(ns, entry)
+    }
+
     fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {
         let is_source = |path: &RelPath| path.as_bytes().ends_with(b".rs") && split_out_dir(path).is_none();
         match (self.unseen, &entry.site) {

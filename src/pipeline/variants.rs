@@ -53,10 +53,16 @@ fn seen_in(
     let could = |tool: &&&Tool| ran(tool) && owner.is_none_or(|owner| plan.build_of(tool).has(owner));
     let could: BTreeSet<_> = tools.iter().filter(could).map(|tool| tool.variant_name()).collect();
     let variants: BTreeSet<_> = finding.tools.iter().map(|tool| Variant::split(tool).1).collect();
-    let is_of_test = tools.iter().any(|tool| tool.parse.work() == Work::Test);
+    let has_file = finding.diagnostic.place.path().is_some();
     Some(Arc::new(SeenIn {
         is_everywhere: could.is_subset(&variants),
         variants: variants.into_iter().map(Text::from).collect(),
-        is_of_test,
+        is_per_variant: is_per_variant(tools.iter().copied(), has_file),
     }))
+}
+
+/// Whether accepting a finding of `tools` in one variant says nothing about the others. Only lints are properties of the code at
+/// their place, whichever build compiles it. A program that fails may fail for another reason in each build.
+pub(super) fn is_per_variant<'t>(mut tools: impl Iterator<Item = &'t Tool>, has_file: bool) -> bool {
+    !has_file || !tools.any(|tool| tool.parse.work() == Work::Lint)
 }

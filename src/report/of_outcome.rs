@@ -83,7 +83,7 @@ fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
 }
 
 fn gone(gone: outcome::Gone) -> Gone {
-    let outcome::Gone { ns, entry, state, unseen } = gone;
+    let outcome::Gone { ns, entry, state, unseen, in_variants: _ } = gone;
     let finding::Entry { site, rule, scope, code, msg, in_variants, reason } = entry;
     Gone { ns, site, rule, message: msg, code, scope, in_variants, reason, state, unseen }
 }

@@ -445,3 +445,45 @@ fn a_build_script_reads_the_variables_of_its_variant() {
     sandbox.run(&["run", "--variant", "demo"], 1);
     sandbox.run(&["run", "--variant", "default"], 0);
 }
+
+/// A workspace of one package with the tests `code`, and its configuration.
+fn small(code: &str, config: &str) -> Sandbox {
+    let sandbox = Sandbox::of("clean", "small");
+    for dir in ["src", "tests", "examples", "benches"] {
+        let _ = std::fs::remove_dir_all(sandbox.root().join(dir));
+    }
+    let _ = std::fs::remove_file(sandbox.root().join("Cargo.lock"));
+    let cfgs = "unexpected_cfgs = { level = \"warn\", check-cfg = ['cfg(special)'] }";
+    sandbox.write(
+        "Cargo.toml",
+        &format!(
+            "[package]\nname = \"small\"\nversion = \"0.1.0\"\nedition = \"2021\"\n\n[lints.rust]\n{cfgs}\n"
+        ),
+    );
+    sandbox.write("src/lib.rs", &format!("//! A package.\n\n#[cfg(test)]\nmod tests {{\n{code}}}\n"));
+    let off: String =
+        ["fmt", "clippy", "doc", "doctest"].map(|tool| format!("[tools.{tool}]\nenabled = false\n")).concat();
+    let variant = "[variants.special]\nenv = { RUSTFLAGS = \"--cfg special\" }\n";
+    sandbox.write("genti.toml", &format!("{variant}{off}{config}"));
+    sandbox
+}
+
+#[test]
+fn an_accepted_failure_of_a_program_holds_only_in_its_variants() {
+    let program = "[tools.test]\nenabled = false\n[tools.works]\nrun = [\"cargo\", \"check\", \"{selection}\"]\n\
+                   parse = \"exit-code\"\ninherit-env = true\nvariants = [\"default\", \"special\"]\n";
+    let sandbox = small("", program);
+    let fails = |cfg: &str| {
+        let error = format!("#[cfg({cfg})]\ncompile_error!(\"it fails\");\n");
+        sandbox.write("src/lib.rs", &format!("//! A package.\n\n{error}"));
+    };
+    fails("special");
+    sandbox.run(&["baseline", "init"], 0);
+    let text = sandbox.baseline("works");
+    assert!(text.contains(r#""in_variants":["special"]"#), "{text}");
+    sandbox.run(&["check"], 0);
+    fails("not(special)");
+    sandbox.run(&["check"], 1);
+    fails("any(special, not(special))");
+    sandbox.run(&["check"], 1);
+}

@@ -1,12 +1,16 @@
 //! Decides which tools must have looked before an entry counts as fixed, and whether they did.
 
+use std::collections::BTreeSet;
+
 use super::{Ledger, may_exist};
 use crate::compare::reach::Reach;
 use crate::model::finding::{Entry, OWN_NAMESPACE, Site};
 use crate::model::path::RelPath;
 use crate::model::task::Status;
+use crate::model::text::Text;
 use crate::model::tool::{Per, Tool, ToolId, Work};
 use crate::model::workspace::{Package, PackageId};
+use crate::pipeline::variants::is_per_variant;
 
 impl Reach for Ledger<'_> {
     fn exists(&self, path: &RelPath) -> bool {
@@ -29,23 +33,56 @@ impl Reach for Ledger<'_> {
     }
 
     fn looked_at_in(&self, ns: &str, entry: &Entry, variant: &str) -> bool {
+        if self.plan.unasked.contains(ns) {
+            return false;
+        }
         let mut tools =
             self.tools_of(ns, entry).filter(|(_, tool)| tool.variant_name() == variant).peekable();
         tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
     }
+
+    fn variants(&self, ns: &str, entry: &Entry) -> Vec<Text> {
+        if !self.is_per_variant(ns, &entry.site) {
+            return Vec::new();
+        }
+        let owner = self.owner_of(&entry.site);
+        let mut names = BTreeSet::new();
+        for (_, tool) in self.of_ns(ns) {
+            match tool.variants.is_empty() {
+                true => names.extend([tool.variant_name()]),
+                false => names.extend(tool.variants.iter().map(String::as_str)),
+            }
+        }
+        let can_have = |name: &&str| {
+            let mut own = self.of_ns(ns).filter(|(_, tool)| tool.variant_name() == *name).peekable();
+            let may = |(id, tool): (ToolId, &Tool)| {
+                self.builds(tool, &entry.site, owner) && !self.leaves_out(id, tool, &entry.site)
+            };
+            own.peek().is_none() || own.any(may)
+        };
+        names.into_iter().filter(can_have).map(Text::from).collect()
+    }
 }
 
 impl Ledger<'_> {
+    fn of_ns(&self, ns: &str) -> impl Iterator<Item = (ToolId, &Tool)> {
+        self.plan.graph.tools().filter(move |(_, tool)| tool.namespaces.iter().any(|own| own == ns))
+    }
+
+    /// Whether accepting the finding of an entry of `ns` about `site` in one variant says nothing about the others.
+    fn is_per_variant(&self, ns: &str, site: &Site) -> bool {
+        is_per_variant(self.of_ns(ns).map(|(_, tool)| tool), matches!(site, Site::Path(_)))
+    }
+
     /// Returns the tools of namespace `ns` that must have looked before `entry` counts as fixed: all that look at its package on
-    /// this system, and those of the variants that the entry lists. A test without a list may have failed in any variant.
+    /// this system, and those of the variants that the entry lists. A failure without a list may have been in any variant.
     fn tools_of(&self, ns: &str, entry: &Entry) -> impl Iterator<Item = (ToolId, &Tool)> {
         let owner = self.owner_of(&entry.site);
-        let of_ns =
-            self.plan.graph.tools().filter(move |(_, tool)| tool.namespaces.iter().any(|own| own == ns));
-        of_ns.filter(move |(id, tool)| {
+        let is_per_variant = self.is_per_variant(ns, &entry.site);
+        self.of_ns(ns).filter(move |(id, tool)| {
             let is_listed = match &entry.in_variants {
                 Some(_) => entry.is_in(tool.variant_name()),
-                None => tool.parse.work() == Work::Test,
+                None => is_per_variant,
             };
             let is_named = is_listed && entry.in_variants.is_some();
             self.builds(tool, &entry.site, owner)
@@ -217,6 +254,45 @@ mod tests {
         let ledger = ledger(&workspace, &plan, &crashed);
         for variants in [None, Some(&["default"][..]), Some(&["full"]), Some(&["default", "full"])] {
             assert!(!ledger.looked_at("test", &test("a t", variants)), "{variants:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_without_a_list_may_hold_in_each_variant_that_has_its_test() {
+        let mut workspace = two_packages();
+        workspace.packages[1].targets[0].needs_features = true;
+        let variants: [(&str, &[&str]); 3] = [("default", &[]), ("full", &[]), ("part", &["a"])];
+        let plan = planned(&workspace, in_variants(&tests(), &variants));
+        let skips = |tool: &str| match tool {
+            "test" => Status::Skipped("requires features".to_owned()),
+            _ => Status::Clean,
+        };
+        let of = |ledger: &Ledger<'_>, name: &str| ledger.variants("test", &test(name, None)).join(" ");
+        assert_eq!(of(&ledger(&workspace, &plan, &clean), "a t"), "default full");
+        assert_eq!(of(&ledger(&workspace, &plan, &clean), "b t"), "default full part");
+        assert_eq!(of(&ledger(&workspace, &plan, &skips), "b t"), "full part");
+    }
+
+    #[test]
+    fn only_an_accepted_lint_about_code_holds_in_all_variants() {
+        let workspace = two_packages();
+        let other = Tool { namespaces: vec!["other".to_owned()], ..tool("other", Parse::Lines, &["run"]) };
+        let tools = [lint(), other].map(|tool| in_variants(&tool, &[("default", &[]), ("full", &[])]));
+        let plan = planned(&workspace, tools.concat());
+        let crashed = |tool: &str| match tool.ends_with("@full") {
+            true => Status::Crashed("SIGSEGV".to_owned()),
+            false => Status::Clean,
+        };
+        let ledger = ledger(&workspace, &plan, &crashed);
+        let code = || Site::Path(RelPath::new("a/src/lib.rs"));
+        let variants = |ns: &str, site: Site| ledger.variants(ns, &entry(site, None)).join(" ");
+        assert_eq!(variants("lint", code()), "");
+        for (ns, site) in [
+            ("other", code()),
+            ("other", Site::Subject("x".to_owned())),
+            ("lint", Site::Subject("x".to_owned())),
+        ] {
+            assert_eq!(variants(ns, site), "default full", "{ns}");
         }
     }
 }
