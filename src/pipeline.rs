@@ -515,10 +515,10 @@ pub fn run(
     if moved.is_empty() && has_new_lock && in_time.check().is_ok() {
         events(Event::Notice(&Notice::LockfileChanged));
     }
-    let asked_for = || plan.selection.target.clone();
-    let target = || asked_for().or_else(|| scan::default_target(workspace, programs, session.env));
-    let flags = || scan::compiler_flags(workspace, programs, session.env, target().as_deref());
-    let is_cross = plan.selection.target.is_some();
+    let target = || {
+        let asked_for = plan.selection.target.clone();
+        asked_for.or_else(|| scan::default_target(workspace, programs, session.env))
+    };
     let goldens = Goldens {
         accepted: goldens.accepted(),
         orphans: golden::orphans(workspace, plan, &project.disabled),
@@ -532,7 +532,7 @@ pub fn run(
         baseline,
         read: &read,
         goldens: goldens.clone(),
-        unseen: Unseen::Found(unseen::Build { target: &target, is_cross, flags: &flags }),
+        unseen: Unseen::Found(unseen::Build { workspace, programs, env: session.env }),
         stated: None,
         blind_spots: None,
         stopped: &stopped,

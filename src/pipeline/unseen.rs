@@ -2,9 +2,11 @@
 //!
 //! This requires evidence, since a finding may be fixed while its code remains: a new caller makes a function used. Evidence is a
 //! file that is part of no compilation of the tool, or a condition around the code that is off in each of these compilations.
-//! Conditions are evaluated from features, the target and flags. Anything unknown, such as code in the arguments of a macro, is not
+//! Conditions are evaluated from features, the target and flags, those of the variant that
+//! the compilation belongs to. Anything unknown, such as code in the arguments of a macro, is not
 //! evidence.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -18,9 +20,12 @@ use crate::model::cfg::{Cfg, Truth};
 use crate::model::finding::{Entry, Fix, Place, Site};
 use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
+use crate::model::task::Plan;
 use crate::model::text::Text;
 use crate::model::tool::{Tool, Work};
+use crate::model::workspace::Workspace;
 use crate::normalize::sources::{Platform, follow};
+use crate::scan::{self, Env, Programs};
 use crate::workspace::LoadError;
 
 /// Source of the reasons why accepted code was not checked.
@@ -32,33 +37,65 @@ pub(super) enum Unseen<'a> {
     Stated(&'a BTreeMap<(Text, Entry), Vec<String>>),
 }
 
-/// Properties of a build that cargo does not report.
+/// Source of the properties of builds that cargo does not report.
 #[derive(Clone, Copy)]
 pub(super) struct Build<'a> {
-    /// Target triple, if known.
-    pub(super) target: &'a dyn Fn() -> Option<String>,
-    /// Whether a target was requested, so build scripts may be built for a different one.
-    pub(super) is_cross: bool,
-    /// Compiler flags, if known.
-    pub(super) flags: &'a dyn Fn() -> Option<Vec<String>>,
+    pub(super) workspace: &'a Workspace,
+    pub(super) programs: &'a Programs,
+    pub(super) env: &'a Env,
+}
+
+impl Build<'_> {
+    fn env_of(&self, tool: &Tool) -> Cow<'_, Env> {
+        match tool.variant {
+            Some(_) => Cow::Owned(self.env.of_tool(tool)),
+            None => Cow::Borrowed(self.env),
+        }
+    }
+
+    /// Returns the target triple of the builds of `tool` in `plan`, if known.
+    fn target(&self, plan: &Plan, tool: &Tool) -> Option<String> {
+        let asked_for = plan.build_of(tool).selection.target.clone();
+        asked_for.or_else(|| scan::default_target(self.workspace, self.programs, &self.env_of(tool)))
+    }
+
+    /// Returns the compiler flags of the builds of `tool` in `plan`, if known.
+    fn flags(&self, plan: &Plan, tool: &Tool) -> Option<Vec<String>> {
+        let target = self.target(plan, tool);
+        scan::compiler_flags(self.workspace, self.programs, &self.env_of(tool), target.as_deref())
+    }
+}
+
+/// A compilation of a tool.
+#[derive(Clone, Copy)]
+struct Built<'a> {
+    tool: &'a Tool,
+    unit: &'a CompiledUnit,
 }
 
 /// The compilations that cover a file.
-type Covering<'a> = Rc<Vec<&'a CompiledUnit>>;
+type Covering<'a> = Rc<Vec<Built<'a>>>;
+
+/// What the conditions of a variant depend on besides the unit.
+#[derive(Default)]
+struct Conditions {
+    platform: OnceCell<Option<Platform>>,
+    /// Conditions enabled by compiler flags; `None` if unknown.
+    flags: OnceCell<Option<BTreeSet<String>>>,
+}
 
 /// Coverage of a run.
 pub(super) struct Look<'a> {
     ledger: &'a Ledger<'a>,
     read: &'a ReadSources<'a>,
     unseen: Unseen<'a>,
-    platform: OnceCell<Option<Platform>>,
-    /// Conditions enabled by compiler flags; `None` if unknown.
-    flags: OnceCell<Option<BTreeSet<String>>>,
+    /// By the name of the variant.
+    conditions: RefCell<BTreeMap<&'a str, Rc<Conditions>>>,
     files: RefCell<BTreeMap<RelPath, Option<Rc<Standing>>>>,
     /// Compilations by namespace and path.
     covering: RefCell<BTreeMap<(String, RelPath), Covering<'a>>>,
     /// Files reached by following the modules of a documented target.
-    led_to: RefCell<BTreeMap<&'a CompiledUnit, Rc<BTreeSet<RelPath>>>>,
+    led_to: RefCell<BTreeMap<(&'a str, &'a CompiledUnit), Rc<BTreeSet<RelPath>>>>,
     error: RefCell<Option<LoadError>>,
 }
 
@@ -68,8 +105,7 @@ impl<'a> Look<'a> {
             ledger,
             read,
             unseen,
-            platform: OnceCell::new(),
-            flags: OnceCell::new(),
+            conditions: RefCell::default(),
             files: RefCell::default(),
             covering: RefCell::default(),
             led_to: RefCell::default(),
@@ -112,9 +148,9 @@ impl<'a> Look<'a> {
             return false;
         }
         let covering = self.covering(build, ns, path);
-        let are_enough = |units: &[&CompiledUnit]| {
+        let are_enough = |units: &[Built<'_>]| {
             let mut expected: BTreeMap<&RelPath, u32> = BTreeMap::new();
-            units.iter().for_each(|unit| *expected.entry(&unit.root).or_default() += 1);
+            units.iter().for_each(|built| *expected.entry(&built.unit.root).or_default() += 1);
             let reported = |root: &RelPath| {
                 fix.reports.iter().find(|(known, _)| known == root).map_or(0, |(_, count)| *count)
             };
@@ -129,7 +165,7 @@ impl<'a> Look<'a> {
         let standing = self.standing(path).filter(|standing| standing.has_conditions());
         let Some((position, standing)) = position.zip(standing) else { return false };
         let cfg = Cfg::All(standing.conditions_at(position));
-        let with_code = covering.iter().copied().filter(|unit| self.truth(build, unit, &cfg) != Truth::No);
+        let with_code = covering.iter().copied().filter(|built| self.truth(build, *built, &cfg) != Truth::No);
         let with_code: Vec<_> = with_code.collect();
         !with_code.is_empty() && are_enough(&with_code)
     }
@@ -166,15 +202,15 @@ impl<'a> Look<'a> {
             return Rc::clone(known);
         }
         let units = self.ledger.units_of(ns);
-        let own = units.iter().copied().filter(|unit| self.covers(build, &units, unit, path));
+        let own = units.iter().copied().filter(|built| self.covers(build, &units, *built, path));
         let own = Rc::new(own.collect::<Vec<_>>());
         self.covering.borrow_mut().insert(key, Rc::clone(&own));
         own
     }
 
     /// Returns why code under `cfgs` is in none of `units`; `None` if it may be in one.
-    fn off(&self, build: Build<'_>, units: &[&CompiledUnit], cfgs: Vec<Cfg>) -> Option<String> {
-        let is_off = |cfg: &Cfg| units.iter().all(|unit| self.truth(build, unit, cfg) == Truth::No);
+    fn off(&self, build: Build<'_>, units: &[Built<'a>], cfgs: Vec<Cfg>) -> Option<String> {
+        let is_off = |cfg: &Cfg| units.iter().all(|built| self.truth(build, *built, cfg) == Truth::No);
         // A single condition that is off everywhere is a better explanation than all together.
         let single = cfgs.iter().find(|cfg| is_off(cfg)).cloned();
         let cfg = single.or_else(|| Some(Cfg::All(cfgs)).filter(|all| is_off(all)))?;
@@ -183,21 +219,16 @@ impl<'a> Look<'a> {
 
     /// Whether `unit` includes the file at `path`. Rustdoc does not report its files, so for documentation those count that rustc
     /// read for the same target, and those reached by following modules.
-    fn covers(
-        &self,
-        build: Build<'_>,
-        units: &[&CompiledUnit],
-        unit: &'a CompiledUnit,
-        path: &RelPath,
-    ) -> bool {
+    fn covers(&self, build: Build<'_>, units: &[Built<'a>], built: Built<'a>, path: &RelPath) -> bool {
+        let unit = built.unit;
         match &unit.files {
             Some(files) => files.contains(path),
             None => {
                 let is_beside =
                     |other: &&CompiledUnit| other.root == unit.root && other.package == unit.package;
-                let mut beside = units.iter().copied().filter(is_beside);
+                let mut beside = units.iter().map(|other| other.unit).filter(is_beside);
                 beside.any(|other| other.files.as_ref().is_some_and(|files| files.contains(path)))
-                    || self.led_to(build, unit).contains(path)
+                    || self.led_to(build, built).contains(path)
             }
         }
     }
@@ -217,13 +248,13 @@ impl<'a> Look<'a> {
         let Some(first) = units.first() else { return Vec::new() };
         let name = test.rsplit("::").next().unwrap_or(test);
         let mut reasons = BTreeSet::new();
-        for path in self.follow(first, &|_| true) {
+        for path in self.follow(first.unit, &|_| true) {
             let Some(file) = self.standing(&path) else { continue };
             let functions = file.functions(name);
             let own: Vec<_> = units
                 .iter()
                 .copied()
-                .filter(|unit| unit.files.as_ref().is_none_or(|all| all.contains(&path)))
+                .filter(|built| built.unit.files.as_ref().is_none_or(|all| all.contains(&path)))
                 .collect();
             for cfgs in functions {
                 match if own.is_empty() { Some(NOT_COMPILED.to_owned()) } else { self.off(build, &own, cfgs) }
@@ -238,13 +269,15 @@ impl<'a> Look<'a> {
     }
 
     /// Returns the files reached by following the modules of `unit`, except those whose conditions are certainly off.
-    fn led_to(&self, build: Build<'_>, unit: &'a CompiledUnit) -> Rc<BTreeSet<RelPath>> {
-        if let Some(known) = self.led_to.borrow().get(unit) {
+    fn led_to(&self, build: Build<'_>, built: Built<'a>) -> Rc<BTreeSet<RelPath>> {
+        let key = (built.tool.variant_name(), built.unit);
+        if let Some(known) = self.led_to.borrow().get(&key) {
             return Rc::clone(known);
         }
-        let seen = self.follow(unit, &|cfgs| self.truth(build, unit, &Cfg::All(cfgs.to_vec())) != Truth::No);
+        let may_hold = |cfgs: &[Cfg]| self.truth(build, built, &Cfg::All(cfgs.to_vec())) != Truth::No;
+        let seen = self.follow(built.unit, &may_hold);
         let seen = Rc::new(seen);
-        self.led_to.borrow_mut().insert(unit, Rc::clone(&seen));
+        self.led_to.borrow_mut().insert(key, Rc::clone(&seen));
         seen
     }
 
@@ -257,12 +290,18 @@ impl<'a> Look<'a> {
         files.into_iter().map(|file| file.path).collect()
     }
 
-    fn truth(&self, build: Build<'_>, unit: &CompiledUnit, cfg: &Cfg) -> Truth {
-        cfg.truth(&|name, value| self.leaf(build, unit, name, value))
+    fn truth(&self, build: Build<'_>, built: Built<'a>, cfg: &Cfg) -> Truth {
+        cfg.truth(&|name, value| self.leaf(build, built, name, value))
     }
 
-    /// Evaluates a `cfg` flag or key-value pair for `unit`.
-    fn leaf(&self, build: Build<'_>, unit: &CompiledUnit, name: &str, value: Option<&str>) -> Truth {
+    /// Returns what the conditions of the variant of `tool` depend on.
+    fn conditions_of(&self, tool: &'a Tool) -> Rc<Conditions> {
+        Rc::clone(self.conditions.borrow_mut().entry(tool.variant_name()).or_default())
+    }
+
+    /// Evaluates a `cfg` flag or key-value pair for a compilation, as the variant of its tool builds.
+    fn leaf(&self, build: Build<'_>, built: Built<'a>, name: &str, value: Option<&str>) -> Truth {
+        let Built { tool, unit } = built;
         match (name, value) {
             ("feature", Some(feature)) => return unit.features.contains(feature).into(),
             ("test", None) => return unit.is_test.into(),
@@ -274,9 +313,13 @@ impl<'a> Look<'a> {
             }
             _ => {}
         }
-        let platform = self.platform.get_or_init(|| (build.target)().map(Platform::new));
+        let conditions = self.conditions_of(tool);
+        let platform =
+            conditions.platform.get_or_init(|| build.target(self.ledger.plan, tool).map(Platform::new));
         let is_platform = name.starts_with("target_") || ["unix", "windows"].contains(&name);
-        if is_platform && (unit.is_for_host && build.is_cross) {
+        // Build scripts may be built for another target than the one that was requested.
+        let is_cross = || self.ledger.plan.build_of(tool).selection.target.is_some();
+        if is_platform && unit.is_for_host && is_cross() {
             return Truth::Maybe;
         }
         if let Some(truth) = platform.as_ref().and_then(|platform| platform.truth(name, value)) {
@@ -289,7 +332,9 @@ impl<'a> Look<'a> {
             Some(value) => format!("{name}=\"{value}\""),
             None => name.to_owned(),
         };
-        let flags = self.flags.get_or_init(|| (build.flags)().map(|flags| conditions(&flags)));
+        let flags = conditions
+            .flags
+            .get_or_init(|| build.flags(self.ledger.plan, tool).map(|flags| conditions_in(&flags)));
         match flags {
             _ if unit.cfgs.contains(&said) => Truth::Yes,
             Some(flags) => flags.contains(&said).into(),
@@ -316,10 +361,10 @@ impl Ledger<'_> {
     }
 
     /// Returns the compilations that can report findings of `ns`.
-    fn units_of(&self, ns: &str) -> Vec<&CompiledUnit> {
+    fn units_of(&self, ns: &str) -> Vec<Built<'_>> {
         let is_of_lints = |tool: &Tool| tool.parse.work() == Work::Lint && tool.reports_all(ns);
         let lints = self.census_of(ns).filter(|(tool, _)| is_of_lints(tool));
-        lints.flat_map(|(_, census)| &census.units).collect()
+        lints.flat_map(|(tool, census)| census.units.iter().map(move |unit| Built { tool, unit })).collect()
     }
 
     /// Whether `ns` is the namespace of a tool that runs tests.
@@ -328,12 +373,15 @@ impl Ledger<'_> {
     }
 
     /// Returns the compilations for tests of the target with this root.
-    fn test_units(&self, package: &str, root: &RelPath) -> Vec<&CompiledUnit> {
-        let all = self.census.iter().filter_map(|looked| match looked {
-            Looked::At(census) => Some(&census.units),
+    fn test_units(&self, package: &str, root: &RelPath) -> Vec<Built<'_>> {
+        let tools = self.plan.graph.tools.iter().zip(&self.census);
+        let all = tools.filter_map(|(tool, looked)| match looked {
+            Looked::At(census) => Some(census.units.iter().map(move |unit| Built { tool, unit })),
             Looked::Stated(_) => None,
         });
-        let is_own = |unit: &&CompiledUnit| unit.is_test && unit.package == package && unit.root == *root;
+        let is_own = |built: &Built<'_>| {
+            built.unit.is_test && built.unit.package == package && built.unit.root == *root
+        };
         all.flatten().filter(is_own).collect()
     }
 
@@ -366,7 +414,7 @@ const NOT_COMPILED: &str = "no target that was built compiles this file";
 const NOT_FORMATTED: &str = "rustfmt can't reach this file through any module";
 
 /// Returns the conditions that compiler `flags` enable.
-fn conditions(flags: &[String]) -> BTreeSet<String> {
+fn conditions_in(flags: &[String]) -> BTreeSet<String> {
     let glued = flags.iter().filter_map(|flag| flag.strip_prefix("--cfg="));
     let next = flags.windows(2).filter(|pair| pair[0] == "--cfg").map(|pair| pair[1].as_str());
     glued.chain(next).map(|cfg| cfg.replace(" = ", "=")).collect()
@@ -420,6 +468,6 @@ mod tests {
     fn compiler_flags_enable_conditions() {
         let flags = ["--cfg", "tokio_unstable", "-O", "--cfg=a = \"b\"", "--cfg"].map(str::to_owned);
         let expected = ["a=\"b\"", "tokio_unstable"].map(str::to_owned);
-        assert_eq!(conditions(&flags), expected.into());
+        assert_eq!(conditions_in(&flags), expected.into());
     }
 }

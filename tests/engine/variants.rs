@@ -469,6 +469,31 @@ fn small(code: &str, config: &str) -> Sandbox {
 }
 
 #[test]
+fn conditions_are_those_of_the_variant_that_built_the_test() {
+    let code = "    #[cfg(special)]\n    #[test]\n    fn with() {\n        panic!();\n    }\n\n    \
+                #[cfg(not(special))]\n    #[test]\n    fn without() {\n        panic!();\n    }\n";
+    let sandbox = small(code, "[tools.test]\nvariants = [\"default\", \"special\"]\n");
+    sandbox.run(&["baseline", "init"], 0);
+    let gone = |sandbox: &Sandbox| {
+        let report = sandbox.json("report.json");
+        let one = |gone: &Value| (gone["state"].as_str().unwrap().to_owned(), gone["unseen"].is_string());
+        report["gone"].as_array().unwrap().iter().map(one).collect::<Vec<_>>()
+    };
+    // The condition is on in the variant that ran the test, so the entry is fixed once it passes.
+    sandbox.edit("src/lib.rs", "fn with() {\n        panic!();", "fn with() {");
+    sandbox.run(&["run"], 0);
+    assert_eq!(gone(&sandbox), [("fixed".to_owned(), false)]);
+    sandbox.run(&["baseline", "update"], 0);
+
+    // It is off in the only variant that is left, so the test did not run there.
+    sandbox.edit("genti.toml", "[\"default\", \"special\"]", "[\"special\"]");
+    let text = sandbox.baseline("test").replace("[\"default\"]", "[\"special\"]");
+    sandbox.write(".config/genti/baseline/test.jsonl", &text);
+    sandbox.run(&["run"], 0);
+    assert_eq!(gone(&sandbox), [("unknown".to_owned(), true)]);
+}
+
+#[test]
 fn an_accepted_failure_of_a_program_holds_only_in_its_variants() {
     let program = "[tools.test]\nenabled = false\n[tools.works]\nrun = [\"cargo\", \"check\", \"{selection}\"]\n\
                    parse = \"exit-code\"\ninherit-env = true\nvariants = [\"default\", \"special\"]\n";
