@@ -464,6 +464,16 @@ impl Ledger<'_> {
         let is_meant = |tool: &Tool| suppression.tool.as_ref().is_none_or(|name| tool.is_called(name));
         let mut tools = self.plan.graph.tools().filter(|(_, tool)| is_meant(tool)).peekable();
         let is_all = suppression.tool.is_some() || self.plan.is_full(self.workspace);
+        // A suppression of a tool applies to all of its variants, also to those that are not selected.
+        let is_planned = |tool: &Tool, variant: &String| {
+            let mut all = self.plan.graph.tools.iter();
+            all.any(|other| other.base() == tool.base() && other.variant_name() == variant)
+        };
+        let lacks_variant = |tool: &Tool| {
+            suppression.tool.as_deref() == Some(tool.base())
+                && !tool.variants.iter().all(|variant| is_planned(tool, variant))
+        };
+        let is_all = is_all && !self.plan.graph.tools.iter().any(lacks_variant);
         is_all && tools.peek().is_some() && tools.all(|(id, _)| self.has_all(id))
     }
 

@@ -128,6 +128,7 @@ impl Ledger<'_> {
 mod tests {
     use super::*;
     use crate::model::policy::{Policy, Selection};
+    use crate::model::suppression::Suppression;
     use crate::model::task::{Plan, TaskIx};
     use crate::model::testing::{tool, workspace};
     use crate::model::tool::{Parse, Targets};
@@ -294,5 +295,31 @@ mod tests {
         ] {
             assert_eq!(variants(ns, site), "default full", "{ns}");
         }
+    }
+
+    #[test]
+    fn a_suppression_matches_nothing_only_if_all_variants_of_its_tool_looked() {
+        let workspace = two_packages();
+        let all = in_variants(&lint(), &[("default", &[]), ("full", &[])]);
+        let looked = |tools: &[Tool], name: &str| {
+            let suppression = Suppression {
+                rule: None,
+                tool: Some(name.to_owned()),
+                path: None,
+                subject: None,
+                message: None,
+                reason: "r".to_owned(),
+                owner: None,
+                expires: None,
+                file: "f".into(),
+                line: 1,
+            };
+            let plan = planned(&workspace, tools.to_vec());
+            ledger(&workspace, &plan, &clean).has_looked(&suppression)
+        };
+        assert!(looked(&all, "lint"));
+        assert!(!looked(&all[..1], "lint"));
+        assert!(!looked(&all[1..], "lint"));
+        assert!(looked(&all[1..], "lint@full"), "it applies to this variant alone");
     }
 }
