@@ -185,7 +185,7 @@ impl<'a> Launcher<'a> {
         invocation.wall = grants.wall(
             tool.sandbox.as_ref(),
             &invocation.program,
-            &invocation.vars,
+            tool.jobserver.then_some(pool),
             self.outputs(tool, built),
         )?;
         Ok((invocation, threads))

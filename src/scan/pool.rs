@@ -9,6 +9,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -212,6 +213,20 @@ impl Pool {
         &self.0.vars
     }
 
+    /// Returns the descriptors of the pipe, if clients inherit them.
+    pub(super) fn descriptors(&self) -> Vec<i32> {
+        let value = self.0.vars.first().map(|(_, value)| value.to_string_lossy()).unwrap_or_default();
+        descriptors(&value).flat_map(|(read, write)| [read, write]).filter(|number| *number >= 0).collect()
+    }
+
+    /// Returns the path of the pipe, if clients open it by its name.
+    pub(super) fn named_pipe(&self) -> Option<PathBuf> {
+        let value = self.0.vars.first()?.1.to_string_lossy();
+        let mut words = value.split_whitespace();
+        let path = words.find_map(|word| word.strip_prefix("--jobserver-auth=fifo:").map(PathBuf::from));
+        path.filter(|path| sys::is_named_pipe(path))
+    }
+
     /// Returns our implicit slot if it is free. Only an inherited pool has one.
     pub(super) fn implicit(&self) -> Option<JobToken> {
         self.0.implicit.swap(false, Ordering::Acquire).then(|| JobToken(JobTokenKind::Implicit(self.clone())))
@@ -311,14 +326,6 @@ fn vars(value: &OsStr) -> Vec<(String, OsString)> {
     JOBSERVER[..2].iter().map(|name| ((*name).to_owned(), value.to_owned())).collect()
 }
 
-/// Makes the descriptors of the jobserver in the environment of this process inheritable.
-#[cfg(target_os = "linux")]
-pub(super) fn keep_jobserver() {
-    for value in JOBSERVER.iter().filter_map(std::env::var_os) {
-        vars(&value);
-    }
-}
-
 /// Returns the descriptors of both ends of the pipe named in `flags`.
 pub(crate) fn descriptors(flags: &str) -> impl Iterator<Item = (i32, i32)> {
     let auth = flags.split_whitespace().filter_map(|word| {
@@ -353,6 +360,21 @@ mod tests {
         drop((first, token));
         assert_eq!(free(&pool), 4);
         assert_eq!(pool.take_free(0).len(), 0);
+    }
+
+    #[test]
+    fn a_named_pipe_is_a_pipe() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        let of = |path: &std::path::Path| {
+            let value = format!("-j --jobserver-auth=fifo:{}", path.display());
+            Pool::of(Client::new(1).unwrap(), None, vars(OsStr::new(&value))).named_pipe()
+        };
+        assert_eq!(of(&pipe), Some(pipe));
+        assert_eq!(of(dir.path()), None);
+        let own = pool(1);
+        assert_eq!((own.descriptors().len(), own.named_pipe()), (2, None));
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Runner for LocalRunner<'_> {
             let (mut command, behind) = BehindWall::prepare(helper, invocation, wall)?;
             let finished = run(&mut command, invocation.timeout, self.stop, self.dir, watcher);
             drop(command);
-            return finished.and_then(|finished| behind.check().map(|()| finished));
+            return finished.and_then(|finished| behind.check(&finished.ending).map(|()| finished));
         }
         // Nothing needs preparation, because the process may read and write everything that this user may.
         let Invocation { program, args, vars, dir, declared: _, wall: _, timeout } = invocation;

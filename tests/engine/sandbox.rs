@@ -265,6 +265,67 @@ fn a_descriptor_that_genti_inherited_is_not_passed_on() {
     assert_eq!(ran.iter().map(|(_, ran)| *ran).collect::<Vec<_>>(), [true, false]);
 }
 
+/// A workspace whose tests run behind the wall, with this variable of its build script and this body of a test.
+fn tested(name: &str, value: &str, body: &str) -> Sandbox {
+    let sandbox = Sandbox::of("clean", "workspace");
+    sandbox.write("genti.toml", "[tools.test]\nsandbox = {}\n[tools.test-build]\nsandbox = {}\n");
+    sandbox.write("build.rs", &format!("fn main() {{ println!(\"cargo::rustc-env={name}={value}\"); }}\n"));
+    sandbox.write("tests/walled.rs", &format!("#[test]\nfn walled() {{\n{body}\n}}\n"));
+    sandbox
+}
+
+#[test]
+fn the_jobserver_that_a_tool_names_opens_nothing() {
+    if !has_wall() {
+        return;
+    }
+    let pipe = tempfile::tempdir().unwrap();
+    let pipe = pipe.path().display();
+    let value = format!("--jobserver-auth=9,9 --jobserver-auth=fifo:{pipe}");
+    let body = format!(
+        "assert!(std::env::var(\"MFLAGS\").unwrap().contains(\"fifo\"));
+        assert!(!std::path::Path::new(\"/proc/self/fd/9\").exists());
+        assert!(std::fs::write(\"{pipe}/new\", \"\").is_err());"
+    );
+    let sandbox = tested("MFLAGS", &value, &body);
+    let genti = sandbox.command(&["run", "--tool", "test"]);
+    let mut command = Command::new("bash");
+    command.args(["-c", "exec 9</dev/zero && exec \"$@\"", "bash"]);
+    command.arg(genti.get_program()).args(genti.get_args());
+    sandbox.scrub(&mut command);
+    sandbox.expect(&command.output().unwrap(), 0);
+    assert_eq!(sandbox.findings().len(), 0);
+}
+
+#[test]
+fn no_code_of_a_tool_runs_before_the_wall() {
+    if !has_wall() {
+        return;
+    }
+    let beside = tempfile::tempdir().unwrap();
+    let escaped = beside.path().join("escaped");
+    let code = "
+        #[used] #[unsafe(link_section = \".init_array\")]
+        static START: extern \"C\" fn() = start;
+        extern \"C\" fn start() { let _ = std::fs::write(env!(\"ESCAPED\"), \"\"); }";
+    let body = "let maps = std::fs::read_to_string(\"/proc/self/maps\").unwrap();
+        assert!(maps.contains(\"libearly.so\"));";
+    let sandbox = tested("LD_PRELOAD", "LIBRARY", body);
+    let library = sandbox.root().join("libearly.so");
+    sandbox.edit("build.rs", "LIBRARY", &library.display().to_string());
+    sandbox.write("early.rs", code);
+    let mut compiler = Command::new("rustc");
+    compiler.args(["--edition=2024", "--crate-type=cdylib", "-o", "libearly.so", "early.rs"]);
+    assert!(compiler.env("ESCAPED", &escaped).current_dir(sandbox.root()).status().unwrap().success());
+    let mut free = Command::new("true");
+    assert!(free.env("LD_PRELOAD", &library).status().unwrap().success());
+    assert!(escaped.exists(), "without a wall, the library does that");
+    std::fs::remove_file(&escaped).unwrap();
+    sandbox.run(&["run", "--tool", "test"], 0);
+    assert_eq!(sandbox.findings().len(), 0);
+    assert!(!escaped.exists());
+}
+
 #[test]
 fn a_sandboxed_tool_has_no_rights_to_undo_the_wall() {
     if !has_wall() {

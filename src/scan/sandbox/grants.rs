@@ -1,14 +1,13 @@
 //! What a sandboxed tool may access: the wall that follows from its configuration and from the run.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Place, Wall};
 use crate::model::tool::{Network, Sandbox};
 use crate::model::workspace::Workspace;
-use crate::scan::environment::{Env, JOBSERVER};
+use crate::scan::environment::Env;
+use crate::scan::pool::Pool;
 use crate::scan::program::Programs;
 
 /// Directories of the system that every sandboxed tool may read. Documented in `docs/sandbox.md`.
@@ -52,8 +51,10 @@ pub(in crate::scan) struct Grants<'a> {
 }
 
 impl Grants<'_> {
-    /// Returns the wall for a process of a tool with this `sandbox` that runs `program` with the variables `vars`; `None` if it has
-    /// no sandbox. The process may change `outputs` and what the configuration lists.
+    /// Returns the wall for a process of a tool with this `sandbox` that runs `program`; `None` if it has no sandbox. The process may
+    /// use the jobserver of `pool`, and change `outputs` and what the configuration lists.
+    ///
+    /// The variables of the process decide nothing, because the repository can set them.
     ///
     /// # Errors
     ///
@@ -62,7 +63,7 @@ impl Grants<'_> {
         &self,
         sandbox: Option<&Sandbox>,
         program: &Path,
-        vars: &BTreeMap<OsString, OsString>,
+        pool: Option<&Pool>,
         outputs: impl IntoIterator<Item = PathBuf>,
     ) -> Result<Option<Wall>, String> {
         let Some(sandbox) = sandbox else { return Ok(None) };
@@ -74,7 +75,7 @@ impl Grants<'_> {
         for path in &sandbox.write {
             self.add_writable(path, &mut writes)?;
         }
-        writes.extend(JOBSERVER.iter().filter_map(|name| named_pipe(vars.get(OsStr::new(name))?)));
+        writes.extend(pool.and_then(Pool::named_pipe));
         let mut reads = self.readable(sandbox);
         // A link is granted by what it leads to.
         reads.extend([program].into_iter().chain(self.own_program).map(Path::to_path_buf));
@@ -84,6 +85,7 @@ impl Grants<'_> {
             writes: places(writes),
             devices: DEVICES.map(|path| PathBuf::from(path).into()).to_vec(),
             network: sandbox.network,
+            descriptors: pool.map(Pool::descriptors).unwrap_or_default(),
         }))
     }
 
@@ -172,13 +174,6 @@ fn repository(root: &Path) -> PathBuf {
     root.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(root).to_path_buf()
 }
 
-/// Returns the named pipe of the jobserver that the flags of make in `value` name.
-fn named_pipe(value: &OsString) -> Option<PathBuf> {
-    let value = value.to_string_lossy();
-    let mut words = value.split_whitespace();
-    words.find_map(|word| Some(PathBuf::from(word.strip_prefix("--jobserver-auth=fifo:")?)))
-}
-
 fn not_created(place: &Path, error: &io::Error) -> String {
     format!("could not create `{}` for the sandbox: {error}", place.display())
 }
@@ -230,12 +225,5 @@ mod tests {
         assert_eq!(repository(&inner), inner);
         std::fs::create_dir(dir.path().join("repo/.git")).unwrap();
         assert_eq!(repository(&inner), dir.path().join("repo"));
-    }
-
-    #[test]
-    fn the_named_pipe_of_a_jobserver_is_found() {
-        let find = |flags: &str| named_pipe(&OsString::from(flags));
-        assert_eq!(find("-j --jobserver-auth=fifo:/tmp/x/pipe"), Some(PathBuf::from("/tmp/x/pipe")));
-        assert_eq!(find("-j --jobserver-auth=3,4"), None);
     }
 }

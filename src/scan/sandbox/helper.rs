@@ -1,9 +1,11 @@
 //! The helper: this program, started in the place of a process, which restricts itself and then executes the program.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::io::{self, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -12,11 +14,12 @@ use landlock::{
     Scope, path_beneath_rules,
 };
 use rustix::fs::{Mode, OFlags};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::thread::CapabilitySet;
 
-use super::{HELPER, Wall, filter, namespace};
+use super::{FAILED, HELPER, Order, READY, Wall, filter, namespace};
 use crate::model::tool::Network;
-use crate::scan::pool;
+use crate::scan::sys;
 
 /// Capabilities that a process of root keeps: those about files and identities. The others could undo the wall.
 const KEPT: CapabilitySet = CapabilitySet::CHOWN
@@ -44,26 +47,30 @@ pub(in crate::scan) fn run_as_helper(args: &[OsString]) -> Option<i32> {
     // The standard input is the socket until the program is executed.
     let control = rustix::io::fcntl_dupfd_cloexec(io::stdin().as_fd(), 3).map(File::from);
     let Ok(mut control) = control else { return Some(1) };
-    let (what, error) = match restrict(&mut control) {
-        Ok(nothing) => ("", Command::new(program).args(rest).stdin(Stdio::from(nothing)).exec()),
+    let (what, error) = match restrict(&control) {
+        Ok((nothing, vars)) => {
+            let mut command = Command::new(program);
+            command.args(rest).env_clear().envs(vars).stdin(Stdio::from(nothing));
+            match control.write_all(&[READY]) {
+                Ok(()) => ("", command.exec()),
+                Err(error) => ("the answer", error),
+            }
+        }
         Err(failure) => failure,
     };
     let number = error.raw_os_error().unwrap_or(libc::EIO);
-    // If this fails, the run sees a process that exits with an error.
-    let _ = control.write_all(&[&number.to_le_bytes()[..], what.as_bytes()].concat());
+    // If this fails, the run sees a helper that ended without an answer.
+    let _ = control.write_all(&[&[FAILED], &number.to_le_bytes()[..], what.as_bytes()].concat());
     Some(1)
 }
 
-/// Puts this process behind the wall that `control` describes. Returns the standard input for the program.
-fn restrict(control: &mut File) -> Result<OwnedFd, Failure> {
+/// Puts this process behind the wall that arrives through `control`. Returns the standard input and the variables for the program.
+fn restrict(control: &File) -> Result<(OwnedFd, BTreeMap<OsString, OsString>), Failure> {
     let of = |what| move |error| (what, error);
-    let mut text = Vec::new();
-    control.read_to_end(&mut text).map_err(of("its description"))?;
-    let wall: Wall =
-        postcard::from_bytes(&text).map_err(|error| ("its description", io::Error::other(error)))?;
+    let Order { wall, vars } = receive(control).map_err(of("its description"))?;
     let nothing = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| ("`/dev/null`", error.into()))?;
-    close_inherited().map_err(of("inherited files"))?;
+    close_inherited(&wall.descriptors, control).map_err(of("inherited files"))?;
     let own = rustix::thread::capabilities(None).map_err(|error| ("capabilities", error.into()))?;
     if wall.network == Network::Loopback {
         namespace::enter().map_err(of("a private network, which this system does not allow"))?;
@@ -72,18 +79,39 @@ fn restrict(control: &mut File) -> Result<OwnedFd, Failure> {
     rustix::thread::set_no_new_privs(true).map_err(|error| ("no_new_privs", error.into()))?;
     restrict_files(&wall).map_err(of("Landlock"))?;
     filter::install(wall.network).map_err(of("seccomp"))?;
-    Ok(nothing)
+    Ok((nothing, vars))
 }
 
-/// Closes all files but the standard streams and the jobserver when the program is executed.
+/// Receives the order, which is in a file.
+fn receive(control: &File) -> io::Result<Order> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    rustix::net::recvmsg(
+        control,
+        &mut [IoSliceMut::new(&mut byte)],
+        &mut ancillary,
+        RecvFlags::CMSG_CLOEXEC,
+    )?;
+    let file = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+        _ => None,
+    });
+    let mut text = Vec::new();
+    File::from(file.ok_or(io::ErrorKind::InvalidData)?).read_to_end(&mut text)?;
+    postcard::from_bytes(&text).map_err(io::Error::other)
+}
+
+/// Closes all files but the standard streams and `kept` when the program is executed. `control` is never kept.
 #[expect(unsafe_code, reason = "no library marks a range of descriptors")]
-fn close_inherited() -> io::Result<()> {
+fn close_inherited(kept: &[i32], control: &File) -> io::Result<()> {
     // SAFETY: the descriptors stay open in this program.
     let done = unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
     if done != 0 {
         return Err(io::Error::last_os_error());
     }
-    pool::keep_jobserver();
+    let kept = kept.iter().filter(|number| **number != control.as_raw_fd());
+    kept.for_each(|number| sys::make_inheritable(*number));
     Ok(())
 }
 

@@ -3,10 +3,15 @@
 //! # How a process gets behind the wall
 //!
 //! `posix_spawn` can't restrict a child, and code between `fork` and `exec` is expensive here (`sys/mod.rs`). So this program
-//! starts itself as a *helper* (`helper.rs`), in the place of the process: with its environment, directory, pipes and process
-//! group. The helper reads the [`Wall`] from a socket on its standard input, restricts itself, and executes the program. The
-//! process id stays the same, so limits, signals and the end of the process work as without a wall. The helper reports an error
-//! on the same socket, which closes when the program starts.
+//! starts itself as a *helper* (`helper.rs`), in the place of the process: with its directory, pipes and process group. The helper
+//! reads an [`Order`] from a socket on its standard input, restricts itself, and executes the program. The process id stays the
+//! same, so limits, signals and the end of the process work as without a wall.
+//!
+//! The variables of the tool are part of the order, because `LD_PRELOAD`, for example, would run code of the tool in the
+//! helper. Its own environment is empty.
+//!
+//! On the same socket, the helper says that everything is set up, immediately before it executes the program, or what failed.
+//! The socket closes when the program starts. A helper that said nothing has not started the program.
 //!
 //! # What enforces it
 //!
@@ -32,6 +37,8 @@ mod namespace;
 #[cfg(target_os = "linux")]
 mod start;
 
+#[cfg(target_os = "linux")]
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -60,7 +67,25 @@ pub struct Wall {
     pub devices: Vec<Place>,
     /// Sockets that it may open.
     pub network: Network,
+    /// Inherited descriptors that stay open: those of the jobserver.
+    pub descriptors: Vec<i32>,
 }
+
+/// What the helper is asked to do, besides the program and its arguments.
+#[cfg(target_os = "linux")]
+#[derive(Serialize, Deserialize)]
+struct Order {
+    wall: Wall,
+    /// The complete environment of the program.
+    vars: BTreeMap<OsString, OsString>,
+}
+
+/// First byte of the helper's answer: everything is set up, and the program is executed now.
+#[cfg(target_os = "linux")]
+const READY: u8 = b'+';
+/// First byte of the helper's answer: something failed, with the number of the error and the name of the step.
+#[cfg(target_os = "linux")]
+const FAILED: u8 = b'-';
 
 /// An absolute path. Unlike `PathBuf`, it can be serialized whatever its bytes are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

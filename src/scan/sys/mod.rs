@@ -40,7 +40,7 @@ pub use imp::stand_guard;
 pub(super) use guard::{Guard, Ledger};
 #[cfg(unix)]
 pub(super) use imp::end_by;
-pub(super) use imp::{Group, GroupId, Pipe, Waker, make_inheritable, signal_name, wait};
+pub(super) use imp::{Group, GroupId, Pipe, Waker, is_named_pipe, make_inheritable, signal_name, wait};
 #[cfg(windows)]
 pub(super) use imp::{Guard, Ledger, Orphans, ancestors, own_name};
 #[cfg(unix)]

@@ -194,6 +194,13 @@ pub(in crate::scan) fn make_inheritable(fd: i32) {
     // If this fails, the child reports that it finds no jobserver.
     let _ = rustix::io::fcntl_setfd(fd, rustix::io::FdFlags::empty());
 }
+
+/// Returns true if there is a named pipe at `path`.
+pub(in crate::scan) fn is_named_pipe(path: &std::path::Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    path.metadata().is_ok_and(|meta| meta.file_type().is_fifo())
+}
+
 /// Ends this process by the signal with this number, if that is possible.
 pub(in crate::scan) fn end_by(number: i32) {
     if let Some(signal) = Signal::from_named_raw(number) {

@@ -233,6 +233,11 @@ fn wait_for(process: RawHandle, timeout: Duration) -> bool {
 /// Does nothing, because a jobserver is a named semaphore.
 pub(in crate::scan) fn make_inheritable(_: i32) {}
 
+/// Returns false: a jobserver is not a file on Windows.
+pub(in crate::scan) fn is_named_pipe(_: &std::path::Path) -> bool {
+    false
+}
+
 /// An ancestor of this process. Never constructed on Windows.
 #[derive(Debug)]
 pub(in crate::scan) struct Ancestor(Infallible);
