@@ -348,6 +348,8 @@ pub struct Session<'a> {
     pub shows_findings: bool,
     /// Directory for output that is too long for memory or should be kept.
     pub outputs: Option<&'a OutputDir>,
+    /// Directory of the result cache, even if this run does not use it. No sandboxed tool may change it.
+    pub cache_dir: Option<&'a Path>,
     /// Path of the running program, if its `main` begins with a call to [`crate::scan::run_as_wrapper`].
     pub own_program: Option<&'a Path>,
 }
@@ -450,6 +452,7 @@ pub fn run(
         due: &due,
         outputs: &Outputs::new(session.outputs),
         build_dirs,
+        cache_dir: session.cache_dir,
         own_program: session.own_program,
         cargo_flags: cargo_flags.clone(),
         started: session.started,

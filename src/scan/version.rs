@@ -95,7 +95,7 @@ fn query(
     }
     // The answer needs no files.
     let sandbox = tool.sandbox.clone().map(|sandbox| Sandbox { write: Vec::new(), ..sandbox });
-    let wall = Grants { workspace, programs, env, own_program: None }
+    let wall = Grants { workspace, programs, env, cache_dir: None, own_program: None }
         .wall(sandbox.as_ref(), &program, None, [])
         .map_err(|why| NoVersion::NotStarted(name.clone(), std::io::Error::other(why)))?;
     let invocation = Invocation {

@@ -380,7 +380,7 @@ fn a_test_behind_the_wall_can_not_read_what_the_wall_denies() {
 }
 
 #[test]
-fn a_writable_path_that_leads_out_of_the_workspace_is_an_error() {
+fn a_path_of_the_workspace_that_leads_through_a_link_is_an_error() {
     if !has_wall() {
         return;
     }
@@ -388,8 +388,57 @@ fn a_writable_path_that_leads_out_of_the_workspace_is_an_error() {
     symlink(walled.0.beside().join("outside"), walled.0.root().join("link")).unwrap();
     walled.0.write("attempts.sh", "");
     let text = walled.0.run(&["run"], 3);
-    assert!(text.contains("`link` of `sandbox.write` leads out of the workspace"), "{text}");
+    assert!(text.contains("`link` of `sandbox.write` leads through a link to"), "{text}");
     assert!(!walled.0.beside().join("outside/new").exists());
+    let config = "{ read = ['link'] }";
+    walled.0.edit("genti.toml", "{ write = ['link', 'link/new'] }", config);
+    let text = walled.0.run(&["run"], 3);
+    assert!(text.contains("`link` of `sandbox.read` leads through a link to"), "{text}");
+}
+
+#[test]
+fn the_directory_for_files_of_tests_is_not_a_way_to_gentis_own_data() {
+    if !has_wall() {
+        return;
+    }
+    let sandbox = tested("UNUSED", "", "");
+    sandbox.run(&["run", "--tool", "test"], 0);
+    let tmp = sandbox.root().join("target/genti/build/tmp");
+    std::fs::remove_dir_all(&tmp).unwrap();
+    symlink("..", &tmp).unwrap();
+    let text = sandbox.run(&["run", "--tool", "test"], 3);
+    assert!(text.contains("leads through a link to"), "{text}");
+}
+
+#[test]
+fn the_result_cache_is_closed_wherever_it_is() {
+    if !has_wall() {
+        return;
+    }
+    let walled = Walled::new("{ write = ['target'] }");
+    walled.0.write("target/cache/results.log", "");
+    walled.0.write("target/doc/index.html", "");
+    let mut command = walled.0.command(&["run"]);
+    command.env("GENTI_CACHE_DIR", "target/cache");
+    let ran = walled.attempt_as(command, &["touch target/doc/new", "touch target/cache/new"]);
+    assert_eq!(ran.iter().map(|(_, ran)| *ran).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn a_shared_build_directory_is_writable_without_gentis_own_data() {
+    if !has_wall() {
+        return;
+    }
+    let body = "assert!(std::fs::write(\"target/genti/state/new\", \"\").is_err());";
+    let sandbox = tested("UNUSED", "", body);
+    let script = "fn main() {
+        assert!(std::fs::write(\"target/genti/cache/new\", \"\").is_err());
+        assert!(std::fs::write(\"target/genti/new\", \"\").is_err());
+        std::fs::write(\"target/doc/new\", \"\").unwrap();
+    }";
+    sandbox.write("build.rs", script);
+    sandbox.run(&["run", "--tool", "test", "--build-dir", "shared"], 0);
+    assert_eq!(sandbox.findings().len(), 0);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::baseline::report_incomplete;
 use crate::exit::{self, CliError, CliResult};
 use crate::fail;
 use crate::render::{Bar, GOOD, Shell, plural, visible_line};
+use crate::resolve;
 use crate::session::{self, Reserved, Startup};
 
 /// Maximum number of listed files of one kind. Further files are only counted.
@@ -240,6 +241,7 @@ impl Bench<'_> {
         let pool =
             Pool::new(inherited.clone(), env, self.parallel).map_err(|error| unable(self.shell, error))?;
         let own_program = std::env::current_exe().ok();
+        let cache_dir = resolve::cache_dir(&self.project.workspace.target_dir, env);
         let session = Session {
             env,
             pool: &pool,
@@ -251,6 +253,7 @@ impl Bench<'_> {
             strict: Strict::default(),
             shows_findings: false,
             outputs: Some(self.dir.outputs()),
+            cache_dir: Some(&cache_dir),
             own_program: own_program.as_deref(),
         };
         let mut bar = Bar::new(&self.project, self.shell);

@@ -186,6 +186,7 @@ pub(crate) fn execute(
         false => None,
     };
     let own_program = std::env::current_exe().ok();
+    let cache_dir = resolve::cache_dir(&project.workspace.target_dir, &env);
     let session = Session {
         env: &env,
         pool: &pool,
@@ -197,6 +198,7 @@ pub(crate) fn execute(
         strict,
         shows_findings: gate.shows_findings && shell.shows_findings_early(),
         outputs,
+        cache_dir: Some(&cache_dir),
         own_program: own_program.as_deref(),
     };
     let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));

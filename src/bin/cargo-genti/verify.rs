@@ -18,6 +18,7 @@ use crate::args::VerifyArgs;
 use crate::exit::{CliError, CliResult};
 use crate::fail;
 use crate::render::{BUSY, Bar, GOOD, Shell, plural, visible_line};
+use crate::resolve;
 use crate::session::{self, Reserved, Startup};
 
 /// Number of differences that are shown. The rest is only counted.
@@ -145,6 +146,7 @@ impl Series<'_> {
         let pool =
             Pool::new(inherited.clone(), env, conditions.parallel).map_err(|error| unable(shell, error))?;
         let own_program = std::env::current_exe().ok();
+        let cache_dir = resolve::cache_dir(&project.workspace.target_dir, env);
         let session = Session {
             env,
             pool: &pool,
@@ -156,6 +158,7 @@ impl Series<'_> {
             strict: Strict::default(),
             shows_findings: false,
             outputs: Some(self.dir.outputs()),
+            cache_dir: Some(&cache_dir),
             own_program: own_program.as_deref(),
         };
         let mut bar = Bar::new(project, shell);

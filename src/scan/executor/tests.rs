@@ -56,6 +56,7 @@ fn run<R: Send>(
         due: &vec![true; files],
         outputs: &Outputs::new(None),
         build_dirs: BuildDirs::new(BuildDir::Auto, 1, &workspace),
+        cache_dir: None,
         own_program: None,
         cargo_flags: Vec::new(),
         started: Instant::now(),

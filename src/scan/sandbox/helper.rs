@@ -10,14 +10,14 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use landlock::{
-    ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
-    Scope, path_beneath_rules,
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::thread::CapabilitySet;
 
-use super::{FAILED, HELPER, Order, READY, Wall, filter, namespace};
+use super::{FAILED, HELPER, Order, Place, READY, Wall, filter, namespace};
 use crate::model::tool::Network;
 use crate::scan::sys;
 
@@ -138,21 +138,58 @@ fn drop_capabilities(kept: CapabilitySet) -> io::Result<()> {
 
 /// Lets this process access only the files of `wall`.
 fn restrict_files(wall: &Wall) -> io::Result<()> {
-    let read = AccessFs::from_read(NEWEST);
-    let all = AccessFs::from_all(NEWEST);
-    let control = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir | AccessFs::IoctlDev;
+    let rules = rules(wall)?;
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(all)
+        .handle_access(AccessFs::from_all(NEWEST))
         .and_then(|rules| rules.scope(Scope::from_all(NEWEST)))
         .and_then(Ruleset::create)
-        .and_then(|rules| rules.add_rules(path_beneath_rules(&wall.reads, read)))
-        .and_then(|rules| rules.add_rules(path_beneath_rules(&wall.writes, all)))
-        .and_then(|rules| rules.add_rules(path_beneath_rules(&wall.devices, control)))
+        .and_then(|created| created.add_rules(rules.into_iter().map(Ok::<_, RulesetError>)))
         .and_then(landlock::RulesetCreated::restrict_self)
         .map_err(io::Error::other)?;
     match status.ruleset {
         RulesetStatus::NotEnforced => Err(io::ErrorKind::Unsupported.into()),
         RulesetStatus::PartiallyEnforced | RulesetStatus::FullyEnforced => Ok(()),
+    }
+}
+
+/// Returns the rules for the files of `wall`. Something that may be changed and is not there is an error, because the repository or
+/// another tool may have replaced it since it was checked.
+fn rules(wall: &Wall) -> io::Result<Vec<PathBeneath<OwnedFd>>> {
+    let control = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::ReadDir | AccessFs::IoctlDev;
+    let reads = wall.reads.iter().flat_map(|place| beneath(place, AccessFs::from_read(NEWEST)).map(Ok));
+    let devices = wall.devices.iter().flat_map(|place| beneath(place, control).map(Ok));
+    let writes = wall.writes.iter().map(|place| beneath(place, AccessFs::from_all(NEWEST)));
+    reads.chain(devices).chain(writes).collect()
+}
+
+/// Returns the rule for a path, in which no links are followed.
+fn beneath(place: &Place, access: BitFlags<AccessFs>) -> io::Result<PathBeneath<OwnedFd>> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let file = openat2(CWD, place.as_ref(), flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+    let is_dir = FileType::from_raw_mode(fstat(&file)?.st_mode) == FileType::Directory;
+    let access = if is_dir { access } else { access & AccessFs::from_file(NEWEST) };
+    Ok(PathBeneath::new(file, access))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_link_is_followed_and_nothing_writable_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        std::fs::create_dir(root.join("real")).unwrap();
+        std::os::unix::fs::symlink("real", root.join("link")).unwrap();
+        let places = |names: &[&str]| names.iter().map(|name| root.join(name).into()).collect();
+        let count = |reads: &[&str], writes: &[&str]| {
+            let wall = Wall { reads: places(reads), writes: places(writes), ..Wall::default() };
+            rules(&wall).map(|rules| rules.len()).map_err(|error| error.raw_os_error().unwrap())
+        };
+        assert_eq!(count(&["real"], &["real"]), Ok(2));
+        assert_eq!(count(&["link", "missing", "real"], &[]), Ok(1));
+        assert_eq!(count(&[], &["real", "link"]), Err(libc::ELOOP));
+        assert_eq!(count(&[], &["missing"]), Err(libc::ENOENT));
     }
 }

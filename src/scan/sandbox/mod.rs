@@ -24,7 +24,7 @@
 //! A process is never started with half a wall: if a part can't be set up, it does not start. Where the kernel can't do it at
 //! all, [`Kernel::wall`] says so before anything runs, and the caller reports it.
 //!
-//! Knows nothing about tools: `grants.rs` translates their configuration.
+//! Knows nothing about tools: `grants.rs` translates their configuration, and `places.rs` checks the paths.
 
 #[cfg(target_os = "linux")]
 mod filter;
@@ -34,6 +34,7 @@ mod helper;
 mod kernel;
 #[cfg(target_os = "linux")]
 mod namespace;
+mod places;
 #[cfg(target_os = "linux")]
 mod start;
 
@@ -56,14 +57,14 @@ pub(super) use self::start::BehindWall;
 /// Argument that makes this program the helper that sets up a sandbox.
 pub const HELPER: &str = "__sandbox";
 
-/// What a process may do. Everything else is denied. Paths that don't exist are ignored.
+/// What a process may do. Everything else is denied. The paths lead through no links.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wall {
-    /// Files and directory trees that it may read, and programs there that it may run.
+    /// Files and directory trees that it may read, and programs there that it may run. Those that don't exist are ignored.
     pub reads: Vec<Place>,
     /// Files and directory trees that it may also change.
     pub writes: Vec<Place>,
-    /// Devices that it may read, write and control.
+    /// Devices that it may read, write and control. Those that don't exist are ignored.
     pub devices: Vec<Place>,
     /// Sockets that it may open.
     pub network: Network,

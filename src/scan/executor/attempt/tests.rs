@@ -115,6 +115,7 @@ fn run_judged(case: &Case<'_>, answer: &Answer<'_>, judge: &Judge<'_, String>) -
         due: &vec![true; files.len()],
         outputs: &Outputs::new(None),
         build_dirs: BuildDirs::new(BuildDir::Auto, 1, &workspace),
+        cache_dir: None,
         own_program: None,
         cargo_flags: Vec::new(),
         started: Instant::now(),
