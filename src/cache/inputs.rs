@@ -35,8 +35,8 @@ pub(super) struct KeyInputs<'a> {
     pub(super) identities: Vec<ProgramIdentity>,
     /// Version that each tool reports.
     pub(super) versions: Vec<Option<String>>,
-    /// Whether sandboxed tools run in a sandbox.
-    pub(super) has_sandbox: bool,
+    /// Version of the wall of sandboxed tools, if they have one.
+    pub(super) wall: Option<[u32; 2]>,
     /// Cargo's configuration.
     pub(super) config: CargoConfig,
     pub(super) dirs: Dirs,
@@ -103,7 +103,8 @@ impl KeyInputs<'_> {
         parts.add_fields(PartKind::Definition, tool);
         if tool.sandbox.is_some() {
             // The same tool may see less there.
-            parts.add(PartKind::Inputs, "sandbox", Digest::of_bytes(&[u8::from(self.has_sandbox)]));
+            let version = self.wall.unwrap_or_default().map(u32::to_le_bytes);
+            parts.add(PartKind::Inputs, "sandbox", Digest::of_bytes(version.as_flattened()));
         }
         if tool.uses_selection() {
             parts.add_fields(PartKind::Selection, self.plan.build_of(tool).selection);

@@ -58,7 +58,7 @@ use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::ToolId;
 use crate::model::workspace::Workspace;
 use crate::plan::{Declared, PlanError};
-use crate::scan::{BuildDirs, Env, Identifier, Programs, Stop};
+use crate::scan::{BuildDirs, Env, Identifier, Kernel, Programs, Stop};
 
 pub(crate) use self::dep_info::dep_info_of;
 pub use self::explain::{ReasonsError, load_reasons};
@@ -168,7 +168,7 @@ impl<'a> ResultCache<'a> {
             behind,
             identities,
             versions,
-            has_sandbox: stop.sandbox().is_ok(),
+            wall: stop.sandbox().ok().map(|_| Kernel::probe().wall_version()),
             config,
             dirs,
         };

@@ -339,8 +339,14 @@ fn a_sandboxed_tool_has_no_rights_to_undo_the_wall() {
         "chroot / cat $OUT/secret",
         "grep -q 'NoNewPrivs:.*0' /proc/self/status",
         "perl -e 'exit(1) if syscall(425, 8, 0) < 0'",
+        // Its parent is genti, whose limits can be read and not changed.
+        "prlimit --pid $PPID --core=0:0",
     ];
-    let allowed = ["kill -0 $$", "grep -q 'NoNewPrivs:.*1' /proc/self/status"];
+    let allowed = [
+        "kill -0 $$",
+        "prlimit --pid $PPID --core && ulimit -c 0",
+        "grep -q 'NoNewPrivs:.*1' /proc/self/status",
+    ];
     // Signals are covered from Landlock ABI 6.
     let first = usize::from(Kernel::probe().landlock < 6);
     walled.check(&allowed, &denied[first..]);

@@ -27,6 +27,10 @@ const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
 /// Offsets of the lower halves of the first two arguments in `seccomp_data`, on these architectures.
 const ARGUMENTS: [u32; 2] = [16, 24];
+/// Offsets of both halves of the third argument.
+const THIRD: [u32; 2] = [32, 36];
+/// Calls about the keys that the kernel stores for the user, such as those of encrypted directories.
+const KEYS: [c_long; 3] = [libc::SYS_add_key, libc::SYS_keyctl, libc::SYS_request_key];
 /// The bits of the type of a socket. The others are flags.
 const SOCKET_TYPE: u32 = 0xf;
 
@@ -37,12 +41,12 @@ const OF_NAMESPACE: [i32; 3] = [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK]
 struct Filter(Vec<sock_filter>);
 
 impl Filter {
-    /// Returns a filter that denies sockets of all families but `families`, and the ways around that; `None` if this architecture
-    /// is not supported.
+    /// Returns a filter that denies the user's keys, changing the limits of other processes, and, if `families` are given, sockets
+    /// of all others and the ways around that; `None` if this architecture is not supported.
     ///
     /// Pairs of connected sockets are allowed if they can't be used to reach anything else, which a datagram socket can. io_uring
     /// could open sockets without a call that a filter sees. Calls of another architecture don't exist.
-    fn denying_sockets(families: &[i32]) -> Option<Self> {
+    fn new(families: Option<&[i32]>) -> Option<Self> {
         let architecture = ARCHITECTURE?;
         let load = |offset| statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, offset);
         let give = |verdict| statement(libc::BPF_RET | libc::BPF_K, verdict);
@@ -67,9 +71,18 @@ impl Filter {
         if cfg!(target_arch = "x86_64") {
             code.extend([skip_below(X32, 1), fail(libc::ENOSYS)]);
         }
-        code.extend(on_call(libc::SYS_io_uring_setup, vec![fail(libc::EPERM)])?);
-        code.extend(on_call(libc::SYS_socket, [vec![load(ARGUMENTS[0])], only(families)].concat())?);
-        code.extend(on_call(libc::SYS_socketpair, [&is_unix[..], &is_bound, &streams].concat())?);
+        for call in KEYS {
+            code.extend(on_call(call, vec![fail(libc::EPERM)])?);
+        }
+        // Process 0 is the caller. Without a new limit, the call only asks.
+        let own = [load(ARGUMENTS[0]), skip_unless(0, 1), allow];
+        let asks = THIRD.map(|half| [load(half), skip_if(0, 1), fail(libc::EPERM)]).concat();
+        code.extend(on_call(libc::SYS_prlimit64, [&own[..], &asks, &[allow]].concat())?);
+        if let Some(families) = families {
+            code.extend(on_call(libc::SYS_io_uring_setup, vec![fail(libc::EPERM)])?);
+            code.extend(on_call(libc::SYS_socket, [vec![load(ARGUMENTS[0])], only(families)].concat())?);
+            code.extend(on_call(libc::SYS_socketpair, [&is_unix[..], &is_bound, &streams].concat())?);
+        }
         code.push(allow);
         Some(Self(code))
     }
@@ -91,18 +104,18 @@ impl Filter {
     }
 }
 
-/// Installs the filter that `network` requires, if it requires one.
+/// Installs the filter for a tool with this `network`.
 ///
 /// # Errors
 ///
 /// If the kernel refuses it, or if this architecture is not supported.
 pub(super) fn install(network: Network) -> io::Result<()> {
-    let families: &[i32] = match network {
-        Network::None => &[],
-        Network::Loopback => &OF_NAMESPACE,
-        Network::All => return Ok(()),
+    let families: Option<&[i32]> = match network {
+        Network::None => Some(&[]),
+        Network::Loopback => Some(&OF_NAMESPACE),
+        Network::All => None,
     };
-    Filter::denying_sockets(families).ok_or(io::ErrorKind::Unsupported)?.install()
+    Filter::new(families).ok_or(io::ErrorKind::Unsupported)?.install()
 }
 
 /// Whether filters can be installed.
@@ -153,7 +166,7 @@ mod tests {
     const VSOCK: i32 = 40;
 
     /// Runs the filter as the kernel does, for the statements that are used here.
-    fn judge(filter: &Filter, arch: u32, number: u32, arguments: [i32; 2]) -> u32 {
+    fn judge(filter: &Filter, arch: u32, number: u32, arguments: [i32; 3]) -> u32 {
         let (mut at, mut value) = (0, 0);
         loop {
             let sock_filter { code, jt, jf, k } = filter.0[at];
@@ -161,9 +174,15 @@ mod tests {
             let code = u32::from(code);
             at += match code {
                 _ if code == libc::BPF_LD | libc::BPF_W | libc::BPF_ABS => {
-                    let [first, second] = arguments.map(i32::unsigned_abs);
-                    let data =
-                        [(ARCH, arch), (NUMBER, number), (ARGUMENTS[0], first), (ARGUMENTS[1], second)];
+                    let [first, second, third] = arguments.map(i32::unsigned_abs);
+                    let data = [
+                        (ARCH, arch),
+                        (NUMBER, number),
+                        (ARGUMENTS[0], first),
+                        (ARGUMENTS[1], second),
+                        (THIRD[0], 0),
+                        (THIRD[1], third),
+                    ];
                     value = data.iter().find(|(at, _)| *at == k).unwrap().1;
                     1
                 }
@@ -180,16 +199,16 @@ mod tests {
 
     #[test]
     fn only_sockets_that_lead_out_fail() {
-        let Some(none) = Filter::denying_sockets(&[]) else { return };
-        let loopback = Filter::denying_sockets(&OF_NAMESPACE).unwrap();
+        let Some(none) = Filter::new(Some(&[])) else { return };
+        let loopback = Filter::new(Some(&OF_NAMESPACE)).unwrap();
         let (own, error) =
             (ARCHITECTURE.unwrap(), |error: i32| libc::SECCOMP_RET_ERRNO | error.unsigned_abs());
         let call = |filter: &Filter, number: c_long, first: i32| {
-            judge(filter, own, number.try_into().unwrap(), [first, libc::SOCK_STREAM])
+            judge(filter, own, number.try_into().unwrap(), [first, libc::SOCK_STREAM, 0])
         };
         let pair = |filter: &Filter, family: i32, kind: i32| {
             let number = libc::SYS_socketpair.try_into().unwrap();
-            judge(filter, own, number, [family, kind | libc::SOCK_CLOEXEC])
+            judge(filter, own, number, [family, kind | libc::SOCK_CLOEXEC, 0])
         };
         for family in [libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK] {
             assert_eq!(call(&none, libc::SYS_socket, family), error(libc::EACCES));
@@ -211,10 +230,34 @@ mod tests {
                 assert_eq!(call(filter, allowed, 0), libc::SECCOMP_RET_ALLOW, "{allowed}");
             }
             // 32-bit x86, where `socketcall` opens sockets.
-            assert_eq!(judge(filter, 0x4000_0003, 102, [1, 0]), error(libc::ENOSYS));
+            assert_eq!(judge(filter, 0x4000_0003, 102, [1, 0, 0]), error(libc::ENOSYS));
             if cfg!(target_arch = "x86_64") {
-                assert_eq!(judge(filter, own, X32 | 41, [2, 1]), error(libc::ENOSYS));
+                assert_eq!(judge(filter, own, X32 | 41, [2, 1, 0]), error(libc::ENOSYS));
             }
+        }
+    }
+    #[test]
+    fn keys_and_the_limits_of_others_are_denied_with_every_network() {
+        for families in [None, Some(&[][..]), Some(&OF_NAMESPACE[..])] {
+            let Some(filter) = Filter::new(families) else { return };
+            let call = |number: c_long, arguments: [i32; 3]| {
+                judge(&filter, ARCHITECTURE.unwrap(), number.try_into().unwrap(), arguments)
+            };
+            let denied = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
+            for number in KEYS {
+                assert_eq!(call(number, [0; 3]), denied);
+            }
+            let limit =
+                |process: i32, new: i32| call(libc::SYS_prlimit64, [process, libc::RLIMIT_CPU as i32, new]);
+            assert_eq!(limit(1, 1), denied);
+            for (process, new) in [(0, 1), (1, 0), (0, 0)] {
+                assert_eq!(limit(process, new), libc::SECCOMP_RET_ALLOW);
+            }
+        }
+        let open = Filter::new(None).unwrap();
+        for number in [libc::SYS_socket, libc::SYS_socketpair, libc::SYS_io_uring_setup] {
+            let number = number.try_into().unwrap();
+            assert_eq!(judge(&open, ARCHITECTURE.unwrap(), number, [1, 2, 0]), libc::SECCOMP_RET_ALLOW);
         }
     }
 }

@@ -15,6 +15,12 @@ pub struct Kernel {
 /// any file.
 pub(super) const MIN_LANDLOCK: u32 = 3;
 
+/// Newest version of Landlock's interface whose restrictions are used. The same as `NEWEST` of the helper.
+const MAX_LANDLOCK: u32 = 7;
+
+/// Number of the wall's format. It increases when a process may do more or less than before.
+const FORMAT: u32 = 2;
+
 /// The reason why there can be no wall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoWall {
@@ -55,6 +61,11 @@ impl Kernel {
         Self::default()
     }
 
+    /// Returns what determines which accesses the wall denies. Behind another wall, the result of the same tool may differ.
+    pub fn wall_version(self) -> [u32; 2] {
+        [FORMAT, self.landlock.min(MAX_LANDLOCK)]
+    }
+
     /// Checks whether a wall is possible.
     ///
     /// # Errors
@@ -83,5 +94,13 @@ mod tests {
         assert_eq!(wall(3, false), Err(NoWall::Seccomp));
         assert_eq!(wall(3, true), Ok(()));
         assert_eq!(wall(99, true), Ok(()));
+    }
+
+    #[test]
+    fn a_newer_kernel_is_another_wall_unless_nothing_new_of_it_is_used() {
+        let version = |landlock| Kernel { landlock, seccomp: true }.wall_version();
+        assert_ne!(version(5), version(6));
+        assert_eq!(version(MAX_LANDLOCK), version(MAX_LANDLOCK + 1));
+        assert_eq!(version(MAX_LANDLOCK)[0], FORMAT);
     }
 }
