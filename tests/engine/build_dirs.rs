@@ -22,8 +22,7 @@ fn with_lanes(script: &str) -> Sandbox {
         )
     };
     Sandbox::with_tools(
-        &[tool("lint", "lane = \"check\"\n"), tool("build", "lane = \"build\"\n"), tool("none", "")]
-            .concat(),
+        &[tool("lint", "lane = \"check\"\n"), tool("build", "lane = \"build\"\n"), tool("none", "")].concat(),
     )
 }
 
