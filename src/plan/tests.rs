@@ -505,7 +505,7 @@ fn lines(build: Selection, selection: Selection, changed: &[&str]) -> Vec<String
         variants: vec!["v".to_owned()],
         ..whole
     };
-    let changed = selection.since.as_ref().map(|_| changed.iter().map(|path| RelPath::new(path)).collect());
+    let changed = selection.since.as_ref().map(|_| changed.iter().map(RelPath::new).collect());
     let facts = Facts { changed, ..Facts::default() };
     let plan = plan(&workspace, vec![of_variant], selection, Policy::default(), &facts).unwrap();
     let line = |task: &crate::model::task::Task| {
