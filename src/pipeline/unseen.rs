@@ -73,6 +73,9 @@ struct Built<'a> {
     unit: &'a CompiledUnit,
 }
 
+/// The name of a variant, and a compilation of it.
+type OfVariant<'a> = (&'a str, &'a CompiledUnit);
+
 /// The compilations that cover a file.
 type Covering<'a> = Rc<Vec<Built<'a>>>;
 
@@ -95,7 +98,7 @@ pub(super) struct Look<'a> {
     /// Compilations by namespace and path.
     covering: RefCell<BTreeMap<(String, RelPath), Covering<'a>>>,
     /// Files reached by following the modules of a documented target.
-    led_to: RefCell<BTreeMap<(&'a str, &'a CompiledUnit), Rc<BTreeSet<RelPath>>>>,
+    led_to: RefCell<BTreeMap<OfVariant<'a>, Rc<BTreeSet<RelPath>>>>,
     error: RefCell<Option<LoadError>>,
 }
 
