@@ -30,7 +30,7 @@ pub enum NoWall {
     System,
     /// The kernel has no Landlock, or it is disabled.
     Landlock,
-    /// The kernel's Landlock is older than [`MIN_LANDLOCK`].
+    /// The kernel's Landlock is older than the one that the wall needs.
     OldLandlock(u32),
     /// Seccomp filters can't be installed.
     Seccomp,
