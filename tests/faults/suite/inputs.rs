@@ -77,8 +77,8 @@ pub(crate) fn a_bad_baseline() -> Tried {
         (good.replace(second, "\0"), &["t.jsonl:2:1", "invalid baseline entry"]),
         // Newer.
         (
-            good.replace("\"genti_baseline\":1", "\"genti_baseline\":2"),
-            &["t.jsonl:1:1", "format 2", "update genti"],
+            good.replace("\"genti_baseline\":1", "\"genti_baseline\":3"),
+            &["t.jsonl:1:1", "format 3", "update genti"],
         ),
         // Merge conflict.
         (
