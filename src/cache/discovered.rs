@@ -75,10 +75,31 @@ impl KeyInputs<'_> {
     ) -> Result<Vec<InputCollector<'a>>, Undiscoverable> {
         let each = units.iter().map(|unit| self.collect(tool, *unit, traces, build_dirs));
         let mut each = each.collect::<Result<Vec<_>, _>>()?;
-        if self.discovers(tool) == Discovers::Modules {
-            self.add_formatted(traces, &mut each)?;
+        match self.discovers(tool) {
+            Discovers::Modules => self.add_formatted(traces, &mut each)?,
+            Discovers::Build if traces.units.is_empty() => self.add_builds(tool, build_dirs, &mut each)?,
+            Discovers::Build | Discovers::Nothing => {}
         }
         Ok(each)
+    }
+
+    /// Adds what every unit in the build directory of `tool` read, because it is unknown which of them the process built.
+    fn add_builds(
+        &self,
+        tool: &Tool,
+        build_dirs: &[PathBuf],
+        each: &mut [InputCollector<'_>],
+    ) -> Result<(), Undiscoverable> {
+        let built = self.built(tool, build_dirs);
+        let mut read = self.collector(BTreeSet::new(), build_dirs);
+        for dep_info in &built.dep_infos {
+            read.add_dep_info(dep_info)?;
+        }
+        for script in &built.scripts {
+            read.add_script(script)?;
+        }
+        each.iter_mut().for_each(|collector| collector.merge(&read));
+        Ok(())
     }
 
     /// Adds the files that a formatter formatted. It doesn't say which root led it to a file, so each root that names a file has
@@ -119,8 +140,8 @@ impl KeyInputs<'_> {
         }
     }
 
-    /// Collects what a task of `tool` over `unit` read, according to the `traces` that its process left. Of the files that a
-    /// formatter formatted, only those that the root of `unit` leads to are added.
+    /// Collects what a task of `tool` over `unit` read, according to the `traces` that its process left. What can't be told apart
+    /// by task is added later: files that a formatter formatted, and builds without traces.
     fn collect<'a>(
         &'a self,
         tool: &Tool,
@@ -152,13 +173,6 @@ impl KeyInputs<'_> {
             Discovers::Build if traces.units.is_empty() => {
                 for package in collector.closure.clone() {
                     collector.follow_package(package);
-                }
-                let built = self.built(tool, build_dirs);
-                for dep_info in &built.dep_infos {
-                    collector.add_dep_info(dep_info)?;
-                }
-                for script in &built.scripts {
-                    collector.add_script(script)?;
                 }
             }
             Discovers::Build => {
@@ -432,13 +446,13 @@ impl InputCollector<'_> {
 
     fn add_file(&mut self, path: &Path) -> Result<(), Undiscoverable> {
         if !self.inputs.is_immutable(path) {
-            self.insert(self.relative(path)?);
+            self.insert(self.inputs.relative(path)?);
         }
         Ok(())
     }
 
     fn watch(&mut self, path: &Path) -> Result<(), Undiscoverable> {
-        let path = self.relative(path)?;
+        let path = self.inputs.relative(path)?;
         let path = self.without_dots(path);
         self.watched.insert(path);
         Ok(())
@@ -453,8 +467,13 @@ impl InputCollector<'_> {
         plain
     }
 
-    fn relative(&self, path: &Path) -> Result<RelPath, Undiscoverable> {
-        self.inputs.relative(path)
+    /// Adds everything that `other` collected.
+    fn merge(&mut self, other: &InputCollector<'_>) {
+        self.files.extend(other.files.iter().cloned());
+        self.with_dots.extend(other.with_dots.iter().cloned());
+        self.watched.extend(other.watched.iter().cloned());
+        self.variables.extend(other.variables.iter().cloned());
+        self.may_read_any |= other.may_read_any;
     }
 
     /// Adds `path`, a file from the workspace root.
