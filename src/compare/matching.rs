@@ -147,14 +147,7 @@ pub fn surely_new(
     let new = (0..).zip(findings).filter(|(at, _)| new.contains(at)).map(|(_, finding)| {
         let identical = counts.get(&finding.id).copied();
         let identical = identical.filter(|count| count.total > 1 && !open.contains(&finding.id));
-        Compared {
-            finding,
-            state: State::New,
-            accepted: None,
-            elsewhere: None,
-            suppressed_by: None,
-            identical,
-        }
+        Compared { identical, ..Compared::new(finding, State::New) }
     });
     Ok(new.collect())
 }

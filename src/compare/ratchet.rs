@@ -170,14 +170,7 @@ fn finding(number: &Number) -> Compared {
         tools: [tool.into()].into(),
         seen_in: None,
     };
-    Compared {
-        finding,
-        state: State::New,
-        accepted: None,
-        elsewhere: None,
-        suppressed_by: None,
-        identical: None,
-    }
+    Compared::new(finding, State::New)
 }
 
 /// Returns the updated entries for `numbers`, with their namespaces. Accepted values are tightened, never loosened.

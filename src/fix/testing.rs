@@ -32,12 +32,5 @@ pub(super) fn compared(ns: &str, rule: &str, fix: Fix) -> Compared {
     };
     let (id, msg, code, scope) = Default::default();
     let finding = Finding { id, diagnostic, msg, code, scope, tools: [ns.into()].into(), seen_in: None };
-    Compared {
-        finding,
-        state: State::New,
-        accepted: None,
-        elsewhere: None,
-        suppressed_by: None,
-        identical: None,
-    }
+    Compared::new(finding, State::New)
 }

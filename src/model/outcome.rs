@@ -148,6 +148,13 @@ pub struct Compared {
     pub identical: Option<Identical>,
 }
 
+impl Compared {
+    /// Creates a finding that no entry of the baseline and no suppression matches.
+    pub fn new(finding: Finding, state: State) -> Self {
+        Self { finding, state, accepted: None, elsewhere: None, suppressed_by: None, identical: None }
+    }
+}
+
 /// The baseline entry that a finding was matched with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {

@@ -152,7 +152,7 @@ mod tests {
         let (id, msg, code, scope) = Default::default();
         let tools = tools.iter().map(|tool| Text::from(*tool)).collect();
         let finding = Finding { id, diagnostic, msg, code, scope, tools, seen_in: None };
-        Compared { finding, state, accepted: None, elsewhere: None, suppressed_by: None, identical: None }
+        Compared::new(finding, state)
     }
 
     #[test]
