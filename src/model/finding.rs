@@ -277,8 +277,11 @@ impl SeenIn {
 
 /// Returns the one of `tools` in whose counts a finding of all of them appears: the first required tool, or else the first one.
 /// So each finding is counted once, the counts of all tools add up, and a finding that fails a run counts for a required tool.
-pub fn counts_for<T>(tools: impl Iterator<Item = T> + Clone, is_required: impl Fn(&T) -> bool) -> Option<T> {
-    tools.clone().find(is_required).or_else(|| tools.into_iter().next())
+pub fn counts_for<T>(
+    mut tools: impl Iterator<Item = T> + Clone,
+    is_required: impl Fn(&T) -> bool,
+) -> Option<T> {
+    tools.clone().find(is_required).or_else(|| tools.next())
 }
 
 impl Finding {

@@ -18,7 +18,7 @@ use super::build_dirs::builders_of;
 use super::environment::override_vars;
 use super::output_form;
 use super::pool::Threads;
-use super::program::{NO_INSTALL, toolchain_of, words_of};
+use super::program::{NO_INSTALL, words_of};
 use super::runner::{DeclaredFiles, Invocation};
 use super::sandbox::Grants;
 use super::setup::Executor;
@@ -148,7 +148,7 @@ impl<'a> Launcher<'a> {
     ) -> Result<(Invocation, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
         let mut vars = env.for_tool(tool, build_dirs.vars(tool), pool.vars(), *parallel);
-        if toolchain_of(words_of(tool)).is_some() {
+        if Tool::toolchain_of(words_of(tool)).is_some() {
             vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
         }
         if tool.caps_lints() {

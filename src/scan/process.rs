@@ -57,7 +57,8 @@ impl Runner for LocalRunner<'_> {
     }
 }
 
-/// Runs `command`, whose standard input is set, to its end, while `watcher` reads its output. Output that is too long for memory is written to `dir`.
+/// Runs `command`, whose standard input is set, to its end, while `watcher` reads its output. Output that is too long for
+/// memory is written to `dir`.
 pub(super) fn run(
     command: &mut Command,
     timeout: Option<Duration>,

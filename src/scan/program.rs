@@ -64,9 +64,6 @@ impl Missing {
     }
 }
 
-/// Programs of a Rust toolchain that may have rustup proxies.
-const RUST: [&str; 5] = Tool::RUST;
-
 /// Variable that prevents rustup from installing a toolchain during a run.
 pub(super) const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");
 
@@ -77,13 +74,8 @@ pub fn runs_toolchain(tool: &Tool, subcommands: &[&str]) -> bool {
         Some("cargo") => {
             words.find(|word| !word.starts_with(['-', '+'])).is_some_and(|word| subcommands.contains(&word))
         }
-        program => program.is_some_and(|program| RUST.contains(&program)),
+        program => program.is_some_and(|program| Tool::RUST.contains(&program)),
     }
-}
-
-/// Returns the toolchain that a command line requests from rustup with `+NAME`.
-pub(super) fn toolchain_of<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    Tool::toolchain_of(words)
 }
 
 /// Returns the literal words at the start of the command line of `tool`.
@@ -168,7 +160,7 @@ impl Programs {
         install: Option<&String>,
     ) -> Result<PathBuf, Missing> {
         let name = words.clone().next().unwrap_or_default();
-        match toolchain_of(words) {
+        match Tool::toolchain_of(words) {
             Some(_) => self.proxy(name).ok_or_else(|| Missing::program("rustup", None)),
             None => self.find(name).ok_or_else(|| Missing::program(name, install)),
         }
@@ -189,7 +181,7 @@ impl Programs {
         if name.contains('/') || name.contains(std::path::MAIN_SEPARATOR) {
             return Some(self.root.join(name)).filter(|path| is_program(path));
         }
-        let own = self.toolchain.as_ref().filter(|_| RUST.contains(&name));
+        let own = self.toolchain.as_ref().filter(|_| Tool::RUST.contains(&name));
         own.map(|bin| bin.join(exe(name)))
             .filter(|path| is_program(path))
             .or_else(|| search(&self.path, name))
@@ -203,7 +195,7 @@ pub(super) fn read_missing<'w>(
     words: impl IntoIterator<Item = &'w str>,
     install: Option<&String>,
 ) -> Option<Missing> {
-    let requested = toolchain_of(words);
+    let requested = Tool::toolchain_of(words);
     let lines = stderr.split(|&byte| byte == b'\n').take(20).map(String::from_utf8_lossy).collect::<Vec<_>>();
     let missing = |(at, line): (usize, &Cow<'_, str>)| {
         let message = line.strip_prefix("error: ")?;

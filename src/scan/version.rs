@@ -6,7 +6,7 @@ use super::build_dirs::BuildDirs;
 use super::doing::Watcher;
 use super::environment::Env;
 use super::process::LocalRunner;
-use super::program::{Missing, NO_INSTALL, Programs, read_missing, toolchain_of};
+use super::program::{Missing, NO_INSTALL, Programs, read_missing};
 use super::runner::{DeclaredFiles, Ending, Invocation, Runner};
 use super::sandbox::Grants;
 use super::stop::Stop;
@@ -90,7 +90,7 @@ fn query(
     let program = programs.start(words(), tool.install.as_ref())?;
     let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
     let mut vars = env.for_tool(tool, dirs.vars(tool), &[], 1);
-    if toolchain_of(words()).is_some() {
+    if Tool::toolchain_of(words()).is_some() {
         vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
     }
     // The answer needs no files.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::wrapper::{Wrapper, next_program, replace};
 use super::{cap_lints, doc_threads};
 
-/// Runs rustc or rustdoc if this program was called as a wrapper, or the program of a tool if it was called to set up a sandbox. `args` begins with the name of this program. Returns
-/// the exit code, or `None` if the program was not called as a wrapper.
+/// Runs rustc or rustdoc if this program was called as a wrapper, or the program of a tool if it was called to set up a
+/// sandbox. `args` begins with the name of this program. Returns the exit code, or `None` if it was called in no such mode.
 pub fn run_as_wrapper(args: impl IntoIterator<Item = OsString>) -> Option<i32> {
     let args: Vec<_> = args.into_iter().collect();
     #[cfg(target_os = "linux")]

@@ -11,7 +11,8 @@ use toml::{Table, Value};
 
 use super::tracer::{Tracer, file_name};
 use super::words::Word;
-use super::{RUST, exe, is_program, read_text};
+use super::{exe, is_program, read_text};
+use crate::model::tool::Tool;
 
 /// Whether `program`, which is `real` with links resolved, is rustup or one of its proxies.
 pub(super) fn is_proxy(program: &Path, real: &Path) -> bool {
@@ -20,12 +21,12 @@ pub(super) fn is_proxy(program: &Path, real: &Path) -> bool {
     }
     // Older versions of rustup create hard links or copies.
     let rustup = program.with_file_name(exe("rustup"));
-    let is_name = |name: &str| RUST.iter().chain(&COMPONENTS).any(|known| exe(known) == name);
+    let is_name = |name: &str| Tool::RUST.iter().chain(&COMPONENTS).any(|known| exe(known) == name);
     let (Ok(own), Ok(other)) = (fs::metadata(real), fs::metadata(&rustup)) else { return false };
     is_name(&file_name(program)) && own.len() == other.len()
 }
 
-/// Programs of a toolchain in addition to [`RUST`].
+/// Programs of a toolchain in addition to [`Tool::RUST`].
 const COMPONENTS: [&str; 8] =
     ["cargo-clippy", "cargo-fmt", "cargo-miri", "miri", "rls", "rust-analyzer", "rust-gdb", "rust-lldb"];
 
@@ -85,7 +86,7 @@ impl Tracer<'_> {
     /// Whether `program` belongs to the toolchain of this run.
     pub(super) fn is_of_toolchain(&self, program: &Path) -> bool {
         let name = file_name(program);
-        let is_rust = RUST.iter().chain(&COMPONENTS).any(|known| exe(known) == name);
+        let is_rust = Tool::RUST.iter().chain(&COMPONENTS).any(|known| exe(known) == name);
         let is_own = self.programs.toolchain.as_deref().is_some_and(|bin| program.parent() == Some(bin));
         is_rust && is_own || program == self.programs.cargo
     }
@@ -123,7 +124,7 @@ impl Tracer<'_> {
             let of = |prefix: &&str| name.starts_with(prefix);
             is_alone || ["librustc_driver", "libstd-", "libLLVM", "rustc_driver", "std-"].iter().any(of)
         };
-        let is_named = |name: &str| RUST.iter().chain(&COMPONENTS).any(|known| exe(known) == name);
+        let is_named = |name: &str| Tool::RUST.iter().chain(&COMPONENTS).any(|known| exe(known) == name);
         let programs = list("bin").into_iter().filter(|(name, _)| is_alone || is_named(name));
         let libraries = list("lib").into_iter().filter(|(name, _)| own(name));
         for (name, path) in programs.chain(libraries).collect::<Vec<_>>() {
@@ -171,7 +172,7 @@ impl Tracer<'_> {
         let chosen = std::ffi::OsString::from("RUSTUP_TOOLCHAIN");
         let before = self.vars.insert(chosen.clone(), toolchain.clone().into());
         let name = name.strip_suffix(std::env::consts::EXE_SUFFIX).unwrap_or(name);
-        let is_rust = RUST.iter().chain(&COMPONENTS).any(|known| *known == name);
+        let is_rust = Tool::RUST.iter().chain(&COMPONENTS).any(|known| *known == name);
         if is_program(&bin.join(exe(name))) {
             if name == "cargo" {
                 self.cargo(args);

@@ -7,8 +7,9 @@
 //! The directories of git and genti's own data are closed: who can write there can make a check green.
 
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
+use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
 /// Knows which links are refused and which places are closed.
@@ -26,7 +27,7 @@ impl Places {
     pub(super) fn new(workspace: &Workspace, cache: Option<&Path>) -> Self {
         let Workspace { root, target_dir, build_dir, .. } = workspace;
         let own = target_dir.join("genti");
-        let bases = [root, target_dir, build_dir].map(|dir| (plain(dir), real(dir)));
+        let bases = [root, target_dir, build_dir].map(|dir| (RelPath::without_dots(dir), real(dir)));
         let git = repository(root).join(".git");
         let closed = [Some(&*own), Some(&git), cache].into_iter().flatten().map(real).collect();
         Self { bases: bases.into(), closed, open: real(&own).join("build") }
@@ -67,25 +68,24 @@ impl Places {
         let parent = self.find(existing)?;
         if existing != path {
             let rest = path.strip_prefix(existing).unwrap_or(path);
-            let place = plain(&parent.join(rest));
-            if self.is_closed(&place) && !self.open.starts_with(&place) {
+            let place = RelPath::without_dots(&parent.join(rest));
+            if self.is_shut(&place) {
                 return Err(closed());
             }
             std::fs::create_dir_all(path).map_err(|error| format!("could not be created: {error}"))?;
         }
         let place = self.find(path)?;
-        if self.is_closed(&place) && !self.open.starts_with(&place) {
+        if self.is_shut(&place) {
             return Err(closed());
         }
         self.add_open(place, writes).map_err(|error| format!("can't be read: {error}"))
     }
 
     fn add_open(&self, place: PathBuf, writes: &mut Vec<PathBuf>) -> io::Result<()> {
-        let is_closed = self.is_closed(&place);
-        if is_closed && !self.open.starts_with(&place) {
+        if self.is_shut(&place) {
             return Ok(());
         }
-        if !is_closed && !self.closed.iter().any(|closed| closed.starts_with(&place)) {
+        if !self.is_closed(&place) && !self.closed.iter().any(|closed| closed.starts_with(&place)) {
             writes.push(place);
             return Ok(());
         }
@@ -99,6 +99,11 @@ impl Places {
         Ok(())
     }
 
+    /// Whether nothing at the real path `place` may be changed: it is closed and does not contain the build directories.
+    fn is_shut(&self, place: &Path) -> bool {
+        self.is_closed(place) && !self.open.starts_with(place)
+    }
+
     /// Whether the real path `place` is closed. The innermost of the directories that contain it decides.
     fn is_closed(&self, place: &Path) -> bool {
         let depth = |dir: &PathBuf| place.starts_with(dir).then(|| dir.components().count());
@@ -109,25 +114,12 @@ impl Places {
     /// Returns the real path that `path` has if it leads through no link below the workspace or the target directories; `None` if
     /// it is outside of them.
     fn without_links(&self, path: &Path) -> Option<PathBuf> {
-        let path = plain(path);
+        let path = RelPath::without_dots(path);
         self.bases.iter().find_map(|(base, real)| {
             let rest = path.strip_prefix(base).or_else(|_| path.strip_prefix(real)).ok()?;
             Some(real.join(rest))
         })
     }
-}
-
-/// Returns `path` without `.` and `..`.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => drop(plain.pop()),
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 /// Returns the real path of `path`, even if only a part of it exists.
