@@ -244,8 +244,7 @@ impl Plan {
 
     /// Returns what cargo builds for `tool`.
     pub fn build_of(&self, tool: &Tool) -> Build<'_> {
-        let variant = tool.variant.as_ref().and_then(|variant| self.variants.get(&variant.name));
-        variant.map_or_else(|| self.default_build(), VariantBuild::as_build)
+        VariantBuild::of(tool.variant.as_deref(), &self.variants, self.default_build())
     }
 
     /// Returns what cargo builds for tools without a variant.

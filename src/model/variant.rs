@@ -55,6 +55,15 @@ pub struct VariantBuild {
 }
 
 impl VariantBuild {
+    /// Returns what cargo builds for the tools of `variant`: its build in `builds`, or else the `default` one.
+    pub fn of<'a>(
+        variant: Option<&Variant>,
+        builds: &'a BTreeMap<String, Self>,
+        default: Build<'a>,
+    ) -> Build<'a> {
+        variant.and_then(|variant| builds.get(&variant.name)).map_or(default, Self::as_build)
+    }
+
     /// Returns it in the form that all builds have.
     pub fn as_build(&self) -> Build<'_> {
         let Self { selection, whole, asked, packages } = self;

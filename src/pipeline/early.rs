@@ -160,7 +160,8 @@ impl<'a> Early<'a> {
         };
         // If the run is being cancelled, nothing more needs to be shown.
         let mark = |findings| {
-            let mut findings = variants::mark(workspace, plan, findings, &runs_here);
+            let mut findings =
+                variants::mark(workspace, plan, findings, &|tool| tool.runs_on(std::env::consts::OS));
             // A tool that has not finished may still find the same in other variants.
             let open = findings.iter_mut().filter(|finding| !is_complete(&finding.diagnostic.ns));
             open.for_each(|finding| finding.seen_in = None);
@@ -197,11 +198,6 @@ impl State {
             }
         }
     }
-}
-
-/// Whether `tool` runs on this system.
-fn runs_here(tool: &Tool) -> bool {
-    tool.variant.as_ref().is_none_or(|variant| variant.runs_on(std::env::consts::OS))
 }
 
 /// Whether `tool` may report findings in namespace `ns`. Cargo reports errors of rustc for all of its commands.

@@ -221,8 +221,7 @@ impl<'a> Inputs<'a> {
 
     /// Returns what cargo builds for `tool`.
     fn build_of(&self, tool: &Tool) -> Build<'a> {
-        let variant = tool.variant.as_ref().and_then(|variant| self.scope.variants.get(&variant.name));
-        variant.map_or(self.scope.default, VariantBuild::as_build)
+        VariantBuild::of(tool.variant.as_deref(), self.scope.variants, self.scope.default)
     }
 
     /// Returns the digest of the files of `package` and of its path dependencies.

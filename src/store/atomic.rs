@@ -81,11 +81,7 @@ pub(crate) fn write_all<'a>(
 ///
 /// If something exists at `path`, a link leads out of `root`, or writing fails.
 pub fn create_file(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(path);
-    within::make(root, dir)?;
-    stage(dir, Content::Bytes(bytes))?.persist_noclobber(path).map_err(|error| error.error)?;
-    let _ = sync(dir);
-    Ok(())
+    create(root, path, bytes, false)
 }
 
 /// Like [`create_file`], for a file that everyone who may read it may run.
@@ -94,15 +90,21 @@ pub fn create_file(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// As for [`create_file`].
 pub fn create_program(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create(root, path, bytes, true)
+}
+
+fn create(root: &Path, path: &Path, bytes: &[u8], is_program: bool) -> io::Result<()> {
     let dir = path.parent().unwrap_or(path);
     within::make(root, dir)?;
     let file = stage(dir, Content::Bytes(bytes))?;
     #[cfg(unix)]
-    {
+    if is_program {
         use std::os::unix::fs::PermissionsExt;
         let mode = file.as_file().metadata()?.permissions().mode();
         file.as_file().set_permissions(Permissions::from_mode(mode | (mode & 0o444) >> 2))?;
     }
+    #[cfg(not(unix))]
+    let _ = is_program;
     file.persist_noclobber(path).map_err(|error| error.error)?;
     let _ = sync(dir);
     Ok(())
