@@ -121,6 +121,11 @@ impl Part {
         programs::missing_program(self)
     }
 
+    /// Returns whether the program is installed through a link in `bin/`, which belongs to the machine.
+    pub(crate) fn is_linked_in_bin(&self) -> bool {
+        programs::is_linked_in_bin(self)
+    }
+
     /// Returns whether the good state suppresses reports of other parts.
     pub(crate) fn hides_others(&self) -> bool {
         self.name.contains("lints") || self.replaces_build_script()
