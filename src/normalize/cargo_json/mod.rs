@@ -65,6 +65,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                 let message: CompilerMessage<'_> = serde_json::from_str(text).map_err(broken)?;
                 if let Some(&package) = members.get(&*message.package_id) {
                     reach.add_message(package, &message);
+                    if message.message.is_error() {
+                        programs.add_error(package, &message.target);
+                    }
                     // Cargo also lints members that a selected package depends on, with the features that the package
                     // enables. Keep only their errors that stop the selected package.
                     let is_asked_for = |read: &diagnostic::Occurrence| {
@@ -131,7 +134,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         None => return Err(Unparsable("cargo's JSON has no `build-finished` message".to_owned())),
     };
     let outputs = if is_build { programs.outputs() } else { Vec::new() };
-    let programs = if is_build { programs.finish(input.workspace) } else { Vec::new() };
+    let programs = if is_build { programs.finish(input.workspace, code != 0) } else { Vec::new() };
     let traces = traces.finish();
     let mut diagnostics = merge::merge(occurrences, input.tool);
     let made_in = places.made_in(&diagnostics);

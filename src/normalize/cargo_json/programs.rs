@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::message::{CargoArtifact, CargoBuildScript};
+use super::message::{CargoArtifact, CargoBuildScript, CargoTarget};
 use crate::model::task::Program;
-use crate::model::workspace::{PackageId, TargetKind, Workspace};
+use crate::model::workspace::{PackageId, Target, TargetKind, Workspace};
 
 /// Artifacts and build scripts collected so far.
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub(super) struct BuiltPrograms {
     tests: Vec<(PackageId, TargetKind, String, PathBuf)>,
     /// Binaries of each package, by name.
     binaries: BTreeMap<PackageId, BTreeMap<String, String>>,
+    /// Binaries that have an error.
+    failed: BTreeSet<(PackageId, String)>,
     /// Variables set by the build script of each package.
     vars: BTreeMap<PackageId, Vec<(String, String)>>,
     /// Library directories stated by build scripts.
@@ -40,6 +42,13 @@ impl BuiltPrograms {
         }
     }
 
+    /// Adds an error of a target of `package`.
+    pub(super) fn add_error(&mut self, package: PackageId, target: &CargoTarget) {
+        if target.kind() == TargetKind::Bin {
+            self.failed.insert((package, target.name.clone()));
+        }
+    }
+
     /// Adds the output of a build script. `package` is its package if that is a member.
     pub(super) fn add_script(&mut self, package: Option<PackageId>, script: &CargoBuildScript<'_>) {
         let dirs = script.linked_paths.iter().filter(|path| !path.starts_with("framework="));
@@ -58,12 +67,18 @@ impl BuiltPrograms {
     }
 
     /// Returns the test programs of workspace targets.
-    pub(super) fn finish(self, workspace: &Workspace) -> Vec<Program> {
+    ///
+    /// With `--keep-going`, cargo also builds an integration test if a binary that it runs does not compile. If the build
+    /// failed, such a test is left out, because it would run the binary of an earlier build.
+    pub(super) fn finish(self, workspace: &Workspace, has_failed: bool) -> Vec<Program> {
         let program = |(package, kind, name, path): &(PackageId, TargetKind, String, PathBuf)| {
             let targets = &workspace.package(*package).targets;
             let at = targets.iter().position(|target| target.kind == *kind && target.name == *name)?;
             let mut vars = self.vars.get(package).cloned().unwrap_or_default();
             if matches!(kind, TargetKind::Test | TargetKind::Bench) {
+                if has_failed && targets.iter().any(|target| self.lacks_binary(*package, target)) {
+                    return None;
+                }
                 let binaries = self.binaries.get(package).into_iter().flatten();
                 vars.extend(binaries.map(|(name, path)| (format!("CARGO_BIN_EXE_{name}"), path.clone())));
             }
@@ -75,6 +90,14 @@ impl BuiltPrograms {
             })
         };
         self.tests.iter().filter_map(program).collect()
+    }
+
+    /// Returns whether `target` is a binary that the build should have made and has not. A binary that needs features may not
+    /// be part of the build, so only an error shows that it was.
+    fn lacks_binary(&self, package: PackageId, target: &Target) -> bool {
+        let is_made = || self.binaries.get(&package).is_some_and(|made| made.contains_key(&target.name));
+        let is_part = || !target.needs_features || self.failed.contains(&(package, target.name.clone()));
+        target.kind == TargetKind::Bin && !is_made() && is_part()
     }
 
     /// Returns the library search path as cargo sets it: build script directories below the profile directory, the

@@ -667,3 +667,37 @@ gap @0: failed to run custom build command for `g v0.1.0 (g)`
 "#]],
     );
 }
+
+#[test]
+fn a_test_is_not_run_with_a_binary_of_an_earlier_build() {
+    let made = |kind: &str, name: &str, test: bool| {
+        format!(
+            r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/ws/p#0.1.0","target":{{"kind":["{kind}"],"name":"{name}"}},"profile":{{"test":{test}}},"filenames":[],"executable":"/t/debug/deps/{name}"}}"#
+        )
+    };
+    let error = r#"{"reason":"compiler-message","package_id":"path+file:///w/ws/p#0.1.0","target":{"kind":["bin"],"name":"p"},"message":{"message":"m","level":"error"}}"#.to_owned();
+    let programs = |messages: &[&String], needs_features: bool, code: i32| {
+        let targets = [(Lib, "p/src/lib.rs"), (Bin, "p/src/main.rs"), (Test, "p/tests/it.rs")];
+        let mut workspace = workspace(&[("p", &targets)], &[]);
+        workspace.packages[0].targets[1].name = "p".to_owned();
+        workspace.packages[0].targets[1].needs_features = needs_features;
+        workspace.packages[0].targets[2].name = "it".to_owned();
+        let tool = tool("test-build", Parse::CargoBuild, &["cargo", "build", "--tests", "--keep-going"]);
+        let finished = format!(r#"{{"reason":"build-finished","success":{}}}"#, code == 0);
+        let stdout = messages.iter().map(|line| format!("{line}\n")).collect::<String>() + &finished;
+        let parsed = run(&workspace, &tool, &[Unit::Workspace], stdout, "", code).expect("readable");
+        parsed.programs.iter().map(|program| program.target.1).collect::<Vec<_>>()
+    };
+    let (unit_tests, binary, test) =
+        (made("lib", "p", true), made("bin", "p", false), made("test", "it", true));
+    assert_eq!(programs(&[&unit_tests, &binary, &test], false, 0), [0, 2]);
+    // Something else failed.
+    assert_eq!(programs(&[&unit_tests, &binary, &test], false, 101), [0, 2]);
+    assert_eq!(programs(&[&unit_tests, &error, &test], false, 101), [0]);
+    // A compiler that was killed reports no error.
+    assert_eq!(programs(&[&unit_tests, &test], false, 101), [0]);
+    // A binary that needs features may not be part of the build.
+    assert_eq!(programs(&[&unit_tests, &test], true, 0), [0, 2]);
+    assert_eq!(programs(&[&unit_tests, &test], true, 101), [0, 2]);
+    assert_eq!(programs(&[&unit_tests, &error, &test], true, 101), [0]);
+}
