@@ -250,7 +250,8 @@ impl ResultCache<'_> {
         let places = places.filter(|path| {
             !path.starts_with(&workspace.root) || path.parent().is_some_and(|parent| dir.starts_with(parent))
         });
-        self.digest_of(around.chain(places).collect())
+        let fixed = self.inputs.searched_from_fixed_places(id);
+        self.digest_of(around.chain(places).chain(fixed).collect())
     }
 
     /// Returns a digest over the toolchain that the tool runs.

@@ -27,14 +27,9 @@ impl KeyInputs<'_> {
     /// Returns the files, present or absent, that the tool searches for. Each has a name that is the same on every machine.
     pub(super) fn searched(&self, id: ToolId) -> Vec<(String, PathBuf)> {
         let tool = self.plan.graph.tool(id);
-        let mut found = SearchedFiles {
-            inputs: self,
-            id,
-            paths: Vec::new(),
-            seen: BTreeSet::new(),
-            names: BTreeMap::new(),
-        };
-        let uses_cargo = tool.inherits() || self.identities[id.0 as usize].runs_cargo;
+        let mut found = SearchedFiles::new(self, id);
+        found.skips_declared = true;
+        let uses_cargo = self.uses_cargo(id);
         for search in &tool.searches {
             found.search(search, uses_cargo);
         }
@@ -61,6 +56,21 @@ impl KeyInputs<'_> {
         found.named(tool);
         found.excluded();
         found.paths
+    }
+
+    /// Returns the files, present or absent, that the tool searches for from a fixed place, such as the directory in a
+    /// variable. Includes inputs of its tasks.
+    pub(super) fn searched_from_fixed_places(&self, id: ToolId) -> impl Iterator<Item = PathBuf> {
+        let mut found = SearchedFiles::new(self, id);
+        let searches = &self.plan.graph.tool(id).searches;
+        for search in searches.iter().filter(|search| search.start != SearchStart::Files) {
+            found.search(search, self.uses_cargo(id));
+        }
+        found.paths.into_iter().map(|(_, path)| path)
+    }
+
+    fn uses_cargo(&self, id: ToolId) -> bool {
+        self.plan.graph.tool(id).inherits() || self.identities[id.0 as usize].runs_cargo
     }
 
     /// Returns the existing files that the command line of tool `id` names, also after `=` or `@`, without files of the
@@ -136,16 +146,23 @@ struct SearchedFiles<'a, 'b> {
     seen: BTreeSet<PathBuf>,
     /// Number of files with each name.
     names: BTreeMap<String, u32>,
+    /// Leave out files that are inputs of every task of the tool.
+    skips_declared: bool,
 }
 
-impl SearchedFiles<'_, '_> {
-    /// Adds a file, unless it is an input of every task of the tool.
+impl<'a, 'b> SearchedFiles<'a, 'b> {
+    fn new(inputs: &'a KeyInputs<'b>, id: ToolId) -> Self {
+        let (paths, seen, names) = (Vec::new(), BTreeSet::new(), BTreeMap::new());
+        Self { inputs, id, paths, seen, names, skips_declared: false }
+    }
+
     fn add(&mut self, name: String, path: PathBuf) {
         let KeyInputs { workspace, declared, .. } = self.inputs;
         let within = RelPath::between(&workspace.root, &path);
         let file = within.as_ref().and_then(|path| workspace.find(path));
-        let is_declared = file.is_some_and(|file| declared.shared(self.id).binary_search(&file).is_ok());
-        if !is_declared && self.seen.insert(path.clone()) {
+        let is_declared = |file| declared.shared(self.id).binary_search(&file).is_ok();
+        let is_skipped = self.skips_declared && file.is_some_and(is_declared);
+        if !is_skipped && self.seen.insert(path.clone()) {
             // A variable may lead to several files with one name. Their order distinguishes them.
             let count = self.names.entry(name.clone()).or_insert(0);
             *count += 1;

@@ -65,6 +65,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_path_with_dots_behind_a_link_is_not_the_file_of_that_name,
     a_file_included_by_generated_code_is_an_input_of_doc,
     a_clippy_replay_does_not_hide_a_changed_configuration,
+    a_clippy_replay_does_not_hide_a_link_to_another_configuration,
     a_replay_after_an_untracked_change_reaches_no_other_checkout,
     clippy_checks_a_changed_source_with_an_older_time,
     clippy_checks_a_changed_manifest_again,
@@ -506,6 +507,25 @@ fn a_rustdoc_replay_does_not_hide_a_changed_readme() {
 fn a_clippy_replay_does_not_hide_a_changed_configuration() {
     let mut world = workspace(Tool::Clippy, |draft| draft.lib("pub fn many(_: u8, _: u8, _: u8) {}"));
     check(&mut world, |world| world.write("repo/ws/clippy.toml", "too-many-arguments-threshold = 2\n"), 1);
+}
+
+fn a_clippy_replay_does_not_hide_a_link_to_another_configuration() {
+    let mut world = workspace(Tool::Clippy, |draft| {
+        draft.lib("pub fn many(_: u8, _: u8, _: u8) {}");
+        draft.env.insert("CLIPPY_CONF_DIR".to_owned(), format!("{HERE}/repo/ws/conf"));
+        draft.file("repo/ws/good.toml", "too-many-arguments-threshold = 7\n");
+        draft.file("repo/ws/bad.toml", "too-many-arguments-threshold = 2\n");
+        draft.link("repo/ws/conf/clippy.toml", "repo/ws/good.toml");
+    });
+    // Clippy's dep-info names the file behind the link, which does not change.
+    check(
+        &mut world,
+        |world| {
+            world.remove("repo/ws/conf/clippy.toml");
+            world.link("repo/ws/conf/clippy.toml", "repo/ws/bad.toml");
+        },
+        1,
+    );
 }
 
 fn a_replay_after_an_untracked_change_reaches_no_other_checkout() {

@@ -141,7 +141,7 @@ impl Pair {
         let is_bad_first = dice.below(2) == 1;
         // Links from the machine's directories lead to the first checkout.
         let is_of_machine =
-            spot.via.starts_with("home/") || spot.via.starts_with("bin/") || part.is_linked_in_bin();
+            spot.via.starts_with("home/") || spot.via.starts_with("bin/") || part.is_named_by_machine();
         let route = match dice.below(12) {
             0 if !is_of_machine => Route::Carried,
             1 => Route::Settled,

@@ -121,9 +121,14 @@ impl Part {
         programs::missing_program(self)
     }
 
-    /// Returns whether the program is installed through a link in `bin/`, which belongs to the machine.
-    pub(crate) fn is_linked_in_bin(&self) -> bool {
-        programs::is_linked_in_bin(self)
+    /// Returns whether a file of the machine (in `bin/` or `home/`) names the part. It names that of the first checkout.
+    pub(crate) fn is_named_by_machine(&self) -> bool {
+        matches!(
+            self.name,
+            "a console script of pip that is upgraded"
+                | "a program of npm that is upgraded"
+                | "a file that the user's configuration of cargo includes"
+        )
     }
 
     /// Returns whether the good state suppresses reports of other parts.

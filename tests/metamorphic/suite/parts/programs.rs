@@ -33,10 +33,6 @@ fn installed(draft: &mut Draft, n: usize, run: &str) {
     draft.own_tool(n, &format!("run = [{run}]\nversion = [{run}, \"--version\"]"));
 }
 
-pub(super) fn is_linked_in_bin(part: &Part) -> bool {
-    matches!(part.name, "a console script of pip that is upgraded" | "a program of npm that is upgraded")
-}
-
 /// Returns the program that the part needs if it is not installed.
 pub(super) fn missing_program(part: &Part) -> Option<&'static str> {
     static HAS_NODE: OnceLock<bool> = OnceLock::new();
