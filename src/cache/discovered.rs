@@ -276,6 +276,14 @@ impl KeyInputs<'_> {
         plain.unwrap_or_else(|| path.clone())
     }
 
+    /// Returns where `path` really leads, if it contains `..` and exists.
+    pub(super) fn real(&self, path: &RelPath) -> Option<RelPath> {
+        if !path.as_bytes().split(|byte| *byte == b'/').any(|part| part == b"..") {
+            return None;
+        }
+        self.relative(&path.to_path(&self.workspace.root).canonicalize().ok()?).ok()
+    }
+
     fn relative(&self, path: &Path) -> Result<RelPath, Undiscoverable> {
         let root = &self.workspace.root;
         // Some tools resolve links before they print a path.
@@ -477,7 +485,7 @@ impl InputCollector<'_> {
     }
 
     /// Adds `path`, a file from the workspace root.
-    fn insert(&mut self, path: RelPath) {
+    pub(super) fn insert(&mut self, path: RelPath) {
         let path = self.without_dots(path);
         self.files.insert(path);
     }

@@ -4,7 +4,7 @@
 //! the process has ended and before the result is written. A task whose inputs changed meanwhile has no verdict, whether or
 //! not anything is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -62,16 +62,35 @@ impl<'a> Owners<'a> {
         let mut roots: BTreeMap<RelPath, Vec<usize>> = BTreeMap::new();
         if let [Unit::TargetRoot(..), ..] = units {
             for (at, read) in read.iter().enumerate() {
-                read.files().iter().for_each(|path| roots.entry(path.clone()).or_default().push(at));
+                // A tool may report where a path with `..` behind a link really leads.
+                let real = read.files().iter().filter_map(|path| inputs.real(path));
+                for path in read.files().iter().cloned().chain(real).collect::<BTreeSet<_>>() {
+                    roots.entry(path).or_default().push(at);
+                }
             }
         }
         Self { inputs, units, roots }
     }
 
+    fn roots_of(&self, path: &RelPath) -> Option<&Vec<usize>> {
+        self.roots.get(path).or_else(|| self.roots.get(&self.inputs.plain(path)))
+    }
+
+    /// Returns the files of `diagnostics` that no target root is known to lead to.
+    fn without_root(&self, diagnostics: &[Diagnostic]) -> BTreeSet<RelPath> {
+        let paths = diagnostics.iter().filter_map(|found| found.place.path());
+        match self.units {
+            [Unit::TargetRoot(..), ..] => {
+                paths.filter(|path| self.roots_of(path).is_none()).cloned().collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
     fn of(&self, path: &RelPath, package: Option<PackageId>) -> Vec<usize> {
         if let [Unit::TargetRoot(..), ..] = self.units {
-            let roots = self.roots.get(path).or_else(|| self.roots.get(&self.inputs.plain(path)));
-            return roots.cloned().unwrap_or_else(|| (0..self.units.len()).collect());
+            let all = || (0..self.units.len()).collect();
+            return self.roots_of(path).cloned().unwrap_or_else(all);
         }
         let place = Place::File { path: path.clone(), range: None };
         normalize::attribute(self.inputs.workspace, self.units, &place, package).into_iter().collect()
@@ -151,11 +170,15 @@ impl ResultCache<'_> {
             return None;
         }
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-        let read = self.inputs.collect_each(tool, &units, &parsed.traces, &self.build_dirs).ok()?;
+        let mut read = self.inputs.collect_each(tool, &units, &parsed.traces, &self.build_dirs).ok()?;
         let (found, census) = match &units[..] {
             [_] => (vec![parsed.diagnostics.clone()], vec![parsed.census.clone()]),
             units => {
                 let owners = Owners::new(&self.inputs, units, &read);
+                // Each task gets the findings of these files, so they are inputs of each.
+                for path in owners.without_root(&parsed.diagnostics) {
+                    read.iter_mut().for_each(|read| read.insert(path.clone()));
+                }
                 (owners.split(&parsed.diagnostics)?, owners.split_census(&parsed.census))
             }
         };
