@@ -53,6 +53,10 @@ struct Followed {
     lacks_generated: bool,
     /// Whether a source tests `cfg(doc)`.
     tests_for_doc: bool,
+    /// Whether a source defines a macro that expands to an include.
+    exports_include: bool,
+    /// Whether a source may be that of a procedural macro that produces an include.
+    quotes_include: bool,
 }
 
 /// The inputs of a process can't be determined, so its result can't be stored.
@@ -193,6 +197,23 @@ impl KeyInputs<'_> {
             }
         }
         Ok(collector)
+    }
+
+    /// Returns whether code that uses `unit` may include files that only a macro names: `unit` is a procedural macro that may
+    /// produce an include, or a crate of this machine that exports such a macro.
+    pub(super) fn exports_include(&self, unit: &BuiltUnit) -> bool {
+        let root = &self.workspace.root;
+        if unit.is_doc || !unit.is_macro && self.is_immutable(&unit.manifest) {
+            return false;
+        }
+        let dir = unit.manifest.parent().unwrap_or(root);
+        let source = RelPath::between(root, &RelPath::without_dots(&unit.source));
+        let Some((source, package)) = source.zip(RelPath::between(root, dir)) else { return true };
+        let followed = self.collector(BTreeSet::new(), &[]).follow([source], &package, false);
+        match unit.is_macro {
+            true => followed.quotes_include,
+            false => followed.exports_include,
+        }
     }
 
     /// Returns a digest over what `unit` reads. While it is unchanged, building the unit again would read the same.
@@ -366,9 +387,9 @@ impl InputCollector<'_> {
         if unit.is_doc {
             let scripts = scripts.iter().filter(|script| script.manifest.as_ref() == Some(&unit.manifest));
             self.out_dirs = scripts.map(|script| script.output.with_file_name("out")).collect();
-            let Followed { includes_unknown, lacks_generated, tests_for_doc } =
+            let Followed { includes_unknown, lacks_generated, tests_for_doc, .. } =
                 self.follow([source], &package, false);
-            if includes_unknown || lacks_generated {
+            if includes_unknown || lacks_generated || unit.may_include_anything {
                 // Rustc read the same files, unless `cfg(doc)` shows some of them to rustdoc alone.
                 if tests_for_doc || unit.read_by_rustc.is_empty() {
                     return Err(Undiscoverable);
@@ -521,8 +542,19 @@ impl InputCollector<'_> {
             let text = read(&path.to_path(root));
             self.files.insert(path.clone());
             let Some(text) = text else { continue };
-            let NamedFiles { modules, included, generated, mentioned, variables, is_open, tests_for_doc } =
-                reads::named(&String::from_utf8_lossy(&text), &path, dir, is_root);
+            let NamedFiles {
+                modules,
+                included,
+                generated,
+                mentioned,
+                variables,
+                is_open,
+                tests_for_doc,
+                exports_include,
+                quotes_include,
+            } = reads::named(&String::from_utf8_lossy(&text), &path, dir, is_root);
+            followed.exports_include |= exports_include;
+            followed.quotes_include |= quotes_include;
             queue.extend(modules.into_iter().map(|path| (self.without_dots(path), false)));
             if !only_modules {
                 followed.includes_unknown |= is_open;

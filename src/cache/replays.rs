@@ -72,9 +72,13 @@ impl ResultCache<'_> {
         let before = state.builds.builds.clone();
         let (mut stale, mut is_maybe_stale) = (Vec::new(), false);
         let has_macros = parsed.traces.units.iter().any(|unit| unit.is_macro);
+        let has_docs = parsed.traces.units.iter().any(|unit| unit.is_doc);
+        let may_include_anything =
+            has_docs && parsed.traces.units.iter().any(|unit| self.inputs.exports_include(unit));
         let local = |manifest: &Path| !self.inputs.is_immutable(manifest);
         for mut unit in std::mem::take(&mut parsed.traces.units) {
             if local(&unit.manifest) {
+                unit.may_include_anything = unit.is_doc && may_include_anything;
                 match self.freshness_of_unit(&mut state, id, &mut unit, &parsed.traces.scripts) {
                     Freshness::Current => {}
                     Freshness::MaybeStale => is_maybe_stale |= has_macros,

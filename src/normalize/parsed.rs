@@ -272,6 +272,9 @@ pub struct BuiltUnit {
     /// For documentation, dep-info files of compilations of the same target with the current sources. Filled in when
     /// replays are reviewed.
     pub read_by_rustc: Vec<PathBuf>,
+    /// For documentation, set if a macro of another crate may include a file that no source names. Filled in when replays are
+    /// reviewed.
+    pub may_include_anything: bool,
     /// Set for procedural macros.
     pub is_macro: bool,
     /// Set for code that runs on the build machine: build scripts and procedural macros.

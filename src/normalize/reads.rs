@@ -85,6 +85,10 @@ pub struct NamedFiles {
     pub is_open: bool,
     /// Set if it tests `cfg(doc)`, because rustdoc may then read files that rustc does not.
     pub tests_for_doc: bool,
+    /// Set if it defines a macro that expands to such an include, whose path depends on where the macro is used.
+    pub exports_include: bool,
+    /// Set if its text may be that of an include in the output of a procedural macro.
+    pub quotes_include: bool,
 }
 
 /// Scans `source`, the file `file` of the package in `dir`. `is_root` is set for the root of a crate.
@@ -92,16 +96,29 @@ pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> Name
     let tokens = tokens(source);
     let mut named = NamedFiles::default();
     let mut modules = Modules::new(file, is_root);
+    let mut definition = MacroDefinition::default();
     for (at, token) in tokens.iter().enumerate() {
         let rest = &tokens[at + 1..];
         modules.step(*token, rest, &mut named.modules);
+        definition.step(*token);
         let beside = |text: &str| join(&file.parent().unwrap_or_default(), text);
+        let is_documentation =
+            at >= 2 && tokens[at - 2..at] == [SourceToken::Other("doc"), SourceToken::Other("=")];
+        named.quotes_include |= match token {
+            SourceToken::Text(text) => is_like_include(&unquoted(text)),
+            SourceToken::Other("include" | "include_str" | "include_bytes") => !is_documentation,
+            SourceToken::Other(_) => false,
+        };
         if let SourceToken::Text(text) = token {
             named
                 .mentioned
                 .extend(Some(unquoted(text)).filter(|text| is_like_path(text)).map(|text| beside(&text)));
         }
         match (token, rest) {
+            (
+                SourceToken::Other("include" | "include_str" | "include_bytes"),
+                [SourceToken::Other("!"), ..],
+            ) if definition.is_inside() => (named.is_open, named.exports_include) = (true, true),
             (
                 SourceToken::Other("include" | "include_str" | "include_bytes"),
                 [SourceToken::Other("!"), SourceToken::Other(_), rest @ ..],
@@ -194,6 +211,34 @@ impl Modules {
     }
 }
 
+/// Position relative to definitions of macros by `macro_rules!`.
+#[derive(Default)]
+struct MacroDefinition {
+    /// Set after `macro_rules`, until the body begins.
+    is_announced: bool,
+    /// Number of open delimiters in the body; 0 outside.
+    depth: usize,
+}
+
+impl MacroDefinition {
+    fn step(&mut self, token: SourceToken<'_>) {
+        let SourceToken::Other(token) = token else { return };
+        match token {
+            "macro_rules" => self.is_announced = true,
+            "{" | "(" | "[" if self.is_announced || self.is_inside() => {
+                self.is_announced = false;
+                self.depth += 1;
+            }
+            "}" | ")" | "]" => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    fn is_inside(&self) -> bool {
+        self.depth > 0
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SourceToken<'a> {
     /// String literal.
@@ -267,6 +312,15 @@ fn argument(tokens: &[SourceToken<'_>]) -> Argument {
         }
     }
     Argument::Open
+}
+
+/// Returns whether `text` may be a part of code that includes a file.
+fn is_like_include(text: &str) -> bool {
+    let is_call = |rest: &str| {
+        let name_ends = ["_str", "_bytes", ""].iter().find_map(|end| rest.strip_prefix(end));
+        name_ends.is_some_and(|rest| rest.trim_start().starts_with('!'))
+    };
+    matches!(text, "include" | "include_str" | "include_bytes") || text.split("include").skip(1).any(is_call)
 }
 
 /// Returns whether `text` could be a path with an extension or a directory.
@@ -375,6 +429,37 @@ mod tests {
         }
         for source in ["#[doc(hidden)] mod a {}", "#[doc = \"x\"] mod a {}", "#[cfg(docsrs)] mod a {}"] {
             assert!(!of(source).tests_for_doc, "{source}");
+        }
+    }
+
+    #[test]
+    fn an_include_in_a_macro_depends_on_where_the_macro_is_used() {
+        for source in [
+            "macro_rules! m { () => { #[doc = include_str!(\"x.md\")] mod a {} } }",
+            "macro_rules! m ( ($f:expr) => ( include!(concat!(env!(\"CARGO_MANIFEST_DIR\"), $f)); ) );",
+        ] {
+            let named = of(source);
+            assert!(named.is_open && named.exports_include && named.included.is_empty(), "{source}");
+        }
+        let source = "macro_rules! m { () => {} } #[doc = include_str!(\"x.md\")] mod a {}";
+        assert!(!of(source).exports_include);
+        check(source, &["a/src/x.md"], false);
+    }
+
+    #[test]
+    fn an_include_that_a_procedural_macro_may_produce_is_found() {
+        for source in [
+            r#"fn f() { "include!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/x\"));".parse() }"#,
+            "fn f() { quote! { include_str!(#path) } }",
+            "fn f() { Ident::new(\"include_bytes\", span) }",
+            "fn f() { quote! { #[doc = \"x\"] const A: &str = include_str!(\"x.md\"); } }",
+        ] {
+            assert!(of(source).quotes_include, "{source}");
+        }
+        for source in
+            ["#![doc = include_str!(\"../README.md\")]", "// include_str!(a)", "fn f() { \"x.md\"; }"]
+        {
+            assert!(!of(source).quotes_include, "{source}");
         }
     }
 

@@ -44,6 +44,7 @@ impl TraceCollector {
             artifact: first,
             dep_infos,
             read_by_rustc: Vec::new(),
+            may_include_anything: false,
             is_macro: artifact.target.is_macro(),
             is_for_host: artifact.target.is_macro() || kind == TargetKind::BuildScript,
             is_test: artifact.profile.test,

@@ -39,6 +39,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_root_among_the_sources_of_another_package_is_an_input_of_fmt,
     a_module_among_the_sources_of_another_package_is_an_input_of_fmt,
     findings_in_a_module_of_two_packages_stay_while_one_has_it,
+    findings_behind_a_link_with_dots_go_when_their_file_is_fixed,
     a_linked_rustfmt_configuration_is_an_input,
     a_linked_manifest_is_an_input,
     an_ignored_generated_module_is_an_input_of_fmt,
@@ -62,6 +63,8 @@ pub(crate) const CASES: &[Case] = cases![
     a_rustdoc_replay_does_not_hide_a_changed_readme,
     a_file_named_only_by_a_macro_is_an_input_of_doc,
     a_file_behind_a_link_that_a_procedural_macro_includes_is_an_input_of_doc,
+    a_file_beside_the_package_that_a_procedural_macro_includes_is_an_input_of_doc,
+    a_file_beside_the_package_that_a_macro_of_another_crate_includes_is_an_input_of_doc,
     a_path_with_dots_behind_a_link_is_not_the_file_of_that_name,
     a_file_included_by_generated_code_is_an_input_of_doc,
     a_clippy_replay_does_not_hide_a_changed_configuration,
@@ -168,15 +171,42 @@ fn a_file_named_only_by_a_macro_is_an_input_of_doc() {
     check(&mut world, |world| world.write_at("repo/ws/README.md", "See [Vex].\n", Times::Old), 1);
 }
 
-fn a_file_behind_a_link_that_a_procedural_macro_includes_is_an_input_of_doc() {
+/// Adds a procedural macro that includes the file at `path`, from the directory of the package that uses it, and a use.
+fn include_by_macro(draft: &mut Draft, path: &str) {
+    draft.package("m", "repo/ws/m", "[lib]\nproc-macro = true\n");
+    draft.file(
+        "repo/ws/m/src/lib.rs",
+        format!("//! M.\n\n/// Makes.\n#[proc_macro]\npub fn make(_: proc_macro::TokenStream) -> proc_macro::TokenStream {{\n    \"include!(concat!(env!(\\\"CARGO_MANIFEST_DIR\\\"), \\\"/{path}\\\"));\".parse().unwrap()\n}}\n"),
+    );
+    draft.depend("dependencies", "m", "../m");
+    draft.lib("pub mod made {\n    m::make!();\n}");
+}
+
+fn a_file_beside_the_package_that_a_procedural_macro_includes_is_an_input_of_doc() {
     let mut world = workspace(Tool::Doc, |draft| {
-        draft.package("m", "repo/ws/m", "[lib]\nproc-macro = true\n");
+        include_by_macro(draft, "../shared/code.in");
+        draft.file("repo/ws/shared/code.in", "/// [Vec]\npub const S: u8 = 1;\n");
+    });
+    check(&mut world, |world| world.write("repo/ws/shared/code.in", "/// [Vex]\npub const S: u8 = 1;\n"), 1);
+}
+
+fn a_file_beside_the_package_that_a_macro_of_another_crate_includes_is_an_input_of_doc() {
+    let mut world = workspace(Tool::Doc, |draft| {
+        draft.package("m", "repo/ws/m", "");
         draft.file(
             "repo/ws/m/src/lib.rs",
-            "//! M.\n\n/// Makes.\n#[proc_macro]\npub fn make(_: proc_macro::TokenStream) -> proc_macro::TokenStream {\n    \"include!(concat!(env!(\\\"CARGO_MANIFEST_DIR\\\"), \\\"/code.in\\\"));\".parse().unwrap()\n}\n",
+            "//! M.\n\n/// Makes.\n#[macro_export]\nmacro_rules! make {\n    ($n:literal) => {\n        include!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/../shared/\", $n));\n    };\n}\n",
         );
         draft.depend("dependencies", "m", "../m");
-        draft.lib("pub mod made {\n    m::make!();\n}");
+        draft.lib("pub mod made {\n    m::make!(\"code.in\");\n}");
+        draft.file("repo/ws/shared/code.in", "/// [Vec]\npub const S: u8 = 1;\n");
+    });
+    check(&mut world, |world| world.write("repo/ws/shared/code.in", "/// [Vex]\npub const S: u8 = 1;\n"), 1);
+}
+
+fn a_file_behind_a_link_that_a_procedural_macro_includes_is_an_input_of_doc() {
+    let mut world = workspace(Tool::Doc, |draft| {
+        include_by_macro(draft, "code.in");
         draft.file("repo/shared/code.in", "/// [Vec]\npub const S: u8 = 1;\n");
         draft.link("repo/ws/a/code.in", "repo/shared/code.in");
     });
@@ -277,6 +307,20 @@ fn a_module_among_the_sources_of_another_package_is_an_input_of_fmt() {
         draft.file("repo/ws/a/src/s.rs", GOOD);
     });
     check(&mut world, |world| world.write("repo/ws/a/src/s.rs", BAD), 1);
+}
+
+fn findings_behind_a_link_with_dots_go_when_their_file_is_fixed() {
+    let world = formatted_at_once(|draft| {
+        draft.file("repo/ws/a/tests/t.rs", "#[path = \"linked/../s.rs\"]\nmod s;\n");
+        draft.file("repo/ws/shared/deep/x.txt", "");
+        draft.link("repo/ws/a/tests/linked", "repo/ws/shared/deep");
+        draft.file("repo/ws/shared/s.rs", GOOD);
+    });
+    for (text, code) in [(GOOD, 0), (BAD, 1), (GOOD, 0), (BAD, 1)] {
+        world.write("repo/ws/shared/s.rs", text);
+        let warm = world.warm();
+        assert_eq!(warm.code, code, "{}", warm.text);
+    }
 }
 
 fn findings_in_a_module_of_two_packages_stay_while_one_has_it() {

@@ -133,7 +133,8 @@ impl Part {
 
     /// Returns whether the good state suppresses reports of other parts.
     pub(crate) fn hides_others(&self) -> bool {
-        self.name.contains("lints") || self.replaces_build_script()
+        let has_lints_of_packages = self.name == "a manifest key that clippy checks";
+        self.name.contains("lints") || has_lints_of_packages || self.replaces_build_script()
     }
 
     /// Returns whether the package has another build script than the one that parts add to.
