@@ -2,7 +2,8 @@
 //! original one, and compares their outputs.
 //!
 //! `GENTI_TEST=full cargo test --test build examples -- --nocapture` also builds the examples whose dependencies must be
-//! downloaded (that of bindgen needs libclang, as in Debian's package `libclang1`), and prints how long each build takes: medians of interleaved rounds, and of the ratios in each round.
+//! downloaded, and prints how long each build takes: medians of interleaved rounds, and of the ratios in each round. That of
+//! bindgen needs libclang and that of protoc needs `protoc`, as in Debian's packages `libclang1` and `protobuf-compiler`.
 //! `ROUNDS=5` sets their number.
 
 #![expect(clippy::print_stdout, reason = "the full test prints the times")]
@@ -265,10 +266,19 @@ fn a_stamp_is_that_of_vergen() {
 
 #[test]
 fn messages_are_compiled_without_protoc() {
+    messages("example-protox");
+}
+
+#[test]
+fn messages_are_compiled_with_protoc() {
+    messages("example-protoc");
+}
+
+fn messages(package: &'static str) {
     if !is_full() {
         return;
     }
-    let example = Example::of("example-protox");
+    let example = Example::of(package);
     let message = |n: usize, fields: usize| {
         let fields: String =
             (1..=fields).map(|field| format!("  common.Moment field{field} = {field};\n")).collect();
@@ -286,11 +296,13 @@ fn messages_are_compiled_without_protoc() {
     example.write("proto/m07.proto", &message(7, 99));
     example.check(sources);
     assert_eq!(generated(&example.genti), 1);
+    // All files but itself import it.
     example.edit("proto/common.proto", "uint64 seconds", "int64 seconds");
     example.check(sources);
+    assert_eq!(generated(&example.genti), 31);
     example.genti.edit("proto/letter.proto", "common.Address to", "common.Adress to");
     let failed = example.genti.fails(&mut cargo(&example.genti, &["build"]));
-    assert!(failed.contains("error: example-protox@0.1.0: proto/letter.proto"), "{failed}");
+    assert!(failed.contains(&format!("error: {package}@0.1.0: proto/letter.proto")), "{failed}");
 }
 
 #[test]
@@ -410,7 +422,7 @@ fn shaders_are_translated_in_parallel() {
 fn the_book_shows_the_scripts_of_the_examples() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(root.join("docs/build-script-examples.md")).unwrap();
-    for name in ["c", "bindgen", "stamp", "protox", "lalrpop", "wayland", "shaders"] {
+    for name in ["c", "bindgen", "stamp", "protoc", "protox", "lalrpop", "wayland", "shaders"] {
         let script =
             std::fs::read_to_string(root.join(format!("fixtures/build-examples/{name}/build.rs"))).unwrap();
         // The page says in its own words what the script does.
