@@ -9,7 +9,7 @@ use crate::model::census::{Census, Group, Tests};
 use crate::model::path::RelPath;
 use crate::model::task::{Status, Unit};
 use crate::model::tool::{Per, Targets, Tool, ToolId, Work};
-use crate::model::workspace::{Package, Target};
+use crate::model::workspace::{Package, Target, TargetKind};
 use crate::normalize::sources::{Cfg, Platform, Scanned, Truth, follow};
 use crate::workspace::LoadError;
 
@@ -152,14 +152,14 @@ impl Found {
         one: &Looked<'_>,
         sources: &Sources<'_>,
         platform: Option<&Platform>,
-        harnesses: &mut BTreeMap<RelPath, BTreeSet<String>>,
+        harnesses: &mut BTreeMap<RelPath, OwnHarnesses>,
     ) -> Result<Self, LoadError> {
         let manifest = one.package.dir.join("Cargo.toml");
         if !harnesses.contains_key(&manifest) {
             let text = (sources.read)(&mut std::iter::once(&manifest))?.remove(&manifest).unwrap_or_default();
             harnesses.insert(manifest.clone(), own_harnesses(&text));
         }
-        if harnesses[&manifest].contains(&one.target.name) {
+        if harnesses[&manifest].contains(&(one.target.kind.as_str(), one.target.name.clone())) {
             return Ok(Self::OwnHarness);
         }
         let leaf = |name: &str, value: Option<&str>| truth(name, value, platform);
@@ -195,23 +195,31 @@ impl Found {
     }
 }
 
-/// Returns the names of the targets in a manifest that have their own harness.
-fn own_harnesses(manifest: &[u8]) -> BTreeSet<String> {
+/// Targets with their own harness: kind and name, because a library and a benchmark may have the same name.
+type OwnHarnesses = BTreeSet<(&'static str, String)>;
+
+/// Returns the targets in a manifest that have their own harness.
+fn own_harnesses(manifest: &[u8]) -> OwnHarnesses {
     let text = String::from_utf8_lossy(manifest);
-    let Ok(table) = text.parse::<toml::Table>() else { return BTreeSet::new() };
-    let sections = ["lib", "bin", "example", "test", "bench"].into_iter().filter_map(|name| table.get(name));
-    let targets = sections.flat_map(|section| match section {
-        toml::Value::Array(targets) => targets.as_slice(),
-        target => std::slice::from_ref(target),
+    let Ok(table) = text.parse::<toml::Table>() else { return OwnHarnesses::new() };
+    let kinds = [TargetKind::Lib, TargetKind::Bin, TargetKind::Example, TargetKind::Test, TargetKind::Bench];
+    let sections = kinds.iter().filter_map(|kind| Some((kind.as_str(), table.get(kind.as_str())?)));
+    let targets = sections.flat_map(|(kind, section)| {
+        let targets = match section {
+            toml::Value::Array(targets) => targets.as_slice(),
+            target => std::slice::from_ref(target),
+        };
+        targets.iter().map(move |target| (kind, target))
     });
-    let own = targets.filter(|target| target.get("harness").and_then(toml::Value::as_bool) == Some(false));
+    let is_own = |target: &toml::Value| target.get("harness").and_then(toml::Value::as_bool) == Some(false);
     // Only a library needs no name.
     let of_package = || table.get("package")?.get("name")?.as_str().map(|name| name.replace('-', "_"));
     let name = |target: &toml::Value| match target.get("name") {
         Some(name) => name.as_str().map(str::to_owned),
         None => of_package(),
     };
-    own.filter_map(name).collect()
+    let own = targets.filter(|(_, target)| is_own(target));
+    own.filter_map(|(kind, target)| Some((kind, name(target)?))).collect()
 }
 
 /// Evaluates a `cfg` flag or key-value pair for a build of tests.
@@ -232,11 +240,16 @@ mod tests {
 
     #[test]
     fn targets_with_their_own_harness_are_found_in_the_manifest() {
-        let manifest = "[package]\nname = \"a\"\n[[test]]\nname = \"own\"\nharness = false\n[[test]]\nname = \"other\"\n\
-                        [lib]\nname = \"a\"\nharness = false\n";
-        assert_eq!(own_harnesses(manifest.as_bytes()), ["a", "own"].map(str::to_owned).into());
-        assert_eq!(own_harnesses(b"no [toml"), BTreeSet::new());
-        let unnamed = own_harnesses(b"[package]\nname = \"a-b\"\n[lib]\nharness = false\n");
-        assert_eq!(unnamed, BTreeSet::from(["a_b".to_owned()]));
+        let check = |manifest: &str, expected: &[(&str, &str)]| {
+            let own = own_harnesses(manifest.as_bytes());
+            let own: Vec<_> = own.iter().map(|(kind, name)| (*kind, name.as_str())).collect();
+            assert_eq!(own, expected);
+        };
+        let tests = "[package]\nname = \"a\"\n[[test]]\nname = \"own\"\nharness = false\n[[test]]\nname = \"other\"\n";
+        check(&format!("{tests}[lib]\nname = \"a\"\nharness = false\n"), &[("lib", "a"), ("test", "own")]);
+        check("no [toml", &[]);
+        check("[package]\nname = \"a-b\"\n[lib]\nharness = false\n", &[("lib", "a_b")]);
+        // The library of this name has the usual one.
+        check("[package]\nname = \"a\"\n[[bench]]\nname = \"a\"\nharness = false\n", &[("bench", "a")]);
     }
 }
