@@ -8,7 +8,7 @@ use crate::support::{Sandbox, disabled};
 
 /// Creates the package `clean` with the test target `it`, whose tests are given by name and by how often they fail
 /// before they pass, with these keys of `tool`. The test `aborts` aborts instead of passing.
-fn with_tests(tests: &[(&str, usize)], tool: &str, keys: &str) -> Sandbox {
+pub(crate) fn with_tests(tests: &[(&str, usize)], tool: &str, keys: &str) -> Sandbox {
     let sandbox = Sandbox::of("clean", "w");
     let others = disabled(&["fmt", "clippy", "doc", "doctest"]);
     sandbox.write("genti.toml", &format!("{others}[tools.{tool}]\n{keys}\n"));

@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::reports::mixed;
+use crate::retries::with_tests;
 use crate::support::Sandbox;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -172,7 +173,14 @@ fn a_strict_parser_accepts_the_junit_report() {
     told.run(&["run"], 1);
     let tests = Sandbox::of("tests", "w");
     tests.run(&["run", "--tool", "test", "--tool", "doctest"], 1);
-    for sandbox in [&mixed(), &told, &many(0), &many(30), &tests] {
+    let flaky = with_tests(&[("steady", 0), ("wobbles", 1)], "test", "retries = 1");
+    let leaky =
+        "#[test]\nfn leaks() {\n    std::process::Command::new(\"sleep\").arg(\"60\").spawn().unwrap();\n}\n";
+    flaky.write("tests/leaky.rs", leaky);
+    flaky.run(&["run"], 0);
+    let xml = String::from_utf8(report(&flaky, "junit")).unwrap();
+    assert!(xml.contains("<flakyFailure ") && xml.contains("<system-out>left a process running"), "{xml}");
+    for sandbox in [&mixed(), &told, &many(0), &many(30), &tests, &flaky] {
         let xml = report(sandbox, "junit");
         let (is_valid, said) = check(sandbox, &xml);
         assert!(is_valid, "{said}");
