@@ -216,6 +216,13 @@ test("all numbers of findings agree", async () => {
   }
 });
 
+test("no column of the table of tools is cut off", async () => {
+  for (const width of [1920, 1280, 1201, 1200, 1000, 700, 390]) {
+    const hidden = await open("few", (page) => page.locator(".head .tools table").evaluate((table) => table.scrollWidth - table.parentElement.clientWidth), { viewport: { width, height: 900 } });
+    assert(hidden <= 0, `${hidden} pixels are hidden in a window of ${width}`);
+  }
+});
+
 test("the labels of the time axis do not overlap", async () => {
   for (const name of ["some", "slow", "slower", "slowest", "many"]) {
     for (const viewport of [desktop, phone, { width: 320, height: 700 }]) {
@@ -285,6 +292,45 @@ test("findings are grouped by file, rule or package", () =>
     },
     { fragment: "#group=rule" },
   ));
+
+/** Writes the page `name` like `from`, with `change` applied to its data. */
+function writeChanged(name, from, change) {
+  const html = readFileSync(new URL(addressOf(from)), "utf8");
+  const [, before, json, after] = html.match(/^([^]*<script type="application\/json" id="data">)([^]*?)(<\/script>[^]*)$/);
+  const data = JSON.parse(json);
+  change(data);
+  writeFileSync(path.join(process.env.PAGES, `${name}.html`), before + JSON.stringify(data).replaceAll("<", "\\u003c") + after);
+}
+
+test("the findings of a file have one heading, even if others are listed between them", () => {
+  writeChanged("scattered", "some", ({ findings }) => {
+    const rows = findings.state.map((_, at) => at).sort((a, b) => findings.state[a] - findings.state[b] || (a % 3) - (b % 3));
+    for (const [name, column] of Object.entries(findings)) findings[name] = rows.map((at) => column[at]);
+  });
+  return open("scattered", async (page) => {
+    const headings = await page.locator("#list h3, #list h4").evaluateAll((all) => all.map((heading) => `${heading.tagName} ${heading.textContent.replace(/ [\d,]+$/, "")}`));
+    const states = headings.join("\n").split(/^H3 .*$/m).slice(1).map((groups) => groups.trim().split("\n"));
+    assert(states.some((groups) => groups.length > 3), `${headings}`);
+    for (const groups of states) assert.equal(new Set(groups).size, groups.length, `${groups}`);
+    assert.equal((await cards(page)).length, 30);
+  });
+});
+
+test("the command beside a rule fixes findings, also if the first one has no fix that is applied", () => {
+  writeChanged("disputed", "few", ({ texts, findings }) => {
+    const first = findings.rule.findIndex((rule, at) => texts[rule] === "clippy::len_zero" && findings.state[at] === 0);
+    delete findings.more[first].fix.applies;
+  });
+  return open(
+    "disputed",
+    async (page) => {
+      const commands = await page.locator("h4 .fixes code").allTextContents();
+      assert(commands.length > 3);
+      for (const command of commands) assert.match(command, /^cargo genti fix --tool \S+ (--all )?--rule \S+$/);
+    },
+    { fragment: "#group=rule" },
+  );
+});
 
 test("the head names the repository, and places are links to the commit", () =>
   open("some", async (page) => {

@@ -46,14 +46,20 @@ function card(at, isOpen, position, total) {
 /** Formats a word of a command for a shell. */
 const quoted = (word) => (/^[\w\-./:=@,+%]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-/** Returns the command that applies the fix of finding `at`, or the fixes of its rule. Undefined if `cargo genti fix` does not apply it. */
-function fixOf(at, isWholeRule = false) {
+/** Returns the command of the tool that applies the fix of finding `at`. Undefined if `cargo genti fix` does not apply it. */
+function fixCommand(at) {
   const state = states[findings.state[at]];
   if (!findings.more[at].fix?.applies || (state !== "new" && state !== "accepted")) return undefined;
-  const command = toolsets[findings.tools[at]].map((tool) => fixes[tool]).find(Boolean);
+  return toolsets[findings.tools[at]].map((tool) => fixes[tool]).find(Boolean);
+}
+
+/** Returns the command that applies the fix of finding `at`, or the fixes of its rule. Undefined if `cargo genti fix` does not apply it. */
+function fixOf(at, isWholeRule = false) {
+  const command = fixCommand(at);
   if (!command) return undefined;
   const path = texts[findings.place[at]];
-  const words = [...(state === "accepted" ? ["--all"] : []), "--rule", texts[findings.rule[at]], ...(isWholeRule || path.startsWith("-") ? [] : [path])];
+  const isAccepted = states[findings.state[at]] === "accepted";
+  const words = [...(isAccepted ? ["--all"] : []), "--rule", texts[findings.rule[at]], ...(isWholeRule || path.startsWith("-") ? [] : [path])];
   return [command, ...words.map(quoted)].join(" ");
 }
 

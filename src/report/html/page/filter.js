@@ -10,7 +10,7 @@ const facets = {
   rule: facetOf("Rule", findings.rule, (rule) => [texts[rule]]),
   path: facetOf("Path", findings.place, (place, at) => (findings.is_file[at] ? directories(texts[place]) : [texts[place]])),
 };
-/** What the list can be grouped by. Packages are only known if the page was made in the workspace. */
+/** Columns that the list can be grouped by, with their labels. Packages are only known if the page was made in the workspace. */
 const groupings = { file: "File", rule: "Rule", ...(findings.package.some((name) => texts[name]) && { package: "Package" }) };
 const filter = { query: "", id: "", group: "file", ...Object.fromEntries(Object.keys(facets).map((key) => [key, new Set()])) };
 
@@ -64,10 +64,11 @@ function matching() {
     const wanted = filter[key];
     return wanted.size ? Uint8Array.from(values, (all) => all.some((value) => wanted.has(value))) : null;
   });
+  const groups = keys.map((key) => facets[key].groups);
   const groupCounts = keys.map((key) => new Uint32Array(facets[key].values.length));
   const newGroupCounts = keys.map((key) => new Uint32Array(facets[key].values.length));
   const add = (key, at) => {
-    const group = facets[keys[key]].groups[at];
+    const group = groups[key][at];
     groupCounts[key][group]++;
     if (findings.state[at] === 0) newGroupCounts[key][group]++;
   };
@@ -79,7 +80,7 @@ function matching() {
     let rejecting = -1;
     let rejections = 0;
     for (let key = 0; key < keys.length && rejections < 2; key++) {
-      if (allowed[key] && !allowed[key][facets[keys[key]].groups[at]]) {
+      if (allowed[key] && !allowed[key][groups[key][at]]) {
         rejecting = key;
         rejections++;
       }
@@ -98,9 +99,10 @@ function matching() {
 function byValue(keys, groupCounts) {
   const counts = {};
   keys.forEach((key, index) => {
-    const sums = (counts[key] = new Map());
+    const sums = (counts[key] = new Map(facets[key].all.map((value) => [value, 0])));
     facets[key].values.forEach((values, group) => {
-      for (const value of values) sums.set(value, (sums.get(value) ?? 0) + groupCounts[index][group]);
+      const found = groupCounts[index][group];
+      if (found) for (const value of values) sums.set(value, sums.get(value) + found);
     });
   });
   return counts;

@@ -28,9 +28,25 @@ function groupOf(at) {
   return findings.is_file[at] ? findings.place[at] : findings.ns[at];
 }
 
-/** Sorts findings by state and then by group: rules by the number of findings, packages by name. Files are in order already. */
+/** Returns true if the findings of a file are not all together: a failed test is listed by its name, and shown in the file where it failed. */
+function isScattered(rows) {
+  const seen = new Set();
+  let [state, group] = [];
+  return rows.some((at) => {
+    if (findings.state[at] !== state) {
+      seen.clear();
+      [state, group] = [findings.state[at], undefined];
+    }
+    const own = groupOf(at);
+    if (own === group) return false;
+    group = own;
+    return seen.size === seen.add(own).size;
+  });
+}
+
+/** Sorts findings by state and then by group: files in the order of their first findings, rules by the number of findings, packages by name. */
 function sorted(rows) {
-  if (filter.group === "file") return rows;
+  if (filter.group === "file" && !isScattered(rows)) return rows;
   const byState = states.map(() => new Map());
   for (const at of rows) {
     const groups = byState[findings.state[at]];
@@ -40,7 +56,8 @@ function sorted(rows) {
   }
   const isSize = filter.group === "rule";
   const order = ([a, x], [b, y]) => (isSize && y.length - x.length) || !texts[a] - !texts[b] || (texts[a] < texts[b] ? -1 : 1);
-  return byState.flatMap((groups) => [...groups].sort(order).flatMap(([, all]) => all));
+  const inOrder = (groups) => (filter.group === "file" ? [...groups] : [...groups].sort(order));
+  return byState.flatMap((groups) => inOrder(groups).flatMap(([, all]) => all));
 }
 
 /** Returns headings and findings in display order. */
@@ -53,10 +70,14 @@ function arrange(rows) {
       group = undefined;
     }
     const text = groupOf(at);
-    if (text !== group?.text) arranged.push((group = { text, first: at, count: 0, fixable: 0 }));
+    if (text !== group?.text) arranged.push((group = { text, first: at, firstFixable: undefined, count: 0, fixable: 0 }));
     state.count++;
     group.count++;
-    group.fixable += fixOf(at) ? 1 : 0;
+    // Only the headings of rules show fixes.
+    if (filter.group === "rule" && fixCommand(at)) {
+      group.firstFixable ??= at;
+      group.fixable++;
+    }
     arranged.push({ at, position: position + 1, group });
   });
   return arranged;
@@ -75,7 +96,7 @@ function heading(entry, isContinued) {
   else title.append(element("span", { class: "directory" }, name.slice(0, slash)), element("span", {}, name.slice(slash)));
   title.append(" ", element("span", { class: "count" }, isContinued ? "continued" : number(entry.count)));
   if (filter.group === "rule" && entry.fixable && !isContinued) {
-    title.append(element("span", { class: "fixes" }, `to fix ${number(entry.fixable)}: `, element("code", { class: "command" }, fixOf(entry.first, true))));
+    title.append(element("span", { class: "fixes" }, `to fix ${number(entry.fixable)}: `, element("code", { class: "command" }, fixOf(entry.firstFixable, true))));
   }
   return title;
 }
