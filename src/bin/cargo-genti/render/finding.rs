@@ -15,7 +15,10 @@ use genti::report::links;
 use genti::report::outputs::OutputsOfTests;
 use genti::report::text::{visible, visible_line};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::plural;
+use super::text::wrapped;
 
 mod diff;
 
@@ -24,6 +27,8 @@ const AROUND: u32 = 1;
 /// Number of columns to which overlong lines of source are shortened, unless the terminal is wider. A narrow terminal wraps them,
 /// because shortening them would cut words.
 const WIDTH: usize = 140;
+/// Number of columns before the text of a note of a finding: a line number of up to five digits, `= ` and `note: `.
+const NOTE: usize = 13;
 /// Maximum number of lines of the output of a test, without `--verbose`.
 const MOST_OUTPUT: usize = 60;
 /// Maximum distance in lines at which related places and changes are shown together with the finding.
@@ -51,16 +56,20 @@ pub(super) fn render(finding: &Finding, canvas: &Canvas<'_>, notes: &[String]) -
         finding::Level::Warning => Level::WARNING,
         finding::Level::Note => Level::NOTE,
     };
-    let message = finding.title();
-    let message = visible(&message);
     let place = finding.shown_at();
     let path = visible_line(&place.name());
     let rule = visible_line(&finding.rule);
+    // Errors of a compiler may have no code.
+    let has_code = finding.rule != finding.level.as_str();
+    let label = finding.level.as_str().width() + if has_code { rule.width() + 2 } else { 0 };
+    let below = |indent: usize| canvas.terminal.map(|columns| columns.saturating_sub(indent + 2));
+    let title = finding.title();
+    let message = visible(&title);
+    let message = wrapped(&message, below(label));
     let mut title = level.primary_title(message.as_ref());
     let url = canvas.links.and_then(|_| links::rule(&finding.ns, &finding.rule));
     let has_link = url.is_some();
-    // Errors of a compiler may have no code.
-    if finding.rule != finding.level.as_str() {
+    if has_code {
         title = title.id(&rule);
         if let Some(url) = url {
             title = title.id_url(url);
@@ -91,18 +100,19 @@ pub(super) fn render(finding: &Finding, canvas: &Canvas<'_>, notes: &[String]) -
     let output = canvas.outputs.of(finding);
     let is_in_output = |note: &&Related| output.is_some() && finding.test.is_some() && note.place.is_none();
     for note in self::notes(finding, labelled, has_link, is_in_output).iter().chain(notes) {
-        main = main.element(Level::NOTE.message(note.clone()));
+        main = main.element(Level::NOTE.message(wrapped(note, below(NOTE)).into_owned()));
     }
-    let help = finding.fix.as_ref().map(|fix| visible(&fix.message)).filter(|_| drawn.is_none());
+    let help = finding.fix.as_ref().filter(|_| drawn.is_none());
+    let help = help.map(|fix| wrapped(&visible(&fix.message), below(NOTE)).into_owned());
     let mut groups = vec![main];
     match (patched, &help) {
         (Some(patched), Some(help)) => {
-            groups.push(Group::with_title(Level::HELP.secondary_title(help.as_ref())).element(patched));
+            groups.push(Group::with_title(Level::HELP.secondary_title(help)).element(patched));
         }
         // A change that can't be displayed is described instead.
         (None, Some(help)) => {
             let main = groups.remove(0);
-            groups.push(main.element(Level::HELP.message(help.as_ref())));
+            groups.push(main.element(Level::HELP.message(help)));
         }
         (_, None) => {}
     }

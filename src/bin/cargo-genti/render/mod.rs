@@ -208,7 +208,7 @@ impl Shell {
 
     /// Prints a status line like cargo: a right-aligned verb and its object.
     pub(crate) fn status(&mut self, style: Style, word: &str, what: impl Display) {
-        self.err(lines::status(style, word, visible(&what.to_string())));
+        self.err(lines::status(style, word, visible(&what.to_string()), self.columns(Target::Err)));
     }
 
     /// Prints a status line, unless `--quiet` is set.
@@ -240,20 +240,24 @@ impl Shell {
         self.err.current_choice() != ColorChoice::Never
     }
 
+    fn labelled(&mut self, style: Style, label: &str, what: impl Display) {
+        self.err(lines::labelled(style, label, visible(&what.to_string()), self.columns(Target::Err)));
+    }
+
     /// Prints an error.
     pub(crate) fn error(&mut self, what: impl Display) {
-        self.err(lines::labelled(BAD, "error", visible(&what.to_string())));
+        self.labelled(BAD, "error", what);
     }
 
     /// Prints a warning.
     pub(crate) fn warning(&mut self, what: impl Display) {
-        self.err(lines::labelled(WARN, "warning", visible(&what.to_string())));
+        self.labelled(WARN, "warning", what);
     }
 
     /// Prints a note, unless `--quiet` is set.
     pub(crate) fn note(&mut self, what: impl Display) {
         if !self.quiet {
-            self.err(lines::labelled(BUSY, "note", visible(&what.to_string())));
+            self.labelled(BUSY, "note", what);
         }
     }
 

@@ -70,7 +70,7 @@ pub(crate) struct View<'a> {
 
 /// Renders the report as text with ANSI styles.
 pub(crate) fn report(view: &View<'_>) -> String {
-    let mut page = Page { text: String::new(), quiet: view.quiet };
+    let mut page = Page { text: String::new(), quiet: view.quiet, columns: view.canvas.terminal };
     if !view.quiet {
         findings::show(view, &mut page);
         tools::show(view, &mut page);
@@ -93,7 +93,7 @@ pub(crate) fn block(
     identical: &Identical<'_>,
     verbose: bool,
 ) -> String {
-    let mut page = Page { text: String::new(), quiet: false };
+    let mut page = Page { text: String::new(), quiet: false, columns: canvas.terminal };
     let findings: Vec<_> = findings.iter().collect();
     findings::heading(tool, &findings, &mut page);
     let findings: Vec<_> =
@@ -106,6 +106,8 @@ pub(crate) fn block(
 struct Page {
     text: String,
     quiet: bool,
+    /// Width of the terminal, if there is one.
+    columns: Option<usize>,
 }
 
 impl Page {
@@ -114,26 +116,31 @@ impl Page {
     }
 
     fn status(&mut self, style: Style, word: &str, what: impl Display) {
-        self.push(lines::status(style, word, what));
+        self.push(lines::status(style, word, what, self.columns));
+    }
+
+    /// Adds a status line with columns, which are not broken.
+    fn row(&mut self, style: Style, word: &str, columns: &str) {
+        self.push(lines::status(style, word, columns, None));
     }
 
     fn error(&mut self, what: impl Display) {
-        self.push(lines::labelled(BAD, "error", what));
+        self.push(lines::labelled(BAD, "error", what, self.columns));
     }
 
     fn warning(&mut self, what: impl Display) {
-        self.push(lines::labelled(WARN, "warning", what));
+        self.push(lines::labelled(WARN, "warning", what, self.columns));
     }
 
     fn note(&mut self, what: impl Display) {
         if !self.quiet {
-            self.push(lines::labelled(BUSY, "note", what));
+            self.push(lines::labelled(BUSY, "note", what, self.columns));
         }
     }
 
     /// Adds a line that belongs to the previous status or note.
     fn below(&mut self, what: impl Display) {
-        self.push(format_args!("{:>12} {what}\n", ""));
+        self.push(lines::below(what, self.columns));
     }
 }
 

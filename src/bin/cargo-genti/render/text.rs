@@ -7,6 +7,9 @@ use anstream::adapter::strip_str;
 use genti::report::text::{BROKEN, command, plural, without_hash_commands};
 use unicode_width::UnicodeWidthStr;
 
+/// Minimum number of columns in which text is broken into lines. In fewer, it would have a word or two in each line.
+const NARROWEST: usize = 30;
+
 /// Neutralizes whole output lines that may contain source text. CI services interpret some lines as commands
 /// ([`command`], [`without_hash_commands`]), and terminals interpret a second set of control characters
 /// beyond ASCII.
@@ -56,9 +59,63 @@ pub(crate) fn cut(text: &str, width: usize) -> Cow<'_, str> {
     }
 }
 
+/// Breaks lines that are wider than `width` between two words, but not within code in backticks, so that a command can be
+/// copied. Longer words and indented lines stay as they are, and so does all text if `width` is below [`NARROWEST`].
+pub(crate) fn wrapped(text: &str, width: Option<usize>) -> Cow<'_, str> {
+    let Some(width) =
+        width.filter(|width| *width >= NARROWEST && text.lines().any(|line| line.width() > *width))
+    else {
+        return text.into();
+    };
+    let lines: Vec<_> = text.split('\n').map(|line| wrapped_line(line, width)).collect();
+    lines.join("\n").into()
+}
+
+fn wrapped_line(line: &str, width: usize) -> Cow<'_, str> {
+    if line.width() <= width || line.starts_with(' ') {
+        return line.into();
+    }
+    let mut text = String::with_capacity(line.len() + 8);
+    let (mut column, mut is_code) = (0, false);
+    for word in line.split_inclusive(|c| {
+        is_code ^= c == '`';
+        c == ' ' && !is_code
+    }) {
+        let shown = word.trim_end_matches(' ').width();
+        if column > 0 && column + shown > width {
+            text.truncate(text.trim_end_matches(' ').len());
+            text.push('\n');
+            column = 0;
+        }
+        text.push_str(word);
+        column += word.width();
+    }
+    text.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_broken_between_words_and_not_within_code() {
+        let check =
+            |text: &str, width: usize, expected: &str| assert_eq!(wrapped(text, Some(width)), expected);
+        let text = "to accept the current findings, run `cargo genti baseline init`";
+        check(text, 63, text);
+        check(text, 40, "to accept the current findings, run\n`cargo genti baseline init`");
+        check(
+            &format!("{text}; done"),
+            62,
+            "to accept the current findings, run\n`cargo genti baseline init`; done",
+        );
+        let word = "x".repeat(50);
+        check(&format!("a {word} b"), 40, &format!("a\n{word}\nb"));
+        check(&format!("short\n    indented {word} line"), 40, &format!("short\n    indented {word} line"));
+        check(&"漢字 ".repeat(10), 40, &format!("{}\n漢字 漢字 ", "漢字 ".repeat(8).trim_end()));
+        assert_eq!(wrapped(text, None), text);
+        assert_eq!(wrapped(text, Some(NARROWEST - 1)), text);
+    }
 
     #[test]
     fn long_text_is_shortened_between_words() {

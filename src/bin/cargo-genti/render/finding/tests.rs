@@ -255,7 +255,7 @@ fn every_change_of_lines_is_drawn_as_the_same_kind_of_diff() {
     assert_eq!(drawn(source, 1, 3, "ab\n"), "  |\n1 - a\n2 - b\n1 + ab\n3 |\n  |\n\n");
     // An insertion.
     assert_eq!(drawn(source, 2, 2, "x\n"), "  |\n1 | a\n2 + x\n2 | b\n  |\n\n");
-    // What is invisible at the end of a line is marked.
+    // Invisible characters at the end of a line are marked.
     assert_eq!(drawn(source, 6, 7, "c\n"), "  |\n5 |\n6 - c·\n6 + c\n7 | d\n  |\n\n");
     assert_eq!(drawn("a\r\nb\r\n", 1, 2, "a\n"), "  |\n1 - a␍\n1 + a\n2 | b\n  |\n\n");
     assert_eq!(

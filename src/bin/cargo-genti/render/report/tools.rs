@@ -61,7 +61,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         if !facts.is_empty() {
             line.push_str(&format!("  {DIM}{}{DIM:#}", facts.join(", ")));
         }
-        page.status(worst.style(), worst.word(), line.trim_end());
+        page.row(worst.style(), worst.word(), line.trim_end());
         for row in &group.rows {
             let with = if group.rows.len() > 1 { format!("{}: ", row.variant()) } else { String::new() };
             // A compile error stops several tools, and stands beside the verdict.
@@ -79,7 +79,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
     }
 }
 
-/// Returns the names of the variants in the table, the default build first. Empty if there is no other one.
+/// Returns the names of the variants in the table, the default build first. Empty if all tools run in the default build.
 fn variants<'a>(groups: &[Group<'a>]) -> Vec<&'a str> {
     let all: BTreeSet<_> = groups.iter().flat_map(|group| &group.rows).map(Row::variant).collect();
     if all.iter().all(|name| *name == Variant::DEFAULT) {
