@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::disk;
 use crate::store::atomic;
 
-/// Why the tasks of a run ran.
+/// Reasons why the tasks of a run ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunReasons {
     /// Every tool of the run, sorted by name.
     pub tools: Vec<ToolReasons>,
 }
 
-/// Why the tasks of one tool ran.
+/// Reasons why the tasks of one tool ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolReasons {
     /// Name of the tool.
@@ -29,7 +29,7 @@ pub struct ToolReasons {
     pub ran: Vec<TaskReason>,
 }
 
-/// Why one task ran.
+/// Reason why one task ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskReason {
     /// Path of the unit.

@@ -148,7 +148,7 @@ fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool
         let start = graph.tasks.partition_point(|task| task.tool < tool);
         start..graph.tasks.partition_point(|task| task.tool <= tool)
     };
-    // What does not run on this system leaves nothing behind, and needs nothing.
+    // Tasks that don't run on this system leave nothing behind and need nothing.
     let order = graph.needs_first();
     let order: Vec<_> =
         order.into_iter().filter(|tool| graph.tool(*tool).runs_on(std::env::consts::OS)).collect();

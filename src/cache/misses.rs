@@ -12,7 +12,7 @@ use crate::model::task::{TaskIx, Unit};
 use crate::model::tool::{Per, ToolId};
 use crate::model::workspace::{File, Seen, Workspace};
 
-/// Why a task has to run.
+/// Reason why a task has to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MissReason {
     /// The cache is disabled in this run.

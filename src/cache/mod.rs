@@ -115,7 +115,7 @@ struct RunState {
     failed: Option<std::io::Error>,
 }
 
-/// Why a result does not count although its process ended by itself.
+/// Reason why a result does not count although its process ended by itself.
 #[derive(Clone, Debug)]
 pub(crate) enum Discarded {
     /// This input changed meanwhile.

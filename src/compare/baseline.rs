@@ -430,7 +430,7 @@ mod tests {
         let (one, other) = (of(r#","in_variants":["full"]"#), of(r#","in_variants":["small"]"#));
         let both = of(r#","in_variants":["full","small"]"#);
         assert_eq!(render(&entries(&one)), one);
-        // What git's union merge leaves, and the driver of our own.
+        // The result of git's union merge, and of our own driver.
         assert_eq!(render(&entries(&format!("{one}{other}"))), both);
         assert_eq!(render(&merge(&[], &entries(&one), &entries(&other))), both);
         assert_eq!(render(&merge(&entries(&one), &entries(&one), &entries(&both))), both);

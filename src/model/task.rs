@@ -215,7 +215,7 @@ pub struct Plan {
     /// Packages that are checked, sorted. Under `--since`, the selected packages that changed, and their
     /// dependents.
     pub packages: Vec<PackageId>,
-    /// What cargo builds for each variant, by name. The default build is that of the selection.
+    /// Builds of the variants, by name. The default build is that of the selection.
     pub variants: BTreeMap<String, VariantBuild>,
     /// True if `--since` may have left something out.
     pub is_narrowed: bool,

@@ -107,7 +107,7 @@ pub struct Tool {
     pub lacks_format: bool,
 }
 
-/// What the processes of a sandboxed tool may do besides reading the repository, the toolchain and the system. Paths are relative
+/// Rights of the processes of a sandboxed tool, besides reading the repository, the toolchain and the system. Paths are relative
 /// to the workspace root, or begin with `/` or `~/`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sandbox {

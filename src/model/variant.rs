@@ -41,7 +41,7 @@ impl Variant {
     }
 }
 
-/// What cargo builds for the tools of a variant in a run.
+/// Build of a variant in a run: what its tools select and set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VariantBuild {
     /// Features, target and cargo profile.
@@ -71,7 +71,7 @@ impl VariantBuild {
     }
 }
 
-/// What cargo builds for a tool in a run: the default build or that of a variant.
+/// Build of a tool in a run: the default one or that of a variant.
 #[derive(Clone, Copy, Debug)]
 pub struct Build<'a> {
     /// Features, target and cargo profile.

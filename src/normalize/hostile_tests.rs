@@ -20,7 +20,7 @@ struct Sample {
     form: Form,
 }
 
-/// How a reader can tell that an output is complete.
+/// Sign by which a reader knows that an output is complete.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     /// JSON with an explicit end.

@@ -14,7 +14,7 @@ pub enum Unsettled {
     Nothing,
     /// Columns count bytes and must be converted to characters.
     ByteColumns,
-    /// Which side of a diff a file matches, and how the file ends.
+    /// The side that the file matches, and the end of the file.
     Diff(Vec<diff::OpenChange>),
     /// Lines of keys in manifests.
     Manifests,

@@ -79,7 +79,7 @@ type OfVariant<'a> = (&'a str, &'a CompiledUnit);
 /// The compilations that cover a file.
 type Covering<'a> = Rc<Vec<Built<'a>>>;
 
-/// What the conditions of a variant depend on besides the unit.
+/// Values that the conditions of a variant depend on besides the unit.
 #[derive(Default)]
 struct Conditions {
     platform: OnceCell<Option<Platform>>,

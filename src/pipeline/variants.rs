@@ -1,4 +1,4 @@
-//! Which variants found a finding, and which of them could have.
+//! Finds the variants that reported a finding, and those that could have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

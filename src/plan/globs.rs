@@ -1,4 +1,4 @@
-//! Which files a tool checks, and which affect its results.
+//! Globs for the files that a tool checks, and for those that affect its results.
 
 use globset::{GlobSet, GlobSetBuilder};
 

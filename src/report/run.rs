@@ -68,7 +68,7 @@ pub(super) fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<Str
     run
 }
 
-/// What cargo builds for each variant. Variables are listed by name, without their values.
+/// Builds of the variants. Variables are listed by name, without their values.
 fn variants(workspace: &Workspace, plan: &Plan) -> Vec<Value> {
     let name_of = |id: &PackageId| workspace.package(*id).name.as_str();
     let tools = plan.graph.tools.iter().filter_map(|tool| tool.variant.as_deref());

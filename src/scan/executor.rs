@@ -377,7 +377,7 @@ impl Executor<'_> {
             doing: &|doing| drop(shared.lock().doing.insert(id, doing.clone())),
         };
         let elsewhere = elsewhere(self.plan.graph.tool(step.tool));
-        // What does not run here needs no preparation either.
+        // A step that does not run here needs no preparation either.
         let refused = if elsewhere.is_some() { None } else { (client.admit)(id) };
         match (&programs[step.tool.0 as usize], elsewhere, refused) {
             (_, Some(why), _) => attempt.push(tasks, Ended::Elsewhere(why), None),

@@ -59,7 +59,7 @@ impl Unfinished {
         if let Some((test, _)) = rest.split_once(" has been running for over ").filter(|_| is_whole) {
             self.start(&name(test));
         } else if let Some(test) = rest.strip_suffix(" ...") {
-            // What the test prints may follow.
+            // Output of the test may follow.
             self.start(&name(test));
         } else if let Some((test, result)) = rest.rsplit_once(" ... ").filter(|_| is_whole)
             && ["ok", "FAILED", "ignored", "bench:"].iter().any(|word| result.starts_with(word))

@@ -12,7 +12,7 @@ const FEATURES: usize = 38;
 
 /// Returns true if genti has the command, flag, key or file that a cell names.
 fn exists(name: &str, config: &Value) -> bool {
-    // What is missing is written without `cargo`, because it is no command.
+    // A missing command is written without `cargo`.
     if let Some(call) = name.strip_prefix("cargo ").unwrap_or(name).strip_prefix("genti ") {
         let (flags, words): (Vec<_>, Vec<_>) = call.split(' ').partition(|word| word.starts_with("--"));
         // The last word may be the value of a flag.

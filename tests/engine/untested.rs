@@ -46,7 +46,7 @@ fn where_no_tool_runs_tests_each_target_with_tests_is_a_blind_spot() {
         "untested-target tests/greets.rs: `clean::greets`: no tool runs its tests",
     ];
     assert_eq!(blind_spots(&sandbox), all);
-    // What a tool tests without saying so is not known.
+    // Tests of a tool that does not report them are not known.
     let own = "[tools.own]\nrun = [\"true\", \"test\"]\n";
     sandbox.write("genti.toml", &without(&["test", "doctest", "doc"], own));
     sandbox.run(&["run"], 0);

@@ -303,7 +303,7 @@ fn an_entry_is_fixed_only_if_every_variant_looked() {
     sandbox.run(&["run"], 0);
     assert_eq!(gone(&sandbox), ["fixed clippy full"]);
     sandbox.run(&["check"], 1);
-    // What was accepted in a variant that does not run here is not fixed.
+    // A finding that was accepted in a variant that does not run here is not fixed.
     let entry = r#"{"path":"net/src/lib.rs","rule":"clippy::x","in":"","code":"y","msg":"z","in_variants":["elsewhere"]}"#;
     sandbox.write(".config/genti/baseline/clippy.jsonl", &format!("{lints}{entry}\n"));
     sandbox.run(&["baseline", "update"], 0);

@@ -217,8 +217,8 @@ pub(crate) struct FixArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct GateArgs {
-    /// Start nothing more once a required tool has failed. The run then ends as incomplete. What has run by then
-    /// may depend on --parallel
+    /// Start nothing more once a required tool has failed. The run then ends as incomplete. The set of tasks that have
+    /// run by then may depend on --parallel
     #[arg(long)]
     pub(crate) fail_fast: bool,
     #[command(flatten)]
@@ -475,11 +475,11 @@ pub(crate) struct CommandArgs {
     next_help_heading = "Policy (also set by GENTI_… variables or under [policy]; flags take precedence)"
 )]
 pub(crate) struct PolicyArgs {
-    /// What to start first: deterministic (by path), topo (packages before those that depend on them),
-    /// required-first (required tools) or risk-first (what is most likely to fail) [env: GENTI_ORDER]
+    /// Order in which tasks start: deterministic (by path), topo (packages before those that depend on them),
+    /// required-first (required tools) or risk-first (tasks that are most likely to fail) [env: GENTI_ORDER]
     #[arg(long, value_name = "ORDER")]
     pub(crate) order: Option<String>,
-    /// How many tasks share a process: auto, N (at most N), by-tool (all of a tool, one after the other) or
+    /// Number of tasks that share a process: auto, N (at most N), by-tool (all of a tool, one after the other) or
     /// by-path (package by package) [env: GENTI_BATCH]
     #[arg(long, value_name = "BATCH")]
     pub(crate) batch: Option<String>,
@@ -491,7 +491,7 @@ pub(crate) struct PolicyArgs {
     /// [env: GENTI_PARALLEL]
     #[arg(short = 'j', long, value_name = "auto|N")]
     pub(crate) parallel: Option<String>,
-    /// Where cargo builds: one (a directory of genti's own), lanes (several, so that cargo commands run in
+    /// Build directory of cargo: one (a directory of genti's own), lanes (several, so that cargo commands run in
     /// parallel), shared (your target directory), or auto (`one` for up to 3 processes, else `lanes`). Never
     /// affects results [env: GENTI_BUILD_DIR]
     #[arg(long, value_name = "WHERE")]
@@ -500,7 +500,7 @@ pub(crate) struct PolicyArgs {
     /// long [env: GENTI_PER_TASK_TIMEOUT]
     #[arg(long, value_name = "TIME")]
     pub(crate) per_task_timeout: Option<String>,
-    /// Time limit of the whole run. What has not run by then has no result, so the run is incomplete
+    /// Time limit of the whole run. Tasks that have not run by then have no result, so the run is incomplete
     /// [env: GENTI_MAX_DURATION]
     #[arg(long, value_name = "TIME")]
     pub(crate) max_duration: Option<String>,

@@ -102,7 +102,7 @@ fn mistakes_in_the_policy_are_found() {
 
 #[test]
 fn a_mistake_has_no_consequences() {
-    // What another key means depends on the one with the mistake.
+    // The other keys depend on the one with the mistake, so they are not reported.
     check("[tools.x]\ncommand = ['x']", &["2:1: unknown key `command` (did you mean `run`?)"]);
     check(
         "[tools.x]\ncmd = ['x']\nretries = 2\nargs = ['y']",

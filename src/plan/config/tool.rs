@@ -26,7 +26,7 @@ pub(super) struct ToolEntry {
 /// Maximum number of retries. The result of a test that needs more is meaningless.
 const MOST_RETRIES: u64 = 10;
 
-/// What other tools call a key of `[tools.NAME]`.
+/// Names that other tools use for keys of `[tools.NAME]`.
 const SYNONYMS: [(&str, &str); 12] = [
     ("after", "needs"),
     ("cmd", "run"),

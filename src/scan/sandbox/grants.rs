@@ -1,4 +1,4 @@
-//! What a sandboxed tool may access: the wall that follows from its configuration and from the run.
+//! Access rights of a sandboxed tool: the wall that follows from its configuration and from the run.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
-//! What the kernel offers for a sandbox.
+//! Probes the kernel for the features that a sandbox needs.
 
 use std::fmt;
 
-/// What the running kernel offers. Asking changes nothing.
+/// Features of the running kernel. Probing changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kernel {
     /// Version of Landlock's interface; 0 if it is missing or disabled.

@@ -57,7 +57,7 @@ pub(super) use self::start::BehindWall;
 /// Argument that makes this program the helper that sets up a sandbox.
 pub const HELPER: &str = "__sandbox";
 
-/// What a process may do. Everything else is denied. The paths lead through no links.
+/// Rights of a process. Everything else is denied. The paths lead through no links.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wall {
     /// Files and directory trees that it may read, and programs there that it may run. Those that don't exist are ignored.
@@ -72,7 +72,7 @@ pub struct Wall {
     pub descriptors: Vec<i32>,
 }
 
-/// What the helper is asked to do, besides the program and its arguments.
+/// Order to the helper, besides the program and its arguments.
 #[cfg(target_os = "linux")]
 #[derive(Serialize, Deserialize)]
 struct Order {

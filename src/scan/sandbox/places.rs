@@ -91,7 +91,7 @@ impl Places {
         }
         for entry in std::fs::read_dir(&place)? {
             let entry = entry?;
-            // What is behind a link was not named.
+            // The target of a link was not named.
             if !entry.file_type()?.is_symlink() {
                 self.add_open(entry.path(), writes)?;
             }

@@ -61,7 +61,7 @@ pub(crate) enum Seat {
     Scripted(fn(&World, &str)),
 }
 
-/// How the reader of a text gets its location.
+/// Way in which the reader of a text gets its location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     /// Any path.
@@ -88,7 +88,7 @@ pub(crate) enum Absent {
     Never,
 }
 
-/// How much of a change a tool can detect, beyond the checks of this test.
+/// Extent to which a tool can detect a change, beyond the checks of this test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
     /// Everything.
