@@ -134,7 +134,7 @@ pub struct Project {
     pub lock: Option<Lock>,
     /// Path of the lock file relative to the workspace root, whether or not it exists.
     pub lock_name: String,
-    /// Whether a gate requires the locked versions.
+    /// True if a gate requires the locked versions.
     pub locked: bool,
     /// Suppressions from the configuration.
     pub suppressions: Vec<Suppression>,
@@ -336,15 +336,15 @@ pub struct Session<'a> {
     pub stop: &'a Stop,
     /// Number of processes to run in parallel.
     pub parallel: usize,
-    /// Whether to start nothing more once a required tool failed.
+    /// True if nothing more starts once a required tool has failed.
     pub fail_fast: bool,
     /// Start of the run.
     pub started: Instant,
-    /// Whether to accept output that differs from golden files. It is written after the run.
+    /// True if output that differs from golden files is accepted. It is written after the run.
     pub bless: bool,
     /// Reasons to fail the run other than new findings.
     pub strict: Strict,
-    /// Whether to report new findings as soon as their tool has finished.
+    /// True if new findings are reported as soon as their tool has finished.
     pub shows_findings: bool,
     /// Directory for output that is too long for memory or should be kept.
     pub outputs: Option<&'a OutputDir>,
@@ -555,7 +555,7 @@ pub fn run(
     Ok(outcome)
 }
 
-/// Whether `path` exists. Errors other than "not found" count as existing.
+/// Returns whether `path` exists. Errors other than "not found" count as existing.
 fn exists(path: &Path) -> bool {
     use std::io::ErrorKind::{NotADirectory, NotFound};
     !std::fs::symlink_metadata(path).is_err_and(|error| matches!(error.kind(), NotFound | NotADirectory))

@@ -85,7 +85,7 @@ fn module_of(root: &Path, file: &Path) -> Module {
     module
 }
 
-/// Whether one of the modules contains the other.
+/// Returns whether one of the modules contains the other.
 fn is_around(one: &Module, other: &Module) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }

@@ -40,18 +40,18 @@ pub(super) struct InputCollector<'a> {
     variables: BTreeSet<String>,
     /// `OUT_DIR` of each build script of the package whose sources are followed.
     out_dirs: Vec<PathBuf>,
-    /// Whether a source includes a file whose path can't be determined.
+    /// True if a source includes a file whose path can't be determined.
     may_read_any: bool,
 }
 
 /// Result of following sources from file to file.
 #[derive(Clone, Copy, Default)]
 struct Followed {
-    /// Whether a source includes a file whose path can't be determined.
+    /// True if a source includes a file whose path can't be determined.
     includes_unknown: bool,
-    /// Whether a source includes a generated file and `OUT_DIR` is unknown.
+    /// True if a source includes a generated file and `OUT_DIR` is unknown.
     lacks_generated: bool,
-    /// Whether a source tests `cfg(doc)`.
+    /// True if a source tests `cfg(doc)`.
     tests_for_doc: bool,
     /// Whether a source defines a macro that expands to an include.
     exports_include: bool,
@@ -312,14 +312,14 @@ impl KeyInputs<'_> {
         RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Undiscoverable)
     }
 
-    /// Whether `path` belongs to cargo's downloads, which never change.
+    /// Returns whether `path` belongs to cargo's downloads, which never change.
     pub(super) fn is_immutable(&self, path: &Path) -> bool {
         let home = self.env.get("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(Path::new(self.env.get("HOME")?).join(".cargo")));
         home.is_some_and(|home| path.starts_with(home.join("registry")) || path.starts_with(home.join("git")))
     }
 
-    /// Whether a discovered input is unchanged.
+    /// Returns whether a discovered input is unchanged.
     pub(super) fn is_unchanged(
         &self,
         input: &Discovered,
@@ -463,12 +463,12 @@ impl InputCollector<'_> {
         &self.files
     }
 
-    /// Whether the file at `path` was read.
+    /// Returns whether the file at `path` was read.
     pub(super) fn contains(&self, path: &RelPath) -> bool {
         self.files.contains(path) || self.watched.iter().any(|watched| path.is_within(watched))
     }
 
-    /// Whether any other file may have been read.
+    /// Returns whether any other file may have been read.
     pub(super) fn may_read_any_file(&self) -> bool {
         self.may_read_any
     }

@@ -191,7 +191,7 @@ fn beginning(glob: &str) -> Option<(&str, bool)> {
     Some((dir, false)).filter(|(dir, _)| !dir.is_empty())
 }
 
-/// Whether `key` is set to false in the configuration `text`.
+/// Returns whether `key` is set to false in the configuration `text`.
 fn is_off(text: &str, key: &str) -> bool {
     text.match_indices(key).any(|(at, _)| {
         let value = text[at + key.len()..].trim_start_matches(['"', '\'']).trim_start().strip_prefix('=');

@@ -70,15 +70,15 @@ pub struct ResultLog {
     /// The last entry of each key, by the first bytes of the key. If two keys share these bytes, the earlier one is a miss, since
     /// lookups compare the whole key.
     index: HashMap<u64, u32, BuildHasherDefault<Uniform>>,
-    /// Whether the log contains garbage.
+    /// True if the log contains garbage.
     is_damaged: bool,
-    /// Whether a newer version wrote the log.
+    /// True if a newer version wrote the log.
     is_newer: bool,
     /// The reason why the log can't be trusted, if so.
     distrust: Option<Notice>,
     /// Size in bytes of replaced entries.
     dead: u64,
-    /// Whether `entries` contains replaced entries. Remains true after a rewrite, since `entries` does not change.
+    /// True if `entries` contains replaced entries. Remains true after a rewrite, since `entries` does not change.
     has_replaced: bool,
     added: Added,
     /// Keys of results that this run added and has written.
@@ -116,7 +116,7 @@ struct LogEntry {
     at: usize,
     len: u32,
     day: u32,
-    /// Whether this run has looked it up.
+    /// True if this run has looked it up.
     used: AtomicBool,
 }
 
@@ -305,7 +305,7 @@ impl ResultLog {
         (0..).zip(&self.entries).filter(move |(at, entry)| is_last(*at, entry)).map(|(_, entry)| entry)
     }
 
-    /// Whether the entry with this key is damaged.
+    /// Returns whether the entry with this key is damaged.
     pub fn is_damaged(&self, key: &Digest) -> bool {
         self.get(key).is_none() && self.entry(key).is_some()
     }

@@ -28,7 +28,7 @@ impl<'a> KnownReads<'a> {
         Self { inputs, build_dirs, tracked: OnceLock::new() }
     }
 
-    /// Whether a process of `tool` over `unit` that left `traces` is known to read `path`, a file that is a declared input only
+    /// Returns whether a process of `tool` over `unit` that left `traces` is known to read `path`, a file that is a declared input only
     /// because it belongs to the package.
     pub(super) fn reads(&self, tool: &Tool, unit: Unit, traces: Option<&Traces>, path: &RelPath) -> bool {
         let discovers = tool.discovers();

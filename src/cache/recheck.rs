@@ -31,7 +31,7 @@ pub(super) enum InputChange {
 pub(super) struct Recheck<'a, 'b> {
     cache: &'a ResultCache<'b>,
     known: KnownReads<'a>,
-    /// Whether each file has changed.
+    /// True for each file that has changed.
     files: BTreeMap<FileId, bool>,
     /// Change of the inputs that all tasks of each tool share.
     tools: BTreeMap<ToolId, InputChange>,

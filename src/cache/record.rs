@@ -82,7 +82,7 @@ impl StoredResult {
         postcard::to_stdvec(&all).ok()
     }
 
-    /// Whether `bytes` encode a single empty result.
+    /// Returns whether `bytes` encode a single empty result.
     pub(super) fn is_clean(bytes: &[u8]) -> bool {
         bytes.is_empty()
     }

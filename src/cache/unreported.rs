@@ -26,7 +26,7 @@ use crate::scan::{self, BuildDirs, Stop, Units, read_text};
 /// Names of clippy's configuration files. Dep-info does not list them.
 const CLIPPY: [&str; 2] = ["clippy.toml", ".clippy.toml"];
 
-/// Whether a unit was built from the current inputs.
+/// Relation of a build to the current inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BuildState {
     /// It was built from the current inputs.
@@ -113,7 +113,7 @@ impl KeyInputs<'_> {
     }
 }
 
-/// Whether `line` of a manifest sets a `name` key, of the package or something else, to `name`.
+/// Returns whether `line` of a manifest sets a `name` key, of the package or something else, to `name`.
 fn is_name(line: &str, name: &str) -> bool {
     let value = line.trim_start().strip_prefix("name").and_then(|rest| rest.trim_start().strip_prefix('='));
     value.is_some_and(|value| value.split(['"', '\'']).nth(1) == Some(name))
@@ -187,7 +187,7 @@ impl ResultCache<'_> {
         dep_infos
     }
 
-    /// Whether tool `id` may run cargo without reporting what it built.
+    /// Returns whether tool `id` may run cargo without reporting what it built.
     fn hides_builds(&self, id: ToolId) -> bool {
         let tool = self.context.plan.graph.tool(id);
         let identity = &self.inputs.identities[id.0 as usize];
@@ -195,7 +195,7 @@ impl ResultCache<'_> {
         may_run && !tool.uses_executable() && !reports(tool)
     }
 
-    /// Whether cargo builds in the user's own build directory when tool `id` runs it.
+    /// Returns whether cargo builds in the user's own build directory when tool `id` runs it.
     fn builds_for_user(&self, id: ToolId) -> bool {
         self.is_shared || !self.context.plan.graph.tool(id).inherits()
     }
@@ -253,7 +253,7 @@ impl ResultCache<'_> {
     }
 }
 
-/// Whether the output of `tool` reports what cargo built, or the tool builds nothing.
+/// Returns whether the output of `tool` reports what cargo built, or the tool builds nothing.
 fn reports(tool: &Tool) -> bool {
     match tool.parse.work() {
         Work::Lint | Work::Build | Work::RunScripts | Work::Format | Work::Read => true,

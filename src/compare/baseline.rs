@@ -165,7 +165,7 @@ pub fn render(entries: &[Entry]) -> String {
     text
 }
 
-/// Whether two entries are equal except for their variants and reasons.
+/// Returns whether two entries are equal except for their variants and reasons.
 fn is_identical(one: &Entry, other: &Entry) -> bool {
     (&one.site, &one.rule, &one.scope, &one.code, &one.msg)
         == (&other.site, &other.rule, &other.scope, &other.code, &other.msg)
@@ -367,17 +367,17 @@ impl<'a> BaselineParser<'a> {
     }
 }
 
-/// Whether `line` is the first line of a file that can be read.
+/// Returns whether `line` is the first line of a file that can be read.
 fn is_header(line: &str) -> bool {
     line == HEADER || line == HEADER_OF_VARIANTS
 }
 
-/// Whether `text` contains merge conflict markers.
+/// Returns whether `text` contains merge conflict markers.
 pub fn is_conflicted(text: &str) -> bool {
     text.lines().any(is_conflict_marker)
 }
 
-/// Whether git writes such a line as a conflict marker, including `merge.conflictStyle = diff3`.
+/// Returns whether git writes such a line as a conflict marker, including `merge.conflictStyle = diff3`.
 fn is_conflict_marker(line: &str) -> bool {
     ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker))
 }

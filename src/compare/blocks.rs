@@ -67,7 +67,7 @@ impl<'a> Blocks<'a> {
 }
 
 impl Block {
-    /// Whether this is the block of `item` that rustdoc reports at `line`.
+    /// Returns whether this is the block of `item` that rustdoc reports at `line`.
     fn is_of(&self, item: &str, line: u32, source: &Source) -> bool {
         let start = Position { line: self.line, column: 1 };
         let scope = source.scope(Range { start, end: start });

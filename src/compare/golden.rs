@@ -98,7 +98,7 @@ fn with_code(code: i32, text: &str) -> String {
 
 const ELIDED: &str = "...\n";
 
-/// Whether `text` matches `pattern`.
+/// Returns whether `text` matches `pattern`.
 fn matches(pattern: &str, text: &str) -> bool {
     static REDACTIONS: LazyLock<Redactions> = LazyLock::new(|| {
         let mut redactions = Redactions::new();

@@ -17,7 +17,7 @@ struct OpenDelimiter {
     /// Its index in the result.
     at: usize,
     body: Body,
-    /// Whether it contains a statement that is followed by something.
+    /// True if it contains a statement that is followed by something.
     statements: bool,
 }
 
@@ -73,7 +73,7 @@ pub(super) fn without_layout(tokens: impl Iterator<Item = Token>) -> Vec<Token> 
     kept
 }
 
-/// Whether `last` is a trailing separator before a token of this `kind`.
+/// Returns whether `last` is a trailing separator before a token of this `kind`.
 fn follows_no_element(kind: TokenKind, last: Option<TokenKind>) -> bool {
     match last {
         Some(TokenKind::Comma) => matches!(

@@ -152,7 +152,7 @@ pub fn surely_new(
     Ok(new.collect())
 }
 
-/// Whether one of `findings` is certainly new, whatever else the run will find.
+/// Returns whether one of `findings` is certainly new, whatever else the run will find.
 pub fn has_surely_new(findings: &[Finding], baseline: &BTreeMap<String, Vec<Entry>>) -> bool {
     let mut by_ns: BTreeMap<&str, Vec<Entry>> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.diagnostic.can_be_accepted()) {

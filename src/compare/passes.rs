@@ -209,7 +209,7 @@ pub(super) fn without_candidates<'a>(
     current.iter().filter(move |(_, entry)| candidates.count(entry) == 0).map(|(at, _)| *at)
 }
 
-/// Whether one of these findings is certainly new: no pass can pair it with an entry, whatever other findings there will be. Both
+/// Returns whether one of these findings is certainly new: no pass can pair it with an entry, whatever other findings there will be. Both
 /// sides are of one namespace.
 pub(super) fn has_surely_new(current: &[Entry], known: &[Entry]) -> bool {
     let candidates = Candidates::new(known.iter());
@@ -233,7 +233,7 @@ fn scopeless(entry: &Entry) -> ((bool, Cow<'_, str>), &str, &str, &str) {
     (about(entry), &entry.rule, &entry.msg, &entry.code)
 }
 
-/// Whether this entry is about a subject without code. Older baselines contain such entries for doc tests, which were identified
+/// Returns whether this entry is about a subject without code. Older baselines contain such entries for doc tests, which were identified
 /// by their numbers.
 fn is_numbered(known: &KnownEntry<'_>) -> bool {
     matches!(known.entry.site, Site::Subject(_)) && known.entry.code.is_empty()
@@ -332,7 +332,7 @@ fn home(path: &RelPath, scope: &str) -> String {
     if scope.is_empty() { modules } else { scope.to_owned() }
 }
 
-/// Whether both entries are about the same item, given that message and scope agree. This is so if the code of both is the head of
+/// Returns whether both entries are about the same item, given that message and scope agree. This is so if the code of both is the head of
 /// the item in the scope, or if the message names in backticks that item or one that the code of both defines. Names such as
 /// `return`, `Copy` or a called function do not identify an item.
 fn is_about_one_item(one: &Entry, other: &Entry) -> bool {
@@ -349,7 +349,7 @@ fn is_about_one_item(one: &Entry, other: &Entry) -> bool {
     is_head || quoted.any(|name| !name.is_empty() && is_named(name))
 }
 
-/// Whether `code` defines an item called `name`. A variable only has to occur, but not as a method, function, macro or path
+/// Returns whether `code` defines an item called `name`. A variable only has to occur, but not as a method, function, macro or path
 /// segment.
 fn has_item(code: &str, name: &str, is_variable: bool) -> bool {
     let in_word = |c: char| c.is_alphanumeric() || c == '_';
@@ -367,7 +367,7 @@ fn has_item(code: &str, name: &str, is_variable: bool) -> bool {
     })
 }
 
-/// Whether `name` can be the name of a variable.
+/// Returns whether `name` can be the name of a variable.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_lowercase() || c == '_') && !NO_VARIABLES.contains(&name)
 }

@@ -37,7 +37,7 @@ enum Head {
     /// In an item, after its keyword.
     Item {
         id: usize,
-        /// Whether it ends with its braces (`fn`) rather than with a semicolon (`const`).
+        /// True if it ends with its braces (`fn`) rather than with a semicolon (`const`).
         braced: bool,
         /// Number of open `<`. Braces within them belong to generic arguments.
         angles: u32,
@@ -112,7 +112,7 @@ impl Frame {
         }
     }
 
-    /// Whether a token of this kind, directly inside, ends the statement.
+    /// Returns whether a token of this kind, directly inside, ends the statement.
     fn ends_with(&self, kind: TokenKind) -> bool {
         match kind {
             TokenKind::Semi => true,
@@ -191,7 +191,7 @@ fn impl_label(text: &str, tokens: &[Token]) -> String {
     format!("impl {}", spell_tokens(text, &tokens[first.min(end)..end]))
 }
 
-/// Whether a `>` belongs to `->` or `=>`, so that it closes nothing.
+/// Returns whether a `>` belongs to `->` or `=>`, so that it closes nothing.
 fn is_arrow(previous: &Token, token: &Token) -> bool {
     token.kind == TokenKind::Gt
         && matches!(previous.kind, TokenKind::Minus | TokenKind::Eq)

@@ -18,7 +18,7 @@ pub fn edits(one: &str, other: &str) -> (usize, usize) {
 /// Chosen by measurement, see docs/performance.md.
 const ONE_IN: usize = 10;
 
-/// Whether so few edits leave a piece of code nearly the same.
+/// Returns whether so few edits leave a piece of code nearly the same.
 pub fn is_near((edits, tokens): (usize, usize)) -> bool {
     edits * ONE_IN <= tokens
 }

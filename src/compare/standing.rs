@@ -39,7 +39,7 @@ impl Standing {
         Self { source, code, prose, regions }
     }
 
-    /// Whether any code in the file is conditional.
+    /// Returns whether any code in the file is conditional.
     pub fn has_conditions(&self) -> bool {
         !self.regions.is_empty()
     }

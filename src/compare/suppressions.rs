@@ -62,7 +62,7 @@ impl<'a> Suppressions<'a> {
         self.today.filter(|_| self.all.iter().any(|(suppression, _)| suppression.expires.is_some()))
     }
 
-    /// Whether a suppression would apply to `finding` if all tools reported it.
+    /// Returns whether a suppression would apply to `finding` if all tools reported it.
     pub fn may_match(&self, finding: &Finding) -> bool {
         self.matching_if(finding, |_| true).any(|at| !self.all[at].0.is_expired(self.today))
     }

@@ -92,7 +92,7 @@ impl Source {
         rust.path_of(rust.tokens.get(at).and_then(|token| token.item))
     }
 
-    /// Whether there is an item with this path.
+    /// Returns whether there is an item with this path.
     pub(super) fn has_scope(&self, scope: &str) -> bool {
         let Some(rust) = &self.rust else { return scope.is_empty() };
         scope.is_empty() || (0..rust.items.len()).any(|at| rust.path_of(Some(at)) == scope)
@@ -237,7 +237,7 @@ impl Rust {
         start..(tokens.end..most).find(ends).unwrap_or(most)
     }
 
-    /// Whether the token at `at` separates two statements, list elements or bodies.
+    /// Returns whether the token at `at` separates two statements, list elements or bodies.
     fn separates(&self, at: usize) -> bool {
         let is_fat_arrow = |eq: usize| match self.tokens.get(eq..eq + 2) {
             Some([eq, gt]) => eq.kind == TokenKind::Eq && gt.kind == TokenKind::Gt && eq.end == gt.start,
@@ -255,7 +255,7 @@ impl Rust {
         }
     }
 
-    /// Whether the `]` at `at` closes an attribute, `#[...]` or `#![...]`.
+    /// Returns whether the `]` at `at` closes an attribute, `#[...]` or `#![...]`.
     fn ends_attribute(&self, at: usize) -> bool {
         let mut closed = 0_u32;
         for open in (0..at).rev() {

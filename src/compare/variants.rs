@@ -37,7 +37,7 @@ pub fn unite(findings: Vec<Finding>) -> Vec<Finding> {
     kept
 }
 
-/// Whether no tool reports both, and each tool of the second one is another variant of a tool of the first.
+/// Returns whether no tool reports both, and each tool of the second one is another variant of a tool of the first.
 fn are_of_other_variants(one: &Finding, other: &Finding) -> bool {
     let base = |tool: &Text| Variant::split(tool).0.to_owned();
     other
@@ -77,7 +77,7 @@ fn seen(finding: &Finding) -> Vec<&str> {
     }
 }
 
-/// Whether accepting `finding` in one variant says nothing about the others. If its tools have no variants, what kind of tools they
+/// Returns whether accepting `finding` in one variant says nothing about the others. If its tools have no variants, what kind of tools they
 /// are is not recorded, so this is decided by what the finding is about.
 fn is_per_variant(finding: &Finding) -> bool {
     let diagnostic = &finding.diagnostic;
@@ -85,7 +85,7 @@ fn is_per_variant(finding: &Finding) -> bool {
     finding.seen_in.as_ref().map_or_else(has_no_file, |seen| seen.is_per_variant)
 }
 
-/// Whether `entry` accepts `finding` in every variant that found it.
+/// Returns whether `entry` accepts `finding` in every variant that found it.
 pub(super) fn holds(finding: &Finding, entry: &Entry) -> bool {
     !is_per_variant(finding) || seen(finding).into_iter().all(|variant| entry.is_in(variant))
 }

@@ -192,12 +192,12 @@ impl TestNames {
         self
     }
 
-    /// Whether each list is sorted.
+    /// Returns whether each list is sorted.
     pub fn is_sorted(&self) -> bool {
         self.by_outcome().into_iter().all(|(_, list)| list.is_sorted())
     }
 
-    /// Whether there is no test.
+    /// Returns whether there is no test.
     pub fn is_empty(&self) -> bool {
         self.by_outcome().into_iter().all(|(_, list)| list.is_empty())
     }
@@ -213,7 +213,7 @@ impl TestNames {
 }
 
 impl Tests {
-    /// Whether `names` lists as many tests of each outcome as are counted.
+    /// Returns whether `names` lists as many tests of each outcome as are counted.
     pub fn agree(&self, names: &TestNames) -> bool {
         let len = |list: &[Box<str>]| list.len() as u64;
         let ran = len(&names.passed).saturating_add(len(&names.failed));
@@ -224,7 +224,7 @@ impl Tests {
 }
 
 impl Census {
-    /// Whether a test of `group` may have run: one did, or the harness does not report how many.
+    /// Returns whether a test of `group` may have run: one did, or the harness does not report how many.
     pub fn may_have_run(&self, group: &Group) -> bool {
         self.tests.get(group).is_some_and(|tests| tests.is_none_or(|tests| tests.run > 0))
     }
@@ -292,7 +292,7 @@ impl Census {
         }
     }
 
-    /// Whether the names of each group agree with its counts.
+    /// Returns whether the names of each group agree with its counts.
     pub fn is_consistent(&self) -> bool {
         self.names.iter().all(|(group, names)| {
             let tests = self.tests.get(group).copied().flatten();

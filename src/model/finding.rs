@@ -285,12 +285,12 @@ pub fn counts_for<T>(
 }
 
 impl Finding {
-    /// Whether the tool called `tool` reported it.
+    /// Returns whether the tool called `tool` reported it.
     pub fn is_of(&self, tool: &str) -> bool {
         self.tools.iter().any(|one| one == tool)
     }
 
-    /// Whether the tool called `tool` reported it in any variant.
+    /// Returns whether the tool called `tool` reported it in any variant.
     pub fn is_of_any(&self, tool: &str) -> bool {
         self.tools.iter().any(|one| one == tool || Variant::split(one).0 == tool)
     }

@@ -26,7 +26,7 @@ impl From<Halted> for io::Error {
     }
 }
 
-/// Whether `error` means that reading or writing was halted.
+/// Returns whether `error` means that reading or writing was halted.
 pub fn is_halt(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|error| error.is::<Halted>())
 }

@@ -75,7 +75,7 @@ impl SeenLines {
     }
 }
 
-/// Whether `pattern` matches `line` as [`by_pattern`] reads it.
+/// Returns whether `pattern` matches `line` as [`by_pattern`] reads it.
 pub(super) fn matches(pattern: &Regex, line: &[u8]) -> bool {
     pattern.is_match(&strip_escapes(&as_text(line)))
 }

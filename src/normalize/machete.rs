@@ -54,7 +54,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     Ok(Parsed { diagnostics, gaps: gaps(input), ..Parsed::default() })
 }
 
-/// Whether `line` affects the result.
+/// Returns whether `line` affects the result.
 pub(super) fn is_read(line: &[u8]) -> bool {
     std::str::from_utf8(line).map_or(true, |line| {
         line.starts_with('\t')

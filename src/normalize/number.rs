@@ -60,7 +60,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32, pattern: &NumberPattern) -> Re
     Ok(Parsed { census: Census { numbers, ..Census::default() }, ..Parsed::default() })
 }
 
-/// Whether `line` states a number.
+/// Returns whether `line` states a number.
 pub(super) fn is_stated(pattern: &Regex, line: &[u8]) -> bool {
     pattern.is_match(&strip_escapes(&String::from_utf8_lossy(line)))
 }

@@ -283,7 +283,7 @@ pub struct BuiltUnit {
     pub is_test: bool,
     /// Set for documentation.
     pub is_doc: bool,
-    /// Whether debug assertions are enabled, if known.
+    /// True if debug assertions are enabled, if known.
     pub debug_assertions: Option<bool>,
     /// Enabled features.
     pub features: BTreeSet<String>,

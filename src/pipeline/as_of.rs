@@ -15,7 +15,7 @@ pub struct Later {
     pub asked: Date,
     /// The day that is used.
     pub counts: Date,
-    /// Whether that is the day of the commit rather than today.
+    /// True if that is the day of the commit rather than today.
     pub is_commit: bool,
 }
 

@@ -74,8 +74,8 @@ impl<'a> Conditions<'a> {
         }
     }
 
-    /// Whether `variant` of `tool` builds for the target of the baseline. A variant defines its own build, but if it names no target, that is
-    /// the one of the machine.
+    /// Returns whether `variant` of `tool` builds for the target of the baseline. A variant defines its own build, but if it
+    /// names no target, that is the one of the machine.
     fn has_target(&self, tool: &Tool, variant: &Variant) -> bool {
         let Project { workspace, programs, baseline, .. } = self.project;
         let default = || scan::default_target(workspace, programs, &self.env.of_tool(tool));
@@ -87,12 +87,12 @@ impl<'a> Conditions<'a> {
     }
 }
 
-/// Whether a variant with the target `own` builds for the target that the baseline was `recorded` for, if it names one.
+/// Returns whether a variant with the target `own` builds for the target that the baseline was `recorded` for, if it names one.
 fn is_of_target(own: Option<&str>, recorded: Option<&str>, default: &dyn Fn() -> Option<String>) -> bool {
     own.is_some() || recorded.is_none_or(|recorded| default().as_deref() == Some(recorded))
 }
 
-/// Whether cargo builds the same for this run as for the baseline.
+/// Returns whether cargo builds the same for this run as for the baseline.
 pub fn builds_like_baseline(project: &Project, env: &Env) -> bool {
     let Project { workspace, plan, programs, baseline, .. } = project;
     let mut selection = plan.selection.clone();

@@ -200,7 +200,7 @@ impl State {
     }
 }
 
-/// Whether `tool` may report findings in namespace `ns`. Cargo reports errors of rustc for all of its commands.
+/// Returns whether `tool` may report findings in namespace `ns`. Cargo reports errors of rustc for all of its commands.
 fn may_report(tool: &Tool, ns: &str) -> bool {
     let is_of_cargo = tool.parse.printer() == Printer::Cargo && ["cargo", "rustc"].contains(&ns);
     tool.namespaces.iter().any(|own| own == ns) || is_of_cargo

@@ -110,7 +110,7 @@ pub(super) fn orphans(workspace: &Workspace, plan: &Plan, disabled: &[String]) -
     orphans.cloned().collect()
 }
 
-/// Whether any of `orphans` belongs to a required tool, so that it fails a strict run.
+/// Returns whether any of `orphans` belongs to a required tool, so that it fails a strict run.
 pub(super) fn decide(plan: &Plan, orphans: &[RelPath]) -> bool {
     let is_optional = |name: &str| plan.graph.tools.iter().any(|tool| tool.name == name && !tool.required);
     orphans.iter().any(|path| !tool_of(path).is_some_and(is_optional))

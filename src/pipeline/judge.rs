@@ -494,7 +494,7 @@ fn count(plan: &Plan, tools: &mut [ToolOutcome], matched: &Matched) {
     }
 }
 
-/// Whether `gone` is an entry for findings of `tool`.
+/// Returns whether `gone` is an entry for findings of `tool`.
 fn speaks_for(tool: &Tool, gone: &Gone) -> bool {
     match (gone.ns == OWN_NAMESPACE, gone.entry.rule == tested::EMPTY) {
         (true, true) => tested::runs_tests(tool),

@@ -416,14 +416,14 @@ impl<'a> Ledger<'a> {
         })
     }
 
-    /// Whether the tool at this index is not installed and was only detected, not configured.
+    /// Returns whether the tool at this index is not installed and was only detected, not configured.
     fn is_merely_missing(&self, at: usize) -> bool {
         let is_missing = |task: &TaskOutcome| matches!(task.status, Status::Missing(_));
         self.plan.graph.tools[at].is_only_detected()
             && self.tasks[self.tasks_of(ToolId(at as u32))].iter().all(is_missing)
     }
 
-    /// Whether `tool` checked `site` under the conditions of the baseline and has a result for it.
+    /// Returns whether `tool` checked `site` under the conditions of the baseline and has a result for it.
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
         let mut tasks = self.tasks_of(id);
         // With `--since`, a tool without tasks checks nothing. Names of tests leave out an unknown part.
@@ -459,7 +459,7 @@ impl<'a> Ledger<'a> {
 }
 
 impl Ledger<'_> {
-    /// Whether everything that `suppression` could match was checked, under the conditions of the baseline.
+    /// Returns whether everything that `suppression` could match was checked, under the conditions of the baseline.
     pub(super) fn has_looked(&self, suppression: &Suppression) -> bool {
         let is_meant = |tool: &Tool| suppression.tool.as_ref().is_none_or(|name| tool.is_called(name));
         let mut tools = self.plan.graph.tools().filter(|(_, tool)| is_meant(tool)).peekable();
@@ -477,7 +477,7 @@ impl Ledger<'_> {
         is_all && tools.peek().is_some() && tools.all(|(id, _)| self.has_all(id))
     }
 
-    /// Whether the tool has results for the whole workspace.
+    /// Returns whether the tool has results for the whole workspace.
     fn has_all(&self, id: ToolId) -> bool {
         self.is_as_accepted(id)
             && self.plan.looks_at_all(self.workspace)
@@ -485,7 +485,7 @@ impl Ledger<'_> {
             && self.tasks[self.tasks_of(id)].iter().all(|task| task.status.is_verdict())
     }
 
-    /// Whether the subject `site` is a test of the target of task `at`.
+    /// Returns whether the subject `site` is a test of the target of task `at`.
     fn is_of(&self, at: usize, site: &Site) -> bool {
         let unit = self.units[at];
         let package = unit.package(self.workspace).map(|id| self.workspace.package(id));
@@ -521,7 +521,7 @@ impl Ledger<'_> {
 }
 
 impl Ledger<'_> {
-    /// Whether `tool` has nothing to do on the system of this run, which artifacts may be from.
+    /// Returns whether `tool` has nothing to do on the system of this run, which artifacts may be from.
     pub(super) fn is_elsewhere(&self, tool: &Tool) -> bool {
         let Some(limit) = tool.variant.as_ref().filter(|variant| !variant.on.is_empty()) else {
             return false;
@@ -569,7 +569,7 @@ pub(super) fn merge_passes(pieces: Vec<StepPiece<Normalized>>, tool: &Tool) -> V
     merged
 }
 
-/// Whether there may be a file at `path`. Ignored files are not listed but may exist on disk, and generated files are not part of
+/// Returns whether there may be a file at `path`. Ignored files are not listed but may exist on disk, and generated files are not part of
 /// the checkout.
 pub(super) fn may_exist(workspace: &Workspace, path: &RelPath, on_disk: &dyn Fn(&RelPath) -> bool) -> bool {
     workspace.find(path).is_some() || split_out_dir(path).is_some() || on_disk(path)

@@ -33,7 +33,7 @@ pub enum Lockfile {
 pub(super) struct Settled {
     /// Digest for which it is known to be up to date; `None` if that is unknown.
     pub(super) digest: Option<Digest>,
-    /// Whether cargo has updated it now.
+    /// True if cargo has updated it now.
     pub(super) is_updated: bool,
 }
 
@@ -143,7 +143,7 @@ fn cargo(request: &Request, programs: &Programs, root: &Path, args: &[&str]) -> 
     Command::new(programs.cargo()).args(args).current_dir(root).output()
 }
 
-/// Whether cargo reports that it must not write the outdated lock file.
+/// Returns whether cargo reports that it must not write the outdated lock file.
 fn says_outdated(stderr: &[u8]) -> bool {
     String::from_utf8_lossy(stderr).lines().any(|line| {
         line.starts_with("error: ")

@@ -88,14 +88,14 @@ pub(super) fn require(ledger: &mut Ledger<'_>, baseline: &Baseline) {
     }
 }
 
-/// Whether a number of this name may come from `pattern`, as it is configured now.
+/// Returns whether a number of this name may come from `pattern`, as it is configured now.
 fn may_state(pattern: &NumberPattern, name: &str) -> bool {
     let has_group = |name: &str| pattern.regex.contains(&format!("<{name}>"));
     let is_of_census = CensusNumber::ALL.iter().any(|number| number.name() == name);
     !is_of_census && (has_group("name") || has_group(name) || pattern.name.as_deref() == Some(name))
 }
 
-/// Whether `tool` has tasks, and a verdict on all of them.
+/// Returns whether `tool` has tasks, and a verdict on all of them.
 fn is_done(ledger: &Ledger<'_>, tool: ToolId) -> bool {
     ledger.is_done(tool) && ledger.plan.graph.tasks.iter().any(|task| task.tool == tool)
 }

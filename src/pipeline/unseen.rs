@@ -220,7 +220,7 @@ impl<'a> Look<'a> {
         Some(format!("`cfg({cfg})` is off in every target that was built"))
     }
 
-    /// Whether `unit` includes the file at `path`. Rustdoc does not report its files, so for documentation those count that rustc
+    /// Returns whether `unit` includes the file at `path`. Rustdoc does not report its files, so for documentation those count that rustc
     /// read for the same target, and those reached by following modules.
     fn covers(&self, build: Build<'_>, units: &[Built<'a>], built: Built<'a>, path: &RelPath) -> bool {
         let unit = built.unit;
@@ -358,7 +358,7 @@ impl Ledger<'_> {
         )
     }
 
-    /// Whether any compilation that can report findings of `ns` is known.
+    /// Returns whether any compilation that can report findings of `ns` is known.
     fn has_units(&self, ns: &str) -> bool {
         !self.units_of(ns).is_empty()
     }
@@ -370,7 +370,7 @@ impl Ledger<'_> {
         lints.flat_map(|(tool, census)| census.units.iter().map(move |unit| Built { tool, unit })).collect()
     }
 
-    /// Whether `ns` is the namespace of a tool that runs tests.
+    /// Returns whether `ns` is the namespace of a tool that runs tests.
     fn tests(&self, ns: &str) -> bool {
         self.census_of(ns).any(|(tool, _)| super::tested::runs_tests(tool))
     }
@@ -388,19 +388,19 @@ impl Ledger<'_> {
         all.flatten().filter(is_own).collect()
     }
 
-    /// Whether the coverage of any compilation of the package `name` is unknown.
+    /// Returns whether the coverage of any compilation of the package `name` is unknown.
     fn is_undecided(&self, ns: &str, name: &str) -> bool {
         self.census_of(ns).any(|(_, census)| census.undecided.contains(name))
     }
 
-    /// Whether a tool that reports findings of `ns` has no result for the package `name`, or for everything.
+    /// Returns whether a tool that reports findings of `ns` has no result for the package `name`, or for everything.
     fn lacks_results(&self, ns: &str, name: &str) -> bool {
         let tools = self.plan.graph.tools().filter(|(_, tool)| tool.namespaces.iter().any(|own| own == ns));
         let mut lints = tools.filter(|(_, tool)| tool.parse.work() == Work::Lint && tool.reports_all(ns));
         lints.any(|(id, _)| self.parts_without_result(id).any(|part| part == name || part == "."))
     }
 
-    /// Whether the formatters of `ns` formatted other files of the package around `path`, but not this one.
+    /// Returns whether the formatters of `ns` formatted other files of the package around `path`, but not this one.
     fn is_left_unformatted(&self, ns: &str, path: &RelPath) -> bool {
         let owner = self.workspace.owner_of(path);
         let mut formatters =

@@ -146,14 +146,14 @@ impl<'a> Watch<'a> {
         state.suspects = running.filter(|tool| may_write(plan.graph.tool(*tool))).collect();
     }
 
-    /// Whether cargo itself may still write `path`.
+    /// Returns whether cargo itself may still write `path`.
     fn is_cargos(&self, path: &RelPath) -> bool {
         let Project { lockfile, cargo_flags, .. } = self.project;
         let is_locked = cargo_flags.iter().any(|flag| flag == "--locked" || flag == "--frozen");
         *path == RelPath::new("Cargo.lock") && lockfile.is_none() && !is_locked
     }
 
-    /// Whether `step` may read any of the files.
+    /// Returns whether `step` may read any of the files.
     fn reads(&self, step: StepId) -> bool {
         let Project { workspace, plan, .. } = self.project;
         let planned = plan.step(step);
@@ -182,8 +182,8 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Whether a process of `tool` may write manifests or the lock file. Cargo does not if it only builds, and neither do other programs
-/// of the toolchain.
+/// Returns whether a process of `tool` may write manifests or the lock file. Cargo does not if it only builds, and
+/// neither do other programs of the toolchain.
 fn may_write(tool: &Tool) -> bool {
     const BUILD: [&str; 8] = ["b", "build", "c", "check", "clippy", "d", "doc", "rustdoc"];
     !scan::runs_toolchain(tool, &BUILD)

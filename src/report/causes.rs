@@ -47,17 +47,17 @@ pub fn unexplained<'a>(run: &Finished, tool: &Tool, report: &'a ToolReport) -> V
     report.incomplete.iter().filter(|gap| !is_explained(gap)).collect()
 }
 
-/// Whether the tool called `name` has no result.
+/// Returns whether the tool called `name` has no result.
 fn is_open(run: &Finished, name: &str) -> bool {
     run.tools().any(|(tool, report)| tool.name == name && report.verdict == Verdict::Incomplete)
 }
 
-/// Whether `finding` is an error that stops `tool`.
+/// Returns whether `finding` is an error that stops `tool`.
 fn stops(finding: &Finding, tool: &Tool) -> bool {
     is_error(finding) && finding.is_of(&tool.name)
 }
 
-/// Whether this is an error that prevents a check, not a difference from a golden file.
+/// Returns whether this is an error that prevents a check, not a difference from a golden file.
 fn is_error(finding: &Finding) -> bool {
     let is_of_golden = || finding.place.path().is_some_and(|path| golden::tool_of(path).is_some());
     finding.fatal && finding.state == State::New && !is_of_golden()

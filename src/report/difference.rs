@@ -11,7 +11,7 @@ pub struct Difference {
     pub left: Option<Value>,
     /// Value on the right side, if there is one.
     pub right: Option<Value>,
-    /// Whether both are lists with the same items in a different order.
+    /// True if both are lists with the same items in a different order.
     pub is_reordered: bool,
 }
 

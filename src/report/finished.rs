@@ -60,7 +60,7 @@ impl Ended {
         Self { exit, status: status.to_owned() }
     }
 
-    /// Whether the exit code is 0.
+    /// Returns whether the exit code is 0.
     pub fn is_pass(&self) -> bool {
         self.exit == 0
     }
@@ -141,7 +141,7 @@ impl Finished {
         of_tool.map(|step| step.task_count).fold(0, usize::saturating_add)
     }
 
-    /// Whether `tool` can be left out of summaries when it passed: it had nothing to do, or runs only for another tool.
+    /// Returns whether `tool` can be left out of summaries when it passed: it had nothing to do, or runs only for another tool.
     pub fn is_aside(&self, tool: &Tool) -> bool {
         tool.on_demand || (self.task_count_of(&tool.name) == 0 && !tool.configured)
     }

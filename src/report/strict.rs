@@ -78,7 +78,7 @@ fn read<'de>(file: &'static str, from: impl Read<'de>, places: &[&str]) -> Optio
 #[derive(Clone, Copy)]
 struct Content<'a> {
     places: &'a [&'a str],
-    /// Whether strings at this level are paths.
+    /// True if strings at this level are paths.
     is_path: bool,
 }
 
@@ -148,14 +148,14 @@ impl<'de> Visitor<'de> for Content<'_> {
     }
 }
 
-/// Whether `path` is absolute on any operating system.
+/// Returns whether `path` is absolute on any operating system.
 fn is_absolute(path: &str) -> bool {
     let drive =
         |path: &[u8]| matches!(path, [letter, b':', b'/' | b'\\', ..] if letter.is_ascii_alphabetic());
     path.starts_with(['/', '\\']) || drive(path.as_bytes())
 }
 
-/// Whether `text` contains `place` as a path or as the beginning of one.
+/// Returns whether `text` contains `place` as a path or as the beginning of one.
 fn contains_path(text: &str, place: &str) -> bool {
     let goes_on = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     text.match_indices(place).any(|(at, _)| {

@@ -394,7 +394,7 @@ fn end_line(start: usize, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// Whether `line` is what [`canonical`](super::canonical) would write.
+/// Returns whether `line` is what [`canonical`](super::canonical) would write.
 fn is_canonical(line: &[u8]) -> bool {
     let mut again = Vec::new();
     let value = serde_json::from_slice(line).ok();

@@ -100,7 +100,7 @@ impl BuildDirs {
         (self.shared.is_none() || self.own_of(tool).is_some()).then(|| self.of(tool))
     }
 
-    /// Whether the user's own directories are used.
+    /// Returns whether the user's own directories are used.
     pub fn is_shared(&self) -> bool {
         self.shared.is_some()
     }
@@ -269,7 +269,7 @@ const BUILD_NO_PROGRAMS: [&str; 22] = [
     "version",
 ];
 
-/// Whether a step of `tool` may build programs in its directory.
+/// Returns whether a step of `tool` may build programs in its directory.
 fn may_build_programs(tool: &Tool, layout: Layout) -> bool {
     // A tool without the variables of the directory builds in the user's own.
     if !tool.inherits() && layout != Layout::Shared {

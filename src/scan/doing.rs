@@ -153,7 +153,7 @@ impl Doing {
 struct Bar {
     /// The current line, until it is known how it ends.
     held: Vec<u8>,
-    /// Whether the last byte was a carriage return.
+    /// True if the last byte was a carriage return.
     has_returned: bool,
 }
 

@@ -96,7 +96,7 @@ impl Env {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether `name` is set, even to an empty value.
+    /// Returns whether `name` is set, even to an empty value.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.vars.contains_key(OsStr::new(name))
     }
@@ -252,7 +252,7 @@ pub(super) fn override_vars(vars: &mut BTreeMap<OsString, OsString>, own: BTreeM
 /// Variables set for each tool that builds. Their values never affect results.
 const DIRS: [&str; 3] = ["CARGO_BUILD_BUILD_DIR", "CARGO_BUILD_JOBS", "CARGO_TARGET_DIR"];
 
-/// Whether cargo, a compiler or a library finder such as `pkg-config` is known to read the variable and may build
+/// Returns whether cargo, a compiler or a library finder such as `pkg-config` is known to read the variable and may build
 /// differently because of it, or cargo sets it for a build.
 pub fn is_cargos_variable(name: &str) -> bool {
     // These affect how crates are fetched, not their content. Some hold secrets.
@@ -266,12 +266,12 @@ pub fn is_cargos_variable(name: &str) -> bool {
 /// Variable in which rustup counts nested calls of its proxies.
 const RECURSION: &str = "RUST_RECURSION_COUNT";
 
-/// Whether a tool that sees only listed variables sees `name`. `names` is the list from its configuration.
+/// Returns whether a tool that sees only listed variables sees `name`. `names` is the list from its configuration.
 fn is_allowed(name: &str, names: &[String]) -> bool {
     HARMLESS.contains(&name) || names.iter().any(|own| own == name)
 }
 
-/// Whether `name` determines where `tool` searches for its configuration.
+/// Returns whether `name` determines where `tool` searches for its configuration.
 fn is_searched_by(tool: &Tool, name: &str) -> bool {
     tool.searches.iter().any(|search| search.variable() == Some(name))
 }
@@ -280,7 +280,7 @@ fn owned((name, value): (&OsString, &OsString)) -> (OsString, OsString) {
     (name.clone(), value.clone())
 }
 
-/// Whether `name` is a variable of genti, one that cargo sets for running a package's program, or a jobserver
+/// Returns whether `name` is a variable of genti, one that cargo sets for running a package's program, or a jobserver
 /// variable.
 fn is_ours(name: &OsStr) -> bool {
     let Some(name) = name.to_str() else { return false };

@@ -69,23 +69,23 @@ pub type Record<'a, R> = dyn Fn(&StepRun<R>) + Sync + 'a;
 pub struct Judged<R> {
     /// The result, for the caller.
     pub result: R,
-    /// Whether the outcome of every unit is known. If not, and there are several units, each one is run on its
+    /// True if the outcome of every unit is known. If not, and there are several units, each one is run on its
     /// own.
     pub is_clear: bool,
-    /// Whether the output fails the run if the tool is required.
+    /// True if the output fails the run if the tool is required.
     pub fails: bool,
-    /// Whether to keep the output, because something has no verdict and no finding explains why.
+    /// True if the output is kept, because something has no verdict and no finding explains why.
     pub is_kept: bool,
     /// Test programs that were built. Later steps may run them.
     pub programs: Vec<Program>,
     /// Files of the build that other processes use. They must not change while tests run.
     pub outputs: Vec<PathBuf>,
-    /// Whether the tool needs a second pass for information missing from this output.
+    /// True if the tool needs a second pass for information missing from this output.
     pub again: bool,
-    /// Whether to run the same process again, because it replayed output for other inputs. All other fields are
+    /// True if the same process must run again, because it replayed output for other inputs. All other fields are
     /// then ignored.
     pub repeat: bool,
-    /// Whether the output is provably complete, because it ends with a count that matches its content.
+    /// True if the output is provably complete, because it ends with a count that matches its content.
     pub is_whole: bool,
     /// Names of failed tests that can be run again.
     pub failed_tests: Vec<String>,
@@ -154,7 +154,7 @@ pub struct StepRun<R> {
     pub slot: u32,
     /// Number of processes started, including repetitions.
     pub attempts: u32,
-    /// Whether it fails the run if the tool is required, because of findings or a missing verdict.
+    /// True if it fails the run if the tool is required, because of findings or a missing verdict.
     pub fails: bool,
 }
 
@@ -163,7 +163,7 @@ pub struct StepRun<R> {
 pub struct Runs<R> {
     /// Results of all steps, in plan order.
     pub steps: Vec<StepRun<R>>,
-    /// Whether steps were not started because a required tool had failed.
+    /// True if steps were not started because a required tool had failed.
     pub failed_fast: bool,
 }
 
@@ -344,7 +344,7 @@ impl<R> StepRun<R> {
 }
 
 impl Executor<'_> {
-    /// Whether any task of `step` needs to run.
+    /// Returns whether any task of `step` needs to run.
     fn is_due(&self, step: StepId) -> bool {
         self.plan.step(step).tasks.iter().any(|task| self.due[task.0 as usize])
     }

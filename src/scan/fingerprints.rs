@@ -82,7 +82,7 @@ impl UnitFingerprint<'_> {
         own.map(|entry| entry.path().join(self.name)).filter(|path| path.is_file()).collect()
     }
 
-    /// Whether the fingerprint at `path` has the hash in the name of the artifact or of its directory.
+    /// Returns whether the fingerprint at `path` has the hash in the name of the artifact or of its directory.
     fn is_exact(&self, path: &Path) -> bool {
         let dir = path.parent().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
         let hash = dir.as_deref().and_then(|dir| dir.rsplit_once('-')).map(|(_, hash)| hash);

@@ -161,7 +161,7 @@ impl Flags {
 
 /// A flag as rustc parses it.
 struct Flag<'a> {
-    /// Whether the next word is its value.
+    /// True if the next word is its value.
     takes_next: bool,
     level: Option<LevelFlag<'a>>,
 }
@@ -255,7 +255,7 @@ impl<'a> Flag<'a> {
     }
 }
 
-/// Whether the unstable flag `text` adds an attribute to each crate that sets a lint level.
+/// Returns whether the unstable flag `text` adds an attribute to each crate that sets a lint level.
 fn sets_level(text: &str) -> bool {
     let attribute = text.strip_prefix("crate-attr=").or_else(|| text.strip_prefix("crate_attr="));
     let Some(attribute) = attribute else { return false };

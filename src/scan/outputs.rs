@@ -79,7 +79,7 @@ impl<'a> Outputs<'a> {
         }
     }
 
-    /// Whether an output from disk is in memory.
+    /// Returns whether an output from disk is in memory.
     #[cfg(test)]
     pub(super) fn is_reading(&self) -> bool {
         self.reading.try_lock().is_err()

@@ -147,7 +147,7 @@ impl ProcessWatch<'_> {
         Ok(())
     }
 
-    /// Whether another child has a copy of our pipes. Processes started by our child don't count as children here.
+    /// Returns whether another child has a copy of our pipes. Processes started by our child don't count as children here.
     fn is_held_by_another_child(&self) -> bool {
         let mut pipes = self.streams.iter().filter_map(|stream| stream.pipe.as_ref());
         pipes.any(|pipe| self.stop.children().any_holds(pipe))

@@ -67,7 +67,7 @@ impl Missing {
 /// Variable that prevents rustup from installing a toolchain during a run.
 pub(super) const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");
 
-/// Whether `tool` runs a program of the toolchain. Cargo only counts with one of the given subcommands.
+/// Returns whether `tool` runs a program of the toolchain. Cargo only counts with one of the given subcommands.
 pub fn runs_toolchain(tool: &Tool, subcommands: &[&str]) -> bool {
     let mut words = words_of(tool);
     match words.next() {
@@ -246,7 +246,7 @@ fn exe(name: &str) -> String {
     format!("{name}{}", std::env::consts::EXE_SUFFIX)
 }
 
-/// Whether `entry` is `dir` or inside of it, after resolving links. Nothing counts as inside of the root of the
+/// Returns whether `entry` is `dir` or inside of it, after resolving links. Nothing counts as inside of the root of the
 /// file system.
 fn is_within(entry: &Path, dir: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
@@ -254,7 +254,7 @@ fn is_within(entry: &Path, dir: &Path) -> bool {
     dir.parent().is_some() && real(entry).starts_with(dir)
 }
 
-/// Whether the directory `bin` contains rustup's proxies.
+/// Returns whether the directory `bin` contains rustup's proxies.
 fn is_rustup(bin: &Path) -> bool {
     is_program(&bin.join(exe("rustup")))
         && bin.file_name() == Some(OsStr::new("bin"))

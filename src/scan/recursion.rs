@@ -54,7 +54,7 @@ pub fn own_name() -> Option<String> {
     sys::own_name()
 }
 
-/// Whether the process called `name` is an ancestor of this one.
+/// Returns whether the process called `name` is an ancestor of this one.
 pub fn is_above(name: &str) -> bool {
     sys::ancestors().iter().any(|process| process.name() == Some(name))
 }

@@ -89,9 +89,9 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(super) struct Limits {
     /// Maximum number of steps that run at the same time, at least 1.
     pub(super) parallel: usize,
-    /// Whether there is a slot of our own in addition to the pool.
+    /// True if there is a slot of our own in addition to the pool.
     pub(super) own_slot: bool,
-    /// Whether nothing more starts after the first failure of a required tool.
+    /// True if nothing more starts after the first failure of a required tool.
     pub(super) fail_fast: bool,
     /// Arrangement of the directories of cargo's lanes.
     pub(super) layout: Layout,
@@ -106,7 +106,7 @@ pub(super) enum Event {
     Finished {
         /// The step.
         step: StepId,
-        /// Whether it failed, which only matters if its tool is required.
+        /// True if it failed, which only matters if its tool is required.
         fails: bool,
     },
     /// The run is being stopped, and running steps have been asked to stop.
@@ -162,7 +162,7 @@ pub(super) struct Scheduler<'a> {
     running: usize,
     /// Number of running steps that are clients of the jobserver.
     clients: usize,
-    /// Whether no step has ended since the pool was last known to be complete.
+    /// True if no step has ended since the pool was last known to be complete.
     is_pool_complete: bool,
     now: Duration,
     /// Time of the last event other than a tick, or of the last refill.
@@ -301,7 +301,7 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Whether steps don't start because of `--fail-fast` alone.
+    /// Returns whether steps don't start because of `--fail-fast` alone.
     pub(super) fn has_failed_fast(&self) -> bool {
         self.phase == Phase::FailedFast
     }

@@ -31,11 +31,11 @@ pub struct Executor<'a> {
     pub stop: &'a Stop,
     /// Maximum number of processes that run at the same time.
     pub parallel: usize,
-    /// Whether no further steps start once a required tool has failed.
+    /// True if no further steps start once a required tool has failed.
     pub fail_fast: bool,
-    /// Whether a tool that is only detected, not configured, fails the run if it is not installed.
+    /// True if a tool that is only detected, not configured, fails the run if it is not installed.
     pub absent_fails: bool,
-    /// Whether a required tool has already failed according to cached results.
+    /// True if a required tool has already failed according to cached results.
     pub has_failed: bool,
     /// For each task, whether it needs to run. The others have cached results.
     pub due: &'a [bool],

@@ -26,14 +26,14 @@ const TAIL: usize = 64 << 10;
 /// Bytes of a line that a [`Sieve`] is given.
 const LINE: usize = (1 << 20) + 64;
 
-/// Whether the judge needs a line. Gets only the beginning of a line that is longer than 1 MiB.
+/// True if the judge needs a line. Gets only the beginning of a line that is longer than 1 MiB.
 type Keeps<'a> = Box<dyn FnMut(&[u8]) -> bool + 'a>;
 
 /// Says which lines the judge needs. A line that it does not need is read as an empty line.
 pub struct Sieve<'a> {
-    /// Whether the judge needs a line.
+    /// True if the judge needs a line.
     pub keeps: Keeps<'a>,
-    /// Whether the rest of a line that is longer than 1 MiB is left out.
+    /// True if the rest of a line that is longer than 1 MiB is left out.
     pub cuts_lines: bool,
 }
 

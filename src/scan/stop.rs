@@ -174,7 +174,7 @@ impl Stop {
         self.children.now()
     }
 
-    /// Whether processes must be killed without grace.
+    /// Returns whether processes must be killed without grace.
     pub(super) fn is_killing(&self) -> bool {
         self.is_killing.load(Ordering::SeqCst)
     }
@@ -196,7 +196,7 @@ impl Stop {
 }
 
 impl Halt for Stop {
-    /// Whether our own work must be aborted, after the second signal or some time after the first reason to stop.
+    /// Returns whether our own work must be aborted, after the second signal or some time after the first reason to stop.
     fn is_due(&self) -> bool {
         let Times { deadline, give_up } = *self.times();
         let now = || self.now();

@@ -43,7 +43,7 @@ pub(super) struct Listed {
     pub(super) files: Vec<File>,
     /// Stamp of each file.
     pub(super) stamps: Vec<Stamp>,
-    /// Whether the files are the same as the known ones and nothing had to be read.
+    /// True if the files are the same as the known ones and nothing had to be read.
     pub(super) as_known: bool,
     /// Links whose digest does not cover their target.
     pub(super) beyond: Vec<(FileId, Beyond)>,
@@ -190,7 +190,7 @@ fn read(
 
 /// Result of hashing links.
 struct HashedLinks {
-    /// Whether the digests of all links are unchanged.
+    /// True if the digests of all links are unchanged.
     as_known: bool,
     beyond: Vec<(RelPath, Beyond)>,
 }

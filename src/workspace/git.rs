@@ -262,7 +262,7 @@ pub fn origin(root: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&address).trim().to_owned())
 }
 
-/// Whether git ignores the file at `path`, relative to `root`. False without git or a repository.
+/// Returns whether git ignores the file at `path`, relative to `root`. False without git or a repository.
 pub fn is_ignored(root: &Path, path: &str) -> bool {
     git(root, "", &["check-ignore", "--quiet", "--", path]).is_ok()
 }

@@ -24,7 +24,7 @@ impl Tracked {
         Self { top: repository::top_of(dir).map(Path::to_path_buf), index: OnceLock::new() }
     }
 
-    /// Whether git tracks the file at the absolute path `place`.
+    /// Returns whether git tracks the file at the absolute path `place`.
     pub(super) fn has(&self, place: &Path) -> bool {
         let Some((index, path)) = self.index().zip(self.path(place)) else { return false };
         index.find(path.as_bytes()).is_ok()

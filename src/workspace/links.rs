@@ -149,7 +149,7 @@ impl<'a> Links<'a> {
         (leads, Some(real))
     }
 
-    /// Whether the directory `real` is never listed, or is inside of one that is never listed.
+    /// Returns whether the directory `real` is never listed, or is inside of one that is never listed.
     fn is_left_out(&self, real: &Path) -> bool {
         let below = real.strip_prefix(&self.top).unwrap_or(real);
         below.components().any(|part| part.as_os_str() == ".git")
@@ -213,7 +213,7 @@ pub fn links_to_dirs(workspace: &Workspace) -> Vec<(PathBuf, PathBuf)> {
     led.collect()
 }
 
-/// Whether a link is on the way from `root` to the directory `dir`.
+/// Returns whether a link is on the way from `root` to the directory `dir`.
 pub(super) fn is_behind(root: &Path, dir: &RelPath) -> bool {
     let (real, place) = (root.canonicalize(), place(root, dir).canonicalize());
     real.ok().zip(place.ok()).is_some_and(|(real, place)| place != dir.to_path(&real))
@@ -245,7 +245,7 @@ pub fn outside_digest(
     Some(hasher.finish())
 }
 
-/// Whether the link `file` below `root` still has the same target. `listed` returns the digest of a listed file
+/// Returns whether the link `file` below `root` still has the same target. `listed` returns the digest of a listed file
 /// that is unchanged. False if `halt` is due before this is known.
 pub(super) fn is_unchanged(
     root: &Path,

@@ -100,7 +100,7 @@ impl std::fmt::Display for Listing {
 pub struct Loaded {
     /// The members and files.
     pub workspace: Workspace,
-    /// Whether the root has a `Cargo.lock`.
+    /// True if the root has a `Cargo.lock`.
     pub lockfile: bool,
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Outside {
     needs: Vec<PathBuf>,
     /// Directory of the workspace that it inherits from, if that is a different one.
     workspace: Option<PathBuf>,
-    /// Whether a `[patch]` may apply it to any package.
+    /// True if a `[patch]` may apply it to any package.
     patched: bool,
 }
 

@@ -53,7 +53,7 @@ pub fn look_at(
     }
 }
 
-/// Whether the file `id` has the same content as when `workspace` was read. A file that was only touched does.
+/// Returns whether the file `id` has the same content as when `workspace` was read. A file that was only touched does.
 /// False if `halt` is due before this is known.
 pub fn still_as_seen(workspace: &Workspace, id: FileId, halt: &dyn Halt) -> bool {
     let file = workspace.file(id);
@@ -75,7 +75,7 @@ pub fn still_as_seen(workspace: &Workspace, id: FileId, halt: &dyn Halt) -> bool
     content::digest(&place, halt).is_ok_and(|now| now == file.digest)
 }
 
-/// Whether the file at `path` has changed since `workspace` was read. True if `halt` is due before this is known.
+/// Returns whether the file at `path` has changed since `workspace` was read. True if `halt` is due before this is known.
 pub fn has_changed(workspace: &Workspace, path: &RelPath, halt: &dyn Halt) -> bool {
     match workspace.find(path) {
         Some(id) => !still_as_seen(workspace, id, halt),

@@ -65,7 +65,7 @@ fn read(root: &Path, top: Option<&Path>, path: &RelPath) -> io::Result<Option<Ve
     }
 }
 
-/// Whether neither `place` nor a directory between `top` and it is hidden. Excludes git's own files and keys.
+/// Returns whether neither `place` nor a directory between `top` and it is hidden. Excludes git's own files and keys.
 fn is_shown(top: &Path, place: &Path) -> bool {
     let hidden = |part: Component<'_>| part.as_os_str().as_encoded_bytes().starts_with(b".");
     place.strip_prefix(top).is_ok_and(|below| !below.components().any(hidden))

@@ -262,7 +262,7 @@ fn missing_cells(page: &str) -> impl Iterator<Item = &str> {
     table.take_while(|line| line.starts_with('|')).map(|row| row.split(" | ").nth(1).unwrap())
 }
 
-/// Whether `text` contains `word` as a whole word.
+/// Returns whether `text` contains `word` as a whole word.
 fn has_word(text: &str, word: &str) -> bool {
     text.split(|c: char| !(c.is_alphanumeric() || c == '-')).any(|each| each == word)
 }

@@ -9,7 +9,7 @@ fn marked(config: &str) -> Sandbox {
     Sandbox::with_tools(&format!("[tools.mark]\nrun = ['touch', '../ran']\ncache = false\n{config}"))
 }
 
-/// Whether the tool has run since the last call.
+/// Returns whether the tool has run since the last call.
 fn has_run(sandbox: &Sandbox) -> bool {
     std::fs::remove_file(sandbox.beside().join("ran")).is_ok()
 }

@@ -73,7 +73,7 @@ const COMMANDS: [&str; 12] = [
     "section_start:1:a",
 ];
 
-/// Whether any CI service would take `line` for a command.
+/// Returns whether any CI service would take `line` for a command.
 fn is_command(line: &str) -> bool {
     let hash = |mark: &str| line.contains(mark);
     let begins = |mark: &&str| line.starts_with(*mark);

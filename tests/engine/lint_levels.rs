@@ -23,7 +23,7 @@ fn run(sandbox: &Sandbox, args: &[&str], vars: &[(&str, &str)], code: i32) -> St
     sandbox.expect(&command.output().unwrap(), code)
 }
 
-/// Whether each task of `tool` had a cache hit.
+/// Returns whether each task of `tool` had a cache hit.
 fn hits(sandbox: &Sandbox, tool: &str) -> Vec<bool> {
     let tasks = sandbox.lines("task");
     let of_tool = tasks.iter().filter(|task| task["tool"] == tool);

@@ -41,12 +41,12 @@ impl Running {
         self.child.id()
     }
 
-    /// Whether it has printed `text` to its standard error yet.
+    /// Returns whether it has printed `text` to its standard error yet.
     pub(crate) fn says(&self, text: &str) -> bool {
         String::from_utf8_lossy(&self.stderr.bytes()).contains(text)
     }
 
-    /// Whether it has printed `text` to its standard output yet.
+    /// Returns whether it has printed `text` to its standard output yet.
     pub(crate) fn tells(&self, text: &str) -> bool {
         String::from_utf8_lossy(&self.stdout.bytes()).contains(text)
     }

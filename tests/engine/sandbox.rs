@@ -11,7 +11,7 @@ use genti::scan::Kernel;
 
 use crate::support::Sandbox;
 
-/// Whether the kernel can enforce a wall. Otherwise the reason is printed, unless the kernel says itself that it can.
+/// Returns whether the kernel can enforce a wall. Otherwise the reason is printed, unless the kernel says itself that it can.
 fn has_wall() -> bool {
     let Err(why) = Kernel::probe().wall() else { return true };
     let modules = std::fs::read_to_string("/sys/kernel/security/lsm").unwrap_or_default();
@@ -187,7 +187,7 @@ fn without_the_network_no_socket_can_be_opened() {
     walled.check(&calls.iter().map(String::as_str).collect::<Vec<_>>(), &["cat $OUT/secret"]);
 }
 
-/// Whether this system allows a private network. Otherwise the test is skipped, unless it runs as root with all rights.
+/// Returns whether this system allows a private network. Otherwise the test is skipped, unless it runs as root with all rights.
 fn has_private_network(walled: &Walled) -> bool {
     let text = walled.0.run(&["tools"], 0);
     if text.contains("seccomp filters, private network)") {

@@ -15,7 +15,7 @@ use crate::support::Sandbox;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const MULTITOOL: &str = "target/npm/node_modules/@microsoft/sarif-multitool-linux/Sarif.Multitool";
 
-/// Whether to continue. Under CI, a missing program is a failure instead of being skipped silently.
+/// Returns whether to continue. Under CI, a missing program is a failure instead of being skipped silently.
 #[expect(clippy::print_stderr, reason = "a test that is left out must say so")]
 fn is_there(what: &str, is_there: bool, how: &str) -> bool {
     if !is_there {

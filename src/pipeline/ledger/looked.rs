@@ -69,7 +69,7 @@ impl Ledger<'_> {
         self.plan.graph.tools().filter(move |(_, tool)| tool.namespaces.iter().any(|own| own == ns))
     }
 
-    /// Whether accepting the finding of an entry of `ns` about `site` in one variant says nothing about the others.
+    /// Returns whether accepting the finding of an entry of `ns` about `site` in one variant says nothing about the others.
     fn is_per_variant(&self, ns: &str, site: &Site) -> bool {
         is_per_variant(self.of_ns(ns).map(|(_, tool)| tool), matches!(site, Site::Path(_)))
     }
@@ -103,13 +103,13 @@ impl Ledger<'_> {
         self.workspace.packages().find(|(_, package)| has_target(package)).map(|(id, _)| id)
     }
 
-    /// Whether `tool` builds the package `owner` of `site`. Only the subjects of tests are known to name their package.
+    /// Returns whether `tool` builds the package `owner` of `site`. Only the subjects of tests are known to name their package.
     fn builds(&self, tool: &Tool, site: &Site, owner: Option<PackageId>) -> bool {
         let is_known = matches!(site, Site::Path(_)) || tool.parse.work() == Work::Test;
         !is_known || owner.is_none_or(|owner| self.plan.build_of(tool).has(owner))
     }
 
-    /// Whether the build of `tool` lacks features that the target of the test `site` requires, so that it can't fail there.
+    /// Returns whether the build of `tool` lacks features that the target of the test `site` requires, so that it can't fail there.
     fn leaves_out(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
         let needs_features = |at: usize| {
             let target = self.units[at].target(self.workspace);

@@ -52,7 +52,7 @@ pub struct TaskLine {
     pub status: String,
     /// Exit status that corresponds to the status.
     pub exit_status: u8,
-    /// Whether it has a result, but left a process running that held its output open.
+    /// True if it has a result, but left a process running that held its output open.
     #[serde(default)]
     pub leaky: bool,
     /// Reason for being skipped or without a result.

@@ -75,7 +75,7 @@ struct Columns {
 struct More {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
-    /// Whether the finding can't be accepted.
+    /// True if the finding can't be accepted.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     fatal: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ struct More {
     notes: Vec<Note>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<ShownFix>,
-    /// Whether it was accepted with other code.
+    /// True if it was accepted with other code.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     edited: bool,
     /// Reason why it was accepted or suppressed.
@@ -114,7 +114,7 @@ struct Note(TextIndex, #[serde(skip_serializing_if = "Option::is_none")] Option<
 #[derive(Serialize)]
 struct ShownFix {
     message: TextIndex,
-    /// Whether `cargo genti fix` applies it.
+    /// True if `cargo genti fix` applies it.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     applies: bool,
     patches: Vec<ShownPatch>,

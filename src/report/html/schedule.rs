@@ -217,7 +217,7 @@ impl<'a> Ends<'a> {
     }
 }
 
-/// Whether steps of both lanes ran at the same time. Within one lane, steps never do.
+/// Returns whether steps of both lanes ran at the same time. Within one lane, steps never do.
 fn overlap(in_lanes: &[(u64, u64, &str)], (one, other): (&str, &str)) -> bool {
     let mut until = [0_u64; 2];
     one != other

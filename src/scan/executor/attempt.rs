@@ -38,7 +38,7 @@ pub(super) struct Attempt<'a, R> {
     pub(super) kept: Kept,
     pub(super) attempts: u32,
     pub(super) fails: bool,
-    /// Whether this is the second pass.
+    /// True if this is the second pass.
     pub(super) is_second: bool,
     /// Tests that the latest process was running when it ended, in words.
     pub(super) unfinished: String,
@@ -52,7 +52,7 @@ pub(super) struct Attempt<'a, R> {
 #[derive(Default)]
 struct FailedTests {
     names: Vec<String>,
-    /// Whether the run fails if they fail.
+    /// True if the run fails if they fail.
     fails: bool,
 }
 

@@ -42,7 +42,7 @@ pub(super) struct Dispatcher<'a, R> {
     slow: Slow,
     /// The reason for waiting that was last reported.
     reported_waiting: Option<Waiting>,
-    /// Whether the workers should stop.
+    /// True if the workers should stop.
     pub(super) is_over: bool,
 }
 
@@ -150,7 +150,7 @@ impl<'a, R> Dispatcher<'a, R> {
         }
     }
 
-    /// Whether steps were not started because of `--fail-fast` alone.
+    /// Returns whether steps were not started because of `--fail-fast` alone.
     pub(super) fn has_failed_fast(&self) -> bool {
         self.scheduler.has_failed_fast()
     }

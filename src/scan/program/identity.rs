@@ -359,7 +359,7 @@ impl Tracer<'_> {
     }
 }
 
-/// Whether the program at `real` was installed by a package manager, possibly inside the workspace.
+/// Returns whether the program at `real` was installed by a package manager, possibly inside the workspace.
 fn is_installed(real: &Path) -> bool {
     let is_in_environment = |bin: &Path| bin.with_file_name("pyvenv.cfg").is_file();
     real.components().any(|part| part.as_os_str() == "node_modules")

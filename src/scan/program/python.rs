@@ -159,7 +159,7 @@ impl Tracer<'_> {
         }
     }
 
-    /// Whether `program` is the executable that pip creates for a console script on Windows. It is identical for
+    /// Returns whether `program` is the executable that pip creates for a console script on Windows. It is identical for
     /// all versions of a package too.
     pub(super) fn is_python_launcher(&self, program: &Path) -> bool {
         let Some(dir) = program.parent().filter(|dir| dir.file_name() == Some(OsStr::new("Scripts"))) else {
@@ -254,7 +254,7 @@ fn packages_below(prefix: &Path, version: Option<&str>) -> Vec<PathBuf> {
     real.filter(|dir| dir.is_dir()).collect()
 }
 
-/// Whether the metadata of a package in `site` lists the console script `name`.
+/// Returns whether the metadata of a package in `site` lists the console script `name`.
 fn provides_script(site: &Path, name: &str) -> bool {
     let entries = fs::read_dir(site).into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());

@@ -14,7 +14,7 @@ use super::words::Word;
 use super::{exe, is_program, read_text};
 use crate::model::tool::Tool;
 
-/// Whether `program`, which is `real` with links resolved, is rustup or one of its proxies.
+/// Returns whether `program`, which is `real` with links resolved, is rustup or one of its proxies.
 pub(super) fn is_proxy(program: &Path, real: &Path) -> bool {
     if file_name(real) == exe("rustup") {
         return true;
@@ -83,7 +83,7 @@ const PROGRAM_VARIABLES: [&str; 9] = [
 ];
 
 impl Tracer<'_> {
-    /// Whether `program` belongs to the toolchain of this run.
+    /// Returns whether `program` belongs to the toolchain of this run.
     pub(super) fn is_of_toolchain(&self, program: &Path) -> bool {
         let name = file_name(program);
         let is_rust = Tool::RUST.iter().chain(&COMPONENTS).any(|known| exe(known) == name);

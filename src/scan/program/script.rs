@@ -70,7 +70,7 @@ struct ShellCode<'a> {
     /// The file that contains the code.
     script: Option<&'a Path>,
     functions: &'a BTreeSet<String>,
-    /// Whether the code changes its working directory.
+    /// True if the code changes its working directory.
     changes_dir: bool,
     /// Arguments of the script.
     args: &'a [Word],

@@ -39,7 +39,7 @@ pub(super) struct Tracer<'a> {
     pub(super) toolchains: BTreeSet<PathBuf>,
     /// Cargo aliases that were already expanded.
     pub(super) aliases: BTreeSet<String>,
-    /// Whether the programs that cargo starts were already followed.
+    /// True if the programs that cargo starts were already followed.
     pub(super) is_cargo_known: bool,
     pub(super) depth: u32,
 }

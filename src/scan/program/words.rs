@@ -41,7 +41,7 @@ impl Word {
 #[derive(Default)]
 pub(super) struct WordBuilder {
     pub(super) text: String,
-    /// Whether part of it is known only when the script runs.
+    /// True if part of it is known only when the script runs.
     pub(super) is_open: bool,
     /// Number of parts added.
     pub(super) parts: usize,
@@ -88,7 +88,7 @@ impl WordBuilder {
     }
 }
 
-/// Whether `text` is a valid name of a variable.
+/// Returns whether `text` is a valid name of a variable.
 pub(super) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

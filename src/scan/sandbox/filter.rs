@@ -118,7 +118,7 @@ pub(super) fn install(network: Network) -> io::Result<()> {
     Filter::new(families).ok_or(io::ErrorKind::Unsupported)?.install()
 }
 
-/// Whether filters can be installed.
+/// Returns whether filters can be installed.
 #[expect(unsafe_code, reason = "no library asks the kernel this question")]
 pub(super) fn is_available() -> bool {
     let action = libc::SECCOMP_RET_ERRNO;

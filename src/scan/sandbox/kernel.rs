@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Kernel {
     /// Version of Landlock's interface; 0 if it is missing or disabled.
     pub landlock: u32,
-    /// Whether seccomp filters can be installed, on an architecture that is supported here.
+    /// True if seccomp filters can be installed, on an architecture that is supported here.
     pub seccomp: bool,
 }
 

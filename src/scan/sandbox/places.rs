@@ -99,12 +99,12 @@ impl Places {
         Ok(())
     }
 
-    /// Whether nothing at the real path `place` may be changed: it is closed and does not contain the build directories.
+    /// Returns whether nothing at the real path `place` may be changed: it is closed and does not contain the build directories.
     fn is_shut(&self, place: &Path) -> bool {
         self.is_closed(place) && !self.open.starts_with(place)
     }
 
-    /// Whether the real path `place` is closed. The innermost of the directories that contain it decides.
+    /// Returns whether the real path `place` is closed. The innermost of the directories that contain it decides.
     fn is_closed(&self, place: &Path) -> bool {
         let depth = |dir: &PathBuf| place.starts_with(dir).then(|| dir.components().count());
         let closed = self.closed.iter().filter_map(depth).max();

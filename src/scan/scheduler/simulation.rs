@@ -43,7 +43,7 @@ struct Simulation<'a> {
     unfinished: Vec<usize>,
     /// For each batch, how often another one started while it was ready.
     passed_over: Vec<usize>,
-    /// Whether steps may start, judging from the events passed to the scheduler.
+    /// True if steps may start, judging from the events passed to the scheduler.
     may_start: bool,
     is_interrupted: bool,
     times: Vec<StepTimes>,

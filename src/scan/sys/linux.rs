@@ -14,7 +14,7 @@ pub(super) fn pidfd(pid: Pid) -> Option<OwnedFd> {
     rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()
 }
 
-/// Whether the process has a copy of either end of this pipe.
+/// Returns whether the process has a copy of either end of this pipe.
 pub(super) fn has_open(pid: Pid, pipe: &File) -> bool {
     let Ok(pipe) = rustix::fs::fstat(pipe) else { return false };
     let name = format!("pipe:[{}]", pipe.st_ino);

@@ -43,7 +43,7 @@ impl Group {
         self.id
     }
 
-    /// Whether the child has ended. Its process id is not reused until it is reaped.
+    /// Returns whether the child has ended. Its process id is not reused until it is reaped.
     pub(in crate::scan) fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         match waitid(WaitId::Pid(self.id.0), options) {
@@ -101,7 +101,7 @@ impl Drop for Group {
 pub(in crate::scan) struct GroupId(pub(super) Pid);
 
 impl GroupId {
-    /// Whether the leader of the group has a copy of `pipe`.
+    /// Returns whether the leader of the group has a copy of `pipe`.
     pub(in crate::scan) fn holds(self, pipe: &Pipe) -> bool {
         pipe.0.as_ref().is_some_and(|pipe| super::orphans::has_open(self.0, pipe))
     }

@@ -231,7 +231,7 @@ impl Drop for Cgroup {
     }
 }
 
-/// Whether to run the long versions of tests.
+/// Returns whether to run the long versions of tests.
 pub(crate) fn is_full() -> bool {
     std::env::var("GENTI_TEST").as_deref() == Ok("full")
 }

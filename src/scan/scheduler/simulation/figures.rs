@@ -93,7 +93,7 @@ fn lower_bound(world: &World) -> f64 {
     parts.fold(work(world) / slots, f64::max)
 }
 
-/// Whether a step may have to wait until nothing uses the programs of another tool. The bound of list scheduling
+/// Returns whether a step may have to wait until nothing uses the programs of another tool. The bound of list scheduling
 /// ignores such waits.
 fn shares_programs(world: &World) -> bool {
     world.plan.graph.tools.iter().filter(|tool| tool.inherits() || tool.uses_executable()).count() > 1

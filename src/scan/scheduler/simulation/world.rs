@@ -48,11 +48,11 @@ pub(super) struct World {
     /// For each batch and step, the duration of each task, or [`FOREVER`] if it hangs.
     pub(super) work: Vec<Vec<Vec<Duration>>>,
     pub(super) interrupt: Option<Duration>,
-    /// Whether failures and delays occur.
+    /// True if failures and delays occur.
     pub(super) has_faults: bool,
     /// For each batch, how often it may be passed over while it is ready.
     pub(super) bounds: Vec<usize>,
-    /// Whether every need has a lower rank than the step that needs it.
+    /// True if every need has a lower rank than the step that needs it.
     pub(super) is_sorted: bool,
 }
 
