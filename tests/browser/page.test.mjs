@@ -217,8 +217,8 @@ test("all numbers of findings agree", async () => {
 });
 
 test("no column of the table of tools is cut off", async () => {
-  for (const width of [1920, 1280, 1201, 1200, 1000, 700, 390]) {
-    const hidden = await open("few", (page) => page.locator(".head .tools table").evaluate((table) => table.scrollWidth - table.parentElement.clientWidth), { viewport: { width, height: 900 } });
+  for (const width of [1920, 1280, 1249, 1248, 700, 390]) {
+    const hidden = await open("few", (page) => page.locator(".head table.tools").evaluate((table) => table.scrollWidth - table.parentElement.clientWidth), { viewport: { width, height: 900 } });
     assert(hidden <= 0, `${hidden} pixels are hidden in a window of ${width}`);
   }
 });
