@@ -3,6 +3,8 @@
 #[cfg(feature = "engine")]
 pub mod blind_spot;
 #[cfg(feature = "engine")]
+pub mod cause;
+#[cfg(feature = "engine")]
 pub mod census;
 #[cfg(feature = "engine")]
 pub mod cfg;

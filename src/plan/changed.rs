@@ -14,7 +14,7 @@ use crate::model::tool::Tool;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Workspace};
 
 /// Configuration files that cargo, clippy and rustfmt read from the directories above a workspace.
-const ABOVE: [&[u8]; 8] = [
+pub(super) const ABOVE: [&[u8]; 8] = [
     b".clippy.toml",
     b".rustfmt.toml",
     b"clippy.toml",

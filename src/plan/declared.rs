@@ -6,7 +6,7 @@ use super::globs::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, Task, TaskIx, Unit};
-use crate::model::tool::{Arg, Per, Piece, ToolId};
+use crate::model::tool::{Arg, Per, Tool, ToolId};
 use crate::model::workspace::{Beyond, File, FileId, PackageId, ROOT_INPUTS, Workspace};
 
 /// Index of the declared inputs of every task of a plan.
@@ -29,6 +29,12 @@ pub fn links_in_place_of_files(workspace: &Workspace, plan: &Plan) -> Vec<FileId
     let globs: Vec<_> = tools.filter_map(|tool| Globs::new(tool).ok()).collect();
     let is_fit = |file: &File| globs.iter().any(|globs| globs.looks_at(file));
     links.into_iter().filter(|(_, file)| is_fit(file)).map(|(id, _)| id).collect()
+}
+
+/// Returns the words of the command line of `tool` that may be paths from the workspace root.
+pub(super) fn words(tool: &Tool) -> impl Iterator<Item = &str> {
+    let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
+    words.map(|word| word.strip_prefix("./").unwrap_or(word))
 }
 
 impl<'a> Declared<'a> {
@@ -58,16 +64,7 @@ impl<'a> Declared<'a> {
     /// Files of the workspace that the command line of `tool` names, sorted, such as a script for an
     /// interpreter.
     pub fn named(&self, tool: ToolId) -> BTreeSet<FileId> {
-        let tool = self.plan.graph.tool(tool);
-        let literal = |arg: &'a Arg| match arg {
-            Arg::Text(pieces) => match pieces.as_slice() {
-                [Piece::Literal(text)] => Some(text.as_str()),
-                _ => None,
-            },
-            _ => None,
-        };
-        let words = tool.run.iter().filter_map(literal).chain(tool.args.iter().map(String::as_str));
-        let paths = words.map(|word| RelPath::new(word.strip_prefix("./").unwrap_or(word)));
+        let paths = words(self.plan.graph.tool(tool)).map(RelPath::new);
         paths.filter_map(|path| self.workspace.find(&path)).collect()
     }
 

@@ -5,6 +5,7 @@
 //! graph hash, batch ids and command lines are the same on every machine and at every parallelism.
 
 mod batch;
+pub mod cause;
 mod changed;
 mod command;
 pub mod config;
