@@ -64,6 +64,12 @@ pub(super) fn digest(place: &Path, halt: &dyn Halt) -> io::Result<Digest> {
     Ok(hash_file(place, &mut vec![0; BUFFER], halt)?.0)
 }
 
+/// Returns the digest of a file with this content, as [`digest`] does.
+pub(super) fn digest_of(content: &[u8], is_executable: bool) -> Digest {
+    let digest = Digest::of_bytes(content);
+    if is_executable { digest.keyed(&Digest(EXECUTABLE)) } else { digest }
+}
+
 /// Hashes a file with a reusable buffer, so memory does not depend on its size. Like git, it includes whether the
 /// owner may execute the file. Fails with [`Halted`](crate::model::halt::Halted) once `halt` is due.
 pub(super) fn hash_file(place: &Path, buffer: &mut [u8], halt: &dyn Halt) -> io::Result<(Digest, u64)> {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "part of the shell: asks git")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -51,7 +51,35 @@ pub fn tracked(root: &Path) -> BTreeSet<RelPath> {
 ///
 /// If there is no git, no repository, no such commit or no merge base.
 pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, GitError> {
-    let commit = merge_base(root, reference).map_err(|error| explain_shallow(root, error))?;
+    Ok(differing(root, reference, &branch_point(root, reference)?)?.into_keys().collect())
+}
+
+/// A file in a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Blob {
+    /// Mode as git writes it, such as `100644`.
+    pub(super) mode: String,
+    /// Name of the object.
+    pub(super) id: String,
+}
+
+/// How a file that may differ from a commit is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Differing {
+    /// Git compared it. The file in the commit, if it has one.
+    From(Option<Blob>),
+    /// Git does not track it.
+    Untracked,
+    /// Git was told not to check it.
+    Unchecked,
+}
+
+/// Returns the files of [`changed_since`] for the commit `commit`, relative to `root`.
+pub(super) fn differing(
+    root: &Path,
+    reference: &str,
+    commit: &str,
+) -> Result<BTreeMap<RelPath, Differing>, GitError> {
     let changed = git(
         root,
         reference,
@@ -61,9 +89,10 @@ pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, 
             "--no-renames",
             "--no-relative",
             "--ignore-submodules=none",
-            "--name-only",
+            "--raw",
+            "--no-abbrev",
             "-z",
-            &commit,
+            commit,
         ],
     )?;
     // Use the rules of `files.rs`, so files excluded only by the user's own settings are included.
@@ -73,13 +102,37 @@ pub fn changed_since(root: &Path, reference: &str) -> Result<BTreeSet<RelPath>, 
     let unchecked = git(root, reference, &["ls-files", "-v", "--cached", "--full-name", "-z", "--", ":/"])?;
     let top = git(root, reference, &["rev-parse", "--show-toplevel"])?;
     let top = os_path(top.strip_suffix(b"\n").unwrap_or(&top)).into_owned();
-    let unchecked: Vec<_> =
-        unchecked.split(|&byte| byte == 0).filter_map(|line| self::unchecked(line, &top)).collect();
     let prefix = git(root, reference, &["rev-parse", "--show-prefix"])?;
     let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
-    let listed = [&*changed, &*unknown].into_iter().flat_map(|list| list.split(|&byte| byte == 0));
-    let paths = listed.chain(unchecked);
-    Ok(paths.filter(|path| !path.is_empty()).map(|path| relative_to(prefix, path)).collect())
+    let split = |list: &'_ [u8]| {
+        list.split(|&byte| byte == 0).filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    let mut found = BTreeMap::new();
+    for pair in split(&changed).chunks_exact(2) {
+        found.insert(relative_to(prefix, &pair[1]), Differing::From(blob(&pair[0])));
+    }
+    for path in split(&unknown) {
+        found.entry(relative_to(prefix, &path)).or_insert(Differing::Untracked);
+    }
+    for line in split(&unchecked) {
+        if let Some(path) = self::unchecked(&line, &top) {
+            found.insert(relative_to(prefix, path), Differing::Unchecked);
+        }
+    }
+    Ok(found)
+}
+
+/// Returns the file before the change in `line` of `git diff --raw`: `:MODE MODE ID ID STATUS`. `None` if there was none.
+fn blob(line: &[u8]) -> Option<Blob> {
+    let line = String::from_utf8_lossy(line);
+    let mut words = line.strip_prefix(':')?.split(' ');
+    let (mode, _, id) = (words.next()?, words.next()?, words.next()?);
+    (mode != "000000").then(|| Blob { mode: mode.to_owned(), id: id.to_owned() })
+}
+
+/// Returns the commit where HEAD left `reference`. If there is none in a shallow clone, the error says how to fetch it.
+pub(super) fn branch_point(root: &Path, reference: &str) -> Result<String, GitError> {
+    merge_base(root, reference).map_err(|error| explain_shallow(root, error))
 }
 
 /// Returns the commit where HEAD left `reference`: the one from which `git diff REFERENCE...` compares.
@@ -92,6 +145,11 @@ fn merge_base(root: &Path, reference: &str) -> Result<String, GitError> {
     let base = git(root, reference, &["merge-base", commit.trim(), "HEAD"])
         .map_err(|error| error.or_message("it has no common ancestor with HEAD"))?;
     Ok(String::from_utf8_lossy(&base).trim().to_owned())
+}
+
+/// Returns true if the commit that is checked out around `root` is a merge.
+pub fn is_merge(root: &Path) -> bool {
+    git(root, "", &["rev-parse", "--verify", "--quiet", "HEAD^2"]).is_ok()
 }
 
 /// Adds to `error` how to fetch the missing commits, if the clone is shallow.
@@ -168,7 +226,7 @@ fn unchecked<'a>(line: &'a [u8], top: &Path) -> Option<&'a [u8]> {
 }
 
 /// Converts `path`, relative to the top of the repository, to a path relative to `prefix`, which ends with `/`.
-fn relative_to(prefix: &[u8], path: &[u8]) -> RelPath {
+pub(super) fn relative_to(prefix: &[u8], path: &[u8]) -> RelPath {
     let both = prefix.iter().zip(path).take_while(|(own, other)| own == other).count();
     let common = prefix[..both].iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1);
     let up = prefix[common..].iter().filter(|&&byte| byte == b'/').count();
@@ -267,7 +325,7 @@ pub fn is_ignored(root: &Path, path: &str) -> bool {
     git(root, "", &["check-ignore", "--quiet", "--", path]).is_ok()
 }
 
-fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError> {
+pub(super) fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError> {
     // A file system monitor is a program chosen by the checkout. Nothing may be written, not even the index.
     let output = Command::new("git")
         .args(["-c", "core.fsmonitor=false"])
@@ -289,6 +347,15 @@ fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_file_before_a_change_is_read() {
+        let blob = |line: &str| blob(line.as_bytes()).map(|blob| format!("{} {}", blob.mode, blob.id));
+        assert_eq!(blob(":100644 100755 aa bb M").as_deref(), Some("100644 aa"));
+        assert_eq!(blob(":120000 000000 aa 00 D").as_deref(), Some("120000 aa"));
+        assert_eq!(blob(":000000 100644 00 bb A"), None);
+        assert_eq!(blob("nothing"), None);
+    }
 
     #[test]
     fn a_path_is_made_relative_to_the_workspace() {

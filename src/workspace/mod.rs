@@ -3,6 +3,7 @@
 //! Knows nothing about tools, tasks or configuration. Loading only reads. It starts no process except `cargo
 //! metadata --no-deps`, which takes no lock, writes nothing and runs no code of the checkout.
 
+mod base;
 mod cargo;
 mod content;
 mod files;
@@ -29,8 +30,11 @@ use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
+pub use base::{Base, BaseFile};
 pub use generated::{Unreadable, generated, inputs_of};
-pub use git::{GitError, changed_since, commit_time, is_ignored, manifests_beyond, merge_sides, tracked};
+pub use git::{
+    GitError, changed_since, commit_time, is_ignored, is_merge, manifests_beyond, merge_sides, tracked,
+};
 pub use git::{Hooks, Uncommitted, head, hooks, origin, uncommitted};
 pub use links::{links_to_dirs, outside_digest};
 pub use seen::{CurrentFile, has_changed, look_at, stamp_of, still_as_seen};
