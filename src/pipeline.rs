@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "configuration is read and the clock started here")]
 
+mod against;
 mod around;
 mod as_of;
 mod blind_spots;
@@ -35,13 +36,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::against::{Base, Causing};
 use self::conditions::Conditions;
 use self::configuration::{read_config, read_lock};
 use self::early::Early;
 use self::judge::Undecided;
 use self::unseen::Unseen;
 use self::watch::Watch;
-use crate::cache::{self, CacheData, LastRun, Lookup, ResultCache, ResultLog};
+use crate::cache::{self, CacheData, LastRun, Lookup, ResultCache, ResultLog, Stored};
 use crate::compare::suppressions::Suppressions;
 use crate::model::digest::Digest;
 use crate::model::error::Problems;
@@ -151,6 +153,8 @@ pub struct Project {
     /// Inputs of the plan, kept for planning again with another seed.
     tools: Vec<Tool>,
     facts: Facts,
+    /// The base with which the run is compared.
+    base: Option<Base>,
 }
 
 impl Project {
@@ -323,6 +327,7 @@ pub fn load(
         cargo_flags: request.cargo_flags.clone(),
         tools,
         facts,
+        base: None,
     })
 }
 
@@ -511,7 +516,7 @@ pub fn run(
     show(events);
     drop(normalize);
     events(Event::Comparing);
-    let changed = cache.finish(&lookups, events);
+    let Stored { discarded: changed, reads } = cache.finish(&lookups, events);
     let moved = watch.finish();
     let in_time = Latch::new(session.stop);
     let has_new_lock = workspace::has_changed(workspace, &RelPath::new("Cargo.lock"), &in_time);
@@ -538,6 +543,10 @@ pub fn run(
         unseen: Unseen::Found(unseen::Build { workspace, programs, env: session.env }),
         stated: None,
         blind_spots: None,
+        causing: match &project.base {
+            Some(base) => Causing::Found { base, project, reads: &reads },
+            None => Causing::Nothing,
+        },
         stopped: &stopped,
         strict: session.strict,
         parallel: session.parallel,

@@ -90,7 +90,7 @@ impl ResultCache<'_> {
         };
         match results.get_next(&key, next) {
             Some(bytes) if StoredResult::is_clean(bytes) => Lookup::Clean,
-            Some(bytes) => match self.decode(bytes) {
+            Some(bytes) => match self.decode(task, bytes) {
                 Ok(parsed) if parsed == Parsed::default() => Lookup::Clean,
                 Ok(parsed) => Lookup::Hit(Box::new(parsed)),
                 Err(reason) => miss(reason),
@@ -101,7 +101,7 @@ impl ResultCache<'_> {
     }
 
     /// Returns the result, of those under one key, whose discovered inputs are unchanged.
-    fn decode(&self, bytes: &[u8]) -> Result<Parsed, MissReason> {
+    fn decode(&self, task: TaskIx, bytes: &[u8]) -> Result<Parsed, MissReason> {
         // The result with the fewest changed inputs gives the best explanation.
         let mut least: Option<(usize, String)> = None;
         for record in StoredResult::decode_all(bytes).ok_or(MissReason::Damaged)? {
@@ -109,6 +109,7 @@ impl ResultCache<'_> {
                 |input: &&Discovered| !self.inputs.is_unchanged(input, &self.build_dirs, &self.all_files);
             let changed: Vec<_> = record.discovered.iter().filter(is_changed).collect();
             let Some(first) = changed.first() else {
+                self.note_read(task, &record.discovered);
                 return record.parsed(self.context.workspace).ok_or(MissReason::NoResult);
             };
             if least.as_ref().is_none_or(|(count, _)| changed.len() < *count) {
@@ -123,7 +124,7 @@ impl ResultCache<'_> {
         let key = self.program_key(task, &program.path)?;
         let mut state = self.lock();
         let bytes = state.results.as_ref()?.get_next(&key, &mut Next::default());
-        let parsed = bytes.and_then(|bytes| self.decode(bytes).ok());
+        let parsed = bytes.and_then(|bytes| self.decode(task, bytes).ok());
         if parsed.is_none() {
             state.programs.insert(task, key);
         }

@@ -32,6 +32,7 @@ mod lookup;
 mod misses;
 mod outside_files;
 mod presumed;
+mod read;
 mod recheck;
 mod record;
 mod replays;
@@ -51,12 +52,14 @@ use rayon::prelude::*;
 use self::discovered::AllFiles;
 use self::inputs::{Dirs, KeyInputs, ToolKey, Uncacheable};
 use self::outside_files::OutsideFiles;
+use self::record::Discovered;
 use self::replays::RealBuilds;
 use self::storing::Pending;
 use crate::model::digest::Digest;
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::ToolId;
 use crate::model::workspace::Workspace;
+use crate::plan::cause::Read;
 use crate::plan::{Declared, PlanError};
 use crate::scan::{BuildDirs, Env, Identifier, Kernel, Programs, Stop};
 
@@ -96,6 +99,8 @@ pub(crate) struct ResultCache<'a> {
     /// Cancellation of the run.
     stop: &'a Stop,
     state: Mutex<RunState>,
+    /// What the tasks read beyond their keys, as far as it is known.
+    read: Mutex<BTreeMap<TaskIx, Vec<Discovered>>>,
 }
 
 /// The part of the cache that changes during a run.
@@ -113,6 +118,14 @@ struct RunState {
     not_stored: BTreeSet<ToolId>,
     /// The error after which nothing more is written.
     failed: Option<std::io::Error>,
+}
+
+/// What is known when everything is stored.
+pub(crate) struct Stored {
+    /// The tasks that ran and have no verdict because of their inputs.
+    pub(crate) discarded: BTreeMap<TaskIx, Discarded>,
+    /// For each tool, what it read beyond its declared inputs; `None` if that is not completely known.
+    pub(crate) reads: Vec<Option<Vec<Read>>>,
 }
 
 /// Reason why a result does not count although its process ended by itself.
@@ -203,6 +216,7 @@ impl<'a> ResultCache<'a> {
             bless,
             stop,
             state: Mutex::new(state),
+            read: Mutex::default(),
         }
     }
 

@@ -14,7 +14,7 @@ use super::inputs::KeyInputs;
 use super::misses;
 use super::recheck::{InputChange, Recheck};
 use super::record::{Discovered, StoredResult};
-use super::{Context, Discarded, LastRun, Lookup, ResultCache, RunState};
+use super::{Context, Discarded, LastRun, Lookup, ResultCache, RunState, Stored};
 use crate::model::census::Census;
 use crate::model::digest::Digest;
 use crate::model::event::Event;
@@ -144,6 +144,7 @@ impl ResultCache<'_> {
                     };
                     let workspace = self.context.workspace;
                     let TaskShare { discovered, found, census } = split[at].clone();
+                    self.note_read(task, &discovered);
                     Some((key, StoredResult::new(workspace, discovered, found, census, parsed)))
                 });
                 pending.push(Pending { task, result, traces: traces.clone() });
@@ -232,12 +233,8 @@ impl ResultCache<'_> {
         }
     }
 
-    /// Writes everything that is left. Returns the tasks that ran and have no verdict because of their inputs.
-    pub(crate) fn finish(
-        self,
-        lookups: &[Lookup],
-        events: &mut dyn FnMut(Event<'_>),
-    ) -> BTreeMap<TaskIx, Discarded> {
+    /// Writes everything that is left.
+    pub(crate) fn finish(self, lookups: &[Lookup], events: &mut dyn FnMut(Event<'_>)) -> Stored {
         {
             let mut state = self.lock();
             self.flush(&mut state);
@@ -254,7 +251,9 @@ impl ResultCache<'_> {
             events(Event::Notice(&Notice::CacheNotWritten { error: error.to_string() }));
         }
         self.save(lookups);
-        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).changed
+        let reads = self.reads(&self.lock());
+        let discarded = self.state.into_inner().unwrap_or_else(PoisonError::into_inner).changed;
+        Stored { discarded, reads }
     }
 
     /// Saves the state for the next run. It is a speed-up only, so errors are ignored.

@@ -68,7 +68,7 @@ pub fn compare(
                 State::Unknown if unseen.is_none() => variants::not_looked(ns, entry, reach),
                 _ => entry.in_variants.clone(),
             };
-            gone.push(Gone { ns: ns.into(), entry: entry.clone(), state, unseen, in_variants });
+            gone.push(Gone { ns: ns.into(), entry: entry.clone(), state, unseen, in_variants, cause: None });
         };
         for (at, pass, entry) in matched {
             match suppressed_by[at] {
@@ -213,7 +213,7 @@ fn judge(
         // An entry of other variants stays as it is, and the finding is new.
         let elsewhere = accepted.take_if(|accepted| !variants::holds(&finding, &accepted.entry));
         let state = state(&finding.diagnostic, accepted.as_deref(), suppressed_by);
-        judged.push(Compared { finding, state, accepted, elsewhere, suppressed_by, identical: None });
+        judged.push(Compared { accepted, elsewhere, suppressed_by, ..Compared::new(finding, state) });
     }
     let mut counts: BTreeMap<&str, Identical> = BTreeMap::new();
     for Compared { finding, state, .. } in &judged {

@@ -109,6 +109,7 @@ pub fn judge(
                 state,
                 unseen: None,
                 in_variants: None,
+                cause: None,
             };
             own.iter().map(gone).collect::<Vec<_>>()
         };
@@ -135,7 +136,7 @@ pub fn judge(
     for (ns, entry) in left.into_iter().flatten() {
         // The tool no longer reports this number.
         let state = if extent(&ns) == Extent::Whole { State::Fixed } else { State::Unknown };
-        judged.gone.push(Gone { ns: ns.into(), entry, state, unseen: None, in_variants: None });
+        judged.gone.push(Gone { ns: ns.into(), entry, state, unseen: None, in_variants: None, cause: None });
     }
     judged.numbers = numbers;
     judged

@@ -58,6 +58,13 @@ pub enum Notice {
         /// The reason.
         error: String,
     },
+    /// The base of the run can't be planned, so nothing is excused.
+    BaseNotPlanned {
+        /// The revision.
+        reference: String,
+        /// The reason.
+        reason: String,
+    },
     /// The baseline was recorded with other build flags.
     BaselineOfOtherBuild {
         /// The flags of the baseline.
@@ -91,6 +98,7 @@ impl Notice {
             Self::LinkNotCached { .. } => "link-not-cached",
             Self::ReplayNotCached => "replay-not-cached",
             Self::SandboxUnavailable { .. } => "sandbox-unavailable",
+            Self::BaseNotPlanned { .. } => "base-not-planned",
             Self::BaselineOfOtherBuild { .. } => "baseline-of-other-build",
             Self::BaselineOfOtherVersion { .. } => "baseline-of-other-version",
         }

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::blind_spot::BlindSpot;
+use super::cause::{Against, Caused};
 use super::census::{Group, TestNames, TestTimes, Totals};
 use super::finding::{Entry, Finding, State};
 use super::generated::Generated;
@@ -49,6 +50,8 @@ pub struct Outcome {
     pub test_outputs: Vec<(Text, TestOutput)>,
     /// Blind spots, sorted; `None` if the run did not look for them.
     pub blind_spots: Option<Vec<BlindSpot>>,
+    /// The commit with which the run was compared, if any.
+    pub against: Option<Against>,
     /// The end of the run.
     pub end: End,
     /// Maximum number of processes that ran in parallel.
@@ -146,12 +149,27 @@ pub struct Compared {
     pub suppressed_by: Option<usize>,
     /// Numbers of identical findings, if there are any and this one is new.
     pub identical: Option<Identical>,
+    /// Its cause, if it is new and the run is compared with a base.
+    pub cause: Option<Arc<Caused>>,
 }
 
 impl Compared {
     /// Creates a finding that no entry of the baseline and no suppression matches.
     pub fn new(finding: Finding, state: State) -> Self {
-        Self { finding, state, accepted: None, elsewhere: None, suppressed_by: None, identical: None }
+        Self {
+            finding,
+            state,
+            accepted: None,
+            elsewhere: None,
+            suppressed_by: None,
+            identical: None,
+            cause: None,
+        }
+    }
+
+    /// Returns true if it is new, but something else than the change is known to have caused it.
+    pub fn is_excused(&self) -> bool {
+        self.cause.as_ref().is_some_and(|caused| !caused.is_change())
     }
 }
 
@@ -189,6 +207,15 @@ pub struct Gone {
     pub unseen: Option<String>,
     /// The variants that the entry lists once those are left out that looked; `None` for all.
     pub in_variants: Option<Arc<[Text]>>,
+    /// Its cause, if the finding is fixed and the run is compared with a base.
+    pub cause: Option<Arc<Caused>>,
+}
+
+impl Gone {
+    /// Returns true if the finding is fixed, but something else than the change is known to have caused it.
+    pub fn is_excused(&self) -> bool {
+        self.cause.as_ref().is_some_and(|caused| !caused.is_change())
+    }
 }
 
 /// A suppression with its effect.
@@ -240,6 +267,8 @@ pub struct ToolOutcome {
     pub verdict: Verdict,
     /// Number of findings that are not in the baseline. A finding of several tools is counted for one of them.
     pub new: usize,
+    /// Number of these findings that the change did not cause. Not part of any artifact, since it follows from the findings.
+    pub excused: usize,
     /// New findings that a changed style edition causes.
     pub migration: Option<Migration>,
     /// Number of findings in the baseline.
@@ -250,6 +279,8 @@ pub struct ToolOutcome {
     pub suppressed: usize,
     /// Number of baseline entries of its namespaces that are gone.
     pub fixed: usize,
+    /// Number of these entries that the change did not fix.
+    pub fixed_before: usize,
     /// Number of baseline entries of its namespaces that could not be checked.
     pub unknown: usize,
     /// Number of tasks with nothing to check.

@@ -104,12 +104,14 @@ pub struct Policy {
     pub max_duration: Option<Duration>,
     /// Treatment of blind spots.
     pub blind_spots: BlindSpots,
+    /// Revision to compare with, or `auto`: only findings that the change since then caused fail.
+    pub against: Option<String>,
 }
 
 impl Policy {
     /// Returns the values by key, as texts to compare and to show.
-    pub fn settings(&self) -> [(&'static str, String); 6] {
-        let Self { order, batch, seed, per_task_timeout, max_duration, blind_spots } = self;
+    pub fn settings(&self) -> [(&'static str, String); 7] {
+        let Self { order, batch, seed, per_task_timeout, max_duration, blind_spots, against } = self;
         [
             ("order", order.to_string()),
             ("batch", batch.to_string()),
@@ -117,6 +119,7 @@ impl Policy {
             ("per-task-timeout", time_limit(*per_task_timeout)),
             ("max-duration", time_limit(*max_duration)),
             ("blind-spots", blind_spots.to_string()),
+            ("against", against.clone().unwrap_or_else(|| "none".to_owned())),
         ]
     }
 }

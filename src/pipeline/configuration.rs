@@ -31,6 +31,9 @@ pub fn configuration(request: &Request, env: &Env) -> Result<Configuration, Erro
     Ok(Configuration { config, policy, target_dir })
 }
 
+/// Reads the file at an absolute path; `None` if it does not exist.
+pub(super) type ReadText<'a> = dyn Fn(&Path) -> Result<Option<String>, Error> + 'a;
+
 /// Reads the lock file, if there is one.
 pub(super) fn read_lock(root: &Path, name: &str) -> Result<Option<Lock>, Error> {
     let Some(text) = read(&root.join(name))? else { return Ok(None) };
@@ -40,6 +43,11 @@ pub(super) fn read_lock(root: &Path, name: &str) -> Result<Option<Lock>, Error> 
 
 /// Reads the configuration of the workspace at `root`.
 pub(super) fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
+    read_config_with(request, root, &read)
+}
+
+/// Reads the configuration of the workspace at `root`, with `read` for its files.
+pub(super) fn read_config_with(request: &Request, root: &Path, read: &ReadText<'_>) -> Result<Config, Error> {
     let mut files = Vec::new();
     if let Some(path) = &request.config_file {
         let path = request.cwd.join(path);
@@ -64,7 +72,7 @@ pub(super) fn read_config(request: &Request, root: &Path) -> Result<Config, Erro
 }
 
 /// Reads the file at `path`. `None` if it does not exist.
-fn read(path: &Path) -> Result<Option<String>, Error> {
+pub(super) fn read(path: &Path) -> Result<Option<String>, Error> {
     match disk::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::civil::Date;
 use serde_json::Value;
 
+use super::against::Causing;
 use super::as_of::commit_day;
 use super::conditions::Conditions;
 use super::judge::Undecided;
@@ -235,6 +236,10 @@ fn recompute(
         unseen: Unseen::Stated(&unseen),
         stated: Some(stated(run)),
         blind_spots: run.report.blind_spots.clone(),
+        causing: match &project.base {
+            Some(base) => Causing::Stated { base, run },
+            None => Causing::Nothing,
+        },
         stopped: &|| stopped(run),
         strict: Strict::default(),
         parallel: 0,

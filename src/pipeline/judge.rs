@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::against::Causing;
 use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::{FAILED_FAST, Ledger, why};
@@ -237,6 +238,8 @@ pub(super) struct Case<'a> {
     pub(super) stated: Option<BTreeMap<String, BTreeMap<String, Decimal>>>,
     /// Blind spots; `None` if they were not determined.
     pub(super) blind_spots: Option<Vec<BlindSpot>>,
+    /// Origin of the causes of findings.
+    pub(super) causing: Causing<'a>,
     /// Returns the reason why the run ended early, if it did.
     pub(super) stopped: &'a dyn Fn() -> Option<StopReason>,
     pub(super) strict: Strict,
@@ -356,9 +359,10 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     mark_disputed(&mut matched.findings, &look);
     look.finish()?;
     capped.iter().for_each(|(tool, reason)| ledger.note_all(*tool, reason));
-    let mut tools = ledger.tools(versions);
+    let mut tools = ledger.tools(versions.clone());
     let numbers = numbers::judge(&ledger, &tools, case.stated.as_ref(), lines);
     let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
+    case.causing.set(&mut matched, &ledger, &versions);
     count(plan, &mut tools, &matched);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         outcome.skipped = ledger.skipped(id);
@@ -381,6 +385,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         goldens,
         test_outputs: sorted(ledger.test_outputs),
         blind_spots,
+        against: case.causing.against(),
         end,
         parallel: case.parallel,
     })
@@ -452,7 +457,7 @@ fn count(plan: &Plan, tools: &mut [ToolOutcome], matched: &Matched) {
     let mut restyled = vec![BTreeSet::new(); tools.len()];
     for compared in &matched.findings {
         let all = graph.tools().filter(|(_, tool)| compared.finding.is_of(&tool.name)).map(|(id, _)| id);
-        if compared.state == State::New {
+        if compared.state == State::New && !compared.is_excused() {
             for id in all.clone() {
                 let verdict = &mut tools[id.0 as usize].verdict;
                 if *verdict == Verdict::Passed {
@@ -465,6 +470,7 @@ fn count(plan: &Plan, tools: &mut [ToolOutcome], matched: &Matched) {
         match compared.state {
             State::New => {
                 outcome.new += 1;
+                outcome.excused += usize::from(compared.is_excused());
                 let diagnostic = &compared.finding.diagnostic;
                 let path = diagnostic.place.path().filter(|_| is_of_former_style(&diagnostic.related));
                 if let Some(path) = path {
@@ -487,7 +493,10 @@ fn count(plan: &Plan, tools: &mut [ToolOutcome], matched: &Matched) {
         let all = graph.tools().filter(|(_, tool)| speaks_for(tool, gone)).map(|(id, _)| id);
         let Some(id) = counts_for(all, is_required) else { continue };
         match gone.state {
-            State::Fixed => tools[id.0 as usize].fixed += 1,
+            State::Fixed => {
+                tools[id.0 as usize].fixed += 1;
+                tools[id.0 as usize].fixed_before += usize::from(gone.is_excused());
+            }
             State::Unknown => tools[id.0 as usize].unknown += 1,
             _ => {}
         }
@@ -522,8 +531,9 @@ pub(super) fn end(
     };
     if required().any(|outcome| is_open(outcome.verdict)) {
         End::Incomplete
-    } else if required().any(|outcome| outcome.new > 0 || (strict.stale && outcome.fixed > 0))
-        || (strict.stale && golden::decide(plan, orphans))
+    } else if required().any(|outcome| {
+        outcome.new > outcome.excused || (strict.stale && outcome.fixed > outcome.fixed_before)
+    }) || (strict.stale && golden::decide(plan, orphans))
     {
         End::Failed
     } else {

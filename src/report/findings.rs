@@ -10,6 +10,7 @@ use super::finished::{
 use super::finished::{Suppression, ToolReport};
 use super::{SCHEMA, canonical};
 use crate::model::blind_spot::BlindSpot;
+use crate::model::cause::{Against, Caused};
 use crate::model::finding::{FailedTest, Fix, Place, Range, Related, Site};
 
 impl FinishedReport {
@@ -21,7 +22,10 @@ impl FinishedReport {
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let blind_spots =
             self.blind_spots.as_ref().map(|spots| spots.iter().map(blind_spot).collect::<Vec<_>>());
-        let values = canonical::fields([
+        let against = self.against.as_ref().map(|Against { commit, graph_hash, reference }| {
+            json!({ "commit": commit, "graph_hash": graph_hash, "reference": reference })
+        });
+        let mut values = canonical::fields([
             ("as_of", json!(self.as_of)),
             ("blind_spots", json!(blind_spots)),
             ("gate", json!({ "exit": self.gate.exit, "status": self.gate.status })),
@@ -32,6 +36,7 @@ impl FinishedReport {
             ("suppressions", self.suppressions.iter().map(suppression).collect()),
             ("tools", self.tools.iter().map(tool).collect()),
         ]);
+        values.extend(against.map(|against| ("against".to_owned(), against)));
         let findings = |list: &mut canonical::Items<'_, '_>| {
             self.findings.iter().try_for_each(|one| list.push(&finding(one)))
         };
@@ -116,6 +121,9 @@ pub(super) fn finding(finding: &Finding) -> Value {
     if let Some(variants) = &finding.seen_in {
         value["seen_in"] = json!(**variants);
     }
+    if let Some(caused) = &finding.cause {
+        value["cause"] = cause(caused);
+    }
     if let Some(FailedTest { at, item }) = finding.test.as_deref() {
         value["test"] = json!({
             "item": item,
@@ -148,6 +156,9 @@ pub(super) fn gone(gone: &Gone) -> Value {
     if let Some(why) = &gone.unseen {
         value["unseen"] = json!(why);
     }
+    if let Some(caused) = &gone.cause {
+        value["cause"] = cause(caused);
+    }
     value
 }
 
@@ -166,6 +177,14 @@ pub(super) fn suppression(one: &Suppression) -> Value {
         "subject": one.subject,
         "tool": one.tool,
     })
+}
+
+fn cause(caused: &Caused) -> Value {
+    let mut value = json!({ "inputs": caused.inputs, "kind": caused.cause.as_str() });
+    if caused.more > 0 {
+        value["more"] = json!(caused.more);
+    }
+    value
 }
 
 fn subject(place: &Place) -> Option<&str> {

@@ -2,7 +2,6 @@
 
 use super::finished::{Finding, Finished};
 use super::text::counted;
-use crate::model::finding::State;
 
 /// State of the working tree. Determines which flags `cargo genti fix` requires.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,9 +35,7 @@ impl Tree {
 /// Says how to fix the new findings of `run` that can be fixed automatically. `None` if there are none.
 pub fn advice(run: &Finished, tree: Tree) -> Option<String> {
     let is_fixable = |finding: &&Finding| {
-        finding.state == State::New
-            && !finding.fatal
-            && finding.fix.as_ref().is_some_and(|fix| fix.is_applicable())
+        finding.counts() && !finding.fatal && finding.fix.as_ref().is_some_and(|fix| fix.is_applicable())
     };
     let fixable = || run.report.findings.iter().filter(is_fixable);
     let mut tools = run.run.tools.iter().filter(|tool| fixable().any(|finding| finding.is_of(&tool.name)));

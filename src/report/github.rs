@@ -5,9 +5,9 @@
 //! findings are not annotated. Text from tools is escaped, because it must not end a command or begin another one.
 
 use super::finished::{Finding, Finished};
-use super::fixes;
 use super::text::{BROKEN, counted, visible, without_hash_commands};
-use crate::model::finding::{Level, Place, State};
+use super::{excused, fixes};
+use crate::model::finding::{Level, Place};
 use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
 use crate::model::tool::Leaky;
@@ -89,8 +89,13 @@ fn of_finding(finding: &Finding, base: &RelPath) -> Annotation {
         message.push('\n');
         message.push_str(&related.message);
     }
+    if let Some(caused) = finding.cause.as_ref().filter(|_| finding.is_excused()) {
+        message.push('\n');
+        message.push_str(&excused::sentence(caused));
+    }
     Annotation {
-        level: finding.level,
+        // The author of the change can't fix it.
+        level: if finding.is_excused() { Level::Note } else { finding.level },
         place: place(finding.shown_at(), base),
         title: finding.rule.to_string(),
         message,
@@ -132,7 +137,7 @@ fn of_gate(run: &Finished) -> Vec<Annotation> {
             commands.push(Annotation { level, place: None, title: "genti".to_owned(), message });
         }
     };
-    let stale = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).count();
+    let stale = run.report.gone.iter().filter(|gone| gone.is_stale()).count();
     annotate(
         stale,
         "baseline entry is stale",

@@ -1,7 +1,7 @@
 //! Code Quality JSON for merge requests in GitLab.
 //!
 //! GitLab shows the difference between the report of a merge request and that of its target branch. So the list has what
-//! fails a gate: new findings, and units without a result, which would otherwise look clean. Accepted findings are not in
+//! fails a gate: new findings that the change caused, and units without a result, which would otherwise look clean. Accepted findings are not in
 //! it. GitLab requires a file for each entry: what is not in a file is placed at the manifest of the workspace.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::finished::{Finding, Finished};
 use crate::model::digest::Digest;
-use crate::model::finding::{Level, Place, State};
+use crate::model::finding::{Level, Place};
 use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
 
@@ -31,7 +31,7 @@ pub(super) fn write(run: &Finished, base: &RelPath, out: &mut dyn Write) -> io::
         })
     });
     let mut count_by_id: BTreeMap<&str, u32> = BTreeMap::new();
-    let new = run.report.findings.iter().filter(|finding| finding.state == State::New);
+    let new = run.report.findings.iter().filter(|finding| finding.counts());
     let findings = new.map(|finding| {
         // GitLab merges entries with the same fingerprint, so identical findings are numbered.
         let count = count_by_id.entry(&finding.id).or_default();

@@ -2,7 +2,7 @@
 //!
 //! If a tool lists its tests, there is a case for each of them, in the suite of its target. The suite of the tool has a case
 //! for each clean unit without such a list, each finding, and each unit without a result. New findings fail, accepted and
-//! suppressed ones are skipped, and a unit without a result is an error. Test targets that ran no tests are left out. The
+//! suppressed ones and those that the change did not cause are skipped, and a unit without a result is an error. Test targets that ran no tests are left out. The
 //! census of a tool is a property of its suite. There are no UUIDs or line numbers in names, so a case keeps its name from
 //! run to run.
 
@@ -15,6 +15,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestRerun, T
 
 use self::targets::Targets;
 use super::census;
+use super::excused;
 use super::finished::{Finding, Finished, Tasks, Tool, ToolReport};
 use super::outputs::OutputsOfTests;
 use super::text::{inert, visible};
@@ -167,7 +168,7 @@ fn case(finding: &Finding, name: &str) -> TestCase {
 
 /// Returns the status of a case with `findings`: it fails if one of them is new.
 fn status(findings: &[&Finding]) -> TestCaseStatus {
-    let new: Vec<_> = findings.iter().filter(|finding| !is_settled(finding.state)).collect();
+    let new: Vec<_> = findings.iter().filter(|finding| !is_settled(finding)).collect();
     let Some(worst) = new.first() else {
         return findings.first().map_or_else(TestCaseStatus::success, |finding| settled(finding));
     };
@@ -178,8 +179,9 @@ fn status(findings: &[&Finding]) -> TestCaseStatus {
     status
 }
 
-fn is_settled(state: State) -> bool {
-    matches!(state, State::Suppressed | State::Unchanged | State::Updated | State::Noted)
+fn is_settled(finding: &Finding) -> bool {
+    finding.is_excused()
+        || matches!(finding.state, State::Suppressed | State::Unchanged | State::Updated | State::Noted)
 }
 
 /// Returns the status of a case with a finding that does not fail.
@@ -194,7 +196,10 @@ fn settled(finding: &Finding) -> TestCaseStatus {
             status.add_rerun(rerun);
             status
         }
-        _ => skipped(&because("accepted", finding)),
+        _ => match &finding.cause {
+            Some(caused) => skipped(&excused::sentence(caused)),
+            None => skipped(&because("accepted", finding)),
+        },
     }
 }
 

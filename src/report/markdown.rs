@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::finished::{Finding, Finished, Tool, ToolReport};
 use super::text::{counted, inert, number, visible, visible_line};
-use super::{Cause, blind_spots, census, excerpt, fixes, links, unexplained};
+use super::{Cause, blind_spots, census, excerpt, excused, fixes, links, unexplained};
 use crate::model::finding::State;
 use crate::model::outcome::Verdict;
 use crate::model::sources::Sources;
@@ -27,7 +27,7 @@ const MOST: usize = 20;
 
 /// Renders `run`, with excerpts from `sources`.
 pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
-    let new: Vec<_> = run.report.findings.iter().filter(|finding| finding.state == State::New).collect();
+    let new: Vec<_> = run.report.findings.iter().filter(|finding| finding.counts()).collect();
     let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
     causes(run, &mut out);
     tools(run, &mut out);
@@ -43,6 +43,7 @@ pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
         rules(&new, &mut out);
     }
     findings(&new, sources, &mut out);
+    excused(run, &mut out);
     gone(run, &mut out);
     not_checked(run, &mut out);
     out.push_str(&footer(run));
@@ -56,7 +57,8 @@ fn verdict(run: &Finished, new: usize) -> String {
         new => counted(new, "new finding", "new findings"),
     };
     let status = code(&run.run.end.status);
-    let stale = match run.report.gone.iter().filter(|gone| gone.state == State::Fixed).count() {
+    let excused = excused::count(run).map(|count| format!(", {count}")).unwrap_or_default();
+    let stale = match run.report.gone.iter().filter(|gone| gone.is_stale()).count() {
         0 => String::new(),
         count => format!(", {}", counted(count, "stale baseline entry", "stale baseline entries")),
     };
@@ -64,7 +66,7 @@ fn verdict(run: &Finished, new: usize) -> String {
         0 => String::new(),
         count => format!(", {}", counted(count, "orphaned golden file", "orphaned golden files")),
     };
-    format!("{}, {new}{stale}{orphans}", status.trim_matches('`'))
+    format!("{}, {new}{excused}{stale}{orphans}", status.trim_matches('`'))
 }
 
 /// The errors that stopped required tools, which decide the verdict.
@@ -238,6 +240,19 @@ fn findings(new: &[&Finding], sources: &Sources, out: &mut String) {
         shown += 1;
     }
     more(new.len(), shown, out);
+}
+
+/// New findings that the change did not cause, by cause, with what to do about them.
+fn excused(run: &Finished, out: &mut String) {
+    let all = excused::by_cause(run);
+    if !all.is_empty() {
+        out.push_str("### Not caused by this change\n\n");
+    }
+    for (cause, findings) in all {
+        out.push_str(&format!("{}: {}.\n\n", code(cause.as_str()), excused::advice(cause)));
+        findings.iter().take(MOST).for_each(|one| out.push_str(&finding(one, None)));
+        more(findings.len(), MOST, out);
+    }
 }
 
 /// List item for a finding, with a source excerpt below.

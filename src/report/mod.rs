@@ -12,6 +12,7 @@ mod checkout;
 mod difference;
 mod dot;
 mod excerpt;
+pub mod excused;
 mod findings;
 pub mod finished;
 pub mod fixes;

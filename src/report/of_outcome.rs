@@ -23,6 +23,7 @@ impl FinishedReport {
         let gone = std::mem::take(&mut outcome.gone);
         let suppressions = &outcome.suppressions;
         Self {
+            against: outcome.against.clone(),
             as_of: outcome.as_of.map(|date| date.to_string()),
             blind_spots: outcome.blind_spots.clone(),
             gate: Ended::of(outcome.end),
@@ -45,7 +46,7 @@ impl Finding {
 }
 
 fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
-    let Compared { finding, state, accepted, suppressed_by, .. } = compared;
+    let Compared { finding, state, accepted, suppressed_by, cause, .. } = compared;
     let finding::Finding { id, diagnostic, code, scope, tools, seen_in, .. } = finding;
     let seen_in = seen_in.filter(|seen| !seen.is_everywhere).map(|seen| Arc::clone(&seen.variants));
     let finding::Diagnostic { place, ns, rule, level, message, fatal, related, fix, test, .. } = diagnostic;
@@ -79,13 +80,14 @@ fn finding(compared: Compared, suppressions: &[Suppressing]) -> Finding {
         owner: suppression.and_then(|suppression| suppression.owner.clone()),
         tools,
         seen_in,
+        cause,
     }
 }
 
 fn gone(gone: outcome::Gone) -> Gone {
-    let outcome::Gone { ns, entry, state, unseen, in_variants: _ } = gone;
+    let outcome::Gone { ns, entry, state, unseen, in_variants: _, cause } = gone;
     let finding::Entry { site, rule, scope, code, msg, in_variants, reason } = entry;
-    Gone { ns, site, rule, message: msg, code, scope, in_variants, reason, state, unseen }
+    Gone { ns, site, rule, message: msg, code, scope, in_variants, reason, state, unseen, cause }
 }
 
 fn generated(generated: &generated::Generated) -> GeneratedReport {

@@ -119,7 +119,8 @@ fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> 
 /// Returns the fields of the policy in `run.json` and in a plan. Durations are in milliseconds.
 pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
     let millis = |cap: Option<std::time::Duration>| cap.map(|cap| cap.as_millis() as u64);
-    let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots } = &plan.policy;
+    let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots, against } = &plan.policy;
+    let against = against.iter().map(|against| ("against".to_owned(), json!(against)));
     [
         ("batch_policy".to_owned(), json!(batch.to_string())),
         ("blind_spots".to_owned(), json!(blind_spots.to_string())),
@@ -129,6 +130,7 @@ pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
         ("seed".to_owned(), json!(seed)),
     ]
     .into_iter()
+    .chain(against)
     .collect()
 }
 

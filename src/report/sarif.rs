@@ -282,6 +282,9 @@ impl SarifFile<'_> {
         if let Some(variants) = &finding.seen_in {
             result["properties"] = json!({ "seenIn": **variants });
         }
+        if let Some(caused) = &finding.cause {
+            result["properties"]["cause"] = json!(caused.cause.as_str());
+        }
         if self.has_baseline {
             let state = if is_accepted(finding) { finding.state.as_str() } else { "new" };
             result["baselineState"] = json!(state);

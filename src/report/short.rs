@@ -17,3 +17,9 @@ pub fn line(finding: &Finding) -> String {
     let message = title.lines().next().unwrap_or_default();
     visible_line(&format!("{}{}: {level}{rule}: {message}", place.name(), at.unwrap_or_default()))
 }
+
+/// Returns the state of a finding, with its cause if it has one.
+pub fn state(finding: &Finding) -> String {
+    let cause = finding.cause.as_ref().map(|caused| format!("; cause: {}", caused.cause)).unwrap_or_default();
+    format!("{}{cause}", finding.state.as_str())
+}

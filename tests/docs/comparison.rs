@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{HELP, ROOT, genti, has_word, read};
 
 /// Features that the table must have.
-const FEATURES: usize = 38;
+const FEATURES: usize = 39;
 
 /// Returns true if genti has the command, flag, key or file that a cell names.
 fn exists(name: &str, config: &Value) -> bool {

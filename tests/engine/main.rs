@@ -4,6 +4,7 @@
 #![cfg(unix)]
 #![expect(clippy::disallowed_methods, reason = "tests start processes and read files")]
 
+mod against;
 mod baseline;
 mod build_dirs;
 mod cache;
@@ -22,6 +23,7 @@ mod filters;
 mod fix;
 mod gates;
 mod goldens;
+mod histories;
 mod history;
 mod hook;
 mod hostile;

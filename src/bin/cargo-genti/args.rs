@@ -102,7 +102,7 @@ pub(crate) enum Command {
     Tools(ToolsArgs),
     /// Record the versions of the tools in genti.lock, next to the configuration
     Lock(ToolsArgs),
-    /// Explain why tasks of the last run ran or were cached
+    /// Explain why tasks of the last run ran or were cached, or the cause of a finding
     Explain(ExplainArgs),
     /// Remove what runs left in the target directory: reports, builds and cached results
     Clean(CleanArgs),
@@ -217,6 +217,11 @@ pub(crate) struct FixArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct GateArgs {
+    /// Fail only for what this branch has caused since it left REF, such as origin/main: findings that are due to
+    /// the base, to other versions of tools or to new advisories are shown, but don't fail. `auto` takes REF from
+    /// the CI service [env: GENTI_AGAINST]
+    #[arg(long, value_name = "REF")]
+    pub(crate) against: Option<String>,
     /// Start nothing more once a required tool has failed. The run then ends as incomplete. The set of tasks that have
     /// run by then may depend on --parallel
     #[arg(long)]
@@ -436,7 +441,8 @@ pub(crate) struct InitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// Explain only this tool or task: `tool` or `tool:unit`
+    /// Explain only this tool or task: `tool` or `tool:unit`. The id of a finding shows its cause, and the inputs that
+    /// differ from the base, if the run was compared with one
     #[arg(value_name = "TASK")]
     pub(crate) task: Option<String>,
     #[command(flatten)]

@@ -27,6 +27,7 @@ pub(crate) fn main(args: &ConfigArgs, env: &Env, shell: &mut Shell) -> CliResult
     }
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     request.policy = resolve::policy(&args.policy, env, shell)?;
+    resolve::against(None, &mut request.policy, env, shell)?;
     let Configuration { config, policy, target_dir } =
         pipeline::configuration(&request, env).map_err(|error| fail(shell, error))?;
     let mut tables = config::effective(&config, &policy);

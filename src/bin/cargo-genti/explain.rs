@@ -1,11 +1,14 @@
-//! `cargo genti explain`: shows why tasks of the last run ran.
+//! `cargo genti explain`: shows why tasks of the last run ran, or the cause of a finding.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use genti::cache;
 use genti::cache::explain::{Changed, TaskReason, ToolReasons};
 use genti::pipeline::{self, Lockfile};
+use genti::report::{excused, short};
 use genti::scan::Env;
+use genti::store;
 
 use crate::args::ExplainArgs;
 use crate::exit::{CliError, CliResult};
@@ -18,6 +21,9 @@ const SHOWN: usize = 20;
 pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     let target_dir = pipeline::target_dir(&request, env).map_err(|error| fail(shell, error))?;
+    if let Some(id) = args.task.as_deref().filter(|text| is_finding_id(text)) {
+        return explain_finding(id, &target_dir, shell);
+    }
     let causes = cache::load_reasons(&target_dir).map_err(|error| {
         shell.error(error);
         CliError::Usage
@@ -48,6 +54,45 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> CliResul
             Some(unit) => explain_unit(causes, unit, &mut out),
             None => explain_tool(causes, args.output.verbose || tool.is_some(), &mut out),
         }
+    }
+    shell.out(&out)
+}
+
+/// Returns true if `text` has the form of the id of a finding.
+fn is_finding_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Shows the cause of the findings with this id in the last run, and the inputs that differ from the base.
+fn explain_finding(id: &str, target_dir: &Path, shell: &mut Shell) -> CliResult {
+    let usage = |shell: &mut Shell, error: &dyn std::fmt::Display| {
+        shell.error(error);
+        CliError::Usage
+    };
+    let artifacts = store::load_artifacts(&target_dir.join("genti/artifacts"));
+    let artifacts = artifacts.map_err(|error| usage(shell, &error))?;
+    let (run, _) = artifacts.read().map_err(|error| usage(shell, &error))?;
+    let findings: Vec<_> = run.report.findings.iter().filter(|finding| finding.id == *id).collect();
+    if findings.is_empty() {
+        return Err(usage(shell, &format_args!("the last run has no finding with the id {id}")));
+    }
+    let mut out = String::new();
+    for finding in findings {
+        let _ = writeln!(out, "{} ({})", short::line(finding), short::state(finding));
+        let Some(caused) = &finding.cause else { continue };
+        let _ = writeln!(out, "  {}", visible_line(&excused::sentence(caused)));
+        if let Some(against) = &run.report.against {
+            let _ = writeln!(out, "  base: {} ({})", against.commit, visible_line(&against.reference));
+        }
+        for input in caused.inputs.iter() {
+            let _ = writeln!(out, "    {}", visible_line(input));
+        }
+        if caused.more > 0 {
+            let _ = writeln!(out, "    and {} more", caused.more);
+        }
+    }
+    if run.report.against.is_none() {
+        shell.note("causes are only known in a run that is compared with a base, with `--against`");
     }
     shell.out(&out)
 }

@@ -17,7 +17,7 @@ use crate::exit::{self, CliError, CliResult};
 use crate::fail;
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
-use crate::session::{Gate, prepare};
+use crate::session::{Gate, prepare_gate};
 use crate::show::FinishedRun;
 
 pub(crate) fn check(
@@ -29,12 +29,17 @@ pub(crate) fn check(
     shell: &mut Shell,
 ) -> CliResult {
     let reports = Reports::resolve(&args.reports, env, shell)?;
-    let project = prepare(&args.run, Lockfile::Exist, env, &Limit::none(), shell)?;
+    let (mut project, request) = prepare_gate(args, Lockfile::Exist, env, &Limit::none(), shell)?;
     if gate.has_drifted(&project, shell) {
         return Err(CliError::Drift);
     }
+    let baseline =
+        store::load_baseline(&project.workspace.root).map_err(|error| fail(shell, error.into()))?;
+    let notice = project.compare_with_base(&request, &baseline, env, &Limit::none());
+    if let Some(notice) = notice.map_err(|error| fail(shell, error))? {
+        shell.notice(&notice);
+    }
     let root = &project.workspace.root;
-    let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
     let artifacts = store::load_artifacts(dir).map_err(|error| {
         shell.error(error);
         CliError::Usage

@@ -64,6 +64,8 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> CliResu
         // Only set in the configuration, because a gate must not depend on flags.
         blind_spots: None,
         max_findings: None,
+        // A flag of the commands that are gates; see `against`.
+        against: None,
         origins: BTreeMap::new(),
     };
     policy.origins = std::mem::take(&mut read.origins);
@@ -81,8 +83,29 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> CliResu
     Ok(policy)
 }
 
+/// Adds the revision to compare with to `policy`, from its flag or else from its variable.
+pub(crate) fn against(
+    given: Option<&str>,
+    policy: &mut PolicyConfig,
+    env: &Env,
+    shell: &mut Shell,
+) -> CliResult {
+    let mut read = ArgReader::new(env);
+    let revision = |text: &str| match text.is_empty() {
+        true => Err(PolicyError("expected a revision such as `origin/main`, or `auto`".to_owned())),
+        false => Ok(text.to_owned()),
+    };
+    policy.against = read.value("--against", given, revision);
+    policy.origins.extend(std::mem::take(&mut read.origins));
+    if !read.errors.is_empty() {
+        read.errors.into_iter().for_each(|error| shell.error(error));
+        return Err(CliError::Usage);
+    }
+    Ok(())
+}
+
 /// Further variables, which are not part of the policy.
-const OTHERS: [&str; 4] = ["AS_OF", "CACHE_DIR", "NO_CACHE", "RUNNING"];
+const OTHERS: [&str; 5] = ["AGAINST", "AS_OF", "CACHE_DIR", "NO_CACHE", "RUNNING"];
 
 /// Variable that disables the result cache.
 const NO_CACHE: &str = "GENTI_NO_CACHE";

@@ -13,7 +13,7 @@ use crate::bless::Bless;
 use crate::exit::{self, CliError, CliResult};
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
-use crate::session::{Gate, Run, Startup, execute, note_ignored_levels, prepare};
+use crate::session::{Gate, Run, Startup, execute, note_ignored_levels, prepare_gate};
 use crate::show::FinishedRun;
 use crate::{fail, finished, resolve};
 
@@ -52,12 +52,11 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
     note_ignored_levels(&start.env, shell);
     let limit = Limit::of_run(start.at);
     // Leaked, because freeing a hundred thousand paths one by one would take longer than exiting.
-    let project = Box::leak(Box::new(prepare(&args.run, lockfile, &start.env, &limit, shell)?));
+    let (project, request) = prepare_gate(args, lockfile, &start.env, &limit, shell)?;
+    let project = Box::leak(Box::new(project));
     if gate.as_configured {
         resolve::as_of_gate(project, shell);
     }
-    let project: &_ = project;
-    let root = &project.workspace.root;
     if gate.has_drifted(project, shell) {
         return Err(CliError::Drift);
     }
@@ -67,7 +66,14 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
         );
         return Err(CliError::Usage);
     }
-    let baseline = store::load_baseline(root).map_err(|error| fail(shell, error.into()))?;
+    let baseline =
+        store::load_baseline(&project.workspace.root).map_err(|error| fail(shell, error.into()))?;
+    let notice = project.compare_with_base(&request, &baseline, &start.env, &limit);
+    if let Some(notice) = notice.map_err(|error| fail(shell, error))? {
+        shell.notice(&notice);
+    }
+    let project: &_ = project;
+    let root = &project.workspace.root;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(project, &start.env);
     let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
     let (env, began) = (start.env.clone(), start.at);

@@ -16,7 +16,7 @@ use genti::scan::{self, BuildDirs, Env, Inherited, Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, StoreError};
 use genti::workspace::LoadError;
 
-use crate::args::{CommonArgs, RunArgs};
+use crate::args::{CommonArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
 use crate::exit::{CliError, CliResult};
 use crate::render::{self, Bar, Shell, visible_line};
@@ -65,6 +65,26 @@ impl Gate {
         }
         !drift.is_empty()
     }
+}
+
+/// Loads the project of a gate, and plans the run and the base that it is compared with, if the policy names one.
+pub(crate) fn prepare_gate(
+    args: &GateArgs,
+    lockfile: Lockfile,
+    env: &Env,
+    limit: &Limit<'_>,
+    shell: &mut Shell,
+) -> CliResult<(Project, Request)> {
+    let mut request = request(&args.run, &args.run.tests.filters, lockfile, env, shell)?;
+    resolve::against(args.against.as_deref(), &mut request.policy, env, shell)?;
+    let project = load(&request, env, limit, shell)?;
+    if args.fail_fast && project.plan.policy.against.is_some() {
+        shell.error(
+            "--fail-fast can't be used in a run that is compared with a base, because causes are known only at the end",
+        );
+        return Err(CliError::Usage);
+    }
+    Ok((project, request))
 }
 
 /// Loads the project and plans the run.
@@ -196,7 +216,8 @@ pub(crate) fn execute(
         started: at,
         bless: bless.accept,
         strict,
-        shows_findings: gate.shows_findings && shell.shows_findings_early(),
+        // The causes of findings are known only at the end.
+        shows_findings: gate.shows_findings && !project.has_base() && shell.shows_findings_early(),
         outputs,
         cache_dir: Some(&cache_dir),
         own_program: own_program.as_deref(),

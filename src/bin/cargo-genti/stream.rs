@@ -56,7 +56,7 @@ impl Shell {
                 let is_shown = |finding: &&Finding| finding.state == State::New || self.verbose;
                 let lines = report.findings.iter().filter(is_shown).take_while(|_| !halt.is_due());
                 let lines: String =
-                    lines.map(|one| format!("{} ({})\n", short::line(one), one.state.as_str())).collect();
+                    lines.map(|one| format!("{} ({})\n", short::line(one), short::state(one))).collect();
                 self.stream.has_failed |= self.out(&lines).is_err();
                 self.stream.summary = Some(summary());
             }

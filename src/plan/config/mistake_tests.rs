@@ -45,7 +45,7 @@ fn mistakes_in_the_policy_are_found() {
     check(
         "[policy]\ncolour = 1",
         &[
-            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`, `blind-spots`, `max-findings`)",
+            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`, `blind-spots`, `max-findings`, `against`)",
         ],
     );
     check("[policy]\norder = 'topo'\nbatch = 'by-path'", &[]);

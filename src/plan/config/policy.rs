@@ -29,7 +29,7 @@ macro_rules! keys {
             pub fn over(&self, base: &Self) -> Self {
                 let mut origins = base.origins.clone();
                 origins.extend(self.origins.clone());
-                Self { $($field: self.$field.or(base.$field),)* origins }
+                Self { $($field: self.$field.clone().or_else(|| base.$field.clone()),)* origins }
             }
         }
 
@@ -73,6 +73,8 @@ keys! {
     blind_spots: BlindSpots = "blind-spots", ConfigReader::parsed;
     /// Maximum number of new findings per tool that are kept.
     max_findings: NonZeroU32 = "max-findings", count;
+    /// Revision to compare with.
+    against: String = "against", revision;
 }
 
 impl PolicyConfig {
@@ -85,6 +87,7 @@ impl PolicyConfig {
             per_task_timeout: self.per_task_timeout,
             max_duration: self.max_duration,
             blind_spots: self.blind_spots.unwrap_or_default(),
+            against: self.against.clone(),
         }
     }
 
@@ -110,7 +113,8 @@ impl PolicyConfig {
 
     /// Returns the value of each key, with defaults for keys that are not set. `None` is no limit.
     pub(super) fn values(&self) -> Vec<(&'static str, Option<serde_json::Value>)> {
-        let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots } = self.policy();
+        let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots, against } =
+            self.policy();
         let word_or_number =
             |text: String| text.parse::<u32>().map_or_else(|_| text.as_str().into(), serde_json::Value::from);
         let time =
@@ -125,6 +129,7 @@ impl PolicyConfig {
             ("max-duration", time(max_duration)),
             ("blind-spots", Some(blind_spots.as_str().into())),
             ("max-findings", Some(self.max_findings().into())),
+            ("against", against.map(Into::into)),
         ]
     }
 }
@@ -149,6 +154,15 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>, base: Polic
         Some(table) => read_table(reader, table).over(&base),
         None => base,
     }
+}
+
+fn revision(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<String> {
+    let text = reader.string(value)?.into_inner();
+    if text.is_empty() {
+        reader.report(value.span(), "expected a revision such as `origin/main`, or `auto`".to_owned());
+        return None;
+    }
+    Some(text)
 }
 
 fn count(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<NonZeroU32> {

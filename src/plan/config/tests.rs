@@ -205,7 +205,7 @@ fn the_documentation_lists_every_key() {
 #[test]
 fn a_policy_is_read() {
     let policy = config(
-        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'\nmax-findings = 1000000",
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'\nmax-findings = 1000000\nagainst = 'origin/main'",
     )
     .policy;
     assert_eq!(policy.origins["order"].to_string(), "genti.toml:2");
@@ -221,6 +221,7 @@ fn a_policy_is_read() {
             max_duration: Some(Duration::from_secs(5400)),
             blind_spots: Some(BlindSpots::Deny),
             max_findings: NonZeroU32::new(1_000_000),
+            against: Some("origin/main".to_owned()),
             origins: policy.origins,
         }
     );

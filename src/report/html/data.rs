@@ -19,7 +19,7 @@ use crate::model::test_output::TestOutput;
 use crate::model::text::Text;
 use crate::report::finished::{Finding, Finished, Gone};
 use crate::report::fixes::{self, Tree};
-use crate::report::{Around, Checkout, links, text};
+use crate::report::{Around, Checkout, excused, links, text};
 
 /// Index into [`Data::texts`].
 type TextIndex = u32;
@@ -101,6 +101,9 @@ struct More {
     /// Output of the failed test.
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<TextIndex>,
+    /// Its cause, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<TextIndex>,
 }
 
 /// Index of the file, ranges of lines, and the mark.
@@ -151,7 +154,7 @@ pub(super) fn of(run: &Finished, around: &Around, halt: &dyn Halt) -> Result<Dat
     for (rank, group) in (0..).zip(Group::ALL) {
         // Fatal findings come first, because they made a tool incomplete.
         for is_fatal in [true, false] {
-            let is_in = |finding: &&Finding| Group::of(finding.state) == group && finding.fatal == is_fatal;
+            let is_in = |finding: &&Finding| Group::of(finding) == group && finding.fatal == is_fatal;
             for finding in report.findings.iter().filter(is_in) {
                 pace.spend(PER_FINDING)?;
                 table.push_finding(rank, finding, outputs.of(finding));
@@ -208,6 +211,7 @@ impl<'a> Table<'a> {
             owner: finding.owner.as_deref().map(|owner| self.text(owner)),
             code: (!has_excerpt && start.is_some() && !finding.code.is_empty())
                 .then(|| self.text(&finding.code)),
+            cause: finding.cause.as_ref().map(|caused| self.text(&excused::sentence(caused))),
             output: output.map(|output| self.intern(text::visible(&output.with_note()))),
         };
         let (place, title) = (shown_at.name(), finding.title());
@@ -226,13 +230,14 @@ impl<'a> Table<'a> {
         let code = (!gone.code.is_empty()).then(|| self.text(&gone.code));
         let reason = gone.reason.as_deref().map(|reason| self.text(reason));
         let unseen = gone.unseen.as_deref().map(|reason| self.text(reason));
+        let cause = gone.cause.as_ref().map(|caused| self.text(&excused::sentence(caused)));
         let place = match &gone.site {
             Site::Path(path) => path.to_string(),
             Site::Subject(subject) => subject.clone(),
         };
         let tools = self.toolset(&[]);
         let texts = [&*gone.ns, &*gone.rule, &*place, &*gone.message, &*gone.scope];
-        self.push(rank, 3, texts, tools, More { code, reason, unseen, ..More::default() });
+        self.push(rank, 3, texts, tools, More { code, reason, unseen, cause, ..More::default() });
         self.columns.gone.push(1);
         let path = if let Site::Path(path) = &gone.site { Some(path) } else { None };
         let package = path.map_or_else(|| self.package_in(&place), |path| self.package_of(path));

@@ -9,8 +9,8 @@ use super::text::{duration, escape, number, prose};
 use crate::model::finding::State;
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::text::Text;
-use crate::report::finished::{Finished, RunSummary, Suppression, Tool, ToolReport};
-use crate::report::fixes;
+use crate::report::finished::{Finished, Gone, RunSummary, Suppression, Tool, ToolReport};
+use crate::report::{excused, fixes};
 
 /// Maximum number of golden files to list; the rest is counted.
 const MOST: usize = 10;
@@ -46,7 +46,7 @@ pub(super) fn why(run: &Finished) -> String {
     let of_new = |count: usize| format!("{} new {}", number(count), plural(count, "finding", "findings"));
     match run.run.end.status.as_str() {
         "passed" => {
-            let mut also = Vec::new();
+            let mut also: Vec<_> = excused::count(run).into_iter().collect();
             if new_of_optional > 0 {
                 also.push(format!("{} from optional tools", of_new(new_of_optional)));
             }
@@ -61,7 +61,9 @@ pub(super) fn why(run: &Finished) -> String {
             format!("Every required tool checked everything and found nothing new.{also}")
         }
         "failed" if new_of_required > 0 => {
-            let has_new = |(tool, report): &(&Tool, &ToolReport)| tool.required && report.new > 0;
+            let has_new = |(tool, report): &(&Tool, &ToolReport)| {
+                tool.required && Group::New.count_of_tool(run, report) > 0
+            };
             let tools = names(run.tools().filter(has_new).map(|(tool, _)| tool.name.as_str()));
             let tools = tools.map(|tools| format!(" from {tools}")).unwrap_or_default();
             let more = match new_of_optional {
@@ -70,8 +72,8 @@ pub(super) fn why(run: &Finished) -> String {
             };
             format!("{}{tools}.{more}", of_new(new_of_required))
         }
-        "failed" if Group::Fixed.count(run) > 0 => {
-            let count = Group::Fixed.count(run);
+        "failed" if run.report.gone.iter().any(Gone::is_stale) => {
+            let count = run.report.gone.iter().filter(|gone| gone.is_stale()).count();
             let are = plural(count, "entry is", "entries are");
             format!("{} baseline {are} stale.", number(count))
         }
@@ -105,7 +107,7 @@ pub(super) fn why(run: &Finished) -> String {
 /// Returns the number of new findings from required tools, and of those only from optional ones.
 fn new_by_need(run: &Finished) -> [usize; 2] {
     let is_required = |name: &Text| run.run.tools.iter().any(|tool| tool.required && *name == tool.name);
-    let new = run.report.findings.iter().filter(|finding| finding.state == State::New);
+    let new = run.report.findings.iter().filter(|finding| finding.counts());
     let (of_required, of_optional): (Vec<_>, Vec<_>) =
         new.partition(|finding| finding.tools.iter().any(is_required));
     [of_required.len(), of_optional.len()]

@@ -19,7 +19,8 @@ impl Shell {
 /// Returns true if the user should act on `notice`, even with `--quiet`.
 fn is_warning(notice: &Notice) -> bool {
     match notice {
-        Notice::CacheDisabled { .. }
+        Notice::BaseNotPlanned { .. }
+        | Notice::CacheDisabled { .. }
         | Notice::CacheIgnored { .. }
         | Notice::JobserverIgnored { .. }
         | Notice::SandboxUnavailable { .. } => true,
@@ -77,6 +78,9 @@ fn text(notice: &Notice) -> String {
             let tools: Vec<_> = tools.iter().map(|tool| format!("`{tool}`")).collect();
             format!("running {} without a sandbox, because {error}", tools.join(", "))
         }
+        Notice::BaseNotPlanned { reference, reason } => visible_line(&format!(
+            "can't plan the base ({reference}), so every new finding counts as caused by the change: {reason}"
+        )),
         Notice::BaselineOfOtherBuild { flags } => format!(
             "the baseline was recorded with other build flags (`{flags}`), so missing findings of cargo's tools are not counted as fixed"
         ),
@@ -128,6 +132,7 @@ mod tests {
             Notice::LinkNotCached { link: "data".to_owned() },
             Notice::ReplayNotCached,
             Notice::SandboxUnavailable { tools: vec!["test".to_owned()], error: error() },
+            Notice::BaseNotPlanned { reference: "main".to_owned(), reason: error() },
             Notice::BaselineOfOtherBuild { flags: "--all-features".to_owned() },
             Notice::BaselineOfOtherVersion {
                 tool: "clippy".to_owned(),

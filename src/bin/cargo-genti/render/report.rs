@@ -5,6 +5,7 @@
 //! out and repeats only their counts.
 
 mod advice;
+mod excused;
 mod findings;
 mod tools;
 mod verdict;
@@ -14,7 +15,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Effects, Style};
-use genti::model::finding::{DiagnosticKey, State};
+use genti::model::finding::DiagnosticKey;
 use genti::model::style::is_of_former_style;
 use genti::report::blind_spots;
 use genti::report::finished::{Finding, Finished, Tasks};
@@ -74,6 +75,7 @@ pub(crate) fn report(view: &View<'_>) -> String {
     if !view.quiet {
         findings::show(view, &mut page);
         tools::show(view, &mut page);
+        excused::show(view, &mut page);
     }
     view.asides.iter().for_each(|aside| page.note(aside));
     advice::show(view, &mut page);
@@ -145,9 +147,9 @@ impl Page {
 }
 
 impl View<'_> {
-    /// Iterates over the new findings, in order.
+    /// Iterates over the new findings that count, in order: all except those that the change is known not to have caused.
     fn new_findings(&self) -> impl Iterator<Item = &Finding> {
-        self.run.report.findings.iter().filter(|finding| finding.state == State::New)
+        self.run.report.findings.iter().filter(|finding| finding.counts())
     }
 
     /// Returns true if a required tool reported the finding.

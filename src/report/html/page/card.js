@@ -65,7 +65,7 @@ function fixOf(at, isWholeRule = false) {
 
 /** Renders the details of finding `at`. */
 function details(at) {
-  const { excerpt, notes = [], fix, code, output, fatal, edited, reason, unseen, owner, id } = findings.more[at];
+  const { excerpt, notes = [], fix, code, output, fatal, edited, reason, unseen, owner, cause, id } = findings.more[at];
   const body = element("div", { class: "body" });
   const scope = texts[findings.scope[at]];
   if (scope) body.append(element("p", { class: "scope" }, "in ", element("code", {}, scope)));
@@ -86,6 +86,7 @@ function details(at) {
   }
   if (fatal) body.append(element("p", { class: "aside" }, "This can’t be accepted into the baseline. It has to be fixed."));
   if (unseen !== undefined) body.append(element("p", { class: "aside" }, element("b", {}, "Not checked: "), ...prose(texts[unseen])));
+  if (cause !== undefined) body.append(element("p", { class: "aside" }, texts[cause]));
   if (edited) body.append(element("p", { class: "aside" }, "Its code was edited since it was accepted."));
   if (reason !== undefined) {
     const what = states[findings.state[at]] === "suppressed" ? "Suppressed: " : "Accepted: ";

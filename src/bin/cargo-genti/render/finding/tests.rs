@@ -46,6 +46,7 @@ fn hostile(place: Place) -> Finding {
         owner: Some(text()),
         tools: [HOSTILE.into()].into(),
         seen_in: None,
+        cause: None,
     }
 }
 

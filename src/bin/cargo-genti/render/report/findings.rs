@@ -7,8 +7,8 @@ use anstyle::Style;
 use genti::model::finding::{Level, Place, State};
 use genti::model::style::is_of_former_style;
 use genti::report::finished::{Finding, Suppression};
-use genti::report::links;
 use genti::report::text::{counted, number};
+use genti::report::{excused, links};
 
 use unicode_width::UnicodeWidthStr;
 
@@ -29,7 +29,8 @@ pub(in super::super) type Identical<'a> = BTreeMap<&'a str, (usize, usize)>;
 pub(super) fn show(view: &View<'_>, page: &mut Page) {
     // Findings that a new style edition causes are summarized in the advice.
     let is_new = |finding: &Finding| finding.state.is_shown() && !is_of_former_style(&finding.related);
-    let is_shown = |finding: &&Finding| is_new(finding) || view.verbose;
+    // Findings that the change did not cause have a list of their own.
+    let is_shown = |finding: &&Finding| !finding.is_excused() && (is_new(finding) || view.verbose);
     let all = view.run.report.findings.iter();
     if view.statistics {
         // The same findings that the verdict counts.
@@ -148,6 +149,9 @@ impl Listing<'_> {
             State::Unchanged => notes.push(format!("accepted{reason}")),
             State::Noted => notes.push("reported only; does not fail the run".to_owned()),
             State::Updated => notes.push(format!("accepted, and edited since{reason}")),
+            State::New if self.verbose => {
+                notes.extend(finding.cause.as_ref().map(|caused| visible_line(&excused::sentence(caused))));
+            }
             _ => {}
         }
         match self.identical.get(finding.id.as_str()) {

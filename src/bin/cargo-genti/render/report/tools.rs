@@ -112,7 +112,7 @@ impl<'a> Group<'a> {
             let mut counts = [0; COLUMNS.len()];
             for finding in view.run.report.findings.iter().filter(is_own) {
                 match finding.state {
-                    State::New => counts[0] += 1,
+                    State::New => counts[0] += usize::from(!finding.is_excused()),
                     State::Unchanged | State::Updated => counts[1] += 1,
                     State::Suppressed => counts[2] += 1,
                     _ => {}
@@ -201,6 +201,11 @@ impl<'a> Row<'a> {
         if *skipped > 0 {
             facts.push(format!("{} skipped", text::units(*skipped, &tool.per)));
         }
+        let is_own = |finding: &&Finding| finding.is_excused() && view.run.tool_of(finding) == tool.name;
+        let excused = view.run.report.findings.iter().filter(is_own).count();
+        if excused > 0 {
+            facts.push(format!("{} not caused by the change", number(excused as u64)));
+        }
         if !tool.required {
             facts.push("optional".to_owned());
         }
@@ -212,7 +217,7 @@ impl<'a> Row<'a> {
             at,
             tool,
             report,
-            counts: [*new, unchanged + updated, *suppressed, *fixed, *unknown],
+            counts: [new - excused, unchanged + updated, *suppressed, *fixed, *unknown],
             facts,
             is_skipped: *skipped > 0 && *skipped == view.run.task_count_of(&tool.name),
         })

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use genti::model::finding::{OWN_NAMESPACE, State};
+use genti::model::finding::OWN_NAMESPACE;
 use genti::model::outcome::Verdict;
 use genti::report::finished::{Finding, Gone};
 use genti::report::text::{counted, number};
-use genti::report::{Cause, causes, short};
+use genti::report::{Cause, causes, excused, short};
 
 use super::super::text::time;
 use super::super::visible_line;
@@ -113,14 +113,15 @@ fn new_findings(view: &View<'_>) -> String {
     for finding in view.new_findings().filter(is_counted) {
         *tools.entry(view.run.tool_of(finding)).or_default() += 1;
     }
+    let excused = excused::count(view.run).map(|count| format!("; {count}")).unwrap_or_default();
     match tools.values().sum() {
-        0 => "no new findings".to_owned(),
+        0 => format!("no new findings{excused}"),
         count => {
             let tools: Vec<_> = tools
                 .iter()
                 .map(|(tool, count)| format!("{} {}", visible_line(tool), number(*count as u64)))
                 .collect();
-            format!("{} ({})", counted(count, "new finding", "new findings"), tools.join(", "))
+            format!("{} ({}){excused}", counted(count, "new finding", "new findings"), tools.join(", "))
         }
     }
 }
@@ -181,7 +182,7 @@ fn stale(view: &View<'_>) -> Vec<String> {
     let is_required = |gone: &&Gone| {
         gone.ns == OWN_NAMESPACE || required().any(|tool| tool.namespaces.iter().any(|ns| gone.ns == *ns))
     };
-    let stale = view.run.report.gone.iter().filter(|gone| gone.state == State::Fixed);
+    let stale = view.run.report.gone.iter().filter(|gone| gone.is_stale());
     match stale.filter(is_required).count() {
         0 => {}
         count => {

@@ -1,0 +1,24 @@
+//! New findings that the change did not cause: one line each, by cause, with what to do about them.
+
+use genti::report::finished::Finding;
+use genti::report::text::counted;
+use genti::report::{excused, short};
+
+use super::super::visible_line;
+use super::{MOST, Page, View};
+
+pub(super) fn show(view: &View<'_>, page: &mut Page) {
+    for (cause, findings) in excused::by_cause(view.run) {
+        let count = counted(findings.len(), "finding", "findings");
+        let (cause, advice) = (cause.as_str(), excused::advice(cause));
+        page.note(format_args!("not caused by this change: {count} ({cause}): {advice}"));
+        let most = if view.verbose { findings.len() } else { MOST };
+        let line = |finding: &&Finding| {
+            format!("{} ({})", short::line(finding), visible_line(view.run.tool_of(finding)))
+        };
+        findings.iter().take(most).for_each(|finding| page.below(line(finding)));
+        if findings.len() > most {
+            page.below(format_args!("and {} more", findings.len() - most));
+        }
+    }
+}
