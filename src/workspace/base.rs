@@ -194,10 +194,13 @@ impl Base {
 
     /// Returns true if a manifest differs, or a file appears or disappears that may be the root of a target.
     fn has_other_packages(&self, workspace: &Workspace) -> bool {
+        let is_named = |path: &RelPath| {
+            workspace.packages().any(|(_, package)| package.targets.iter().any(|target| target.root == *path))
+        };
         self.files.iter().any(|(path, file)| {
             let is_here = workspace.find(path).is_some();
-            path.file_name() == b"Cargo.toml"
-                || path.file_name().ends_with(b".rs") && is_here != matches!(file, BaseFile::Regular { .. })
+            let is_other = is_here != matches!(file, BaseFile::Regular { .. });
+            path.file_name() == b"Cargo.toml" || is_other && (may_be_discovered(path) || is_named(path))
         })
     }
 
@@ -237,6 +240,14 @@ impl Base {
         }
         Ok(workspace)
     }
+}
+
+/// Returns whether cargo may discover the file at `path` as the root of a target, in whatever directory its package is.
+fn may_be_discovered(path: &RelPath) -> bool {
+    let dir = RelPath::new(path.dir());
+    let is_in_directory_of_targets = matches!(dir.file_name(), b"bin" | b"tests" | b"examples" | b"benches")
+        && path.file_name().ends_with(b".rs");
+    is_in_directory_of_targets || matches!(path.file_name(), b"lib.rs" | b"main.rs" | b"build.rs")
 }
 
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -297,6 +308,18 @@ fn parse_batch(mut output: &[u8]) -> BTreeMap<String, Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_files_at_the_usual_places_are_discovered_as_targets() {
+        for path in
+            ["src/lib.rs", "a/src/main.rs", "src/bin/b.rs", "a/tests/t.rs", "benches/b/main.rs", "a/build.rs"]
+        {
+            assert!(may_be_discovered(&RelPath::new(path)), "{path}");
+        }
+        for path in ["src/a.rs", "tests/common/mod.rs", "examples/data.txt", "a/lib.txt"] {
+            assert!(!may_be_discovered(&RelPath::new(path)), "{path}");
+        }
+    }
 
     #[test]
     fn contents_are_read_from_one_call_of_git() {
