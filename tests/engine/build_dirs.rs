@@ -102,7 +102,7 @@ fn has_waiter(file: &File) -> bool {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_cargo_of_the_user_blocks_a_run_only_if_the_directory_is_shared() {
-    let sandbox = Sandbox::of("clean", "workspace");
+    let sandbox = Sandbox::library();
     let lock = lock(&sandbox.root().join("target"));
     for mode in ["one", "lanes"] {
         sandbox.run(&["run", "--build-dir", mode], 0);
@@ -134,7 +134,7 @@ fn the_first_run_says_once_that_dependencies_are_built_separately() {
 
 #[test]
 fn the_artifacts_do_not_depend_on_where_cargo_builds() {
-    let sandbox = Sandbox::of("clean", "workspace");
+    let sandbox = Sandbox::library();
     // Clippy has a finding in code written by the build script, so the path of cargo's directory could matter.
     sandbox.write(
         "build.rs",

@@ -527,7 +527,7 @@ fn tests_run_every_time_unless_their_tool_allows_caching() {
         let tests = lines.iter().filter(|line| line["tool"] == "test");
         tests.map(|line| line["timing"]["attempts"].as_u64().unwrap()).sum()
     };
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     let run = || sandbox.run(&["run", "--tool", "test"], 0);
     run();
     let all = attempts(&sandbox);

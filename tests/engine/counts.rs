@@ -148,7 +148,7 @@ fn leaks() {
 
 #[test]
 fn a_failing_an_ignored_a_flaky_and_a_leaky_test_look_right_in_every_report() {
-    let sandbox = Sandbox::of("clean", "workspace");
+    let sandbox = Sandbox::library();
     let others = disabled(&["fmt", "clippy", "doc", "doctest"]);
     sandbox.write("genti.toml", &format!("{others}[tools.test]\nretries = 1\n"));
     sandbox.write("tests/it.rs", TESTS);

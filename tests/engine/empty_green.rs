@@ -35,7 +35,7 @@ fn incomplete(sandbox: &Sandbox, tool: &str) -> Vec<String> {
 
 #[test]
 fn a_filter_that_matches_nothing_leaves_the_tests_without_a_verdict() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     sandbox.write("genti.toml", "[tools.test]\nargs = [\"no_such_test\"]\n");
     let shown = sandbox.run(&["run"], 3);
     let reason = "no test ran, although the sources have tests; check `args` under [tools.test]";
@@ -63,7 +63,7 @@ fn a_filter_that_matches_nothing_leaves_the_tests_without_a_verdict() {
 
 #[test]
 fn only_a_whole_run_must_run_a_test() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     sandbox.write("genti.toml", "[tools.test]\nargs = [\"no_such_test\"]\n");
     sandbox.run(&["run", "--tool", "test"], 0);
     sandbox.run(&["run", "--skip-tool", "doc"], 0);
@@ -72,7 +72,7 @@ fn only_a_whole_run_must_run_a_test() {
 
 #[test]
 fn a_test_target_disabled_by_a_feature_is_a_finding_that_can_be_accepted() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     sandbox.edit("Cargo.toml", "[workspace]", "[features]\nextra = []\n\n[workspace]");
     sandbox.write("tests/off.rs", "//! Off.\n#![cfg(feature = \"extra\")]\n\n#[test]\nfn works() {}\n");
     let shown = sandbox.run(&["run"], 1);
@@ -99,7 +99,7 @@ fn a_test_target_disabled_by_a_feature_is_a_finding_that_can_be_accepted() {
 
 #[test]
 fn a_finished_run_with_findings_of_genti_can_be_checked() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     sandbox.write("tests/ignored.rs", "//! Ignored.\n\n#[test]\n#[ignore = \"slow\"]\nfn works() {}\n");
     sandbox.write("tests/windows.rs", "//! Elsewhere.\n#![cfg(windows)]\n\n#[test]\nfn works() {}\n");
     sandbox.run(&["check"], 1);
@@ -126,7 +126,7 @@ fn ignored_and_filtered_tests_make_a_target_empty() {
 
 #[test]
 fn a_target_that_requires_disabled_features_is_empty_too() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     let manifest =
         "[features]\nextra = []\n\n[[test]]\nname = \"off\"\nrequired-features = [\"extra\"]\n\n[workspace]";
     sandbox.edit("Cargo.toml", "[workspace]", manifest);
@@ -139,7 +139,7 @@ fn a_target_that_requires_disabled_features_is_empty_too() {
 
 #[test]
 fn code_disabled_by_the_platform_and_tests_without_a_count_are_blind_spots() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     sandbox.edit("Cargo.toml", "[workspace]", "[[test]]\nname = \"own\"\nharness = false\n\n[workspace]");
     sandbox.write("tests/own.rs", "//! A harness.\n\nfn main() {}\n");
     sandbox.write("tests/windows.rs", "//! Elsewhere.\n#![cfg(windows)]\n\n#[test]\nfn works() {}\n");
@@ -176,7 +176,7 @@ fn a_target_disabled_in_a_manifest_is_a_blind_spot() {
 
 #[test]
 fn files_that_are_not_compiled_or_formatted_are_blind_spots() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     sandbox.write("src/orphan.rs", "this does not parse(\n");
     // rustfmt does not follow modules declared by a macro.
     let made = "macro_rules! modules {\n    ($name:ident) => {\n        mod $name;\n    };\n}\n\nmodules!(made);\n\n#[cfg(test)]";
@@ -240,7 +240,7 @@ fn excluded_packages_and_other_workspaces_are_blind_spots() {
 
 #[test]
 fn blind_spots_can_be_denied_and_accepted_or_ignored() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     sandbox.write("src/orphan.rs", "this does not parse(\n");
     sandbox.write("genti.toml", "[policy]\nblind-spots = \"deny\"\n");
     let shown = sandbox.run(&["run"], 1);
@@ -279,7 +279,7 @@ fn a_workspace_that_is_checked_completely_has_no_blind_spot() {
 
 #[test]
 fn entries_that_are_not_files_are_blind_spots() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     let config = "[tools.words]\nrun = [\"true\", \"{files}\"]\nfiles = [\"**/*.md\"]\nper = \"file\"\n";
     sandbox.write("genti.toml", config);
     sandbox.write("a.md", "fine\n");

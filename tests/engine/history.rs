@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, disabled};
 
 const LIB: &str = "//! A crate with findings.\n\npub mod shapes;\npub mod sizes;\n";
 
@@ -44,16 +44,14 @@ fn check(change: impl Fn(&Sandbox), code: i32, changed: &[&str], unchanged: usiz
 /// Like [`check`], with the given text in `src/sizes.rs`.
 #[track_caller]
 fn check_with(sizes: &str, change: impl Fn(&Sandbox), code: i32, changed: &[&str], unchanged: usize) {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
+    sandbox.write("genti.toml", &disabled(&["doc", "test", "doctest"]));
     sandbox.write("src/lib.rs", LIB);
     sandbox.write("src/shapes.rs", SHAPES);
     sandbox.write("src/sizes.rs", sizes);
-    for path in ["build.rs", "src/main.rs", "examples/twice.rs", "tests/greets.rs"] {
-        std::fs::remove_file(sandbox.root().join(path)).unwrap();
-    }
     sandbox.run(&["baseline", "init"], 0);
     change(&sandbox);
-    sandbox.run(&["run", "--skip-tool", "doc"], code);
+    sandbox.run(&["run"], code);
 
     let report = sandbox.json("report.json");
     let line = |finding: &Value| {
@@ -207,10 +205,7 @@ pub fn  odd() {}
 
 #[test]
 fn a_new_style_edition_is_one_migration_and_not_many_findings() {
-    let sandbox = Sandbox::of("clean", "w");
-    for path in ["build.rs", "src/main.rs", "examples/twice.rs", "tests/greets.rs"] {
-        std::fs::remove_file(sandbox.root().join(path)).unwrap();
-    }
+    let sandbox = Sandbox::library();
     sandbox.edit("Cargo.toml", "2024", "2021");
     sandbox.write("src/lib.rs", &format!("{FORMER}\nmod more;\n"));
     sandbox.write("src/more.rs", FORMER);

@@ -5,7 +5,7 @@ use std::fs::File;
 use crate::support::Sandbox;
 
 /// Returns statements that write the time to `path`.
-fn writes(path: &str) -> String {
+fn writes(path: &&str) -> String {
     format!(
         "    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos();\n    \
          let path = concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{path}\");\n    \
@@ -13,10 +13,13 @@ fn writes(path: &str) -> String {
     )
 }
 
-/// Creates the package `clean`, whose build script and tests write to `path` while a tool waits for them.
-fn writing(path: &str) -> Sandbox {
+/// Creates the package `clean`, whose build script and tests write to `paths` while a tool waits for them.
+fn writing(paths: &[&str]) -> Sandbox {
     let sandbox = Sandbox::of("clean", "w");
-    let writes = writes(path);
+    for path in ["src/main.rs", "examples/twice.rs"] {
+        std::fs::remove_file(sandbox.root().join(path)).unwrap();
+    }
+    let writes: String = paths.iter().map(writes).collect();
     let script = format!(
         "//! Writes.\n\nfn main() {{\n    println!(\"cargo::rerun-if-env-changed=NEVER\");\n{writes}}}\n"
     );
@@ -37,7 +40,7 @@ fn changed(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn a_log_written_during_the_run_invalidates_no_verdict() {
     for in_git in [true, false] {
-        let sandbox = Sandbox::of("clean", "w");
+        let sandbox = Sandbox::library();
         if in_git {
             sandbox.commit_all();
         }
@@ -53,37 +56,45 @@ fn a_log_written_during_the_run_invalidates_no_verdict() {
 
 #[test]
 fn an_untracked_file_that_a_tool_does_not_read_invalidates_no_verdict() {
-    for path in ["scratch.txt", "src/scratch.txt", "scratch.rs"] {
-        let sandbox = writing(path);
+    let paths = ["scratch.txt", "src/scratch.txt", "scratch.rs"];
+    let of = |paths: &[&str]| {
+        let sandbox = writing(paths);
         sandbox.commit_all();
-        sandbox.write(path, "// old\n");
-        sandbox.run(&["check"], 0);
-        assert_eq!(changed(&sandbox), [""; 0], "{path}");
-        // Results that may have seen the old file are not cached.
-        sandbox.run(&["run"], 0);
-        let is_hit = |task: &serde_json::Value| task["tool"] == "clippy" && task["timing"]["cache"] == "hit";
-        assert!(!sandbox.lines("task").iter().any(is_hit), "{path}");
+        paths.iter().for_each(|path| sandbox.write(path, "// old\n"));
+        sandbox
+    };
+    let sandbox = of(&paths);
+    sandbox.run(&["check"], 0);
+    assert_eq!(changed(&sandbox), [""; 0]);
+    // Results that may have seen the old file are not cached.
+    for path in paths {
+        let sandbox = of(&[path]);
+        for _ in ["first", "second"] {
+            sandbox.run(&["run", "--tool", "clippy"], 0);
+            let tasks = sandbox.lines("task");
+            assert!(tasks.len() == 1 && tasks[0]["timing"]["cache"] != "hit", "{path}: {tasks:?}");
+        }
     }
 }
 
 #[test]
 fn a_file_that_a_tool_is_known_to_read_invalidates_its_verdict() {
     for tool in ["clippy", "doc", "test"] {
-        let included = writing("data.txt");
+        let included = writing(&["data.txt"]);
         included.edit("src/lib.rs", "//! Greets.\n", "#![doc = include_str!(\"../data.txt\")]\n");
         included.write("data.txt", "// old\n");
         included.run(&["run", "--tool", tool], 3);
         let built = if tool == "test" { "test-build" } else { tool };
         assert!(changed(&included).contains(&built.to_owned()), "{tool}: {:?}", changed(&included));
 
-        let module = writing("src/part.rs");
+        let module = writing(&["src/part.rs"]);
         module.edit("src/lib.rs", "//! Greets.\n", "//! Greets.\n\nmod part;\n");
         module.write("src/part.rs", "// old\n");
         module.run(&["run", "--tool", tool], 3);
         assert!(changed(&module).contains(&built.to_owned()), "{tool}: {:?}", changed(&module));
     }
 
-    let formatted = Sandbox::of("clean", "w");
+    let formatted = Sandbox::library();
     formatted.edit("src/lib.rs", "//! Greets.\n", "//! Greets.\n\nmod part;\n");
     formatted.write("src/part.rs", "// old\n");
     formatted.write(
@@ -96,7 +107,7 @@ fn a_file_that_a_tool_is_known_to_read_invalidates_its_verdict() {
 
 #[test]
 fn a_committed_file_may_be_read_by_tests_but_not_by_clippy() {
-    let sandbox = writing("tests/data.txt");
+    let sandbox = writing(&["tests/data.txt"]);
     sandbox.write("tests/data.txt", "// old\n");
     sandbox.commit_all();
     sandbox.run(&["run"], 3);

@@ -179,7 +179,7 @@ fn a_file_outside_the_workspace_shared_by_two_packages_has_its_findings_once() {
 
 #[test]
 fn the_suggested_command_fixes_the_findings() {
-    let sandbox = Sandbox::of("clean", "workspace");
+    let sandbox = Sandbox::library();
     let others = disabled(&["doc", "test", "doctest"]);
     let args = "[tools.clippy]\nargs = ['--all-targets', '--', '-W', 'clippy::str_to_string']\n";
     sandbox.write("genti.toml", &format!("{others}{args}"));

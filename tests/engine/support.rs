@@ -28,6 +28,15 @@ impl Sandbox {
         Self { dir, root }
     }
 
+    /// Creates the package `clean` with its library only, because each further target takes several compilers to build.
+    pub(crate) fn library() -> Self {
+        let sandbox = Self::of("clean", "workspace");
+        for path in ["build.rs", "src/main.rs", "examples/twice.rs", "tests/greets.rs"] {
+            std::fs::remove_file(sandbox.root().join(path)).unwrap();
+        }
+        sandbox
+    }
+
     /// Creates a package without findings in which only the tools of `config` run, over files that the test
     /// writes.
     pub(crate) fn with_tools(config: &str) -> Self {
