@@ -24,6 +24,10 @@ fn check_clones(fixture: &str, code: i32) {
             assert!(!text.contains(place), "an artifact tells where the workspace lies");
         }
     }
+    // What one wrote is consistent for the other.
+    let kept = here.keep_artifacts();
+    let text = there.run(&["check", "--artifacts", kept.to_str().unwrap()], code);
+    assert!(!text.contains("are not from a run of this checkout"), "{text}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, disabled};
 
 /// A tool that reports the numbers in `numbers.txt`.
 const COVERAGE: &str = r#"
@@ -140,7 +140,8 @@ fn an_accepted_number_that_is_stated_no_more_leaves_no_verdict_and_keeps_its_lin
 #[test]
 fn test_counts_can_be_ratcheted() {
     let sandbox = Sandbox::of("clean", "w");
-    sandbox.write("genti.toml", "[tools.test]\nratchet = [\"run\", \"ignored\"]\n");
+    let others = disabled(&["fmt", "clippy", "doc", "doctest"]);
+    sandbox.write("genti.toml", &format!("{others}[tools.test]\nratchet = [\"run\", \"ignored\"]\n"));
     sandbox.run(&["baseline", "init"], 0);
     sandbox.run(&["check"], 0);
     assert_eq!(numbers(&sandbox), ["tests ignored 0 0 unchanged", "tests run 2 2 unchanged"]);
@@ -163,7 +164,7 @@ fn each_tool_has_its_own_entries_and_must_report_ratcheted_numbers() {
     let sandbox = Sandbox::of("clean", "w");
     let config =
         "[tools.clippy]\nratchet = [\"packages\", \"targets\"]\n[tools.doc]\nratchet = [\"targets\"]\n";
-    sandbox.write("genti.toml", config);
+    sandbox.write("genti.toml", &format!("{}{config}", disabled(&["fmt", "test", "doctest"])));
     sandbox.run(&["baseline", "init"], 0);
     assert!(
         baseline(&sandbox, "clippy").contains("\"packages\"")
@@ -176,7 +177,8 @@ fn each_tool_has_its_own_entries_and_must_report_ratcheted_numbers() {
     assert_eq!(numbers(&sandbox), ["packages 1 1 unchanged", "targets 4 5 new", "targets 1 1 unchanged"]);
     assert!(shown.contains("targets: `4` is worse than the accepted `5`"), "{shown}");
 
-    sandbox.write("genti.toml", "[tools.test]\nratchet = [\"crates\"]\n");
+    let others = disabled(&["fmt", "clippy", "doc", "doctest"]);
+    sandbox.write("genti.toml", &format!("{others}[tools.test]\nratchet = [\"crates\"]\n"));
     let shown = sandbox.run(&["check"], 3);
     assert!(shown.contains("it does not report the number of crates (`ratchet`)"), "{shown}");
 }

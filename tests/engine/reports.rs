@@ -238,7 +238,7 @@ fn github_gets_its_summary_and_annotations_unless_disabled() {
 
 #[test]
 fn any_message_of_a_tool_is_one_annotation() {
-    for message in [
+    let messages = [
         "::error::x",
         "x%0A::error::y",
         "::stop-commands::token",
@@ -246,26 +246,26 @@ fn any_message_of_a_tool_is_one_annotation() {
         "x ::error file=a,line=1::y %25%0D%0a",
         "x\u{85}::error::y\u{2028}::error::z",
         "::add-mask::a",
-    ] {
-        let sandbox = told(&format!("::error file=b::a%0A,c:1: error: {message}\n"));
-        let output = in_actions(&sandbox, &mut sandbox.command(&["check"])).output().unwrap();
-        sandbox.expect(&output, 1);
-        let commands = commands(&output);
-        assert_eq!(commands.len(), 1, "{message}: {commands:#?}");
-        assert!(
-            commands[0].starts_with("::error file=%3A%3Aerror file=b%3A%3Aa%250A%2Cc,line=1,"),
-            "{commands:?}"
-        );
-        for format in ["human", "json", "sarif", "junit", "markdown"] {
-            let mut command = sandbox.command(&["report", "--format", format]);
-            let output = in_actions(&sandbox, &mut command).output().unwrap();
-            sandbox.expect(&output, 0);
-            assert_eq!(self::commands(&output), [""; 0], "{format}: {message}");
-        }
-        let mut command = sandbox.command(&["check", "--message-format", "json"]);
-        let output = in_actions(&sandbox, &mut command).output().unwrap();
-        assert_eq!(self::commands(&output), [""; 0], "{message}");
+    ];
+    let lines = messages.map(|message| format!("::error file=b::a%0A,c:1: error: {message}\n"));
+    let sandbox = told(&lines.concat());
+    let output = in_actions(&sandbox, &mut sandbox.command(&["check"])).output().unwrap();
+    sandbox.expect(&output, 1);
+    let commands = commands(&output);
+    assert_eq!(commands.len(), messages.len(), "{commands:#?}");
+    for command in commands {
+        let begin = "::error file=%3A%3Aerror file=b%3A%3Aa%250A%2Cc,line=1,";
+        assert!(command.starts_with(begin), "{command:?}");
     }
+    for format in ["human", "json", "sarif", "junit", "markdown"] {
+        let mut command = sandbox.command(&["report", "--format", format]);
+        let output = in_actions(&sandbox, &mut command).output().unwrap();
+        sandbox.expect(&output, 0);
+        assert_eq!(self::commands(&output), [""; 0], "{format}");
+    }
+    let mut command = sandbox.command(&["check", "--message-format", "json"]);
+    let output = in_actions(&sandbox, &mut command).output().unwrap();
+    assert_eq!(self::commands(&output), [""; 0]);
 }
 
 #[test]

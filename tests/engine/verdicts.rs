@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, disabled};
 
 fn of(tools: &[(&str, &str)]) -> Vec<(String, String)> {
     tools.iter().map(|(tool, verdict)| ((*tool).to_owned(), (*verdict).to_owned())).collect()
@@ -128,6 +128,7 @@ fn code_that_does_not_compile_hides_the_same_in_the_second_pass() {
 #[test]
 fn a_baseline_accepts_existing_findings_and_no_others() {
     let sandbox = Sandbox::of("findings", "w");
+    sandbox.write("genti.toml", &disabled(&["test", "doctest"]));
     sandbox.run(&["baseline", "init"], 0);
     sandbox.run(&["run"], 0);
     sandbox.run(&["check"], 0);
@@ -147,6 +148,7 @@ fn a_baseline_accepts_existing_findings_and_no_others() {
 #[test]
 fn a_fixed_finding_is_stale_in_a_check_and_a_notice_in_a_run() {
     let sandbox = Sandbox::of("findings", "w");
+    sandbox.write("genti.toml", &disabled(&["doc", "test", "doctest"]));
     sandbox.run(&["baseline", "init"], 0);
     sandbox.edit("src/lib.rs", "return x + 1;", "x + 1");
     let text = sandbox.run(&["run"], 0);
@@ -159,6 +161,7 @@ fn a_fixed_finding_is_stale_in_a_check_and_a_notice_in_a_run() {
 #[test]
 fn findings_in_unchecked_code_are_unknown_and_not_fixed() {
     let sandbox = Sandbox::of("findings", "w");
+    sandbox.write("genti.toml", &disabled(&["doc", "test", "doctest"]));
     sandbox.run(&["baseline", "init"], 0);
     let states = || {
         let report = sandbox.json("report.json");
@@ -186,6 +189,7 @@ fn findings_in_unchecked_code_are_unknown_and_not_fixed() {
 #[test]
 fn a_compile_error_cannot_be_accepted() {
     let sandbox = Sandbox::of("broken", "w");
+    sandbox.write("genti.toml", &disabled(&["doc", "test", "doctest"]));
     let text = sandbox.run(&["baseline", "init"], 3);
     assert!(text.contains("nothing was accepted"), "{text}");
     assert!(!sandbox.root().join(".config/genti/baseline").exists());
@@ -193,9 +197,9 @@ fn a_compile_error_cannot_be_accepted() {
 
 #[test]
 fn a_baseline_is_not_overwritten() {
-    let sandbox = Sandbox::of("findings", "w");
+    let sandbox = Sandbox::with_words("");
     sandbox.run(&["baseline", "init"], 0);
-    let path = sandbox.root().join(".config/genti/baseline/clippy.jsonl");
+    let path = sandbox.root().join(".config/genti/baseline/words.jsonl");
     std::fs::write(&path, "{\"genti_baseline\":1}\n").unwrap();
     sandbox.run(&["baseline", "init"], 2);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"genti_baseline\":1}\n");
@@ -315,7 +319,7 @@ fn the_needs_of_a_tool_run_first() {
 
 #[test]
 fn run_creates_a_missing_lock_file_and_check_does_not() {
-    let sandbox = Sandbox::of("clean", "w");
+    let sandbox = Sandbox::library();
     let lock = sandbox.root().join("Cargo.lock");
     std::fs::remove_file(&lock).unwrap();
     let text = sandbox.run(&["check"], 2);
