@@ -32,7 +32,8 @@ fn wait_for(run: &mut Running, text: &str) {
 
 #[test]
 fn signals_while_output_is_read_end_the_run_with_its_artifacts_written() {
-    for (signal, number) in [("INT", 2), ("TERM", 15), ("HUP", 1), ("QUIT", 3)] {
+    // The suite `faults` sends the other signals.
+    for (signal, number) in [("INT", 2), ("TERM", 15)] {
         // Events may be a tenth of a second late, and reading must not be over by then.
         let sandbox = with_many_findings(20 * MANY);
         let mut run = sandbox.start(&["run", "--message-format", "json"]);

@@ -105,15 +105,15 @@ fn a_baseline_can_be_created_while_an_optional_tool_has_no_verdict() {
 fn a_refused_baseline_names_every_reason_and_the_fix() {
     let config = "[tools.crash]\nrun = [\"sh\", \"-c\", \"kill -SEGV $$\"]\n\
                   [tools.gone]\nrun = [\"genti-no-such-tool\"]\n\
-                  [tools.slow]\nrun = [\"sh\", \"-c\", \"exec sleep 600\", \"{file}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n";
+                  [tools.slow]\nrun = [\"sh\", \"-c\", \"exec sleep 600\", \"{file}\"]\nper = \"file\"\nfiles = [\"many/*\"]\n\
+                  timeout = \"100ms\"\n";
     let sandbox = Sandbox::with_tools(config);
     sandbox.write("many/a", "");
-    // Allow enough time to crash on a slow machine.
-    let text = sandbox.run(&["baseline", "init", "--per-task-timeout", "5s"], 3);
+    let text = sandbox.run(&["baseline", "init"], 3);
     for reason in [
         "error: crash: killed by SIGSEGV",
         "error: gone: `genti-no-such-tool` is not installed",
-        "error: slow many/a: timed out after 5s",
+        "error: slow many/a: timed out after 100ms",
         "nothing was accepted",
         "`required = false`",
     ] {

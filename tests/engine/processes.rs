@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::support::Sandbox;
 use crate::support::process::{Running, output, wait_until};
 
@@ -120,10 +122,13 @@ fn a_task_that_times_out_is_distinguished_from_the_others_of_its_step() {
     for name in ["a", "slow", "z"] {
         sandbox.write(&format!("many/{name}"), "");
     }
-    // Allow enough time for the others on a slow machine.
-    sandbox.run_alone(&["run", "--per-task-timeout", "5s"], 3);
-    let statuses: Vec<_> = sandbox.lines("task").iter().map(|line| line["status"].clone()).collect();
-    assert_eq!(statuses, ["findings", "timed-out", "findings"]);
+    let statuses = |timeout: &str| -> Vec<Value> {
+        sandbox.run_alone(&["run", "--no-cache", "--per-task-timeout", timeout], 3);
+        sandbox.lines("task").iter().map(|line| line["status"].clone()).collect()
+    };
+    // The shortest one is enough for the others unless the machine is slow or busy.
+    let is_expected = |timeout: &&str| statuses(timeout) == ["findings", "timed-out", "findings"];
+    assert!(["1s", "10s", "100s"].iter().any(is_expected), "{:?}", sandbox.lines("task"));
 }
 
 #[test]
@@ -306,7 +311,7 @@ fn artifacts_that_cannot_be_written_are_printed() {
     std::fs::write(sandbox.root().join("target"), "a file in the way").unwrap();
     let output = sandbox.command(&["run"]).output().unwrap();
     sandbox.expect(&output, 4);
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["gate"]["status"], "passed");
 }
 
