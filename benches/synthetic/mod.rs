@@ -104,7 +104,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
             ],
             name,
             dir: RelPath::new(&dir),
-            features: Vec::new(),
+            features: std::collections::BTreeMap::new(),
             dependencies,
             outside: Vec::new(),
         });

@@ -118,7 +118,7 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
                 MissReason::NoResult if !own.is_empty() || !of_tool.is_empty() => String::new(),
                 reason => reason.describe(),
             };
-            let unit = plan.graph.tasks[at].unit.path(cache.context.workspace).to_string();
+            let unit = plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
             tasks.push(TaskReason { unit, why, changed: own });
         }
         tools.push(ToolReasons {

@@ -34,6 +34,8 @@ pub mod path;
 #[cfg(feature = "engine")]
 pub mod policy;
 #[cfg(feature = "engine")]
+pub mod powerset;
+#[cfg(feature = "engine")]
 pub mod ratchet;
 #[cfg(feature = "engine")]
 pub mod sources;

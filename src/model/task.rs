@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::digest::Digest;
 use super::path::RelPath;
 use super::policy::{Policy, Selection};
+use super::powerset::Combination;
 use super::tool::{Tool, ToolId};
 use super::variant::{Build, Variant, VariantBuild};
 use super::workspace::{FileId, PackageId, Target, Workspace};
@@ -18,6 +19,8 @@ pub enum Unit {
     Workspace,
     /// A member.
     Package(PackageId),
+    /// A member, built alone with the combination at this index in [`Graph::combinations`].
+    Combination(PackageId, u32),
     /// A target, named by its root source file: the package, and the index of the target in it.
     TargetRoot(PackageId, u32),
     /// A single file.
@@ -30,7 +33,7 @@ impl Unit {
         static ROOT: std::sync::LazyLock<RelPath> = std::sync::LazyLock::new(RelPath::default);
         match self {
             Self::Workspace => &ROOT,
-            Self::Package(package) => &workspace.package(package).dir,
+            Self::Package(package) | Self::Combination(package, _) => &workspace.package(package).dir,
             Self::TargetRoot(..) => self.target(workspace).map_or(&ROOT, |target| &target.root),
             Self::File(file) => &workspace.file(file).path,
         }
@@ -48,7 +51,9 @@ impl Unit {
     pub fn package(self, workspace: &Workspace) -> Option<PackageId> {
         match self {
             Self::Workspace => None,
-            Self::Package(package) | Self::TargetRoot(package, _) => Some(package),
+            Self::Package(package) | Self::TargetRoot(package, _) | Self::Combination(package, _) => {
+                Some(package)
+            }
             Self::File(file) => workspace.owners.get(file.0 as usize).copied().flatten(),
         }
     }
@@ -87,6 +92,14 @@ pub struct Task {
     pub bytes: u64,
 }
 
+impl Task {
+    /// Returns its place in the order of tasks.
+    pub fn place<'w>(&self, workspace: &'w Workspace) -> (&'w RelPath, u32, TaskId) {
+        let combination = if let Unit::Combination(_, at) = self.unit { at } else { 0 };
+        (self.unit.path(workspace), combination, self.id)
+    }
+}
+
 /// All tasks of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Graph {
@@ -94,8 +107,10 @@ pub struct Graph {
     pub tools: Vec<Tool>,
     /// For each tool, the tools it needs, directly or not, sorted.
     pub needs: Vec<Vec<ToolId>>,
-    /// The tasks, sorted by tool, then path, then id.
+    /// The tasks, sorted by tool, then path, then combination, then id.
     pub tasks: Vec<Task>,
+    /// Combinations of features that units refer to.
+    pub combinations: Vec<Combination>,
     /// The comparison of each tool, which needs all tasks of that tool.
     pub compares: Vec<TaskId>,
     /// The report, which needs every comparison.
@@ -113,6 +128,23 @@ impl Graph {
     /// Returns the tool with this id.
     pub fn tool(&self, id: ToolId) -> &Tool {
         &self.tools[id.0 as usize]
+    }
+
+    /// Returns the combination of features of `unit`, if it is built with one.
+    pub fn combination(&self, unit: Unit) -> Option<&Combination> {
+        match unit {
+            Unit::Combination(_, at) => self.combinations.get(at as usize),
+            _ => None,
+        }
+    }
+
+    /// Returns the name of `unit` in artifacts and messages: its path, and its features if it is built with a combination of them.
+    pub fn name_of(&self, workspace: &Workspace, unit: Unit) -> String {
+        let path = unit.path(workspace);
+        match self.combination(unit) {
+            Some(combination) => format!("{path} {combination}"),
+            None => path.to_string(),
+        }
     }
 
     /// Returns the tools, each after the tools it needs.

@@ -1,6 +1,6 @@
 //! Small workspaces and tools as plain values, for tests of the pure layers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
@@ -23,7 +23,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
                 vars: Vec::new(),
                 cargo_id: format!("path+file:///w/ws/{dir}#0.1.0"),
                 dir: RelPath::new(dir),
-                features: Vec::new(),
+                features: BTreeMap::new(),
                 targets: targets.iter().map(|(kind, root)| target(name, *kind, root)).collect(),
                 dependencies: Vec::new(),
                 outside: Vec::new(),
@@ -79,7 +79,15 @@ fn target(package: &str, kind: TargetKind, root: &str) -> Target {
 /// Creates a graph of `tools` with their needs, without tasks.
 pub(crate) fn graph(tools: Vec<Tool>, needs: Vec<Vec<ToolId>>) -> Graph {
     let id = Digest::of_bytes(b"");
-    Graph { tools, needs, tasks: Vec::new(), compares: Vec::new(), report: TaskId(id), hash: id }
+    Graph {
+        tools,
+        needs,
+        tasks: Vec::new(),
+        combinations: Vec::new(),
+        compares: Vec::new(),
+        report: TaskId(id),
+        hash: id,
+    }
 }
 
 /// Creates a tool with this name, parser and command line.
@@ -117,7 +125,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         leaky: Leaky::Pass,
         retries: 0,
         flaky: Flaky::Pass,
-        vars: std::collections::BTreeMap::new(),
+        vars: BTreeMap::new(),
         timeout: None,
         sandbox: None,
         variant: None,

@@ -15,6 +15,7 @@ use super::census::CensusNumber;
 use super::digest::{ContentHash, Sink};
 use super::named::named;
 use super::path::RelPath;
+use super::powerset::Powerset;
 use super::style::FORMER_STYLE;
 use super::variant::Variant;
 use super::workspace::{Target, TargetKind, Workspace};
@@ -415,7 +416,7 @@ impl Tool {
     /// Returns true if a single process covers all units under every batch policy. Cargo iterates over the
     /// packages in it, and the build of each depends on the others.
     pub fn takes_all(&self) -> bool {
-        self.per == Per::Package && self.uses_selection()
+        self.per == Per::Package && self.uses_selection() && self.powerset().is_none()
     }
 
     /// Returns the tool with the command line of its second process.
@@ -449,6 +450,23 @@ impl Tool {
     /// Returns the name of the variant.
     pub fn variant_name(&self) -> &str {
         self.variant.as_ref().map_or(Variant::DEFAULT, |variant| &variant.name)
+    }
+
+    /// Returns the combinations of features that it runs with, if its variant has some.
+    pub fn powerset(&self) -> Option<&Powerset> {
+        self.variant.as_ref()?.powerset.as_ref()
+    }
+
+    /// Returns true if it can run once per package and combination of features: it builds the selection in one process, and runs no
+    /// tests, whose programs are named by their target alone.
+    pub fn takes_powersets(&self) -> bool {
+        let builds = matches!(self.parse.work(), Work::Lint | Work::Unknown);
+        builds && self.per == Per::Workspace && self.uses_selection() && self.targets.is_none()
+    }
+
+    /// Returns the word for its units in artifacts.
+    pub fn unit_word(&self) -> &'static str {
+        if self.powerset().is_some() { "combination" } else { self.per.as_str() }
     }
 
     /// Returns true if it runs on the system called `os`, which a variant may not.

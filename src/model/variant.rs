@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::policy::Selection;
+use super::powerset::Powerset;
 use super::workspace::{PackageId, Workspace};
 
 /// A build with other features, another target, other packages or other variables.
@@ -16,6 +17,8 @@ pub struct Variant {
     pub vars: BTreeMap<String, String>,
     /// Systems on which it runs, such as `linux`; empty for all.
     pub on: Vec<String>,
+    /// Combinations of features with which each package is built alone, in place of one build.
+    pub powerset: Option<Powerset>,
 }
 
 impl Variant {

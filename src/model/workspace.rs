@@ -1,6 +1,6 @@
 //! Workspaces as plain values: packages, targets and files. Does not know cargo's JSON or the disk.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -167,8 +167,8 @@ pub struct Package {
     pub cargo_id: String,
     /// Directory.
     pub dir: RelPath,
-    /// Features, sorted, including those that optional dependencies define.
-    pub features: Vec<String>,
+    /// Features, including those that optional dependencies define, with what each enables.
+    pub features: BTreeMap<String, Vec<String>>,
     /// Targets, sorted by root, then name.
     pub targets: Vec<Target>,
     /// Members that it depends on in any way, sorted.

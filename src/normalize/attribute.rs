@@ -13,6 +13,7 @@ use crate::model::workspace::{PackageId, TargetKind, Workspace};
 /// - Target root: the path is that root, else the root with the innermost directory around the path, preferring roots
 ///   of the path's own package.
 /// - Package: the one that the tool named, else the innermost one around the path.
+/// - Combination: none, since the packages of all combinations have the same files.
 /// - Workspace: always, since it is the only unit.
 pub fn attribute(
     workspace: &Workspace,
@@ -22,6 +23,7 @@ pub fn attribute(
 ) -> Option<usize> {
     match units.first()? {
         Unit::Workspace => Some(0),
+        Unit::Combination(..) => None,
         Unit::File(_) => {
             let file = workspace.find(place.path()?)?;
             units.binary_search(&Unit::File(file)).ok()

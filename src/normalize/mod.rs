@@ -180,7 +180,9 @@ impl Input<'_> {
             [unit @ (Unit::File(_) | Unit::TargetRoot(..))] if !self.tool.takes_many() => {
                 Place::File { path: unit.path(self.workspace).clone(), range: None }
             }
-            [Unit::Package(package)] => package_place(self.workspace, *package),
+            [Unit::Package(package) | Unit::Combination(package, _)] => {
+                package_place(self.workspace, *package)
+            }
             _ => Place::Subject(self.tool.base().to_owned()),
         }
     }
@@ -210,7 +212,7 @@ impl Input<'_> {
             fatal: false,
             // Packages always get a process of their own. Files do not, and batching must not change the result.
             package: match self.units {
-                [Unit::Package(package)] => Some(*package),
+                [Unit::Package(package) | Unit::Combination(package, _)] => Some(*package),
                 _ => None,
             },
             related: Vec::new(),

@@ -183,7 +183,7 @@ impl Seen {
         let known = packages.filter_map(|package| Some((package, self.census.features.get(&package.name)?)));
         let unused = known.filter(|_| !self.asked.all).flat_map(|(package, on)| {
             let is_on = |feature: &String| on.contains(feature) || self.asked.features.contains(feature);
-            let off = package.features.iter().filter(move |feature| !is_on(feature));
+            let off = package.features.keys().filter(move |feature| !is_on(feature));
             off.map(move |feature| BlindSpot {
                 kind: BlindSpotKind::UnusedFeature,
                 path: manifest(package),

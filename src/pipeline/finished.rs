@@ -150,7 +150,8 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
     if drift.iter().any(|difference| difference.what == "graph_hash") {
         drift.extend(others.map(|line| {
             let named = |at: &&crate::model::task::Task| {
-                plan.graph.tool(at.tool).name == line.tool && at.unit.path(workspace).to_string() == line.unit
+                plan.graph.tool(at.tool).name == line.tool
+                    && plan.graph.name_of(workspace, at.unit) == line.unit
             };
             let here = plan.graph.tasks.iter().find(named);
             CheckoutDifference {

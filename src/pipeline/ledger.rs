@@ -229,7 +229,9 @@ impl<'a> Ledger<'a> {
             if let Some(package) = package {
                 self.gaps[tool.0 as usize].insert(package);
                 let name = self.workspace.package(package).name.clone();
-                self.incomplete[tool.0 as usize].insert((name, reason.clone()));
+                let unit = tasks.first().map(|task| self.units[task.0 as usize]);
+                let reason = unit.map_or_else(|| reason.clone(), |unit| self.with_features(unit, &reason));
+                self.incomplete[tool.0 as usize].insert((name, reason));
             }
             let place = path.map(|path| Place::File { path, range: None });
             let own =
@@ -346,10 +348,23 @@ impl<'a> Ledger<'a> {
     fn note(&mut self, task: TaskIx, status: Status) {
         let tool = self.plan.graph.task(task).tool;
         if let Some(reason) = status.reason() {
-            let unit = self.units[task.0 as usize].path(self.workspace).to_string();
-            self.incomplete[tool.0 as usize].insert((unit, reason.to_owned()));
+            let unit = self.units[task.0 as usize];
+            let name = match unit {
+                Unit::Combination(package, _) => self.workspace.package(package).name.clone(),
+                unit => unit.path(self.workspace).to_string(),
+            };
+            let reason = self.with_features(unit, reason);
+            self.incomplete[tool.0 as usize].insert((name, reason));
         }
         self.raise(task, status);
+    }
+
+    /// Returns `reason` with the features of `unit`, if it is built with a combination of them.
+    fn with_features(&self, unit: Unit, reason: &str) -> String {
+        match self.plan.graph.combination(unit) {
+            Some(combination) => format!("with `{combination}`: {reason}"),
+            None => reason.to_owned(),
+        }
     }
 
     /// Sets the status of `task` if it is worse than the current one.
@@ -511,6 +526,12 @@ impl Ledger<'_> {
         }
         if tool.per == Per::TargetRoot {
             // Any root of the package may include the file. If the file is in no package, any root at all may.
+            let is_own = |at: &usize| owner.is_none() || self.units[*at].package(self.workspace) == owner;
+            let mut own = tasks.filter(is_own).peekable();
+            return own.peek().is_some() && own.all(has_verdict);
+        }
+        if tool.powerset().is_some() {
+            // Any combination may be the one that has the finding.
             let is_own = |at: &usize| owner.is_none() || self.units[*at].package(self.workspace) == owner;
             let mut own = tasks.filter(is_own).peekable();
             return own.peek().is_some() && own.all(has_verdict);

@@ -124,7 +124,7 @@ impl<'a> Cached<'a> {
         let mut cached = Self { tools: BTreeSet::new(), tasks: BTreeSet::new(), fresh: BTreeSet::new() };
         for (task, came) in graph.tasks.iter().zip(&outcome.tasks) {
             let tool = graph.tool(task.tool).name.as_str();
-            let owner = (Some(tool.to_owned()), Some(task.unit.path(workspace).to_string()));
+            let owner = (Some(tool.to_owned()), Some(graph.name_of(workspace, task.unit)));
             if came.timing.cache == Cache::Hit {
                 cached.tools.insert(tool);
                 cached.tasks.insert(owner);
@@ -290,7 +290,7 @@ fn of_numbers(workspace: &Workspace, a: &Outcome, b: &Outcome, all: &mut All) {
         if other.as_ref() != Some(&value) {
             let found = [format!("the number `{}`", number.name), value, other.unwrap_or(MISSING.to_owned())];
             let mut tasks = graph.tasks.iter().filter(|task| graph.tool(task.tool).name == number.tool);
-            let unit = tasks.next().map(|task| task.unit.path(workspace).to_string());
+            let unit = tasks.next().map(|task| graph.name_of(workspace, task.unit));
             add(all, (Some(number.tool.clone()), unit), found);
         }
     }

@@ -68,9 +68,17 @@ fn line(
             Arg::Selection => {
                 // Cargo builds tests under the `test` profile unless another one is passed.
                 let profile = (tool.parse == Parse::CargoBuild).then_some("test");
-                argv.extend(
-                    selection(workspace, plan.build_of(tool), profile).into_iter().map(OsString::from),
-                );
+                let build = plan.build_of(tool);
+                let words = match (unit, plan.graph.combination(unit)) {
+                    (Unit::Combination(package, _), Some(combination)) => {
+                        let build = Build { packages: &[package], ..build };
+                        let mut words = selection(workspace, build, profile);
+                        words.extend(combination.flags());
+                        words
+                    }
+                    _ => selection(workspace, build, profile),
+                };
+                argv.extend(words.into_iter().map(OsString::from));
                 argv.extend(cargo_flags.iter().map(OsString::from));
             }
             Arg::Text(pieces) => {
@@ -134,7 +142,7 @@ pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option
 /// to packages without it. What no member has is left to cargo, which may know it.
 pub(super) fn may_have(workspace: &Workspace, packages: &[PackageId], feature: &str) -> bool {
     let Some((owner, _)) = feature.split_once('/') else {
-        let has = |id: PackageId| workspace.package(id).features.iter().any(|own| own == feature);
+        let has = |id: PackageId| workspace.package(id).features.contains_key(feature);
         return packages.iter().any(|id| has(*id)) || !workspace.packages().any(|(id, _)| has(id));
     };
     let owner = owner.trim_end_matches('?');
@@ -147,7 +155,7 @@ pub(super) fn may_have(workspace: &Workspace, packages: &[PackageId], feature: &
 /// Returns the files that `{files}` stands for in one unit.
 fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<RelPath> {
     let belongs = |owner: Option<PackageId>| match unit {
-        Unit::Package(package) => owner == Some(package),
+        Unit::Package(package) | Unit::Combination(package, _) => owner == Some(package),
         _ => {
             let asked = plan.build_of(tool).asked;
             let is_asked = |owner| asked.binary_search(&owner).is_ok();
@@ -156,7 +164,7 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
     };
     match unit {
         Unit::File(_) | Unit::TargetRoot(..) => vec![unit.path(workspace).clone()],
-        Unit::Package(_) | Unit::Workspace => {
+        Unit::Package(_) | Unit::Combination(..) | Unit::Workspace => {
             let Ok(globs) = super::globs::Globs::new(tool) else { return Vec::new() };
             let files = workspace.files.iter().zip(&workspace.owners);
             files

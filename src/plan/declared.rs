@@ -101,8 +101,10 @@ impl<'a> Declared<'a> {
                 looked_at(&self.owned[package.0 as usize])
             }
             Unit::TargetRoot(package, _) => self.of_closure(&[package]),
-            Unit::Package(package) if globs.is_restricted => looked_at(&self.owned[package.0 as usize]),
-            Unit::Package(package) => self.of_closure(&[package]),
+            Unit::Package(package) | Unit::Combination(package, _) if globs.is_restricted => {
+                looked_at(&self.owned[package.0 as usize])
+            }
+            Unit::Package(package) | Unit::Combination(package, _) => self.of_closure(&[package]),
             Unit::Workspace if !globs.is_restricted && tool.uses_selection() => {
                 self.of_closure(self.plan.build_of(tool).packages)
             }
@@ -130,7 +132,9 @@ impl<'a> Declared<'a> {
         let packages = match unit {
             Unit::File(_) => Some(BTreeSet::new()),
             Unit::TargetRoot(package, _) if of.per == Per::TargetRoot => Some(BTreeSet::from([package])),
-            Unit::TargetRoot(package, _) | Unit::Package(package) => Some(self.closure(&[package])),
+            Unit::TargetRoot(package, _) | Unit::Package(package) | Unit::Combination(package, _) => {
+                Some(self.closure(&[package]))
+            }
             Unit::Workspace => None,
         };
         let counts = |id: FileId| {

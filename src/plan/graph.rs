@@ -4,6 +4,7 @@
 //! tasks it needs. It never covers a binary, a version, the environment, the clock or an absolute path.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use rayon::prelude::*;
@@ -14,6 +15,7 @@ use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Explanation, Hasher, Sink};
 use crate::model::finding::Place;
 use crate::model::path::RelPath;
+use crate::model::powerset::Combination;
 use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::variant::{Build, VariantBuild};
@@ -35,7 +37,7 @@ pub(super) struct Scope<'a> {
 pub(super) fn build(workspace: &Workspace, tools: Vec<Tool>, scope: Scope<'_>) -> Result<Graph, PlanError> {
     let selection = scope.default.selection;
     let needs = needs(&tools);
-    let inputs = Inputs::new(workspace, scope);
+    let inputs = Inputs::new(workspace, scope, &tools)?;
     let mut units_of = tools
         .iter()
         .map(|tool| Ok(inputs.units(tool, &Globs::new(tool)?)))
@@ -83,7 +85,8 @@ pub(super) fn build(workspace: &Workspace, tools: Vec<Tool>, scope: Scope<'_>) -
     }
     let mut tasks = Vec::with_capacity(tasks_of.iter().flatten().map(Vec::len).sum());
     tasks_of.into_iter().flatten().for_each(|next| tasks.extend(next));
-    Ok(Graph { tools, needs, tasks, compares, report, hash: hash.finish() })
+    let combinations = inputs.combinations;
+    Ok(Graph { tools, needs, tasks, combinations, compares, report, hash: hash.finish() })
 }
 
 /// Returns the hashed fields of the id of `task`, by the same walk that computed it.
@@ -92,7 +95,7 @@ pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Resul
     let tool = plan.graph.tool(id);
     // Ignore changes, so that every unit is a candidate. This does not affect ids.
     let scope = Scope { default: plan.default_build(), variants: &plan.variants, changed: None };
-    let inputs = Inputs::new(workspace, scope);
+    let inputs = Inputs::new(workspace, scope, &plan.graph.tools)?;
     let globs = Globs::new(tool)?;
     let units = inputs.units(tool, &globs);
     let mut weighed = units.into_iter().map(|candidate| candidate.weigh(workspace));
@@ -201,10 +204,14 @@ struct Inputs<'a> {
     closures: OnceLock<Vec<Digest>>,
     /// Digest of the files that configure cargo for the whole workspace.
     common: Digest,
+    /// Combinations of features, by package for each variant that has some.
+    combinations: Vec<Combination>,
+    /// Range in the combinations, by the name of the variant and the package.
+    ranges: BTreeMap<(String, PackageId), Range<u32>>,
 }
 
 impl<'a> Inputs<'a> {
-    fn new(workspace: &'a Workspace, scope: Scope<'a>) -> Self {
+    fn new(workspace: &'a Workspace, scope: Scope<'a>, tools: &[Tool]) -> Result<Self, PlanError> {
         let mut owned = vec![Vec::new(); workspace.packages.len()];
         for ((id, _), owner) in workspace.files().zip(&workspace.owners) {
             if let Some(owner) = owner {
@@ -216,7 +223,33 @@ impl<'a> Inputs<'a> {
                 .iter()
                 .filter_map(|path| workspace.find(&RelPath::new(path)).map(|id| workspace.file(id))),
         );
-        Self { workspace, scope, owned, closures: OnceLock::new(), common }
+        let (mut combinations, mut ranges) = (Vec::new(), BTreeMap::new());
+        let variants: BTreeMap<_, _> =
+            tools.iter().filter_map(|tool| Some((tool.variant_name(), tool.powerset()?))).collect();
+        for (variant, powerset) in variants {
+            for &id in scope.variants.get(variant).map_or(&[][..], |build| &build.packages) {
+                let package = workspace.package(id);
+                let own = powerset.combinations(&package.features).map_err(|_| {
+                    let (variant, package) = (variant.to_owned(), package.name.clone());
+                    PlanError::TooManyCombinations { variant, package, max: powerset.max }
+                })?;
+                let start = combinations.len() as u32;
+                combinations.extend(own);
+                ranges.insert((variant.to_owned(), id), start..combinations.len() as u32);
+            }
+        }
+        Ok(Self { workspace, scope, owned, closures: OnceLock::new(), common, combinations, ranges })
+    }
+
+    /// Returns the units that `package` is for `tool`: itself, or one per combination of its features.
+    fn units_of_package(&self, tool: &Tool, package: PackageId) -> Vec<Unit> {
+        match tool.powerset() {
+            None => vec![Unit::Package(package)],
+            Some(_) => {
+                let range = self.ranges.get(&(tool.variant_name().to_owned(), package)).cloned();
+                range.into_iter().flatten().map(|at| Unit::Combination(package, at)).collect()
+            }
+        }
     }
 
     /// Returns what cargo builds for `tool`.
@@ -254,9 +287,7 @@ impl<'a> Inputs<'a> {
         let mut tasks: Vec<_> = units.into_par_iter().map(task).collect();
         // Files are already sorted and unique.
         if tool.per != Per::File {
-            tasks.sort_by(|a, b| {
-                (a.unit.path(self.workspace), a.id).cmp(&(b.unit.path(self.workspace), b.id))
-            });
+            tasks.sort_by(|a, b| a.place(self.workspace).cmp(&b.place(self.workspace)));
         }
         Ok(tasks)
     }
@@ -267,7 +298,12 @@ impl<'a> Inputs<'a> {
             true => files_digest(std::iter::empty()),
             false => files_digest(self.workspace.files.iter().filter(|file| globs.is_input(&file.path))),
         };
-        let selection = tool.uses_selection().then(|| (self.build_of(tool), self.workspace));
+        let selection = tool.uses_selection().then(|| {
+            let build = self.build_of(tool);
+            // Each package is built alone, so the others are not part of the ids.
+            let packages = if tool.powerset().is_some() { &[][..] } else { build.packages };
+            (Build { packages, ..build }, self.workspace)
+        });
         SharedFields { tool, selection, further, needed }
     }
 
@@ -279,6 +315,10 @@ impl<'a> Inputs<'a> {
             package: unit.package(self.workspace).map_or("", |id| &self.workspace.package(id).name),
             edition: target.map(|target| target.edition.as_str()),
             target: target.filter(|_| tool.per == Per::TestTarget),
+            combination: match unit {
+                Unit::Combination(_, at) => self.combinations.get(at as usize),
+                _ => None,
+            },
             declared,
         }
     }
@@ -339,17 +379,19 @@ impl<'a> Inputs<'a> {
                 others([(Unit::Workspace, bytes, self.with_common(declared))])
             }
             Per::Package => {
-                others(packages.iter().filter(|package| concerns(package)).filter_map(|&package| {
+                others(packages.iter().filter(|package| concerns(package)).flat_map(|&package| {
                     let files = self.files_of(package, globs);
                     if globs.is_restricted && files.is_empty() {
-                        return None;
+                        return Vec::new();
                     }
                     let bytes = files.iter().map(|file| file.len).sum();
                     let declared = match globs.is_restricted {
                         true => files_digest(files.into_iter()),
                         false => self.closure(package),
                     };
-                    Some((Unit::Package(package), bytes, self.with_common(declared)))
+                    let declared = self.with_common(declared);
+                    let units = self.units_of_package(tool, package).into_iter();
+                    units.map(|unit| (unit, bytes, declared)).collect()
                 }))
             }
             Per::TargetRoot => others(self.target_roots(globs, packages)),
@@ -434,6 +476,8 @@ struct TaskParts<'a> {
     edition: Option<&'a str>,
     /// The target, if targets with the same root are separate units.
     target: Option<&'a Target>,
+    /// Features, if the unit is built with a combination of them.
+    combination: Option<&'a Combination>,
     declared: Digest,
 }
 
@@ -454,6 +498,9 @@ impl ContentHash for TaskParts<'_> {
         if let Some(target) = self.target {
             sink.field("target-kind", target.kind.as_str().as_bytes());
             sink.field("target", target.name.as_bytes());
+        }
+        if let Some(combination) = self.combination {
+            combination.feed(sink);
         }
         sink.field("inputs", &self.declared.0);
     }

@@ -55,9 +55,9 @@ impl SortKeys<'_> {
         let urgency = |at: TaskIx| (self.classes[at.0 as usize], self.shuffles.get(at.0 as usize));
         urgency(a).cmp(&urgency(b)).then_with(|| {
             let (one, other) = (self.graph.task(a), self.graph.task(b));
-            let key = |task: &Task| (task.unit.path(self.workspace), task.id);
-            // Tasks of one tool are already sorted by path and hash.
-            if one.tool == other.tool { a.cmp(&b) } else { (key(one), a).cmp(&(key(other), b)) }
+            let place = |task: &Task| task.place(self.workspace);
+            // Tasks of one tool are already sorted by place.
+            if one.tool == other.tool { a.cmp(&b) } else { (place(one), a).cmp(&(place(other), b)) }
         })
     }
 }

@@ -377,8 +377,10 @@ fn may_read(workspace: &Workspace, tool: &Tool, unit: Unit, file: FileId) -> boo
     match unit {
         Unit::File(own) => own == file,
         Unit::TargetRoot(package, _) => owner == Some(package) && matches,
-        Unit::Package(package) if !tool.files.is_empty() => owner == Some(package) && matches,
-        Unit::Package(package) => {
+        Unit::Package(package) | Unit::Combination(package, _) if !tool.files.is_empty() => {
+            owner == Some(package) && matches
+        }
+        Unit::Package(package) | Unit::Combination(package, _) => {
             owner.is_some_and(|owner| owner == package || workspace.dependencies_of(package).contains(&owner))
         }
         Unit::Workspace => matches,

@@ -73,7 +73,9 @@ impl ChangedFiles<'_> {
         match unit {
             Unit::Workspace => !self.files.is_empty(),
             Unit::File(_) => self.files.contains(unit.path(workspace)),
-            Unit::Package(package) | Unit::TargetRoot(package, _) => self.packages.contains(&package),
+            Unit::Package(package) | Unit::TargetRoot(package, _) | Unit::Combination(package, _) => {
+                self.packages.contains(&package)
+            }
         }
     }
 }

@@ -65,6 +65,16 @@ pub enum PlanError {
         "`{0}` is not the name of a test; options of the test harness belong in `args` under [tools.test]"
     )]
     NotATestName(String),
+    /// A package has too many combinations of features, although the configuration should have been rejected.
+    #[error("`{package}` has more than {max} combinations of features in the variant `{variant}`")]
+    TooManyCombinations {
+        /// Name of the variant.
+        variant: String,
+        /// Name of the package.
+        package: String,
+        /// Maximum number.
+        max: u32,
+    },
     /// The configured arguments exceed the command line limit, even without any file.
     #[error(
         "the arguments of tool `{tool}` are {len} bytes long, which exceeds the limit of {cap} bytes per command line; shorten `run` or `args` under [tools.{tool}]"

@@ -5,6 +5,7 @@ use super::*;
 use crate::model::digest::Digest;
 use crate::model::path::RelPath;
 use crate::model::policy::Batch;
+use crate::model::powerset::Powerset;
 use crate::model::task::{TaskId, TaskIx, Unit};
 use crate::model::testing;
 use crate::model::tool::{Arg, Parse, Per, Piece, Targets};
@@ -496,7 +497,7 @@ fn an_edit_changes_the_tests_of_its_package_and_its_dependents() {
 /// variant with this build. Only package `b` has the feature `full`.
 fn lines(build: Selection, selection: Selection, changed: &[&str]) -> Vec<String> {
     let mut workspace = workspace();
-    workspace.packages[1].features = vec!["full".to_owned()];
+    workspace.packages[1].features = [("full".to_owned(), Vec::new())].into();
     let whole = tools().swap_remove(2);
     let variant = Variant { name: "v".to_owned(), build, ..Variant::default() };
     let of_variant = Tool {
@@ -546,4 +547,49 @@ fn only_features_of_the_selected_packages_are_passed() {
     // Cargo knows the features of dependencies.
     let of_dependency = Selection { features: words(&["x/full"]), ..Selection::default() };
     assert_eq!(lines(of_dependency, asked("a"), &[]), ["-p a@0.1.0 --features x/full"]);
+}
+
+/// Plans a tool that runs each feature of package `b`, which has `full` and `bare`.
+fn of_each_feature(selection: Selection) -> (Workspace, Plan) {
+    let mut workspace = workspace();
+    workspace.packages[1].features = ["full", "bare"].map(|name| (name.to_owned(), Vec::new())).into();
+    let variant = Variant { name: "v".to_owned(), powerset: Some(Powerset::of_each()), ..Variant::default() };
+    let tool = Tool { per: Per::Package, variant: Some(variant.into()), ..tools().swap_remove(2) };
+    let plan = plan(&workspace, vec![tool], selection, Policy::default(), &Facts::default()).unwrap();
+    (workspace, plan)
+}
+
+#[test]
+fn each_combination_of_features_of_a_package_is_a_task_and_a_process() {
+    let (workspace, plan) = of_each_feature(Selection::default());
+    let tool = &plan.graph.tools[0];
+    let names: Vec<_> =
+        plan.graph.tasks.iter().map(|task| plan.graph.name_of(&workspace, task.unit)).collect();
+    let of_a = "a --no-default-features";
+    let of_b = ["b --no-default-features", "b --features bare", "b --features full", "b --all-features"];
+    assert_eq!(names[..5], [&[of_a], &of_b[..]].concat());
+    let line = |at: usize| {
+        let argv =
+            expand(&workspace, &plan, tool, &[plan.graph.tasks[at].unit], &[], std::ffi::OsStr::new(""));
+        argv[0][2..].iter().map(|word| word.to_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(line(0), "-p a@0.1.0 --no-default-features");
+    assert_eq!(line(2), "-p b@0.1.0 --no-default-features --features bare");
+    assert_eq!(line(4), "-p b@0.1.0 --all-features");
+    assert!(plan.steps().all(|step| plan.step(step).tasks.len() == 1));
+    for (at, task) in (0..).map(TaskIx).zip(&plan.graph.tasks) {
+        let explained = explain(&workspace, &plan, at).unwrap();
+        assert!(!explained.0.is_empty(), "{task:?}");
+    }
+}
+
+#[test]
+fn the_id_of_a_combination_does_not_depend_on_other_packages_or_combinations() {
+    let (_, all) = of_each_feature(Selection::default());
+    let alone = Selection { packages: words(&["b"]), ..Selection::default() };
+    let (_, of_b) = of_each_feature(alone);
+    let ids = |plan: &Plan| plan.graph.tasks.iter().map(|task| task.id).collect::<Vec<_>>();
+    assert_eq!(ids(&all)[1..5], ids(&of_b)[..]);
+    let distinct: BTreeSet<_> = ids(&all).into_iter().collect();
+    assert_eq!(distinct.len(), ids(&all).len());
 }

@@ -67,7 +67,8 @@ fn step(
 
 fn task(workspace: &Workspace, plan: &Plan, at: TaskIx) -> Value {
     let task = plan.graph.task(at);
-    let mut value = json!({ "task_id": task.id.to_string(), "unit": task.unit.path(workspace).to_string() });
+    let mut value =
+        json!({ "task_id": task.id.to_string(), "unit": plan.graph.name_of(workspace, task.unit) });
     if let Some(risk) = plan.risks.get(at.0 as usize) {
         value["risk"] = json!({
             "changed": risk.changed,

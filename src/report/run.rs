@@ -14,6 +14,7 @@ use crate::model::digest::Hasher;
 use crate::model::digest::Sink;
 use crate::model::outcome::{Outcome, ToolOutcome};
 use crate::model::policy::Policy;
+use crate::model::powerset::Powerset;
 use crate::model::task::{Graph, Plan, Step};
 use crate::model::tool::{Tool, ToolId};
 use crate::model::variant::VariantBuild;
@@ -76,7 +77,7 @@ fn variants(workspace: &Workspace, plan: &Plan) -> Vec<Value> {
     let variant = |(name, build): (&String, &VariantBuild)| {
         let VariantBuild { selection, packages, .. } = build;
         let definition = definitions.get(name);
-        json!({
+        let mut object = json!({
             "all_features": selection.all_features,
             "cargo_profile": selection.cargo_profile,
             "env": definition.map(|of| of.vars.keys().collect::<Vec<_>>()).unwrap_or_default(),
@@ -86,7 +87,11 @@ fn variants(workspace: &Workspace, plan: &Plan) -> Vec<Value> {
             "on": definition.map(|of| of.on.as_slice()).unwrap_or_default(),
             "packages": packages.iter().map(name_of).collect::<Vec<_>>(),
             "target": selection.target,
-        })
+        });
+        if let Some(Powerset { depth, skip, .. }) = definition.and_then(|of| of.powerset.as_ref()) {
+            object["powerset"] = json!({ "depth": depth, "skip": skip });
+        }
+        object
     };
     plan.variants.iter().map(variant).collect()
 }
@@ -100,7 +105,7 @@ fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> 
         "needs": needs,
         "on_demand": tool.on_demand,
         "parse": tool.parse.as_str(),
-        "per": tool.per.as_str(),
+        "per": tool.unit_word(),
         "required": tool.required,
         "version": outcome.version,
     });

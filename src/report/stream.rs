@@ -71,7 +71,7 @@ pub fn event(event: Event<'_>, workspace: &Workspace, plan: &Plan) -> Option<Vec
 
 fn of_step(kind: &str, id: StepId, workspace: &Workspace, plan: &Plan) -> Value {
     let step = plan.step(id);
-    let unit = |task: &_| plan.graph.task(*task).unit.path(workspace).to_string();
+    let unit = |task: &_| plan.graph.name_of(workspace, plan.graph.task(*task).unit);
     json!({
         "rank": id.rank,
         "step": id.at,

@@ -17,7 +17,7 @@ use crate::model::census::{Group, TestNames, TestTimes};
 use crate::model::digest::Digest;
 use crate::model::outcome::{Outcome, TaskOutcome, TaskTests, Timing, Verdict};
 use crate::model::path::RelPath;
-use crate::model::task::Status;
+use crate::model::task::{Graph, Status, Unit};
 use crate::model::tool::ToolId;
 use crate::model::workspace::Workspace;
 
@@ -160,6 +160,14 @@ fn text(path: &RelPath) -> Cow<'_, str> {
     path.plain().map_or_else(|| path.to_string().into(), Cow::Borrowed)
 }
 
+/// Returns the name of `unit` for artifacts.
+fn name<'a>(workspace: &'a Workspace, graph: &Graph, unit: Unit) -> Cow<'a, str> {
+    match graph.combination(unit) {
+        Some(_) => graph.name_of(workspace, unit).into(),
+        None => text(unit.path(workspace)),
+    }
+}
+
 /// `tasks.jsonl`, ready to be written.
 #[derive(Clone, Copy, Debug)]
 pub struct TasksDraft<'a> {
@@ -258,11 +266,15 @@ impl<'a> TasksDraft<'a> {
         });
         // Each batch has a line before the lines of its tasks.
         (1..).zip(tasks).map(|(before, (rank, task))| {
-            let unit = outcome.plan.graph.task(task).unit.path(workspace);
+            let unit = outcome.plan.graph.task(task).unit;
             let TaskOutcome { status, tests, .. } = &outcome.tasks[task.0 as usize];
             let groups = tests.iter().flat_map(|tests| tests.names.values());
             let names = groups.flat_map(|names| names.by_outcome()).flat_map(|(_, list)| list);
-            (before + rank, text(unit), status.reason().into_iter().chain(names.map(|name| &**name)))
+            (
+                before + rank,
+                name(workspace, &outcome.plan.graph, unit),
+                status.reason().into_iter().chain(names.map(|name| &**name)),
+            )
         })
     }
 
@@ -300,7 +312,7 @@ impl<'a> TasksDraft<'a> {
             out.extend_from_slice(head);
             out.extend_from_slice(hex(&task.id.0).as_bytes());
             out.extend_from_slice(middle);
-            write(&text(task.unit.path(workspace)), out);
+            write(&name(workspace, graph, task.unit), out);
             out.push(b'}');
             end_line(start, out);
         }

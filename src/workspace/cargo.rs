@@ -100,7 +100,7 @@ fn member(package: &cargo_metadata::Package, root: &Path) -> Result<Member, Load
             vars: vars(package),
             cargo_id: package.id.repr.clone(),
             dir: relative(root, &dir)?,
-            features: package.features.keys().cloned().collect(),
+            features: package.features.clone(),
             targets,
             dependencies: Vec::new(),
             outside: Vec::new(),

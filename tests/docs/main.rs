@@ -162,12 +162,21 @@ fn documented_exit_codes_match_the_help() {
 fn every_configuration_example_is_valid() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("genti.toml");
+    // The examples name this package and its features.
+    let manifest = dir.path().join("Cargo.toml");
+    let package = "[package]\nname = 'net'\nversion = '0.1.0'\nedition = '2024'\nrust-version = '1.85'\n\n";
+    fs::write(&manifest, format!("{package}[features]\n__internal = []\nhttp2 = []\ntls = []\n")).unwrap();
+    fs::create_dir(dir.path().join("src")).unwrap();
+    fs::write(dir.path().join("src/lib.rs"), "").unwrap();
     let mut count = 0;
     for page in pages() {
         for block in blocks(&read(&page), "toml") {
             fs::write(&config, &block).unwrap();
-            let args = "plan --manifest-path fixtures/clean/Cargo.toml --config-file";
-            let output = genti(&format!("{args} {}", config.display()));
+            let output = genti(&format!(
+                "plan --manifest-path {} --config-file {}",
+                manifest.display(),
+                config.display()
+            ));
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{}:\n{block}\n{said}", page.display());
             count += 1;

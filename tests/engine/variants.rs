@@ -512,3 +512,66 @@ fn an_accepted_failure_of_a_program_holds_only_in_its_variants() {
     fails("any(special, not(special))");
     sandbox.run(&["check"], 1);
 }
+
+/// A package whose features are combined. `more` is added to its code.
+fn combined(more: &str) -> Sandbox {
+    let sandbox = one_package(
+        "[variants.each]\neach-feature = true\n[tools.check]\nvariants = [\"each\"]\nargs = [\"--lib\"]\n",
+    );
+    let manifest = std::fs::read_to_string(sandbox.root().join("Cargo.toml")).unwrap();
+    let features = "\n[features]\na = []\nb = [\"a\"]\nc = []\ndefault = [\"b\"]\n";
+    sandbox.write("Cargo.toml", &format!("{manifest}{features}"));
+    let lib = "//! Has features.\n#[cfg(feature = \"c\")]\nfn unused() {}\n\n#[cfg(not(feature = \"a\"))]\nfn bare() {}\n";
+    sandbox.write("src/lib.rs", &format!("{lib}{more}"));
+    sandbox
+}
+
+#[test]
+fn each_combination_of_features_is_checked_alone_and_cached_alone() {
+    let sandbox = combined("");
+    let text = sandbox.run(&["run"], 1);
+    let units = |sandbox: &Sandbox| {
+        let tasks = String::from_utf8(sandbox.artifact("tasks.jsonl")).unwrap();
+        let tasks = tasks.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let tasks = tasks.filter(|line| line["kind"] == "task");
+        tasks
+            .map(|task| format!("{}: {}", task["unit"].as_str().unwrap(), task["status"].as_str().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let all = [
+        ". --no-default-features: findings",
+        ". --features a: clean",
+        ". --features b: clean",
+        ". --features c: findings",
+        ". --features default: clean",
+        ". --all-features: findings",
+    ];
+    assert_eq!(units(&sandbox), all, "{text}");
+    // What several combinations find is one finding.
+    let found = |state: &str| {
+        ["3", "6"].map(|line| (line.to_owned(), (state.to_owned(), Vec::new()))).into_iter().collect()
+    };
+    assert_eq!(findings(&sandbox, "rustc"), found("new"));
+    assert!(sandbox.run(&["run"], 1).contains("6 cached"));
+    let one = artifacts(&sandbox, "1", 1);
+    assert_eq!(artifacts(&sandbox, "8", 1)[..2], one[..2]);
+    sandbox.run_alone(&["check", "--artifacts", "target/genti/artifacts"], 1);
+
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.run(&["check"], 0);
+    assert_eq!(findings(&sandbox, "rustc"), found("unchanged"));
+    // All combinations of the package must have looked.
+    sandbox.edit("src/lib.rs", "fn unused", "pub fn used");
+    sandbox.run(&["run"], 0);
+    let gone =
+        |sandbox: &Sandbox| sandbox.json("report.json")["gone"].as_array().unwrap()[0]["state"].clone();
+    assert_eq!(gone(&sandbox), "fixed");
+    sandbox.write(
+        "src/lib.rs",
+        "//! Has features.\n#[cfg(all(feature = \"b\", feature = \"c\"))]\ncompile_error!(\"not together\");\n",
+    );
+    let text = sandbox.run(&["run"], 3);
+    assert!(text.contains("with `--all-features`"), "{text}");
+    assert_eq!(units(&sandbox)[5], ". --all-features: incomplete");
+    assert_eq!(gone(&sandbox), "unknown");
+}

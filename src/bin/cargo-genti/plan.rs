@@ -86,7 +86,8 @@ fn columns([rank, batch, class, tool, units]: [&str; 5], has_class: bool) -> Str
 
 /// Lists the first units of a step, and the number of the others.
 fn units(project: &Project, tasks: &[TaskIx]) -> String {
-    let name = |task: &TaskIx| project.plan.graph.task(*task).unit.path(&project.workspace).to_string();
+    let name =
+        |task: &TaskIx| project.plan.graph.name_of(&project.workspace, project.plan.graph.task(*task).unit);
     let names: Vec<_> = tasks.iter().take(NAMED).map(|task| visible_line(&name(task))).collect();
     let more = tasks.len() - names.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -114,7 +115,7 @@ fn find(project: &Project, name: &str) -> Result<TaskIx, String> {
         let task = graph.task(*at);
         let tool = &graph.tool(task.tool).name;
         let by_name = match name.split_once(':') {
-            Some((of, unit)) => of == tool && task.unit.path(&project.workspace).to_string() == unit,
+            Some((of, unit)) => of == tool && graph.name_of(&project.workspace, task.unit) == unit,
             None => name == tool,
         };
         by_name || (name.len() >= 4 && task.id.to_string().starts_with(name))
@@ -134,7 +135,8 @@ fn find(project: &Project, name: &str) -> Result<TaskIx, String> {
 
 fn long_name(project: &Project, at: TaskIx) -> String {
     let task = project.plan.graph.task(at);
-    format!("{}:{}", project.plan.graph.tool(task.tool).name, task.unit.path(&project.workspace))
+    let graph = &project.plan.graph;
+    format!("{}:{}", graph.tool(task.tool).name, graph.name_of(&project.workspace, task.unit))
 }
 
 /// Lists the hashed fields of a task id, with digests and numbers in hex.

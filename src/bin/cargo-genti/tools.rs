@@ -36,7 +36,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult 
         let _ = writeln!(
             out,
             "  {origin}, {required}, per {}, output format {}{lane}",
-            tool.per.as_str(),
+            tool.unit_word(),
             tool.parse.as_str()
         );
         match project.programs.of(tool) {

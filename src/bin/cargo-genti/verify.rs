@@ -200,7 +200,7 @@ fn compare_plans(first: &Project, planned: &Project, number: u32, shell: &mut Sh
     match changed {
         Some(task) => {
             let tool = &planned.plan.graph.tool(task.tool).name;
-            let unit = task.unit.path(&planned.workspace).to_string();
+            let unit = planned.plan.graph.name_of(&planned.workspace, task.unit);
             shell.error(visible_line(&format!(
                 "{tool} {unit}: `task_id` varies: its inputs changed before run {number}"
             )));

@@ -232,7 +232,10 @@ pub(super) fn asked_for(input: &Input<'_>) -> Vec<PackageId> {
     let own: Option<Vec<PackageId>> = input
         .units
         .iter()
-        .map(|unit| if let Unit::Package(package) = unit { Some(*package) } else { None })
+        .map(|unit| match unit {
+            Unit::Package(package) | Unit::Combination(package, _) => Some(*package),
+            _ => None,
+        })
         .collect();
     own.filter(|own| !own.is_empty()).unwrap_or_else(|| input.packages.to_vec())
 }

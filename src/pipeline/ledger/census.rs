@@ -74,7 +74,9 @@ impl Ledger<'_> {
         let mut packages = gaps.clone();
         for at in self.tasks_of(tool).filter(is_open) {
             match self.units[at] {
-                Unit::Package(package) | Unit::TargetRoot(package, _) => drop(packages.insert(package)),
+                Unit::Package(package) | Unit::TargetRoot(package, _) | Unit::Combination(package, _) => {
+                    packages.insert(package);
+                }
                 Unit::Workspace | Unit::File(_) if are_of_packages && !gaps.is_empty() => {}
                 Unit::Workspace | Unit::File(_) => return None,
             }

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::origin::{Origin, Origins};
 use super::{BaselineConfig, Config, PolicyConfig, command};
 use crate::model::policy::Selection;
+use crate::model::powerset::Powerset;
 use crate::model::ratchet::NumberPattern;
 use crate::model::suppression::Suppression;
 use crate::model::tool::{
@@ -55,10 +56,9 @@ pub fn effective(config: &Config, policy: &PolicyConfig) -> Vec<Table> {
         from("policy", policy.values(), |key| policy.origin(key)),
         table("baseline", of_baseline(baseline)),
     ];
-    tables.extend(variants.iter().map(|one| {
-        let Variant { name, build, vars, on } = &*one.variant;
-        table(&format!("variants.{name}"), of_variant(build, vars, on))
-    }));
+    tables.extend(
+        variants.iter().map(|one| table(&format!("variants.{}", one.variant.name), of_variant(&one.variant))),
+    );
     let mut all: Vec<_> = tools.iter().map(|tool| (tool, true)).collect();
     all.extend(disabled.iter().map(|tool| (tool, false)));
     all.sort_by_key(|(tool, _)| &tool.name);
@@ -202,7 +202,8 @@ fn of_variants(tool: &Tool, variants: &[String]) -> Option<Value> {
     }
 }
 
-fn of_variant(build: &Selection, vars: &BTreeMap<String, String>, on: &[String]) -> Values {
+fn of_variant(variant: &Variant) -> Values {
+    let Variant { name: _, build, vars, on, powerset } = variant;
     // The other fields are not keys.
     let Selection {
         packages,
@@ -225,7 +226,15 @@ fn of_variant(build: &Selection, vars: &BTreeMap<String, String>, on: &[String])
         ("cargo-profile", text(cargo_profile.as_ref())),
         ("env", Some(Value::Object(vars))),
         ("on", texts(on).filter(|_| !on.is_empty())),
+        ("each-feature", Some((*powerset == Some(Powerset::of_each())).into())),
+        ("powerset", powerset.as_ref().filter(|set| **set != Powerset::of_each()).map(of_powerset)),
     ]
+}
+
+fn of_powerset(powerset: &Powerset) -> Value {
+    let Powerset { depth, skip, max } = powerset;
+    let depth = depth.map(Value::from);
+    table([("depth", depth), ("skip", texts(skip)), ("max", Some((*max).into()))])
 }
 
 /// Returns the values of `inherit-env` and `env`.

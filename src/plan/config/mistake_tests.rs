@@ -739,3 +739,31 @@ fn mistakes_in_variants_are_found() {
         ],
     );
 }
+
+#[test]
+fn mistakes_in_powersets_are_found() {
+    let used = "[tools.check]\nvariants = ['v']\n[variants.v]\n";
+    check(&format!("{used}each-feature = true\n"), &[]);
+    check(&format!("{used}powerset = {{ depth = 2, skip = ['x'], max = 50 }}\n"), &[]);
+    check(
+        &format!("{used}powerset = {{ depth = 0, max = 20000, deep = 1 }}\n"),
+        &[
+            "4:22: expected a whole number from 1 to 64, found `0`",
+            "4:31: expected a whole number from 1 to 10000, found `20000`",
+            "4:38: unknown key `deep` (known keys: `depth`, `skip`, `max`)",
+        ],
+    );
+    check(
+        &format!("{used}each-feature = true\npowerset = {{}}\nall-features = true\n"),
+        &[
+            "4:16: `each-feature` has no effect together with `powerset` (remove it; a powerset contains each feature)",
+            "6:16: `all-features` has no effect, because the variant builds combinations of features (remove it, or define another variant)",
+        ],
+    );
+    let help = "use it for `check`, `clippy` or `doc`, or for a tool of your own with `\"{selection}\"` in `run` that runs per \
+                workspace and whose output is not read as that of tests";
+    check(
+        "[tools.test]\nvariants = ['default', 'v']\n[variants.v]\neach-feature = true\n",
+        &[&format!("2:24: `test` can't run the combinations of `v` ({help})")],
+    );
+}

@@ -14,6 +14,7 @@ use crate::model::tool::{
     Arg, Caching, Counted, Environment, Flaky, Leaky, Network, Parse, Per, Piece, Sandbox, Search,
     SearchStart, Signs, StepCaps, Streams,
 };
+use crate::model::workspace::Workspace;
 
 /// The user documentation, whose examples must be valid.
 const PAGE: &str = include_str!("../../../docs/configuration.md");
@@ -597,5 +598,33 @@ fn a_variant_that_builds_the_same_as_another_is_a_mistake() {
     assert_eq!(
         found(&format!("{one}{bare}\nexclude = ['b']\non = ['linux']")),
         ["67: `w` builds the same as `v`"]
+    );
+}
+
+#[test]
+fn a_powerset_needs_features_and_not_too_many() {
+    let mut workspace = testing::workspace(&[("a", &[]), ("b", &[])], &[]);
+    let found = |workspace: &Workspace, value: &str| {
+        let text = format!("[variants.v]\n{value}\n[tools.check]\nvariants = ['v']");
+        let problems = check_variants(&config(&text).variants, workspace);
+        let texts = problems.err().into_iter().flat_map(|problems| problems.0);
+        texts.map(|one| format!("{}: {}", one.span.unwrap().start, one.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&workspace, "each-feature = true"), ["28: the variant `v` has no features to combine"]);
+    let features = ["x", "y", "z"].map(|name| (name.to_owned(), Vec::new()));
+    workspace.packages[0].features = features.into();
+    assert_eq!(found(&workspace, "each-feature = true"), [""; 0]);
+    assert_eq!(found(&workspace, "powerset = { max = 8 }"), [""; 0]);
+    assert_eq!(
+        found(&workspace, "powerset = { max = 7 }"),
+        ["24: `a` has more than 7 combinations of features"]
+    );
+    assert_eq!(
+        found(&workspace, "powerset = { skip = ['x', 'y', 'z'] }"),
+        ["24: the variant `v` has no features to combine"]
+    );
+    assert_eq!(
+        found(&workspace, "powerset = { skip = ['w'] }"),
+        ["34: no package of the variant `v` has the feature `w`"]
     );
 }

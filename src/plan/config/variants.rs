@@ -13,7 +13,8 @@ use super::tool::{NAME_HELP, ToolEntry, is_name};
 use super::{Config, ConfigFile};
 use crate::model::error::{Problem, Problems};
 use crate::model::policy::Selection;
-use crate::model::tool::{Parse, Tool};
+use crate::model::powerset::Powerset;
+use crate::model::tool::{Parse, Per, Tool};
 use crate::model::variant::Variant;
 use crate::model::workspace::{PackageId, Workspace};
 
@@ -40,8 +41,17 @@ pub struct ConfiguredVariant {
     name: std::ops::Range<usize>,
     features: Vec<Spanned<String>>,
     packages: Vec<Spanned<String>>,
+    powerset: Option<PowersetPlaces>,
     /// Name and text of the file.
     file: (Arc<str>, Arc<str>),
+}
+
+/// Places of a powerset in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct PowersetPlaces {
+    /// Its value.
+    value: std::ops::Range<usize>,
+    skip: Vec<Spanned<String>>,
 }
 
 /// Reads the table of one variant.
@@ -85,7 +95,27 @@ pub(super) fn read(
         Some(vars.values)
     });
     let systems = keys.read("on", ConfigReader::strings);
+    let each = keys.read("each-feature", ConfigReader::boolean).unwrap_or(false);
+    let mut powerset = keys.read("powerset", powerset);
     keys.finish();
+    if let (true, Some(value)) = (each, table.get("each-feature")) {
+        if powerset.is_some() {
+            let help = "remove it; a powerset contains each feature";
+            reader.report_with(value.span(), "`each-feature` has no effect together with `powerset`", help);
+        } else {
+            let places = PowersetPlaces { value: value.span(), skip: Vec::new() };
+            powerset = Some((Powerset::of_each(), places));
+        }
+    }
+    for key in ["features", "all-features", "no-default-features"] {
+        if let (Some(value), true) = (table.get(key), powerset.is_some()) {
+            let message =
+                format!("`{key}` has no effect, because the variant builds combinations of features");
+            reader.report_with(value.span(), message, "remove it, or define another variant");
+        }
+    }
+    let (set, powerset) = powerset.unzip();
+    variant.powerset = set;
     variant.build.features = sorted(features.iter().map(|name| name.get_ref().clone()).collect());
     if let (Some(systems), Some(on)) = (systems, table.get("on")) {
         if systems.is_empty() {
@@ -102,7 +132,32 @@ pub(super) fn read(
         variant.on = sorted(systems.into_iter().map(Spanned::into_inner).collect());
     }
     let file = (file.name.clone(), file.text.clone());
-    Some(ConfiguredVariant { variant: Arc::new(variant), name: name.span(), features, packages, file })
+    Some(ConfiguredVariant {
+        variant: Arc::new(variant),
+        name: name.span(),
+        features,
+        packages,
+        powerset,
+        file,
+    })
+}
+
+/// Reads the combinations of features of a variant.
+fn powerset(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<(Powerset, PowersetPlaces)> {
+    let table = reader.table(value)?;
+    let mut set = Powerset::default();
+    let mut keys = reader.keys(table);
+    set.depth = keys.read("depth", |reader, value| number(reader, value, 64));
+    let skip = keys.read("skip", ConfigReader::strings).unwrap_or_default();
+    keys.set(&mut set.max, "max", |reader, value| number(reader, value, 10_000));
+    keys.finish();
+    set.skip = sorted(skip.iter().map(|name| name.get_ref().clone()).collect());
+    Some((set, PowersetPlaces { value: value.span(), skip }))
+}
+
+/// Reads a number from 1 to `most`.
+fn number(reader: &mut ConfigReader<'_>, value: &Value<'_>, most: u64) -> Option<u32> {
+    reader.integer(value, 1..=most).and_then(|number| number.try_into().ok())
 }
 
 /// Reports variants that no tool uses.
@@ -146,6 +201,15 @@ pub(super) fn check_tool(
             tool.name
         );
         reader.report_with(first.span(), message, "remove `ratchet`, or measure in a tool of its own");
+    }
+    let has_powerset = |name: &&Spanned<String>| {
+        variants.get(name.get_ref()).is_some_and(|one| one.variant.powerset.is_some())
+    };
+    if let (Some(first), false) = (given.iter().find(has_powerset), tool.takes_powersets()) {
+        let message = format!("`{}` can't run the combinations of `{}`", tool.name, first.get_ref());
+        let help = "use it for `check`, `clippy` or `doc`, or for a tool of your own with `\"{selection}\"` in `run` that runs per \
+                    workspace and whose output is not read as that of tests";
+        reader.report_with(first.span(), message, help);
     }
     if let (Some(first), false) = (given.first(), tool.takes_variants()) {
         let message = format!(
@@ -231,6 +295,7 @@ fn with_variant(tool: &Tool, variant: &Arc<Variant>) -> Tool {
     let vars = tool.vars.iter().chain(&variant.vars).map(|(name, value)| (name.clone(), value.clone()));
     Tool {
         name: name_of(&tool.name, &variant.name),
+        per: if variant.powerset.is_some() { Per::Package } else { tool.per },
         variant: Some(Arc::clone(variant)),
         vars: vars.collect(),
         ..tool.clone()
@@ -273,7 +338,8 @@ pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> 
                 continue;
             }
             let features = || {
-                let own = selected.iter().filter(is_meant).flat_map(|of| &workspace.package(*of).features);
+                let own =
+                    selected.iter().filter(is_meant).flat_map(|of| workspace.package(*of).features.keys());
                 own.map(String::as_str)
             };
             if !features().any(|known| known == name) {
@@ -288,9 +354,46 @@ pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> 
             }
         }
     }
+    problems.extend(variants.iter().flat_map(|one| wrong_powersets(one, workspace)));
     problems.extend(same_builds(variants, workspace));
     problems.sort_by_key(|problem: &Problem| problem.span.as_ref().map(|span| span.start));
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Returns the mistakes in the combinations of features of a variant.
+fn wrong_powersets(one: &ConfiguredVariant, workspace: &Workspace) -> Vec<Problem> {
+    let (Some(powerset), Some(places)) = (&one.variant.powerset, &one.powerset) else { return Vec::new() };
+    let problem = |span: &std::ops::Range<usize>, message: String, help: String| {
+        let (file, text) = one.file.clone();
+        Problem { file, text, span: Some(span.clone()), message, help: Some(help) }
+    };
+    let packages = || packages_of(&one.variant, workspace).into_iter().map(|id| workspace.package(id));
+    let known: BTreeSet<_> =
+        packages().flat_map(|package| package.features.keys()).map(String::as_str).collect();
+    let unknown = places.skip.iter().filter(|name| !known.contains(name.get_ref().as_str())).map(|name| {
+        let message =
+            format!("no package of the variant `{}` has the feature `{}`", one.variant.name, name.get_ref());
+        problem(&name.span(), message, suggestion(name.get_ref(), known.iter().copied(), "features"))
+    });
+    let mut problems: Vec<_> = unknown.collect();
+    if known.iter().all(|name| powerset.skip.iter().any(|skipped| skipped == name)) {
+        let message = format!("the variant `{}` has no features to combine", one.variant.name);
+        let help = match known.is_empty() {
+            true => "its packages have none; use `no-default-features = true`, or remove the variant",
+            false => "remove names from `skip`",
+        };
+        problems.push(problem(&places.value, message, help.to_owned()));
+    }
+    for package in packages() {
+        if powerset.combinations(&package.features).is_err() {
+            let message =
+                format!("`{}` has more than {} combinations of features", package.name, powerset.max);
+            let help = "lower `depth`, add names to `skip`, or raise `max` in \
+                        `powerset = { depth = …, skip = […], max = … }`";
+            problems.push(problem(&places.value, message, help.to_owned()));
+        }
+    }
+    problems
 }
 
 /// Returns a problem for each of `variants` that builds the same as one before it, or as the default build.
@@ -298,7 +401,7 @@ fn same_builds(variants: &[ConfiguredVariant], workspace: &Workspace) -> Vec<Pro
     // The packages are compared, and not their names: `packages` may list all, or `exclude` none.
     let resolved = |variant: &Variant| {
         let build = Selection { packages: Vec::new(), exclude: Vec::new(), ..variant.build.clone() };
-        (build, variant.vars.clone(), packages_of(variant, workspace))
+        (build, variant.vars.clone(), packages_of(variant, workspace), variant.powerset.clone())
     };
     let mut known = vec![(Variant::DEFAULT, resolved(&Variant::default()))];
     let mut problems = Vec::new();

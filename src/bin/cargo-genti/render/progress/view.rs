@@ -177,11 +177,11 @@ impl<'a> View<'a> {
         let tool = self.plan.graph.tool(step.tool);
         let name = self.tool_name(tool);
         match step.tasks.as_slice() {
-            [task] => match self.plan.graph.task(*task).unit.path(self.workspace) {
-                path if path.is_root() => name.to_owned(),
-                path => format!("{name}: {}", visible_line(&path.to_string())),
+            [task] => match self.plan.graph.name_of(self.workspace, self.plan.graph.task(*task).unit) {
+                unit if unit == "." => name.to_owned(),
+                unit => format!("{name}: {}", visible_line(&unit)),
             },
-            tasks => format!("{name}: {}", units(tasks.len(), tool.per.as_str())),
+            tasks => format!("{name}: {}", units(tasks.len(), tool.unit_word())),
         }
     }
 
