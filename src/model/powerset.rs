@@ -46,20 +46,29 @@ impl Powerset {
     }
 
     /// Returns the combinations of the features in `table`, which says what each feature enables: first none, then single features,
-    /// then pairs and so on, and last all features unless some are skipped. Of those that are the same build, only the first.
+    /// then pairs and so on, and last all features unless some are skipped. Of those that are the same build, only the first. All
+    /// of them also have the features `always`, which don't count for their size.
     ///
     /// # Errors
     ///
     /// If there are more than `max`.
-    pub fn combinations(&self, table: &BTreeMap<String, Vec<String>>) -> Result<Vec<Combination>, TooMany> {
+    pub fn combinations(
+        &self,
+        table: &BTreeMap<String, Vec<String>>,
+        always: &[String],
+    ) -> Result<Vec<Combination>, TooMany> {
         let enabled: Vec<_> = table.keys().map(|name| enabled(table, name)).collect();
         let names: Vec<_> = table.keys().collect();
         let is_used = |at: &usize| self.skip.binary_search(names[*at]).is_err();
         let used: Vec<_> = (0..names.len()).filter(is_used).collect();
-        let mut known = BTreeSet::from([Bits::of(names.len(), [])]);
-        let mut found = vec![Combination::Only(Vec::new())];
+        let always: Vec<usize> = (0..names.len()).filter(|at| always.contains(names[*at])).collect();
+        let none = Bits::of(names.len(), []);
+        let first = always.iter().fold(none, |on, at| on.or(&enabled[*at]));
+        let of = |with: &[usize]| Combination::Only(with.iter().map(|at| names[*at].clone()).collect());
+        let mut known = BTreeSet::from([first.clone()]);
+        let mut found = vec![of(&always)];
         // The combinations of the current size, with what they enable.
-        let mut last = vec![(Vec::new(), Bits::of(names.len(), []))];
+        let mut last = vec![(always, first)];
         let mut size = 0;
         // Whatever a larger combination enables, it is one of these and a further feature.
         while !last.is_empty() && self.depth.is_none_or(|depth| size < depth) {
@@ -74,8 +83,7 @@ impl Powerset {
                     let mut with: Vec<usize> = own.clone();
                     with.push(at);
                     with.sort_unstable();
-                    let features = with.iter().map(|at| names[*at].clone()).collect();
-                    self.push(&mut found, Combination::Only(features))?;
+                    self.push(&mut found, of(&with))?;
                     next.push((with, all));
                 }
             }
@@ -175,7 +183,7 @@ mod tests {
     /// Checks the combinations, named by their features.
     #[track_caller]
     fn check(features: &[(&str, &[&str])], powerset: &Powerset, expected: &[&str]) {
-        let found = powerset.combinations(&table(features)).unwrap();
+        let found = powerset.combinations(&table(features), &[]).unwrap();
         let name = |one: &Combination| match one {
             Combination::All => "all".to_owned(),
             Combination::Only(features) => features.join(" "),
@@ -208,6 +216,15 @@ mod tests {
     }
 
     #[test]
+    fn features_that_are_always_on_are_in_every_combination() {
+        let features = table(&[("a", &[]), ("b", &[]), ("c", &["a"])]);
+        let always = ["b".to_owned(), "of-another-package".to_owned()];
+        let found = Powerset::of_each().combinations(&features, &always).unwrap();
+        let names: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["--features b", "--features a,b", "--features b,c"]);
+    }
+
+    #[test]
     fn a_package_without_features_has_one_combination() {
         check(&[], &Powerset::default(), &[""]);
         check(&[("a", &[])], &skip(&["a"]), &[""]);
@@ -217,15 +234,15 @@ mod tests {
     fn more_than_the_maximum_is_an_error() {
         let names: Vec<_> = (0..70).map(|at| format!("f{at:02}")).collect();
         let features: Vec<(&str, &[&str])> = names.iter().map(|name| (&**name, &[][..])).collect();
-        assert_eq!(Powerset::default().combinations(&table(&features)), Err(TooMany));
-        assert_eq!(Powerset::of_each().combinations(&table(&features)).unwrap().len(), 72);
+        assert_eq!(Powerset::default().combinations(&table(&features), &[]), Err(TooMany));
+        assert_eq!(Powerset::of_each().combinations(&table(&features), &[]).unwrap().len(), 72);
         let exact = Powerset { max: 72, ..Powerset::of_each() };
-        assert!(exact.combinations(&table(&features)).is_ok());
+        assert!(exact.combinations(&table(&features), &[]).is_ok());
         let fewer = Powerset { max: 71, ..Powerset::of_each() };
-        assert_eq!(fewer.combinations(&table(&features)), Err(TooMany), "all features are one too many");
+        assert_eq!(fewer.combinations(&table(&features), &[]), Err(TooMany), "all features are one too many");
         // Only different builds count.
         let chain: Vec<(String, Vec<String>)> =
             names.windows(2).map(|pair| (pair[0].clone(), vec![pair[1].clone()])).collect();
-        assert_eq!(Powerset::default().combinations(&chain.into_iter().collect()).unwrap().len(), 70);
+        assert_eq!(Powerset::default().combinations(&chain.into_iter().collect(), &[]).unwrap().len(), 70);
     }
 }

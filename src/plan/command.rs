@@ -71,7 +71,9 @@ fn line(
                 let build = plan.build_of(tool);
                 let words = match (unit, plan.graph.combination(unit)) {
                     (Unit::Combination(package, _), Some(combination)) => {
-                        let build = Build { packages: &[package], ..build };
+                        // The combination has the features of the variant as well.
+                        let own = Selection { features: Vec::new(), ..build.selection.clone() };
+                        let build = Build { packages: &[package], selection: &own, ..build };
                         let mut words = selection(workspace, build, profile);
                         words.extend(combination.flags());
                         words

@@ -227,9 +227,11 @@ impl<'a> Inputs<'a> {
         let variants: BTreeMap<_, _> =
             tools.iter().filter_map(|tool| Some((tool.variant_name(), tool.powerset()?))).collect();
         for (variant, powerset) in variants {
-            for &id in scope.variants.get(variant).map_or(&[][..], |build| &build.packages) {
+            let Some(build) = scope.variants.get(variant) else { continue };
+            for &id in &build.packages {
                 let package = workspace.package(id);
-                let own = powerset.combinations(&package.features).map_err(|_| {
+                let own = powerset.combinations(&package.features, &build.selection.features);
+                let own = own.map_err(|_| {
                     let (variant, package) = (variant.to_owned(), package.name.clone());
                     PlanError::TooManyCombinations { variant, package, max: powerset.max }
                 })?;

@@ -754,10 +754,10 @@ fn mistakes_in_powersets_are_found() {
         ],
     );
     check(
-        &format!("{used}each-feature = true\npowerset = {{}}\nall-features = true\n"),
+        &format!("{used}each-feature = true\npowerset = {{}}\nfeatures = ['a']\nall-features = true\n"),
         &[
             "4:16: `each-feature` has no effect together with `powerset` (remove it; a powerset contains each feature)",
-            "6:16: `all-features` has no effect, because the variant builds combinations of features (remove it, or define another variant)",
+            "7:16: `all-features` has no effect, because the variant builds combinations of features (remove it, or define another variant)",
         ],
     );
     let help = "use it for `check`, `clippy` or `doc`, or for a tool of your own with `\"{selection}\"` in `run` that runs per \

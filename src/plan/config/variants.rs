@@ -107,7 +107,7 @@ pub(super) fn read(
             powerset = Some((Powerset::of_each(), places));
         }
     }
-    for key in ["features", "all-features", "no-default-features"] {
+    for key in ["all-features", "no-default-features"] {
         if let (Some(value), true) = (table.get(key), powerset.is_some()) {
             let message =
                 format!("`{key}` has no effect, because the variant builds combinations of features");
@@ -385,7 +385,7 @@ fn wrong_powersets(one: &ConfiguredVariant, workspace: &Workspace) -> Vec<Proble
         problems.push(problem(&places.value, message, help.to_owned()));
     }
     for package in packages() {
-        if powerset.combinations(&package.features).is_err() {
+        if powerset.combinations(&package.features, &one.variant.build.features).is_err() {
             let message =
                 format!("`{}` has more than {} combinations of features", package.name, powerset.max);
             let help = "lower `depth`, add names to `skip`, or raise `max` in \
