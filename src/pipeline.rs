@@ -303,7 +303,7 @@ pub fn load(
     let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;
     plan::config::check_variants(&config.variants, &workspace)?;
-    let tools = config.planned();
+    let tools = config.planned(&workspace);
     let plan = plan::plan(&workspace, tools.clone(), request.selection.clone(), policy, &facts)?;
     let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
     Ok(Project {

@@ -2,6 +2,7 @@
 
 mod parse;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
@@ -452,6 +453,19 @@ impl Tool {
         self.variant.as_ref().map_or(Variant::DEFAULT, |variant| &variant.name)
     }
 
+    /// Returns the name under which its version is recorded: that of the configured tool, and the toolchain of its variant.
+    pub fn version_name(&self) -> Cow<'_, str> {
+        match self.variant.as_ref().and_then(|variant| variant.toolchain.as_ref()) {
+            Some(toolchain) => format!("{}{}{toolchain}", self.base(), Variant::SEPARATOR).into(),
+            None => self.base().into(),
+        }
+    }
+
+    /// Returns true if `name` means its variant.
+    pub fn is_in_variant(&self, name: &str) -> bool {
+        self.variant.as_ref().map_or(name == Variant::DEFAULT, |variant| variant.is_called(name))
+    }
+
     /// Returns the combinations of features that it runs with, if its variant has some.
     pub fn powerset(&self) -> Option<&Powerset> {
         self.variant.as_ref()?.powerset.as_ref()
@@ -474,9 +488,13 @@ impl Tool {
         self.variant.as_ref().is_none_or(|variant| variant.runs_on(os))
     }
 
-    /// Returns true if `name` means it: its own name, or that of the configured tool.
+    /// Returns true if `name` means it: its own name, that of the configured tool, or that with the configured variant.
     pub fn is_called(&self, name: &str) -> bool {
-        self.name == name || self.base() == name
+        let has_variant =
+            |variant: &str| self.base() == Variant::split(name).0 && self.is_in_variant(variant);
+        self.name == name
+            || self.base() == name
+            || name.split_once(Variant::SEPARATOR).is_some_and(|(_, of)| has_variant(of))
     }
 
     /// Returns true if one of `names` means it.

@@ -9,8 +9,13 @@ use super::workspace::{PackageId, Workspace};
 /// A build with other features, another target, other packages or other variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variant {
-    /// Name: lower-case letters, digits, `-` and `_`. A label that is part of no id.
+    /// Name: lower-case letters, digits, `-` and `_`. A label that is part of no id. If the configured variant stands for several,
+    /// its name is followed by `-` and the toolchain.
     pub name: String,
+    /// Name of the configured variant, if that stands for several.
+    pub configured: Option<String>,
+    /// Toolchain for the programs of its tools, as rustup knows it.
+    pub toolchain: Option<String>,
     /// Packages, features, target and cargo profile. Nothing else is set.
     pub build: Selection,
     /// Variables for the processes of its tools.
@@ -27,6 +32,14 @@ impl Variant {
 
     /// Separates the name of a tool from that of its variant.
     pub const SEPARATOR: char = '@';
+
+    /// Value of `toolchain` that stands for the `rust-version` of each package.
+    pub const RUST_VERSION: &'static str = "rust-version";
+
+    /// Returns true if `name` means it: its own name, or that of the configured variant.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.configured.as_deref() == Some(name)
+    }
 
     /// Returns true if it runs on the system called `os`.
     pub fn runs_on(&self, os: &str) -> bool {

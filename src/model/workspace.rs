@@ -178,6 +178,12 @@ pub struct Package {
 }
 
 impl Package {
+    /// Returns the version of Rust that the manifest requires, such as `1.85`.
+    pub fn rust_version(&self) -> Option<&str> {
+        let version = self.vars.iter().find(|(name, _)| *name == "CARGO_PKG_RUST_VERSION");
+        version.map(|(_, version)| version.as_str()).filter(|version| !version.is_empty())
+    }
+
     /// Returns the name of the test binary of `target` in cargo-nextest.
     pub fn test_name(&self, target: &Target) -> String {
         match target.kind {

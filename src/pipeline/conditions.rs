@@ -65,10 +65,10 @@ impl<'a> Conditions<'a> {
         }
         let mut told = BTreeSet::new();
         let differ = plan.graph.tools().filter(|(id, tool)| !self.is_of_version(*id, tool));
-        for (id, tool) in differ.filter(|(_, tool)| told.insert(tool.base())) {
+        for (id, tool) in differ.filter(|(_, tool)| told.insert(tool.version_name())) {
             events(Event::Notice(&Notice::BaselineOfOtherVersion {
-                tool: tool.base().to_owned(),
-                recorded: baseline.versions[tool.base()].to_string(),
+                tool: tool.version_name().into_owned(),
+                recorded: baseline.versions[&*tool.version_name()].to_string(),
                 current: self.versions[id.0 as usize].clone(),
             }));
         }
@@ -83,7 +83,7 @@ impl<'a> Conditions<'a> {
     }
 
     fn is_of_version(&self, id: ToolId, tool: &Tool) -> bool {
-        self.project.baseline.is_of_version(tool.base(), self.versions[id.0 as usize].as_deref())
+        self.project.baseline.is_of_version(&tool.version_name(), self.versions[id.0 as usize].as_deref())
     }
 }
 

@@ -19,10 +19,10 @@ pub fn lock(project: &Project, env: &Env, stop: &Stop) -> (Lock, Vec<(String, No
         match version(project, tool, env, stop) {
             Ok(version) => {
                 let rules = rules(project, tool, env, stop).unwrap_or_default();
-                lock.tools.insert(tool.base().to_owned(), Locked { version, rules });
+                lock.tools.insert(tool.version_name().into_owned(), Locked { version, rules });
             }
             Err(NoVersion::NotConfigured) => {}
-            Err(error) => failed.push((tool.base().to_owned(), error)),
+            Err(error) => failed.push((tool.version_name().into_owned(), error)),
         }
     }
     (lock, failed)
@@ -48,11 +48,12 @@ pub(super) fn drift_of(project: &Project, versions: &[Option<String>], by: &str)
     let none = Lock::default();
     let lock = project.lock.as_ref().unwrap_or(&none);
     let mut seen = BTreeSet::new();
-    let tools = project.plan.graph.tools.iter().zip(versions).filter(|(tool, _)| seen.insert(tool.base()));
+    let tools =
+        project.plan.graph.tools.iter().zip(versions).filter(|(tool, _)| seen.insert(tool.version_name()));
     let known = tools.filter_map(|(tool, version)| Some((tool, version.as_ref()?)));
     let differing = known.filter_map(|(tool, version)| Some((tool, version, lock.differs(tool, version)?)));
     let drift = |(tool, version, locked): (&Tool, &String, Option<&Locked>)| Drift {
-        what: format!("the version of {}", tool.base()),
+        what: format!("the version of {}", tool.version_name()),
         here: Setting { value: version.clone(), origin: by.to_owned() },
         configured: Setting {
             value: locked.map_or("none", |locked| &locked.version).to_owned(),
@@ -86,10 +87,10 @@ pub(super) fn explain(project: &Project, outcome: &mut Outcome, env: &Env, stop:
     }
 }
 
-/// Returns one variant of each tool. All have the same program.
+/// Returns one variant of each tool and toolchain. All have the same program.
 fn each_once(tools: &[Tool]) -> impl Iterator<Item = &Tool> {
     let mut seen = BTreeSet::new();
-    tools.iter().filter(move |tool| seen.insert(tool.base()))
+    tools.iter().filter(move |tool| seen.insert(tool.version_name()))
 }
 
 fn version(project: &Project, tool: &Tool, env: &Env, stop: &Stop) -> Result<String, NoVersion> {

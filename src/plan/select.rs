@@ -155,7 +155,7 @@ pub(super) fn tools(
         }
     }
     for name in &selection.variants {
-        if !tools.iter().any(|tool| tool.variant_name() == name) {
+        if !tools.iter().any(|tool| tool.is_in_variant(name)) {
             let known: BTreeSet<_> = tools.iter().map(Tool::variant_name).collect();
             let hint = hint(name, known.into_iter());
             return Err(PlanError::UnknownVariant { name: name.clone(), hint });
@@ -164,7 +164,7 @@ pub(super) fn tools(
     let is_skipped = |tool: &Tool| {
         selection.skip_tools.iter().any(|name| tool.is_called(name))
             || !selection.variants.is_empty()
-                && !selection.variants.iter().any(|name| tool.variant_name() == name)
+                && !selection.variants.iter().any(|name| tool.is_in_variant(name))
     };
     let is_used = |tool: &&Tool| tool.detect.as_ref().is_none_or(|signs| signs.are_in(workspace));
     let asked_for = match selection.tools.is_empty() {

@@ -88,6 +88,9 @@ fn variants(workspace: &Workspace, plan: &Plan) -> Vec<Value> {
             "packages": packages.iter().map(name_of).collect::<Vec<_>>(),
             "target": selection.target,
         });
+        if let Some(toolchain) = definition.and_then(|of| of.toolchain.as_ref()) {
+            object["toolchain"] = json!(toolchain);
+        }
         if let Some(Powerset { depth, skip, .. }) = definition.and_then(|of| of.powerset.as_ref()) {
             object["powerset"] = json!({ "depth": depth, "skip": skip });
         }

@@ -183,8 +183,13 @@ fn own_dir(tool: &Tool, layout: Layout) -> Option<PathBuf> {
         return Some(PathBuf::from(&variant.name));
     }
     let mut untracked = variant.vars.iter().filter(|(name, _)| !TRACKED.contains(&name.as_str())).peekable();
-    untracked.peek()?;
+    if untracked.peek().is_none() && variant.toolchain.is_none() {
+        return None;
+    }
     let mut values = Hasher::new("genti.build-dir.1");
+    if let Some(toolchain) = &variant.toolchain {
+        values.field("toolchain", toolchain.as_bytes());
+    }
     for (name, value) in untracked {
         values.field("name", name.as_bytes());
         values.field("value", value.as_bytes());
@@ -357,6 +362,14 @@ mod tests {
         for other in [[("A", "2")], [("B", "1")]] {
             assert_ne!(dir(BuildDir::One, test(BUILD, &other)), one);
         }
+        let of_toolchain = |name: &str| {
+            let mut tool = test(BUILD, &[]);
+            let variant = Variant { toolchain: Some(name.to_owned()), ..Variant::default() };
+            tool.variant = Some(variant.into());
+            dir(BuildDir::One, tool)
+        };
+        assert!(of_toolchain("1.85").starts_with("/t/genti/build/variants/env."));
+        assert_ne!(of_toolchain("1.85"), of_toolchain("nightly"));
         // Both lanes are arranged as usual.
         assert_eq!(dir(BuildDir::Lanes, test(CHECK, &[("A", "1")])), one);
         assert_eq!(dir(BuildDir::Lanes, test(BUILD, &[("A", "1")])), format!("{one}/build"));

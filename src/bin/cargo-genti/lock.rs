@@ -22,7 +22,7 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult 
     let old = project.lock.clone().unwrap_or_default();
     let mut is_whole = true;
     for (name, error) in failed {
-        let tool = project.plan.graph.tools.iter().find(|tool| tool.name == name);
+        let tool = project.plan.graph.tools.iter().find(|tool| tool.version_name() == name);
         if matches!(error, NoVersion::Missing(_)) && tool.is_some_and(|tool| tool.is_only_detected()) {
             // Keep an existing entry: someone who has the tool may have locked its version.
             lock.tools.extend(old.tools.get(&name).map(|locked| (name.clone(), locked.clone())));

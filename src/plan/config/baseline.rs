@@ -6,6 +6,7 @@ use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
 use super::tool::ToolEntry;
 use crate::model::policy::Selection;
+use crate::model::variant::Variant;
 
 /// The `[baseline]` table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +14,8 @@ pub struct BaselineConfig {
     /// Features, target and cargo profile with which the baseline was recorded. It always covers all packages
     /// and tools.
     pub build: Selection,
-    /// Tool versions with which the baseline was recorded. Other tools may have any version.
+    /// Tool versions with which the baseline was recorded, by [`Tool::version_name`](crate::model::tool::Tool::version_name). Other
+    /// tools may have any version.
     pub versions: BTreeMap<String, String>,
     /// True if stale entries don't fail `check`.
     pub stale_warns: bool,
@@ -66,7 +68,7 @@ fn versions(
 ) -> Option<BTreeMap<String, String>> {
     let mut versions = BTreeMap::new();
     for (name, value) in reader.table(value)? {
-        match tools.get(name.get_ref().as_ref()) {
+        match tools.get(Variant::split(name.get_ref()).0) {
             _ if !reader.is_whole() => {}
             None => {
                 let help = suggestion(name.get_ref(), tools.keys().map(String::as_str), "tools");

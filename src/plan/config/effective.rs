@@ -203,7 +203,7 @@ fn of_variants(tool: &Tool, variants: &[String]) -> Option<Value> {
 }
 
 fn of_variant(variant: &Variant) -> Values {
-    let Variant { name: _, build, vars, on, powerset } = variant;
+    let Variant { name: _, configured: _, build, toolchain, vars, on, powerset } = variant;
     // The other fields are not keys.
     let Selection {
         packages,
@@ -224,6 +224,7 @@ fn of_variant(variant: &Variant) -> Values {
         ("exclude", texts(exclude)),
         ("target", text(target.as_ref())),
         ("cargo-profile", text(cargo_profile.as_ref())),
+        ("toolchain", text(toolchain.as_ref())),
         ("env", Some(Value::Object(vars))),
         ("on", texts(on).filter(|_| !on.is_empty())),
         ("each-feature", Some((*powerset == Some(Powerset::of_each())).into())),

@@ -25,7 +25,7 @@ const HEAD: &str = "\
 /// Content of the lock file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lock {
-    /// Locked tools by name.
+    /// Locked tools by name, followed by `@` and the toolchain if a variant sets one.
     pub tools: BTreeMap<String, Locked>,
 }
 
@@ -42,7 +42,7 @@ impl Lock {
     /// Compares `version` with the locked version of `tool`. Returns `None` if they are equal, and
     /// `Some(None)` if the tool is not locked.
     pub fn differs(&self, tool: &Tool, version: &str) -> Option<Option<&Locked>> {
-        match self.tools.get(tool.base()) {
+        match self.tools.get(&*tool.version_name()) {
             Some(locked) if locked.version == version => None,
             locked => Some(locked),
         }
@@ -52,6 +52,8 @@ impl Lock {
     pub fn render(&self) -> String {
         let mut out = format!("{HEAD}format = {FORMAT}\n");
         for (name, Locked { version, rules }) in &self.tools {
+            let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            let name = if name.chars().all(is_bare) { name.clone() } else { quoted(name) };
             let _ = write!(out, "\n[tools.{name}]\nversion = {}\n", quoted(version));
             if !rules.is_empty() {
                 out.push_str("rules = [\n");
@@ -124,9 +126,13 @@ mod tests {
 
     #[test]
     fn a_rendered_lock_is_read_back() {
-        let rules = ["b", "a::\"b"].map(str::to_owned).into();
+        let rules: BTreeSet<_> = ["b", "a::\"b"].map(str::to_owned).into();
         let of = |version: &str, rules| Locked { version: version.to_owned(), rules };
-        let tools = [("z", of("z 1.0 (\u{1b} \\ \"x\")", BTreeSet::new())), ("a-b", of("1", rules))];
+        let tools = [
+            ("z", of("z 1.0 (\u{1b} \\ \"x\")", BTreeSet::new())),
+            ("a-b", of("1", rules.clone())),
+            ("a@1.85", of("2", rules)),
+        ];
         let lock = Lock { tools: tools.map(|(name, locked)| (name.to_owned(), locked)).into() };
         let text = lock.render();
         assert_eq!(read(&text).as_ref(), Ok(&lock), "{text}");

@@ -767,3 +767,30 @@ fn mistakes_in_powersets_are_found() {
         &[&format!("2:24: `test` can't run the combinations of `v` ({help})")],
     );
 }
+
+#[test]
+fn mistakes_in_toolchains_of_variants_are_found() {
+    let used = "[tools.check]\nvariants = ['v']\n[variants.v]\n";
+    check(&format!("{used}toolchain = 'rust-version'\n"), &[]);
+    check(
+        &format!("{used}toolchain = '+nightly'\n"),
+        &["4:13: invalid toolchain `+nightly` (write `nightly`)"],
+    );
+    check(
+        "[tools.check]\ntoolchain = 'beta'\nvariants = ['v']\n[variants.v]\ntoolchain = '1.85'\n",
+        &["3:13: `check` already requests the toolchain `beta`, and so does `v` (remove one of them)"],
+    );
+    check(
+        "[tools.x]\nrun = ['x', '{selection}']\nvariants = ['v']\n[variants.v]\ntoolchain = '1.85'\n",
+        &[
+            "3:13: `x` can't run in `v`, because it does not run a program of a Rust toolchain (start `run` with `\"cargo\"`, or use a variant without `toolchain`)",
+        ],
+    );
+    check("[tools.test]\nvariants = ['v']\n[variants.v]\ntoolchain = '1.85'\n", &[]);
+    check(
+        "[tools.check]\ntoolchain = 'rust-version'\n",
+        &[
+            "2:13: `rust-version` is a toolchain only in `[variants.NAME]` (define a variant, and list it in `variants` of the tool)",
+        ],
+    );
+}

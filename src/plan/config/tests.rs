@@ -14,7 +14,7 @@ use crate::model::tool::{
     Arg, Caching, Counted, Environment, Flaky, Leaky, Network, Parse, Per, Piece, Sandbox, Search,
     SearchStart, Signs, StepCaps, Streams,
 };
-use crate::model::workspace::Workspace;
+use crate::model::workspace::{Package, Workspace};
 
 /// The user documentation, whose examples must be valid.
 const PAGE: &str = include_str!("../../../docs/configuration.md");
@@ -560,7 +560,8 @@ fn a_tool_is_planned_for_each_of_its_variants_with_what_builds_for_it() {
         [tools.links]
         run = ['links']
         needs = ['check', 'test']";
-    let tools = config(text).planned();
+    let workspace = testing::workspace(&[("a", &[])], &[]);
+    let tools = config(text).planned(&workspace);
     let named = |name: &str| tools.iter().find(|tool| tool.name == name).unwrap();
     let of_tests: Vec<_> =
         tools.iter().map(|tool| &*tool.name).filter(|name| name.contains("test")).collect();
@@ -626,5 +627,52 @@ fn a_powerset_needs_features_and_not_too_many() {
     assert_eq!(
         found(&workspace, "powerset = { skip = ['w'] }"),
         ["34: no package of the variant `v` has the feature `w`"]
+    );
+}
+
+#[test]
+fn a_variant_with_the_required_rust_version_stands_for_one_of_each_version() {
+    let mut workspace = testing::workspace(&[("a", &[]), ("b", &[]), ("c", &[]), ("d", &[])], &[]);
+    let text = "
+        [variants.msrv]
+        toolchain = 'rust-version'
+        exclude = ['d']
+        [tools.check]
+        variants = ['default', 'msrv']
+        [tools.test]
+        variants = ['msrv']";
+    let found = |workspace: &Workspace| {
+        let config = config(text);
+        let tools = config.planned(workspace).into_iter().filter(|tool| tool.variant.is_some());
+        let of = |tool: Tool| {
+            let variant = tool.variant.clone().unwrap();
+            let run: Vec<_> = tool.run.iter().map_while(Arg::literal).take(2).collect();
+            format!("{}: {} in {}", tool.name, run.join(" "), variant.build.packages.join(" "))
+        };
+        (check_variants(&config.variants, workspace).is_ok(), tools.map(of).collect::<Vec<_>>())
+    };
+    assert_eq!(found(&workspace), (false, Vec::new()), "no package has a version");
+    let required = |package: &mut Package, version: &str| {
+        package.vars = vec![("CARGO_PKG_RUST_VERSION", version.to_owned())];
+    };
+    required(&mut workspace.packages[0], "1.70");
+    required(&mut workspace.packages[1], "1.70");
+    required(&mut workspace.packages[2], "");
+    let one = ["check@msrv: cargo +1.70 in a b", "test-build@msrv: cargo +1.70 in a b", "test@msrv:  in a b"];
+    assert_eq!(found(&workspace), (true, one.map(str::to_owned).to_vec()));
+    required(&mut workspace.packages[2], "1.85");
+    let (_, several) = found(&workspace);
+    assert_eq!(several[..2], ["check@msrv-1.70: cargo +1.70 in a b", "check@msrv-1.85: cargo +1.85 in c"]);
+
+    let tools = config(text).planned(&workspace);
+    let check = tools.iter().find(|tool| tool.name == "check@msrv-1.85").unwrap();
+    assert_eq!(check.variants, ["default", "msrv-1.70", "msrv-1.85"]);
+    assert_eq!(check.version_name(), "check@1.85");
+    assert_eq!(check.version[..2], ["rustc", "+1.85"]);
+    for name in ["check", "check@msrv", "check@msrv-1.85"] {
+        assert!(check.is_called(name), "{name}");
+    }
+    assert!(
+        check.is_in_variant("msrv") && !check.is_called("check@msrv-1.70") && !check.is_in_variant("default")
     );
 }

@@ -4,6 +4,7 @@ use toml::Spanned;
 
 use super::reader::{ConfigReader, Value};
 use crate::model::tool::{Arg, Piece, Tool};
+use crate::model::variant::Variant;
 
 /// Reads the name of a toolchain, such as `nightly` or `1.85`.
 pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Spanned<String>> {
@@ -22,12 +23,19 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<S
 
 /// Lets the command lines of `tool` request `toolchain` from rustup.
 pub(super) fn set(reader: &mut ConfigReader<'_>, tool: &mut Tool, toolchain: &Spanned<String>) {
+    if toolchain.get_ref() == Variant::RUST_VERSION {
+        let message = "`rust-version` is a toolchain only in `[variants.NAME]`";
+        return reader.report_with(
+            toolchain.span(),
+            message,
+            "define a variant, and list it in `variants` of the tool",
+        );
+    }
     if let Some(named) = tool.toolchain() {
         let message = format!("`run` already requests the toolchain `{named}`");
         return reader.report_with(toolchain.span(), message, "remove one of them");
     }
-    let program = tool.run.first().and_then(Arg::literal);
-    if !program.is_some_and(|program| Tool::RUST.contains(&program)) {
+    if !runs_toolchain(tool) {
         if !tool.run.is_empty() {
             let message = format!(
                 "`toolchain` has no effect on `{}`, because it does not run a program of a Rust toolchain",
@@ -42,6 +50,41 @@ pub(super) fn set(reader: &mut ConfigReader<'_>, tool: &mut Tool, toolchain: &Sp
         return;
     }
     request(tool, toolchain.get_ref());
+}
+
+/// Returns `tool` with the toolchain called `name`. A tool that runs what another one builds has none of its own.
+pub(super) fn with(mut tool: Tool, name: &str) -> Tool {
+    if runs_toolchain(&tool) && tool.toolchain().is_none() {
+        request(&mut tool, name);
+    }
+    tool
+}
+
+/// Reports that `tool` can't run in a variant with a toolchain, whose name is `of`.
+pub(super) fn check(reader: &mut ConfigReader<'_>, tool: &Tool, of: &Spanned<String>) {
+    if let Some(named) = tool.toolchain() {
+        let message = format!(
+            "`{}` already requests the toolchain `{named}`, and so does `{}`",
+            tool.name,
+            of.get_ref()
+        );
+        reader.report_with(of.span(), message, "remove one of them");
+    } else if !runs_toolchain(tool) && !tool.uses_executable() {
+        let message = format!(
+            "`{}` can't run in `{}`, because it does not run a program of a Rust toolchain",
+            tool.name,
+            of.get_ref()
+        );
+        reader.report_with(
+            of.span(),
+            message,
+            "start `run` with `\"cargo\"`, or use a variant without `toolchain`",
+        );
+    }
+}
+
+fn runs_toolchain(tool: &Tool) -> bool {
+    tool.run.first().and_then(Arg::literal).is_some_and(|program| Tool::RUST.contains(&program))
 }
 
 /// Lets the command lines of `tool`, which run programs of a toolchain, request the toolchain called `name`.

@@ -10,7 +10,7 @@ use super::environment;
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
 use super::tool::{NAME_HELP, ToolEntry, is_name};
-use super::{Config, ConfigFile};
+use super::{Config, ConfigFile, toolchain};
 use crate::model::error::{Problem, Problems};
 use crate::model::policy::Selection;
 use crate::model::powerset::Powerset;
@@ -42,6 +42,7 @@ pub struct ConfiguredVariant {
     features: Vec<Spanned<String>>,
     packages: Vec<Spanned<String>>,
     powerset: Option<PowersetPlaces>,
+    toolchain: Option<std::ops::Range<usize>>,
     /// Name and text of the file.
     file: (Arc<str>, Arc<str>),
 }
@@ -86,6 +87,7 @@ pub(super) fn read(
     packages.extend(exclude);
     build.target = keys.read("target", ConfigReader::text);
     build.cargo_profile = keys.read("cargo-profile", ConfigReader::text);
+    let toolchain = keys.read("toolchain", toolchain::read);
     keys.set(&mut variant.vars, "env", |reader, value| {
         let vars = environment::read(reader, value, &[])?;
         if vars.names.is_some() {
@@ -114,6 +116,8 @@ pub(super) fn read(
             reader.report_with(value.span(), message, "remove it, or define another variant");
         }
     }
+    let (toolchain, place) = toolchain.map(|name| (name.get_ref().clone(), name.span())).unzip();
+    variant.toolchain = toolchain;
     let (set, powerset) = powerset.unzip();
     variant.powerset = set;
     variant.build.features = sorted(features.iter().map(|name| name.get_ref().clone()).collect());
@@ -138,6 +142,7 @@ pub(super) fn read(
         features,
         packages,
         powerset,
+        toolchain: place,
         file,
     })
 }
@@ -211,6 +216,12 @@ pub(super) fn check_tool(
                     workspace and whose output is not read as that of tests";
         reader.report_with(first.span(), message, help);
     }
+    let has_toolchain = |name: &&Spanned<String>| {
+        variants.get(name.get_ref()).is_some_and(|one| one.variant.toolchain.is_some())
+    };
+    if let (Some(first), true) = (given.iter().find(has_toolchain), tool.takes_variants()) {
+        toolchain::check(reader, tool, first);
+    }
     if let (Some(first), false) = (given.first(), tool.takes_variants()) {
         let message = format!(
             "`variants` has no effect on `{}`, whose command line does not depend on them",
@@ -224,10 +235,51 @@ pub(super) fn check_tool(
 impl Config {
     /// Returns a tool for each pair of tool and variant, sorted by name. Tools that build what others run are created for each
     /// variant of those.
-    pub fn planned(&self) -> Vec<Tool> {
-        let variants = self.variants.iter().map(|one| (one.variant.name.clone(), &one.variant));
-        expand(&self.tools, &variants.collect())
+    pub fn planned(&self, workspace: &Workspace) -> Vec<Tool> {
+        let variants =
+            self.variants.iter().map(|one| (one.variant.name.clone(), with_toolchains(one, workspace)));
+        let variants: BTreeMap<_, _> = variants.collect();
+        let name = |name: &String| match variants.get(name) {
+            Some(all) => all.iter().map(|variant| variant.name.clone()).collect(),
+            None => vec![name.clone()],
+        };
+        let tool =
+            |tool: &Tool| Tool { variants: tool.variants.iter().flat_map(name).collect(), ..tool.clone() };
+        let tools: Vec<_> = self.tools.iter().map(tool).collect();
+        let variants = variants.values().flatten().map(|variant| (variant.name.clone(), variant)).collect();
+        expand(&tools, &variants)
     }
+}
+
+/// Returns the variants that a configured one stands for: itself, or one for each `rust-version` of its packages. Packages without
+/// one are left out.
+fn with_toolchains(one: &ConfiguredVariant, workspace: &Workspace) -> Vec<Arc<Variant>> {
+    let variant = &one.variant;
+    if variant.toolchain.as_deref() != Some(Variant::RUST_VERSION) {
+        return vec![Arc::clone(variant)];
+    }
+    let packages = packages_of(variant, workspace);
+    let mut by_version: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for package in packages.iter().map(|id| workspace.package(*id)) {
+        if let Some(version) = package.rust_version() {
+            by_version.entry(version).or_default().push(package.name.clone());
+        }
+    }
+    let is_one = by_version.len() == 1;
+    let of_version = |(version, names): (&str, Vec<String>)| {
+        let build = match names.len() == packages.len() {
+            true => variant.build.clone(),
+            false => Selection { packages: sorted(names), exclude: Vec::new(), ..variant.build.clone() },
+        };
+        Arc::new(Variant {
+            name: if is_one { variant.name.clone() } else { format!("{}-{version}", variant.name) },
+            configured: (!is_one).then(|| variant.name.clone()),
+            toolchain: Some(version.to_owned()),
+            build,
+            ..(**variant).clone()
+        })
+    };
+    by_version.into_iter().map(of_version).collect()
 }
 
 fn expand(all: &[Tool], variants: &BTreeMap<String, &Arc<Variant>>) -> Vec<Tool> {
@@ -292,13 +344,18 @@ fn builds_for_others(tool: &Tool) -> bool {
 }
 
 fn with_variant(tool: &Tool, variant: &Arc<Variant>) -> Tool {
-    let vars = tool.vars.iter().chain(&variant.vars).map(|(name, value)| (name.clone(), value.clone()));
+    let vars =
+        tool.vars.iter().chain(&variant.vars).map(|(name, value)| (name.clone(), value.clone())).collect();
+    let tool = match &variant.toolchain {
+        Some(name) => toolchain::with(tool.clone(), name),
+        None => tool.clone(),
+    };
     Tool {
         name: name_of(&tool.name, &variant.name),
         per: if variant.powerset.is_some() { Per::Package } else { tool.per },
         variant: Some(Arc::clone(variant)),
-        vars: vars.collect(),
-        ..tool.clone()
+        vars,
+        ..tool
     }
 }
 
@@ -327,6 +384,15 @@ pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> 
                 message,
                 "remove names from `exclude`, or add some to `packages`".to_owned(),
             );
+        }
+        let has_version = selected.iter().any(|id| workspace.package(*id).rust_version().is_some());
+        if let (Some(span), false) = (&one.toolchain, has_version)
+            && one.variant.toolchain.as_deref() == Some(Variant::RUST_VERSION)
+        {
+            let message = format!("no package of the variant `{}` has a `rust-version`", one.variant.name);
+            let help =
+                "set `rust-version` in a `Cargo.toml`, or name a toolchain, such as `toolchain = \"1.85\"`";
+            report(span.clone(), message, help.to_owned());
         }
         for feature in &one.features {
             let text = feature.get_ref();
@@ -401,7 +467,8 @@ fn same_builds(variants: &[ConfiguredVariant], workspace: &Workspace) -> Vec<Pro
     // The packages are compared, and not their names: `packages` may list all, or `exclude` none.
     let resolved = |variant: &Variant| {
         let build = Selection { packages: Vec::new(), exclude: Vec::new(), ..variant.build.clone() };
-        (build, variant.vars.clone(), packages_of(variant, workspace), variant.powerset.clone())
+        let Variant { vars, powerset, toolchain, .. } = variant;
+        (build, vars.clone(), packages_of(variant, workspace), powerset.clone(), toolchain.clone())
     };
     let mut known = vec![(Variant::DEFAULT, resolved(&Variant::default()))];
     let mut problems = Vec::new();
