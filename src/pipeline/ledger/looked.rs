@@ -9,6 +9,7 @@ use crate::model::path::RelPath;
 use crate::model::task::Status;
 use crate::model::text::Text;
 use crate::model::tool::{Per, Tool, ToolId, Work};
+use crate::model::variant::Variant;
 use crate::model::workspace::{Package, PackageId};
 use crate::pipeline::variants::is_per_variant;
 
@@ -24,7 +25,6 @@ impl Reach for Ledger<'_> {
         if self.plan.unasked.contains(ns) {
             return false;
         }
-        // A variant that is no longer configured never looks.
         let listed = entry.in_variants.iter().flat_map(|own| own.iter());
         let mut tools = self.tools_of(ns, entry).peekable();
         tools.peek().is_some()
@@ -38,7 +38,11 @@ impl Reach for Ledger<'_> {
         }
         let mut tools =
             self.tools_of(ns, entry).filter(|(_, tool)| tool.variant_name() == variant).peekable();
-        tools.peek().is_some() && tools.all(|(id, tool)| self.covers(id, tool, &entry.site))
+        match tools.peek() {
+            // Nothing can be found in a variant that no longer exists.
+            None => self.is_gone(ns, variant) && self.tools_of(ns, entry).next().is_some(),
+            Some(_) => tools.all(|(id, tool)| self.covers(id, tool, &entry.site)),
+        }
     }
 
     fn variants(&self, ns: &str, entry: &Entry) -> Vec<Text> {
@@ -67,6 +71,14 @@ impl Reach for Ledger<'_> {
 impl Ledger<'_> {
     fn of_ns(&self, ns: &str) -> impl Iterator<Item = (ToolId, &Tool)> {
         self.plan.graph.tools().filter(move |(_, tool)| tool.namespaces.iter().any(|own| own == ns))
+    }
+
+    /// Returns whether no tool of namespace `ns` is configured to run in `variant`.
+    fn is_gone(&self, ns: &str, variant: &str) -> bool {
+        self.of_ns(ns).all(|(_, tool)| match tool.variants.is_empty() {
+            true => variant != Variant::DEFAULT,
+            false => !tool.variants.iter().any(|name| name == variant),
+        })
     }
 
     /// Returns whether accepting the finding of an entry of `ns` about `site` in one variant says nothing about the others.
@@ -132,7 +144,6 @@ mod tests {
     use crate::model::task::{Plan, TaskIx};
     use crate::model::testing::{tool, workspace};
     use crate::model::tool::{Parse, Targets};
-    use crate::model::variant::Variant;
     use crate::model::workspace::{TargetKind, Workspace};
     use crate::pipeline::conditions::Alike;
     use crate::plan::{self, Facts};
@@ -197,18 +208,39 @@ mod tests {
     }
 
     #[test]
-    fn every_listed_variant_must_have_looked() {
+    fn every_listed_variant_that_still_exists_must_have_looked() {
         let workspace = two_packages();
         let in_a = |variants: &[&str]| entry(Site::Path(RelPath::new("a/src/lib.rs")), Some(variants));
         for (tool, ns) in [(tests(), "test"), (lint(), "lint")] {
             let plan = planned(&workspace, in_variants(&tool, &[("default", &[]), ("full", &[])]));
             let ledger = ledger(&workspace, &plan, &clean);
-            for (listed, expected) in [(&["full"][..], true), (&["gone"], false), (&["full", "gone"], false)]
-            {
+            for (listed, expected) in [(&["full"][..], true), (&["gone"], true), (&["full", "gone"], true)] {
                 assert_eq!(ledger.looked_at(ns, &in_a(listed)), expected, "{ns} {listed:?}");
                 assert_eq!(ledger.looked_at(ns, &test("a t", Some(listed))), expected, "{ns} {listed:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_variant_that_no_longer_exists_is_gone_only_if_the_others_looked() {
+        let workspace = two_packages();
+        let crashed = |tool: &str| match tool {
+            "lint@full" => Status::Crashed("SIGSEGV".to_owned()),
+            _ => Status::Clean,
+        };
+        let plan = planned(&workspace, in_variants(&lint(), &[("default", &[]), ("full", &[])]));
+        let with_crash = ledger(&workspace, &plan, &crashed);
+        assert!(!with_crash.looked_at("lint", &test("a", Some(&["gone"]))));
+        // A variant that is not selected still exists.
+        let all = in_variants(&lint(), &[("default", &[]), ("full", &[])]);
+        let plan = planned(&workspace, all[..1].to_vec());
+        let partial = ledger(&workspace, &plan, &clean);
+        assert!(!partial.looked_at("lint", &test("a", Some(&["full"]))));
+        // No tool has variants any more.
+        let plan = planned(&workspace, vec![lint()]);
+        let single = ledger(&workspace, &plan, &clean);
+        assert!(single.looked_at("lint", &test("a", Some(&["full"]))));
+        assert!(single.looked_at_in("lint", &test("a", Some(&["full"])), "full"));
     }
 
     #[test]
