@@ -23,6 +23,7 @@ mod ledger;
 mod limit;
 mod lock;
 mod lockfile;
+mod needs;
 mod numbers;
 mod tested;
 mod unseen;
@@ -41,6 +42,7 @@ use self::conditions::Conditions;
 use self::configuration::{read_config, read_lock};
 use self::early::Early;
 use self::judge::Undecided;
+use self::needs::Needs;
 use self::unseen::Unseen;
 use self::watch::Watch;
 use crate::cache::{self, CacheData, LastRun, Lookup, ResultCache, ResultLog, Stored};
@@ -490,6 +492,7 @@ pub fn run(
         };
         Early::new(context, &lookups, &due)
     });
+    let needs = Needs::new(workspace, plan, &lookups);
     let client = Client {
         judge: &normalize,
         sift: &judge::Sifter { plan, scrub: &scrub, stop: session.stop },
@@ -497,7 +500,9 @@ pub fn run(
         admit: &|step| {
             watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))
         },
+        unmet: &|task| needs.unmet(task),
         record: &|run| {
+            needs.ended(run);
             match watch.ended(run) {
                 true => cache.skip(plan.step(run.step).tool),
                 false => cache.record(run),

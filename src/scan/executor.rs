@@ -51,9 +51,14 @@ pub struct Client<'a, R> {
     pub recall: &'a Recall<'a, R>,
     /// Called before each step to decide if it may run.
     pub admit: &'a Admit<'a>,
+    /// Called before each task of an admitted step to decide if it may run.
+    pub unmet: &'a UnmetNeed<'a>,
     /// Called after each step that was run.
     pub record: &'a Record<'a, R>,
 }
+
+/// Returns the reason why a task can't run, if something that it needs has no result.
+pub type UnmetNeed<'a> = dyn Fn(TaskIx) -> Option<String> + Sync + 'a;
 
 /// Returns the reason why a step must not run, if there is one.
 pub type Admit<'a> = dyn Fn(StepId) -> Option<String> + Sync + 'a;
@@ -382,7 +387,21 @@ impl Executor<'_> {
         match (&programs[step.tool.0 as usize], elsewhere, refused) {
             (_, Some(why), _) => attempt.push(tasks, Ended::Elsewhere(why), None),
             (_, None, Some(why)) => attempt.push(tasks, Ended::Withheld(why), None),
-            (Ok(program), None, None) => attempt.run(program, &tasks),
+            (Ok(program), None, None) => {
+                let (mut ready, mut withheld) = (Vec::new(), Vec::new());
+                for task in tasks {
+                    match (client.unmet)(task) {
+                        Some(why) => withheld.push((task, why)),
+                        None => ready.push(task),
+                    }
+                }
+                if !ready.is_empty() {
+                    attempt.run(program, &ready);
+                }
+                for (task, why) in withheld {
+                    attempt.push(vec![task], Ended::Withheld(why), None);
+                }
+            }
             (Err(missing), None, None) => attempt.push(tasks, Ended::Missing(missing.clone()), None),
         }
         let Attempt { pieces, kept, attempts, fails, .. } = attempt;

@@ -46,7 +46,9 @@ pub use build_dirs::BuildDirs;
 pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use doing::Watcher;
 pub use environment::{Env, ignored_levels, is_cargos_variable};
-pub use executor::{Admit, Client, Ended, Judge, Judged, Recall, Record, Runs, Sift, StepPiece, StepRun};
+pub use executor::{
+    Admit, Client, Ended, Judge, Judged, Recall, Record, Runs, Sift, StepPiece, StepRun, UnmetNeed,
+};
 pub use fingerprints::{UnitFingerprint, Units, forget_unit};
 pub use offer::private_network;
 pub use outputs::{Kept, Outputs, Sieves};

@@ -374,3 +374,67 @@ fn a_member_outside_of_the_root_keeps_its_findings() {
         ]
     );
 }
+
+#[test]
+fn a_task_is_not_run_where_what_it_needs_has_no_result_and_says_so() {
+    let tool = |name: &str, script: &str, more: &str| {
+        format!("[tools.{name}]\nrun = ['sh', '-c', '{script}', '{{dir}}']\nper = 'package'\n{more}\n")
+    };
+    let all = |script: &str| {
+        let whole = "[tools.whole]\nrun = ['sh', '-c', 'echo whole >> ../ran']\nneeds = ['first']\n";
+        let config = [
+            tool("first", script, ""),
+            tool("next", "echo next $0 >> ../ran", "needs = ['first']"),
+            tool("last", "echo last $0 >> ../ran", "needs = ['next']"),
+            whole.to_owned(),
+        ];
+        let sandbox = Sandbox::of("clean", "w");
+        sandbox.write(
+            "genti.toml",
+            &format!("{}{}", disabled(&["clippy", "doc", "doctest", "fmt", "test"]), config.concat()),
+        );
+        sandbox.write("other/Cargo.toml", "[package]\nname = 'other'\nversion = '0.1.0'\nedition = '2024'\n");
+        sandbox.write("other/src/lib.rs", "//! Another package.\n");
+        let manifest = std::fs::read_to_string(sandbox.root().join("Cargo.toml")).unwrap();
+        sandbox.write("Cargo.toml", &format!("{manifest}members = ['other']\n"));
+        sandbox
+    };
+    let ran = |sandbox: &Sandbox| {
+        let text = std::fs::read_to_string(sandbox.beside().join("ran")).unwrap_or_default();
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let reasons = |sandbox: &Sandbox| {
+        let tasks = sandbox.lines("task").into_iter().filter(|task| task["status"] == "not-run");
+        let line = |task: serde_json::Value| {
+            let [tool, unit, reason] =
+                ["tool", "unit", "reason"].map(|key| task[key].as_str().unwrap().to_owned());
+            format!("{tool} {unit}: {reason}")
+        };
+        let mut all: Vec<_> = tasks.map(line).collect();
+        all.sort();
+        all
+    };
+    // It crashes on one package, so only this one's tasks can't run, and their own needs count.
+    let sandbox = all("test $0 = . || kill -SEGV $$");
+    sandbox.run(&["run"], 3);
+    assert_eq!(ran(&sandbox), ["last .", "next .", "whole"]);
+    assert_eq!(
+        reasons(&sandbox),
+        [
+            "last other: not run because `first` has no result, which it needs",
+            "next other: not run because `first` has no result, which it needs",
+        ]
+    );
+    // Of a program that fails, nothing else is known, so it also stops what is about all packages.
+    let sandbox = all("test $0 = .");
+    sandbox.run(&["run"], 3);
+    assert_eq!(ran(&sandbox), ["last .", "next ."]);
+    let reason = "not run because `first` failed, which it needs";
+    assert_eq!(
+        reasons(&sandbox),
+        ["last other", "next other", "whole ."].map(|name| format!("{name}: {reason}"))
+    );
+    sandbox.run_alone(&["check", "--artifacts", "target/genti/artifacts"], 3);
+}

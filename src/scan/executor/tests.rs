@@ -61,7 +61,14 @@ fn run<R: Send>(
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
-    let client = Client { judge, sift: &Whole, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
+    let client = Client {
+        judge,
+        sift: &Whole,
+        recall: &|_, _| None,
+        admit: &|_| None,
+        unmet: &|_| None,
+        record: &|_| {},
+    };
     executor.run(&client, progress).unwrap()
 }
 

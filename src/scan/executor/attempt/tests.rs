@@ -120,7 +120,14 @@ fn run_judged(case: &Case<'_>, answer: &Answer<'_>, judge: &Judge<'_, String>) -
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };
-    let client = Client { judge, sift: &Whole, recall: &|_, _| None, admit: &|_| None, record: &|_| {} };
+    let client = Client {
+        judge,
+        sift: &Whole,
+        recall: &|_, _| None,
+        admit: &|_| None,
+        unmet: &|_| None,
+        record: &|_| {},
+    };
     let mut attempt = Attempt {
         executor: &executor,
         id,
