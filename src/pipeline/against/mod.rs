@@ -138,7 +138,7 @@ impl Project {
         let config = read_config_with(request, root, &read_base).map_err(failed)?;
         let policy = request.policy.over(&config.policy).policy();
         let selection = self.plan.selection.clone();
-        let plan = plan::plan(&workspace, config.planned(), selection, policy, &self.facts);
+        let plan = plan::plan(&workspace, config.planned(&workspace), selection, policy, &self.facts);
         plan.map(Arc::new).map_err(|error| error.to_string())
     }
 }
