@@ -68,12 +68,26 @@ fn every_field_of_a_schema_appears_in_a_file() {
     let generated = ["bytes", "checked_in", "digest", "files", "inputs", "package", "units"];
     let census = ["by_package", "by_target", "crates", "database_date", "packages", "target", "targets"];
     let tests = ["failed", "failed_us", "ignored", "passed", "passed_us", "tests"];
-    let variants = ["env", "in_variants", "name", "on", "seen_in", "variant", "variants"];
+    let variants = [
+        "depth",
+        "env",
+        "in_variants",
+        "name",
+        "on",
+        "powerset",
+        "seen_in",
+        "skip",
+        "toolchain",
+        "variant",
+        "variants",
+    ];
+    let against = ["against", "cause", "commit", "graph_hash", "kind", "more", "reference"];
     let rare: BTreeSet<_> = generated
         .into_iter()
         .chain(census)
         .chain(tests)
         .chain(variants)
+        .chain(against)
         .chain([
             "database",
             "disputed",
