@@ -65,15 +65,16 @@ pub(crate) fn is_empty_for_ever() -> Tried {
 pub(crate) fn a_child_dies_with_tokens() -> Tried {
     // Reads a token without returning it, then dies.
     let thief = "set -- $(echo \"$MAKEFLAGS\" | sed 's/.*auth=\\([0-9]*\\),.*/\\1/'); dd if=/dev/fd/$1 bs=1 count=1 2> ../stolen; kill -9 $$";
+    // One lane, so that the second tool starts when the first has ended.
     let config = format!(
-        "[tools.thief]\nrun = [\"sh\", \"-c\", {}]\njobserver = true\nrequired = false\n\
-         [tools.after]\nrun = [\"true\"]\nneeds = [\"thief\"]\nrequired = false\n",
+        "[tools.a-thief]\nrun = [\"sh\", \"-c\", {}]\njobserver = true\nrequired = false\nlane = \"one\"\n\
+         [tools.b-after]\nrun = [\"true\"]\nrequired = false\nlane = \"one\"\n",
         toml_string(thief)
     );
     let world = World::with(&config, &["--parallel", "2"]);
     let run = world.run(&[]);
     run.expect(0, &["killed by SIGKILL"]);
-    assert_eq!(world.statuses("after"), ["clean"]);
+    assert_eq!(world.statuses("b-after"), ["clean"]);
     let stolen = std::fs::read_to_string(world.path("../stolen")).unwrap();
     assert!(stolen.contains("1 byte"), "nothing was stolen: {stolen}");
     world.check(&run);
