@@ -25,6 +25,8 @@ mod lock;
 mod lockfile;
 mod needs;
 mod numbers;
+mod results;
+mod shard;
 mod tested;
 mod unseen;
 mod untested;
@@ -43,6 +45,7 @@ use self::configuration::{read_config, read_lock};
 use self::early::Early;
 use self::judge::Undecided;
 use self::needs::Needs;
+use self::results::{FAILED_FAST, Ran, StepResult};
 use self::unseen::Unseen;
 use self::watch::Watch;
 use crate::cache::{self, CacheData, LastRun, Lookup, ResultCache, ResultLog, Stored};
@@ -56,12 +59,13 @@ use crate::model::notice::Notice;
 use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
+use crate::model::shard::ShardIndex;
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::plan::config::{BaselineConfig, Lock, PolicyConfig};
-use crate::plan::{self, Drift, Facts, PlanError};
+use crate::plan::{self, Drift, Durations, Facts, Partition, PlanError};
 use crate::scan::{
     BuildDirs, Client, Env, Executor, LocalRunner, Missing, Outputs, Pool, Programs, Runs, Stop,
 };
@@ -80,6 +84,9 @@ pub use self::fixes::{Fixes, fixes};
 pub use self::limit::Limit;
 pub use self::lock::{lock, lock_drift};
 pub use self::lockfile::Lockfile;
+pub use self::shard::{
+    Conflict, Damage, Merged, NotMerged, ShardDifference, ShardFile, are_gates, durations, merge,
+};
 pub use self::verify::{Varies, Witness, varies};
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use crate::cache::fuzz;
@@ -111,6 +118,10 @@ pub struct Request {
     pub as_of: Option<Date>,
     /// Order in which files and packages are listed.
     pub listing: Listing,
+    /// The shard to run; `None` to run everything.
+    pub shard: Option<ShardIndex>,
+    /// Recorded durations that balance the shards.
+    pub balance: Option<Durations>,
 }
 
 /// A workspace with its configuration and plan.
@@ -306,8 +317,13 @@ pub fn load(
     let facts = facts(request, &workspace, &policy)?;
     plan::config::check_variants(&config.variants, &workspace)?;
     let tools = config.planned(&workspace);
-    let plan = plan::plan(&workspace, tools.clone(), request.selection.clone(), policy, &facts)?;
+    let mut plan = plan::plan(&workspace, tools.clone(), request.selection.clone(), policy, &facts)?;
     let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
+    // Not part of the plan: all shards have the same graph, batches and ids.
+    plan.shard = request.shard.map(|of| {
+        let partition = Partition::of(&workspace, &plan, of.count, request.balance.as_ref());
+        Arc::new(partition.shard(&plan, of))
+    });
     Ok(Project {
         workspace,
         plan: Arc::new(plan),
@@ -514,14 +530,14 @@ pub fn run(
         early.iter().flat_map(Early::take).for_each(|found| events(Event::Found(&found)));
     };
     show(events);
-    let Runs { steps: runs, failed_fast } = executor.run(&client, &mut |event| {
+    let Runs { steps: mut runs, failed_fast } = executor.run(&client, &mut |event| {
         show(events);
         events(event);
     })?;
     show(events);
     drop(normalize);
     events(Event::Comparing);
-    let Stored { discarded: changed, reads } = cache.finish(&lookups, events);
+    let Stored { discarded: changed, reads, discovered } = cache.finish(&lookups, events);
     let moved = watch.finish();
     let in_time = Latch::new(session.stop);
     let has_new_lock = workspace::has_changed(workspace, &RelPath::new("Cargo.lock"), &in_time);
@@ -537,6 +553,7 @@ pub fn run(
         orphans: golden::orphans(workspace, plan, &project.disabled),
     };
     let stopped = || session.stop.reason();
+    let build = unseen::Build { workspace, programs, env: session.env, recorded: None };
     let case = |halt| judge::Case {
         workspace,
         plan,
@@ -545,7 +562,7 @@ pub fn run(
         baseline,
         read: &read,
         goldens: goldens.clone(),
-        unseen: Unseen::Found(unseen::Build { workspace, programs, env: session.env }),
+        unseen: Unseen::Found(build),
         stated: None,
         blind_spots: None,
         causing: match &project.base {
@@ -559,12 +576,28 @@ pub fn run(
         halt,
     };
     let beyond = || workspace::manifests_beyond(&workspace.root);
-    let ran = judge::Ran { runs, lookups, changed, moved, failed_fast };
-    let outcome = judge::outcome(case(session.stop), ran, alike.clone(), &on_disk, &target, &beyond);
+    let kept = judge::kept(workspace, plan, &mut runs);
+    let stop_reason = session.stop.reason();
+    let noted = changed.into_iter().map(|(task, why)| (task, results::of_discarded(why, stop_reason)));
+    let ran = Ran {
+        noted: noted.chain(moved).collect(),
+        runs: runs.into_iter().map(|run| StepResult::of(plan, run)).collect(),
+        lookups,
+        not_run: if failed_fast { FAILED_FAST.to_owned() } else { results::why(stop_reason) },
+    };
+    let shard = plan.shard.as_ref().map(|shard| {
+        let of = shard::Origin { versions: &versions, build, session, discovered: &discovered };
+        shard::record(project, shard, &ran, of)
+    });
+    let facts = judge::Facts { exists: &on_disk, target: &target, beyond: &beyond };
+    let outcome = judge::outcome(case(session.stop), ran, alike.clone(), facts);
     let mut outcome = match outcome {
         Err(Undecided::Halted(_)) => judge::give_up(case(&Never), alike, &on_disk)?,
-        outcome => outcome?,
+        outcome => Outcome { shard, ..outcome? },
     };
+    for (tool, kept) in outcome.tools.iter_mut().zip(kept) {
+        (tool.kept, tool.not_kept) = kept;
+    }
     lock::explain(project, &mut outcome, session.env, session.stop);
     Ok(outcome)
 }

@@ -31,11 +31,18 @@ pub(crate) enum Lookup {
     Clean,
     /// A result with findings or notices.
     Hit(Box<Parsed>),
+    /// Not looked up, because the task belongs to another shard.
+    OtherShard,
 }
 
 impl Lookup {
     pub(crate) fn is_miss(&self) -> bool {
         matches!(self, Self::Miss(_))
+    }
+
+    /// The lookup of a task that is in no cache.
+    pub(crate) fn none() -> Self {
+        Self::Miss(MissReason::NoResult)
     }
 
     /// The link that leads to too many files for this task to be cached.
@@ -64,6 +71,9 @@ impl ResultCache<'_> {
 
     fn lookup(&self, task: TaskIx, results: Option<&ResultLog>, next: &mut Next) -> Lookup {
         let miss = Lookup::Miss;
+        if !self.context.plan.is_here(task) {
+            return Lookup::OtherShard;
+        }
         let Task { tool: id, .. } = *self.context.plan.graph.task(task);
         let tool = self.context.plan.graph.tool(id);
         let Some(results) = results else { return miss(MissReason::Off) };
@@ -178,6 +188,9 @@ fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool
     }
     // A step that exists only for others does not run if none of them does.
     for &tool in order.iter().rev().filter(|tool| graph.tool(**tool).on_demand) {
+        if of(tool).all(|at| matches!(lookups[at], Lookup::OtherShard)) {
+            continue;
+        }
         let named = graph.tool(tool).is_one_of(&plan.selection.tools);
         let others = (0..).map(ToolId).zip(&graph.needs).filter(|(_, needs)| needs.contains(&tool));
         let mut others = others.map(|(other, _)| other).filter(|other| !of(*other).is_empty()).peekable();
@@ -193,7 +206,7 @@ fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool
 /// Marks the hits among `tasks` as misses.
 fn add_misses(lookups: &mut [Lookup], tasks: impl Iterator<Item = usize>, reason: &MissReason) {
     for at in tasks {
-        if !lookups[at].is_miss() {
+        if matches!(lookups[at], Lookup::Clean | Lookup::Hit(_)) {
             lookups[at] = Lookup::Miss(reason.clone());
         }
     }

@@ -123,7 +123,10 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
         }
         tools.push(ToolReasons {
             tool: tool.name.clone(),
-            hits: end - start - tasks.len(),
+            hits: lookups[start..end]
+                .iter()
+                .filter(|of| matches!(of, Lookup::Clean | Lookup::Hit(_)))
+                .count(),
             changed: of_tool,
             ran: tasks,
         });

@@ -52,7 +52,6 @@ use rayon::prelude::*;
 use self::discovered::AllFiles;
 use self::inputs::{Dirs, KeyInputs, ToolKey, Uncacheable};
 use self::outside_files::OutsideFiles;
-use self::record::Discovered;
 use self::replays::RealBuilds;
 use self::storing::Pending;
 use crate::model::digest::Digest;
@@ -67,6 +66,7 @@ pub(crate) use self::dep_info::dep_info_of;
 pub use self::explain::{ReasonsError, load_reasons};
 pub use self::log::{CAP, Cleaned, Next, ResultLog};
 pub(crate) use self::lookup::Lookup;
+pub(crate) use self::record::Discovered;
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use self::record::fuzz;
 pub use self::state::LastRun;
@@ -126,6 +126,8 @@ pub(crate) struct Stored {
     pub(crate) discarded: BTreeMap<TaskIx, Discarded>,
     /// For each tool, what it read beyond its declared inputs; `None` if that is not completely known.
     pub(crate) reads: Vec<Option<Vec<Read>>>,
+    /// Inputs of tasks with a result that were only found while they ran, as far as they are known.
+    pub(crate) discovered: BTreeMap<TaskIx, Vec<Discovered>>,
 }
 
 /// Reason why a result does not count although its process ended by itself.

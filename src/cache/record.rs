@@ -15,7 +15,8 @@ use crate::normalize::Parsed;
 
 /// An input that was read beyond what the key covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) enum Discovered {
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Discovered {
     /// A file, by its path from the workspace root; `None` if it was absent.
     File(RelPath, Option<Digest>),
     /// A generated file. If it is absent, the next run generates it again.

@@ -253,7 +253,9 @@ impl ResultCache<'_> {
         self.save(lookups);
         let reads = self.reads(&self.lock());
         let discarded = self.state.into_inner().unwrap_or_else(PoisonError::into_inner).changed;
-        Stored { discarded, reads }
+        let mut discovered = self.read.into_inner().unwrap_or_else(PoisonError::into_inner);
+        discovered.retain(|task, _| !discarded.contains_key(task));
+        Stored { discarded, reads, discovered }
     }
 
     /// Saves the state for the next run. It is a speed-up only, so errors are ignored.

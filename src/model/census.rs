@@ -20,8 +20,10 @@ use super::ratchet::{Better, Decimal};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Census {
     /// Test counts by the group that the harness reports; `None` for a harness that states no count.
+    #[serde(with = "super::pairs")]
     pub tests: BTreeMap<Group, Option<Tests>>,
     /// Names of the tests, for each group whose tests are all listed. They [agree](Tests::agree) with the counts.
+    #[serde(with = "super::pairs")]
     pub names: BTreeMap<Group, TestNames>,
     /// Cargo targets that were compiled or replayed.
     pub targets: BTreeSet<CompiledTarget>,

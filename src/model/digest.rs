@@ -4,19 +4,47 @@
 //! explaining are two sinks over the same walk, so an explanation always matches what was hashed. Serializers
 //! are not used, because their formatting would become part of the contract.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A BLAKE3 digest. Its text form is 64 lower-case hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
+
+/// In a format for people, its text form.
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => self.0.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Deserialize::deserialize(deserializer).map(Self);
+        }
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let digest = Self::read(&text);
+        digest.ok_or_else(|| serde::de::Error::custom(format_args!("invalid digest `{text}`")))
+    }
+}
 
 impl Digest {
     /// Returns the digest of raw bytes, such as the content of a file.
     pub fn of_bytes(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// Reads the text form, with lower-case digits only.
+    pub fn read(text: &str) -> Option<Self> {
+        let digest = Self(*blake3::Hash::from_hex(text).ok()?.as_bytes());
+        (digest.to_string() == text).then_some(digest)
     }
 
     /// Returns the digest of the bytes that `write` produces.

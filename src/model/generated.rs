@@ -1,6 +1,8 @@
 //! Files that build scripts generate. They are part of the report, so that runs which generate different
 //! files have different reports.
 
+use serde::{Deserialize, Serialize};
+
 use super::digest::Digest;
 use super::path::RelPath;
 
@@ -26,7 +28,7 @@ pub fn split_out_dir(path: &RelPath) -> Option<(RelPath, RelPath)> {
 }
 
 /// Files that the build script of a package generated, according to its manifest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Generated {
     /// Name of the package.
     pub package: String,
@@ -37,7 +39,7 @@ pub struct Generated {
 }
 
 /// Generated files with their inputs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GeneratedUnit {
     /// Inputs in the workspace.
     pub inputs: Vec<RelPath>,
@@ -46,7 +48,7 @@ pub struct GeneratedUnit {
 }
 
 /// A generated file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GeneratedFile {
     /// Path below `OUT_DIR`.
     pub path: RelPath,

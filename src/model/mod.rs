@@ -30,6 +30,8 @@ pub(crate) mod named;
 pub mod notice;
 #[cfg(feature = "engine")]
 pub mod outcome;
+#[cfg(feature = "engine")]
+pub(crate) mod pairs;
 pub mod path;
 #[cfg(feature = "engine")]
 pub mod policy;
@@ -37,6 +39,8 @@ pub mod policy;
 pub mod powerset;
 #[cfg(feature = "engine")]
 pub mod ratchet;
+#[cfg(feature = "engine")]
+pub mod shard;
 #[cfg(feature = "engine")]
 pub mod sources;
 #[cfg(feature = "engine")]

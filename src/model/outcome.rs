@@ -56,6 +56,8 @@ pub struct Outcome {
     pub end: End,
     /// Maximum number of processes that ran in parallel.
     pub parallel: usize,
+    /// Content of `shard.jsonl`, if only a shard of the plan was run.
+    pub shard: Option<Vec<u8>>,
 }
 
 /// Golden files to write, and orphaned ones.

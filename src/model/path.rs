@@ -23,20 +23,32 @@ use std::sync::Arc;
 /// assert_eq!(paths[0], RelPath::new("a.txt"));
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "engine", derive(serde::Deserialize), serde(from = "Box<[u8]>"))]
 pub struct RelPath(Arc<[u8]>);
 
+/// In a format for people, its text form.
 #[cfg(feature = "engine")]
 impl serde::Serialize for RelPath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.as_ref().serialize(serializer)
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => serde::Serialize::serialize(self.0.as_ref(), serializer),
+        }
     }
 }
 
 #[cfg(feature = "engine")]
-impl From<Box<[u8]>> for RelPath {
-    fn from(bytes: Box<[u8]>) -> Self {
-        Self(bytes.into())
+impl<'de> serde::Deserialize<'de> for RelPath {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.is_human_readable() {
+            true => {
+                let text = <Cow<'_, str> as serde::Deserialize>::deserialize(deserializer)?;
+                Ok(Self::unescape(&text))
+            }
+            false => {
+                let bytes = <Box<[u8]> as serde::Deserialize>::deserialize(deserializer)?;
+                Ok(Self(bytes.into()))
+            }
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::digest::Digest;
 use super::path::RelPath;
 use super::policy::{Policy, Selection};
 use super::powerset::Combination;
+use super::shard::ShardIndex;
 use super::tool::{Tool, ToolId};
 use super::variant::{Build, Variant, VariantBuild};
 use super::workspace::{FileId, PackageId, Target, Workspace};
@@ -233,6 +235,28 @@ pub struct PlannedBatch {
     pub steps: Vec<Step>,
 }
 
+/// The shard of a plan that a run executes. A step that others need is part of each shard that has one of those.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which shard of how many.
+    pub of: ShardIndex,
+    /// Digest of the whole partition.
+    pub partition: Digest,
+    /// Digest of the recorded durations that balance the partition, if there are any.
+    pub balance: Option<Digest>,
+    /// Steps of this shard, sorted.
+    pub steps: Vec<StepId>,
+    /// For each task of the plan, whether it belongs to one of the steps.
+    pub tasks: Vec<bool>,
+}
+
+impl Shard {
+    /// Returns true if `task` belongs to this shard.
+    pub fn has(&self, task: TaskIx) -> bool {
+        self.tasks.get(task.0 as usize).copied().unwrap_or_default()
+    }
+}
+
 /// A plan: the ranked batches of a graph under a policy. The rank of a batch is its index in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -259,6 +283,8 @@ pub struct Plan {
     pub batches: Vec<PlannedBatch>,
     /// Digest of all batches in rank order.
     pub batch_id: Digest,
+    /// The shard to run; `None` to run everything.
+    pub shard: Option<Arc<Shard>>,
 }
 
 impl Plan {
@@ -298,9 +324,14 @@ impl Plan {
         self.packages.len() == workspace.packages.len()
     }
 
+    /// Returns true if this run executes the task, which it does not if the task belongs to another shard.
+    pub fn is_here(&self, task: TaskIx) -> bool {
+        self.shard.as_ref().is_none_or(|shard| shard.has(task))
+    }
+
     /// Returns true if the run covers the whole workspace: every member, unchanged files and all tests as well.
     pub fn looks_at_all(&self, workspace: &Workspace) -> bool {
-        !self.is_narrowed && !self.is_filtered() && self.is_whole(workspace)
+        !self.is_narrowed && !self.is_filtered() && self.shard.is_none() && self.is_whole(workspace)
     }
 
     /// Returns true if only tests with certain names run.

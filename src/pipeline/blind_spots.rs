@@ -38,11 +38,12 @@ fn manifest(package: &Package) -> RelPath {
     package.dir.join("Cargo.toml")
 }
 
-/// Returns true if a run of `plan` looks for blind spots. It does not if only some tools or changed files were requested.
+/// Returns true if a run of `plan` looks for blind spots. It does not if only some tools, changed files or a shard were requested.
 pub(super) fn are_looked_for(plan: &Plan) -> bool {
     let selection = &plan.selection;
     plan.policy.blind_spots != policy::BlindSpots::Ignore
         && !plan.is_narrowed
+        && plan.shard.is_none()
         && selection.tools.is_empty()
         && selection.skip_tools.is_empty()
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Project;
+use super::results::BuiltFor;
 use crate::model::event::Event;
 use crate::model::notice::Notice;
 use crate::model::tool::{Tool, ToolId};
@@ -17,6 +18,8 @@ pub(super) struct Conditions<'a> {
     versions: &'a [Option<String>],
     same_build: bool,
     env: &'a Env,
+    /// Builds of the tools as other machines recorded them.
+    recorded: Option<&'a [BuiltFor]>,
 }
 
 /// Similarity of the conditions for a tool and the tools that it needs, compared with the baseline.
@@ -32,7 +35,20 @@ pub(super) enum Alike {
 
 impl<'a> Conditions<'a> {
     pub(super) fn new(project: &'a Project, versions: &'a [Option<String>], env: &'a Env) -> Self {
-        Self { project, versions, same_build: builds_like_baseline(project, env), env }
+        Self { project, versions, same_build: builds_like_baseline(project, env), env, recorded: None }
+    }
+
+    /// The conditions of a run on other machines, whose builds are `recorded`, one per tool.
+    pub(super) fn recorded(
+        project: &'a Project,
+        versions: &'a [Option<String>],
+        env: &'a Env,
+        recorded: &'a [BuiltFor],
+    ) -> Self {
+        let tools = project.plan.graph.tools.iter().zip(recorded);
+        let default = tools.into_iter().find(|(tool, _)| tool.variant.is_none());
+        let same_build = builds_like(project, &|| default.and_then(|(_, built)| built.target.clone()));
+        Self { project, versions, same_build, env, recorded: Some(recorded) }
     }
 
     /// Returns the similarity for each tool.
@@ -42,7 +58,7 @@ impl<'a> Conditions<'a> {
             let tool = plan.graph.tool(id);
             // A package that is built alone may have other features than in a build of the whole workspace.
             let is_same = match &tool.variant {
-                Some(variant) => self.has_target(tool, variant),
+                Some(variant) => self.has_target(id, tool, variant),
                 None => self.same_build,
             };
             let same_build = is_same && plan.build_of(tool).is_whole(workspace);
@@ -76,9 +92,12 @@ impl<'a> Conditions<'a> {
 
     /// Returns whether `variant` of `tool` builds for the target of the baseline. A variant defines its own build, but if it
     /// names no target, that is the one of the machine.
-    fn has_target(&self, tool: &Tool, variant: &Variant) -> bool {
+    fn has_target(&self, id: ToolId, tool: &Tool, variant: &Variant) -> bool {
         let Project { workspace, programs, baseline, .. } = self.project;
-        let default = || scan::default_target(workspace, programs, &self.env.of_tool(tool));
+        let default = || match self.recorded {
+            Some(recorded) => recorded.get(id.0 as usize)?.target.clone(),
+            None => scan::default_target(workspace, programs, &self.env.of_tool(tool)),
+        };
         is_of_target(variant.build.target.as_deref(), baseline.build.target.as_deref(), &default)
     }
 
@@ -94,10 +113,15 @@ fn is_of_target(own: Option<&str>, recorded: Option<&str>, default: &dyn Fn() ->
 
 /// Returns whether cargo builds the same for this run as for the baseline.
 pub fn builds_like_baseline(project: &Project, env: &Env) -> bool {
-    let Project { workspace, plan, programs, baseline, .. } = project;
+    builds_like(project, &|| scan::default_target(&project.workspace, &project.programs, env))
+}
+
+/// Like [`builds_like_baseline`], on a machine with this `default` target.
+fn builds_like(project: &Project, default: &dyn Fn() -> Option<String>) -> bool {
+    let Project { plan, baseline, .. } = project;
     let mut selection = plan.selection.clone();
     if baseline.build.target.is_some() && selection.target.is_none() {
-        selection.target = scan::default_target(workspace, programs, env);
+        selection.target = default();
     }
     selection.builds_like(&baseline.build)
 }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::ledger::merge_passes;
+use super::results::merge_passes;
 use super::{ReadSources, numbers, variants};
 use crate::cache::Lookup;
 use crate::compare::identity::identify;

@@ -128,6 +128,14 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
             drift.push(CheckoutDifference { what, there: text(found.left), here: text(found.right) });
         }
     }
+    if let Some(shard) = run.run.shard {
+        let what = "the part of the plan that was run".to_owned();
+        drift.push(CheckoutDifference {
+            what,
+            there: format!("shard {shard}"),
+            here: "everything".to_owned(),
+        });
+    }
     if project.locked {
         let of = |tool: &Tool| run.run.tools.iter().find(|other| other.name == tool.name)?.version.clone();
         let versions: Vec<_> = plan.graph.tools.iter().map(of).collect();

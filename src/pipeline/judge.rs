@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::against::Causing;
 use super::conditions::Alike;
 use super::golden::{self, Goldens};
-use super::ledger::{FAILED_FAST, Ledger, why};
+use super::ledger::Ledger;
+use super::results::{KeptOutput, Ran, StepResult, why};
 use super::unseen::{Look, Unseen};
 use super::{ReadSources, blind_spots, cap, compiled, empty, numbers, tested, variants};
-use crate::cache::{Discarded, Lookup, ResultCache};
+use crate::cache::{Lookup, ResultCache};
 use crate::compare::identity::identify;
 use crate::compare::matching::{self, Matched};
 use crate::compare::ratchet::Judged as JudgedNumbers;
@@ -261,16 +262,15 @@ pub(super) enum Undecided {
     Halted(#[from] Halted),
 }
 
-/// Results of executing a plan.
-pub(super) struct Ran {
-    pub(super) runs: Vec<StepRun<Normalized>>,
-    /// Cache lookup of each task.
-    pub(super) lookups: Vec<Lookup>,
-    /// Tasks without a verdict because of their inputs, although they ran.
-    pub(super) changed: BTreeMap<TaskIx, Discarded>,
-    /// Tasks without a result, because a tool changed files from which others build.
-    pub(super) moved: BTreeMap<TaskIx, Status>,
-    pub(super) failed_fast: bool,
+/// Facts about the machine and the workspace that the results of a run depend on.
+#[derive(Clone, Copy)]
+pub(super) struct Facts<'a> {
+    /// Whether there is a file at a path.
+    pub(super) exists: &'a dyn Fn(&RelPath) -> bool,
+    /// Target triple of the default build, if it is known.
+    pub(super) target: &'a dyn Fn() -> Option<String>,
+    /// Manifests of the repository outside the workspace root.
+    pub(super) beyond: &'a dyn Fn() -> Vec<RelPath>,
 }
 
 /// Computes the outcome from cached results and the results of processes.
@@ -278,13 +278,11 @@ pub(super) fn outcome(
     mut case: Case<'_>,
     ran: Ran,
     alike: Vec<Alike>,
-    exists: &dyn Fn(&RelPath) -> bool,
-    target: &dyn Fn() -> Option<String>,
-    beyond: &dyn Fn() -> Vec<RelPath>,
+    facts: Facts<'_>,
 ) -> Result<Outcome, Undecided> {
     let Case { workspace, plan, read, .. } = case;
-    let Ran { runs, lookups, changed, moved, failed_fast } = ran;
-    let not_run = if failed_fast { FAILED_FAST.to_owned() } else { why((case.stopped)()) };
+    let Ran { runs, lookups, noted, not_run } = ran;
+    let Facts { exists, target, beyond } = facts;
     let mut ledger = Ledger::new(workspace, plan, alike, not_run, exists);
     let mut batches = vec![Timing::default(); plan.batches.len()];
     // A process may report findings for tasks of another one, so mark all tasks that ran before entering results.
@@ -293,18 +291,10 @@ pub(super) fn outcome(
         ledger.mark(run);
     }
     ledger.mark_known(&lookups);
-    let mut kept = vec![(Vec::new(), None); plan.graph.tools.len()];
-    for mut run in runs {
-        let (files, error) = &mut kept[plan.step(run.step).tool.0 as usize];
-        let Kept { files: of_run, error: of_keeping } = std::mem::take(&mut run.kept);
-        files.extend(of_run.into_iter().map(|path| seen_from(&workspace.root, path)));
-        *error = error.take().or(of_keeping.map(|error| error.to_string()));
-        ledger.enter(run);
-    }
+    runs.into_iter().for_each(|run| ledger.enter(run));
     ledger.enter_known(lookups);
     ledger.enter_not_built();
-    ledger.enter_discarded(changed, (case.stopped)());
-    ledger.enter_moved(moved);
+    ledger.enter_noted(noted);
     numbers::require(&mut ledger, case.baseline);
     let of_tests = empty::judge(&mut ledger, &tested::Sources { read, target })?;
     if blind_spots::are_looked_for(plan) {
@@ -322,10 +312,19 @@ pub(super) fn outcome(
     }
     let mut outcome = conclude(case, ledger)?;
     outcome.batches = batches;
-    for (tool, kept) in outcome.tools.iter_mut().zip(kept) {
-        (tool.kept, tool.not_kept) = kept;
-    }
     Ok(outcome)
+}
+
+/// Returns the files with the output of the processes of each tool, as seen from the root of the workspace.
+pub(super) fn kept(workspace: &Workspace, plan: &Plan, runs: &mut [StepRun<Normalized>]) -> Vec<KeptOutput> {
+    let mut kept = vec![(Vec::new(), None); plan.graph.tools.len()];
+    for run in runs {
+        let (files, error): &mut KeptOutput = &mut kept[plan.step(run.step).tool.0 as usize];
+        let Kept { files: of_run, error: of_keeping } = std::mem::take(&mut run.kept);
+        files.extend(of_run.into_iter().map(|path| seen_from(&workspace.root, path)));
+        *error = error.take().or(of_keeping.map(|error| error.to_string()));
+    }
+    kept
 }
 
 /// Returns the outcome of a run that had no time to compare its findings: no task has a verdict.
@@ -388,6 +387,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         against: case.causing.against(),
         end,
         parallel: case.parallel,
+        shard: None,
     })
 }
 
@@ -435,16 +435,17 @@ fn seen_from(root: &Path, path: PathBuf) -> PathBuf {
 }
 
 /// Extends the timing of a batch, which lasts from the start of its first step to the end of its last.
-fn add(batch: &mut Timing, run: &StepRun<Normalized>) {
+fn add(batch: &mut Timing, run: &StepResult) {
     if run.pieces.is_empty() {
         return;
     }
+    let Timing { start, duration, slot, attempts, .. } = run.timing;
     let is_first = batch.attempts == 0 && batch.duration == Duration::ZERO;
-    let end = (run.start + run.duration).max(batch.start + batch.duration);
-    batch.start = if is_first { run.start } else { batch.start.min(run.start) };
+    let end = (start + duration).max(batch.start + batch.duration);
+    batch.start = if is_first { start } else { batch.start.min(start) };
     batch.duration = end.saturating_sub(batch.start);
-    batch.slot = run.slot;
-    batch.attempts += run.attempts;
+    batch.slot = slot;
+    batch.attempts += attempts;
     batch.raw_exit =
         run.pieces.iter().filter_map(|piece| piece.raw_exit).max_by_key(|exit| exit.unsigned_abs());
 }

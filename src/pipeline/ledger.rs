@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 pub(super) use self::census::Looked;
 use super::conditions::Alike;
-use crate::cache::{Discarded, Lookup};
+use super::results::{OTHER_SHARD, PieceResult, ResultPiece, StepResult};
+use crate::cache::Lookup;
 use crate::model::census::{Census, Group, TestNames, Totals};
 use crate::model::finding::{Diagnostic, Place, Site};
 use crate::model::generated::{Generated, split_out_dir};
@@ -23,8 +24,7 @@ use crate::model::test_output::TestOutput;
 use crate::model::text::Text;
 use crate::model::tool::{Per, Tool, ToolId};
 use crate::model::workspace::{PackageId, Workspace};
-use crate::normalize::{self, Gap, Normalized, Parsed, Unparsable};
-use crate::scan::{Ended, StepPiece, StepRun, StopReason};
+use crate::normalize::{self, Gap, Parsed};
 
 /// Results of a tool from the artifacts of a finished run.
 pub(super) struct Stated {
@@ -108,27 +108,26 @@ impl<'a> Ledger<'a> {
     }
 
     /// Records the timing of the tasks of `run`. They are clean until a result says otherwise.
-    pub(super) fn mark(&mut self, run: &StepRun<Normalized>) {
+    pub(super) fn mark(&mut self, run: &StepResult) {
         for piece in &run.pieces {
-            let timing = Arc::new(Timing {
-                start: run.start,
-                duration: run.duration,
-                slot: run.slot,
-                attempts: run.attempts,
-                raw_exit: piece.raw_exit,
-                cache: if piece.is_recalled { Cache::Hit } else { Cache::Miss },
-            });
+            let cache = if piece.is_recalled { Cache::Hit } else { Cache::Miss };
+            let timing = Arc::new(Timing { raw_exit: piece.raw_exit, cache, ..run.timing.clone() });
             for task in &piece.tasks {
                 self.tasks[task.0 as usize] = outcome(Status::Clean, &timing);
             }
         }
     }
 
-    /// Records which tasks have cached results. They are clean until a result says otherwise.
+    /// Records which tasks have cached results, and which belong to another shard. The former are clean until a result says
+    /// otherwise.
     pub(super) fn mark_known(&mut self, lookups: &[Lookup]) {
         let timing = Arc::new(Timing { cache: Cache::Hit, ..Timing::default() });
-        for (task, _) in self.tasks.iter_mut().zip(lookups).filter(|(_, lookup)| !lookup.is_miss()) {
-            *task = outcome(Status::Clean, &timing);
+        for (task, lookup) in self.tasks.iter_mut().zip(lookups) {
+            match lookup {
+                Lookup::Miss(_) => {}
+                Lookup::Clean | Lookup::Hit(_) => *task = outcome(Status::Clean, &timing),
+                Lookup::OtherShard => task.status = Status::Skipped(OTHER_SHARD.to_owned()),
+            }
         }
     }
 
@@ -142,62 +141,23 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// Records tasks that ran and have no verdict because of their inputs.
-    pub(super) fn enter_discarded(
-        &mut self,
-        discarded: BTreeMap<TaskIx, Discarded>,
-        stopped: Option<StopReason>,
-    ) {
-        for (task, discarded) in discarded {
-            let status = match discarded {
-                Discarded::Changed(what) => {
-                    Status::InputChanged(format!("{what} changed during the run; run again"))
-                }
-                Discarded::Unchecked => Status::NotRun(why(stopped)),
-            };
-            self.note(task, status);
-        }
+    /// Records tasks without a result for reasons other than the end of their process.
+    pub(super) fn enter_noted(&mut self, noted: Vec<(TaskIx, Status)>) {
+        noted.into_iter().for_each(|(task, status)| self.note(task, status));
     }
 
-    /// Records tasks without a result because a tool changed files that others are built from.
-    pub(super) fn enter_moved(&mut self, moved: BTreeMap<TaskIx, Status>) {
-        moved.into_iter().for_each(|(task, status)| self.note(task, status));
-    }
-
-    pub(super) fn enter(&mut self, run: StepRun<Normalized>) {
+    pub(super) fn enter(&mut self, run: StepResult) {
         let tool = self.plan.step(run.step).tool;
-        for piece in merge_passes(run.pieces, self.plan.graph.tool(tool)) {
-            let status = match piece.ended {
-                Ended::Judged(Ok(parsed)) => {
-                    self.enter_parsed(tool, &piece.tasks, parsed);
-                    continue;
+        for ResultPiece { tasks, result, .. } in run.pieces {
+            match result {
+                PieceResult::Parsed(parsed) => self.enter_parsed(tool, &tasks, *parsed),
+                PieceResult::NotBuilt => self.not_built.extend(tasks),
+                PieceResult::Without(status @ Status::Skipped(_)) => {
+                    tasks.iter().for_each(|task| self.tasks[task.0 as usize].status = status.clone());
                 }
-                Ended::Judged(Err(Unparsable(why))) => Status::Unparsable(why),
-                Ended::TimedOut(running) => {
-                    Status::TimedOut(format!("{}{running}", timed_out(self.plan, tool)))
+                PieceResult::Without(status) => {
+                    tasks.into_iter().for_each(|task| self.note(task, status.clone()));
                 }
-                Ended::Replaced(program) => Status::InputChanged(format!(
-                    "another build replaced {program} while the tests ran; run again"
-                )),
-                Ended::Withheld(why) => Status::NotRun(why),
-                Ended::Leaky => Status::Leaky,
-                Ended::Crashed(how) => Status::Crashed(how),
-                Ended::Missing(missing) => Status::Missing(missing.to_string()),
-                Ended::Truncated(why) => Status::Unparsable(why.to_string()),
-                Ended::NotBuilt => {
-                    self.not_built.extend(piece.tasks);
-                    continue;
-                }
-                Ended::Stopped(reason) => Status::NotRun(why(Some(reason))),
-                Ended::Elsewhere(why) => {
-                    for task in piece.tasks {
-                        self.tasks[task.0 as usize].status = Status::Skipped(why.clone());
-                    }
-                    continue;
-                }
-            };
-            for task in piece.tasks {
-                self.note(task, status.clone());
             }
         }
     }
@@ -433,16 +393,21 @@ impl<'a> Ledger<'a> {
 
     /// Returns whether the tool at this index is not installed and was only detected, not configured.
     fn is_merely_missing(&self, at: usize) -> bool {
-        let is_missing = |task: &TaskOutcome| matches!(task.status, Status::Missing(_));
+        let is_missing = |at: usize| matches!(self.tasks[at].status, Status::Missing(_));
         self.plan.graph.tools[at].is_only_detected()
-            && self.tasks[self.tasks_of(ToolId(at as u32))].iter().all(is_missing)
+            && self
+                .tasks_of(ToolId(at as u32))
+                .filter(|at| self.plan.is_here(TaskIx(*at as u32)))
+                .all(is_missing)
     }
 
     /// Returns whether `tool` checked `site` under the conditions of the baseline and has a result for it.
     fn covers(&self, id: ToolId, tool: &Tool, site: &Site) -> bool {
         let mut tasks = self.tasks_of(id);
-        // With `--since`, a tool without tasks checks nothing. Names of tests leave out an unknown part.
-        if !self.is_as_accepted(id) || self.plan.is_filtered() || self.plan.is_narrowed && tasks.is_empty() {
+        // With `--since`, a tool without tasks checks nothing. Names of tests leave out an unknown part. A shard leaves the
+        // decision to the merge, because a finding may have moved to code of another shard.
+        let is_unknown = self.plan.is_filtered() || self.plan.shard.is_some();
+        if !self.is_as_accepted(id) || is_unknown || self.plan.is_narrowed && tasks.is_empty() {
             return false;
         }
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
@@ -563,52 +528,8 @@ fn outcome(status: Status, timing: &Arc<Timing>) -> TaskOutcome {
     TaskOutcome { status, is_leaky: false, tests: None, timing: Arc::clone(timing) }
 }
 
-/// Merges each second pass of a step of `tool`, and each retry, into the first one.
-pub(super) fn merge_passes(pieces: Vec<StepPiece<Normalized>>, tool: &Tool) -> Vec<StepPiece<Normalized>> {
-    let is_verdict =
-        |next: &StepPiece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
-    let mut merged = Vec::with_capacity(pieces.len());
-    let mut pieces = pieces.into_iter().peekable();
-    while let Some(mut piece) = pieces.next() {
-        if piece.is_second && tool.tells_style_apart() && !is_verdict(&piece) {
-            continue;
-        }
-        if let Ended::Judged(Ok(first)) = &mut piece.ended
-            && let Some(StepPiece { ended: Ended::Judged(Ok(second)), .. }) = pieces.next_if(is_verdict)
-        {
-            *first = std::mem::take(first).and(second);
-        }
-        if let Ended::Judged(Ok(first)) = &mut piece.ended {
-            while let Some(StepPiece { ended, .. }) = pieces.next_if(|next| next.is_retry) {
-                if let Ended::Judged(Ok(next)) = ended {
-                    *first = std::mem::take(first).retried(next);
-                }
-            }
-        }
-        merged.push(piece);
-    }
-    merged
-}
-
 /// Returns whether there may be a file at `path`. Ignored files are not listed but may exist on disk, and generated files are not part of
 /// the checkout.
 pub(super) fn may_exist(workspace: &Workspace, path: &RelPath, on_disk: &dyn Fn(&RelPath) -> bool) -> bool {
     workspace.find(path).is_some() || split_out_dir(path).is_some() || on_disk(path)
-}
-
-/// Formats the reason for a timeout.
-fn timed_out(plan: &Plan, tool: ToolId) -> String {
-    let timeout = plan.graph.tool(tool).task_timeout(plan.policy.per_task_timeout).unwrap_or_default();
-    format!("timed out after {}", humantime::format_duration(timeout))
-}
-
-pub(super) const FAILED_FAST: &str = "not run because a required tool failed (--fail-fast)";
-
-pub(super) fn why(stopped: Option<StopReason>) -> String {
-    match stopped {
-        Some(StopReason::MaxDuration) => "the run reached --max-duration".to_owned(),
-        Some(StopReason::Signal(signal)) => format!("the run was stopped by signal {signal}"),
-        Some(StopReason::Bug) => "internal error in genti".to_owned(),
-        None => "not started".to_owned(),
-    }
 }

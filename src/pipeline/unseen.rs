@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use super::ReadSources;
 use super::ledger::{Ledger, Looked};
+use super::results::BuiltFor;
 use crate::compare::reach::Reach;
 use crate::compare::standing::Standing;
 use crate::model::census::{Census, CompiledUnit};
@@ -43,9 +44,21 @@ pub(super) struct Build<'a> {
     pub(super) workspace: &'a Workspace,
     pub(super) programs: &'a Programs,
     pub(super) env: &'a Env,
+    /// The properties where other machines recorded them, one per tool.
+    pub(super) recorded: Option<&'a [BuiltFor]>,
 }
 
 impl Build<'_> {
+    /// Returns the properties of the builds of `tool` in `plan`.
+    pub(super) fn of(&self, plan: &Plan, tool: &Tool) -> BuiltFor {
+        BuiltFor { target: self.target(plan, tool), cfgs: self.cfgs(plan, tool) }
+    }
+
+    fn recorded(&self, plan: &Plan, tool: &Tool) -> Option<&BuiltFor> {
+        let at = plan.graph.tools.iter().position(|other| other.name == tool.name)?;
+        self.recorded?.get(at)
+    }
+
     fn env_of(&self, tool: &Tool) -> Cow<'_, Env> {
         match tool.variant {
             Some(_) => Cow::Owned(self.env.of_tool(tool)),
@@ -55,14 +68,22 @@ impl Build<'_> {
 
     /// Returns the target triple of the builds of `tool` in `plan`, if known.
     fn target(&self, plan: &Plan, tool: &Tool) -> Option<String> {
+        if let Some(recorded) = self.recorded(plan, tool) {
+            return recorded.target.clone();
+        }
         let asked_for = plan.build_of(tool).selection.target.clone();
         asked_for.or_else(|| scan::default_target(self.workspace, self.programs, &self.env_of(tool)))
     }
 
-    /// Returns the compiler flags of the builds of `tool` in `plan`, if known.
-    fn flags(&self, plan: &Plan, tool: &Tool) -> Option<Vec<String>> {
+    /// Returns the conditions that compiler flags enable in the builds of `tool` in `plan`, if known.
+    fn cfgs(&self, plan: &Plan, tool: &Tool) -> Option<BTreeSet<String>> {
+        if let Some(recorded) = self.recorded(plan, tool) {
+            return recorded.cfgs.clone();
+        }
         let target = self.target(plan, tool);
-        scan::compiler_flags(self.workspace, self.programs, &self.env_of(tool), target.as_deref())
+        let flags =
+            scan::compiler_flags(self.workspace, self.programs, &self.env_of(tool), target.as_deref());
+        flags.map(|flags| conditions_in(&flags))
     }
 }
 
@@ -335,9 +356,7 @@ impl<'a> Look<'a> {
             Some(value) => format!("{name}=\"{value}\""),
             None => name.to_owned(),
         };
-        let flags = conditions
-            .flags
-            .get_or_init(|| build.flags(self.ledger.plan, tool).map(|flags| conditions_in(&flags)));
+        let flags = conditions.flags.get_or_init(|| build.cfgs(self.ledger.plan, tool));
         match flags {
             _ if unit.cfgs.contains(&said) => Truth::Yes,
             Some(flags) => flags.contains(&said).into(),
@@ -443,6 +462,8 @@ impl Reach for Look<'_> {
     fn unseen(&self, ns: &str, entry: &Entry) -> Vec<String> {
         let is_source = |path: &RelPath| path.as_bytes().ends_with(b".rs") && split_out_dir(path).is_none();
         match (self.unseen, &entry.site) {
+            // Other shards may have compiled the code.
+            _ if self.ledger.plan.shard.is_some() => Vec::new(),
             (_, Site::Path(path)) if !is_source(path) => Vec::new(),
             (Unseen::Stated(stated), site) => {
                 let key = (Text::from(ns), entry.bare());

@@ -17,6 +17,7 @@ mod graph;
 mod order;
 #[cfg(test)]
 mod order_tests;
+mod partition;
 #[cfg(test)]
 mod prop_tests;
 mod risk;
@@ -28,6 +29,7 @@ pub use command::expand;
 pub use declared::{Declared, links_in_place_of_files};
 pub use drift::{Drift, DriftKind, Setting};
 pub use fix::fix_command;
+pub use partition::{Durations, Partition, partition_digest};
 pub use risk::Facts;
 pub use select::PlanError;
 
@@ -120,6 +122,7 @@ pub fn plan(
         risks,
         batches,
         batch_id,
+        shard: None,
     })
 }
 

@@ -182,6 +182,34 @@ proptest! {
     }
 
     #[test]
+    fn shards_are_a_partition_that_has_what_each_step_needs(case in cases(true), count in 1..9_u32) {
+        let plan = case.plan();
+        let partition = Partition::of(&case.workspace, &plan, count, None);
+        prop_assert_eq!(&partition, &Partition::of(&case.workspace, &plan, count, None));
+        prop_assert_eq!(partition.shards.len(), count as usize);
+        let with_steps: BTreeSet<_> = steps(&plan).map(|step| step.tool).collect();
+        let needed = with_steps.iter().flat_map(|tool| &plan.graph.needs[tool.0 as usize]);
+        let needed: BTreeSet<_> = needed.copied().collect();
+        for id in plan.steps() {
+            let hosts = partition.shards.iter().filter(|shard| shard.binary_search(&id).is_ok()).count();
+            let is_setup = needed.contains(&plan.step(id).tool);
+            let is_right = if is_setup { hosts >= 1 } else { hosts == 1 };
+            prop_assert!(is_right);
+        }
+        for shard in &partition.shards {
+            prop_assert!(shard.is_sorted_by(|a, b| a < b));
+            let here: BTreeSet<_> = shard.iter().map(|id| plan.step(*id).tool).collect();
+            for tool in &here {
+                let needs = plan.graph.needs[tool.0 as usize].iter().filter(|need| with_steps.contains(need));
+                for need in needs {
+                    let all = plan.steps().filter(|id| plan.step(*id).tool == *need);
+                    prop_assert!(all.into_iter().all(|id| shard.binary_search(&id).is_ok()));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn no_step_exceeds_the_caps(case in cases(true)) {
         let plan = case.plan();
         for step in steps(&plan) {

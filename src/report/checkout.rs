@@ -110,6 +110,7 @@ mod tests {
             max_duration_ms: None,
             selection: RunSelection::default(),
             tools: Vec::new(),
+            shard: None,
             batches: Vec::new(),
         }
     }

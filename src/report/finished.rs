@@ -20,13 +20,13 @@ pub use self::findings::{
     Finding, FinishedReport, GeneratedFileReport, GeneratedReport, GeneratedUnitReport, Gone, Incomplete,
     Suppression, ToolReport,
 };
-pub use self::run::{RunBatch, RunSelection, RunStep, RunSummary, Tool};
+pub use self::run::{RunBatch, RunSelection, RunShard, RunStep, RunSummary, Tool};
 pub use self::tasks::{
     BatchLine, CompareLine, ReportLine, Stages, TaskLine, TaskTiming, Tasks, TestTimesOfGroup, TestsOfGroup,
 };
 use super::{Artifacts, SCHEMA};
 use crate::model::finding::{State, counts_for};
-use crate::model::outcome::End;
+use crate::model::outcome::{End, Verdict};
 
 /// A finished run without its tasks. [`Tasks`] may be a hundred times as large, so it is read only by reports that show
 /// individual tasks.
@@ -144,6 +144,12 @@ impl Finished {
     /// Returns whether `tool` can be left out of summaries when it passed: it had nothing to do, or runs only for another tool.
     pub fn is_aside(&self, tool: &Tool) -> bool {
         tool.on_demand || (self.task_count_of(&tool.name) == 0 && !tool.configured)
+    }
+
+    /// Whether all tasks of `tool` belong to other shards than the one that was run.
+    pub fn is_of_other_shards(&self, tool: &Tool, report: &ToolReport) -> bool {
+        let tasks = self.task_count_of(&tool.name);
+        self.run.shard.is_some() && tasks > 0 && report.skipped == tasks && report.verdict == Verdict::Passed
     }
 
     /// Name of the tool in whose counts `finding` appears. Several tools may report it, but it is counted once.

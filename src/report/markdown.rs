@@ -28,7 +28,8 @@ const MOST: usize = 20;
 /// Renders `run`, with excerpts from `sources`.
 pub fn render(run: &Finished, sources: &Sources) -> Vec<u8> {
     let new: Vec<_> = run.report.findings.iter().filter(|finding| finding.counts()).collect();
-    let mut out = format!("## genti: {}\n\n", verdict(run, new.len()));
+    let shard = run.run.shard.map(|shard| format!(" shard {shard}")).unwrap_or_default();
+    let mut out = format!("## genti{shard}: {}\n\n", verdict(run, new.len()));
     causes(run, &mut out);
     tools(run, &mut out);
     migrations(run, &mut out);
@@ -93,6 +94,7 @@ fn tools(run: &Finished, out: &mut String) {
     let rows: Vec<_> = run
         .tools()
         .filter(|(tool, report)| !run.is_aside(tool) || report.verdict != Verdict::Passed)
+        .filter(|(tool, report)| !run.is_of_other_shards(tool, report))
         .collect();
     let counts = |report: &ToolReport| {
         let ToolReport { new, unchanged, updated, suppressed, fixed, unknown, .. } = *report;

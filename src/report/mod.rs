@@ -38,6 +38,7 @@ mod tests;
 pub mod text;
 mod until;
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 pub use self::causes::{Cause, causes, unexplained};
@@ -56,7 +57,7 @@ use crate::model::halt::{Halt, Latch};
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
-use crate::model::task::Plan;
+use crate::model::task::{Plan, StepId};
 use crate::model::workspace::Workspace;
 
 /// Schema version of all artifacts. Fields may be added but never change.
@@ -204,6 +205,16 @@ pub fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, se
     run::planned(workspace, plan)
 }
 
+/// Returns policy and selection of `plan` as in `run.json`.
+pub fn settings(workspace: &Workspace, plan: &Plan) -> (serde_json::Value, serde_json::Value) {
+    (run::policy(plan).into(), run::selection(workspace, plan))
+}
+
+/// Appends `value` to `out` as a canonical line of JSON.
+pub fn push_line(value: &serde_json::Value, out: &mut Vec<u8>) {
+    canonical::push_line(value, out);
+}
+
 /// Writes the output of `plan --format json`.
 ///
 /// # Errors
@@ -211,6 +222,20 @@ pub fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<String, se
 /// If `out` can't be written.
 pub fn plan_json(workspace: &Workspace, plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     plan::write(workspace, plan, out)
+}
+
+/// Renders the output of `plan --format github-matrix`: one line with the shards that have a step.
+pub fn github_matrix(plan: &Plan, shards: &[Vec<StepId>]) -> String {
+    let shard = |(index, steps): (usize, &Vec<StepId>)| {
+        let tools: BTreeSet<_> =
+            steps.iter().map(|id| plan.graph.tool(plan.step(*id).tool).name.as_str()).collect();
+        let tools: Vec<_> = tools.into_iter().collect();
+        let count = shards.len();
+        serde_json::json!({ "index": index, "shard": format!("{index}/{count}"), "steps": steps.len(), "tools": tools.join(", ") })
+    };
+    let all = (1..).zip(shards).filter(|(_, steps)| !steps.is_empty()).map(shard);
+    let line = canonical::to_line(&serde_json::json!({ "include": all.collect::<Vec<_>>() }));
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 /// Renders the output of `plan --format dot`.

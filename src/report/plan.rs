@@ -1,4 +1,4 @@
-//! `plan --format json`: like `run.json` before a run, but with every task.
+//! `plan --format json`: like `run.json` before a run, but with every task. Of a shard, only its own steps.
 
 use std::io::{self, Write};
 
@@ -26,10 +26,20 @@ pub(super) fn write(workspace: &Workspace, plan: &Plan, out: &mut dyn Write) -> 
         ("schema".to_owned(), json!(SCHEMA)),
         ("selection".to_owned(), run::selection(workspace, plan)),
     ]);
+    if let Some(shard) = &plan.shard {
+        values.insert("shard".to_owned(), run::shard(shard));
+    }
     let batches = |list: &mut canonical::Items<'_, '_>| {
-        (0..).zip(&plan.batches).try_for_each(|(rank, batch)| self::batch(workspace, plan, rank, batch, list))
+        let all =
+            (0..).zip(&plan.batches).filter(|(_, batch)| batch.steps.iter().any(|step| is_here(plan, step)));
+        all.into_iter().try_for_each(|(rank, batch)| self::batch(workspace, plan, rank, batch, list))
     };
     canonical::write_document(out, usize::MAX, &values, &[("batches", &batches)])
+}
+
+/// Returns true if the step belongs to the shard, if only a shard is shown.
+fn is_here(plan: &Plan, step: &Step) -> bool {
+    step.tasks.iter().all(|task| plan.is_here(*task))
 }
 
 fn batch(
@@ -46,7 +56,8 @@ fn batch(
         ("risk", json!(batch.risk)),
     ]);
     let steps = |list: &mut canonical::Items<'_, '_>| {
-        batch.steps.iter().try_for_each(|step| self::step(workspace, plan, step, list))
+        let mut steps = batch.steps.iter().filter(|step| is_here(plan, step));
+        steps.try_for_each(|step| self::step(workspace, plan, step, list))
     };
     list.object(&values, &[("steps", &steps)])
 }

@@ -15,7 +15,7 @@ use crate::model::digest::Sink;
 use crate::model::outcome::{Outcome, ToolOutcome};
 use crate::model::policy::Policy;
 use crate::model::powerset::Powerset;
-use crate::model::task::{Graph, Plan, Step};
+use crate::model::task::{Graph, Plan, Shard, Step};
 use crate::model::tool::{Tool, ToolId};
 use crate::model::variant::VariantBuild;
 use crate::model::workspace::{PackageId, Workspace};
@@ -66,7 +66,21 @@ pub(super) fn planned(workspace: &Workspace, plan: &Plan) -> serde_json::Map<Str
     if !plan.variants.is_empty() {
         run.insert("variants".to_owned(), json!(variants(workspace, plan)));
     }
+    if let Some(shard) = &plan.shard {
+        run.insert("shard".to_owned(), self::shard(shard));
+    }
     run
+}
+
+/// The shard that a run executes.
+pub(super) fn shard(shard: &Shard) -> Value {
+    json!({
+        "count": shard.of.count,
+        "index": shard.of.index,
+        "partition": shard.partition.to_string(),
+        "steps": shard.steps.len(),
+        "tasks": shard.tasks.iter().filter(|is_here| **is_here).count(),
+    })
 }
 
 /// Builds of the variants. Variables are listed by name, without their values.

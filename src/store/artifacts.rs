@@ -12,6 +12,7 @@ use super::checks::{FileKind, is_there, make, refuse_link};
 use super::contents;
 use super::error::StoreError;
 use super::outputs::OutputDir;
+use super::shards::SHARD;
 use crate::disk;
 use crate::model::halt::{Halt, is_halt};
 use crate::report::outputs::{OutputsOfTests, TEST_OUTPUT};
@@ -126,13 +127,18 @@ impl ArtifactDir {
         if outputs.is_empty() {
             self.remove(TEST_OUTPUT)?;
         }
+        if outcome.shard.is_none() {
+            // A record of an earlier run must not pass for one of this run.
+            self.remove(SHARD)?;
+        }
+        let shard = outcome.shard.as_ref().map(|record| (SHARD, Content::Bytes(record)));
         let of_tests = (!outputs.is_empty()).then_some((TEST_OUTPUT, Content::Bytes(&outputs)));
         let files = [
             ("tasks.jsonl", Content::Made(&lines)),
             ("report.json", Content::Made(&report)),
             ("run.json", Content::Bytes(run)),
         ];
-        let files: Vec<_> = of_tests.into_iter().chain(files).collect();
+        let files: Vec<_> = of_tests.into_iter().chain(shard).chain(files).collect();
         write(&self.artifacts, &files)
     }
 

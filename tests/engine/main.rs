@@ -48,6 +48,7 @@ mod retries;
 mod sandbox;
 mod schemas;
 mod searches;
+mod shards;
 mod short;
 mod since;
 mod support;

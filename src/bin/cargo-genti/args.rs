@@ -12,8 +12,12 @@ use genti::plan::config;
 use crate::format::ReportFormat;
 
 mod baseline;
+mod plan;
+mod shard;
 
 pub(crate) use baseline::{AcceptArgs, BaselineArgs, BaselineCommand, DiffArgs};
+pub(crate) use plan::{PlanArgs, PlanFormat};
+pub(crate) use shard::{MergeArgs, ShardArgs};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -84,6 +88,8 @@ pub(crate) enum Command {
     Run(BlessArgs),
     /// Run all checks as a gate, as in CI: exactly as configured, and without changing the repository
     Check(CheckArgs),
+    /// Merge the shards of a run, and decide as a run on one machine would
+    Merge(Box<MergeArgs>),
     /// Apply the fixes that tools suggest for new findings
     Fix(Box<FixArgs>),
     /// Run all checks several times under different conditions, and compare the results byte by byte
@@ -122,6 +128,7 @@ impl Command {
         Some(match self {
             Self::Run(args) => &args.gate.run.output,
             Self::Check(args) => &args.gate.run.output,
+            Self::Merge(args) => &args.output,
             Self::Fix(args) => &args.run.output,
             Self::Verify(args) => &args.run.output,
             Self::Plan(args) => &args.output,
@@ -149,6 +156,7 @@ impl Command {
         match self {
             Self::Run(args) => Some(&args.gate.reports),
             Self::Check(args) => Some(&args.gate.reports),
+            Self::Merge(args) => Some(&args.reports),
             _ => None,
         }
     }
@@ -159,7 +167,7 @@ impl Command {
 pub(crate) struct BlessArgs {
     /// Accept the current output of tools that compare it with golden files, by writing it to
     /// .config/genti/golden/
-    #[arg(long)]
+    #[arg(long, conflicts_with = "shard")]
     pub(crate) bless: bool,
     /// Also remove golden files that no tool produces any more
     #[arg(long, requires = "bless")]
@@ -177,7 +185,7 @@ pub(crate) struct CheckArgs {
     pub(crate) partial: bool,
     /// Run nothing, and judge a finished run, also one of another machine, by its artifacts in this directory.
     /// Uses the configuration and the baseline of this checkout, and the date of the run
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache", "of_shards"])]
     pub(crate) artifacts: Option<PathBuf>,
     /// With --artifacts, fail unless report.json there has this digest, as in the last line of `--message-format
     /// short`
@@ -228,6 +236,8 @@ pub(crate) struct GateArgs {
     pub(crate) fail_fast: bool,
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) shard: ShardArgs,
     #[command(flatten)]
     pub(crate) reports: ReportsArgs,
 }
@@ -309,37 +319,6 @@ pub(crate) struct VerifyArgs {
     pub(crate) runs: u32,
     #[command(flatten)]
     pub(crate) run: RunArgs,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PlanArgs {
-    /// Output format
-    #[arg(long, value_name = "FORMAT", default_value = "human")]
-    pub(crate) format: PlanFormat,
-    /// Show what the id of a task is computed from. TASK is `tool:unit`, such as `fmt:src/lib.rs`, or the
-    /// beginning of the id
-    #[arg(long, value_name = "TASK", conflicts_with = "format")]
-    pub(crate) explain: Option<String>,
-    #[command(flatten)]
-    pub(crate) policy: PolicyArgs,
-    #[command(flatten)]
-    pub(crate) selection: SelectionArgs,
-    #[command(flatten)]
-    pub(crate) tests: TestNames,
-    #[command(flatten)]
-    pub(crate) workspace: WorkspaceArgs,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum PlanFormat {
-    /// A table of batches
-    Human,
-    /// All data, including task ids
-    Json,
-    /// The graph of batches in Graphviz format
-    Dot,
 }
 
 #[derive(Debug, Args)]

@@ -31,7 +31,7 @@ pub(crate) fn main(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> CliRe
         artifacts.read().map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
     let Some(spots) = run.report.blind_spots else {
         shell.error(
-            "the last run did not look for blind spots, because it was partial (--tool, --skip-tool or --since), or \
+            "the last run did not look for blind spots, because it was partial (--tool, --skip-tool, --since or --shard), or \
              [policy] has `blind-spots = \"ignore\"`",
         );
         return Err(CliError::Usage);

@@ -21,6 +21,7 @@ mod format;
 mod init;
 mod lock;
 mod man;
+mod merge;
 mod plan;
 mod render;
 mod report;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Run(args) => run::run(args, start(env), &mut shell),
         Command::Check(args) => run::check(args, start(env), &mut shell),
+        Command::Merge(args) => merge::main(args, start(env), &mut shell),
         Command::Fix(args) => fix::main(args, start(env), &mut shell),
         Command::Verify(args) => verify::main(args, start(env), &mut shell),
         Command::Plan(args) => plan::main(args, &env, &mut shell),

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use genti::model::policy::Order;
-use genti::model::task::{Plan, PlannedBatch, TaskIx};
+use genti::model::task::{Plan, PlannedBatch, Step, TaskIx};
 use genti::pipeline::{self, Limit, Lockfile, Project};
 use genti::scan::Env;
 use genti::{plan, report};
@@ -20,6 +20,12 @@ pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     request.selection = resolve::selection(&args.selection, &args.tests.filters);
     request.policy = resolve::policy(&args.policy, env, shell)?;
+    resolve::shard(&args.shard, &mut request, shell)?;
+    let is_matrix = args.format == PlanFormat::GithubMatrix;
+    if is_matrix != args.shards.is_some() {
+        shell.error("`--format github-matrix` and `--shards N` must be passed together");
+        return Err(CliError::Usage);
+    }
     let project =
         pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     match (&args.explain, args.format) {
@@ -32,6 +38,12 @@ pub(crate) fn main(args: &PlanArgs, env: &Env, shell: &mut Shell) -> CliResult {
         },
         (None, PlanFormat::Json) => {
             shell.write_json(|out| report::plan_json(&project.workspace, &project.plan, out))
+        }
+        (None, PlanFormat::GithubMatrix) => {
+            let Project { workspace, plan, .. } = &project;
+            let count = args.shards.unwrap_or(1);
+            let partition = plan::Partition::of(workspace, plan, count, request.balance.as_ref());
+            shell.out(&report::github_matrix(plan, &partition.shards))
         }
         (None, PlanFormat::Dot) => shell.out(&report::plan_dot(&project.plan)),
         (None, PlanFormat::Human) => shell.out(&human(&project)),
@@ -52,6 +64,11 @@ fn human(project: &Project) -> String {
         plan.policy.seed,
     );
     let _ = writeln!(out, "graph {}", plan.graph.hash.short(16));
+    if let Some(shard) = &plan.shard {
+        let (steps, all) = (shard.steps.len(), plan.steps().count());
+        let partition = shard.partition.short(16);
+        let _ = writeln!(out, "shard {}: {steps} of {all} steps; partition {partition}", shard.of);
+    }
     let class = match plan.policy.order {
         Order::Deterministic => None,
         Order::Topo => Some("depth: packages come after the members they depend on"),
@@ -64,7 +81,8 @@ fn human(project: &Project) -> String {
     let head = class.and_then(|class| class.split_once(':')).map_or("", |(head, _)| head);
     let _ = writeln!(out, "\n{}", columns(["rank", "batch", head, "tool", "units"], class.is_some()));
     for (rank, batch) in plan.batches.iter().enumerate() {
-        for (at, step) in batch.steps.iter().enumerate() {
+        let is_here = |step: &&Step| step.tasks.iter().all(|task| plan.is_here(*task));
+        for (at, step) in batch.steps.iter().filter(is_here).enumerate() {
             let tool = plan.graph.tool(step.tool);
             let mut names = units(project, &step.tasks);
             if let Some(lane) = &tool.lane {

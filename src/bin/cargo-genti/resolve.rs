@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use genti::model::policy::{PolicyError, Selection};
-use genti::pipeline::{Later, Lockfile, Project, Request};
+use genti::pipeline::{self, Later, Lockfile, Project, Request};
 use genti::plan::config::{self, Key, Origin, PolicyConfig};
 use genti::scan::Env;
+use genti::store;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-use crate::args::{PolicyArgs, SelectionArgs, WorkspaceArgs};
+use crate::args::{PolicyArgs, SelectionArgs, ShardArgs, WorkspaceArgs};
 use crate::exit::{CliError, CliResult};
-use crate::render::Shell;
+use crate::render::{Shell, visible_line};
 
 /// A mistake in a flag or an environment variable.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,25 @@ pub(crate) fn workspace(args: &WorkspaceArgs, lockfile: Lockfile) -> Request {
         lockfile,
         ..Request::default()
     }
+}
+
+/// Adds the shard of `args` to `request`.
+pub(crate) fn shard(args: &ShardArgs, request: &mut Request, shell: &mut Shell) -> CliResult {
+    request.shard = args.shard;
+    let Some(path) = &args.balance else { return Ok(()) };
+    let read = store::load_durations(path).map_err(|error| error.to_string());
+    let read = read.and_then(|bytes| {
+        pipeline::durations(&bytes).map_err(|error| format!("{}: {error}", path.display()))
+    });
+    let durations = read.map_err(|error| {
+        shell.error(format_args!("--balance: {}", visible_line(&error)));
+        CliError::Usage
+    })?;
+    if durations.tasks.is_empty() {
+        shell.note(format_args!("`{}` has no durations, so --balance has no effect", path.display()));
+    }
+    request.balance = Some(durations);
+    Ok(())
 }
 
 /// Returns the policy, with each value from its flag or else from its environment variable.

@@ -1,11 +1,13 @@
 //! `cargo genti run` and `cargo genti check`.
 
+use std::time::Instant;
+
 use genti::model::outcome::Strict;
-use genti::pipeline::{self, Limit, Lockfile};
+use genti::pipeline::{self, Limit, Lockfile, Project};
 use genti::report::Draft;
 use genti::report::finished::Finished;
 use genti::report::outputs::OutputsOfTests;
-use genti::scan::StopReason;
+use genti::scan::{Env, StopReason};
 use genti::store::{self, ArtifactDir, StoreError};
 
 use crate::args::{BlessArgs, CheckArgs, GateArgs};
@@ -73,72 +75,92 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
         shell.notice(&notice);
     }
     let project: &_ = project;
-    let root = &project.workspace.root;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(project, &start.env);
-    let without_timing = start.env.get("SOURCE_DATE_EPOCH").is_some();
     let (env, began) = (start.env.clone(), start.at);
-    let Run { outcome, dir, stop, shown } = execute(project, &baseline, gate, start, shell)?;
-    let outcome = Box::leak(Box::new(outcome));
-    // Golden files are written first, because the artifacts state that the output is accepted.
-    gate.bless.write(root, outcome, shell).map_err(|error| {
-        shell.error(error);
-        CliError::NotWritten
-    })?;
-    let draft = Draft::of(&project.workspace, outcome, !without_timing);
-    let written = dir.and_then(|dir| dir.write(&draft, stop).map(|()| dir));
-    // Only this function knows which texts are paths of this machine.
-    let place = root.display().to_string();
-    let violations = match written.as_ref().map(ArtifactDir::open_report) {
-        Ok(Ok(report)) if gate.as_configured => draft.violations(report, &[&place]),
-        _ => Vec::new(),
-    };
-    // Dropping the directory releases its lock, so the next run may start.
-    let written = written.map(|dir| dir.path().to_path_buf());
-    let Draft { outcome, run, report, tasks } = draft;
-    let run = &Finished::of(&run, report).map_err(|error| {
-        shell.error(error);
-        CliError::Bug
-    })?;
-    let dir = written.as_deref().ok();
-    let outputs = OutputsOfTests::of_outcome(outcome);
-    let elapsed = (!without_timing).then(|| began.elapsed());
-    let shown = &shown;
-    let finished_run = FinishedRun {
-        root,
-        env: &env,
-        outcome,
-        run,
-        tasks,
-        outputs,
-        dir,
-        may_begin_baseline,
-        stale_fails: gate.strict.stale && !project.baseline.stale_warns,
-        shown,
-        elapsed,
-        digest: None,
-        halt: stop,
-    };
-    let is_reported = finished_run.show(&reports, shell)?;
-    for violation in &violations {
-        shell.error(visible_line(&format!("the artifacts are specific to this machine: {violation}")));
-    }
-    if let Err(error) = &written {
-        shell.error(error);
-        if !shell.has_stream() && !matches!(error, StoreError::GivenUp) {
-            shell.note("printing the report to stdout instead");
-            // The exit code is the same even if this fails.
-            let _ = shell.write_json(|out| run.report.write(out));
+    let run = execute(project, &baseline, gate, start, shell)?;
+    Ending { project, gate, reports, may_begin_baseline, env, began }.finish(run, shell)
+}
+
+/// What the end of a run depends on besides its outcome.
+pub(crate) struct Ending<'a> {
+    pub(crate) project: &'a Project,
+    pub(crate) gate: Gate,
+    pub(crate) reports: Reports,
+    /// True if there is no baseline and one can be created with these build flags.
+    pub(crate) may_begin_baseline: bool,
+    pub(crate) env: Env,
+    pub(crate) began: Instant,
+}
+
+impl Ending<'_> {
+    /// Writes the artifacts and reports of `run`, shows it, and returns its verdict.
+    pub(crate) fn finish(self, run: Run, shell: &mut Shell) -> CliResult {
+        let Self { project, gate, reports, may_begin_baseline, env, began } = self;
+        let Run { outcome, dir, stop, shown } = run;
+        let root = &project.workspace.root;
+        let without_timing = env.get("SOURCE_DATE_EPOCH").is_some();
+        let outcome = Box::leak(Box::new(outcome));
+        // Golden files are written first, because the artifacts state that the output is accepted.
+        gate.bless.write(root, outcome, shell).map_err(|error| {
+            shell.error(error);
+            CliError::NotWritten
+        })?;
+        let draft = Draft::of(&project.workspace, outcome, !without_timing);
+        let written = dir.and_then(|dir| dir.write(&draft, stop).map(|()| dir));
+        // Only this function knows which texts are paths of this machine.
+        let place = root.display().to_string();
+        let violations = match written.as_ref().map(ArtifactDir::open_report) {
+            Ok(Ok(report)) if gate.as_configured => draft.violations(report, &[&place]),
+            _ => Vec::new(),
+        };
+        // Dropping the directory releases its lock, so the next run may start.
+        let written = written.map(|dir| dir.path().to_path_buf());
+        let Draft { outcome, run, report, tasks } = draft;
+        let run = &Finished::of(&run, report).map_err(|error| {
+            shell.error(error);
+            CliError::Bug
+        })?;
+        let dir = written.as_deref().ok();
+        let outputs = OutputsOfTests::of_outcome(outcome);
+        let elapsed = (!without_timing).then(|| began.elapsed());
+        let shown = &shown;
+        let finished_run = FinishedRun {
+            root,
+            env: &env,
+            outcome,
+            run,
+            tasks,
+            outputs,
+            dir,
+            may_begin_baseline,
+            stale_fails: gate.strict.stale && !project.baseline.stale_warns,
+            shown,
+            elapsed,
+            digest: None,
+            halt: stop,
+        };
+        let is_reported = finished_run.show(&reports, shell)?;
+        for violation in &violations {
+            shell.error(visible_line(&format!("the artifacts are specific to this machine: {violation}")));
         }
+        if let Err(error) = &written {
+            shell.error(error);
+            if !shell.has_stream() && !matches!(error, StoreError::GivenUp) {
+                shell.note("printing the report to stdout instead");
+                // The exit code is the same even if this fails.
+                let _ = shell.write_json(|out| run.report.write(out));
+            }
+        }
+        // The signal may have arrived after the verdict was known, and even after the artifacts were written.
+        let signal = match stop.reason() {
+            Some(StopReason::Signal(signal)) => Err(CliError::Interrupted(signal)),
+            _ => Ok(()),
+        };
+        exit::combine([
+            exit::of_run(outcome.end),
+            exit::failed_if(!violations.is_empty(), CliError::Failed),
+            exit::failed_if(written.is_err() || !is_reported, CliError::NotWritten),
+            signal,
+        ])
     }
-    // The signal may have arrived after the verdict was known, and even after the artifacts were written.
-    let signal = match stop.reason() {
-        Some(StopReason::Signal(signal)) => Err(CliError::Interrupted(signal)),
-        _ => Ok(()),
-    };
-    exit::combine([
-        exit::of_run(outcome.end),
-        exit::failed_if(!violations.is_empty(), CliError::Failed),
-        exit::failed_if(written.is_err() || !is_reported, CliError::NotWritten),
-        signal,
-    ])
 }

@@ -77,7 +77,11 @@ pub(crate) fn prepare_gate(
 ) -> CliResult<(Project, Request)> {
     let mut request = request(&args.run, &args.run.tests.filters, lockfile, env, shell)?;
     resolve::against(args.against.as_deref(), &mut request.policy, env, shell)?;
+    resolve::shard(&args.shard, &mut request, shell)?;
     let project = load(&request, env, limit, shell)?;
+    if request.shard.is_some() {
+        refuse_base(&project, "a shard", shell)?;
+    }
     if args.fail_fast && project.plan.policy.against.is_some() {
         shell.error(
             "--fail-fast can't be used in a run that is compared with a base, because causes are known only at the end",
@@ -85,6 +89,18 @@ pub(crate) fn prepare_gate(
         return Err(CliError::Usage);
     }
     Ok((project, request))
+}
+
+/// Refuses to compare `what` with a base: what the tools read is known only on the machines that ran them.
+pub(crate) fn refuse_base(project: &Project, what: &str, shell: &mut Shell) -> CliResult {
+    if project.plan.policy.against.is_none() {
+        return Ok(());
+    }
+    shell.error(format_args!(
+        "{what} can't be compared with a base; remove --against (or GENTI_AGAINST, or `against` in [policy]), or run \
+         everything on one machine"
+    ));
+    Err(CliError::Usage)
 }
 
 /// Loads the project and plans the run.

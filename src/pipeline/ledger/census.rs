@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Ledger;
 use crate::model::census::{Census, Totals};
 use crate::model::finding::Diagnostic;
-use crate::model::outcome::TaskOutcome;
 use crate::model::ratchet::Decimal;
 use crate::model::task::{Status, TaskIx, Unit};
 use crate::model::text::Text;
@@ -84,11 +83,14 @@ impl Ledger<'_> {
         Some(packages)
     }
 
-    /// Returns true if all tasks of `tool` have a result or were skipped.
+    /// Returns true if all tasks of `tool` have a result or were skipped. Those of another shard have none.
     pub(in crate::pipeline) fn is_done(&self, tool: ToolId) -> bool {
-        let is_done =
-            |task: &TaskOutcome| task.status.is_verdict() || matches!(task.status, Status::Skipped(_));
-        self.tasks[self.tasks_of(tool)].iter().all(is_done)
+        let is_done = |at: usize| {
+            let status = &self.tasks[at].status;
+            let is_done = status.is_verdict() || matches!(status, Status::Skipped(_));
+            is_done && self.plan.is_here(TaskIx(at as u32))
+        };
+        self.tasks_of(tool).all(is_done)
     }
 
     /// Returns true if the conditions of `tool` are the same as for the baseline.

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use super::*;
+use crate::cache::Discarded;
 use crate::model::policy::{Policy, Selection};
 use crate::model::task::StepId;
 use crate::model::testing::{tool, workspace};
 use crate::model::tool::Parse;
 use crate::model::workspace::TargetKind;
+use crate::normalize::Normalized;
 use crate::normalize::testing::run;
+use crate::pipeline::results::of_discarded;
 use crate::plan::{self, Facts};
-use crate::scan::Kept;
+use crate::scan::{Ended, Kept, StepPiece, StepRun};
 
 fn two_packages() -> Workspace {
     let (a, b) = ([(TargetKind::Lib, "a/src/lib.rs")], [(TargetKind::Lib, "b/src/lib.rs")]);
@@ -57,6 +60,7 @@ fn entered(
     steps: Vec<StepRun<Normalized>>,
 ) -> (Vec<&'static str>, ToolOutcome) {
     let mut ledger = Ledger::new(workspace, plan, vec![Alike::Same], "stopped".to_owned(), &|_| true);
+    let steps: Vec<_> = steps.into_iter().map(|step| StepResult::of(plan, step)).collect();
     steps.iter().for_each(|step| ledger.mark(step));
     steps.into_iter().for_each(|step| ledger.enter(step));
     let mut outcomes = ledger.tools(vec![None]);
@@ -125,12 +129,24 @@ fn an_input_that_changed_outweighs_a_finding() {
         (0, printed(&workspace, &plan, 0, "a/src/lib.rs:1: bad\n")),
         (1, printed(&workspace, &plan, 1, "")),
     ]);
+    let run = StepResult::of(&plan, run);
     ledger.mark(&run);
     ledger.enter(run);
     let changed = Discarded::Changed("a/src/lib.rs".to_owned());
-    ledger.enter_discarded(BTreeMap::from([(TaskIx(0), changed)]), None);
+    ledger.enter_noted(vec![(TaskIx(0), of_discarded(changed, None))]);
     assert_eq!(ledger.tasks[0].status.as_str(), "input-changed");
     let outcome = ledger.tools(vec![None]).remove(0);
     assert_eq!(outcome.verdict, Verdict::Incomplete);
     assert!(outcome.incomplete[0].1.contains("a/src/lib.rs"), "{:?}", outcome.incomplete);
+}
+
+#[test]
+fn what_another_shard_runs_has_no_verdict_and_is_no_gap() {
+    let workspace = two_packages();
+    let plan = plan(&workspace);
+    let mut ledger = Ledger::new(&workspace, &plan, vec![Alike::Same], String::new(), &|_| true);
+    ledger.mark_known(&[Lookup::Clean, Lookup::OtherShard]);
+    assert_eq!(ledger.tasks[1].status, Status::Skipped(OTHER_SHARD.to_owned()));
+    let outcome = ledger.tools(vec![None]).remove(0);
+    assert_eq!((outcome.verdict, outcome.incomplete.len()), (Verdict::Passed, 0));
 }

@@ -1,5 +1,7 @@
 //! The types of `run.json`.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use super::Ended;
@@ -29,6 +31,25 @@ pub struct RunSummary {
     pub tools: Vec<Tool>,
     /// Batches, sorted by rank.
     pub batches: Vec<RunBatch>,
+    /// The shard that was run; `None` for everything.
+    pub shard: Option<RunShard>,
+}
+
+/// A shard of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct RunShard {
+    /// Number of the shard, from 1.
+    pub index: u32,
+    /// Number of shards.
+    pub count: u32,
+    /// Number of its tasks.
+    pub tasks: usize,
+}
+
+impl fmt::Display for RunShard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.index, self.count)
+    }
 }
 
 /// Packages, tools and features that a run covers.

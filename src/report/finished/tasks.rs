@@ -200,7 +200,8 @@ impl Tasks {
         self.all().filter(move |task| task.tool == name)
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, ReadError> {
+    /// Reads a `tasks.jsonl` of any run.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, ReadError> {
         let (mut batches, mut compares, mut report): (Vec<BatchLine>, _, _) = (Vec::new(), Vec::new(), None);
         let mut number = 0;
         let wrong = |line, message: &str| ReadError::Content {

@@ -38,6 +38,7 @@ pub(super) fn plan(tools: Vec<(Tool, Vec<ToolId>)>, batches: Vec<(u32, Vec<(Tool
         risks: Vec::new(),
         batches: batches.into_iter().map(batch).collect(),
         batch_id: id,
+        shard: None,
     }
 }
 

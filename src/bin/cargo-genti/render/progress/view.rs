@@ -63,7 +63,8 @@ pub(super) struct Line {
 
 impl<'a> View<'a> {
     pub(super) fn new(workspace: &'a Workspace, plan: &'a Plan, verbose: bool) -> Self {
-        let total = plan.steps().map(|step| plan.step(step).tasks.len()).sum();
+        let tasks = plan.steps().flat_map(|step| &plan.step(step).tasks);
+        let total = tasks.filter(|task| plan.is_here(**task)).count();
         Self {
             workspace,
             plan,

@@ -178,7 +178,8 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn of(at: usize, tool: &'a Tool, report: &'a ToolReport, view: &View<'_>) -> Option<Self> {
-        if view.run.is_aside(tool) && report.verdict == Verdict::Passed && !view.verbose {
+        let is_aside = view.run.is_aside(tool) && report.verdict == Verdict::Passed;
+        if (is_aside || view.run.is_of_other_shards(tool, report)) && !view.verbose {
             return None;
         }
         let ToolReport { new, unchanged, updated, suppressed, skipped, fixed, unknown, .. } = report;

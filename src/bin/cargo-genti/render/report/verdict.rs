@@ -93,6 +93,10 @@ fn summary(view: &View<'_>) -> String {
         Some(cached) => format!(" ({} cached)", number(cached as u64)),
     };
     let tasks = counted(run.task_count(), "task", "tasks");
+    let tasks = match run.run.shard {
+        Some(shard) => format!("shard {shard}, {} of {tasks}", number(shard.tasks as u64)),
+        None => tasks,
+    };
     let ran =
         run.report.tools.iter().filter_map(|tool| tool.census.tests.as_ref()).map(|tests| tests.all.run);
     let (flaky, leaky) = unsteady(view);
