@@ -460,6 +460,13 @@ pub fn run(
             events(Event::Notice(&Notice::SandboxUnavailable { tools, error: why.to_string() }));
         }
     }
+    if let Err(why) = data.private_network() {
+        let observed = plan.graph.tools().filter(|(id, tool)| tool.is_observed() && runs(id));
+        let tools: Vec<_> = observed.map(|(_, tool)| tool.name.clone()).collect();
+        if !tools.is_empty() {
+            events(Event::Notice(&Notice::NotObserved { tools, error: why.to_string() }));
+        }
+    }
     let executor = Executor {
         workspace,
         plan,
@@ -476,6 +483,7 @@ pub fn run(
         outputs: &Outputs::new(session.outputs),
         build_dirs,
         cache_dir: session.cache_dir,
+        private_network: data.private_network().unwrap_or_default(),
         own_program: session.own_program,
         cargo_flags: cargo_flags.clone(),
         started: session.started,
@@ -512,7 +520,7 @@ pub fn run(
     let client = Client {
         judge: &normalize,
         sift: &judge::Sifter { plan, scrub: &scrub, stop: session.stop },
-        recall: &|task, program| cache.of_program(task, program).map(Ok),
+        recall: &|task, program| cache.recall(task, program),
         admit: &|step| {
             watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))
         },

@@ -336,6 +336,11 @@ impl KeyInputs<'_> {
                 .is_ok_and(|now| now == *digest),
             Discovered::Variable(name, digest) => self.variable(name) == *digest,
             Discovered::Everything(digest) => all_files.everything(self) == Some(*digest),
+            Discovered::Seen(..)
+            | Discovered::Listed(..)
+            | Discovered::Content(..)
+            | Discovered::Built(..)
+            | Discovered::Until(_) => self.is_as_observed(input),
         }
     }
 
@@ -659,6 +664,12 @@ impl ContentHash for HashedInputs<'_> {
                 Discovered::Directory(path, digest) => ("below", path.as_bytes(), Some(*digest)),
                 Discovered::Variable(name, digest) => ("variable", name.as_bytes(), *digest),
                 Discovered::Everything(digest) => ("everything", &b""[..], Some(*digest)),
+                // Only test programs have such inputs.
+                Discovered::Seen(path, digest) => ("seen", path.as_bytes(), *digest),
+                Discovered::Listed(path, digest) => ("listed", path.as_bytes(), Some(*digest)),
+                Discovered::Content(path, digest) => ("content", path.as_bytes(), Some(*digest)),
+                Discovered::Built(path, digest) => ("built", path.as_bytes(), Some(*digest)),
+                Discovered::Until(_) => continue,
             };
             sink.field(kind, name);
             sink.field("digest", digest.as_ref().map_or(&[], |digest| &digest.0[..]));

@@ -13,7 +13,7 @@ use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Caching, Per, ToolId};
 use crate::model::workspace::{Beyond, File, FileId, Target, Workspace};
 use crate::plan::Declared;
-use crate::scan::{CargoConfig, Env, ProgramIdentity};
+use crate::scan::{CargoConfig, Env, NoWall, ProgramIdentity};
 use crate::workspace;
 
 /// The directories of the workspace, listed on first use.
@@ -37,9 +37,21 @@ pub(super) struct KeyInputs<'a> {
     pub(super) versions: Vec<Option<String>>,
     /// Version of the wall of sandboxed tools, if they have one.
     pub(super) wall: Option<[u32; 2]>,
+    /// Whether an observed process has a private network, or the reason why none can be observed.
+    pub(super) observer: Result<bool, NoWall>,
+    /// Content of the directories that observed processes looked into, read on first use; `None` for those that can't be read.
+    pub(super) contents: Mutex<BTreeMap<PathBuf, Option<Content>>>,
     /// Cargo's configuration.
     pub(super) config: CargoConfig,
     pub(super) dirs: Dirs,
+}
+
+/// Everything in a directory.
+#[derive(Clone, Copy)]
+pub(super) struct Content {
+    pub(super) digest: Digest,
+    /// Whether something in it changed after the run began.
+    pub(super) is_fresh: bool,
 }
 
 /// Path of a link that leads to too many files or to an unreadable one. Nothing that depends on it is cached.
@@ -48,7 +60,7 @@ pub(super) struct Unbounded(pub(super) RelPath);
 /// The part of the cache key that all tasks of a tool share.
 pub(super) struct ToolKey {
     pub(super) parts: Parts,
-    digest: Digest,
+    pub(super) digest: Digest,
     /// Files that the key covers, which are checked again before a result is stored.
     pub(super) others: OtherInputs,
 }
@@ -94,14 +106,14 @@ impl KeyInputs<'_> {
     fn parts(&self, id: ToolId) -> Result<(Parts, OtherInputs), Uncacheable> {
         let tool = self.plan.graph.tool(id);
         let identity = &self.identities[id.0 as usize];
-        if let Some(why) = identity.unknown.as_ref().filter(|_| tool.cache != Caching::Always) {
+        if let Some(why) = identity.unknown.as_ref().filter(|_| tool.cache == Caching::Established) {
             return Err(why.clone());
         }
         let mut parts = Parts::default();
         let mut others = OtherInputs::default();
         parts.add(PartKind::Genti, "", self.genti.ok_or("can't read the executable of genti")?);
         parts.add_fields(PartKind::Definition, tool);
-        if tool.sandbox.is_some() {
+        if tool.sandbox.is_some() || tool.is_observed() {
             // The same tool may see less there.
             let version = self.wall.unwrap_or_default().map(u32::to_le_bytes);
             parts.add(PartKind::Inputs, "sandbox", Digest::of_bytes(version.as_flattened()));
@@ -127,7 +139,7 @@ impl KeyInputs<'_> {
                 Some(version) => {
                     parts.add(PartKind::Version, &tool.name, Digest::of_bytes(version.as_bytes()))
                 }
-                None if tool.cache == Caching::Always => {}
+                None if tool.cache != Caching::Established => {}
                 None => return Err(format!("`{}` does not report a version", tool.version.join(" "))),
             }
         }
@@ -156,6 +168,21 @@ impl KeyInputs<'_> {
             if let Some(digest) = digest {
                 parts.add(PartKind::File, name, digest);
             }
+        }
+        if let Caching::Sandboxed { max_age } = tool.cache {
+            parts.add(PartKind::Definition, "max-age", Digest::of_bytes(&max_age.as_nanos().to_le_bytes()));
+            // Which files count is observed.
+            let network = self.observer.map_err(|why| why.to_string())?;
+            parts.add(PartKind::Inputs, "private network", Digest::of_bytes(&[u8::from(network)]));
+            // Tests often do less for one who is not root, or for root.
+            #[cfg(unix)]
+            let user = rustix::process::geteuid().as_raw();
+            #[cfg(not(unix))]
+            let user = 0_u32;
+            parts.add(PartKind::Inputs, "user", Digest::of_bytes(&user.to_le_bytes()));
+            let system = self.read(Path::new("/etc/os-release"))?;
+            parts.add(PartKind::File, "/etc/os-release", system.unwrap_or(Digest([0; 32])));
+            return Ok((parts, others));
         }
         self.add_unlisted(id, &mut parts, &mut others)?;
         if tool.per != Per::File {

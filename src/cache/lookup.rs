@@ -7,20 +7,19 @@
 //! - if another target root of its package runs: several roots may reach one file, and which of them a finding belongs to is
 //!   decided among the roots of one process.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use rayon::prelude::*;
+use std::collections::BTreeSet;
 
-use super::inputs::Unbounded;
+use super::inputs::{ToolKey, Unbounded};
 use super::misses::MissReason;
 use super::record::{Discovered, StoredResult};
+use super::sandboxed::RunningTest;
 use super::{Next, ResultCache, ResultLog};
-use crate::model::digest::Digest;
 use crate::model::task::{Plan, Program, Task, TaskIx};
-use crate::model::tool::{Per, ToolId};
+use crate::model::tool::{Caching, Per, ToolId};
 use crate::model::workspace::Workspace;
-use crate::normalize::Parsed;
+use crate::normalize::{Normalized, Parsed};
+use crate::scan::Recalled;
 
 /// The answer of the cache for one task.
 #[derive(Debug)]
@@ -111,7 +110,7 @@ impl ResultCache<'_> {
     }
 
     /// Returns the result, of those under one key, whose discovered inputs are unchanged.
-    fn decode(&self, task: TaskIx, bytes: &[u8]) -> Result<Parsed, MissReason> {
+    pub(super) fn decode(&self, task: TaskIx, bytes: &[u8]) -> Result<Parsed, MissReason> {
         // The result with the fewest changed inputs gives the best explanation.
         let mut least: Option<(usize, String)> = None;
         for record in StoredResult::decode_all(bytes).ok_or(MissReason::Damaged)? {
@@ -130,25 +129,30 @@ impl ResultCache<'_> {
     }
 
     /// Looks up a task that runs `program`, which this run has built.
-    pub(crate) fn of_program(&self, task: TaskIx, program: &Program) -> Option<Parsed> {
-        let key = self.program_key(task, &program.path)?;
+    pub(crate) fn recall(&self, task: TaskIx, program: &Program) -> Recalled<Normalized> {
+        let id = self.context.plan.graph.task(task).tool;
+        let Ok(key) = &self.keys[id.0 as usize] else { return Recalled::Run };
+        match self.context.plan.graph.tool(id).cache {
+            Caching::Never => Recalled::Run,
+            Caching::Sandboxed { .. } => self.recall_sandboxed(task, key, program),
+            Caching::Established | Caching::Always => {
+                let result = self.recall_declared(task, key, program);
+                result.map_or(Recalled::Run, |parsed| Recalled::Hit(Box::new(Ok(parsed))))
+            }
+        }
+    }
+
+    /// Looks up a task whose key covers everything that it is declared to read.
+    fn recall_declared(&self, task: TaskIx, key: &ToolKey, program: &Program) -> Option<Parsed> {
+        let digest = self.inputs.outside.digest(&program.path).ok()??;
+        let key = self.inputs.key(key, task, Some(digest)).ok()?;
         let mut state = self.lock();
         let bytes = state.results.as_ref()?.get_next(&key, &mut Next::default());
         let parsed = bytes.and_then(|bytes| self.decode(task, bytes).ok());
         if parsed.is_none() {
-            state.programs.insert(task, key);
+            state.programs.insert(task, RunningTest::new(key, program));
         }
         parsed
-    }
-
-    fn program_key(&self, task: TaskIx, program: &Path) -> Option<Digest> {
-        let id = self.context.plan.graph.task(task).tool;
-        let key = self.keys[id.0 as usize]
-            .as_ref()
-            .ok()
-            .filter(|_| self.context.plan.graph.tool(id).is_cached())?;
-        let digest = self.inputs.outside.digest(program).ok()??;
-        self.inputs.key(key, task, Some(digest)).ok()
     }
 }
 
@@ -222,6 +226,12 @@ fn describe(input: &Discovered) -> String {
         Discovered::Everything(_) => {
             "a file of the workspace (its sources include a file whose path can't be determined)".to_owned()
         }
+        Discovered::Seen(path, None) => format!("{path}, which did not exist when it looked"),
+        Discovered::Seen(path, Some(_)) => format!("{path}, which it looks at"),
+        Discovered::Listed(path, _) => format!("the directory {path}, which it lists"),
+        Discovered::Content(path, _) => format!("a file in {path}, which it looks into"),
+        Discovered::Built(path, _) => format!("{path}, which was built for it"),
+        Discovered::Until(_) => "the result is older than `max-age`".to_owned(),
     }
 }
 

@@ -44,7 +44,7 @@ pub(crate) enum MissReason {
 }
 
 impl MissReason {
-    fn describe(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         match self {
             Self::Off => {
                 "the cache was disabled in this run (`--no-cache`, or the cache could not be used)".to_owned()
@@ -109,11 +109,16 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
         let mut tasks = Vec::new();
         for (at, lookup) in (start..end).zip(&lookups[start..end]) {
             let Lookup::Miss(reason) = lookup else { continue };
+            let test = cache.lock().tests.get(&TaskIx(at as u32)).cloned();
+            if test.as_ref().is_some_and(|test| test.is_hit) {
+                continue;
+            }
             let own = match (reason, before) {
                 (MissReason::NoResult, Some((run, _))) => changes.of(cache, TaskIx(at as u32), id, *run),
                 _ => Vec::new(),
             };
             let why = match reason {
+                _ if test.is_some() => test.map(|test| test.describe()).unwrap_or_default(),
                 MissReason::NoResult if is_first => "first run of this tool".to_owned(),
                 MissReason::NoResult if !own.is_empty() || !of_tool.is_empty() => String::new(),
                 reason => reason.describe(),

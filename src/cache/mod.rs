@@ -30,12 +30,14 @@ pub mod key;
 mod log;
 mod lookup;
 mod misses;
+mod observed;
 mod outside_files;
 mod presumed;
 mod read;
 mod recheck;
 mod record;
 mod replays;
+mod sandboxed;
 mod searched_files;
 mod state;
 mod storing;
@@ -53,14 +55,15 @@ use self::discovered::AllFiles;
 use self::inputs::{Dirs, KeyInputs, ToolKey, Uncacheable};
 use self::outside_files::OutsideFiles;
 use self::replays::RealBuilds;
+use self::sandboxed::{RunningTest, TestRun};
 use self::storing::Pending;
 use crate::model::digest::Digest;
 use crate::model::task::{Plan, TaskIx};
-use crate::model::tool::ToolId;
+use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::plan::cause::Read;
 use crate::plan::{Declared, PlanError};
-use crate::scan::{BuildDirs, Env, Identifier, Kernel, Programs, Stop};
+use crate::scan::{self, BuildDirs, Env, Identifier, Kernel, NoWall, Programs, Stop};
 
 pub(crate) use self::dep_info::dep_info_of;
 pub use self::explain::{ReasonsError, load_reasons};
@@ -108,8 +111,10 @@ struct RunState {
     /// `None` with `--no-cache`.
     results: Option<ResultLog>,
     builds: RealBuilds,
-    /// Keys of tasks whose program was built in this run.
-    programs: BTreeMap<TaskIx, Digest>,
+    /// Tasks that run a program that was built in this run.
+    programs: BTreeMap<TaskIx, RunningTest>,
+    /// How each of them with a sandboxed result was treated.
+    tests: BTreeMap<TaskIx, TestRun>,
     pending: Vec<Pending>,
     flushed: Instant,
     /// Tasks without a verdict although they ran.
@@ -143,6 +148,8 @@ pub(crate) enum Discarded {
 pub(crate) struct CacheData<'a> {
     outside: OutsideFiles<'a>,
     declared: Declared<'a>,
+    /// Whether an observed process has a private network, or the reason why none can be observed.
+    observer: Result<bool, NoWall>,
 }
 
 impl<'a> CacheData<'a> {
@@ -151,7 +158,20 @@ impl<'a> CacheData<'a> {
         Ok(Self {
             outside: OutsideFiles::new(&last_run.outside, workspace.seen.at, stop),
             declared: Declared::new(workspace, plan)?,
+            observer: match plan.graph.tools.iter().any(Tool::is_observed) {
+                true => stop.observer().map(|_| scan::private_network(stop).is_ok()),
+                false => Ok(false),
+            },
         })
+    }
+
+    /// Whether an observed process has a private network.
+    ///
+    /// # Errors
+    ///
+    /// If none can be observed, with the reason.
+    pub(crate) fn private_network(&self) -> Result<bool, NoWall> {
+        self.observer
     }
 }
 
@@ -167,7 +187,7 @@ impl<'a> ResultCache<'a> {
         stop: &'a Stop,
     ) -> Self {
         let Context { workspace, plan, programs, .. } = context;
-        let CacheData { outside, declared } = data;
+        let CacheData { outside, declared, observer } = data;
         let genti = inputs::own_digest(outside);
         let identifier = Identifier::new(programs, env);
         let versions = versions::ask(context, &identifier, env, outside, results.as_mut(), stop);
@@ -183,6 +203,8 @@ impl<'a> ResultCache<'a> {
             behind,
             identities,
             versions,
+            observer: *observer,
+            contents: Mutex::default(),
             wall: stop.sandbox().ok().map(|_| Kernel::probe().wall_version()),
             config,
             dirs,
@@ -201,6 +223,7 @@ impl<'a> ResultCache<'a> {
             results,
             builds: RealBuilds::load(&workspace.target_dir),
             programs: BTreeMap::new(),
+            tests: BTreeMap::new(),
             pending: Vec::new(),
             flushed: Instant::now(),
             changed: BTreeMap::new(),

@@ -18,14 +18,16 @@ impl ResultCache<'_> {
     }
 
     /// Returns, for each tool, what it read beyond its declared inputs. It is completely known if each of its results could be
-    /// stored.
+    /// stored. Of an observed tool it is not: only passes are stored.
     pub(super) fn reads(&self, state: &RunState) -> Vec<Option<Vec<Read>>> {
         let plan = self.context.plan;
         let root = &self.context.workspace.root;
         let read_by = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let of_tool = |(id, tool): (ToolId, &Tool)| {
             let key = self.keys[id.0 as usize].as_ref().ok();
-            let key = key.filter(|_| tool.is_cached() && !state.not_stored.contains(&id))?;
+            let key = key.filter(|_| {
+                tool.is_cached() && !tool.is_observed() && !state.not_stored.contains(&id)
+            })?;
             let (files, outside) =
                 (&key.others.files, key.others.outside.iter().chain(&key.others.arguments));
             let files = files.iter().map(|file| self.context.workspace.file(*file).path.clone());
@@ -54,6 +56,12 @@ fn read(discovered: &[Discovered]) -> Read {
             Discovered::Everything(_) => drop(read.dirs.insert(RelPath::default())),
             // It follows from the other inputs, or belongs to the machine.
             Discovered::Generated(..) | Discovered::Variable(..) => {}
+            // Only observed tools have such inputs.
+            Discovered::Seen(..)
+            | Discovered::Listed(..)
+            | Discovered::Content(..)
+            | Discovered::Built(..)
+            | Discovered::Until(_) => {}
         }
     }
     read

@@ -27,6 +27,17 @@ pub(crate) enum Discovered {
     Variable(String, Option<Digest>),
     /// All files of the workspace.
     Everything(Digest),
+    /// What an observed process saw at a path: the content of a file, the text of a link, or that there is a directory; `None` if
+    /// nothing was there.
+    Seen(RelPath, Option<Digest>),
+    /// The names in a directory that an observed process opened.
+    Listed(RelPath, Digest),
+    /// Everything in a directory that an observed process looked into, as far as it belongs to the same package.
+    Content(RelPath, Digest),
+    /// A file that was built for an observed process. The build before the process may write it again.
+    Built(RelPath, Digest),
+    /// A time in nanoseconds since 1970, after which the result no longer counts.
+    Until(i64),
 }
 
 /// Maximum number of results under one key.
@@ -142,6 +153,11 @@ pub(crate) mod fuzz {
             Discovered::Directory(path(), digest),
             Discovered::Variable("A".to_owned(), Some(digest)),
             Discovered::Everything(digest),
+            Discovered::Seen(path(), Some(digest)),
+            Discovered::Listed(path(), digest),
+            Discovered::Content(path(), digest),
+            Discovered::Built(path(), digest),
+            Discovered::Until(7),
         ];
         let record = |discovered: &[Discovered], parsed: &Parsed| {
             let (diagnostics, census) = (parsed.diagnostics.clone(), parsed.census.clone());

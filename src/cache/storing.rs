@@ -14,6 +14,7 @@ use super::inputs::KeyInputs;
 use super::misses;
 use super::recheck::{InputChange, Recheck};
 use super::record::{Discovered, StoredResult};
+use super::sandboxed::is_pass;
 use super::{Context, Discarded, LastRun, Lookup, ResultCache, RunState, Stored};
 use crate::model::census::Census;
 use crate::model::digest::Digest;
@@ -137,13 +138,17 @@ impl ResultCache<'_> {
                         return None;
                     }
                     let key = match tool.uses_executable() {
-                        true => *self.lock().programs.get(&task)?,
+                        true => self.lock().programs.get(&task)?.key,
                         false => {
                             self.inputs.key(self.keys[of.tool.0 as usize].as_ref().ok()?, task, None).ok()?
                         }
                     };
                     let workspace = self.context.workspace;
-                    let TaskShare { discovered, found, census } = split[at].clone();
+                    let TaskShare { mut discovered, found, census } = split[at].clone();
+                    if tool.is_observed() {
+                        let piece = sole_piece(run, tasks)?;
+                        discovered = self.inputs_of_test(task, piece).filter(|_| is_pass(parsed, piece))?;
+                    }
                     self.note_read(task, &discovered);
                     Some((key, StoredResult::new(workspace, discovered, found, census, parsed)))
                 });
@@ -288,6 +293,12 @@ fn merged(before: &FileTable, now: &FileTable) -> FileTable {
     let mut files: BTreeMap<_, _> = before.iter().map(|file| (file.path, file)).collect();
     files.extend(now.iter().map(|file| (file.path, file)));
     files.into_values().collect()
+}
+
+/// Returns the piece of the only process over `tasks`; `None` if there were several.
+fn sole_piece<'r>(run: &'r StepRun<Normalized>, tasks: &[TaskIx]) -> Option<&'r StepPiece<Normalized>> {
+    let mut pieces = run.pieces.iter().filter(|piece| piece.tasks == tasks);
+    pieces.next().filter(|_| pieces.next().is_none())
 }
 
 /// Returns the result for each group of tasks that one process of the step covered; `None` without a verdict.

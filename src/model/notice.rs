@@ -65,6 +65,13 @@ pub enum Notice {
         /// The reason.
         reason: String,
     },
+    /// Tools that are configured with `cache = "sandboxed"` run as usual, and their results are not cached.
+    NotObserved {
+        /// Names of the tools.
+        tools: Vec<String>,
+        /// The reason.
+        error: String,
+    },
     /// The baseline was recorded with other build flags.
     BaselineOfOtherBuild {
         /// The flags of the baseline.
@@ -99,6 +106,7 @@ impl Notice {
             Self::ReplayNotCached => "replay-not-cached",
             Self::SandboxUnavailable { .. } => "sandbox-unavailable",
             Self::BaseNotPlanned { .. } => "base-not-planned",
+            Self::NotObserved { .. } => "tests-not-cached",
             Self::BaselineOfOtherBuild { .. } => "baseline-of-other-build",
             Self::BaselineOfOtherVersion { .. } => "baseline-of-other-version",
         }

@@ -299,6 +299,16 @@ pub enum Caching {
     /// Results are cached even if the program of the tool can't be determined, because the configuration says
     /// so.
     Always,
+    /// Results of test programs are cached if they ran in a sandbox and all their inputs were observed.
+    Sandboxed {
+        /// Time after which a result no longer counts.
+        max_age: Duration,
+    },
+}
+
+impl Caching {
+    /// Default of [`Caching::Sandboxed::max_age`]: 7 days.
+    pub const MAX_AGE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 }
 
 /// A file that a tool searches for.
@@ -539,6 +549,11 @@ impl Tool {
     /// Returns true if its results may be cached.
     pub fn is_cached(&self) -> bool {
         self.cache != Caching::Never
+    }
+
+    /// Returns true if its processes are observed, so that their results can be cached.
+    pub fn is_observed(&self) -> bool {
+        matches!(self.cache, Caching::Sandboxed { .. })
     }
 
     /// Returns true if it states ratcheted numbers. Their baseline lines are in the namespace with its name.

@@ -23,6 +23,7 @@ use super::launch::Launcher;
 use super::outputs::{Kept, Sieves};
 use super::pool::{JobToken, Pool};
 use super::program::Missing;
+use super::sandbox::Observed;
 use super::setup::Executor;
 use super::spool::Truncated;
 use super::stop::{Stop, StopReason};
@@ -64,7 +65,18 @@ pub type UnmetNeed<'a> = dyn Fn(TaskIx) -> Option<String> + Sync + 'a;
 pub type Admit<'a> = dyn Fn(StepId) -> Option<String> + Sync + 'a;
 
 /// Looks up the cached result of a task by the program it runs, which is only known after the build.
-pub type Recall<'a, R> = dyn Fn(TaskIx, &Program) -> Option<R> + Sync + 'a;
+pub type Recall<'a, R> = dyn Fn(TaskIx, &Program) -> Recalled<R> + Sync + 'a;
+
+/// Answer of the cache for a task that runs a given program.
+#[derive(Debug)]
+pub enum Recalled<R> {
+    /// The result. Nothing runs.
+    Hit(Box<R>),
+    /// It runs.
+    Run,
+    /// It runs, and is observed.
+    Observe,
+}
 
 /// Records the result of a step.
 pub type Record<'a, R> = dyn Fn(&StepRun<R>) + Sync + 'a;
@@ -140,6 +152,10 @@ pub struct StepPiece<R> {
     pub is_second: bool,
     /// True if only the failed tests of the previous pieces were run again.
     pub is_retry: bool,
+    /// What was observed, if the process or one before it was.
+    pub observed: Option<Box<Observed>>,
+    /// True if the sandbox of the observed process denied something, so this is the result of a second one without it.
+    pub is_outside: bool,
 }
 
 /// Result of a step.
@@ -377,6 +393,8 @@ impl Executor<'_> {
             attempts: 0,
             fails: false,
             is_second: false,
+            is_observed: false,
+            observed: None,
             unfinished: String::new(),
             emit: &|event| shared.lock().events.push(event),
             doing: &|doing| drop(shared.lock().doing.insert(id, doing.clone())),

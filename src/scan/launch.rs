@@ -20,12 +20,12 @@ use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, words_of};
 use super::runner::{DeclaredFiles, Invocation};
-use super::sandbox::Grants;
+use super::sandbox::{Grants, Wall};
 use super::setup::Executor;
 use super::wrapper::Wrapper;
 use super::{cap_lints, cargo_config, doc_threads};
 use crate::model::task::{Program, TaskIx, Unit};
-use crate::model::tool::{Tool, ToolId};
+use crate::model::tool::{Network, Sandbox, Tool, ToolId};
 use crate::model::workspace::PackageId;
 
 /// Variable with the search path for shared libraries.
@@ -133,7 +133,8 @@ impl<'a> Launcher<'a> {
     }
 
     /// Returns the invocation for `argv` of `tool` over `tasks`, without a time limit, and the tokens for its threads, to be
-    /// held while it runs. `program` is the tool's own executable, `built` the test program it runs or reads.
+    /// held while it runs. `program` is the tool's own executable, `built` the test program it runs or reads. If it `is_observed`, it
+    /// gets a sandbox that leaves it as much freedom as can be observed, unless the tool has one of its own.
     ///
     /// # Errors
     ///
@@ -145,6 +146,7 @@ impl<'a> Launcher<'a> {
         argv: &[OsString],
         built: Option<&Program>,
         tasks: &[TaskIx],
+        is_observed: bool,
     ) -> Result<(Invocation, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
         let mut vars = env.for_tool(tool, build_dirs.vars(tool), pool.vars(), *parallel);
@@ -180,14 +182,18 @@ impl<'a> Launcher<'a> {
             self.start_as_test(tool, built, &mut invocation)?;
         }
         invocation.args.extend(argv.iter().skip(1).cloned());
-        let Executor { programs, cache_dir, own_program, .. } = self.executor;
+        let Executor { programs, cache_dir, own_program, private_network, .. } = self.executor;
         let grants = Grants { workspace, programs, env, cache_dir: *cache_dir, own_program: *own_program };
-        invocation.wall = grants.wall(
-            tool.sandbox.as_ref(),
-            &invocation.program,
-            tool.jobserver.then_some(pool),
-            self.outputs(tool, built),
-        )?;
+        let network = if *private_network { Network::Loopback } else { Network::None };
+        let open = Sandbox { network, ..Sandbox::default() };
+        let sandbox = tool.sandbox.as_ref().or(is_observed.then_some(&open));
+        let pool = tool.jobserver.then_some(*pool);
+        let wall = grants.wall(sandbox, &invocation.program, pool, self.outputs(tool, built));
+        invocation.wall = match wall {
+            // Without a sandbox of its own, the process can do without.
+            Err(_) if tool.sandbox.is_none() => None,
+            wall => wall?.map(|wall| Wall { is_observed, unix_sockets: tool.sandbox.is_none(), ..wall }),
+        };
         Ok((invocation, threads))
     }
 

@@ -47,7 +47,7 @@ pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use doing::Watcher;
 pub use environment::{Env, ignored_levels, is_cargos_variable};
 pub use executor::{
-    Admit, Client, Ended, Judge, Judged, Recall, Record, Runs, Sift, StepPiece, StepRun, UnmetNeed,
+    Admit, Client, Ended, Judge, Judged, Recall, Recalled, Record, Runs, Sift, StepPiece, StepRun, UnmetNeed,
 };
 pub use fingerprints::{UnitFingerprint, Units, forget_unit};
 pub use offer::private_network;
@@ -59,7 +59,7 @@ pub use process::LocalRunner;
 pub use program::{Identifier, Missing, ProgramIdentity, Programs, read_text, runs_toolchain};
 pub use recursion::{Recursion, is_above, own_name};
 pub use runner::{DeclaredFiles, Ending, FinishedProcess, Invocation, Runner};
-pub use sandbox::{HELPER, Kernel, NoWall, Place, Wall};
+pub use sandbox::{HELPER, Kernel, NoWall, Observed, Place, Sight, Wall};
 pub use setup::Executor;
 pub use spool::{Sieve, Spool, Truncated};
 pub use stop::{Stop, StopReason};

@@ -44,10 +44,13 @@ impl Runner for LocalRunner<'_> {
     fn run(&self, invocation: &Invocation, watcher: &mut Watcher<'_>) -> io::Result<FinishedProcess> {
         #[cfg(target_os = "linux")]
         if let (Some(wall), Ok(helper)) = (&invocation.wall, self.stop.sandbox()) {
-            let (mut command, behind) = BehindWall::prepare(helper, invocation, wall)?;
+            let (mut command, mut behind) = BehindWall::prepare(helper, invocation, wall)?;
             let finished = run(&mut command, invocation.timeout, self.stop, self.dir, watcher);
             drop(command);
-            return finished.and_then(|finished| behind.check(&finished.ending).map(|()| finished));
+            let observed = behind.finish_observer();
+            let finished = finished?;
+            behind.check(&finished.ending)?;
+            return Ok(FinishedProcess { observed, ..finished });
         }
         // Nothing needs preparation, because the process may read and write everything that this user may.
         let Invocation { program, args, vars, dir, declared: _, wall: _, timeout } = invocation;
@@ -85,7 +88,7 @@ pub(super) fn run(
     let exit = stop.children().reap(group);
     watched?;
     let [stdout, stderr] = streams.map(|stream| stream.spool);
-    Ok(FinishedProcess { stdout, stderr, exit: exit?, ending, leaky })
+    Ok(FinishedProcess { stdout, stderr, exit: exit?, ending, leaky, observed: None })
 }
 
 struct ProcessWatch<'a> {

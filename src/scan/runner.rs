@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::doing::Watcher;
-use super::sandbox::Wall;
+use super::sandbox::{Observed, Wall};
 use super::spool::Spool;
 use super::stop::StopReason;
 use crate::model::task::{Exit, TaskIx};
@@ -84,6 +84,8 @@ pub struct FinishedProcess {
     pub ending: Ending,
     /// True if a process that it started still had a pipe open when it exited.
     pub leaky: bool,
+    /// What it looked at, if it was observed.
+    pub observed: Option<Box<Observed>>,
 }
 
 impl FinishedProcess {

@@ -330,7 +330,14 @@ mod tests {
     }
 
     fn finished(stdout: Spool, stderr: Spool) -> FinishedProcess {
-        FinishedProcess { stdout, stderr, exit: Exit::Code(0), ending: Ending::Own, leaky: false }
+        FinishedProcess {
+            stdout,
+            stderr,
+            exit: Exit::Code(0),
+            ending: Ending::Own,
+            leaky: false,
+            observed: None,
+        }
     }
 
     #[test]

@@ -108,6 +108,15 @@ impl Stop {
         self.sandbox.as_deref().map_err(|why| *why)
     }
 
+    /// Returns the program that sets up sandboxes whose processes are observed.
+    ///
+    /// # Errors
+    ///
+    /// If none can be observed, with the reason.
+    pub fn observer(&self) -> Result<&Path, NoWall> {
+        self.sandbox().and_then(|program| Kernel::probe().observer().map(|()| program))
+    }
+
     /// Stops the run: nothing new is started, and running processes are asked to exit. The first reason is kept. A
     /// second signal kills the processes.
     pub fn stop(&self, reason: StopReason) {

@@ -37,7 +37,7 @@ pub use git::{
 };
 pub use git::{Hooks, Uncommitted, head, hooks, origin, uncommitted};
 pub use links::{links_to_dirs, outside_digest};
-pub use seen::{CurrentFile, has_changed, look_at, stamp_of, still_as_seen};
+pub use seen::{CurrentFile, changed_at, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;
 pub use walk::{Ignores, everything_below};
 

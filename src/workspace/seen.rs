@@ -53,6 +53,12 @@ pub fn look_at(
     }
 }
 
+/// Returns the time of the last change of a file, in nanoseconds since 1970.
+pub fn changed_at(meta: &std::fs::Metadata) -> i64 {
+    let stamp = content::stamp_of(meta);
+    stamp.modified.max(stamp.changed)
+}
+
 /// Returns whether the file `id` has the same content as when `workspace` was read. A file that was only touched does.
 /// False if `halt` is due before this is known.
 pub fn still_as_seen(workspace: &Workspace, id: FileId, halt: &dyn Halt) -> bool {

@@ -190,7 +190,7 @@ fn without_the_network_no_socket_can_be_opened() {
 /// Returns whether this system allows a private network. Otherwise the test is skipped, unless it runs as root with all rights.
 fn has_private_network(walled: &Walled) -> bool {
     let text = walled.0.run(&["tools"], 0);
-    if text.contains("seccomp filters, private network)") {
+    if text.contains("seccomp filters, private network") {
         return true;
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap();

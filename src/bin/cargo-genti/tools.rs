@@ -82,5 +82,9 @@ fn offer(stop: &Stop) -> String {
         Ok(()) => "private network",
         Err(_) => "no private network",
     };
-    format!("available (Landlock ABI {}, seccomp filters, {network})", Kernel::probe().landlock)
+    let observer = match stop.observer() {
+        Ok(_) => "observer",
+        Err(_) => "no observer",
+    };
+    format!("available (Landlock ABI {}, seccomp filters, {network}, {observer})", Kernel::probe().landlock)
 }

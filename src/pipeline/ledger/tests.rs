@@ -40,6 +40,8 @@ fn step(ended: Vec<(u32, Ended<Normalized>)>) -> StepRun<Normalized> {
         is_recalled: false,
         is_second: false,
         is_retry: false,
+        observed: None,
+        is_outside: false,
     };
     StepRun {
         step: StepId { rank: 0, at: 0 },

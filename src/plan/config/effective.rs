@@ -163,6 +163,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("inputs", texts(inputs)),
         ("searches", list(searches.iter().map(ToString::to_string))),
         ("cache", of_cache(*cache)),
+        ("max-age", of_max_age(*cache)),
         ("env", env),
         ("inherit-env", Some(inherits.into())),
         ("toolchain", text(tool.toolchain())),
@@ -269,7 +270,13 @@ fn of_cache(cache: Caching) -> Option<Value> {
         Caching::Never => Some(false.into()),
         Caching::Established => None,
         Caching::Always => Some(true.into()),
+        Caching::Sandboxed { .. } => Some("sandboxed".into()),
     }
+}
+
+fn of_max_age(cache: Caching) -> Option<Value> {
+    let Caching::Sandboxed { max_age } = cache else { return None };
+    Some(humantime::format_duration(max_age).to_string().into())
 }
 
 fn of_parse(parse: &Parse) -> Option<Value> {

@@ -693,6 +693,30 @@ fn a_sandbox_has_paths_and_one_of_three_networks() {
 }
 
 #[test]
+fn only_test_programs_can_be_observed() {
+    let no_program = "3:9: `cache = \"sandboxed\"` is not possible for this tool (remove it; only tools that run a test program \
+                      directly, with `run = [\"{executable}\", …]`, can be observed)";
+    check("[tools.x]\nrun = ['x']\ncache = 'sandboxed'", &[no_program]);
+    check(
+        "[tools.test]\ncache = 'sandbox'",
+        &["2:9: expected `true`, `false` or `\"sandboxed\"`, found `sandbox`"],
+    );
+    check(
+        "[tools.test]\ncache = 'sandboxed'\nsandbox = { network = true }",
+        &[
+            "2:9: results of a tool that may use the network can't be cached (write `network = \"loopback\"` in `sandbox`, or \
+             remove one of them)",
+        ],
+    );
+    check(
+        "[tools.test]\nmax-age = '1h'",
+        &[
+            "2:11: `max-age` has no effect without `cache = \"sandboxed\"` (remove it, or write `cache = \"sandboxed\"`)",
+        ],
+    );
+}
+
+#[test]
 fn mistakes_in_variants_are_found() {
     let used = "[tools.check]\nvariants = ['default', 'v']\n[variants.v]\n";
     check(&format!("{used}features = ['x']\non = ['linux', 'macos']\n"), &[]);

@@ -8,6 +8,7 @@
 //! checked, but missing keys are not reported, because they may be on the broken line.
 
 mod baseline;
+mod cache;
 mod command;
 mod effective;
 mod environment;

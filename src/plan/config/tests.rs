@@ -449,6 +449,10 @@ fn a_tool_is_always_cached_only_if_configured_so() {
     ] {
         assert_eq!(tool(text, "x").cache, expected, "{text}");
     }
+    let sandboxed = |text: &str| tool(&format!("[tools.test]\ncache = 'sandboxed'\n{text}"), "test").cache;
+    assert_eq!(sandboxed(""), Caching::Sandboxed { max_age: Caching::MAX_AGE });
+    let max_age = Duration::from_secs(12 * 60 * 60);
+    assert_eq!(sandboxed("max-age = '12h'"), Caching::Sandboxed { max_age });
 }
 
 #[test]

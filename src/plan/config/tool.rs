@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeString;
 
+use super::cache::{self, Cache};
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
 use super::{command, environment, glob, parse, policy, sandbox, toolchain};
@@ -106,7 +107,8 @@ pub(super) fn read(
         Some(reader.texts(value)?.iter().map(|text| Search::parse(text)).collect())
     });
     keys.set(&mut tool.ratchet, "ratchet", ratchet);
-    let cache = keys.read("cache", ConfigReader::boolean);
+    let cache = keys.read("cache", cache::read);
+    let max_age = keys.read("max-age", policy::time_limit);
     let parse = keys.read("parse", parse::read);
     let has_parse = parse.is_some();
     tool.parse = parse.unwrap_or_else(|| tool.parse.clone());
@@ -118,8 +120,9 @@ pub(super) fn read(
     let may_cache = !tool.parse.work().is_for_others();
     tool.cache = match cache {
         _ if !may_cache => Caching::Never,
-        Some(false) => Caching::Never,
-        Some(true) => Caching::Always,
+        Some(Cache::Never) => Caching::Never,
+        Some(Cache::Always) => Caching::Always,
+        Some(Cache::Sandboxed) => Caching::Sandboxed { max_age: max_age.unwrap_or(Caching::MAX_AGE) },
         None if base.is_some() => tool.cache,
         None if tool.runs_tests() => Caching::Never,
         None => Caching::Established,
@@ -194,10 +197,13 @@ pub(super) fn read(
             let help = "remove one of them";
             reader.report_with(parse.span(), "`parse` has no effect together with `compare`", help);
         }
-        if let (Some(true), Some(value), false) = (cache, table.get("cache"), may_cache) {
+        if let (Some(Cache::Always | Cache::Sandboxed), Some(value), false) =
+            (cache, table.get("cache"), may_cache)
+        {
             let help = "remove it; other tools use what this one builds, so it always runs";
             reader.report_with(value.span(), "a tool that builds for others is never cached", help);
         }
+        cache::check(reader, tool, table);
         if let Some(args) = table.get("args")
             && !tool.run.is_empty()
             && !tool.run.contains(&Arg::Args)

@@ -12,10 +12,11 @@ use super::super::launch::Launcher;
 use super::super::outputs::Kept;
 use super::super::program::{Missing, read_missing, words_of};
 use super::super::runner::{Ending, FinishedProcess};
+use super::super::sandbox::Observed;
 use super::super::scheduler::time_cap;
 use super::super::stop::StopReason;
 use super::super::sys;
-use super::{Client, Ended, Executor, StepPiece};
+use super::{Client, Ended, Executor, Recalled, StepPiece};
 use crate::model::event::{Doing, Event};
 use crate::model::halt::Halted;
 use crate::model::task::{Exit, Program, Step, StepId, TaskIx, Unit};
@@ -40,6 +41,10 @@ pub(super) struct Attempt<'a, R> {
     pub(super) fails: bool,
     /// True if this is the second pass.
     pub(super) is_second: bool,
+    /// Whether its processes are observed.
+    pub(super) is_observed: bool,
+    /// What was observed of the latest process, or of the one before it whose sandbox denied something.
+    pub(super) observed: Option<Box<Observed>>,
     /// Tests that the latest process was running when it ended, in words.
     pub(super) unfinished: String,
     /// Callback that reports events.
@@ -87,12 +92,17 @@ impl<R> Attempt<'_, R> {
             self.push(tasks.to_vec(), Ended::NotBuilt, None);
             return true;
         }
-        if let (Some(built), [task]) = (&built, tasks)
-            && let Some(result) = (self.client.recall)(*task, built)
-        {
-            self.push(vec![*task], Ended::Judged(result), None);
-            self.pieces.last_mut().into_iter().for_each(|piece| piece.is_recalled = true);
-            return true;
+        if let (Some(built), [task]) = (&built, tasks) {
+            self.observed = None;
+            match (self.client.recall)(*task, built) {
+                Recalled::Hit(result) => {
+                    self.push(vec![*task], Ended::Judged(*result), None);
+                    self.pieces.last_mut().into_iter().for_each(|piece| piece.is_recalled = true);
+                    return true;
+                }
+                Recalled::Run => self.is_observed = false,
+                Recalled::Observe => self.is_observed = true,
+            }
         }
         let executable = built.as_ref().map_or(OsStr::new(""), |built| built.path.as_os_str());
         let mut argvs: VecDeque<_> =
@@ -111,7 +121,16 @@ impl<R> Attempt<'_, R> {
                     }
                 };
             let finished = match finished {
-                Ok(finished) => finished,
+                Ok(mut finished) => {
+                    self.observed = finished.observed.take().or_else(|| self.observed.take());
+                    if self.is_observed && self.was_denied(tool, &finished) {
+                        // Without the sandbox, as if there were no cache.
+                        self.is_observed = false;
+                        argvs.push_front(argv);
+                        continue;
+                    }
+                    finished
+                }
                 Err(error) if error.kind() == ErrorKind::ArgumentListTooLong && tasks.len() > 1 => {
                     // The system's limit is below the one used by the plan, so split the units between two
                     // processes.
@@ -194,6 +213,14 @@ impl<R> Attempt<'_, R> {
         is_clear
     }
 
+    /// Whether an observed process was denied something that the tool may do otherwise. It may have failed, or passed, only because
+    /// of that.
+    fn was_denied(&self, tool: &Tool, finished: &FinishedProcess) -> bool {
+        let is_stopped = matches!(finished.ending, Ending::Stopped(_));
+        let denial = self.observed.as_ref().and_then(|observed| observed.denial.as_ref());
+        tool.sandbox.is_none() && !is_stopped && denial.is_some()
+    }
+
     /// Runs only the `failed` tests again, until all have passed or there are no more retries. An attempt without a
     /// result changes nothing: its tests count as failed again.
     fn retry(
@@ -249,8 +276,10 @@ impl<R> Attempt<'_, R> {
             builder.map_or(Ok(()), |builder| self.restore(builder))?;
             self.attempts += 1;
             let built = built.map(|(_, program)| program);
-            let (mut invocation, threads) =
-                self.launcher.invocation(tool, program, argv, built, tasks).map_err(Ended::Crashed)?;
+            let (mut invocation, threads) = self
+                .launcher
+                .invocation(tool, program, argv, built, tasks, self.is_observed)
+                .map_err(Ended::Crashed)?;
             invocation.timeout = timeout;
             let mut watcher = Watcher::new(tool, self.doing);
             let finished = self.executor.runner.run(&invocation, &mut watcher);
@@ -281,7 +310,7 @@ impl<R> Attempt<'_, R> {
             for argv in plan::expand(workspace, plan, tool, &units, cargo_flags, OsStr::new("")) {
                 let (invocation, _threads) = self
                     .launcher
-                    .invocation(tool, program, &argv, None, &step.tasks)
+                    .invocation(tool, program, &argv, None, &step.tasks, false)
                     .map_err(Ended::Crashed)?;
                 let finished = runner
                     .run(&invocation, &mut Watcher::new(tool, self.doing))
@@ -332,6 +361,8 @@ impl<R> Attempt<'_, R> {
             is_recalled: false,
             is_second,
             is_retry: false,
+            is_outside: !self.is_observed && self.observed.is_some(),
+            observed: self.observed.clone(),
         });
     }
 }

@@ -57,6 +57,7 @@ fn run<R: Send>(
         outputs: &Outputs::new(None),
         build_dirs: BuildDirs::new(BuildDir::Auto, 1, &workspace),
         cache_dir: None,
+        private_network: false,
         own_program: None,
         cargo_flags: Vec::new(),
         started: Instant::now(),
@@ -64,7 +65,7 @@ fn run<R: Send>(
     let client = Client {
         judge,
         sift: &Whole,
-        recall: &|_, _| None,
+        recall: &|_, _| Recalled::Run,
         admit: &|_| None,
         unmet: &|_| None,
         record: &|_| {},

@@ -50,7 +50,7 @@ impl FinishedProcess {
             spool
         };
         let (stdout, stderr) = (spool(stdout), spool(stderr));
-        Self { stdout, stderr, exit: Exit::Code(code), ending: Ending::Own, leaky: false }
+        Self { stdout, stderr, exit: Exit::Code(code), ending: Ending::Own, leaky: false, observed: None }
     }
 
     /// Creates a process that was stopped for this reason.

@@ -87,6 +87,8 @@ impl Grants<'_> {
             writes: writes.into_iter().map(Place::from).collect(),
             devices: existing(DEVICES.map(PathBuf::from).into()),
             network: sandbox.network,
+            unix_sockets: false,
+            is_observed: false,
             descriptors: pool.map(Pool::descriptors).unwrap_or_default(),
         }))
     }

@@ -17,6 +17,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::thread::CapabilitySet;
 
+use super::listener::Listener;
 use super::{FAILED, HELPER, Order, Place, READY, Wall, filter, namespace};
 use crate::model::tool::Network;
 use crate::scan::sys;
@@ -47,7 +48,11 @@ pub(in crate::scan) fn run_as_helper(args: &[OsString]) -> Option<i32> {
     // The standard input is the socket until the program is executed.
     let control = rustix::io::fcntl_dupfd_cloexec(io::stdin().as_fd(), 3).map(File::from);
     let Ok(mut control) = control else { return Some(1) };
-    let (what, error) = match restrict(&control) {
+    let restricted = match receive(&control) {
+        Ok((order, observer)) => restrict(order, &control, observer),
+        Err(error) => Err(("its description", error)),
+    };
+    let (what, error) = match restricted {
         Ok((nothing, vars)) => {
             let mut command = Command::new(program);
             command.args(rest).env_clear().envs(vars).stdin(Stdio::from(nothing));
@@ -64,10 +69,15 @@ pub(in crate::scan) fn run_as_helper(args: &[OsString]) -> Option<i32> {
     Some(1)
 }
 
-/// Puts this process behind the wall that arrives through `control`. Returns the standard input and the variables for the program.
-fn restrict(control: &File) -> Result<(OwnedFd, BTreeMap<OsString, OsString>), Failure> {
+/// Puts this process behind the wall, with the `observer` at the other end of a socket. Returns the standard input and the variables
+/// for the program.
+fn restrict(
+    order: Order,
+    control: &File,
+    observer: Option<OwnedFd>,
+) -> Result<(OwnedFd, BTreeMap<OsString, OsString>), Failure> {
     let of = |what| move |error| (what, error);
-    let Order { wall, vars } = receive(control).map_err(of("its description"))?;
+    let Order { wall, vars } = order;
     let nothing = rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .map_err(|error| ("`/dev/null`", error.into()))?;
     close_inherited(&wall.descriptors, control).map_err(of("inherited files"))?;
@@ -78,13 +88,23 @@ fn restrict(control: &File) -> Result<(OwnedFd, BTreeMap<OsString, OsString>), F
     drop_capabilities(own.permitted & KEPT).map_err(of("capabilities"))?;
     rustix::thread::set_no_new_privs(true).map_err(|error| ("no_new_privs", error.into()))?;
     restrict_files(&wall).map_err(of("Landlock"))?;
-    filter::install(wall.network).map_err(of("seccomp"))?;
+    install_filter(&wall, observer).map_err(of("seccomp"))?;
     Ok((nothing, vars))
 }
 
-/// Receives the order, which is in a file.
-fn receive(control: &File) -> io::Result<Order> {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+/// Installs the filter. From then on, an observed process can only use harmless calls until it has handed over the listener.
+fn install_filter(wall: &Wall, observer: Option<OwnedFd>) -> io::Result<()> {
+    if let Some(observer) = observer
+        && let Some(listener) = filter::install_observed(wall.network, wall.unix_sockets)?
+    {
+        return Listener::offer(&listener, observer);
+    }
+    filter::install(wall.network, wall.unix_sockets)
+}
+
+/// Receives the order, which is in a file, and the socket of the observer, if there is one.
+fn receive(control: &File) -> io::Result<(Order, Option<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let mut byte = [0];
     rustix::net::recvmsg(
@@ -93,13 +113,14 @@ fn receive(control: &File) -> io::Result<Order> {
         &mut ancillary,
         RecvFlags::CMSG_CLOEXEC,
     )?;
-    let file = ancillary.drain().find_map(|message| match message {
-        RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-        _ => None,
+    let mut files = ancillary.drain().flat_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => descriptors.collect::<Vec<_>>(),
+        _ => Vec::new(),
     });
+    let file = files.next();
     let mut text = Vec::new();
     File::from(file.ok_or(io::ErrorKind::InvalidData)?).read_to_end(&mut text)?;
-    postcard::from_bytes(&text).map_err(io::Error::other)
+    Ok((postcard::from_bytes(&text).map_err(io::Error::other)?, files.next()))
 }
 
 /// Closes all files but the standard streams and `kept` when the program is executed. `control` is never kept.

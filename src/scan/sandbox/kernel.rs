@@ -9,6 +9,8 @@ pub struct Kernel {
     pub landlock: u32,
     /// True if seccomp filters can be installed, on an architecture that is supported here.
     pub seccomp: bool,
+    /// Whether seccomp filters can ask a process, in the form that is known here.
+    pub observer: bool,
 }
 
 /// Oldest version of Landlock's interface that is enough for the wall. Before version 3 (Linux 6.2), a process could truncate
@@ -34,6 +36,8 @@ pub enum NoWall {
     OldLandlock(u32),
     /// Seccomp filters can't be installed.
     Seccomp,
+    /// Seccomp filters can't ask a process.
+    Observer,
 }
 
 impl fmt::Display for NoWall {
@@ -46,6 +50,7 @@ impl fmt::Display for NoWall {
                 write!(f, "it requires Landlock ABI {MIN_LANDLOCK} (Linux 6.2), and the kernel has {version}")
             }
             Self::Seccomp => write!(f, "seccomp filters are not available"),
+            Self::Observer => write!(f, "seccomp user notification is not available"),
         }
     }
 }
@@ -55,7 +60,12 @@ impl Kernel {
     pub fn probe() -> Self {
         #[cfg(target_os = "linux")]
         {
-            Self { landlock: super::filter::landlock_version(), seccomp: super::filter::is_available() }
+            Self {
+                landlock: super::filter::landlock_version(),
+                seccomp: super::filter::is_available(libc::SECCOMP_RET_ERRNO),
+                observer: super::filter::is_available(libc::SECCOMP_RET_USER_NOTIF)
+                    && super::listener::is_available(),
+            }
         }
         #[cfg(not(target_os = "linux"))]
         Self::default()
@@ -80,6 +90,16 @@ impl Kernel {
             Self { .. } => Ok(()),
         }
     }
+
+    /// Checks whether a process behind a wall can be observed.
+    ///
+    /// # Errors
+    ///
+    /// If it can't, with the reason.
+    pub fn observer(self) -> Result<(), NoWall> {
+        self.wall()?;
+        if self.observer { Ok(()) } else { Err(NoWall::Observer) }
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -88,17 +108,18 @@ mod tests {
 
     #[test]
     fn a_wall_requires_every_part_of_it() {
-        let wall = |landlock, seccomp| Kernel { landlock, seccomp }.wall();
+        let wall = |landlock, seccomp| Kernel { landlock, seccomp, observer: false }.wall();
         assert_eq!(wall(0, true), Err(NoWall::Landlock));
         assert_eq!(wall(2, true), Err(NoWall::OldLandlock(2)));
         assert_eq!(wall(3, false), Err(NoWall::Seccomp));
         assert_eq!(wall(3, true), Ok(()));
         assert_eq!(wall(99, true), Ok(()));
+        assert_eq!(Kernel { landlock: 3, seccomp: true, observer: false }.observer(), Err(NoWall::Observer));
     }
 
     #[test]
     fn a_newer_kernel_is_another_wall_unless_nothing_new_of_it_is_used() {
-        let version = |landlock| Kernel { landlock, seccomp: true }.wall_version();
+        let version = |landlock| Kernel { landlock, seccomp: true, observer: true }.wall_version();
         assert_ne!(version(5), version(6));
         assert_eq!(version(MAX_LANDLOCK), version(MAX_LANDLOCK + 1));
         assert_eq!(version(MAX_LANDLOCK)[0], FORMAT);

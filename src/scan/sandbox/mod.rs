@@ -24,19 +24,36 @@
 //! A process is never started with half a wall: if a part can't be set up, it does not start. Where the kernel can't do it at
 //! all, [`Kernel::wall`] says so before anything runs, and the caller reports it.
 //!
+//! # Observing
+//!
+//! A wall may have an *observer* (`observer.rs`), which finds out what the process looked at. For it, the filter asks this process
+//! about each call that is not harmless (`calls.rs`), through a descriptor that it copies from the helper (`listener.rs`). Where a
+//! path leads is read from the process (`target.rs`).
+//!
 //! Knows nothing about tools: `grants.rs` translates their configuration, and `places.rs` checks the paths.
 
+#[cfg(target_os = "linux")]
+mod calls;
 #[cfg(target_os = "linux")]
 mod filter;
 mod grants;
 #[cfg(target_os = "linux")]
 mod helper;
+#[cfg(target_os = "linux")]
+mod interpreter;
 mod kernel;
 #[cfg(target_os = "linux")]
+mod listener;
+#[cfg(target_os = "linux")]
 mod namespace;
+mod observed;
+#[cfg(target_os = "linux")]
+mod observer;
 mod places;
 #[cfg(target_os = "linux")]
 mod start;
+#[cfg(target_os = "linux")]
+mod target;
 
 #[cfg(target_os = "linux")]
 use std::collections::BTreeMap;
@@ -51,6 +68,7 @@ pub(super) use self::grants::Grants;
 #[cfg(target_os = "linux")]
 pub(super) use self::helper::run_as_helper;
 pub use self::kernel::{Kernel, NoWall};
+pub use self::observed::{Observed, Sight};
 #[cfg(target_os = "linux")]
 pub(super) use self::start::BehindWall;
 
@@ -68,6 +86,11 @@ pub struct Wall {
     pub devices: Vec<Place>,
     /// Sockets that it may open.
     pub network: Network,
+    /// Whether it may also use Unix sockets. Then they are no part of the wall: only the observer keeps them in the temporary
+    /// directory.
+    pub unix_sockets: bool,
+    /// Whether it is observed.
+    pub is_observed: bool,
     /// Inherited descriptors that stay open: those of the jobserver.
     pub descriptors: Vec<i32>,
 }

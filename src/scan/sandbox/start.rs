@@ -12,6 +12,8 @@ use rustix::net::{
     AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType,
 };
 
+use super::observed::Observed;
+use super::observer::Observer;
 use super::{FAILED, HELPER, Order, READY, Wall};
 use crate::scan::runner::{Ending, Invocation};
 
@@ -22,6 +24,7 @@ const TEMPORARY: [&str; 3] = ["TEMP", "TMP", "TMPDIR"];
 pub(in crate::scan) struct BehindWall {
     /// Our end of the socket.
     control: File,
+    observer: Option<Observer>,
     /// Removed with its content when the process has ended.
     _temporary: tempfile::TempDir,
 }
@@ -43,14 +46,21 @@ impl BehindWall {
         let dir = temporary.path().canonicalize()?;
         let mut order = Order { wall: wall.clone(), vars: invocation.vars.clone() };
         order.vars.extend(TEMPORARY.map(|name| (name.into(), dir.clone().into())));
-        order.wall.writes.push(dir.into());
+        order.wall.writes.push(dir.clone().into());
         let (own, theirs) = socket_pair()?;
-        send(&own, &order)?;
+        let observed = wall.is_observed.then(socket_pair).transpose()?;
+        send(&own, &order, observed.as_ref().map(|(_, theirs)| theirs))?;
+        let observer = observed.map(|(own, _)| Observer::start(own, wall.clone(), dir)).transpose()?;
         let mut command = Command::new(helper);
         command.arg(HELPER).arg(&invocation.program).args(&invocation.args);
         // The helper is not behind the wall yet, and the tool's variables can make it run code of the tool.
         command.current_dir(&invocation.dir).env_clear().stdin(Stdio::from(theirs));
-        Ok((command, Self { control: own.into(), _temporary: temporary }))
+        Ok((command, Self { control: own.into(), observer, _temporary: temporary }))
+    }
+
+    /// Ends the observer, and returns what it saw. Called when the process has ended, whether or not it was started.
+    pub(in crate::scan) fn finish_observer(&mut self) -> Option<Box<Observed>> {
+        self.observer.take().map(|observer| Box::new(observer.finish()))
     }
 
     /// Checks that the program was started behind the wall. Called when the process has ended, as `ending` says.
@@ -90,13 +100,14 @@ fn failure(said: &[u8]) -> io::Error {
     }
 }
 
-/// Sends `order` as a file in memory, because it may be larger than the buffer of the socket, which nobody reads yet.
-fn send(socket: &OwnedFd, order: &Order) -> io::Result<()> {
+/// Sends `order` as a file in memory, because it may be larger than the buffer of the socket, which nobody reads yet. Sends the
+/// socket of the observer with it.
+fn send(socket: &OwnedFd, order: &Order, observer: Option<&OwnedFd>) -> io::Result<()> {
     let mut file = File::from(rustix::fs::memfd_create("genti-sandbox", MemfdFlags::CLOEXEC)?);
     file.write_all(&postcard::to_stdvec(order).map_err(io::Error::other)?)?;
     file.rewind()?;
-    let descriptors = [file.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let descriptors: Vec<_> = [file.as_fd()].into_iter().chain(observer.map(AsFd::as_fd)).collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     ancillary.push(SendAncillaryMessage::ScmRights(&descriptors));
     // A message has at least one byte.

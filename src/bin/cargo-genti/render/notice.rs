@@ -34,6 +34,7 @@ fn is_warning(notice: &Notice) -> bool {
         | Notice::LockfileCreated
         | Notice::LockfileUpdated
         | Notice::NewBuildDir
+        | Notice::NotObserved { .. }
         | Notice::ReplayNotCached => false,
     }
 }
@@ -81,6 +82,10 @@ fn text(notice: &Notice) -> String {
         Notice::BaseNotPlanned { reference, reason } => visible_line(&format!(
             "can't plan the base ({reference}), so every new finding counts as caused by the change: {reason}"
         )),
+        Notice::NotObserved { tools, error } => {
+            let tools: Vec<_> = tools.iter().map(|tool| format!("`{tool}`")).collect();
+            format!("not caching results of {}, because {error}", tools.join(", "))
+        }
         Notice::BaselineOfOtherBuild { flags } => format!(
             "the baseline was recorded with other build flags (`{flags}`), so missing findings of cargo's tools are not counted as fixed"
         ),
@@ -133,6 +138,7 @@ mod tests {
             Notice::ReplayNotCached,
             Notice::SandboxUnavailable { tools: vec!["test".to_owned()], error: error() },
             Notice::BaseNotPlanned { reference: "main".to_owned(), reason: error() },
+            Notice::NotObserved { tools: vec!["test".to_owned()], error: error() },
             Notice::BaselineOfOtherBuild { flags: "--all-features".to_owned() },
             Notice::BaselineOfOtherVersion {
                 tool: "clippy".to_owned(),

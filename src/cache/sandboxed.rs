@@ -1,0 +1,182 @@
+//! Results of test programs that ran in a sandbox and were observed (`cache = "sandboxed"`).
+//!
+//! The key of such a result is the content of the program and what it is started with, not the files of its package: which files
+//! count is what was observed (`observed.rs`). So a program that was linked again with the same content is a hit.
+//!
+//! A program whose sandbox denies something, and that passes outside, is remembered under a key of its own until it changes, and
+//! then runs outside at once.
+
+use super::inputs::ToolKey;
+use super::misses::MissReason;
+use super::observed::NotStored;
+use super::record::Discovered;
+use super::{Next, ResultCache, RunState};
+use crate::model::digest::{Digest, Hasher, Sink};
+use crate::model::task::{Program, TaskIx, Unit};
+use crate::model::tool::Caching;
+use crate::normalize::{Normalized, Parsed};
+use crate::scan::{Recalled, StepPiece};
+
+/// How a test program was treated, for `cargo genti explain`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TestRun {
+    /// Whether its cached result was used.
+    pub(super) is_hit: bool,
+    /// Why it ran.
+    pub(super) why: String,
+    /// Why its result was not stored.
+    pub(super) not_stored: Option<String>,
+}
+
+impl TestRun {
+    pub(super) fn describe(&self) -> String {
+        match &self.not_stored {
+            Some(reason) => format!("{}; not cached: {reason}", self.why),
+            None => self.why.clone(),
+        }
+    }
+}
+
+/// A test program that runs.
+#[derive(Clone)]
+pub(super) struct RunningTest {
+    pub(super) key: Digest,
+    program: Program,
+}
+
+impl RunningTest {
+    /// Creates it for a program whose inputs are not observed.
+    pub(super) fn new(key: Digest, program: &Program) -> Self {
+        Self { key, program: program.clone() }
+    }
+}
+
+impl ResultCache<'_> {
+    /// Looks up a task that runs `program`, which this run has built, or had built before. `tool` is the key of its tool.
+    pub(super) fn recall_sandboxed(
+        &self,
+        task: TaskIx,
+        tool: &ToolKey,
+        program: &Program,
+    ) -> Recalled<Normalized> {
+        let Some(key) = self.sandboxed_key(task, tool, program) else { return Recalled::Run };
+        let mut state = self.lock();
+        let Some(results) = &state.results else { return Recalled::Run };
+        let denied = results.get(&outside_key(&key)).map(|why| String::from_utf8_lossy(why).into_owned());
+        let result = match results.get_next(&key, &mut Next::default()) {
+            Some(bytes) => self.decode(task, bytes),
+            None => Err(MissReason::NoResult),
+        };
+        let run = match (result, denied) {
+            (Ok(parsed), _) => {
+                state.tests.insert(task, TestRun { is_hit: true, ..TestRun::default() });
+                return Recalled::Hit(Box::new(Ok(parsed)));
+            }
+            (Err(_), Some(denied)) => {
+                let why =
+                    format!("its result is not cached, because a sandbox would deny something: {denied}");
+                state.tests.insert(task, TestRun { why, ..TestRun::default() });
+                return Recalled::Run;
+            }
+            (Err(MissReason::NoResult), _) => {
+                "no cached result for its program, variables and arguments".to_owned()
+            }
+            (Err(reason), _) => reason.describe(),
+        };
+        state.tests.insert(task, TestRun { why: run, ..TestRun::default() });
+        state.programs.insert(task, RunningTest { key, program: program.clone() });
+        Recalled::Observe
+    }
+
+    /// Returns the key of a task that runs `program`: everything that is known before it runs.
+    fn sandboxed_key(&self, task: TaskIx, tool: &ToolKey, program: &Program) -> Option<Digest> {
+        let workspace = self.context.workspace;
+        let Unit::TargetRoot(package, target) = self.context.plan.graph.task(task).unit else { return None };
+        let package = workspace.package(package);
+        let target = package.targets.get(target as usize)?;
+        let mut hasher = Hasher::new("genti.sandboxed.1");
+        hasher.field("tool", &tool.digest.0);
+        hasher.field("package", package.name.as_bytes());
+        hasher.field("target", target.name.as_bytes());
+        hasher.field("kind", target.kind.as_str().as_bytes());
+        hasher.field("root", target.root.as_bytes());
+        // The program may have been built again in this run.
+        hasher.field("program", &self.inputs.outside.digest_now(&program.path).ok()??.0);
+        hasher.field("path", program.path.as_os_str().as_encoded_bytes());
+        hasher.field("workspace", workspace.root.as_os_str().as_encoded_bytes());
+        hasher.field("dir", package.dir.as_bytes());
+        for (name, value) in &package.vars {
+            hasher.field("variable", name.as_bytes());
+            hasher.field("value", value.as_bytes());
+        }
+        for (name, value) in &program.vars {
+            hasher.field("own variable", name.as_bytes());
+            hasher.field("value", value.as_bytes());
+        }
+        for dir in &program.lib_dirs {
+            hasher.field("libraries", dir.as_os_str().as_encoded_bytes());
+        }
+        Some(hasher.finish())
+    }
+
+    /// Returns the inputs of the task of `piece`, with the day until which they count. Records the reason if there are none.
+    pub(super) fn inputs_of_test(
+        &self,
+        task: TaskIx,
+        piece: &StepPiece<Normalized>,
+    ) -> Option<Vec<Discovered>> {
+        let running = self.lock().programs.get(&task)?.clone();
+        let inputs = self.observed_inputs(&running, piece);
+        let mut state = self.lock();
+        if piece.is_outside {
+            remember_outside(&mut state, task, piece);
+        }
+        inputs.map_err(|why| state.tests.entry(task).or_default().not_stored = Some(why)).ok()
+    }
+
+    fn observed_inputs(
+        &self,
+        running: &RunningTest,
+        piece: &StepPiece<Normalized>,
+    ) -> Result<Vec<Discovered>, NotStored> {
+        let graph = &self.context.plan.graph;
+        let Caching::Sandboxed { max_age } =
+            graph.tool(graph.task(*piece.tasks.first().ok_or("no task")?).tool).cache
+        else {
+            return Err(String::new());
+        };
+        let observed = piece.observed.as_ref().ok_or("its sandbox could not be set up")?;
+        if piece.is_outside {
+            return Err(format!(
+                "its sandbox denied something: {}",
+                observed.denial.as_deref().unwrap_or_default()
+            ));
+        }
+        let mut inputs = self.inputs.observed(observed, &running.program, &self.build_dirs)?;
+        let age = i64::try_from(max_age.as_nanos()).unwrap_or(i64::MAX);
+        inputs.push(Discovered::Until(self.context.workspace.seen.at.saturating_add(age)));
+        Ok(inputs)
+    }
+}
+
+/// Remembers a program whose sandbox denied something, if it has passed outside.
+fn remember_outside(state: &mut RunState, task: TaskIx, piece: &StepPiece<Normalized>) {
+    let denial = piece.observed.as_ref().and_then(|observed| observed.denial.clone());
+    if let (Some(0), Some(denial), Some(running), Some(results)) =
+        (piece.raw_exit, denial, state.programs.get(&task), &mut state.results)
+    {
+        results.put(outside_key(&running.key), denial.into_bytes());
+    }
+}
+
+/// Returns the key under which it is remembered that a program has to run outside of a sandbox.
+fn outside_key(key: &Digest) -> Digest {
+    let mut hasher = Hasher::new("genti.outside-sandbox.1");
+    hasher.field("key", &key.0);
+    hasher.finish()
+}
+
+/// Whether the result of a process may be stored: only a pass.
+pub(super) fn is_pass(parsed: &Parsed, piece: &StepPiece<Normalized>) -> bool {
+    piece.raw_exit == Some(0) && parsed.diagnostics.is_empty() && parsed.test_outputs.is_empty()
+}

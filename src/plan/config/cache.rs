@@ -1,0 +1,46 @@
+//! The keys `cache` and `max-age` of a tool.
+
+use toml::de::DeTable;
+
+use super::reader::{ConfigReader, Value};
+use crate::model::tool::{Caching, Network, Tool};
+
+/// Value of the key `cache`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cache {
+    Never,
+    Always,
+    Sandboxed,
+}
+
+/// Reads the key `cache`.
+pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Cache> {
+    match value.get_ref().as_str() {
+        Some("sandboxed") => Some(Cache::Sandboxed),
+        Some(text) if !["true", "false"].contains(&text) => {
+            let message = format!("expected `true`, `false` or `\"sandboxed\"`, found `{text}`");
+            reader.report(value.span(), message);
+            None
+        }
+        _ => reader.boolean(value).map(|is_cached| if is_cached { Cache::Always } else { Cache::Never }),
+    }
+}
+
+/// Reports keys that don't fit `tool`.
+pub(super) fn check(reader: &mut ConfigReader<'_>, tool: &Tool, table: &DeTable<'_>) {
+    let is_sandboxed = matches!(tool.cache, Caching::Sandboxed { .. });
+    if let Some(value) = table.get("cache").filter(|_| is_sandboxed) {
+        if !tool.runs_executable() || tool.has_goldens() {
+            let help = "remove it; only tools that run a test program directly, with `run = [\"{executable}\", …]`, can be observed";
+            reader.report_with(value.span(), "`cache = \"sandboxed\"` is not possible for this tool", help);
+        } else if tool.sandbox.as_ref().is_some_and(|sandbox| sandbox.network == Network::All) {
+            let help = "write `network = \"loopback\"` in `sandbox`, or remove one of them";
+            let message = "results of a tool that may use the network can't be cached";
+            reader.report_with(value.span(), message, help);
+        }
+    }
+    if let Some(value) = table.get("max-age").filter(|_| !is_sandboxed) {
+        let help = "remove it, or write `cache = \"sandboxed\"`";
+        reader.report_with(value.span(), "`max-age` has no effect without `cache = \"sandboxed\"`", help);
+    }
+}

@@ -1,0 +1,515 @@
+//! The observer: a thread that answers for the kernel's questions about the calls of a process, and of everything that it starts.
+//!
+//! Every call that takes a path waits until the observer has read the path and found out where it leads. Then the kernel executes
+//! it as if nobody had looked: what is denied is up to the wall. Three things follow from that:
+//!
+//! - The kernel reads the path again, and another thread may have changed it meanwhile. So the observer reads it three times:
+//!   first, before the answer and after it. A difference before the answer is a reason for doubt; what is there after it counts as
+//!   a second path.
+//! - The observer never waits for anything but the next call, so it can't hold up the process. When it ends, so do the answers:
+//!   the calls fail, and nothing hangs.
+//! - What it does not understand passes, and is a reason for doubt. Only calls that the wall denies anyway are answered with an
+//!   error here, because an error of the filter itself would not be seen.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use super::Wall;
+use super::calls::{Access, Meaning, PathArgument, meaning};
+use super::filter::ARCHITECTURE;
+use super::interpreter::interpreter;
+use super::listener::{Answer, Call, Event, Listener};
+use super::observed::{Observed, Sight};
+use super::target::{Kind, Target, socket_path};
+use crate::model::tool::Network;
+
+/// Time that processes have to disappear after they were killed.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Longest chain of interpreters that the kernel follows.
+const MOST_INTERPRETERS: usize = 5;
+/// Longest address of a socket.
+const MOST_ADDRESS: u64 = 128;
+/// Size of a message of `sendmmsg`, and of its part with the address.
+const MESSAGE: u64 = 64;
+
+/// The thread that observes a process.
+pub(super) struct Observer {
+    thread: JoinHandle<Observed>,
+    /// Becomes readable when the process has ended.
+    done: OwnedFd,
+}
+
+impl Observer {
+    /// Starts to wait for a helper at the other end of `socket`. Its process will be behind `wall`, with the temporary directory
+    /// `temporary`.
+    ///
+    /// # Errors
+    ///
+    /// If the thread can't be started.
+    pub(super) fn start(socket: OwnedFd, wall: Wall, temporary: PathBuf) -> io::Result<Self> {
+        let done = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let theirs = done.try_clone()?;
+        let thread = std::thread::Builder::new().name("observer".to_owned()).spawn(move || {
+            match Listener::take(socket, theirs.as_fd()) {
+                Ok(Some(listener)) => {
+                    Watch { listener, wall, temporary, root: None, seen: Observed::default() }.run(&theirs)
+                }
+                Ok(None) => unobserved("another program observes it already"),
+                Err(error) => unobserved(&error.to_string()),
+            }
+        })?;
+        Ok(Self { thread, done })
+    }
+
+    /// Returns what was observed. Called when the process has ended.
+    pub(super) fn finish(self) -> Observed {
+        let told = rustix::io::write(&self.done, &1_u64.to_ne_bytes());
+        debug_assert!(told.is_ok());
+        self.thread.join().unwrap_or_else(|_| unobserved("the observer failed"))
+    }
+}
+
+/// A process that ran without an observer may have been denied anything.
+fn unobserved(why: &str) -> Observed {
+    let mut nothing = Observed::default();
+    nothing.deny(|| format!("it could not be observed: {why}"));
+    nothing
+}
+
+struct Watch {
+    listener: Listener,
+    wall: Wall,
+    temporary: PathBuf,
+    /// Number of the process that was started.
+    root: Option<u32>,
+    seen: Observed,
+}
+
+/// Memory that a call reads.
+struct Read {
+    at: u64,
+    /// What was in it.
+    bytes: Vec<u8>,
+    what: What,
+}
+
+/// What a call reads from memory.
+#[derive(Clone, Copy)]
+enum What {
+    /// A path that starts from this descriptor, if it is relative, and whether a directory is opened.
+    Path(Option<i32>, bool),
+    /// The address of a socket.
+    Address,
+    /// The head of a message, which has the place of the address.
+    Head,
+}
+
+impl Watch {
+    fn run(mut self, done: &OwnedFd) -> Observed {
+        if let Err(error) = self.observe(done) {
+            self.seen.deny(|| format!("it could not be observed: {error}"));
+        }
+        self.seen
+    }
+
+    fn observe(&mut self, done: &OwnedFd) -> io::Result<()> {
+        let mut end = None;
+        loop {
+            let time = end.map(|end: Instant| end.saturating_duration_since(Instant::now()));
+            let wake = if time.is_none() { Some(done.as_fd()) } else { None };
+            // A process that survives may call without end.
+            let event = match time {
+                Some(Duration::ZERO) => Event::Nothing,
+                time => self.listener.wait(wake, time)?,
+            };
+            match event {
+                Event::Call => {
+                    if let Some(call) = self.listener.next()? {
+                        self.answer(&call)?;
+                    }
+                }
+                Event::Ended => return Ok(()),
+                Event::Done => end = Some(Instant::now() + PATIENCE),
+                Event::Nothing => {
+                    self.seen.doubt(|| "it left a process running".to_owned());
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, call: &Call) -> io::Result<()> {
+        let target = Target(call.pid);
+        self.root.get_or_insert(call.pid);
+        let mut reads = Vec::new();
+        let answer = self.look(target, call, &mut reads);
+        if !self.listener.is_waiting(call) {
+            // Its number may belong to another process now, whose memory was read.
+            self.seen.doubt(|| "a process was killed during a call".to_owned());
+            return Ok(());
+        }
+        let is_same = |read: &Read| target.read(read.at, read.bytes.len()).is_ok_and(|now| now == read.bytes);
+        if !reads.iter().all(is_same) {
+            self.seen.doubt(|| "the path of a call changed during the call".to_owned());
+        }
+        self.listener.answer(call, answer)?;
+        if !matches!(i64::from(call.data.nr), libc::SYS_execve | libc::SYS_execveat) {
+            reads.retain(|read| !is_same(read));
+            reads.into_iter().for_each(|read| self.look_again(target, read));
+        }
+        Ok(())
+    }
+
+    /// Looks at memory of a call that has changed after the answer. Usually, the process has gone on and uses it for something else.
+    /// If another thread changed it before the kernel read it, what is there now is what the call was about.
+    fn look_again(&mut self, target: Target, Read { at, bytes, what }: Read) {
+        match what {
+            What::Path(dir, lists) => {
+                let Ok(text) = target.text(at) else { return };
+                if text.is_empty() || text.iter().any(u8::is_ascii_control) {
+                    return;
+                }
+                let base = if text.starts_with(b"/") { Ok("/".into()) } else { target.base(dir) };
+                let Ok(found) = base.and_then(|base| target.resolve(&base, &text)) else { return };
+                found.links.into_iter().for_each(|link| self.saw_link(link));
+                // The loader, for example, cuts off the name of a library that it has just looked for.
+                let lists = lists && self.wall.reads.iter().any(|dir| found.place.starts_with(dir));
+                self.saw(target, found.place, found.kind, lists, false);
+            }
+            What::Address => {
+                let family = target.read(at, 2).is_ok_and(|now| bytes.starts_with(&now));
+                if family
+                    && let Answer::Fail(_) =
+                        self.address(target, at, bytes.len() as u64, false, &mut Vec::new())
+                {
+                    self.seen.doubt(|| "the address of a socket changed during the call".to_owned());
+                }
+            }
+            What::Head => {}
+        }
+    }
+
+    /// Looks at what `call` does, before it does it. Adds the memory with its paths to `reads`.
+    fn look(&mut self, target: Target, call: &Call, reads: &mut Vec<Read>) -> Answer {
+        let args = call.data.args;
+        if Some(call.data.arch) != ARCHITECTURE || call.data.nr >= 0x4000_0000 {
+            self.seen.deny(|| "it makes a call of another architecture".to_owned());
+            return Answer::Fail(libc::ENOSYS);
+        }
+        match meaning(call.data.nr.into()) {
+            Meaning::Paths(paths) => {
+                for path in paths {
+                    self.path(target, path, args, reads);
+                }
+            }
+            Meaning::Address(at) => {
+                let is_bind = i64::from(call.data.nr) == libc::SYS_bind;
+                return self.address(target, args[at], args[at + 1], is_bind, reads);
+            }
+            Meaning::Message => {
+                let count = if i64::from(call.data.nr) == libc::SYS_sendmmsg { args[2].min(1024) } else { 1 };
+                for at in 0..count {
+                    let answer = self.message(target, args[1].wrapping_add(at * MESSAGE), reads);
+                    if answer != Answer::Continue {
+                        return answer;
+                    }
+                }
+            }
+            Meaning::Signal => self.signal(args[0] as i32),
+            Meaning::Denied(error) => {
+                let what = match i64::from(call.data.nr) {
+                    libc::SYS_socket | libc::SYS_socketpair => "it opens a socket that its sandbox denies",
+                    libc::SYS_prlimit64 => "it changes the limits of another process",
+                    libc::SYS_io_uring_setup => "it calls `io_uring_setup`",
+                    _ => "it uses the kernel's keyrings",
+                };
+                self.seen.deny(|| what.to_owned());
+                return Answer::Fail(error);
+            }
+            Meaning::Unknown(name) => self.seen.deny(|| match name {
+                Some(name) => format!("it calls `{name}`"),
+                None => format!("it makes system call {}, which is not known here", call.data.nr),
+            }),
+        }
+        Answer::Continue
+    }
+
+    /// Looks at the path in an argument.
+    fn path(&mut self, target: Target, argument: &PathArgument, args: [u64; 6], reads: &mut Vec<Read>) {
+        let PathArgument { dir, path, access } = *argument;
+        let pointer = args[path];
+        if pointer == 0 {
+            // The call is about the descriptor itself, or fails.
+            return;
+        }
+        let Ok(text) = target.text(pointer) else {
+            return self.seen.doubt(|| "the path of a call can't be read".to_owned());
+        };
+        let dir = dir.map(|dir| args[dir] as i32);
+        let at = reads.len();
+        reads.push(Read { at: pointer, bytes: [&text[..], &[0]].concat(), what: What::Path(dir, false) });
+        match access {
+            Access::LinkText { dir, at } => {
+                let (dir, place) = (dir.map(|dir| args[dir] as i32), target.text(args[at]));
+                let parent = place.and_then(|place| parent_of(target, dir, &place));
+                match parent.and_then(|parent| target.resolve(&parent, &text)) {
+                    // The link leads there from now on, whoever follows it.
+                    Ok(found) if found.kind.is_some() => {
+                        self.saw(target, found.place, found.kind, true, false)
+                    }
+                    Ok(_) => {}
+                    Err(_) => self.seen.doubt(|| "it makes a link that leads to an unknown place".to_owned()),
+                }
+            }
+            // The call is about the descriptor itself, which was opened before.
+            _ if text.is_empty() && access != Access::Execute => {}
+            _ => {
+                let (opens, changes) = match access {
+                    Access::Open(flags) => (true, changes(args[flags])),
+                    Access::Change => (false, true),
+                    _ => (false, false),
+                };
+                let base = if text.starts_with(b"/") { Ok("/".into()) } else { target.base(dir) };
+                match base.and_then(|base| target.resolve(&base, &text)) {
+                    Ok(found) => {
+                        found.links.into_iter().for_each(|link| self.saw_link(link));
+                        reads[at].what = What::Path(dir, opens && found.kind == Some(Kind::Directory));
+                        if access == Access::Execute && found.kind == Some(Kind::Other) {
+                            self.execute(target, &found.place, 0);
+                        }
+                        self.saw(target, found.place, found.kind, opens, changes);
+                    }
+                    Err(error) => {
+                        let text = String::from_utf8_lossy(&text).into_owned();
+                        self.seen.deny(|| format!("it looks at `{text}`, which can't be followed: {error}"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds a link on the way to a place.
+    fn saw_link(&mut self, link: PathBuf) {
+        if !link.starts_with(&self.temporary) && !link.starts_with("/proc") {
+            self.seen.see(link, Sight::File);
+        }
+    }
+
+    /// Adds what the process saw at `place`, a real path.
+    fn saw(&mut self, target: Target, place: PathBuf, kind: Option<Kind>, opens: bool, changes: bool) {
+        let Wall { reads, writes, devices, .. } = &self.wall;
+        let is_in = |dirs: &[super::Place]| dirs.iter().any(|dir| place.starts_with(dir));
+        let name = |what: &str| format!("it {what} `{}`", place.display());
+        if place.starts_with(&self.temporary) || devices.iter().any(|device| device.as_ref() == place) {
+            return;
+        }
+        if changes {
+            return match is_in(writes) {
+                true => self.seen.doubt(|| name("changes")),
+                false => self.seen.deny(|| name("changes")),
+            };
+        }
+        if let Ok(rest) = place.strip_prefix("/proc") {
+            return self.saw_process(target, rest, kind, opens);
+        }
+        if place.starts_with("/sys") {
+            return;
+        }
+        let sight = match kind {
+            None => Sight::Absent,
+            Some(Kind::Other) => Sight::File,
+            Some(Kind::Directory) if opens => Sight::OpenDirectory,
+            Some(Kind::Directory) => Sight::Directory,
+        };
+        if is_in(writes) {
+            return self.seen.doubt(|| name("looks at"));
+        }
+        let is_above = |dir: &Path| dir.starts_with(&place);
+        let leads_there = || is_above(&self.temporary) || reads.iter().any(|dir| is_above(dir.as_ref()));
+        match sight {
+            Sight::Absent => {}
+            _ if is_in(reads) => {}
+            Sight::Directory if leads_there() => {}
+            _ => return self.seen.deny(|| name("looks at")),
+        }
+        self.seen.see(place, sight);
+    }
+
+    /// Adds what the process saw at `rest` in `/proc`.
+    fn saw_process(&mut self, target: Target, rest: &Path, kind: Option<Kind>, opens: bool) {
+        let Some(first) = rest.iter().next() else {
+            if opens {
+                self.seen.doubt(|| "it lists all processes".to_owned());
+            }
+            return;
+        };
+        let Some(process) = first.to_str().and_then(|first| first.parse().ok()) else { return };
+        let is_own = process == target.0 || self.root.is_some_and(|root| Target(process).is_below(root));
+        if kind.is_some() && !is_own {
+            self.seen.deny(|| format!("it looks at process {process}, which it has not started"));
+        }
+    }
+
+    /// Adds what the kernel itself reads to execute the file at `place`: interpreters.
+    fn execute(&mut self, target: Target, place: &Path, depth: usize) {
+        let interpreter = match interpreter(place) {
+            Ok(Some(interpreter)) if depth < MOST_INTERPRETERS => interpreter,
+            Ok(None) => return,
+            // An error of the call, or something that depends on the system's configuration.
+            _ => {
+                return self.seen.doubt(|| format!("it executes `{}`, which is no program", place.display()));
+            }
+        };
+        let found = target.base(None).and_then(|base| target.resolve(&base, &interpreter));
+        match found {
+            Ok(found) => {
+                found.links.into_iter().for_each(|link| self.saw_link(link));
+                if found.kind == Some(Kind::Other) {
+                    self.execute(target, &found.place, depth + 1);
+                }
+                self.saw(target, found.place, found.kind, false, false);
+            }
+            Err(error) => self.seen.deny(|| format!("an interpreter can't be followed: {error}")),
+        }
+    }
+
+    fn message(&mut self, target: Target, address: u64, reads: &mut Vec<Read>) -> Answer {
+        let Ok(head) = target.read(address, 16) else {
+            self.seen.doubt(|| "a message can't be read".to_owned());
+            return Answer::Continue;
+        };
+        let (Some(name), Some(len)) = (head.first_chunk(), head.get(8..).and_then(<[u8]>::first_chunk))
+        else {
+            self.seen.doubt(|| "a message can't be read".to_owned());
+            return Answer::Continue;
+        };
+        let (name, len) = (u64::from_ne_bytes(*name), u32::from_ne_bytes(*len));
+        reads.push(Read { at: address, bytes: head, what: What::Head });
+        self.address(target, name, len.into(), false, reads)
+    }
+
+    /// Looks at the address of a socket, of `len` bytes at `pointer`.
+    fn address(
+        &mut self,
+        target: Target,
+        pointer: u64,
+        len: u64,
+        is_bind: bool,
+        reads: &mut Vec<Read>,
+    ) -> Answer {
+        if pointer == 0 || len == 0 {
+            return Answer::Continue;
+        }
+        let Ok(address) = target.read(pointer, len.min(MOST_ADDRESS) as usize) else {
+            self.seen.doubt(|| "the address of a socket can't be read".to_owned());
+            return Answer::Continue;
+        };
+        reads.push(Read { at: pointer, bytes: address.clone(), what: What::Address });
+        let Some(family) = address.first_chunk().map(|family| i32::from(u16::from_ne_bytes(*family))) else {
+            return Answer::Continue;
+        };
+        match family {
+            libc::AF_UNIX => return self.unix_socket(target, &address, is_bind),
+            libc::AF_INET | libc::AF_INET6 if !is_bind => match local_port(&address, family) {
+                Some(0) => {}
+                Some(port) if target.has_server(port) => {}
+                Some(port) => {
+                    self.seen.deny(|| {
+                        format!("it connects to port {port}, where none of its own servers listens")
+                    });
+                }
+                None => self.seen.deny(|| "it connects to another machine".to_owned()),
+            },
+            libc::AF_INET | libc::AF_INET6 | libc::AF_NETLINK | libc::AF_UNSPEC => {}
+            _ => self.seen.deny(|| format!("it uses a socket of family {family}")),
+        }
+        Answer::Continue
+    }
+
+    fn unix_socket(&mut self, target: Target, address: &[u8], is_bind: bool) -> Answer {
+        let Some(path) = socket_path(address) else {
+            if self.wall.network != Network::Loopback {
+                self.seen.deny(|| "it uses an abstract socket, which others may share".to_owned());
+            }
+            return Answer::Continue;
+        };
+        let found = target.base(None).and_then(|base| target.resolve(&base, &path));
+        match found {
+            Ok(found) if found.place.starts_with(&self.temporary) => Answer::Continue,
+            Ok(found) if found.kind.is_none() && !is_bind => {
+                found.links.into_iter().for_each(|link| self.saw_link(link));
+                self.saw(target, found.place, None, false, false);
+                Answer::Continue
+            }
+            _ => {
+                self.seen.deny(|| format!("it uses the socket `{}`", String::from_utf8_lossy(&path)));
+                Answer::Fail(libc::EACCES)
+            }
+        }
+    }
+
+    fn signal(&mut self, process: i32) {
+        let process = process.unsigned_abs();
+        let is_there = || Path::new("/proc").join(process.to_string()).exists();
+        let is_own = || self.root.is_some_and(|root| Target(process).is_below(root));
+        if process == 1 || process != 0 && is_there() && !is_own() {
+            self.seen.deny(|| "it signals processes that it has not started".to_owned());
+        }
+    }
+}
+
+/// Whether a file that is opened with these flags may be created or changed.
+fn changes(flags: u64) -> bool {
+    let flags = flags as i32;
+    flags & libc::O_ACCMODE != libc::O_RDONLY || flags & (libc::O_CREAT | libc::O_TRUNC) != 0
+}
+
+/// Returns the real directory of `path`, which starts from `dir`.
+fn parent_of(target: Target, dir: Option<i32>, path: &[u8]) -> io::Result<PathBuf> {
+    let base = if path.starts_with(b"/") { "/".into() } else { target.base(dir)? };
+    let end = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    match &path[..end] {
+        [] => Ok(base),
+        parent => Ok(target.resolve(&base, parent)?.place),
+    }
+}
+
+/// Returns the port in an address of this machine; `None` for an address elsewhere.
+fn local_port(address: &[u8], family: i32) -> Option<u16> {
+    let port = u16::from_be_bytes(*address.get(2..)?.first_chunk()?);
+    let ip: std::net::IpAddr = match family {
+        libc::AF_INET => (*address.get(4..)?.first_chunk::<4>()?).into(),
+        _ => std::net::Ipv6Addr::from(*address.get(8..)?.first_chunk::<16>()?).to_canonical(),
+    };
+    (ip.is_loopback() || ip.is_unspecified()).then_some(port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_this_machine_are_local() {
+        let v4 = |ip: [u8; 4]| [&[2, 0, 0x1f, 0x90][..], &ip].concat();
+        assert_eq!(local_port(&v4([127, 0, 0, 5]), libc::AF_INET), Some(8080));
+        assert_eq!(local_port(&v4([0; 4]), libc::AF_INET), Some(8080));
+        assert_eq!(local_port(&v4([10, 0, 0, 1]), libc::AF_INET), None);
+        let v6 = |ip: std::net::Ipv6Addr| [&[10, 0, 0, 80, 0, 0, 0, 0][..], &ip.octets()].concat();
+        assert_eq!(local_port(&v6("::1".parse().unwrap()), libc::AF_INET6), Some(80));
+        assert_eq!(local_port(&v6("::ffff:127.0.0.1".parse().unwrap()), libc::AF_INET6), Some(80));
+        assert_eq!(local_port(&v6("2001:db8::1".parse().unwrap()), libc::AF_INET6), None);
+    }
+
+    #[test]
+    fn only_opening_for_reading_changes_nothing() {
+        assert!(!changes((libc::O_RDONLY | libc::O_CLOEXEC | libc::O_DIRECTORY) as u64));
+        for flags in [libc::O_WRONLY, libc::O_RDWR, libc::O_CREAT, libc::O_TRUNC] {
+            assert!(changes(flags as u64));
+        }
+    }
+}
