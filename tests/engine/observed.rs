@@ -269,6 +269,24 @@ fn every_escape_is_a_reason_for_doubt() {
 }
 
 #[test]
+fn a_library_that_is_nowhere_in_the_search_path_is_absent_and_one_that_is_there_is_a_reason_for_doubt() {
+    let Some(world) = World::new() else { return };
+    let (outside, sh) = (world.path("outside"), Path::new("/bin/sh"));
+    // As under `cargo test`, which adds directories that no sandbox may read.
+    let path = ("LD_LIBRARY_PATH", outside.to_str().unwrap());
+    let run = |script: &str| *world.run(sh, &["-c", script], &[path]).observed.unwrap();
+    let seen = run("/bin/true");
+    assert_eq!(seen.doubt, None);
+    let places = [(outside.join("libc.so.6"), Sight::Absent), (outside.clone(), Sight::Directory)];
+    for (place, sight) in places {
+        assert_eq!(seen.places.get(&place), Some(&sight), "{:?}", seen.places);
+    }
+    assert!(run("ls $OUT; true").doubt.is_some() && run("cat $OUT/s; true").doubt.is_some());
+    std::fs::write(outside.join("libc.so.6"), "").unwrap();
+    assert!(run("/bin/true").doubt.is_some());
+}
+
+#[test]
 fn a_path_that_another_thread_changes_counts_with_both_texts() {
     let Some(world) = World::new() else { return };
     let (a, b) = (world.path("repo/fixtures/a"), world.path("repo/fixtures/b"));

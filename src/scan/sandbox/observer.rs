@@ -11,6 +11,7 @@
 //! - What it does not understand passes, and is a reason for doubt. Only calls that the wall denies anyway are answered with an
 //!   error here, because an error of the filter itself would not be seen.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -46,18 +47,26 @@ pub(super) struct Observer {
 
 impl Observer {
     /// Starts to wait for a helper at the other end of `socket`. Its process will be behind `wall`, with the temporary directory
-    /// `temporary`.
+    /// `temporary` and the search path for shared libraries `libraries`.
     ///
     /// # Errors
     ///
     /// If the thread can't be started.
-    pub(super) fn start(socket: OwnedFd, wall: Wall, temporary: PathBuf) -> io::Result<Self> {
+    pub(super) fn start(
+        socket: OwnedFd,
+        wall: Wall,
+        temporary: PathBuf,
+        libraries: &OsStr,
+    ) -> io::Result<Self> {
+        let libraries = std::env::split_paths(libraries).filter(|dir| dir.is_absolute());
+        let libraries = libraries.filter_map(|dir| dir.canonicalize().ok()).collect();
         let done = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let theirs = done.try_clone()?;
         let thread = std::thread::Builder::new().name("observer".to_owned()).spawn(move || {
             match Listener::take(socket, theirs.as_fd()) {
                 Ok(Some(listener)) => {
-                    Watch { listener, wall, temporary, root: None, seen: Observed::default() }.run(&theirs)
+                    let seen = Observed::default();
+                    Watch { listener, wall, temporary, libraries, root: None, seen }.run(&theirs)
                 }
                 Ok(None) => unobserved("another program observes it already"),
                 Err(error) => unobserved(&error.to_string()),
@@ -85,6 +94,8 @@ struct Watch {
     listener: Listener,
     wall: Wall,
     temporary: PathBuf,
+    /// Directories in which the loader looks for shared libraries.
+    libraries: Vec<PathBuf>,
     /// Number of the process that was started.
     root: Option<u32>,
     seen: Observed,
@@ -331,10 +342,12 @@ impl Watch {
         }
         let is_above = |dir: &Path| dir.starts_with(&place);
         let leads_there = || is_above(&self.temporary) || reads.iter().any(|dir| is_above(dir.as_ref()));
+        // When the loader finds a library nowhere in a directory, it asks whether the directory exists. No wall denies that.
+        let has_libraries = || self.libraries.iter().any(|dir| place.starts_with(dir));
         match sight {
             Sight::Absent => {}
             _ if is_in(reads) => {}
-            Sight::Directory if leads_there() => {}
+            Sight::Directory if leads_there() || has_libraries() => {}
             _ => return self.seen.deny(|| name("looks at")),
         }
         self.seen.see(place, sight);

@@ -1,5 +1,6 @@
 //! Starts a process behind a wall, and learns whether it got there.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Seek, Write};
 use std::mem::MaybeUninit;
@@ -50,7 +51,10 @@ impl BehindWall {
         let (own, theirs) = socket_pair()?;
         let observed = wall.is_observed.then(socket_pair).transpose()?;
         send(&own, &order, observed.as_ref().map(|(_, theirs)| theirs))?;
-        let observer = observed.map(|(own, _)| Observer::start(own, wall.clone(), dir)).transpose()?;
+        let libraries =
+            invocation.vars.get(OsStr::new("LD_LIBRARY_PATH")).map_or(OsStr::new(""), |dirs| dirs);
+        let observer =
+            observed.map(|(own, _)| Observer::start(own, wall.clone(), dir, libraries)).transpose()?;
         let mut command = Command::new(helper);
         command.arg(HELPER).arg(&invocation.program).args(&invocation.args);
         // The helper is not behind the wall yet, and the tool's variables can make it run code of the tool.
