@@ -29,13 +29,16 @@ pub enum Sight {
 }
 
 impl Observed {
-    /// Largest number of places that are remembered.
-    const MOST: usize = 100_000;
-
     /// Returns an observation that vouches for nothing, for this reason.
     pub fn nothing(why: impl Into<String>) -> Self {
         Self { doubt: Some(why.into()), ..Self::default() }
     }
+}
+
+#[cfg(any(target_os = "linux", test))]
+impl Observed {
+    /// Largest number of places that are remembered.
+    const MOST: usize = 100_000;
 
     /// Adds a reason why something else may have decided.
     pub(super) fn doubt(&mut self, why: impl FnOnce() -> String) {
