@@ -328,6 +328,12 @@ pub(super) fn inputs(shards: &[ReadShard], chosen: &Chosen<'_>) -> Vec<ShardDiff
                 Discovered::Variable(name, digest) => (format!("the variable {name}"), *digest),
                 // A build script may generate something else on each machine. All files are in the header.
                 Discovered::Generated(..) | Discovered::Everything(_) => continue,
+                // What an observed test saw of its machine, which may differ from that of another test.
+                Discovered::Seen(..)
+                | Discovered::Listed(..)
+                | Discovered::Content(..)
+                | Discovered::Built(..)
+                | Discovered::Until(_) => continue,
             };
             let (other, expected) = *seen.entry(what.clone()).or_insert((*at, digest));
             if expected != digest {
