@@ -106,11 +106,15 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
             _ => Vec::new(),
         };
         let is_first = key.is_some() && before.is_none();
+        let is_hit = |lookup: &&Lookup| matches!(lookup, Lookup::Clean | Lookup::Hit(_));
+        let mut hits = lookups[start..end].iter().filter(is_hit).count();
         let mut tasks = Vec::new();
         for (at, lookup) in (start..end).zip(&lookups[start..end]) {
             let Lookup::Miss(reason) = lookup else { continue };
             let test = cache.lock().tests.get(&TaskIx(at as u32)).cloned();
+            // Its program had to be built first.
             if test.as_ref().is_some_and(|test| test.is_hit) {
+                hits += 1;
                 continue;
             }
             let own = match (reason, before) {
@@ -126,15 +130,7 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
             let unit = plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
             tasks.push(TaskReason { unit, why, changed: own });
         }
-        tools.push(ToolReasons {
-            tool: tool.name.clone(),
-            hits: lookups[start..end]
-                .iter()
-                .filter(|of| matches!(of, Lookup::Clean | Lookup::Hit(_)))
-                .count(),
-            changed: of_tool,
-            ran: tasks,
-        });
+        tools.push(ToolReasons { tool: tool.name.clone(), hits, changed: of_tool, ran: tasks });
     }
     RunReasons { tools }
 }

@@ -78,6 +78,7 @@ fn a_test_runs_again_exactly_when_something_that_it_looked_at_has_changed() {
     check(&sandbox, "first run", 0, &all);
     check(&sandbox, "nothing", 0, &[]);
     let text = sandbox.run(&["explain", "test"], 0);
+    assert!(text.contains("test: 2 tasks ran, 6 cached"), "{text}");
     let reason = "its result is not cached, because a sandbox would deny something: it looks at `";
     assert!(text.contains(reason), "{text}");
     // Cargo links all programs again, with the same content.
