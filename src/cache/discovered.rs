@@ -53,9 +53,9 @@ struct Followed {
     lacks_generated: bool,
     /// True if a source tests `cfg(doc)`.
     tests_for_doc: bool,
-    /// Whether a source defines a macro that expands to an include.
+    /// True if a source defines a macro that expands to an include.
     exports_include: bool,
-    /// Whether a source may be that of a procedural macro that produces an include.
+    /// True if a source may be that of a procedural macro that produces an include.
     quotes_include: bool,
 }
 
@@ -306,10 +306,9 @@ impl KeyInputs<'_> {
     }
 
     fn relative(&self, path: &Path) -> Result<RelPath, Undiscoverable> {
-        let root = &self.workspace.root;
         // Some tools resolve links before they print a path.
-        let real = root.canonicalize().ok().filter(|real| path.starts_with(real));
-        RelPath::between(real.as_deref().unwrap_or(root), path).ok_or(Undiscoverable)
+        let real = Some(&self.real_root).filter(|real| path.starts_with(real));
+        RelPath::between(real.unwrap_or(&self.workspace.root), path).ok_or(Undiscoverable)
     }
 
     /// Returns whether `path` belongs to cargo's downloads, which never change.

@@ -23,6 +23,8 @@ pub(super) struct Dirs(pub(super) OnceLock<Vec<PathBuf>>);
 /// Everything in the workspace and on the machine from which keys are computed.
 pub(super) struct KeyInputs<'a> {
     pub(super) workspace: &'a Workspace,
+    /// Real path of the workspace root.
+    pub(super) real_root: PathBuf,
     pub(super) plan: &'a Plan,
     pub(super) env: &'a Env,
     pub(super) outside: &'a OutsideFiles<'a>,
@@ -37,7 +39,7 @@ pub(super) struct KeyInputs<'a> {
     pub(super) versions: Vec<Option<String>>,
     /// Version of the wall of sandboxed tools, if they have one.
     pub(super) wall: Option<[u32; 2]>,
-    /// Whether an observed process has a private network, or the reason why none can be observed.
+    /// True if an observed process has a private network. An error if none can be observed.
     pub(super) observer: Result<bool, NoWall>,
     /// Content of the directories that observed processes looked into, read on first use; `None` for those that can't be read.
     pub(super) contents: Mutex<BTreeMap<PathBuf, Option<Content>>>,
@@ -50,7 +52,7 @@ pub(super) struct KeyInputs<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct Content {
     pub(super) digest: Digest,
-    /// Whether something in it changed after the run began.
+    /// True if something in it changed after the run began.
     pub(super) is_fresh: bool,
 }
 

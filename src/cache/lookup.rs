@@ -7,8 +7,9 @@
 //! - if another target root of its package runs: several roots may reach one file, and which of them a finding belongs to is
 //!   decided among the roots of one process.
 
-use rayon::prelude::*;
 use std::collections::BTreeSet;
+
+use rayon::prelude::*;
 
 use super::inputs::{ToolKey, Unbounded};
 use super::misses::MissReason;
@@ -35,6 +36,11 @@ pub(crate) enum Lookup {
 }
 
 impl Lookup {
+    /// Returns true for a cached result.
+    pub(crate) fn is_hit(&self) -> bool {
+        matches!(self, Self::Clean | Self::Hit(_))
+    }
+
     pub(crate) fn is_miss(&self) -> bool {
         matches!(self, Self::Miss(_))
     }
@@ -210,7 +216,7 @@ fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool
 /// Marks the hits among `tasks` as misses.
 fn add_misses(lookups: &mut [Lookup], tasks: impl Iterator<Item = usize>, reason: &MissReason) {
     for at in tasks {
-        if matches!(lookups[at], Lookup::Clean | Lookup::Hit(_)) {
+        if lookups[at].is_hit() {
             lookups[at] = Lookup::Miss(reason.clone());
         }
     }

@@ -106,8 +106,7 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
             _ => Vec::new(),
         };
         let is_first = key.is_some() && before.is_none();
-        let is_hit = |lookup: &&Lookup| matches!(lookup, Lookup::Clean | Lookup::Hit(_));
-        let mut hits = lookups[start..end].iter().filter(is_hit).count();
+        let mut hits = lookups[start..end].iter().filter(|lookup| lookup.is_hit()).count();
         let mut tasks = Vec::new();
         for (at, lookup) in (start..end).zip(&lookups[start..end]) {
             let Lookup::Miss(reason) = lookup else { continue };
@@ -121,11 +120,11 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
                 (MissReason::NoResult, Some((run, _))) => changes.of(cache, TaskIx(at as u32), id, *run),
                 _ => Vec::new(),
             };
-            let why = match reason {
-                _ if test.is_some() => test.map(|test| test.describe()).unwrap_or_default(),
-                MissReason::NoResult if is_first => "first run of this tool".to_owned(),
-                MissReason::NoResult if !own.is_empty() || !of_tool.is_empty() => String::new(),
-                reason => reason.describe(),
+            let why = match (test, reason) {
+                (Some(test), _) => test.describe(),
+                (None, MissReason::NoResult) if is_first => "first run of this tool".to_owned(),
+                (None, MissReason::NoResult) if !own.is_empty() || !of_tool.is_empty() => String::new(),
+                (None, reason) => reason.describe(),
             };
             let unit = plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
             tasks.push(TaskReason { unit, why, changed: own });

@@ -102,7 +102,7 @@ pub(crate) struct ResultCache<'a> {
     /// Cancellation of the run.
     stop: &'a Stop,
     state: Mutex<RunState>,
-    /// What the tasks read beyond their keys, as far as it is known.
+    /// Inputs that tasks read beyond their keys, as far as they are known and needed.
     read: Mutex<BTreeMap<TaskIx, Vec<Discovered>>>,
 }
 
@@ -113,7 +113,7 @@ struct RunState {
     builds: RealBuilds,
     /// Tasks that run a program that was built in this run.
     programs: BTreeMap<TaskIx, RunningTest>,
-    /// How each of them with a sandboxed result was treated.
+    /// Treatment of each of them with a sandboxed result.
     tests: BTreeMap<TaskIx, TestRun>,
     pending: Vec<Pending>,
     flushed: Instant,
@@ -125,13 +125,15 @@ struct RunState {
     failed: Option<std::io::Error>,
 }
 
-/// What is known when everything is stored.
+/// Facts about a run that are complete once its results are stored.
 pub(crate) struct Stored {
     /// The tasks that ran and have no verdict because of their inputs.
     pub(crate) discarded: BTreeMap<TaskIx, Discarded>,
-    /// For each tool, what it read beyond its declared inputs; `None` if that is not completely known.
+    /// For each tool, what it read beyond its declared inputs; `None` if that is not completely known. Empty unless the run is
+    /// compared with a base.
     pub(crate) reads: Vec<Option<Vec<Read>>>,
-    /// Inputs of tasks with a result that were only found while they ran, as far as they are known.
+    /// Inputs of tasks with a result that were only found while they ran, as far as they are known. Empty unless the run is a
+    /// shard or compared with a base.
     pub(crate) discovered: BTreeMap<TaskIx, Vec<Discovered>>,
 }
 
@@ -148,7 +150,7 @@ pub(crate) enum Discarded {
 pub(crate) struct CacheData<'a> {
     outside: OutsideFiles<'a>,
     declared: Declared<'a>,
-    /// Whether an observed process has a private network, or the reason why none can be observed.
+    /// True if an observed process has a private network. An error if none can be observed.
     observer: Result<bool, NoWall>,
 }
 
@@ -165,7 +167,7 @@ impl<'a> CacheData<'a> {
         })
     }
 
-    /// Whether an observed process has a private network.
+    /// True if an observed process has a private network.
     ///
     /// # Errors
     ///
@@ -195,6 +197,7 @@ impl<'a> ResultCache<'a> {
         let (config, dirs, behind) = (identifier.into_config(), Dirs::default(), Mutex::default());
         let inputs = KeyInputs {
             workspace,
+            real_root: workspace.root.canonicalize().unwrap_or_else(|_| workspace.root.clone()),
             plan,
             env,
             outside,

@@ -44,15 +44,14 @@ impl KeyInputs<'_> {
         if let Some(doubt) = &observed.doubt {
             return Err(doubt.clone());
         }
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        let root = real(&self.workspace.root);
+        let root = &self.real_root;
         let repository = self.repository();
         let own = [&self.workspace.target_dir, &self.workspace.build_dir];
         let built: Vec<_> = build_dirs.iter().chain(own).map(|dir| real(dir)).collect();
         let given = Given::new(program, real);
         let (mut inputs, mut packages) = (Vec::new(), BTreeSet::new());
         for (place, sight) in &observed.places {
-            let path = RelPath::between(&root, place).ok_or("it looks at another drive")?;
+            let path = RelPath::between(root, place).ok_or("it looks at another drive")?;
             let at = |what: &str| format!("it {what} `{}`", place.display());
             let is_git =
                 || place.strip_prefix(&repository).is_ok_and(|rest| rest.iter().any(|part| part == ".git"));
@@ -69,7 +68,7 @@ impl KeyInputs<'_> {
                     _ => return Err(at("looks at the build output")),
                 },
                 _ if is_git() => return Err(at("looks at")),
-                _ if place.starts_with(&root) && owner().is_some() => packages.extend(owner()),
+                _ if place.starts_with(root) && owner().is_some() => packages.extend(owner()),
                 Sight::OpenDirectory if place.starts_with(&repository) => {
                     inputs.push(self.content(path, place)?);
                 }
@@ -78,7 +77,7 @@ impl KeyInputs<'_> {
         }
         for package in packages {
             let dir = &self.workspace.package(package).dir;
-            inputs.push(self.content(dir.clone(), &dir.to_path(&root))?);
+            inputs.push(self.content(dir.clone(), &dir.to_path(root))?);
         }
         inputs.sort();
         Ok(inputs)
@@ -113,22 +112,22 @@ impl KeyInputs<'_> {
         }
     }
 
-    /// Whether an input of an observed process is unchanged.
+    /// Returns true if an input of an observed process is unchanged.
     pub(super) fn is_as_observed(&self, input: &Discovered) -> bool {
-        let root = self.workspace.root.canonicalize().unwrap_or_else(|_| self.workspace.root.clone());
+        let root = &self.real_root;
         match input {
             Discovered::Seen(path, digest) => {
-                let place = path.to_path(&root);
+                let place = path.to_path(root);
                 look(&place, false, &|file| self.file(path, file)).is_ok_and(|now| now.digest == *digest)
             }
             Discovered::Listed(path, digest) => {
-                look(&path.to_path(&root), true, &|_| None).is_ok_and(|now| now.digest == Some(*digest))
+                look(&path.to_path(root), true, &|_| None).is_ok_and(|now| now.digest == Some(*digest))
             }
             Discovered::Content(path, digest) => {
-                self.content_of(&path.to_path(&root)).is_some_and(|now| now.digest == *digest)
+                self.content_of(&path.to_path(root)).is_some_and(|now| now.digest == *digest)
             }
             Discovered::Built(path, digest) => {
-                self.outside.digest_now(&path.to_path(&root)).is_ok_and(|now| now == Some(*digest))
+                self.outside.digest_now(&path.to_path(root)).is_ok_and(|now| now == Some(*digest))
             }
             Discovered::Until(end) => self.workspace.seen.at < *end,
             _ => false,
@@ -150,10 +149,9 @@ impl KeyInputs<'_> {
     }
 
     fn read_content(&self, place: &Path) -> io::Result<Content> {
-        let root = self.workspace.root.canonicalize()?;
+        let root = &self.real_root;
         let packages: BTreeSet<_> =
-            self.workspace.packages.iter().map(|package| package.dir.to_path(&root)).collect();
-        let real = |dir: &Path| dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
+            self.workspace.packages.iter().map(|package| package.dir.to_path(root)).collect();
         let left_out = [
             real(&self.workspace.target_dir),
             real(&self.workspace.build_dir),
@@ -170,7 +168,7 @@ impl KeyInputs<'_> {
             if count > MOST {
                 return Err(io::ErrorKind::FileTooLarge.into());
             }
-            let path = RelPath::between(&root, entry.path()).ok_or(io::ErrorKind::InvalidInput)?;
+            let path = RelPath::between(root, entry.path()).ok_or(io::ErrorKind::InvalidInput)?;
             hasher.field("path", path.as_bytes());
             if entry.depth() > 0 && packages.contains(entry.path()) {
                 walk.skip_current_dir();
@@ -187,9 +185,14 @@ impl KeyInputs<'_> {
 
     /// Returns the real path of the repository, or of the workspace if there is none.
     fn repository(&self) -> PathBuf {
-        let root = self.workspace.root.canonicalize().unwrap_or_else(|_| self.workspace.root.clone());
-        root.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(&root).to_path_buf()
+        let root = &self.real_root;
+        root.ancestors().find(|dir| dir.join(".git").exists()).unwrap_or(root).to_path_buf()
     }
+}
+
+/// Returns where `path` really leads, or `path` itself if that is unknown.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// Files that a build gave to a test program.
@@ -218,7 +221,7 @@ impl Given {
     }
 }
 
-/// What is at a place now.
+/// Current state of a path.
 struct Look {
     /// Digest of a file, of the text of a link, or of the names in a directory that is `opened`; `None` if nothing is there.
     digest: Option<Digest>,

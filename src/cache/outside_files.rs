@@ -69,8 +69,8 @@ impl<'a> OutsideFiles<'a> {
         workspace::look_at(path, known, self.halt).map_err(|_| UnreadableFile)
     }
 
-    /// Returns whether the file at `path` is unchanged since the run first looked at it. True if it never did. False if `halt` is due
-    /// before this is known.
+    /// Returns whether the file at `path` is unchanged since the run first looked at it. True if it never did. False if `halt` is
+    /// due before this is known.
     pub(super) fn is_unchanged(&self, path: &Path, halt: &dyn Halt) -> bool {
         let Some(seen) = self.lock().get(path).copied() else { return true };
         let same = |stamp: &Stamp| seen.filter(|seen| seen.stamp == *stamp).map(|seen| seen.digest);

@@ -28,8 +28,8 @@ impl<'a> KnownReads<'a> {
         Self { inputs, build_dirs, tracked: OnceLock::new() }
     }
 
-    /// Returns whether a process of `tool` over `unit` that left `traces` is known to read `path`, a file that is a declared input only
-    /// because it belongs to the package.
+    /// Returns whether a process of `tool` over `unit` that left `traces` is known to read `path`, a file that is a declared
+    /// input only because it belongs to the package.
     pub(super) fn reads(&self, tool: &Tool, unit: Unit, traces: Option<&Traces>, path: &RelPath) -> bool {
         let discovers = tool.discovers();
         if path.file_name() == b"Cargo.toml" || matches!(unit, Unit::File(_)) {

@@ -1,4 +1,4 @@
-//! What the tools of a run read, to decide whether a change can affect their findings.
+//! Inputs that the tools of a run read, to decide whether a change can affect their findings.
 
 use std::sync::PoisonError;
 
@@ -12,7 +12,10 @@ use crate::plan::cause::Read;
 impl ResultCache<'_> {
     /// Notes what a task read beyond its key.
     pub(super) fn note_read(&self, task: TaskIx, discovered: &[Discovered]) {
-        if !discovered.is_empty() {
+        let plan = self.context.plan;
+        // Only the causes of findings and the records of shards depend on it.
+        let is_needed = plan.policy.against.is_some() || plan.shard.is_some();
+        if is_needed && !discovered.is_empty() {
             self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(task, discovered.to_vec());
         }
     }

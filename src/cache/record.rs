@@ -27,8 +27,8 @@ pub(crate) enum Discovered {
     Variable(String, Option<Digest>),
     /// All files of the workspace.
     Everything(Digest),
-    /// What an observed process saw at a path: the content of a file, the text of a link, or that there is a directory; `None` if
-    /// nothing was there.
+    /// State of a path that an observed process looked at: the content of a file, the text of a link, or a directory; `None` if it
+    /// was absent.
     Seen(RelPath, Option<Digest>),
     /// The names in a directory that an observed process opened.
     Listed(RelPath, Digest),

@@ -34,6 +34,8 @@ pub(super) struct RealBuilds {
     removed: BTreeSet<String>,
     /// Digests by package, shared by all of its units.
     files: BTreeMap<PackageId, PackageFiles>,
+    /// Digests over the configuration that a tool finds for a package.
+    searched: BTreeMap<(ToolId, PackageId), Digest>,
     /// True if a unit was replayed in the user's own build directory, from which genti removes nothing.
     pub(super) in_shared: bool,
 }
@@ -164,7 +166,9 @@ impl ResultCache<'_> {
             hasher.field("toolchain", &self.toolchain(id).0);
             // Lints are configured for members only.
             if let Some(package) = unit.package {
-                hasher.field("searched", &self.searched(id, package).0);
+                let searched = || self.searched(id, package);
+                let searched = *state.builds.searched.entry((id, package)).or_insert_with(searched);
+                hasher.field("searched", &searched.0);
             }
             hasher.finish()
         });

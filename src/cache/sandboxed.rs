@@ -1,10 +1,12 @@
 //! Results of test programs that ran in a sandbox and were observed (`cache = "sandboxed"`).
 //!
-//! The key of such a result is the content of the program and what it is started with, not the files of its package: which files
-//! count is what was observed (`observed.rs`). So a program that was linked again with the same content is a hit.
+//! The key of such a result is the content of the program and what it is started with, not the files of its package: observed
+//! inputs take the place of declared files (`observed.rs`). So a program that was linked again with the same content is a hit.
 //!
 //! A program whose sandbox denies something, and that passes outside, is remembered under a key of its own until it changes, and
 //! then runs outside at once.
+
+use std::time::Duration;
 
 use super::inputs::ToolKey;
 use super::misses::MissReason;
@@ -13,18 +15,17 @@ use super::record::Discovered;
 use super::{Next, ResultCache, RunState};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::task::{Program, TaskIx, Unit};
-use crate::model::tool::Caching;
 use crate::normalize::{Normalized, Parsed};
 use crate::scan::{Recalled, StepPiece};
 
-/// How a test program was treated, for `cargo genti explain`.
+/// Treatment of a test program, for `cargo genti explain`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TestRun {
-    /// Whether its cached result was used.
+    /// True if its cached result was used.
     pub(super) is_hit: bool,
-    /// Why it ran.
+    /// Reason why it ran.
     pub(super) why: String,
-    /// Why its result was not stored.
+    /// Reason why its result was not stored.
     pub(super) not_stored: Option<String>,
 }
 
@@ -45,7 +46,7 @@ pub(super) struct RunningTest {
 }
 
 impl RunningTest {
-    /// Creates it for a program whose inputs are not observed.
+    /// Creates it from the key of its result.
     pub(super) fn new(key: Digest, program: &Program) -> Self {
         Self { key, program: program.clone() }
     }
@@ -60,13 +61,14 @@ impl ResultCache<'_> {
         program: &Program,
     ) -> Recalled<Normalized> {
         let Some(key) = self.sandboxed_key(task, tool, program) else { return Recalled::Run };
-        let mut state = self.lock();
+        let state = self.lock();
         let Some(results) = &state.results else { return Recalled::Run };
         let denied = results.get(&outside_key(&key)).map(|why| String::from_utf8_lossy(why).into_owned());
-        let result = match results.get_next(&key, &mut Next::default()) {
-            Some(bytes) => self.decode(task, bytes),
-            None => Err(MissReason::NoResult),
-        };
+        let bytes = results.get_next(&key, &mut Next::default()).map(<[u8]>::to_vec);
+        // The files are looked at without the lock, which other workers need.
+        drop(state);
+        let result = bytes.map_or(Err(MissReason::NoResult), |bytes| self.decode(task, &bytes));
+        let mut state = self.lock();
         let run = match (result, denied) {
             (Ok(parsed), _) => {
                 state.tests.insert(task, TestRun { is_hit: true, ..TestRun::default() });
@@ -84,7 +86,7 @@ impl ResultCache<'_> {
             (Err(reason), _) => reason.describe(),
         };
         state.tests.insert(task, TestRun { why: run, ..TestRun::default() });
-        state.programs.insert(task, RunningTest { key, program: program.clone() });
+        state.programs.insert(task, RunningTest::new(key, program));
         Recalled::Observe
     }
 
@@ -124,9 +126,10 @@ impl ResultCache<'_> {
         &self,
         task: TaskIx,
         piece: &StepPiece<Normalized>,
+        max_age: Duration,
     ) -> Option<Vec<Discovered>> {
         let running = self.lock().programs.get(&task)?.clone();
-        let inputs = self.observed_inputs(&running, piece);
+        let inputs = self.observed_inputs(&running, piece, max_age);
         let mut state = self.lock();
         if piece.is_outside {
             remember_outside(&mut state, task, piece);
@@ -138,13 +141,8 @@ impl ResultCache<'_> {
         &self,
         running: &RunningTest,
         piece: &StepPiece<Normalized>,
+        max_age: Duration,
     ) -> Result<Vec<Discovered>, NotStored> {
-        let graph = &self.context.plan.graph;
-        let Caching::Sandboxed { max_age } =
-            graph.tool(graph.task(*piece.tasks.first().ok_or("no task")?).tool).cache
-        else {
-            return Err(String::new());
-        };
         let observed = piece.observed.as_ref().ok_or("its sandbox could not be set up")?;
         if piece.is_outside {
             return Err(format!(
@@ -176,7 +174,7 @@ fn outside_key(key: &Digest) -> Digest {
     hasher.finish()
 }
 
-/// Whether the result of a process may be stored: only a pass.
+/// Returns true if the result of a process may be stored: only a pass.
 pub(super) fn is_pass(parsed: &Parsed, piece: &StepPiece<Normalized>) -> bool {
     piece.raw_exit == Some(0) && parsed.diagnostics.is_empty() && parsed.test_outputs.is_empty()
 }

@@ -24,7 +24,7 @@ use crate::model::notice::Notice;
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
 use crate::model::task::{TaskIx, Unit};
-use crate::model::tool::ToolId;
+use crate::model::tool::{Caching, ToolId};
 use crate::model::workspace::PackageId;
 use crate::normalize::{self, Normalized, Parsed, Traces};
 use crate::scan::{Ended, StepPiece, StepRun};
@@ -63,10 +63,14 @@ impl<'a> Owners<'a> {
         let mut roots: BTreeMap<RelPath, Vec<usize>> = BTreeMap::new();
         if let [Unit::TargetRoot(..), ..] = units {
             for (at, read) in read.iter().enumerate() {
-                // A tool may report where a path with `..` behind a link really leads.
-                let real = read.files().iter().filter_map(|path| inputs.real(path));
-                for path in read.files().iter().cloned().chain(real).collect::<BTreeSet<_>>() {
-                    roots.entry(path).or_default().push(at);
+                for path in read.files() {
+                    // A tool may report where a path with `..` behind a link really leads.
+                    for path in [Some(path.clone()), inputs.real(path)].into_iter().flatten() {
+                        let roots = roots.entry(path).or_default();
+                        if roots.last() != Some(&at) {
+                            roots.push(at);
+                        }
+                    }
                 }
             }
         }
@@ -145,9 +149,10 @@ impl ResultCache<'_> {
                     };
                     let workspace = self.context.workspace;
                     let TaskShare { mut discovered, found, census } = split[at].clone();
-                    if tool.is_observed() {
+                    if let Caching::Sandboxed { max_age } = tool.cache {
                         let piece = sole_piece(run, tasks)?;
-                        discovered = self.inputs_of_test(task, piece).filter(|_| is_pass(parsed, piece))?;
+                        discovered =
+                            self.inputs_of_test(task, piece, max_age).filter(|_| is_pass(parsed, piece))?;
                     }
                     self.note_read(task, &discovered);
                     Some((key, StoredResult::new(workspace, discovered, found, census, parsed)))
@@ -256,7 +261,8 @@ impl ResultCache<'_> {
             events(Event::Notice(&Notice::CacheNotWritten { error: error.to_string() }));
         }
         self.save(lookups);
-        let reads = self.reads(&self.lock());
+        let is_compared = self.context.plan.policy.against.is_some();
+        let reads = if is_compared { self.reads(&self.lock()) } else { Vec::new() };
         let discarded = self.state.into_inner().unwrap_or_else(PoisonError::into_inner).changed;
         let mut discovered = self.read.into_inner().unwrap_or_else(PoisonError::into_inner);
         discovered.retain(|task, _| !discarded.contains_key(task));

@@ -152,7 +152,7 @@ pub struct StepPiece<R> {
     pub is_second: bool,
     /// True if only the failed tests of the previous pieces were run again.
     pub is_retry: bool,
-    /// What was observed, if the process or one before it was.
+    /// Observation of the process, or of one before it.
     pub observed: Option<Box<Observed>>,
     /// True if the sandbox of the observed process denied something, so this is the result of a second one without it.
     pub is_outside: bool,

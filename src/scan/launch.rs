@@ -132,8 +132,8 @@ impl<'a> Launcher<'a> {
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the invocation for `argv` of `tool` over `tasks`, without a time limit, and the tokens for its threads, to be
-    /// held while it runs. `program` is the tool's own executable, `built` the test program it runs or reads. If it `is_observed`, it
+    /// Returns the invocation for `argv` of `tool` over `tasks`, without a time limit, and the tokens for its threads, to be held
+    /// while it runs. `program` is the tool's own executable, `built` the test program it runs or reads. If it `is_observed`, it
     /// gets a sandbox that leaves it as much freedom as can be observed, unless the tool has one of its own.
     ///
     /// # Errors

@@ -211,8 +211,8 @@ impl ProcessWatch<'_> {
 }
 
 impl ProcessStream {
-    /// Reads once, keeps what `watch` returns, and closes the pipe at its end. It does not read everything available, because a child that
-    /// prints faster than it is read would delay timeouts and signals.
+    /// Reads once, keeps what `watch` returns, and closes the pipe at its end. It does not read everything available, because a
+    /// child that prints faster than it is read would delay timeouts and signals.
     fn read<'b>(
         &mut self,
         buffer: &'b mut [u8],

@@ -84,7 +84,7 @@ pub struct FinishedProcess {
     pub ending: Ending,
     /// True if a process that it started still had a pipe open when it exited.
     pub leaky: bool,
-    /// What it looked at, if it was observed.
+    /// Observation of it, if it was observed.
     pub observed: Option<Box<Observed>>,
 }
 

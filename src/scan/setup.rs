@@ -45,7 +45,7 @@ pub struct Executor<'a> {
     pub build_dirs: BuildDirs,
     /// Directory of the result cache, which no sandboxed tool may change.
     pub cache_dir: Option<&'a Path>,
-    /// Whether an observed process gets a private network.
+    /// True if an observed process gets a private network.
     pub private_network: bool,
     /// Path of this program, if it can run as a wrapper between cargo and rustc.
     pub own_program: Option<&'a Path>,

@@ -1,8 +1,8 @@
 //! Reads from the output of a test runner, while it runs, which of its tests have not finished. If the process times out, this says
 //! which test to look at. No verdict depends on it, and output in an unknown form is ignored.
 //!
-//! libtest prints `test NAME ... ` when a test starts, if it runs one at a time. Otherwise, it only names a test that has been running
-//! for a minute. nextest does the same with `SLOW`.
+//! libtest prints `test NAME ... ` when a test starts, if it runs one at a time. Otherwise, it only names a test that has been
+//! running for a minute. nextest does the same with `SLOW`.
 
 use std::collections::BTreeSet;
 

@@ -41,9 +41,9 @@ pub(super) struct Attempt<'a, R> {
     pub(super) fails: bool,
     /// True if this is the second pass.
     pub(super) is_second: bool,
-    /// Whether its processes are observed.
+    /// True if its processes are observed.
     pub(super) is_observed: bool,
-    /// What was observed of the latest process, or of the one before it whose sandbox denied something.
+    /// Observation of the latest process, or of the one before it whose sandbox denied something.
     pub(super) observed: Option<Box<Observed>>,
     /// Tests that the latest process was running when it ended, in words.
     pub(super) unfinished: String,
@@ -213,8 +213,8 @@ impl<R> Attempt<'_, R> {
         is_clear
     }
 
-    /// Whether an observed process was denied something that the tool may do otherwise. It may have failed, or passed, only because
-    /// of that.
+    /// Returns true if an observed process was denied something that the tool may do otherwise. It may have failed, or passed,
+    /// only because of that.
     fn was_denied(&self, tool: &Tool, finished: &FinishedProcess) -> bool {
         let is_stopped = matches!(finished.ending, Ending::Stopped(_));
         let denial = self.observed.as_ref().and_then(|observed| observed.denial.as_ref());

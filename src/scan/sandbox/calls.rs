@@ -1,4 +1,4 @@
-//! What the observer does with each system call. The list of harmless calls is an allow-list: a call that is neither there nor in
+//! Treatment of each system call by the observer. The list of harmless calls is an allow-list: a call that is neither there nor in
 //! [`meaning`], such as one of a newer kernel, passes and makes the result uncacheable.
 //!
 //! Harmless are calls that only affect the process itself and its descriptors, and those whose answer the book lists as
@@ -6,7 +6,7 @@
 
 use libc::c_long;
 
-/// What a call that is not harmless does.
+/// Effect of a call that is not harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// It takes these paths.
@@ -33,7 +33,7 @@ pub(super) struct PathArgument {
     pub(super) access: Access,
 }
 
-/// What a call does with a path.
+/// Use of a path by a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     /// It reads or looks.

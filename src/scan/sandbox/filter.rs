@@ -21,7 +21,7 @@ pub(super) const ARCHITECTURE: Option<u32> = Some(0xC000_00B7);
 pub(super) const ARCHITECTURE: Option<u32> = None;
 
 /// On x86_64, calls of the interface x32 have this bit in their number.
-const X32: u32 = 0x4000_0000;
+pub(super) const X32: u32 = 0x4000_0000;
 
 /// Offset of the number of the call in `seccomp_data`.
 const NUMBER: u32 = 0;

@@ -53,8 +53,8 @@ pub(in crate::scan) struct Grants<'a> {
 }
 
 impl Grants<'_> {
-    /// Returns the wall for a process of a tool with this `sandbox` that runs `program`; `None` if it has no sandbox. The process may
-    /// use the jobserver of `pool`, and change `outputs` and what the configuration lists.
+    /// Returns the wall for a process of a tool with this `sandbox` that runs `program`; `None` if it has no sandbox. The process
+    /// may use the jobserver of `pool`, and change `outputs` and what the configuration lists.
     ///
     /// The variables of the process decide nothing, because the repository can set them.
     ///

@@ -9,7 +9,7 @@ pub struct Kernel {
     pub landlock: u32,
     /// True if seccomp filters can be installed, on an architecture that is supported here.
     pub seccomp: bool,
-    /// Whether seccomp filters can ask a process, in the form that is known here.
+    /// True if seccomp filters can ask a process, in the form that is known here.
     pub observer: bool,
 }
 

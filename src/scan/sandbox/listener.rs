@@ -31,7 +31,7 @@ const TAKEN: u8 = b'+';
 
 pub(super) struct Listener(OwnedFd);
 
-/// What has happened at the listener.
+/// Event at the listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     /// A call waits.
@@ -53,7 +53,7 @@ impl Listener {
     /// If it can't be copied. The helper then does not start the program.
     pub(super) fn take(socket: OwnedFd, done: BorrowedFd<'_>) -> io::Result<Option<Self>> {
         let mut both = [PollFd::new(&socket, PollFlags::IN), PollFd::from_borrowed_fd(done, PollFlags::IN)];
-        retry(|| poll(&mut both, None))?;
+        rustix::io::retry_on_intr(|| poll(&mut both, None))?;
         if both[0].revents().is_empty() {
             return Ok(None);
         }
@@ -68,7 +68,6 @@ impl Listener {
         let process = Pid::from_raw(process).ok_or(io::ErrorKind::InvalidData)?;
         let process = pidfd_open(process, PidfdFlags::empty())?;
         let copy = pidfd_getfd(&process, descriptor, PidfdGetfdFlags::empty())?;
-        rustix::io::fcntl_setfd(&copy, rustix::io::FdFlags::CLOEXEC)?;
         let listener = Self(copy);
         // Older kernels don't know it.
         let _ = listener.control(libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP as *mut ());
@@ -97,7 +96,7 @@ impl Listener {
             .flatten()
             .collect();
         let time = time.and_then(|time| Timespec::try_from(time).ok());
-        retry(|| poll(&mut all, time.as_ref()))?;
+        rustix::io::retry_on_intr(|| poll(&mut all, time.as_ref()))?;
         let events = all[0].revents();
         Ok(match all.get(1) {
             Some(done) if !done.revents().is_empty() => Event::Done,
@@ -117,7 +116,7 @@ impl Listener {
         }
     }
 
-    /// Whether the call still waits, so its process is the one that made it.
+    /// Returns true if the call still waits, so its process is the one that made it.
     pub(super) fn is_waiting(&self, call: &Call) -> bool {
         let mut id = call.id;
         self.control(libc::SECCOMP_IOCTL_NOTIF_ID_VALID, (&raw mut id).cast()).is_ok()
@@ -144,7 +143,7 @@ impl Listener {
     }
 }
 
-/// Whether the kernel's structures have the size that is known here.
+/// Returns true if the kernel's structures have the size that is known here.
 #[expect(unsafe_code, reason = "no library asks the kernel this question")]
 pub(super) fn is_available() -> bool {
     let mut sizes = libc::seccomp_notif_sizes { seccomp_notif: 0, seccomp_notif_resp: 0, seccomp_data: 0 };
@@ -165,13 +164,4 @@ fn empty_call() -> Call {
 
 fn is_gone(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOENT)
-}
-
-fn retry<T>(mut what: impl FnMut() -> rustix::io::Result<T>) -> io::Result<T> {
-    loop {
-        match what() {
-            Err(rustix::io::Errno::INTR) => {}
-            done => return Ok(done?),
-        }
-    }
 }

@@ -86,10 +86,10 @@ pub struct Wall {
     pub devices: Vec<Place>,
     /// Sockets that it may open.
     pub network: Network,
-    /// Whether it may also use Unix sockets. Then they are no part of the wall: only the observer keeps them in the temporary
+    /// True if it may also use Unix sockets. Then they are no part of the wall: only the observer keeps them in the temporary
     /// directory.
     pub unix_sockets: bool,
-    /// Whether it is observed.
+    /// True if it is observed.
     pub is_observed: bool,
     /// Inherited descriptors that stay open: those of the jobserver.
     pub descriptors: Vec<i32>,

@@ -1,4 +1,4 @@
-//! What the observer saw: the places that a process and its children looked at, and why that may not be everything.
+//! The observer's findings: the places that a process and its children looked at, and why that may not be everything.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// Everything that decided how an observed process behaved, as far as the kernel can vouch for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// What was at each real path that it looked at, when it looked. Its temporary directory and the files that are listed as
+    /// State of each real path at the time when it looked at it. Its temporary directory and the files that are listed as
     /// unobserved are left out.
     pub places: BTreeMap<PathBuf, Sight>,
     /// The first reason why something else may have decided too. Without one, the places are everything.
@@ -15,7 +15,7 @@ pub struct Observed {
     pub denial: Option<String>,
 }
 
-/// What was at a place.
+/// State of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
     /// Nothing.

@@ -22,7 +22,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::Wall;
 use super::calls::{Access, Meaning, PathArgument, meaning};
-use super::filter::ARCHITECTURE;
+use super::filter::{ARCHITECTURE, X32};
 use super::interpreter::interpreter;
 use super::listener::{Answer, Call, Event, Listener};
 use super::observed::{Observed, Sight};
@@ -104,12 +104,12 @@ struct Watch {
 /// Memory that a call reads.
 struct Read {
     at: u64,
-    /// What was in it.
+    /// Its content at the first look.
     bytes: Vec<u8>,
     what: What,
 }
 
-/// What a call reads from memory.
+/// Kind of memory that a call reads.
 #[derive(Clone, Copy)]
 enum What {
     /// A path that starts from this descriptor, if it is relative, and whether a directory is opened.
@@ -185,9 +185,8 @@ impl Watch {
                 if text.is_empty() || text.iter().any(u8::is_ascii_control) {
                     return;
                 }
-                let base = if text.starts_with(b"/") { Ok("/".into()) } else { target.base(dir) };
-                let Ok(found) = base.and_then(|base| target.resolve(&base, &text)) else { return };
-                found.links.into_iter().for_each(|link| self.saw_link(link));
+                let Ok(found) = target.find(dir, &text) else { return };
+                self.saw_links(found.links);
                 // The loader, for example, cuts off the name of a library that it has just looked for.
                 let lists = lists && self.wall.reads.iter().any(|dir| found.place.starts_with(dir));
                 self.saw(target, found.place, found.kind, lists, false);
@@ -208,7 +207,7 @@ impl Watch {
     /// Looks at what `call` does, before it does it. Adds the memory with its paths to `reads`.
     fn look(&mut self, target: Target, call: &Call, reads: &mut Vec<Read>) -> Answer {
         let args = call.data.args;
-        if Some(call.data.arch) != ARCHITECTURE || call.data.nr >= 0x4000_0000 {
+        if Some(call.data.arch) != ARCHITECTURE || call.data.nr >= X32.cast_signed() {
             self.seen.deny(|| "it makes a call of another architecture".to_owned());
             return Answer::Fail(libc::ENOSYS);
         }
@@ -285,10 +284,9 @@ impl Watch {
                     Access::Change => (false, true),
                     _ => (false, false),
                 };
-                let base = if text.starts_with(b"/") { Ok("/".into()) } else { target.base(dir) };
-                match base.and_then(|base| target.resolve(&base, &text)) {
+                match target.find(dir, &text) {
                     Ok(found) => {
-                        found.links.into_iter().for_each(|link| self.saw_link(link));
+                        self.saw_links(found.links);
                         reads[at].what = What::Path(dir, opens && found.kind == Some(Kind::Directory));
                         if access == Access::Execute && found.kind == Some(Kind::Other) {
                             self.execute(target, &found.place, 0);
@@ -304,10 +302,12 @@ impl Watch {
         }
     }
 
-    /// Adds a link on the way to a place.
-    fn saw_link(&mut self, link: PathBuf) {
-        if !link.starts_with(&self.temporary) && !link.starts_with("/proc") {
-            self.seen.see(link, Sight::File);
+    /// Adds the links on the way to a place.
+    fn saw_links(&mut self, links: Vec<PathBuf>) {
+        for link in links {
+            if !link.starts_with(&self.temporary) && !link.starts_with("/proc") {
+                self.seen.see(link, Sight::File);
+            }
         }
     }
 
@@ -381,7 +381,7 @@ impl Watch {
         let found = target.base(None).and_then(|base| target.resolve(&base, &interpreter));
         match found {
             Ok(found) => {
-                found.links.into_iter().for_each(|link| self.saw_link(link));
+                self.saw_links(found.links);
                 if found.kind == Some(Kind::Other) {
                     self.execute(target, &found.place, depth + 1);
                 }
@@ -455,7 +455,7 @@ impl Watch {
         match found {
             Ok(found) if found.place.starts_with(&self.temporary) => Answer::Continue,
             Ok(found) if found.kind.is_none() && !is_bind => {
-                found.links.into_iter().for_each(|link| self.saw_link(link));
+                self.saw_links(found.links);
                 self.saw(target, found.place, None, false, false);
                 Answer::Continue
             }
@@ -476,7 +476,7 @@ impl Watch {
     }
 }
 
-/// Whether a file that is opened with these flags may be created or changed.
+/// Returns true if a file that is opened with these flags may be created or changed.
 fn changes(flags: u64) -> bool {
     let flags = flags as i32;
     flags & libc::O_ACCMODE != libc::O_RDONLY || flags & (libc::O_CREAT | libc::O_TRUNC) != 0
@@ -484,11 +484,9 @@ fn changes(flags: u64) -> bool {
 
 /// Returns the real directory of `path`, which starts from `dir`.
 fn parent_of(target: Target, dir: Option<i32>, path: &[u8]) -> io::Result<PathBuf> {
-    let base = if path.starts_with(b"/") { "/".into() } else { target.base(dir)? };
-    let end = path.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
-    match &path[..end] {
-        [] => Ok(base),
-        parent => Ok(target.resolve(&base, parent)?.place),
+    match path.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => Ok(target.find(dir, &path[..=at])?.place),
+        None => target.base(dir),
     }
 }
 

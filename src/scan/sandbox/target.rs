@@ -20,7 +20,7 @@ const MOST_LINKS: usize = 40;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target(pub(super) u32);
 
-/// Where a path leads.
+/// Target of a path.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Resolved {
     /// The real path. Of a path that does not exist, the part up to the first component that is missing.
@@ -99,6 +99,16 @@ impl Target {
         if base.is_absolute() && !is_gone { Ok(base) } else { Err(ErrorKind::NotFound.into()) }
     }
 
+    /// Returns where `path` leads. A relative path starts from [`base`](Self::base).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`base`](Self::base) and [`resolve`](Self::resolve).
+    pub(super) fn find(self, dir: Option<i32>, path: &[u8]) -> io::Result<Resolved> {
+        let base = if path.starts_with(b"/") { "/".into() } else { self.base(dir)? };
+        self.resolve(&base, path)
+    }
+
     /// Returns where `path` leads from `base`, a real path.
     ///
     /// # Errors
@@ -170,7 +180,7 @@ impl Target {
         Ok(at.join(name))
     }
 
-    /// Whether this is `root` or a process that it started. One that has lost its parent is not.
+    /// Returns true if this is `root` or a process that it started. One that has lost its parent is not.
     pub(super) fn is_below(self, root: u32) -> bool {
         let mut at = self;
         // Numbers of processes are reused, so the way up could be a circle.
@@ -190,7 +200,7 @@ impl Target {
         value.and_then(|value| value.trim().parse().ok()).ok_or_else(|| ErrorKind::InvalidData.into())
     }
 
-    /// Whether a socket of the network of this process is bound to `port`, and can be reached there.
+    /// Returns true if a socket of the network of this process is bound to `port`, and can be reached there.
     pub(super) fn has_server(self, port: u16) -> bool {
         const LISTENING: &str = "0A";
         let is_bound = |(table, only_listening): (&str, bool)| {
