@@ -633,9 +633,7 @@ fn facts(request: &Request, workspace: &Workspace, policy: &Policy) -> Result<Fa
     let changed = since.map(|since| workspace::changed_since(&workspace.root, since)).transpose()?;
     let changed = changed.map(|mut files: BTreeSet<RelPath>| {
         // Git lists build output if only the global excludes of the user ignore it.
-        let built = [&workspace.target_dir, &workspace.build_dir];
-        let built = built.into_iter().filter_map(|dir| RelPath::between(&workspace.root, dir));
-        let built: Vec<_> = built.filter(|dir| !dir.is_root()).collect();
+        let built = workspace.built_dirs();
         files.retain(|path| !built.iter().any(|dir| path.is_within(dir)));
         files
     });

@@ -68,8 +68,8 @@ impl<'a> Passes<'a> {
         Ok((self.matched, self.known.into_iter().map(|known| known.entry).collect()))
     }
 
-    /// Returns the indices of the findings that are left after the passes that do not depend on the coverage of the run, and those of
-    /// them that are certainly new: no entry is left that a later pass could pair with them.
+    /// Returns the indices of the findings that are left after the passes that do not depend on the coverage of the run, and
+    /// those of them that are certainly new: no entry is left that a later pass could pair with them.
     pub(super) fn run_early(mut self) -> Result<(Vec<usize>, Vec<usize>), Halted> {
         self.run_coverage_free()?;
         let known = self.known.iter().map(|known| &*known.now);
@@ -209,8 +209,8 @@ pub(super) fn without_candidates<'a>(
     current.iter().filter(move |(_, entry)| candidates.count(entry) == 0).map(|(at, _)| *at)
 }
 
-/// Returns whether one of these findings is certainly new: no pass can pair it with an entry, whatever other findings there will be. Both
-/// sides are of one namespace.
+/// Returns whether one of these findings is certainly new: no pass can pair it with an entry, whatever other findings there will
+/// be. Both sides are of one namespace.
 pub(super) fn has_surely_new(current: &[Entry], known: &[Entry]) -> bool {
     let candidates = Candidates::new(known.iter());
     let mut identical: BTreeMap<&Entry, usize> = BTreeMap::new();
@@ -233,8 +233,8 @@ fn scopeless(entry: &Entry) -> ((bool, Cow<'_, str>), &str, &str, &str) {
     (about(entry), &entry.rule, &entry.msg, &entry.code)
 }
 
-/// Returns whether this entry is about a subject without code. Older baselines contain such entries for doc tests, which were identified
-/// by their numbers.
+/// Returns whether this entry is about a subject without code. Older baselines contain such entries for doc tests, which were
+/// identified by their numbers.
 fn is_numbered(known: &KnownEntry<'_>) -> bool {
     matches!(known.entry.site, Site::Subject(_)) && known.entry.code.is_empty()
 }
@@ -332,9 +332,9 @@ fn home(path: &RelPath, scope: &str) -> String {
     if scope.is_empty() { modules } else { scope.to_owned() }
 }
 
-/// Returns whether both entries are about the same item, given that message and scope agree. This is so if the code of both is the head of
-/// the item in the scope, or if the message names in backticks that item or one that the code of both defines. Names such as
-/// `return`, `Copy` or a called function do not identify an item.
+/// Returns whether both entries are about the same item, given that message and scope agree. This is so if the code of both is
+/// the head of the item in the scope, or if the message names in backticks that item or one that the code of both defines. Names
+/// such as `return`, `Copy` or a called function do not identify an item.
 fn is_about_one_item(one: &Entry, other: &Entry) -> bool {
     let (kind, around) =
         one.scope.rsplit(" > ").next().and_then(|item| item.split_once(' ')).unwrap_or(("", ""));

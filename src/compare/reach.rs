@@ -13,8 +13,8 @@ pub trait Reach {
     /// as when the baseline was recorded.
     fn looked_at(&self, ns: &str, entry: &Entry) -> bool;
 
-    /// Returns whether the tools of namespace `ns` that run in `variant` have a verdict on the tasks that cover `entry`, under the same
-    /// conditions.
+    /// Returns whether the tools of namespace `ns` that run in `variant` have a verdict on the tasks that cover `entry`, under
+    /// the same conditions.
     fn looked_at_in(&self, ns: &str, entry: &Entry, variant: &str) -> bool {
         let _ = (ns, entry, variant);
         false

@@ -1,8 +1,8 @@
 //! Findings and entries across build variants: what one finding is, and where its entry accepts it.
 //!
 //! Variants of a tool look at the same code, so what several of them report at one place is one finding. Which variants see it
-//! decides what accepts it: an accepted lint holds in every variant, but anything else, such as a failed test, says nothing about the
-//! variants in which it was not found. Does not know which variants there are.
+//! decides what accepts it: an accepted lint holds in every variant, but anything else, such as a failed test, says nothing about
+//! the variants in which it was not found. Does not know which variants there are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,8 +77,8 @@ fn seen(finding: &Finding) -> Vec<&str> {
     }
 }
 
-/// Returns whether accepting `finding` in one variant says nothing about the others. If its tools have no variants, what kind of tools they
-/// are is not recorded, so this is decided by what the finding is about.
+/// Returns whether accepting `finding` in one variant says nothing about the others. If its tools have no variants, what kind of
+/// tools they are is not recorded, so this is decided by what the finding is about.
 fn is_per_variant(finding: &Finding) -> bool {
     let diagnostic = &finding.diagnostic;
     let has_no_file = || diagnostic.test.is_some() || diagnostic.place.path().is_none();

@@ -1,4 +1,4 @@
-//! Serializes a map whose keys are no texts as a list of pairs, for JSON. Binary formats write the same bytes for both.
+//! Serializes a map whose keys are not strings as a list of pairs, for JSON. Binary formats write the same bytes for both.
 
 use std::collections::BTreeMap;
 

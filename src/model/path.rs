@@ -25,7 +25,7 @@ use std::sync::Arc;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RelPath(Arc<[u8]>);
 
-/// In a format for people, its text form.
+/// Serialized as text in formats for people, otherwise as bytes.
 #[cfg(feature = "engine")]
 impl serde::Serialize for RelPath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

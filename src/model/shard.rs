@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::policy::PolicyError;
 
-/// Which shard of how many, such as `2/5`.
+/// A shard and the number of shards, such as `2/5`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ShardIndex {
     /// Number of the shard, from 1 to `count`.

@@ -30,6 +30,14 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Returns its combination of features among `all` of the graph, if it is built with one.
+    pub fn combination(self, all: &[Combination]) -> Option<&Combination> {
+        match self {
+            Self::Combination(_, at) => all.get(at as usize),
+            _ => None,
+        }
+    }
+
     /// Returns the path that names this unit.
     pub fn path(self, workspace: &Workspace) -> &RelPath {
         static ROOT: std::sync::LazyLock<RelPath> = std::sync::LazyLock::new(RelPath::default);
@@ -134,10 +142,7 @@ impl Graph {
 
     /// Returns the combination of features of `unit`, if it is built with one.
     pub fn combination(&self, unit: Unit) -> Option<&Combination> {
-        match unit {
-            Unit::Combination(_, at) => self.combinations.get(at as usize),
-            _ => None,
-        }
+        unit.combination(&self.combinations)
     }
 
     /// Returns the name of `unit` in artifacts and messages: its path, and its features if it is built with a combination of them.
@@ -238,7 +243,7 @@ pub struct PlannedBatch {
 /// The shard of a plan that a run executes. A step that others need is part of each shard that has one of those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shard {
-    /// Which shard of how many.
+    /// The shard and the number of shards.
     pub of: ShardIndex,
     /// Digest of the whole partition.
     pub partition: Digest,
@@ -327,6 +332,11 @@ impl Plan {
     /// Returns true if this run executes the task, which it does not if the task belongs to another shard.
     pub fn is_here(&self, task: TaskIx) -> bool {
         self.shard.as_ref().is_none_or(|shard| shard.has(task))
+    }
+
+    /// Returns true if this run executes the step.
+    pub fn has_here(&self, step: &Step) -> bool {
+        step.tasks.iter().all(|task| self.is_here(*task))
     }
 
     /// Returns true if the run covers the whole workspace: every member, unchanged files and all tests as well.

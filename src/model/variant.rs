@@ -6,7 +6,7 @@ use super::policy::Selection;
 use super::powerset::Powerset;
 use super::workspace::{PackageId, Workspace};
 
-/// A build with other features, another target, other packages or other variables.
+/// A build with other features, packages, variables or another toolchain, or for another target.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Variant {
     /// Name: lower-case letters, digits, `-` and `_`. A label that is part of no id. If the configured variant stands for several,

@@ -91,6 +91,13 @@ pub enum WhyLeftOut {
 }
 
 impl Workspace {
+    /// Returns the directories of build output, except for one that is the root itself.
+    pub fn built_dirs(&self) -> Vec<RelPath> {
+        let dirs = [&self.target_dir, &self.build_dir].into_iter();
+        let dirs = dirs.filter_map(|dir| RelPath::between(&self.root, dir));
+        dirs.filter(|dir| !dir.is_root()).collect()
+    }
+
     /// Returns the file with this id.
     pub fn file(&self, id: FileId) -> &File {
         &self.files[id.0 as usize]

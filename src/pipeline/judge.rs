@@ -265,7 +265,7 @@ pub(super) enum Undecided {
 /// Facts about the machine and the workspace that the results of a run depend on.
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
-    /// Whether there is a file at a path.
+    /// Returns true if there is a file at a path.
     pub(super) exists: &'a dyn Fn(&RelPath) -> bool,
     /// Target triple of the default build, if it is known.
     pub(super) target: &'a dyn Fn() -> Option<String>,

@@ -528,8 +528,8 @@ fn outcome(status: Status, timing: &Arc<Timing>) -> TaskOutcome {
     TaskOutcome { status, is_leaky: false, tests: None, timing: Arc::clone(timing) }
 }
 
-/// Returns whether there may be a file at `path`. Ignored files are not listed but may exist on disk, and generated files are not part of
-/// the checkout.
+/// Returns whether there may be a file at `path`. Ignored files are not listed but may exist on disk, and generated files are not
+/// part of the checkout.
 pub(super) fn may_exist(workspace: &Workspace, path: &RelPath, on_disk: &dyn Fn(&RelPath) -> bool) -> bool {
     workspace.find(path).is_some() || split_out_dir(path).is_some() || on_disk(path)
 }

@@ -1,7 +1,7 @@
 //! Withholds tasks whose needs are not met: a task that they need has no result, or is a program that failed.
 //!
-//! What one package lacks does not stop the tasks of others. Builds for tests are no such need: what they did not build can't run, and
-//! what can't run says so.
+//! A package without a result does not stop the tasks of others. Builds for tests don't count as a need: the task of a program
+//! that was not built says so itself.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,13 +21,13 @@ pub(super) struct Needs<'a> {
     unmet: Mutex<Vec<Unmet>>,
 }
 
-/// What a tool lacks.
+/// Results that a tool lacks.
 #[derive(Clone, Default)]
 struct Unmet {
-    /// Whether it is all of the workspace.
+    /// True if it lacks all of the workspace.
     is_all: bool,
     packages: BTreeSet<PackageId>,
-    /// Whether its program failed, and nothing else is known about it.
+    /// True if its program failed, and nothing else is known about it.
     has_failed: bool,
 }
 
@@ -104,8 +104,8 @@ impl<'a> Needs<'a> {
 }
 
 impl Unmet {
-    /// Whether a task of `package`, or of the whole workspace, can't run without it. Other packages don't stop the task of one, and
-    /// only a failure stops that of all.
+    /// Returns true if a task of `package`, or of the whole workspace, can't run without it. Other packages don't stop the task
+    /// of one, and only a failure stops that of all.
     fn blocks(&self, package: Option<PackageId>) -> bool {
         self.is_all || package.map_or(self.has_failed, |package| self.packages.contains(&package))
     }

@@ -27,6 +27,7 @@ use crate::cache::{Discovered, Lookup};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::outcome::Timing;
 use crate::model::task::{Plan, Shard, Status, StepId, TaskIx};
+use crate::model::tool::Tool;
 use crate::model::workspace::Workspace;
 use crate::normalize::Parsed;
 use crate::report;
@@ -54,34 +55,51 @@ pub(super) fn record(project: &Project, shard: &Shard, ran: &Ran, of: Origin<'_>
 }
 
 fn header(project: &Project, shard: &Shard, of: &Origin<'_>) -> Header {
-    let Project { workspace, plan, .. } = project;
+    let plan = &project.plan;
     let Origin { versions, build, session, .. } = of;
-    let (policy, selection) = report::settings(workspace, plan);
     let mut builds = BTreeMap::new();
     for tool in &plan.graph.tools {
         builds.entry(tool.variant_name().to_owned()).or_insert_with(|| build.of(plan, tool));
     }
-    let tool = |(tool, version): (&crate::model::tool::Tool, &Option<String>)| ToolLine {
+    let tool = |(tool, version): (&Tool, &Option<String>)| ToolLine {
         name: tool.name.clone(),
         version: version.clone(),
     };
     Header {
-        schema: report::SCHEMA,
-        genti: VERSION.to_owned(),
-        system: std::env::consts::OS.to_owned(),
         index: shard.of.index,
         count: shard.of.count,
         partition: shard.partition,
         balance: shard.balance,
+        gate: session.strict.absent,
+        parallel: session.parallel,
+        builds,
+        tools: plan.graph.tools.iter().zip(*versions).map(tool).collect(),
+        ..of_checkout(project)
+    }
+}
+
+/// Returns the header of a shard of this checkout, as far as it is known here.
+fn of_checkout(project: &Project) -> Header {
+    let Project { workspace, plan, .. } = project;
+    let (policy, selection) = report::settings(workspace, plan);
+    let tool = |tool: &Tool| ToolLine { name: tool.name.clone(), version: None };
+    Header {
+        schema: report::SCHEMA,
+        genti: VERSION.to_owned(),
+        system: std::env::consts::OS.to_owned(),
+        index: 1,
+        count: 1,
+        partition: plan.batch_id,
+        balance: None,
         graph_hash: plan.graph.hash,
         batch_id: plan.batch_id,
         files: files(workspace),
         policy,
         selection: whole(selection),
-        gate: session.strict.absent,
-        parallel: session.parallel,
-        builds,
-        tools: plan.graph.tools.iter().zip(*versions).map(tool).collect(),
+        gate: false,
+        parallel: 0,
+        builds: BTreeMap::new(),
+        tools: plan.graph.tools.iter().map(tool).collect(),
     }
 }
 

@@ -241,8 +241,8 @@ impl<'a> Look<'a> {
         Some(format!("`cfg({cfg})` is off in every target that was built"))
     }
 
-    /// Returns whether `unit` includes the file at `path`. Rustdoc does not report its files, so for documentation those count that rustc
-    /// read for the same target, and those reached by following modules.
+    /// Returns whether `unit` includes the file at `path`. Rustdoc does not report its files, so for documentation those count
+    /// that rustc read for the same target, and those reached by following modules.
     fn covers(&self, build: Build<'_>, units: &[Built<'a>], built: Built<'a>, path: &RelPath) -> bool {
         let unit = built.unit;
         match &unit.files {

@@ -61,8 +61,8 @@ fn seen_in(
     }))
 }
 
-/// Returns whether accepting a finding of `tools` in one variant says nothing about the others. Only lints are properties of the code at
-/// their place, whichever build compiles it. A program that fails may fail for another reason in each build.
+/// Returns whether accepting a finding of `tools` in one variant says nothing about the others. Only lints are properties of the
+/// code at their place, whichever build compiles it. A program that fails may fail for another reason in each build.
 pub(super) fn is_per_variant<'t>(mut tools: impl Iterator<Item = &'t Tool>, has_file: bool) -> bool {
     !has_file || !tools.any(|tool| tool.parse.work() == Work::Lint)
 }

@@ -317,10 +317,7 @@ impl<'a> Inputs<'a> {
             package: unit.package(self.workspace).map_or("", |id| &self.workspace.package(id).name),
             edition: target.map(|target| target.edition.as_str()),
             target: target.filter(|_| tool.per == Per::TestTarget),
-            combination: match unit {
-                Unit::Combination(_, at) => self.combinations.get(at as usize),
-                _ => None,
-            },
+            combination: unit.combination(&self.combinations),
             declared,
         }
     }

@@ -36,7 +36,7 @@ const PAYS: u64 = 4;
 /// All repetitions together may cost this part of an undivided run.
 const MOST_REPEATED: u64 = 2;
 
-/// How much longer compiling takes than reading a file.
+/// Factor by which compiling takes longer than reading a file.
 const COMPILES: u64 = 16;
 
 /// Cost of starting a process and of each task, in bytes that are read in that time.
@@ -164,7 +164,7 @@ struct Piece {
     family: usize,
 }
 
-/// What is placed, and what it needs.
+/// Steps to place, and the setup that they need.
 struct Pieces {
     /// Steps that nothing needs, from the most to the least expensive.
     steps: Vec<Piece>,

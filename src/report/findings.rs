@@ -10,7 +10,7 @@ use super::finished::{
 use super::finished::{Suppression, ToolReport};
 use super::{SCHEMA, canonical};
 use crate::model::blind_spot::BlindSpot;
-use crate::model::cause::{Against, Caused};
+use crate::model::cause::Caused;
 use crate::model::finding::{FailedTest, Fix, Place, Range, Related, Site};
 
 impl FinishedReport {
@@ -22,9 +22,6 @@ impl FinishedReport {
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let blind_spots =
             self.blind_spots.as_ref().map(|spots| spots.iter().map(blind_spot).collect::<Vec<_>>());
-        let against = self.against.as_ref().map(|Against { commit, graph_hash, reference }| {
-            json!({ "commit": commit, "graph_hash": graph_hash, "reference": reference })
-        });
         let mut values = canonical::fields([
             ("as_of", json!(self.as_of)),
             ("blind_spots", json!(blind_spots)),
@@ -36,7 +33,7 @@ impl FinishedReport {
             ("suppressions", self.suppressions.iter().map(suppression).collect()),
             ("tools", self.tools.iter().map(tool).collect()),
         ]);
-        values.extend(against.map(|against| ("against".to_owned(), against)));
+        values.extend(self.against.as_ref().map(|against| ("against".to_owned(), json!(against))));
         let findings = |list: &mut canonical::Items<'_, '_>| {
             self.findings.iter().try_for_each(|one| list.push(&finding(one)))
         };

@@ -146,7 +146,7 @@ impl Finished {
         tool.on_demand || (self.task_count_of(&tool.name) == 0 && !tool.configured)
     }
 
-    /// Whether all tasks of `tool` belong to other shards than the one that was run.
+    /// Returns true if all tasks of `tool` belong to other shards than the one that was run.
     pub fn is_of_other_shards(&self, tool: &Tool, report: &ToolReport) -> bool {
         let tasks = self.task_count_of(&tool.name);
         self.run.shard.is_some() && tasks > 0 && report.skipped == tasks && report.verdict == Verdict::Passed

@@ -1,8 +1,8 @@
 //! Code Quality JSON for merge requests in GitLab.
 //!
-//! GitLab shows the difference between the report of a merge request and that of its target branch. So the list has what
-//! fails a gate: new findings that the change caused, and units without a result, which would otherwise look clean. Accepted findings are not in
-//! it. GitLab requires a file for each entry: what is not in a file is placed at the manifest of the workspace.
+//! GitLab shows the difference between the report of a merge request and that of its target branch. So the list has what fails a
+//! gate: new findings that the change caused, and units without a result, which would otherwise look clean. Accepted findings are
+//! not in it. GitLab requires a file for each entry: what is not in a file is placed at the manifest of the workspace.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

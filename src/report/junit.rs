@@ -1,10 +1,10 @@
 //! JUnit XML for test reports, with a suite for each tool and for each test target.
 //!
-//! If a tool lists its tests, there is a case for each of them, in the suite of its target. The suite of the tool has a case
-//! for each clean unit without such a list, each finding, and each unit without a result. New findings fail, accepted and
-//! suppressed ones and those that the change did not cause are skipped, and a unit without a result is an error. Test targets that ran no tests are left out. The
-//! census of a tool is a property of its suite. There are no UUIDs or line numbers in names, so a case keeps its name from
-//! run to run.
+//! If a tool lists its tests, there is a case for each of them, in the suite of its target. The suite of the tool has a case for
+//! each clean unit without such a list, each finding, and each unit without a result. New findings fail, accepted and suppressed
+//! ones and those that the change did not cause are skipped, and a unit without a result is an error. Test targets that ran no
+//! tests are left out. The census of a tool is a property of its suite. There are no UUIDs or line numbers in names, so a case
+//! keeps its name from run to run.
 
 mod targets;
 

@@ -31,15 +31,10 @@ pub(super) fn write(workspace: &Workspace, plan: &Plan, out: &mut dyn Write) -> 
     }
     let batches = |list: &mut canonical::Items<'_, '_>| {
         let all =
-            (0..).zip(&plan.batches).filter(|(_, batch)| batch.steps.iter().any(|step| is_here(plan, step)));
+            (0..).zip(&plan.batches).filter(|(_, batch)| batch.steps.iter().any(|step| plan.has_here(step)));
         all.into_iter().try_for_each(|(rank, batch)| self::batch(workspace, plan, rank, batch, list))
     };
     canonical::write_document(out, usize::MAX, &values, &[("batches", &batches)])
-}
-
-/// Returns true if the step belongs to the shard, if only a shard is shown.
-fn is_here(plan: &Plan, step: &Step) -> bool {
-    step.tasks.iter().all(|task| plan.is_here(*task))
 }
 
 fn batch(
@@ -56,7 +51,7 @@ fn batch(
         ("risk", json!(batch.risk)),
     ]);
     let steps = |list: &mut canonical::Items<'_, '_>| {
-        let mut steps = batch.steps.iter().filter(|step| is_here(plan, step));
+        let mut steps = batch.steps.iter().filter(|step| plan.has_here(step));
         steps.try_for_each(|step| self::step(workspace, plan, step, list))
     };
     list.object(&values, &[("steps", &steps)])

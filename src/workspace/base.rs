@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::git::{Blob, Differing, GitError, branch_point, differing, git, relative_to};
+use super::git::{Blob, Differing, GitError, branch_point, differing, git, prefix, relative_to};
 use super::{Loaded, WorkspaceRequest, content, load, owners};
 use crate::model::halt::Halt;
 use crate::model::path::RelPath;
@@ -74,11 +74,10 @@ impl Base {
             Differing::From(Some(_)) | Differing::Unchecked => BaseFile::Other,
         };
         let files = differing.into_iter().map(|(path, differing)| (path, file(differing))).collect();
-        let prefix = git(root, reference, &["rev-parse", "--show-prefix"])?;
-        let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
+        let prefix = prefix(root, reference)?;
         let listed = git(root, reference, &["ls-files", "--cached", "--full-name", "-z", "--", ":/"])?;
         let paths = listed.split(|&byte| byte == 0).filter(|path| !path.is_empty());
-        let tracked = paths.map(|path| relative_to(prefix, path)).collect();
+        let tracked = paths.map(|path| relative_to(&prefix, path)).collect();
         let depth = prefix.iter().filter(|byte| **byte == b'/').count();
         Ok(Self { commit, files, tracked, depth })
     }
@@ -86,10 +85,9 @@ impl Base {
     /// Returns the files of `workspace`, and the other files of its repository, that differ from the base or that git does not
     /// have. A link counts if what it leads to differs.
     pub fn differing(&self, workspace: &Workspace) -> BTreeSet<RelPath> {
-        let Workspace { root, target_dir, build_dir, files, beyond, .. } = workspace;
+        let Workspace { root, files, beyond, .. } = workspace;
         // Git lists build output if only the global excludes of the user ignore it.
-        let built = [target_dir, build_dir].into_iter().filter_map(|dir| RelPath::between(root, dir));
-        let built: Vec<_> = built.filter(|dir| !dir.is_root()).collect();
+        let built = workspace.built_dirs();
         let listed = self.files.keys().filter(|path| !built.iter().any(|dir| path.is_within(dir)));
         let mut found: BTreeSet<_> = listed.cloned().collect();
         let real_root = root.canonicalize().unwrap_or_else(|_| root.clone());

@@ -63,7 +63,7 @@ pub(super) struct Blob {
     pub(super) id: String,
 }
 
-/// How a file that may differ from a commit is known.
+/// A file that may differ from a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Differing {
     /// Git compared it. The file in the commit, if it has one.
@@ -102,8 +102,7 @@ pub(super) fn differing(
     let unchecked = git(root, reference, &["ls-files", "-v", "--cached", "--full-name", "-z", "--", ":/"])?;
     let top = git(root, reference, &["rev-parse", "--show-toplevel"])?;
     let top = os_path(top.strip_suffix(b"\n").unwrap_or(&top)).into_owned();
-    let prefix = git(root, reference, &["rev-parse", "--show-prefix"])?;
-    let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
+    let prefix = &prefix(root, reference)?[..];
     let split = |list: &'_ [u8]| {
         list.split(|&byte| byte == 0).filter(|part| !part.is_empty()).map(<[u8]>::to_vec).collect::<Vec<_>>()
     };
@@ -192,8 +191,7 @@ pub fn uncommitted(root: &Path, built: &[&Path]) -> Result<Uncommitted, GitError
         "--ignore-submodules=none",
     ];
     let status = git(root, "HEAD", &status)?;
-    let prefix = git(root, "HEAD", &["rev-parse", "--show-prefix"])?;
-    let prefix = prefix.strip_suffix(b"\n").unwrap_or(&prefix);
+    let prefix = &prefix(root, "HEAD")?[..];
     let built: Vec<_> =
         built.iter().filter_map(|dir| RelPath::between(root, dir)).filter(|dir| !dir.is_root()).collect();
     let mut found = Uncommitted::default();
@@ -223,6 +221,12 @@ fn unchecked<'a>(line: &'a [u8], top: &Path) -> Option<&'a [u8]> {
         [tag, b' '] if tag.is_ascii_lowercase() => Some(path),
         _ => None,
     }
+}
+
+/// Returns the path of `root` from the top of its repository, with a final `/`; empty at the top.
+pub(super) fn prefix(root: &Path, reference: &str) -> Result<Vec<u8>, GitError> {
+    let prefix = git(root, reference, &["rev-parse", "--show-prefix"])?;
+    Ok(prefix.strip_suffix(b"\n").unwrap_or(&prefix).to_vec())
 }
 
 /// Converts `path`, relative to the top of the repository, to a path relative to `prefix`, which ends with `/`.

@@ -547,7 +547,7 @@ fn each_combination_of_features_is_checked_alone_and_cached_alone() {
         ". --all-features: findings",
     ];
     assert_eq!(units(&sandbox), all, "{text}");
-    // What several combinations find is one finding.
+    // A finding of several combinations is one finding.
     let found = |state: &str| {
         ["3", "6"].map(|line| (line.to_owned(), (state.to_owned(), Vec::new()))).into_iter().collect()
     };

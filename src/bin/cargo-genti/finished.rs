@@ -14,10 +14,9 @@ use genti::store;
 
 use crate::args::GateArgs;
 use crate::exit::{self, CliError, CliResult};
-use crate::fail;
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
-use crate::session::{Gate, prepare_gate};
+use crate::session::{Gate, load_baseline, prepare_gate};
 use crate::show::FinishedRun;
 
 pub(crate) fn check(
@@ -33,12 +32,7 @@ pub(crate) fn check(
     if gate.has_drifted(&project, shell) {
         return Err(CliError::Drift);
     }
-    let baseline =
-        store::load_baseline(&project.workspace.root).map_err(|error| fail(shell, error.into()))?;
-    let notice = project.compare_with_base(&request, &baseline, env, &Limit::none());
-    if let Some(notice) = notice.map_err(|error| fail(shell, error))? {
-        shell.notice(&notice);
-    }
+    let baseline = load_baseline(&mut project, &request, env, &Limit::none(), shell)?;
     let root = &project.workspace.root;
     let artifacts = store::load_artifacts(dir).map_err(|error| {
         shell.error(error);

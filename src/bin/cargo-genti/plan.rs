@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use genti::model::policy::Order;
-use genti::model::task::{Plan, PlannedBatch, Step, TaskIx};
+use genti::model::task::{Plan, PlannedBatch, TaskIx};
 use genti::pipeline::{self, Limit, Lockfile, Project};
 use genti::scan::Env;
 use genti::{plan, report};
@@ -81,8 +81,7 @@ fn human(project: &Project) -> String {
     let head = class.and_then(|class| class.split_once(':')).map_or("", |(head, _)| head);
     let _ = writeln!(out, "\n{}", columns(["rank", "batch", head, "tool", "units"], class.is_some()));
     for (rank, batch) in plan.batches.iter().enumerate() {
-        let is_here = |step: &&Step| step.tasks.iter().all(|task| plan.is_here(*task));
-        for (at, step) in batch.steps.iter().filter(is_here).enumerate() {
+        for (at, step) in batch.steps.iter().filter(|step| plan.has_here(step)).enumerate() {
             let tool = plan.graph.tool(step.tool);
             let mut names = units(project, &step.tasks);
             if let Some(lane) = &tool.lane {

@@ -92,10 +92,7 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> CliResu
     for (name, meant) in read.misspelt() {
         shell.note(format_args!("unknown variable {name}; did you mean {PREFIX}{meant}?"));
     }
-    if !read.errors.is_empty() {
-        read.errors.into_iter().for_each(|error| shell.error(error));
-        return Err(CliError::Usage);
-    }
+    read.finish(shell)?;
     let given = args.seed.as_deref().map(OsStr::new).or_else(|| env.get("GENTI_SEED"));
     if let (Some(RANDOM), Some(seed)) = (given.and_then(OsStr::to_str), policy.seed) {
         shell.note(format_args!("picked --seed {seed}"));
@@ -117,11 +114,7 @@ pub(crate) fn against(
     };
     policy.against = read.value("--against", given, revision);
     policy.origins.extend(std::mem::take(&mut read.origins));
-    if !read.errors.is_empty() {
-        read.errors.into_iter().for_each(|error| shell.error(error));
-        return Err(CliError::Usage);
-    }
-    Ok(())
+    read.finish(shell)
 }
 
 /// Further variables, which are not part of the policy.
@@ -162,10 +155,7 @@ pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> CliRes
             .unwrap_or_default(),
         None => Timestamp::now(),
     };
-    if !read.errors.is_empty() {
-        read.errors.into_iter().for_each(|error| shell.error(error));
-        return Err(CliError::Usage);
-    }
+    read.finish(shell)?;
     Ok(date.unwrap_or_else(|| now.to_zoned(TimeZone::UTC).date()))
 }
 
@@ -250,6 +240,15 @@ struct ArgReader<'a> {
 impl<'a> ArgReader<'a> {
     fn new(env: &'a Env) -> Self {
         Self { env, known: Vec::new(), origins: BTreeMap::new(), errors: Vec::new() }
+    }
+
+    /// Reports all mistakes. They are an error of usage.
+    fn finish(self, shell: &mut Shell) -> CliResult {
+        if self.errors.is_empty() {
+            return Ok(());
+        }
+        self.errors.into_iter().for_each(|error| shell.error(error));
+        Err(CliError::Usage)
     }
 
     fn value<T>(

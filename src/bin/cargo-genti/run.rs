@@ -8,16 +8,16 @@ use genti::report::Draft;
 use genti::report::finished::Finished;
 use genti::report::outputs::OutputsOfTests;
 use genti::scan::{Env, StopReason};
-use genti::store::{self, ArtifactDir, StoreError};
+use genti::store::{ArtifactDir, StoreError};
 
 use crate::args::{BlessArgs, CheckArgs, GateArgs};
 use crate::bless::Bless;
 use crate::exit::{self, CliError, CliResult};
 use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
-use crate::session::{Gate, Run, Startup, execute, note_ignored_levels, prepare_gate};
+use crate::session::{Gate, Run, Startup, execute, load_baseline, note_ignored_levels, prepare_gate};
 use crate::show::FinishedRun;
-use crate::{fail, finished, resolve};
+use crate::{finished, resolve};
 
 /// Runs `cargo genti run`.
 pub(crate) fn run(args: &BlessArgs, start: Startup, shell: &mut Shell) -> CliResult {
@@ -53,8 +53,8 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
     let reports = Reports::resolve(&args.reports, &start.env, shell)?;
     note_ignored_levels(&start.env, shell);
     let limit = Limit::of_run(start.at);
-    // Leaked, because freeing a hundred thousand paths one by one would take longer than exiting.
     let (project, request) = prepare_gate(args, lockfile, &start.env, &limit, shell)?;
+    // Leaked, because freeing a hundred thousand paths one by one would take longer than exiting.
     let project = Box::leak(Box::new(project));
     if gate.as_configured {
         resolve::as_of_gate(project, shell);
@@ -68,12 +68,7 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
         );
         return Err(CliError::Usage);
     }
-    let baseline =
-        store::load_baseline(&project.workspace.root).map_err(|error| fail(shell, error.into()))?;
-    let notice = project.compare_with_base(&request, &baseline, &start.env, &limit);
-    if let Some(notice) = notice.map_err(|error| fail(shell, error))? {
-        shell.notice(&notice);
-    }
+    let baseline = load_baseline(project, &request, &start.env, &limit, shell)?;
     let project: &_ = project;
     let may_begin_baseline = baseline.is_empty() && pipeline::builds_like_baseline(project, &start.env);
     let (env, began) = (start.env.clone(), start.at);
@@ -81,7 +76,7 @@ fn main(args: &GateArgs, lockfile: Lockfile, gate: Gate, start: Startup, shell: 
     Ending { project, gate, reports, may_begin_baseline, env, began }.finish(run, shell)
 }
 
-/// What the end of a run depends on besides its outcome.
+/// Inputs of the end of a run, besides its outcome.
 pub(crate) struct Ending<'a> {
     pub(crate) project: &'a Project,
     pub(crate) gate: Gate,

@@ -67,7 +67,7 @@ impl Gate {
     }
 }
 
-/// Loads the project of a gate, and plans the run and the base that it is compared with, if the policy names one.
+/// Loads the project of a gate and plans the run. Refuses options that can't be combined with a base.
 pub(crate) fn prepare_gate(
     args: &GateArgs,
     lockfile: Lockfile,
@@ -128,6 +128,23 @@ pub(crate) fn request(
         (resolve::policy(&args.policy, env, shell), resolve::as_of(args.as_of.as_deref(), env, shell));
     (request.policy, request.as_of) = (policy?, Some(as_of?));
     Ok(request)
+}
+
+/// Loads the baseline of a gate, and compares the run with the base that the policy names, if any.
+pub(crate) fn load_baseline(
+    project: &mut Project,
+    request: &Request,
+    env: &Env,
+    limit: &Limit<'_>,
+    shell: &mut Shell,
+) -> CliResult<BTreeMap<String, Vec<Entry>>> {
+    let baseline =
+        store::load_baseline(&project.workspace.root).map_err(|error| fail(shell, error.into()))?;
+    let notice = project.compare_with_base(request, &baseline, env, limit);
+    if let Some(notice) = notice.map_err(|error| fail(shell, error))? {
+        shell.notice(&notice);
+    }
+    Ok(baseline)
 }
 
 /// Loads the project for a request and plans the run.

@@ -1,5 +1,5 @@
-//! Output of a run for other programs on stdout: the events of `--message-format json` as JSON lines, and the lines of `--message-format
-//! short`. Does nothing for the human format.
+//! Output of a run for other programs on stdout: the events of `--message-format json` as JSON lines, and the lines of
+//! `--message-format short`. Does nothing for the human format.
 
 use std::path::Path;
 

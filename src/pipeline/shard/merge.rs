@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::format::{Header, ResultLine, StepLine, ToolLine};
+use super::format::{ResultLine, StepLine};
+use super::of_checkout;
 use super::read::{ReadShard, ShardFile, Unread};
 use super::together::{self, Chosen, Machines, NotMerged, ShardDifference};
-use super::{VERSION, files, whole};
 use crate::cache::Lookup;
 use crate::compare::suppressions::Suppressions;
 use crate::model::event::Event;
@@ -21,7 +21,6 @@ use crate::pipeline::judge::{self, Undecided};
 use crate::pipeline::results::{PieceResult, Ran, ResultPiece, StepResult};
 use crate::pipeline::unseen::{Build, Unseen};
 use crate::pipeline::{Project, exists, golden, lock};
-use crate::report;
 use crate::scan::{Env, Stop};
 use crate::workspace;
 
@@ -132,38 +131,13 @@ fn read(project: &Project, files: &[ShardFile]) -> Result<Vec<ReadShard>, NotMer
     shards.sort_by(|a, b| (a.header.index, a.digest, &a.name).cmp(&(b.header.index, b.digest, &b.name)));
     // The same file twice says nothing new.
     shards.dedup_by(|a, b| a.digest == b.digest);
-    let differences = together::compare(&expected(project), &shards);
+    let differences = together::compare(&of_checkout(project), &shards);
     if !differences.is_empty() {
         return Err(NotMerged::Drift(differences));
     }
     let damages = shards.iter().filter_map(|shard| shard.check(&project.workspace, &project.plan).err());
     let damages: Vec<_> = damages.collect();
     if damages.is_empty() { Ok(shards) } else { Err(NotMerged::Damaged(damages)) }
-}
-
-/// Returns the header of a shard of this checkout, as far as it is known here.
-fn expected(project: &Project) -> Header {
-    let Project { workspace, plan, .. } = project;
-    let (policy, selection) = report::settings(workspace, plan);
-    let tool = |tool: &crate::model::tool::Tool| ToolLine { name: tool.name.clone(), version: None };
-    Header {
-        schema: report::SCHEMA,
-        genti: VERSION.to_owned(),
-        system: std::env::consts::OS.to_owned(),
-        index: 1,
-        count: 1,
-        partition: plan.batch_id,
-        balance: None,
-        graph_hash: plan.graph.hash,
-        batch_id: plan.batch_id,
-        files: files(workspace),
-        policy,
-        selection: whole(selection),
-        gate: false,
-        parallel: 0,
-        builds: BTreeMap::new(),
-        tools: plan.graph.tools.iter().map(tool).collect(),
-    }
 }
 
 /// Returns the system whose results count for tools that run on all: that of all shards or, if these differ, that of this machine.

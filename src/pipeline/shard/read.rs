@@ -42,7 +42,7 @@ pub(super) struct ReadShard {
     pub(super) steps: Vec<StepLine>,
 }
 
-/// Why a shard was not read.
+/// Error from reading a shard.
 pub(super) enum Unread {
     Damage(Damage),
     /// The schema is newer than this version supports.

@@ -17,7 +17,7 @@ use crate::plan::partition_digest;
 use crate::report::{Difference, difference};
 use crate::workspace::LoadError;
 
-/// Why shards were not merged.
+/// Error from merging shards.
 #[derive(Debug, thiserror::Error)]
 pub enum NotMerged {
     /// There is none.
@@ -189,14 +189,12 @@ pub(super) fn choose<'a>(
     let (mut chosen, mut conflicts) = (BTreeMap::new(), Vec::new());
     for (id, all) in candidates {
         let tool = plan.graph.tool(plan.step(id).tool);
-        if let [only] = all[..] {
-            chosen.insert(id, only);
-            continue;
-        }
         let verdicts: Vec<_> = all.iter().filter(|(_, line)| rank(tool, line) == Rank::Verdict).collect();
-        if let Some((first, line)) = verdicts.first() {
+        if let [(first, line), others @ ..] = &verdicts[..]
+            && !others.is_empty()
+        {
             let expected = Verdict::of(line);
-            let other = verdicts.iter().skip(1).find(|(_, line)| Verdict::of(line) != expected);
+            let other = others.iter().find(|(_, line)| Verdict::of(line) != expected);
             conflicts.extend(other.map(|(other, _)| Conflict {
                 tool: tool.name.clone(),
                 files: [shards[*first].name.clone(), shards[*other].name.clone()],
@@ -210,16 +208,10 @@ pub(super) fn choose<'a>(
         });
         chosen.extend(best.map(|best| (id, *best)));
     }
-    let is_foreign = |at: usize, id: StepId| {
-        let tool = plan.graph.tool(plan.step(id).tool);
-        let is_limited = tool.variant.as_ref().is_some_and(|variant| !variant.on.is_empty());
-        !is_limited && shards[at].header.system != home
-    };
-    chosen.retain(|id, (at, _)| !is_foreign(*at, *id));
     if conflicts.is_empty() { Ok(chosen) } else { Err(conflicts) }
 }
 
-/// What a shard knows about the tasks of a step, from the least to the most.
+/// Completeness of a shard's results of a step, from the least to the most.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     /// At least one task has no verdict.

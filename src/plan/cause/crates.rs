@@ -10,7 +10,7 @@ pub struct Crates(BTreeMap<String, BTreeSet<LockedCrate>>);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct LockedCrate {
     version: String,
-    /// Where it is from; `None` for a package of the workspace.
+    /// Source it is from; `None` for a package of the workspace.
     source: Option<String>,
     checksum: Option<String>,
     /// Its dependencies, as written: `name`, `name version` or `name version (source)`.

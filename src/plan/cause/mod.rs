@@ -65,7 +65,7 @@ pub struct Read {
 /// Facts about a tool in this run.
 #[derive(Clone, Debug, Default)]
 pub struct ToolFacts {
-    /// What it read beyond its declared inputs; `None` if that is not completely known.
+    /// Inputs that it read beyond the declared ones; `None` if they are not completely known.
     pub reads: Option<Vec<Read>>,
     /// Source files that the compiler read, by name of the package; `None` if they are not stated for one of its targets.
     pub sources: BTreeMap<String, Option<BTreeSet<RelPath>>>,
@@ -119,7 +119,7 @@ pub struct Causes<'a> {
 /// The cause of findings of a tool in a scope; `None` if nothing differs there.
 type Known = BTreeMap<(ToolId, Scope), Option<Arc<Caused>>>;
 
-/// What a finding is about, as far as it decides which files count.
+/// Subject of a finding, as far as it decides which files count.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Scope {
     Packages(BTreeSet<PackageId>),
@@ -157,8 +157,8 @@ impl<'a> Causes<'a> {
         }
         let tools = self.plan.graph.tools().filter(|(_, tool)| finding.is_of(&tool.name));
         let mut by_change = None;
-        for (id, tool) in tools {
-            let caused = match self.is_of_world(tool, place, rule) {
+        for (id, _) in tools {
+            let caused = match self.is_of_world(id, place, rule) {
                 true => Arc::new(Caused::by(Cause::World)),
                 false => self.by_inputs(id, place.path(), *package),
             };
@@ -289,10 +289,7 @@ impl<'a> Causes<'a> {
         let tool = self.plan.graph.tool(id);
         let name = path.file_name();
         let is_root = || ROOT_INPUTS.iter().any(|input| path.as_bytes() == input.as_bytes());
-        let is_searched =
-            || tool.searches.iter().any(|search| RelPath::new(&search.name).file_name() == name);
-        self.globs[id.0 as usize].is_input(path)
-            || is_searched()
+        self.configures(id, path)
             || words(tool).any(|word| RelPath::new(word) == *path)
             || self.is_golden_of(id, path)
             || tool.per != Per::File && (is_root() || name == b"Cargo.toml")
@@ -310,8 +307,8 @@ impl<'a> Causes<'a> {
             && !(globs.is_restricted && globs.takes(path))
     }
 
-    /// Returns true if macros, scripts or the installation of tools may read the file at `path`: it belongs to no package, or only to
-    /// the one at the root, and is neither a source of that one nor plain text.
+    /// Returns true if macros, scripts or the installation of tools may read the file at `path`: it belongs to no package, or
+    /// only to the one at the root, and is neither a source of that one nor plain text.
     fn may_be_read_by_all(&self, path: &RelPath) -> bool {
         if path.as_bytes().ends_with(b".md") {
             return false;
@@ -365,31 +362,35 @@ impl<'a> Causes<'a> {
         if tool.per == Per::Workspace || tool.uses_selection() {
             return true;
         }
-        let tasks: Vec<_> = self.plan.graph.tasks.iter().filter(|task| task.tool == id).collect();
+        let tasks = &self.plan.graph.tasks;
+        let start = tasks.partition_point(|task| task.tool < id);
+        let tasks = &tasks[start..tasks.partition_point(|task| task.tool <= id)];
         let units: Vec<_> = tasks.iter().map(|task| task.unit).collect();
         let at = normalize::attribute(self.workspace, &units, &place, package);
         at.is_none_or(|at| self.differences.tasks.contains(&tasks[at].id))
     }
 
+    /// Returns true if the file at `path` is an input of all tasks of the tool `id`, or has the name of one that the tool searches
+    /// for.
+    fn configures(&self, id: ToolId, path: &RelPath) -> bool {
+        let searches = &self.plan.graph.tool(id).searches;
+        let is_searched =
+            || searches.iter().any(|search| RelPath::new(&search.name).file_name() == path.file_name());
+        self.globs[id.0 as usize].is_input(path) || is_searched()
+    }
+
     /// Returns true if this is an advisory about a crate that the base has in the same version, and the configuration of the tool is
     /// the same.
-    fn is_of_world(&self, tool: &Tool, place: &Place, rule: &str) -> bool {
+    fn is_of_world(&self, id: ToolId, place: &Place, rule: &str) -> bool {
         let (Place::Subject(name), Some([base, here])) = (place, &self.differences.crates) else {
             return false;
         };
         let files = &self.differences.files;
         let is_manifest = |path: &RelPath| matches!(path.file_name(), b"Cargo.toml" | b"Cargo.lock");
-        let configures = |path: &&RelPath| {
-            let searches = tool.searches.iter().map(|search| RelPath::new(&search.name));
-            let globs = Globs::new(tool);
-            !is_manifest(path)
-                && (globs.is_ok_and(|globs| globs.is_input(path))
-                    || searches.into_iter().any(|search| search.file_name() == path.file_name()))
-        };
-        if files.iter().any(|path| configures(&path)) {
+        if files.iter().any(|path| !is_manifest(path) && self.configures(id, path)) {
             return false;
         }
-        match tool.parse {
+        match self.plan.graph.tool(id).parse {
             Parse::AuditJson => here.has_same_as(base, name),
             Parse::DenyJson => {
                 let is_advisory = crates::is_advisory(rule);

@@ -326,6 +326,12 @@ fn of_suppression(suppression: &Suppression) -> Values {
     ]
 }
 
+/// Returns `name` as a key in TOML, in quotes only if it needs them.
+pub(super) fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if name.chars().all(is_bare) { name.to_owned() } else { toml(&name.into()) }
+}
+
 /// Returns `value` in TOML, on one line unless a string has several.
 pub fn toml(value: &Value) -> String {
     let list = |values: Vec<String>| values.join(", ");
@@ -334,10 +340,7 @@ pub fn toml(value: &Value) -> String {
         Value::Array(values) => format!("[{}]", list(values.iter().map(toml).collect())),
         Value::Object(keys) if keys.is_empty() => "{}".to_owned(),
         Value::Object(keys) => {
-            let is_bare =
-                |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-            let name = |key: &str| if is_bare(key) { key.to_owned() } else { toml(&key.into()) };
-            let keys = keys.iter().map(|(key, value)| format!("{} = {}", name(key), toml(value)));
+            let keys = keys.iter().map(|(name, value)| format!("{} = {}", key(name), toml(value)));
             format!("{{ {} }}", list(keys.collect()))
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::ConfigFile;
+use super::effective::key;
 use super::reader::{ConfigReader, Value};
 use crate::model::error::Problems;
 use crate::model::tool::Tool;
@@ -52,9 +53,7 @@ impl Lock {
     pub fn render(&self) -> String {
         let mut out = format!("{HEAD}format = {FORMAT}\n");
         for (name, Locked { version, rules }) in &self.tools {
-            let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-            let name = if name.chars().all(is_bare) { name.clone() } else { quoted(name) };
-            let _ = write!(out, "\n[tools.{name}]\nversion = {}\n", quoted(version));
+            let _ = write!(out, "\n[tools.{}]\nversion = {}\n", key(name), quoted(version));
             if !rules.is_empty() {
                 out.push_str("rules = [\n");
                 rules.iter().for_each(|rule| {

@@ -47,6 +47,14 @@ pub struct ConfiguredVariant {
     file: (Arc<str>, Arc<str>),
 }
 
+impl ConfiguredVariant {
+    /// Creates a problem at `span` of its file.
+    fn problem(&self, span: std::ops::Range<usize>, message: String, help: String) -> Problem {
+        let (file, text) = self.file.clone();
+        Problem { file, text, span: Some(span), message, help: Some(help) }
+    }
+}
+
 /// Places of a powerset in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct PowersetPlaces {
@@ -207,19 +215,16 @@ pub(super) fn check_tool(
         );
         reader.report_with(first.span(), message, "remove `ratchet`, or measure in a tool of its own");
     }
-    let has_powerset = |name: &&Spanned<String>| {
-        variants.get(name.get_ref()).is_some_and(|one| one.variant.powerset.is_some())
+    let first = |has: fn(&Variant) -> bool| {
+        given.iter().find(|name| variants.get(name.get_ref()).is_some_and(|one| has(&one.variant)))
     };
-    if let (Some(first), false) = (given.iter().find(has_powerset), tool.takes_powersets()) {
+    if let (Some(first), false) = (first(|variant| variant.powerset.is_some()), tool.takes_powersets()) {
         let message = format!("`{}` can't run the combinations of `{}`", tool.name, first.get_ref());
         let help = "use it for `check`, `clippy` or `doc`, or for a tool of your own with `\"{selection}\"` in `run` that runs per \
                     workspace and whose output is not read as that of tests";
         reader.report_with(first.span(), message, help);
     }
-    let has_toolchain = |name: &&Spanned<String>| {
-        variants.get(name.get_ref()).is_some_and(|one| one.variant.toolchain.is_some())
-    };
-    if let (Some(first), true) = (given.iter().find(has_toolchain), tool.takes_variants()) {
+    if let (Some(first), true) = (first(|variant| variant.toolchain.is_some()), tool.takes_variants()) {
         toolchain::check(reader, tool, first);
     }
     if let (Some(first), false) = (given.first(), tool.takes_variants()) {
@@ -367,10 +372,7 @@ fn with_variant(tool: &Tool, variant: &Arc<Variant>) -> Tool {
 pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> Result<(), Problems> {
     let mut problems = Vec::new();
     for one in variants {
-        let mut report = |span: std::ops::Range<usize>, message: String, help: String| {
-            let (file, text) = one.file.clone();
-            problems.push(Problem { file, text, span: Some(span), message, help: Some(help) });
-        };
+        let mut report = |span, message, help| problems.push(one.problem(span, message, help));
         let names = || workspace.packages.iter().map(|package| package.name.as_str());
         for package in one.packages.iter().filter(|name| !names().any(|known| known == name.get_ref())) {
             let message = format!("no package named `{}` in this workspace", package.get_ref());
@@ -429,17 +431,13 @@ pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> 
 /// Returns the mistakes in the combinations of features of a variant.
 fn wrong_powersets(one: &ConfiguredVariant, workspace: &Workspace) -> Vec<Problem> {
     let (Some(powerset), Some(places)) = (&one.variant.powerset, &one.powerset) else { return Vec::new() };
-    let problem = |span: &std::ops::Range<usize>, message: String, help: String| {
-        let (file, text) = one.file.clone();
-        Problem { file, text, span: Some(span.clone()), message, help: Some(help) }
-    };
     let packages = || packages_of(&one.variant, workspace).into_iter().map(|id| workspace.package(id));
     let known: BTreeSet<_> =
         packages().flat_map(|package| package.features.keys()).map(String::as_str).collect();
     let unknown = places.skip.iter().filter(|name| !known.contains(name.get_ref().as_str())).map(|name| {
         let message =
             format!("no package of the variant `{}` has the feature `{}`", one.variant.name, name.get_ref());
-        problem(&name.span(), message, suggestion(name.get_ref(), known.iter().copied(), "features"))
+        one.problem(name.span(), message, suggestion(name.get_ref(), known.iter().copied(), "features"))
     });
     let mut problems: Vec<_> = unknown.collect();
     if known.iter().all(|name| powerset.skip.iter().any(|skipped| skipped == name)) {
@@ -448,7 +446,7 @@ fn wrong_powersets(one: &ConfiguredVariant, workspace: &Workspace) -> Vec<Proble
             true => "its packages have none; use `no-default-features = true`, or remove the variant",
             false => "remove names from `skip`",
         };
-        problems.push(problem(&places.value, message, help.to_owned()));
+        problems.push(one.problem(places.value.clone(), message, help.to_owned()));
     }
     for package in packages() {
         if powerset.combinations(&package.features, &one.variant.build.features).is_err() {
@@ -456,7 +454,7 @@ fn wrong_powersets(one: &ConfiguredVariant, workspace: &Workspace) -> Vec<Proble
                 format!("`{}` has more than {} combinations of features", package.name, powerset.max);
             let help = "lower `depth`, add names to `skip`, or raise `max` in \
                         `powerset = { depth = …, skip = […], max = … }`";
-            problems.push(problem(&places.value, message, help.to_owned()));
+            problems.push(one.problem(places.value.clone(), message, help.to_owned()));
         }
     }
     problems
@@ -481,13 +479,8 @@ fn same_builds(variants: &[ConfiguredVariant], workspace: &Workspace) -> Vec<Pro
                 }
                 _ => "remove one of them",
             };
-            problems.push(Problem {
-                file: one.file.0.clone(),
-                text: one.file.1.clone(),
-                span: Some(one.name.clone()),
-                message: format!("`{}` builds the same as `{other}`", one.variant.name),
-                help: Some(help.to_owned()),
-            });
+            let message = format!("`{}` builds the same as `{other}`", one.variant.name);
+            problems.push(one.problem(one.name.clone(), message, help.to_owned()));
         }
         known.push((&one.variant.name, build));
     }
