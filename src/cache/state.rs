@@ -85,24 +85,33 @@ impl LastRun {
     ///
     /// If it can't be written; the file from before is then untouched.
     pub fn save(&self, target_dir: &Path) -> io::Result<()> {
-        let body = self.body().map_err(io::Error::other)?;
+        let head = self.head().map_err(io::Error::other)?;
         let mut file = trust::unfinished(&target_dir.join("genti"))?;
-        for bytes in [MAGIC, &Digest::of_bytes(&body).0, &body] {
+        let check = Digest::of_written(|out| self.write_body(&head, out));
+        for bytes in [MAGIC, &check.0] {
             file.as_file_mut().write_all(bytes)?;
         }
+        self.write_body(&head, file.as_file_mut())?;
         file.persist(Self::path(target_dir)).map_err(|error| error.error)?;
         Ok(())
     }
 
-    /// Encodes the part of the file that the digest covers.
-    fn body(&self) -> postcard::Result<Vec<u8>> {
-        let (files, outside) = (self.files.as_bytes(), self.outside.as_bytes());
+    /// Writes the part of the file that the digest covers. The tables are large, so they are not copied first.
+    fn write_body(&self, head: &[u8], out: &mut dyn io::Write) -> io::Result<()> {
+        [head, self.files.as_bytes(), self.outside.as_bytes()]
+            .into_iter()
+            .try_for_each(|part| out.write_all(part))
+    }
+
+    /// Encodes the part before the two tables.
+    fn head(&self) -> postcard::Result<Vec<u8>> {
         let (tools, lockfile) = (self.tools.clone(), self.lockfile);
-        let head = StateHeader { run: self.run, tools, lockfile, files: files.len() };
-        let mut body = postcard::to_stdvec(&head)?;
-        body.extend_from_slice(files);
-        body.extend_from_slice(outside);
-        Ok(body)
+        postcard::to_stdvec(&StateHeader {
+            run: self.run,
+            tools,
+            lockfile,
+            files: self.files.as_bytes().len(),
+        })
     }
 }
 
@@ -129,7 +138,9 @@ impl LastRun {
     /// Encodes the whole file.
     #[cfg(feature = "cli")]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        Self::with_check([MAGIC, &[0; 32], &self.body().unwrap_or_default()].concat())
+        let mut bytes = [MAGIC, &[0; 32]].concat();
+        let _ = self.write_body(&self.head().unwrap_or_default(), &mut bytes);
+        Self::with_check(bytes)
     }
 
     /// Corrects the digest in `bytes`, an encoded file.
