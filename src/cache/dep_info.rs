@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::disk;
 use crate::normalize::{BuiltUnit, reads};
 
+/// Names of clippy's configuration files.
+pub(super) const CLIPPY: [&str; 2] = ["clippy.toml", ".clippy.toml"];
+
 /// A dep-info file, in which rustc lists the files that it read for a unit.
 pub(super) struct DepInfo {
     pub(super) path: PathBuf,
@@ -14,9 +17,10 @@ pub(super) struct DepInfo {
     pub(super) source: Option<PathBuf>,
 }
 
-/// Returns the dep-info files of the target that `unit` documents, from all profiles in the same build directory.
+/// Returns the dep-info files of targets with the name of the one that `unit` documents, from all profiles in the same build
+/// directory.
 pub(super) fn dep_infos_beside(unit: &BuiltUnit) -> Vec<PathBuf> {
-    let target = unit.fingerprint.rsplit_once('-').map_or("", |(_, name)| name).replace('-', "_");
+    let target = unit.target.replace('-', "_");
     // `TARGET/doc/NAME/index.html`, and profiles beside `doc`.
     let Some(base) = unit.artifact.ancestors().nth(3) else { return Vec::new() };
     let profiles = std::fs::read_dir(base).into_iter().flatten().flatten();
@@ -61,9 +65,11 @@ pub(crate) fn dep_info_of(unit: &BuiltUnit) -> Option<Vec<u8>> {
     text.or_else(|| read(&linked_dep_info(&unit.artifact)?))
 }
 
-/// Returns the first source that `dep_info` lists, as written there.
+/// Returns the first source that `dep_info` lists, as written there. Clippy lists its configuration before the sources.
 pub(super) fn first_source(dep_info: &Path) -> Option<PathBuf> {
-    reads::dep_info(&read(dep_info)?)?.files.into_iter().next().map(PathBuf::from)
+    let mut files = reads::dep_info(&read(dep_info)?)?.files.into_iter().map(PathBuf::from);
+    let is_source = |path: &PathBuf| !CLIPPY.iter().any(|name| path.ends_with(name));
+    files.find(is_source)
 }
 
 pub(super) fn read(path: &Path) -> Option<Vec<u8>> {

@@ -28,6 +28,10 @@ pub(super) struct RealBuilds {
     pub(super) builds: Builds,
     /// Dep-info files that this run found to match the current inputs, with size and modification time.
     pub(super) surveyed: BTreeMap<String, (u64, i64)>,
+    /// Dep-info files of units that cargo reported in this run and that belong to the current inputs.
+    pub(super) reported: BTreeSet<PathBuf>,
+    /// Root source files of documented targets for which only rustc can say which files they include.
+    pub(super) wanted: BTreeSet<PathBuf>,
     /// Build directories from which outdated units were removed, for tools that don't report what they build.
     pub(super) prepared: BTreeSet<PathBuf>,
     /// Units whose fingerprints were removed in this run.
@@ -81,7 +85,11 @@ impl ResultCache<'_> {
         for mut unit in std::mem::take(&mut parsed.traces.units) {
             if local(&unit.manifest) {
                 unit.may_include_anything = unit.is_doc && may_include_anything;
-                match self.freshness_of_unit(&mut state, id, &mut unit, &parsed.traces.scripts) {
+                let freshness = self.freshness_of_unit(&mut state, id, &mut unit, &parsed.traces.scripts);
+                if freshness == Freshness::Current || freshness == Freshness::MaybeStale && !has_macros {
+                    self.note_reported(&mut state, &unit);
+                }
+                match freshness {
                     Freshness::Current => {}
                     Freshness::MaybeStale => is_maybe_stale |= has_macros,
                     Freshness::Stale => {

@@ -13,18 +13,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::builds::{self, Builds};
-use super::dep_info::{DepInfo, dep_infos_beside, first_source};
+use super::dep_info::{CLIPPY, DepInfo, dep_infos_beside, first_source};
 use super::discovered::Undiscoverable;
 use super::inputs::KeyInputs;
 use super::{ResultCache, RunState};
 use crate::model::digest::Digest;
+use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Per, Tool, ToolId, Work};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{BuiltUnit, RanScript};
 use crate::scan::{self, BuildDirs, Stop, Units, read_text};
-
-/// Names of clippy's configuration files. Dep-info does not list them.
-const CLIPPY: [&str; 2] = ["clippy.toml", ".clippy.toml"];
 
 /// Relation of a build to the current inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,13 +174,28 @@ impl ResultCache<'_> {
         }
     }
 
+    /// Notes that the dep-info of `unit` belongs to the current inputs. If documentation needs it, it is recorded for later runs,
+    /// in which cargo may not report the unit.
+    pub(super) fn note_reported(&self, state: &mut RunState, unit: &BuiltUnit) {
+        let Some(path) = unit.dep_infos.iter().find(|path| path.exists()) else { return };
+        state.builds.reported.insert(path.clone());
+        if state.builds.wanted.contains(&unit.source) {
+            let dep_info = self.inputs.dep_info(path, Some(&unit.name));
+            self.state_of_dep_info(state, &dep_info, self.clippy());
+        }
+    }
+
     /// Returns the dep-info files of the target that `unit` documents, if they belong to the current inputs.
     pub(super) fn read_by_rustc(&self, state: &mut RunState, unit: &BuiltUnit) -> Vec<PathBuf> {
+        state.builds.wanted.insert(unit.source.clone());
         let clippy = self.clippy();
         let mut dep_infos = dep_infos_beside(unit);
         dep_infos.retain(|path| {
             let dep_info = self.inputs.dep_info(path, Some(&unit.name));
-            self.state_of_dep_info(state, &dep_info, clippy) == BuildState::Current
+            // A library and a program may have the same name.
+            let is_its = dep_info.source.as_deref().map(RelPath::without_dots)
+                == Some(RelPath::without_dots(&unit.source));
+            is_its && self.state_of_dep_info(state, &dep_info, clippy) == BuildState::Current
         });
         dep_infos
     }
@@ -234,8 +247,9 @@ impl ResultCache<'_> {
             }
             Err(Undiscoverable) => None,
         };
-        let is_new = stamp.modified >= self.context.workspace.seen.at;
-        let unit = compare(&mut state.builds.builds, &key, now, is_new);
+        let is_current = stamp.modified >= self.context.workspace.seen.at
+            || state.builds.reported.contains(&dep_info.path);
+        let unit = compare(&mut state.builds.builds, &key, now, is_current);
         if unit == BuildState::Current {
             state.builds.surveyed.insert(key, seen);
         }
@@ -271,11 +285,11 @@ fn package_dir(source: &Path) -> Option<PathBuf> {
     source.ancestors().skip(1).find(|dir| dir.join("Cargo.toml").is_file()).map(Path::to_path_buf)
 }
 
-/// Compares the inputs of a unit with those of its last build, or records them if it is new. `now` is `None` if its inputs are
-/// unknown.
-fn compare(builds: &mut Builds, key: &str, now: Option<builds::LastBuild>, is_new: bool) -> BuildState {
+/// Compares the inputs of a unit with those of its last build, or records them if it is known to be current. `now` is `None` if
+/// its inputs are unknown.
+fn compare(builds: &mut Builds, key: &str, now: Option<builds::LastBuild>, is_current: bool) -> BuildState {
     match now {
-        Some(now) if is_new => {
+        Some(now) if is_current => {
             builds.insert(key.to_owned(), now);
             BuildState::Current
         }

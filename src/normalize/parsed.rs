@@ -261,6 +261,8 @@ pub struct BuiltUnit {
     pub name: String,
     /// Package manifest.
     pub manifest: PathBuf,
+    /// Name of its target.
+    pub target: String,
     /// Kind and target name as in cargo's fingerprint directory, for example `test-lib-alpha`.
     pub fingerprint: String,
     /// Root source file.

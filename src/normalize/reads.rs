@@ -97,10 +97,12 @@ pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> Name
     let mut named = NamedFiles::default();
     let mut modules = Modules::new(file, is_root);
     let mut definition = MacroDefinition::default();
+    let mut conditions = Conditions::default();
     for (at, token) in tokens.iter().enumerate() {
         let rest = &tokens[at + 1..];
         modules.step(*token, rest, &mut named.modules);
         definition.step(*token);
+        conditions.step(&tokens[..at], *token);
         let beside = |text: &str| join(&file.parent().unwrap_or_default(), text);
         let is_documentation =
             at >= 2 && tokens[at - 2..at] == [SourceToken::Other("doc"), SourceToken::Other("=")];
@@ -134,7 +136,11 @@ pub fn named(source: &str, file: &RelPath, dir: &RelPath, is_root: bool) -> Name
                 SourceToken::Other("env" | "option_env"),
                 [SourceToken::Other("!"), SourceToken::Other(_), SourceToken::Text(name), ..],
             ) => named.variables.push(unquoted(name)),
-            (SourceToken::Other("doc"), [SourceToken::Other(")" | ","), ..]) => named.tests_for_doc = true,
+            // The second form is that of `cfg_select!`.
+            (
+                SourceToken::Other("doc"),
+                [SourceToken::Other(")" | ","), ..] | [SourceToken::Other("="), SourceToken::Other(">"), ..],
+            ) if conditions.may_be_inside() || definition.is_inside() => named.tests_for_doc = true,
             _ => {}
         }
     }
@@ -239,6 +245,61 @@ impl MacroDefinition {
     }
 }
 
+/// Position relative to conditions of `cfg`, and to macros that may pass their arguments on to one.
+#[derive(Default)]
+struct Conditions {
+    /// For each open delimiter, whether a condition may be inside.
+    open: Vec<bool>,
+}
+
+impl Conditions {
+    /// Macros of the standard library whose arguments are never conditions.
+    const VALUES: [&str; 20] = [
+        "assert",
+        "assert_eq",
+        "assert_ne",
+        "dbg",
+        "debug_assert",
+        "debug_assert_eq",
+        "debug_assert_ne",
+        "eprint",
+        "eprintln",
+        "format",
+        "format_args",
+        "matches",
+        "panic",
+        "print",
+        "println",
+        "unimplemented",
+        "unreachable",
+        "vec",
+        "write",
+        "writeln",
+    ];
+
+    fn step(&mut self, before: &[SourceToken<'_>], token: SourceToken<'_>) {
+        use SourceToken::Other;
+        match token {
+            Other("(" | "[" | "{") => {
+                let may_begin = match before {
+                    // `#![` opens an attribute.
+                    [.., Other("#"), Other("!")] => false,
+                    [.., Other(name), Other("!")] => !Self::VALUES.contains(name),
+                    [.., Other("cfg" | "cfg_attr")] => true,
+                    _ => false,
+                };
+                self.open.push(may_begin || self.may_be_inside());
+            }
+            Other(")" | "]" | "}") => drop(self.open.pop()),
+            _ => {}
+        }
+    }
+
+    fn may_be_inside(&self) -> bool {
+        self.open.last() == Some(&true)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SourceToken<'a> {
     /// String literal.
@@ -323,9 +384,11 @@ fn is_like_include(text: &str) -> bool {
     matches!(text, "include" | "include_str" | "include_bytes") || text.split("include").skip(1).any(is_call)
 }
 
-/// Returns whether `text` could be a path with an extension or a directory.
+/// Returns whether `text` could be a path with an extension or a directory, of a file that a macro may include. What the kernel
+/// makes up differs each time that it is read, so no build includes it.
 fn is_like_path(text: &str) -> bool {
     text.len() < 512
+        && !["/dev/", "/proc/", "/sys/"].iter().any(|dir| text.starts_with(dir))
         && text.contains(['.', '/'])
         && !text.contains(|c: char| c.is_control() || matches!(c, '{' | '}' | '"'))
 }
@@ -416,18 +479,34 @@ mod tests {
 
     #[test]
     fn strings_that_look_like_paths_are_mentioned() {
-        let source = r#"doctest!("../README.md"); let a = ("no path", "{}/x", "b/c", "");"#;
+        let source =
+            r#"doctest!("../README.md"); let a = ("no path", "{}/x", "b/c", "", "/proc/self/maps");"#;
         assert_eq!(of(source).mentioned, ["a/src/../README.md", "a/src/b/c"].map(RelPath::new));
     }
 
     #[test]
     fn a_condition_on_documentation_is_found() {
-        for source in
-            ["#[cfg(doc)] mod a {}", "#![cfg_attr(doc, feature(x))]", "#[cfg(any(doc, test))] mod a {}"]
-        {
+        for source in [
+            "#[cfg(doc)] mod a {}",
+            "#![cfg_attr(doc, feature(x))]",
+            "#[cfg(any(doc, test))] mod a {}",
+            "if cfg!(doc) { include!(\"a.rs\") }",
+            "cfg_select! { doc => { mod a; } _ => {} }",
+            "only_if! { doc, mod a; }",
+            "only_if![(doc) mod a;];",
+            "macro_rules! m { () => { only_if(doc) } }",
+        ] {
             assert!(of(source).tests_for_doc, "{source}");
         }
-        for source in ["#[doc(hidden)] mod a {}", "#[doc = \"x\"] mod a {}", "#[cfg(docsrs)] mod a {}"] {
+        for source in [
+            "#[doc(hidden)] mod a {}",
+            "#[doc = \"x\"] mod a {}",
+            "#[cfg(docsrs)] mod a {}",
+            "let Target { test, doc, doctest } = target;",
+            "let all = [test, doc, doctest].map(flag); parse(doc);",
+            "#![allow(unused)] println!(\"{}\", f(doc));",
+            "match x { doc => 1 }",
+        ] {
             assert!(!of(source).tests_for_doc, "{source}");
         }
     }

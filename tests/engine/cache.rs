@@ -604,3 +604,45 @@ fn a_file_from_the_future_does_not_make_each_run_write_its_state() {
     sandbox.run(&["run"], 1);
     assert!(before == (fs::read(&state).unwrap(), fs::metadata(&state).unwrap().modified().unwrap()));
 }
+
+#[test]
+fn documentation_with_unnamed_includes_is_cached_if_rustc_has_compiled_the_same_sources() {
+    let sandbox = Sandbox::library();
+    let included = "macro_rules! text {\n    ($f:literal) => {\n        include_str!($f)\n    };\n}\n\n\
+                    /// T.\npub const T: &str = text!(\"../notes.txt\");\n";
+    let pair = "/// F.\npub fn f([doc, test]: [u8; 2]) -> [u8; 2] {\n    [doc, test]\n}\n";
+    sandbox.write("src/lib.rs", &format!("//! L.\n\n{included}\n{pair}"));
+    let included = included.replace("../notes", "../../notes");
+    sandbox.write(
+        "src/bin/two-words.rs",
+        &format!("//! B.\n\n{included}\nfn main() {{\n    assert!(T.is_ascii());\n}}\n"),
+    );
+    sandbox.write("notes.txt", "Notes.\n");
+    // Clippy lists it before the sources.
+    sandbox.write("clippy.toml", "");
+    // Which files clippy read is recorded once documentation needs it, in whatever order the two are judged.
+    sandbox.run(&["run", "--tool", "clippy"], 0);
+    std::fs::remove_dir_all(sandbox.root().join("target/genti/cache")).unwrap();
+    for _ in 0..3 {
+        sandbox.run(&["run", "--tool", "clippy", "--tool", "doc"], 0);
+    }
+    assert_eq!(ran(&sandbox), BTreeSet::new());
+}
+
+#[test]
+fn explain_says_that_a_result_was_not_cached_because_its_inputs_are_unknown() {
+    let sandbox = Sandbox::library();
+    sandbox.write(
+        "src/lib.rs",
+        "//! L.\n\nmacro_rules! text {\n    ($f:literal) => {\n        include_str!($f)\n    };\n}\n\n\
+         /// T.\npub const T: &str = text!(\"../notes.txt\");\n",
+    );
+    sandbox.write("notes.txt", "Notes.\n");
+    // Without clippy, cargo does not compile the library, so no compiler says what it reads.
+    sandbox.run(&["run", "--tool", "doc"], 0);
+    let explained = sandbox.run(&["explain", "doc"], 0);
+    assert!(
+        explained.contains("not cached, so it will run again: it is not known which files it reads"),
+        "{explained}"
+    );
+}

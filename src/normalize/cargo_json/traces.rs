@@ -39,6 +39,7 @@ impl TraceCollector {
             package,
             name: name_of(&artifact.package_id, &artifact.manifest_path),
             manifest: artifact.manifest_path.clone().into(),
+            target: artifact.target.name.clone(),
             fingerprint,
             source: artifact.target.src_path.clone().into(),
             artifact: first,
