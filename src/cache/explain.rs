@@ -27,6 +27,8 @@ pub struct ToolReasons {
     pub changed: Vec<Changed>,
     /// The tasks that ran.
     pub ran: Vec<TaskReason>,
+    /// The reason why a result of this run was not cached, so that the next run can't use it.
+    pub not_cached: Option<String>,
 }
 
 /// Reason why one task ran.

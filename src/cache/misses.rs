@@ -122,14 +122,15 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
             };
             let why = match (test, reason) {
                 (Some(test), _) => test.describe(),
-                (None, MissReason::NoResult) if is_first => "first run of this tool".to_owned(),
+                (None, MissReason::NoResult) if is_first => "no run of this tool was cached yet".to_owned(),
                 (None, MissReason::NoResult) if !own.is_empty() || !of_tool.is_empty() => String::new(),
                 (None, reason) => reason.describe(),
             };
             let unit = plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
             tasks.push(TaskReason { unit, why, changed: own });
         }
-        tools.push(ToolReasons { tool: tool.name.clone(), hits, changed: of_tool, ran: tasks });
+        let not_cached = cache.lock().not_stored.get(&id).copied().flatten().map(str::to_owned);
+        tools.push(ToolReasons { tool: tool.name.clone(), hits, changed: of_tool, ran: tasks, not_cached });
     }
     RunReasons { tools }
 }

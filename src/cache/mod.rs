@@ -44,7 +44,7 @@ mod storing;
 mod unreported;
 mod versions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -56,7 +56,7 @@ use self::inputs::{Dirs, KeyInputs, ToolKey, Uncacheable};
 use self::outside_files::OutsideFiles;
 use self::replays::RealBuilds;
 use self::sandboxed::{RunningTest, TestRun};
-use self::storing::Pending;
+use self::storing::{NotStored, Pending};
 use crate::model::digest::Digest;
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Tool, ToolId};
@@ -119,8 +119,8 @@ struct RunState {
     flushed: Instant,
     /// Tasks without a verdict although they ran.
     changed: BTreeMap<TaskIx, Discarded>,
-    /// Tools with a result that was not stored.
-    not_stored: BTreeSet<ToolId>,
+    /// Tools with a result that was not stored, and the first reason.
+    not_stored: BTreeMap<ToolId, NotStored>,
     /// The error after which nothing more is written.
     failed: Option<std::io::Error>,
 }
@@ -230,7 +230,7 @@ impl<'a> ResultCache<'a> {
             pending: Vec::new(),
             flushed: Instant::now(),
             changed: BTreeMap::new(),
-            not_stored: BTreeSet::new(),
+            not_stored: BTreeMap::new(),
             failed: None,
         };
         Self {

@@ -28,8 +28,8 @@ impl ResultCache<'_> {
         let read_by = self.read.lock().unwrap_or_else(PoisonError::into_inner);
         let of_tool = |(id, tool): (ToolId, &Tool)| {
             let key = self.keys[id.0 as usize].as_ref().ok();
-            let key =
-                key.filter(|_| tool.is_cached() && !tool.is_observed() && !state.not_stored.contains(&id))?;
+            let key = key
+                .filter(|_| tool.is_cached() && !tool.is_observed() && !state.not_stored.contains_key(&id))?;
             let (files, outside) =
                 (&key.others.files, key.others.outside.iter().chain(&key.others.arguments));
             let files = files.iter().map(|file| self.context.workspace.file(*file).path.clone());

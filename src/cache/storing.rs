@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::discovered::InputCollector;
+use super::discovered::{InputCollector, Undiscoverable};
 use super::explain::write_reasons;
 use super::inputs::KeyInputs;
 use super::misses;
@@ -35,11 +35,19 @@ const FLUSH: Duration = Duration::from_millis(500);
 /// A result that waits for the check of its inputs.
 pub(super) struct Pending {
     task: TaskIx,
-    /// The key and the record to store; `None` if the result must not be stored.
-    result: Option<(Digest, StoredResult)>,
+    /// The key and the record to store.
+    result: Result<(Digest, StoredResult), NotStored>,
     /// Traces of the files that the process read.
     traces: Option<Arc<Traces>>,
 }
+
+/// Reason why a result is not stored. `None` if it is told elsewhere, for instance because there is no verdict.
+pub(super) type NotStored = Option<&'static str>;
+
+const UNKNOWN_FILES: &str = "it is not known which files it reads";
+const UNKNOWN_TASK: &str = "it is not known which of its tasks a finding belongs to";
+const REPLAYED: &str = "cargo replayed an earlier build, which may not have read the present files";
+const NOT_CURRENT: &str = "it may have run a program that was built from other files";
 
 /// Inputs and findings of one of the tasks of a process.
 #[derive(Clone)]
@@ -126,37 +134,18 @@ impl ResultCache<'_> {
         let mut pending = Vec::new();
         let is_current = self.note_builds(&mut self.lock(), self.context.plan.step(run.step).tool);
         for (tasks, parsed) in &mut judged {
-            let split = parsed.as_ref().and_then(|parsed| self.split(tasks, parsed));
+            let shares = parsed.as_ref().ok_or(None).and_then(|parsed| self.split(tasks, parsed));
             let traces = parsed.as_ref().map(|parsed| Arc::new(parsed.traces.clone()));
             for (at, &task) in tasks.iter().enumerate() {
-                let result = split.as_ref().zip(parsed.as_ref()).and_then(|(split, parsed)| {
-                    let of = self.context.plan.graph.task(task);
-                    let tool = self.context.plan.graph.tool(of.tool);
-                    if !tool.is_cached()
-                        || parsed.traces.is_replayed
-                        || !is_current
-                        || parsed.is_leaky
-                        || parsed.is_flaky()
-                        || self.bless && tool.has_goldens()
-                    {
-                        return None;
+                let result = match (&shares, parsed.as_ref()) {
+                    (Err(why), _) => Err(*why),
+                    (Ok(_), Some(_)) if !is_current => Err(Some(NOT_CURRENT)),
+                    (Ok(shares), Some(parsed)) => {
+                        let piece = sole_piece(run, tasks);
+                        self.result_to_store(task, parsed, shares[at].clone(), piece)
                     }
-                    let key = match tool.uses_executable() {
-                        true => self.lock().programs.get(&task)?.key,
-                        false => {
-                            self.inputs.key(self.keys[of.tool.0 as usize].as_ref().ok()?, task, None).ok()?
-                        }
-                    };
-                    let workspace = self.context.workspace;
-                    let TaskShare { mut discovered, found, census } = split[at].clone();
-                    if let Caching::Sandboxed { max_age } = tool.cache {
-                        let piece = sole_piece(run, tasks)?;
-                        discovered =
-                            self.inputs_of_test(task, piece, max_age).filter(|_| is_pass(parsed, piece))?;
-                    }
-                    self.note_read(task, &discovered);
-                    Some((key, StoredResult::new(workspace, discovered, found, census, parsed)))
-                });
+                    (Ok(_), None) => Err(None),
+                };
                 pending.push(Pending { task, result, traces: traces.clone() });
             }
         }
@@ -167,21 +156,56 @@ impl ResultCache<'_> {
         }
     }
 
-    /// Notes that a result of `tool` must not be stored.
-    pub(crate) fn skip(&self, tool: ToolId) {
-        self.lock().not_stored.insert(tool);
+    /// Returns the key and the record of the result of `task`, or why it must not be stored. `piece` is the only process over
+    /// the tasks.
+    fn result_to_store(
+        &self,
+        task: TaskIx,
+        parsed: &Parsed,
+        share: TaskShare,
+        piece: Option<&StepPiece<Normalized>>,
+    ) -> Result<(Digest, StoredResult), NotStored> {
+        let id = self.context.plan.graph.task(task).tool;
+        let tool = self.context.plan.graph.tool(id);
+        if parsed.traces.is_replayed {
+            return Err(Some(REPLAYED));
+        }
+        if parsed.is_leaky || parsed.is_flaky() || self.bless && tool.has_goldens() {
+            return Err(None);
+        }
+        let key = match tool.uses_executable() {
+            true => self.lock().programs.get(&task).map(|test| test.key),
+            false => {
+                self.keys[id.0 as usize].as_ref().ok().and_then(|key| self.inputs.key(key, task, None).ok())
+            }
+        };
+        let key = key.ok_or(None)?;
+        let TaskShare { mut discovered, found, census } = share;
+        if let Caching::Sandboxed { max_age } = tool.cache {
+            let piece = piece.ok_or(None)?;
+            let inputs = self.inputs_of_test(task, piece, max_age);
+            discovered = inputs.filter(|_| is_pass(parsed, piece)).ok_or(None)?;
+        }
+        self.note_read(task, &discovered);
+        Ok((key, StoredResult::new(self.context.workspace, discovered, found, census, parsed)))
     }
 
-    /// Splits what a process over `tasks` read and found by task. `None` if what it read is unknown, or if a diagnostic can't be
-    /// attributed to tasks.
-    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Option<Vec<TaskShare>> {
+    /// Notes that a result of `tool` must not be stored.
+    pub(crate) fn skip(&self, tool: ToolId) {
+        self.lock().skip(tool, None);
+    }
+
+    /// Splits what a process over `tasks` read and found by task, or returns why that is impossible.
+    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Result<Vec<TaskShare>, NotStored> {
         let plan = self.context.plan;
-        let tool = plan.graph.tool(plan.graph.task(*tasks.first()?).tool);
+        let first = plan.graph.task(*tasks.first().ok_or(None)?);
+        let tool = plan.graph.tool(first.tool);
         if !tool.is_cached() {
-            return None;
+            return Err(None);
         }
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
-        let mut read = self.inputs.collect_each(tool, &units, &parsed.traces, &self.build_dirs).ok()?;
+        let read = self.inputs.collect_each(tool, &units, &parsed.traces, &self.build_dirs);
+        let mut read = read.map_err(|Undiscoverable| Some(UNKNOWN_FILES))?;
         let (found, census) = match &units[..] {
             [_] => (vec![parsed.diagnostics.clone()], vec![parsed.census.clone()]),
             units => {
@@ -190,15 +214,14 @@ impl ResultCache<'_> {
                 for path in owners.without_root(&parsed.diagnostics) {
                     read.iter_mut().for_each(|read| read.insert(path.clone()));
                 }
-                (owners.split(&parsed.diagnostics)?, owners.split_census(&parsed.census))
+                let found = owners.split(&parsed.diagnostics).ok_or(Some(UNKNOWN_TASK))?;
+                (found, owners.split_census(&parsed.census))
             }
         };
         let shares = read.into_iter().zip(found).zip(census).map(|((read, found), census)| {
-            Some(TaskShare {
-                discovered: self.inputs.discovered(tool, read, &self.all_files).ok()?,
-                found,
-                census,
-            })
+            let discovered = self.inputs.discovered(tool, read, &self.all_files);
+            let discovered = discovered.map_err(|Undiscoverable| Some(UNKNOWN_FILES))?;
+            Ok(TaskShare { discovered, found, census })
         });
         shares.collect()
     }
@@ -215,23 +238,23 @@ impl ResultCache<'_> {
             let tool = self.context.plan.graph.task(task).tool;
             match recheck.changed(task, traces.as_deref()) {
                 InputChange::None => match result {
-                    Some((key, record)) => {
+                    Ok((key, record)) => {
                         let before = state.results.as_ref().and_then(|results| results.get(&key));
                         let bytes = record.encode_before(before);
                         let results = state.results.as_mut();
                         results.zip(bytes).into_iter().for_each(|(results, bytes)| results.put(key, bytes));
                     }
-                    None => drop(state.not_stored.insert(tool)),
+                    Err(why) => state.skip(tool, why),
                 },
                 // Cargo updates it, and a notice of its own says so.
-                InputChange::Input(path) if path == "Cargo.lock" => drop(state.not_stored.insert(tool)),
-                InputChange::Presumed => drop(state.not_stored.insert(tool)),
+                InputChange::Input(path) if path == "Cargo.lock" => state.skip(tool, None),
+                InputChange::Presumed => state.skip(tool, Some(REPLAYED)),
                 InputChange::Input(path) => {
-                    state.not_stored.insert(tool);
+                    state.skip(tool, None);
                     state.changed.insert(task, Discarded::Changed(path));
                 }
                 InputChange::Unknown => {
-                    state.not_stored.insert(tool);
+                    state.skip(tool, None);
                     state.changed.insert(task, Discarded::Unchecked);
                 }
             }
@@ -280,7 +303,7 @@ impl ResultCache<'_> {
         let state = self.lock();
         let mut tools = last_run.tools.clone();
         for ((id, tool), key) in plan.graph.tools().zip(&self.keys) {
-            if let Some(key) = key.as_ref().ok().filter(|_| !state.not_stored.contains(&id)) {
+            if let Some(key) = key.as_ref().ok().filter(|_| !state.not_stored.contains_key(&id)) {
                 tools.insert(tool.name.clone(), (run, key.parts.clone()));
             }
         }
@@ -291,6 +314,14 @@ impl ResultCache<'_> {
             let _ = this_run.save(&workspace.target_dir);
         }
         let _ = write_reasons(&workspace.target_dir, &reasons);
+    }
+}
+
+impl RunState {
+    /// Notes that a result of `tool` is not stored.
+    fn skip(&mut self, tool: ToolId, why: NotStored) {
+        let known = self.not_stored.entry(tool).or_default();
+        *known = known.or(why);
     }
 }
 

@@ -98,7 +98,7 @@ fn explain_finding(id: &str, target_dir: &Path, shell: &mut Shell) -> CliResult 
 }
 
 fn explain_tool(causes: &ToolReasons, all: bool, out: &mut String) {
-    let ToolReasons { tool, hits, changed, ran } = causes;
+    let ToolReasons { tool, hits, changed, ran, not_cached } = causes;
     let tasks = |number: usize| format!("{number} task{}", if number == 1 { "" } else { "s" });
     let _ = match (hits, ran.len()) {
         (hits, 0) => writeln!(out, "{tool}: {} cached, none ran", tasks(*hits)),
@@ -110,6 +110,9 @@ fn explain_tool(causes: &ToolReasons, all: bool, out: &mut String) {
     ran.iter().take(shown).for_each(|task| explain_task(task, out));
     if ran.len() > shown {
         let _ = writeln!(out, "  … and {} more: `cargo genti explain {tool}` shows all", ran.len() - shown);
+    }
+    if let Some(why) = not_cached {
+        let _ = writeln!(out, "  not cached, so it will run again: {why}");
     }
 }
 
