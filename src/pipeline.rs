@@ -24,6 +24,7 @@ mod limit;
 mod lock;
 mod lockfile;
 mod needs;
+mod new_lints;
 mod numbers;
 mod results;
 mod shard;
@@ -45,6 +46,7 @@ use self::configuration::{read_config, read_lock};
 use self::early::Early;
 use self::judge::Undecided;
 use self::needs::Needs;
+use self::new_lints::NewLints;
 use self::results::{FAILED_FAST, Ran, StepResult};
 use self::unseen::Unseen;
 use self::watch::Watch;
@@ -53,7 +55,7 @@ use crate::compare::suppressions::Suppressions;
 use crate::model::digest::Digest;
 use crate::model::error::Problems;
 use crate::model::event::Event;
-use crate::model::finding::Entry;
+use crate::model::finding::{Diagnostic, Entry};
 use crate::model::halt::{Halt, Latch, Never};
 use crate::model::notice::Notice;
 use crate::model::outcome::{Goldens, Outcome, Strict};
@@ -424,6 +426,7 @@ pub fn run(
     let cache =
         ResultCache::new(context, &data, session.env, results, &build_dirs, session.bless, session.stop);
     let versions = cache.versions();
+    let new_lints = NewLints::ask(project, &versions, session.env, session.stop);
     let conditions = Conditions::new(project, &versions, session.env);
     if !baseline.is_empty() {
         conditions.tell(events);
@@ -436,8 +439,10 @@ pub fn run(
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);
-    let is_new = |tool: &str, diagnostics: &[_]| {
-        judge::is_new(tool, diagnostics, suppressions, baseline, &read, session.stop)
+    let is_new = |tool: &str, diagnostics: &[Diagnostic]| {
+        let fails = |found: &&Diagnostic| found.fatal || !new_lints.has(tool, &found.rule);
+        let diagnostics: Vec<_> = diagnostics.iter().filter(fails).collect();
+        judge::is_new(tool, &diagnostics, suppressions, baseline, &read, session.stop)
     };
     let is_new = session.fail_fast.then_some(&is_new as &judge::IsNew<'_>);
     let lookups = cache.look_up();
@@ -502,8 +507,8 @@ pub fn run(
     });
     let on_disk = |path: &RelPath| exists(&path.to_path(&workspace.root));
     let may_exist = |path: &RelPath| ledger::may_exist(workspace, path, &on_disk);
-    // If nothing runs, the end is near.
-    let early = (session.shows_findings && due.contains(&true)).then(|| {
+    // If nothing runs, the end is near. Which findings fail is known only there if some are excused.
+    let early = (session.shows_findings && due.contains(&true) && new_lints.is_empty()).then(|| {
         let context = early::Context {
             workspace,
             plan,
@@ -577,6 +582,7 @@ pub fn run(
             Some(base) => Causing::Found { base, project, reads: &reads },
             None => Causing::Nothing,
         },
+        new_lints: &new_lints,
         stopped: &stopped,
         strict: session.strict,
         parallel: session.parallel,
@@ -594,7 +600,13 @@ pub fn run(
         not_run: if failed_fast { FAILED_FAST.to_owned() } else { results::why(stop_reason) },
     };
     let shard = plan.shard.as_ref().map(|shard| {
-        let of = shard::Origin { versions: &versions, build, session, discovered: &discovered };
+        let of = shard::Origin {
+            versions: &versions,
+            new_lints: &new_lints,
+            build,
+            session,
+            discovered: &discovered,
+        };
         shard::record(project, shard, &ran, of)
     });
     let facts = judge::Facts { exists: &on_disk, target: &target, beyond: &beyond };
@@ -606,7 +618,7 @@ pub fn run(
     for (tool, kept) in outcome.tools.iter_mut().zip(kept) {
         (tool.kept, tool.not_kept) = kept;
     }
-    lock::explain(project, &mut outcome, session.env, session.stop);
+    new_lints::explain(project, &mut outcome, &new_lints);
     Ok(outcome)
 }
 

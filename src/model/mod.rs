@@ -23,6 +23,8 @@ pub mod generated;
 #[cfg(feature = "engine")]
 pub mod golden;
 #[cfg(feature = "engine")]
+pub mod grace;
+#[cfg(feature = "engine")]
 pub mod halt;
 #[cfg(feature = "engine")]
 pub(crate) mod named;
@@ -39,6 +41,8 @@ pub mod policy;
 pub mod powerset;
 #[cfg(feature = "engine")]
 pub mod ratchet;
+#[cfg(feature = "engine")]
+pub mod release;
 #[cfg(feature = "engine")]
 pub mod shard;
 #[cfg(feature = "engine")]

@@ -1,6 +1,6 @@
 //! The outcome of a run: statuses, states of findings, verdicts of tools, and the verdict on the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::cause::{Against, Caused};
 use super::census::{Group, TestNames, TestTimes, Totals};
 use super::finding::{Entry, Finding, State};
 use super::generated::Generated;
+use super::grace::NoGrace;
 use super::path::RelPath;
 use super::ratchet::Number;
 use super::style::Migration;
@@ -40,7 +41,7 @@ pub struct Outcome {
     pub gone: Vec<Gone>,
     /// Every suppression of the configuration with its effect, in order.
     pub suppressions: Vec<Suppressing>,
-    /// The date used to decide whether suppressions have expired; `None` if none has an expiry date.
+    /// The date used to decide whether suppressions and the grace of new lints have expired; `None` if nothing depends on it.
     pub as_of: Option<Date>,
     /// Golden files to write or remove.
     pub goldens: Goldens,
@@ -151,7 +152,7 @@ pub struct Compared {
     pub suppressed_by: Option<usize>,
     /// Numbers of identical findings, if there are any and this one is new.
     pub identical: Option<Identical>,
-    /// Its cause, if it is new and the run is compared with a base.
+    /// Its cause, if it is new and the run is compared with a base, or if its lint is new in the tool.
     pub cause: Option<Arc<Caused>>,
 }
 
@@ -169,7 +170,8 @@ impl Compared {
         }
     }
 
-    /// Returns true if it is new, but something else than the change is known to have caused it.
+    /// Returns true if it is new, but does not fail: something else than the change is known to have caused it, or its lint is new
+    /// in the tool.
     pub fn is_excused(&self) -> bool {
         self.cause.as_ref().is_some_and(|caused| !caused.is_change())
     }
@@ -269,7 +271,7 @@ pub struct ToolOutcome {
     pub verdict: Verdict,
     /// Number of findings that are not in the baseline. A finding of several tools is counted for one of them.
     pub new: usize,
-    /// Number of these findings that the change did not cause. Not part of any artifact, since it follows from the findings.
+    /// Number of these findings that don't fail. Not part of any artifact, since it follows from the findings.
     pub excused: usize,
     /// New findings that a changed style edition causes.
     pub migration: Option<Migration>,
@@ -300,6 +302,17 @@ pub struct ToolOutcome {
     pub not_kept: Option<String>,
     /// Set if `genti.lock` has another version. Not part of any artifact.
     pub other_version: Option<OtherVersion>,
+    /// Lints that the locked version does not have, if their findings don't fail and there are any.
+    pub new_lints: Option<ExcusedLints>,
+}
+
+/// Lints of a tool that its locked version does not have, and that have findings which don't fail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExcusedLints {
+    /// The lints.
+    pub rules: BTreeSet<Text>,
+    /// Last day on which the findings don't fail; `None` if there is none.
+    pub until: Option<Date>,
 }
 
 /// A tool whose version differs from the locked one.
@@ -310,6 +323,8 @@ pub struct OtherVersion {
     /// Number of new findings from rules that the locked version did not have; `None` if these rules are
     /// unknown.
     pub by_new_rules: Option<usize>,
+    /// Reason why these findings fail, if they do.
+    pub no_grace: Option<NoGrace>,
 }
 
 /// Verdict on a tool.

@@ -106,12 +106,15 @@ pub struct Policy {
     pub blind_spots: BlindSpots,
     /// Revision to compare with, or `auto`: only findings that the change since then caused fail.
     pub against: Option<String>,
+    /// Treatment of findings of lints that the locked version of their tool does not have.
+    pub new_lints: NewLints,
 }
 
 impl Policy {
     /// Returns the values by key, as texts to compare and to show.
-    pub fn settings(&self) -> [(&'static str, String); 7] {
-        let Self { order, batch, seed, per_task_timeout, max_duration, blind_spots, against } = self;
+    pub fn settings(&self) -> [(&'static str, String); 8] {
+        let Self { order, batch, seed, per_task_timeout, max_duration, blind_spots, against, new_lints } =
+            self;
         [
             ("order", order.to_string()),
             ("batch", batch.to_string()),
@@ -120,6 +123,7 @@ impl Policy {
             ("max-duration", time_limit(*max_duration)),
             ("blind-spots", blind_spots.to_string()),
             ("against", against.clone().unwrap_or_else(|| "none".to_owned())),
+            ("new-lints", new_lints.to_string()),
         ]
     }
 }
@@ -147,6 +151,45 @@ impl std::str::FromStr for BlindSpots {
 
     fn from_str(text: &str) -> Result<Self, PolicyError> {
         one_of(&Self::ALL, text, &format!("unknown value `{text}` for blind spots"))
+    }
+}
+
+/// Treatment of findings of lints that the locked version of their tool does not have. Affects no id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewLints {
+    /// They fail like all others.
+    #[default]
+    Fail,
+    /// They don't fail until the tool is locked at its new version.
+    Warn,
+    /// They don't fail for this long after the release of the tool.
+    WarnFor {
+        /// Number of days from the commit of the release.
+        days: u16,
+    },
+}
+
+impl fmt::Display for NewLints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fail => f.write_str("fail"),
+            Self::Warn => f.write_str("warn"),
+            Self::WarnFor { days } => write!(f, "warn-for {days}d"),
+        }
+    }
+}
+
+impl std::str::FromStr for NewLints {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        match text {
+            "fail" => Ok(Self::Fail),
+            "warn" => Ok(Self::Warn),
+            _ => Err(PolicyError(format!(
+                "unknown value `{text}` for new lints, expected `fail`, `warn` or `{{ warn-for = \"30d\" }}`"
+            ))),
+        }
     }
 }
 

@@ -517,6 +517,11 @@ impl Tool {
         self.uses_selection() || self.uses_executable()
     }
 
+    /// Returns true if its version is that of a Rust toolchain.
+    pub fn has_version_of_toolchain(&self) -> bool {
+        self.version.first().is_some_and(|program| Self::RUST.contains(&program.as_str()))
+    }
+
     /// Returns the toolchain that its command line requests from rustup, as in `cargo +nightly`.
     pub fn toolchain(&self) -> Option<&str> {
         Self::toolchain_of(self.run.iter().map_while(Arg::literal))

@@ -1,11 +1,12 @@
-//! Determines the day on which suppressions expire in a gate. A date far in the past, such as package builds set in an environment
-//! variable, must not revive expired suppressions.
+//! Determines the day on which suppressions, and the grace of new lints, expire in a gate. A date far in the past, such as package
+//! builds set in an environment variable, must not revive them.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::Project;
+use crate::model::policy::NewLints;
 use crate::workspace;
 
 /// A later day replaces the requested one.
@@ -21,10 +22,11 @@ pub struct Later {
 
 impl Project {
     /// Replaces a requested day before that of the checked-out commit by the latter; without a commit, by `today`. Returns the
-    /// replacement if there was one and any suppression expires.
+    /// replacement if there was one, and any suppression or the grace of new lints ends on some day.
     pub fn expire_no_earlier(&mut self, today: Date) -> Option<Later> {
         let asked = self.as_of.filter(|asked| *asked < today)?;
-        if self.suppressions.iter().all(|suppression| suppression.expires.is_none()) {
+        let has_grace = matches!(self.plan.policy.new_lints, NewLints::WarnFor { .. });
+        if !has_grace && self.suppressions.iter().all(|suppression| suppression.expires.is_none()) {
             return None;
         }
         let commit = commit_day(self);

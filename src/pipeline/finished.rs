@@ -17,6 +17,7 @@ use super::as_of::commit_day;
 use super::conditions::Conditions;
 use super::judge::Undecided;
 use super::ledger::Ledger;
+use super::new_lints::NewLints;
 use super::unseen::Unseen;
 use super::{Project, exists, golden, judge, lock};
 use crate::compare::ratchet;
@@ -231,6 +232,7 @@ fn recompute(
     let as_of = run.report.as_of.as_deref().and_then(|day| day.parse().ok());
     let suppressions = Suppressions::new(&project.suppressions, as_of);
     let unseen = unseen(run);
+    let new_lints = NewLints::stated(project, run, as_of);
     let case = judge::Case {
         workspace,
         plan,
@@ -249,6 +251,7 @@ fn recompute(
             Some(base) => Causing::Stated { base, run },
             None => Causing::Nothing,
         },
+        new_lints: &new_lints,
         stopped: &|| stopped(run),
         strict: Strict::default(),
         parallel: 0,

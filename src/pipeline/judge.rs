@@ -9,6 +9,7 @@ use super::against::Causing;
 use super::conditions::Alike;
 use super::golden::{self, Goldens};
 use super::ledger::Ledger;
+use super::new_lints::NewLints;
 use super::results::{KeptOutput, Ran, StepResult, why};
 use super::unseen::{Look, Unseen};
 use super::{ReadSources, blind_spots, cap, compiled, empty, numbers, tested, variants};
@@ -200,7 +201,7 @@ pub(super) type IsNew<'a> = dyn Fn(&str, &[Diagnostic]) -> bool + Sync + 'a;
 /// Returns true if at least one of `diagnostics` is new, no matter what else is found.
 pub(super) fn is_new(
     tool: &str,
-    diagnostics: &[Diagnostic],
+    diagnostics: &[&Diagnostic],
     suppressions: &Suppressions<'_>,
     baseline: &BTreeMap<String, Vec<Entry>>,
     read: &ReadSources<'_>,
@@ -209,7 +210,7 @@ pub(super) fn is_new(
     // Ignore read errors here: the file is read again at the end, and then the run fails.
     let sources = read(&mut diagnostics.iter().filter_map(|diagnostic| diagnostic.shown_at().path()));
     let sources = Sources(sources.unwrap_or_default());
-    let diagnostics = diagnostics.iter().map(|diagnostic| (Text::from(tool), diagnostic.clone()));
+    let diagnostics = diagnostics.iter().map(|diagnostic| (Text::from(tool), Diagnostic::clone(diagnostic)));
     // If the run is being cancelled, the result does not matter.
     let mut findings = identify(diagnostics.collect(), &sources, halt).unwrap_or_default();
     findings.retain(|finding| suppressions.of(finding).is_none());
@@ -241,6 +242,8 @@ pub(super) struct Case<'a> {
     pub(super) blind_spots: Option<Vec<BlindSpot>>,
     /// Origin of the causes of findings.
     pub(super) causing: Causing<'a>,
+    /// Lints that the locked versions of the tools do not have.
+    pub(super) new_lints: &'a NewLints,
     /// Returns the reason why the run ended early, if it did.
     pub(super) stopped: &'a dyn Fn() -> Option<StopReason>,
     pub(super) strict: Strict,
@@ -361,13 +364,14 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
     let mut tools = ledger.tools(versions.clone());
     let numbers = numbers::judge(&ledger, &tools, case.stated.as_ref(), lines);
     let numbers = enter_numbers(numbers, &mut matched, &mut ledger, suppressions);
-    case.causing.set(&mut matched, &ledger, &versions);
+    case.causing.set(&mut matched, &ledger, &versions, case.new_lints);
+    let by_day = case.new_lints.record(&matched.findings, &mut tools);
     count(plan, &mut tools, &matched);
     for ((id, tool), outcome) in plan.graph.tools().zip(&mut tools) {
         outcome.skipped = ledger.skipped(id);
         outcome.fix = crate::plan::fix_command(case.workspace, plan, tool);
     }
-    let as_of = suppressions.as_of();
+    let as_of = suppressions.as_of().or(by_day);
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));
     let end = end(plan, &tools, &goldens.orphans, stopped(), strict);
     Ok(Outcome {

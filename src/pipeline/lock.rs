@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Project;
-use crate::model::finding::State;
-use crate::model::outcome::{OtherVersion, Outcome};
+use crate::model::release::Release;
 use crate::model::tool::Tool;
 use crate::normalize;
 use crate::plan::config::{Lock, Locked};
@@ -64,27 +63,17 @@ pub(super) fn drift_of(project: &Project, versions: &[Option<String>], by: &str)
     differing.map(drift).collect()
 }
 
-/// Records the tools whose version is not the locked one, and how many of their new findings are due to new rules.
-pub(super) fn explain(project: &Project, outcome: &mut Outcome, env: &Env, stop: &Stop) {
-    let Some(lock) = &project.lock else { return };
-    for (tool, result) in project.plan.graph.tools.iter().zip(&mut outcome.tools) {
-        let Some(here) = &result.version else { continue };
-        let Some(Some(locked)) = lock.differs(tool, here) else { continue };
-        let now = match locked.rules.is_empty() {
-            true => None,
-            false => rules(project, tool, env, stop),
-        };
-        let unknown: Option<BTreeSet<_>> = now.map(|now| now.difference(&locked.rules).cloned().collect());
-        let new = outcome
-            .findings
-            .iter()
-            .filter(|found| found.state == State::New && found.finding.is_of(&tool.name));
-        result.other_version = Some(OtherVersion {
-            locked: locked.version.clone(),
-            by_new_rules: unknown
-                .map(|unknown| new.filter(|found| unknown.contains(&*found.finding.diagnostic.rule)).count()),
-        });
+/// Returns true if `tool` belongs to a toolchain that is not a stable release, or if that is unknown. Clippy's own version does
+/// not say it, so the compiler of its toolchain is asked.
+pub(super) fn is_prerelease(project: &Project, tool: &Tool, env: &Env, stop: &Stop) -> bool {
+    if !tool.has_version_of_toolchain() {
+        return false;
     }
+    let toolchain = tool.version.get(1).filter(|word| word.starts_with('+')).cloned();
+    let words = ["rustc".to_owned()].into_iter().chain(toolchain).chain(["--version".to_owned()]);
+    let compiler = Tool { version: words.collect(), ..tool.clone() };
+    let version = version(project, &compiler, env, stop).unwrap_or_default();
+    Release::of(&version).is_none_or(|release| release.is_prerelease)
 }
 
 /// Returns one variant of each tool and toolchain. All have the same program.
@@ -97,7 +86,8 @@ fn version(project: &Project, tool: &Tool, env: &Env, stop: &Stop) -> Result<Str
     scan::version(tool, &project.workspace, &project.programs, env, stop)
 }
 
-fn rules(project: &Project, tool: &Tool, env: &Env, stop: &Stop) -> Option<BTreeSet<String>> {
+/// Returns the rules that `tool` reports, if it reports any.
+pub(super) fn rules(project: &Project, tool: &Tool, env: &Env, stop: &Stop) -> Option<BTreeSet<String>> {
     let text = scan::rules(tool, &project.workspace, &project.programs, env, stop).ok()?;
     Some(normalize::rules(&text, &tool.namespaces)).filter(|rules| !rules.is_empty())
 }

@@ -20,6 +20,7 @@ use self::format::{Header, ResultLine, StepLine, ToolLine};
 pub use self::merge::{Merged, merge};
 pub use self::read::{Damage, ShardFile, are_gates};
 pub use self::together::{Conflict, NotMerged, ShardDifference};
+use super::new_lints::{NewLints, Newer};
 use super::results::{PieceResult, Ran, StepResult};
 use super::unseen::Build;
 use super::{Project, Session};
@@ -36,6 +37,7 @@ use crate::report;
 pub(super) struct Origin<'a> {
     /// Version that each tool reports.
     pub(super) versions: &'a [Option<String>],
+    pub(super) new_lints: &'a NewLints,
     pub(super) build: Build<'a>,
     pub(super) session: &'a Session<'a>,
     /// Inputs that tasks discovered, as far as the cache determined them.
@@ -56,14 +58,15 @@ pub(super) fn record(project: &Project, shard: &Shard, ran: &Ran, of: Origin<'_>
 
 fn header(project: &Project, shard: &Shard, of: &Origin<'_>) -> Header {
     let plan = &project.plan;
-    let Origin { versions, build, session, .. } = of;
+    let Origin { versions, new_lints, build, session, .. } = of;
     let mut builds = BTreeMap::new();
     for tool in &plan.graph.tools {
         builds.entry(tool.variant_name().to_owned()).or_insert_with(|| build.of(plan, tool));
     }
-    let tool = |(tool, version): (&Tool, &Option<String>)| ToolLine {
+    let tool = |((tool, version), newer): ((&Tool, &Option<String>), Option<&Newer>)| ToolLine {
         name: tool.name.clone(),
         version: version.clone(),
+        newer: newer.cloned(),
     };
     Header {
         index: shard.of.index,
@@ -73,7 +76,7 @@ fn header(project: &Project, shard: &Shard, of: &Origin<'_>) -> Header {
         gate: session.strict.absent,
         parallel: session.parallel,
         builds,
-        tools: plan.graph.tools.iter().zip(*versions).map(tool).collect(),
+        tools: plan.graph.tools.iter().zip(*versions).zip(new_lints.newer()).map(tool).collect(),
         ..of_checkout(project)
     }
 }
@@ -82,7 +85,7 @@ fn header(project: &Project, shard: &Shard, of: &Origin<'_>) -> Header {
 fn of_checkout(project: &Project) -> Header {
     let Project { workspace, plan, .. } = project;
     let (policy, selection) = report::settings(workspace, plan);
-    let tool = |tool: &Tool| ToolLine { name: tool.name.clone(), version: None };
+    let tool = |tool: &Tool| ToolLine { name: tool.name.clone(), version: None, newer: None };
     Header {
         schema: report::SCHEMA,
         genti: VERSION.to_owned(),

@@ -1,8 +1,12 @@
-//! Words for the causes of findings in a run that is compared with a base. All reports use them.
+//! Words for new findings that don't fail: those that the change did not cause, in a run that is compared with a base, and those of
+//! new lints. All reports use them.
 
-use super::finished::{Finding, Finished};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::finished::{Finding, Finished, Tool, ToolReport};
 use super::text::counted;
 use crate::model::cause::{Cause, Caused};
+use crate::model::release::Release;
 
 /// Number of inputs that a sentence names.
 const MOST: usize = 3;
@@ -19,10 +23,13 @@ pub fn sentence(caused: &Caused) -> String {
         }
         Cause::Tool => "Not caused by the change: the tool is not at the locked version.".to_owned(),
         Cause::Base => "Not caused by the change: the base has it as well.".to_owned(),
+        Cause::NewLint => {
+            "Does not fail yet: the locked version of the tool does not have this lint.".to_owned()
+        }
     }
 }
 
-/// Returns the reason why the change did not cause findings of this cause, and what to do about them.
+/// Returns the reason why findings of this cause don't fail, and what to do about them.
 pub fn advice(cause: Cause) -> &'static str {
     match cause {
         Cause::Change => "fix them, or accept them with a reason",
@@ -35,6 +42,10 @@ pub fn advice(cause: Cause) -> &'static str {
              of its own"
         }
         Cause::Base => "the base has them as well; fix them there",
+        Cause::NewLint => {
+            "the version in genti.lock does not have these lints; fix or accept them in a change of its own, with `cargo \
+             genti lock`"
+        }
     }
 }
 
@@ -55,15 +66,61 @@ pub fn by_cause(run: &Finished) -> Vec<(Cause, Vec<&Finding>)> {
         let has = |finding: &&Finding| finding.cause.as_ref().is_some_and(|caused| caused.cause == cause);
         (cause, run.report.findings.iter().filter(has).collect::<Vec<_>>())
     };
-    let causes = Cause::ALL.into_iter().filter(|cause| *cause != Cause::Change);
+    let causes = [Cause::World, Cause::Tool, Cause::Base].into_iter();
     causes.map(of).filter(|(_, findings)| !findings.is_empty()).collect()
 }
 
-/// Counts the new findings that the change did not cause. `None` if there are none.
+/// The findings of new lints of a tool, which don't fail.
+pub struct NewLints<'a> {
+    tool: &'a Tool,
+    report: &'a ToolReport,
+    /// The findings, in their order.
+    pub findings: Vec<&'a Finding>,
+}
+
+impl NewLints<'_> {
+    /// Says how many findings there are of how many lints, until when they don't fail, and what to do.
+    pub fn summary(&self) -> String {
+        let Self { tool, report, findings } = self;
+        let rules: BTreeSet<_> = findings.iter().map(|finding| &finding.rule).collect();
+        let lints = counted(rules.len(), "new lint", "new lints");
+        let findings = counted(findings.len(), "finding", "findings");
+        let until = report.new_lints.as_ref().and_then(|lints| lints.until.as_ref());
+        let grace = until.map_or("no finding fails".to_owned(), |day| format!("grace until {day}"));
+        format!("{} has {lints} here: {findings}; {grace}: run `cargo genti upgrade`", named(tool))
+    }
+}
+
+/// Returns the name of `tool` with the number of its version.
+fn named(tool: &Tool) -> String {
+    let release = tool.version.as_deref().and_then(Release::of);
+    release.map_or_else(|| tool.name.clone(), |release| format!("{} {}", tool.name, release.number))
+}
+
+/// Returns the findings of new lints by tool. Tools without such findings are left out.
+pub fn new_lints(run: &Finished) -> Vec<NewLints<'_>> {
+    let mut findings: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in run.report.findings.iter().filter(|finding| finding.is_of_new_lint()) {
+        findings.entry(run.tool_of(finding)).or_default().push(finding);
+    }
+    let with = run.tools().filter_map(|(tool, report)| {
+        let findings = findings.remove(tool.name.as_str())?;
+        Some(NewLints { tool, report, findings })
+    });
+    with.collect()
+}
+
+/// Counts the new findings that don't fail. `None` if there are none.
 pub fn count(run: &Finished) -> Option<String> {
-    let count = run.report.findings.iter().filter(|finding| finding.is_excused()).count();
-    let findings = counted(count, "finding is", "findings are");
-    (count > 0).then(|| format!("{findings} not caused by the change"))
+    let excused = || run.report.findings.iter().filter(|finding| finding.is_excused());
+    let of_new_lints = excused().filter(|finding| finding.is_of_new_lint()).count();
+    let others = excused().count() - of_new_lints;
+    let findings = |count: usize, what: &str| {
+        (count > 0).then(|| format!("{} {what}", counted(count, "finding is", "findings are")))
+    };
+    let counts = [findings(others, "not caused by the change"), findings(of_new_lints, "of new lints")];
+    let counts: Vec<_> = counts.into_iter().flatten().collect();
+    (!counts.is_empty()).then(|| counts.join("; "))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::finished::{
     Finding, FinishedReport, GeneratedFileReport, GeneratedReport, GeneratedUnitReport, Gone, Incomplete,
 };
-use super::finished::{Suppression, ToolReport};
+use super::finished::{NewLintsReport, Suppression, ToolReport};
 use super::{SCHEMA, canonical};
 use crate::model::blind_spot::BlindSpot;
 use crate::model::cause::Caused;
@@ -75,6 +75,9 @@ pub(super) fn tool(tool: &ToolReport) -> Value {
     }
     if !tool.leaky.is_empty() {
         object["leaky"] = json!(tool.leaky);
+    }
+    if let Some(NewLintsReport { rules, until }) = &tool.new_lints {
+        object["new_lints"] = json!({ "rules": rules, "until": until });
     }
     object
 }

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::findings::{
     Finding, FinishedReport, GeneratedFileReport, GeneratedReport, GeneratedUnitReport, Gone, Incomplete,
-    Suppression, ToolReport,
+    NewLintsReport, Suppression, ToolReport,
 };
 pub use self::run::{RunBatch, RunSelection, RunShard, RunStep, RunSummary, Tool};
 pub use self::tasks::{

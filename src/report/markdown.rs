@@ -244,7 +244,7 @@ fn findings(new: &[&Finding], sources: &Sources, out: &mut String) {
     more(new.len(), shown, out);
 }
 
-/// New findings that the change did not cause, by cause, with what to do about them.
+/// New findings that don't fail: by cause if the change did not cause them, and those of new lints, with what to do about them.
 fn excused(run: &Finished, out: &mut String) {
     let all = excused::by_cause(run);
     if !all.is_empty() {
@@ -254,6 +254,15 @@ fn excused(run: &Finished, out: &mut String) {
         out.push_str(&format!("{}: {}.\n\n", code(cause.as_str()), excused::advice(cause)));
         findings.iter().take(MOST).for_each(|one| out.push_str(&finding(one, None)));
         more(findings.len(), MOST, out);
+    }
+    let new_lints = excused::new_lints(run);
+    if !new_lints.is_empty() {
+        out.push_str("### New lints\n\n");
+    }
+    for lints in new_lints {
+        out.push_str(&format!("{}.\n\n", visible_line(&lints.summary())));
+        lints.findings.iter().take(MOST).for_each(|one| out.push_str(&finding(one, None)));
+        more(lints.findings.len(), MOST, out);
     }
 }
 

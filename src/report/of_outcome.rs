@@ -7,7 +7,7 @@ use globset::Glob;
 
 use super::finished::{
     Ended, Finding, FinishedReport, GeneratedFileReport, GeneratedReport, GeneratedUnitReport, Gone,
-    Incomplete, Suppression, ToolReport,
+    Incomplete, NewLintsReport, Suppression, ToolReport,
 };
 use crate::model::finding::{self, FailedTest, Related};
 use crate::model::generated;
@@ -156,6 +156,10 @@ fn tool((tool, outcome): (&Tool, &ToolOutcome)) -> ToolReport {
         incomplete: outcome.incomplete.iter().map(incomplete).collect(),
         notices: outcome.notices.clone(),
         leaky: outcome.leaky.clone(),
+        new_lints: outcome.new_lints.as_ref().map(|lints| NewLintsReport {
+            rules: lints.rules.iter().cloned().collect(),
+            until: lints.until.map(|day| day.to_string()),
+        }),
     }
 }
 

@@ -13,7 +13,7 @@ use super::{SCHEMA, canonical};
 use crate::model::digest::Hasher;
 use crate::model::digest::Sink;
 use crate::model::outcome::{Outcome, ToolOutcome};
-use crate::model::policy::Policy;
+use crate::model::policy::{NewLints, Policy};
 use crate::model::powerset::Powerset;
 use crate::model::task::{Graph, Plan, Shard, Step};
 use crate::model::tool::{Tool, ToolId};
@@ -141,8 +141,11 @@ fn tool(graph: &Graph, tool: &Tool, needs: &[ToolId], outcome: &ToolOutcome) -> 
 /// Returns the fields of the policy in `run.json` and in a plan. Durations are in milliseconds.
 pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
     let millis = |cap: Option<std::time::Duration>| cap.map(|cap| cap.as_millis() as u64);
-    let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots, against } = &plan.policy;
+    let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots, against, new_lints } =
+        &plan.policy;
     let against = against.iter().map(|against| ("against".to_owned(), json!(against)));
+    let new_lints = Some(new_lints).filter(|new_lints| **new_lints != NewLints::Fail);
+    let new_lints = new_lints.map(|new_lints| ("new_lints".to_owned(), json!(new_lints.to_string())));
     [
         ("batch_policy".to_owned(), json!(batch.to_string())),
         ("blind_spots".to_owned(), json!(blind_spots.to_string())),
@@ -153,6 +156,7 @@ pub(super) fn policy(plan: &Plan) -> serde_json::Map<String, Value> {
     ]
     .into_iter()
     .chain(against)
+    .chain(new_lints)
     .collect()
 }
 

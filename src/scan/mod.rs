@@ -56,7 +56,10 @@ pub use outputs::{Kept, Outputs, Sieves};
 pub(crate) use pool::descriptors;
 pub use pool::{Inherited, Pool};
 pub use process::LocalRunner;
-pub use program::{Identifier, Missing, ProgramIdentity, Programs, read_text, runs_toolchain};
+pub use program::{
+    Identifier, Missing, NamedChannel, ProgramIdentity, Programs, is_exact_toolchain,
+    pinned_toolchain, read_text, runs_toolchain,
+};
 pub use recursion::{Recursion, is_above, own_name};
 pub use runner::{DeclaredFiles, Ending, FinishedProcess, Invocation, Runner};
 pub use sandbox::{HELPER, Kernel, NoWall, Observed, Place, Sight, Wall};

@@ -14,6 +14,7 @@ mod shell;
 mod shell_tests;
 #[cfg(all(test, unix))]
 mod tests;
+mod toolchain_file;
 mod tracer;
 mod words;
 
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub use self::identity::Identifier;
+pub use self::toolchain_file::{NamedChannel, is_exact_toolchain, pinned_toolchain};
 pub use self::tracer::ProgramIdentity;
 
 use super::environment::Env;

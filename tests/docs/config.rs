@@ -202,6 +202,11 @@ fn the_schema_and_genti_reject_the_same_values() {
         ("order", &["\"topo\""], &["\"alphabetic\"", "1"]),
         ("build-dir", &["\"lanes\""], &["\"target\""]),
         ("blind-spots", &["\"deny\""], &["\"fail\"", "true"]),
+        (
+            "new-lints",
+            &["\"fail\"", "\"warn\"", "{ warn-for = \"30d\" }"],
+            &["\"deny\"", "30", "{}", "{ warn-for = 30 }", "{ warn = \"30d\" }"],
+        ),
         ("max-duration", &["\"20m\"", "\"1h 30m\""], &["20", "\"soon\"", "\"\""]),
     ] {
         good.iter().for_each(|value| both(&format!("[policy]\n{key} = {value}\n"), true));

@@ -7,7 +7,7 @@ use crate::support::{Sandbox, disabled};
 const TOOL: &str = "[tools.lint]\nrun = ['cat', 'found.sarif']\nparse = 'sarif'\nnamespaces = ['lint']\n\
                     version = ['./version.sh']\nrules = ['cat', 'rules.txt']\n";
 
-fn sandbox(config: &str) -> Sandbox {
+pub(crate) fn sandbox(config: &str) -> Sandbox {
     let sandbox = Sandbox::with_tools(&format!("{config}{TOOL}"));
     is_of_version(&sandbox, "lint 1.94.0 (abc)");
     sandbox.write("rules.txt", "  lint::old-one  warn  an old one\n");
@@ -16,21 +16,21 @@ fn sandbox(config: &str) -> Sandbox {
     sandbox
 }
 
-fn is_of_version(sandbox: &Sandbox, version: &str) {
+pub(crate) fn is_of_version(sandbox: &Sandbox, version: &str) {
     use std::os::unix::fs::PermissionsExt;
     sandbox.write("version.sh", &format!("#!/bin/sh\necho '{version}'\n"));
     let path = sandbox.root().join("version.sh");
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-fn update(sandbox: &Sandbox) {
+pub(crate) fn update(sandbox: &Sandbox) {
     is_of_version(sandbox, "lint 1.95.0 (def)");
     let rules = "  lint::old-one  warn  an old one\n  lint::new-one  warn  a new one\n";
     sandbox.write("rules.txt", rules);
 }
 
 /// Makes the tool report findings with these rules, one per line.
-fn finds(sandbox: &Sandbox, rules: &[&str]) {
+pub(crate) fn finds(sandbox: &Sandbox, rules: &[&str]) {
     let result = |(line, rule): (usize, &&str)| {
         serde_json::json!({
             "ruleId": rule,
@@ -101,9 +101,11 @@ fn another_version_is_reported_with_the_findings_it_explains() {
     told(&[new], "; the new finding is from a new lint");
     // This is a notice and does not reach any artifact.
     assert!(!String::from_utf8(sandbox.artifact("report.json")).unwrap().contains("locked"));
-    // Without the list of rules, nothing is reported.
+    // Without the list of rules, new lints are not known.
     sandbox.edit("genti.lock", "rules = [\n    \"lint::old_one\",\n]\n", "");
-    told(&[new], "");
+    told(&[], "");
+    let unknown = "which of them are from new lints is not known, because genti.lock lists no lints";
+    told(&[new], &format!("; {unknown}"));
 }
 
 #[test]

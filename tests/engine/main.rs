@@ -36,6 +36,7 @@ mod lockfile;
 mod locks;
 mod manifests;
 mod messages;
+mod new_lints;
 mod numbers;
 mod observed;
 mod output;

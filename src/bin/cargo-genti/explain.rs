@@ -77,6 +77,7 @@ fn explain_finding(id: &str, target_dir: &Path, shell: &mut Shell) -> CliResult 
         return Err(usage(shell, &format_args!("the last run has no finding with the id {id}")));
     }
     let mut out = String::new();
+    let has_causes = findings.iter().any(|finding| finding.cause.is_some());
     for finding in findings {
         let _ = writeln!(out, "{} ({})", short::line(finding), short::state(finding));
         let Some(caused) = &finding.cause else { continue };
@@ -91,7 +92,7 @@ fn explain_finding(id: &str, target_dir: &Path, shell: &mut Shell) -> CliResult 
             let _ = writeln!(out, "    and {} more", caused.more);
         }
     }
-    if run.report.against.is_none() {
+    if run.report.against.is_none() && !has_causes {
         shell.note("causes are only known in a run that is compared with a base, with `--against`");
     }
     shell.out(&out)

@@ -84,6 +84,7 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> CliResu
         // Only set in the configuration, because a gate must not depend on flags.
         blind_spots: None,
         max_findings: None,
+        new_lints: None,
         // A flag of the commands that are gates; see `against`.
         against: None,
         origins: BTreeMap::new(),

@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use super::configuration::{read, read_config_with};
 use super::ledger::Ledger;
+use super::new_lints::{NewLints, OfTool};
 use super::{Error, Limit, Project, Request, exists, find};
 use crate::compare::baseline;
 use crate::compare::matching::Matched;
-use crate::model::cause::{Against, Caused};
+use crate::model::cause::{Against, Cause, Caused};
 use crate::model::finding::{Entry, State};
 use crate::model::notice::Notice;
+use crate::model::outcome::Compared;
 use crate::model::path::RelPath;
 use crate::model::task::Plan;
 use crate::plan;
@@ -184,11 +186,22 @@ impl Causing<'_> {
     }
 
     /// Sets the causes of the new findings and of the entries whose findings are fixed.
-    pub(super) fn set(self, matched: &mut Matched, ledger: &Ledger<'_>, versions: &[Option<String>]) {
+    pub(super) fn set(
+        self,
+        matched: &mut Matched,
+        ledger: &Ledger<'_>,
+        versions: &[Option<String>],
+        new_lints: &NewLints,
+    ) {
         match self {
-            Self::Nothing => {}
-            Self::Found { base, project, reads } => found(base, project, reads, matched, ledger, versions),
-            Self::Stated { run, .. } => stated(run, matched),
+            Self::Nothing => new_lints.excuse(&mut matched.findings),
+            Self::Found { base, project, reads } => {
+                found(base, project, reads, matched, ledger, versions, new_lints);
+            }
+            Self::Stated { run, .. } => {
+                stated(run, matched);
+                refuse(matched, new_lints);
+            }
         }
     }
 }
@@ -200,6 +213,7 @@ fn found(
     matched: &mut Matched,
     ledger: &Ledger<'_>,
     versions: &[Option<String>],
+    new_lints: &NewLints,
 ) {
     let Project { workspace, plan, lock, .. } = project;
     let mut differences = base.differences.clone();
@@ -232,6 +246,7 @@ fn found(
                 Some(Some(Some(_))) => Version::Other,
                 Some(Some(None)) | None => Version::Unlocked,
             },
+            new_lints: new_lints.of_tool(id).and_then(OfTool::excused).cloned().unwrap_or_default(),
         }
     });
     // The globs are valid, because the plan was made with them. Without causes, everything counts.
@@ -241,6 +256,16 @@ fn found(
     }
     for gone in matched.gone.iter_mut().filter(|gone| gone.state == State::Fixed) {
         gone.cause = Some(causes.of_entry(&gone.ns, &gone.entry));
+    }
+}
+
+/// Takes back what the artifacts say about new lints, where the lock of this checkout contradicts.
+fn refuse(matched: &mut Matched, new_lints: &NewLints) {
+    for Compared { finding, cause, .. } in &mut matched.findings {
+        let is_stated = cause.as_ref().is_some_and(|caused| caused.cause == Cause::NewLint);
+        if is_stated && !new_lints.cover(finding) {
+            *cause = Some(Caused::by_change([]).into());
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::model::task::Status;
 use crate::model::test_output::TestOutput;
 use crate::model::workspace::PackageId;
 use crate::normalize::{Gap, Parsed};
+use crate::pipeline::new_lints::Newer;
 use crate::pipeline::results::BuiltFor;
 use crate::report;
 
@@ -51,6 +52,9 @@ pub(super) struct Header {
 pub(super) struct ToolLine {
     pub(super) name: String,
     pub(super) version: Option<String>,
+    /// What is known if the version is not the locked one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) newer: Option<Newer>,
 }
 
 /// The results of a step.

@@ -18,6 +18,7 @@ use crate::model::task::{Status, TaskIx};
 use crate::pipeline::against::Causing;
 use crate::pipeline::conditions::Conditions;
 use crate::pipeline::judge::{self, Undecided};
+use crate::pipeline::new_lints::NewLints;
 use crate::pipeline::results::{PieceResult, Ran, ResultPiece, StepResult};
 use crate::pipeline::unseen::{Build, Unseen};
 use crate::pipeline::{Project, exists, golden, lock};
@@ -53,7 +54,8 @@ pub fn merge(
     let missing = together::missing(plan, &shards).map_err(|damage| NotMerged::Damaged(vec![damage]))?;
     let home = home(&shards);
     let chosen = together::choose(plan, &shards, home).map_err(NotMerged::Conflict)?;
-    let (Machines { versions, builds }, mut differences) = together::machines(plan, &shards, &chosen, home);
+    let (Machines { versions, newer, builds }, mut differences) =
+        together::machines(plan, &shards, &chosen, home);
     differences.extend(together::inputs(&shards, &chosen));
     if project.locked {
         differences.extend(lock::drift_of(project, &versions, "shards").into_iter().map(|drift| {
@@ -82,6 +84,7 @@ pub fn merge(
         asked_for.or_else(|| default.and_then(|(_, built)| built.target.clone()))
     };
     let beyond = || workspace::manifests_beyond(&workspace.root);
+    let new_lints = NewLints::of(project, &versions, newer, project.as_of);
     let case = judge::Case {
         workspace,
         plan,
@@ -97,6 +100,7 @@ pub fn merge(
         stated: None,
         blind_spots: None,
         causing: Causing::Nothing,
+        new_lints: &new_lints,
         // A signal that stopped a shard did not stop this run.
         stopped: &|| None,
         strict,

@@ -24,7 +24,8 @@ fn planned() -> Plan {
 
 fn header(plan: &Plan, system: &str) -> Header {
     let built = BuiltFor { target: Some(system.to_owned()), cfgs: None };
-    let tool = |tool: &Tool| ToolLine { name: tool.name.clone(), version: Some("1.0".to_owned()) };
+    let tool =
+        |tool: &Tool| ToolLine { name: tool.name.clone(), version: Some("1.0".to_owned()), newer: None };
     let steps: Vec<_> = plan.steps().collect();
     Header {
         schema: 1,

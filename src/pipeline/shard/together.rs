@@ -12,6 +12,7 @@ use crate::model::shard::ShardIndex;
 use crate::model::task::{Plan, StepId};
 use crate::model::tool::{Tool, ToolId};
 use crate::pipeline::finished;
+use crate::pipeline::new_lints::Newer;
 use crate::pipeline::results::BuiltFor;
 use crate::plan::partition_digest;
 use crate::report::{Difference, difference};
@@ -259,6 +260,8 @@ impl Verdict {
 pub(super) struct Machines {
     /// Version of each tool.
     pub(super) versions: Vec<Option<String>>,
+    /// What is known about each tool whose version is not the locked one.
+    pub(super) newer: Vec<Option<Newer>>,
     /// Builds of each tool.
     pub(super) builds: Vec<BuiltFor>,
 }
@@ -275,7 +278,7 @@ pub(super) fn machines(
         suppliers.entry(plan.step(*id).tool).or_default().insert(*at);
     }
     let mut differences = Vec::new();
-    let mut machines = Machines { versions: Vec::new(), builds: Vec::new() };
+    let mut machines = Machines { versions: Vec::new(), newer: Vec::new(), builds: Vec::new() };
     let mut built: BTreeMap<&str, (usize, &BuiltFor)> = BTreeMap::new();
     let default = shards.iter().position(|shard| shard.header.system == home).unwrap_or_default();
     for (id, tool) in plan.graph.tools() {
@@ -291,6 +294,8 @@ pub(super) fn machines(
         }
         let known = (0..shards.len()).find_map(|at| version(at).clone());
         machines.versions.push(if own.is_empty() { known } else { version(first).clone() });
+        // Tools of the same version have the same rules.
+        machines.newer.push(shards[first].header.tools[id.0 as usize].newer.clone());
         let name = tool.variant_name();
         let builds = |at: usize| shards[at].header.builds.get(name);
         for at in own {

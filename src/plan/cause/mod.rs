@@ -71,6 +71,8 @@ pub struct ToolFacts {
     pub sources: BTreeMap<String, Option<BTreeSet<RelPath>>>,
     /// Its version compared with the locked one.
     pub version: Version,
+    /// Rules that the locked version does not have, and whose findings don't fail yet.
+    pub new_lints: BTreeSet<String>,
 }
 
 /// The version of a tool compared with the locked one.
@@ -168,7 +170,24 @@ impl<'a> Causes<'a> {
             }
             by_change.get_or_insert(caused);
         }
+        if self.is_of_new_lint(finding) {
+            return Arc::new(Caused::by(Cause::NewLint));
+        }
         by_change.unwrap_or_else(|| Arc::new(Caused::by_change([])))
+    }
+
+    /// Returns true if each tool that reports `finding` has its rule only since a version after the locked one, and the change can't
+    /// have brought this version.
+    fn is_of_new_lint(&self, finding: &Finding) -> bool {
+        let Diagnostic { rule, fatal, .. } = &finding.diagnostic;
+        let is_manifest = |path: &RelPath| matches!(path.file_name(), b"Cargo.toml" | b"Cargo.lock");
+        let is_new = |id: ToolId| {
+            let mut files = self.differences.files.iter().filter(|path| !is_manifest(path));
+            self.facts[id.0 as usize].new_lints.contains(&**rule)
+                && !files.any(|path| self.may_install(id, path))
+        };
+        let tools: Vec<_> = self.plan.graph.tools().filter(|(_, tool)| finding.is_of(&tool.name)).collect();
+        !fatal && !tools.is_empty() && tools.into_iter().all(|(id, _)| is_new(id))
     }
 
     /// Returns the cause why no finding matches the baseline entry `entry` of `ns` any more.

@@ -98,7 +98,8 @@ impl Case {
     fn of(tool: Tool) -> Self {
         let packages = ["alone", "app", "lib", "low", "scripted"];
         let sources = packages.map(|name| (name.to_owned(), Some(BTreeSet::new()))).into();
-        let facts = ToolFacts { reads: Some(Vec::new()), sources, version: Version::Locked };
+        let facts =
+            ToolFacts { reads: Some(Vec::new()), sources, version: Version::Locked, ..ToolFacts::default() };
         Self { workspace: members(), tool, facts, differences: Differences::default() }
     }
 
@@ -522,4 +523,37 @@ fn golden_files_count_for_the_tool_that_compares_with_them() {
     let changed = ".config/genti/golden/words/a.txt.out";
     check(&golden, "a.txt", &[changed], Cause::Change);
     check(&words(), "a.txt", &[changed], Cause::Base);
+}
+
+#[test]
+fn a_finding_of_a_new_lint_does_not_fail_unless_the_change_may_bring_the_version() {
+    let lib = "crates/lib/src/lib.rs";
+    let with = |files: &[&str]| {
+        let mut case = Case::of(clippy()).at(Version::Other).with(files);
+        case.facts.new_lints = ["r".to_owned()].into();
+        case
+    };
+    for (files, expected) in [
+        (&[lib][..], Cause::NewLint),
+        (&[lib, "Cargo.toml", "Cargo.lock", "crates/lib/Cargo.toml"], Cause::NewLint),
+        (&[lib, "src/main.rs", "docs/guide.md"], Cause::NewLint),
+        (&[lib, "Dockerfile"], Cause::Change),
+        (&[lib, "ci/install.sh"], Cause::Change),
+        // The same in the base is no matter of grace.
+        (&["crates/alone/src/lib.rs"], Cause::Tool),
+    ] {
+        with(files).check(lib, expected);
+    }
+    let caused = with(&[lib]).finding(lib, "other");
+    assert_eq!(caused.cause, Cause::Change, "the locked version has this lint");
+    let mut bumped = with(&[lib]);
+    bumped.differences.all = vec!["rust-toolchain.toml".to_owned()];
+    bumped.check(lib, Cause::Change);
+    let removed = [
+        BTreeMap::from([("clippy".to_owned(), vec![entry("crates/lib/src/lib.rs", "r", "c")])]),
+        BTreeMap::new(),
+    ];
+    let mut taken_back = with(&[lib]);
+    taken_back.differences.entries = Some(removed);
+    taken_back.check(lib, Cause::Change);
 }

@@ -45,10 +45,20 @@ fn mistakes_in_the_policy_are_found() {
     check(
         "[policy]\ncolour = 1",
         &[
-            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`, `blind-spots`, `max-findings`, `against`)",
+            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`, `blind-spots`, `max-findings`, `against`, `new-lints`)",
         ],
     );
     check("[policy]\norder = 'topo'\nbatch = 'by-path'", &[]);
+    check("[policy]\nnew-lints = 'warn'", &[]);
+    let words = "expected `fail`, `warn` or `{ warn-for = \"30d\" }`";
+    check("[policy]\nnew-lints = 'deny'", &[&format!("2:13: unknown value `deny` for new lints, {words}")]);
+    check("[policy]\nnew-lints = 30", &["2:13: expected a string, found integer"]);
+    check("[policy]\nnew-lints = {}", &["2:13: missing key `warn-for`, such as `{ warn-for = \"30d\" }`"]);
+    check("[policy]\nnew-lints = { warn = '30d' }", &["2:15: unknown key `warn` (known keys: `warn-for`)"]);
+    check(
+        "[policy]\nnew-lints = { warn-for = '36h' }",
+        &["2:26: expected a whole number of days, such as `30d`"],
+    );
     check("[policy]\norder = 1", &["2:9: expected a string, found integer"]);
     check(
         "[policy]\nbatch = 0",

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::origin::Origin;
 use super::reader::{ConfigReader, Value};
-use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel, Policy, PolicyError};
+use crate::model::policy::{Batch, BlindSpots, BuildDir, NewLints, Order, Parallel, Policy, PolicyError};
 
 /// Default limit of new findings per tool.
 const MOST_FINDINGS: usize = 250_000;
@@ -75,6 +75,8 @@ keys! {
     max_findings: NonZeroU32 = "max-findings", count;
     /// Revision to compare with.
     against: String = "against", revision;
+    /// Treatment of lints that the locked version of their tool does not have.
+    new_lints: NewLints = "new-lints", new_lints;
 }
 
 impl PolicyConfig {
@@ -88,6 +90,7 @@ impl PolicyConfig {
             max_duration: self.max_duration,
             blind_spots: self.blind_spots.unwrap_or_default(),
             against: self.against.clone(),
+            new_lints: self.new_lints.unwrap_or_default(),
         }
     }
 
@@ -113,7 +116,7 @@ impl PolicyConfig {
 
     /// Returns the value of each key, with defaults for keys that are not set. `None` is no limit.
     pub(super) fn values(&self) -> Vec<(&'static str, Option<serde_json::Value>)> {
-        let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots, against } =
+        let Policy { order, batch, seed, per_task_timeout, max_duration, blind_spots, against, new_lints } =
             self.policy();
         let word_or_number =
             |text: String| text.parse::<u32>().map_or_else(|_| text.as_str().into(), serde_json::Value::from);
@@ -130,6 +133,13 @@ impl PolicyConfig {
             ("blind-spots", Some(blind_spots.as_str().into())),
             ("max-findings", Some(self.max_findings().into())),
             ("against", against.map(Into::into)),
+            (
+                "new-lints",
+                Some(match new_lints {
+                    NewLints::WarnFor { days } => serde_json::json!({ WARN_FOR: format!("{days}d") }),
+                    word => word.to_string().into(),
+                }),
+            ),
         ]
     }
 }
@@ -163,6 +173,32 @@ fn revision(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<String> 
         return None;
     }
     Some(text)
+}
+
+/// Key of the table that gives new lints some time.
+const WARN_FOR: &str = "warn-for";
+
+fn new_lints(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<NewLints> {
+    let DeValue::Table(table) = value.get_ref() else { return reader.parsed(value) };
+    let mut keys = reader.keys(table);
+    let days = keys.read(WARN_FOR, days);
+    keys.finish();
+    if table.is_empty() {
+        reader.report(value.span(), "missing key `warn-for`, such as `{ warn-for = \"30d\" }`");
+    }
+    days.map(|days| NewLints::WarnFor { days })
+}
+
+/// Reads a whole number of days.
+fn days(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<u16> {
+    const DAY: u64 = 24 * 60 * 60;
+    let time = time_limit(reader, value)?;
+    let days = u16::try_from(time.as_secs() / DAY).ok();
+    let whole = days.filter(|days| Duration::from_secs(u64::from(*days) * DAY) == time);
+    if whole.is_none() {
+        reader.report(value.span(), "expected a whole number of days, such as `30d`");
+    }
+    whole
 }
 
 fn count(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<NonZeroU32> {

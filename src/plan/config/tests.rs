@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::census::CensusNumber;
-use crate::model::policy::{Batch, BlindSpots, BuildDir, Order, Parallel};
+use crate::model::policy::{Batch, BlindSpots, BuildDir, NewLints, Order, Parallel};
 use crate::model::ratchet::Better;
 use crate::model::testing;
 use crate::model::tool::{
@@ -206,7 +206,7 @@ fn the_documentation_lists_every_key() {
 #[test]
 fn a_policy_is_read() {
     let policy = config(
-        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'\nmax-findings = 1000000\nagainst = 'origin/main'",
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'\nmax-findings = 1000000\nagainst = 'origin/main'\nnew-lints = { warn-for = '30d' }",
     )
     .policy;
     assert_eq!(policy.origins["order"].to_string(), "genti.toml:2");
@@ -223,6 +223,7 @@ fn a_policy_is_read() {
             blind_spots: Some(BlindSpots::Deny),
             max_findings: NonZeroU32::new(1_000_000),
             against: Some("origin/main".to_owned()),
+            new_lints: Some(NewLints::WarnFor { days: 30 }),
             origins: policy.origins,
         }
     );

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Ended;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
-use crate::model::cause::{Against, Caused};
+use crate::model::cause::{Against, Cause, Caused};
 use crate::model::census::Totals;
 use crate::model::finding::{
     self, DiagnosticKey, FLAKY, FailedTest, Fix, Level, OWN_NAMESPACE, Place, Related, Site, State,
@@ -24,7 +24,7 @@ pub struct FinishedReport {
     /// Commit with which the run was compared.
     #[serde(default)]
     pub against: Option<Against>,
-    /// Day on which expiry of suppressions was checked; `None` if no suppression expires.
+    /// Day on which suppressions and the grace of new lints were checked for expiry; `None` if nothing depends on it.
     pub as_of: Option<String>,
     /// Blind spots, sorted; `None` if they were not determined.
     #[serde(default, deserialize_with = "blind_spots")]
@@ -89,7 +89,7 @@ pub struct Finding {
     pub tools: Arc<[Text]>,
     /// Variants that found it, sorted, if others looked and did not find it.
     pub seen_in: Option<Arc<[Text]>>,
-    /// Cause, if it is new and the run was compared with a base.
+    /// Cause, if it is new and the run was compared with a base, or if its lint is new in the tool.
     pub cause: Option<Arc<Caused>>,
 }
 
@@ -99,9 +99,15 @@ impl Finding {
         self.state == State::New && !self.is_excused()
     }
 
-    /// Returns true if it is new, but something else than the change is known to have caused it.
+    /// Returns true if it is new, but does not fail: something else than the change is known to have caused it, or its lint is new
+    /// in the tool.
     pub fn is_excused(&self) -> bool {
         self.cause.as_ref().is_some_and(|caused| !caused.is_change())
+    }
+
+    /// Returns true if it does not fail because its lint is new in the tool.
+    pub fn is_of_new_lint(&self) -> bool {
+        self.cause.as_ref().is_some_and(|caused| caused.cause == Cause::NewLint)
     }
 
     /// Returns true if the tool called `tool` reported it.
@@ -280,6 +286,18 @@ pub struct ToolReport {
     /// Units or tests that have a result, but left a process running that held their output open, sorted.
     #[serde(default)]
     pub leaky: Vec<String>,
+    /// Lints that the locked version does not have, and whose findings don't fail, if there are any.
+    #[serde(default)]
+    pub new_lints: Option<NewLintsReport>,
+}
+
+/// Lints that the locked version of a tool does not have, and whose findings don't fail.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct NewLintsReport {
+    /// Lints with findings, sorted.
+    pub rules: Vec<Text>,
+    /// Last day on which the findings don't fail; `None` if there is none.
+    pub until: Option<String>,
 }
 
 /// A unit without a result.

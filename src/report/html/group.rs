@@ -7,7 +7,7 @@ use crate::report::finished::{Finding, Finished, ToolReport};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Group {
     New,
-    /// New findings that the change did not cause.
+    /// New findings that don't fail: the change did not cause them, or their lint is new in the tool.
     Excused,
     Noted,
     Accepted,

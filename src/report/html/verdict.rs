@@ -151,6 +151,7 @@ pub(super) fn render(run: &Finished, schedule: Option<&Schedule<'_>>) -> String 
 /// Renders notices about cleaning up, each with what to do.
 fn notices(run: &Finished) -> String {
     let mut notices: Vec<_> = fixes::sentence(run).map(|advice| prose(&advice)).into_iter().collect();
+    notices.extend(excused::new_lints(run).iter().map(|lints| prose(&format!("{}.", lints.summary()))));
     let stale = run.report.gone.iter().filter(|gone| gone.state == State::Fixed).count();
     if stale > 0 {
         notices.push(format!(

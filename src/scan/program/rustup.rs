@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
+use super::toolchain_file::{self, ToolchainFile};
 use super::tracer::{Tracer, file_name};
 use super::words::Word;
 use super::{exe, is_program, read_text};
@@ -266,7 +267,7 @@ impl Tracer<'_> {
             if let Some(name) = name {
                 return self.installed(name);
             }
-            match read_toolchain_file(dir) {
+            match toolchain_file::read(dir) {
                 Some(Ok(ToolchainFile::Channel(name))) => return self.installed(&name),
                 Some(Ok(ToolchainFile::Path(path))) => return Ok(dir.join(path)),
                 Some(Ok(ToolchainFile::Default)) => break,
@@ -305,30 +306,6 @@ impl Tracer<'_> {
     fn rustup_home(&self) -> Option<PathBuf> {
         self.var("RUSTUP_HOME").map(PathBuf::from).or_else(|| Some(self.home()?.join(".rustup")))
     }
-}
-
-/// Content of a toolchain file.
-enum ToolchainFile {
-    Channel(String),
-    Path(String),
-    /// Does not select a toolchain.
-    Default,
-}
-
-/// Reads the toolchain file in `dir`, if there is one.
-fn read_toolchain_file(dir: &Path) -> Option<Result<ToolchainFile, String>> {
-    let bare = read_text(&dir.join("rust-toolchain"));
-    let is_bare = bare.is_some();
-    let text = bare.or_else(|| read_text(&dir.join("rust-toolchain.toml")))?;
-    if is_bare && text.lines().count() == 1 && !text.trim().is_empty() {
-        return Some(Ok(ToolchainFile::Channel(text.trim().to_owned())));
-    }
-    let Ok(table) = text.parse::<Table>() else {
-        return Some(Err(format!("could not parse the toolchain file in `{}`", dir.display())));
-    };
-    let key = |key: &str| table.get("toolchain")?.get(key)?.as_str().map(str::to_owned);
-    let named = key("channel").map(ToolchainFile::Channel).or_else(|| key("path").map(ToolchainFile::Path));
-    Some(Ok(named.unwrap_or(ToolchainFile::Default)))
 }
 
 /// Returns the host triple at the end of a toolchain name such as `1.95.0-x86_64-unknown-linux-gnu`.

@@ -203,9 +203,14 @@ impl<'a> Row<'a> {
             facts.push(format!("{} skipped", text::units(*skipped, &tool.per)));
         }
         let is_own = |finding: &&Finding| finding.is_excused() && view.run.tool_of(finding) == tool.name;
-        let excused = view.run.report.findings.iter().filter(is_own).count();
-        if excused > 0 {
-            facts.push(format!("{} not caused by the change", number(excused as u64)));
+        let excused: Vec<_> = view.run.report.findings.iter().filter(is_own).collect();
+        let of_new_lints = excused.iter().filter(|finding| finding.is_of_new_lint()).count();
+        let excused = excused.len();
+        if excused > of_new_lints {
+            facts.push(format!("{} not caused by the change", number((excused - of_new_lints) as u64)));
+        }
+        if of_new_lints > 0 {
+            facts.push(format!("{} of new lints", number(of_new_lints as u64)));
         }
         if !tool.required {
             facts.push("optional".to_owned());
