@@ -7,6 +7,7 @@
 mod against;
 mod around;
 mod as_of;
+mod aside;
 mod blind_spots;
 mod cap;
 mod checkout;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::lint_levels;
 use super::output_form;
+use super::program::{NO_INSTALL, Toolchain};
 use crate::disk;
 use crate::model::notice::IgnoredLevels;
 use crate::model::tool::{Counted, Environment, Printer, Tool};
@@ -99,6 +100,17 @@ impl Env {
     /// Returns whether `name` is set, even to an empty value.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.vars.contains_key(OsStr::new(name))
+    }
+
+    /// Returns the environment in which cargo, rustc and the other programs are those of `toolchain`, as in `cargo +NAME`. rustup
+    /// installs nothing then.
+    #[must_use]
+    pub fn in_toolchain(&self, toolchain: &Toolchain) -> Self {
+        let mut env = self.clone();
+        env.vars.insert("CARGO".into(), toolchain.cargo().into());
+        env.set("RUSTUP_TOOLCHAIN", &toolchain.name);
+        env.set(NO_INSTALL.0, NO_INSTALL.1);
+        env
     }
 
     /// Sets `name` for this program and its children.

@@ -57,7 +57,7 @@ pub(crate) use pool::descriptors;
 pub use pool::{Inherited, Pool};
 pub use process::LocalRunner;
 pub use program::{
-    Identifier, Missing, NamedChannel, ProgramIdentity, Programs, is_exact_toolchain,
+    Identifier, Missing, NamedChannel, NoToolchain, ProgramIdentity, Programs, Toolchain, is_exact_toolchain,
     pinned_toolchain, read_text, runs_toolchain,
 };
 pub use recursion::{Recursion, is_above, own_name};

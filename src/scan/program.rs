@@ -5,6 +5,7 @@
 //! checkout can't shadow a tool. `identity.rs` determines what a program runs besides its own file.
 
 mod identity;
+mod installed;
 mod node;
 mod python;
 mod rustup;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub use self::identity::Identifier;
+pub use self::installed::{NoToolchain, Toolchain};
 pub use self::toolchain_file::{NamedChannel, is_exact_toolchain, pinned_toolchain};
 pub use self::tracer::ProgramIdentity;
 

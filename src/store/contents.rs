@@ -20,8 +20,11 @@ pub(crate) const RESULT_LOG_LOCK: &str = "lock";
 /// The first bytes of the log.
 pub(crate) const RESULT_LOG_MAGIC: &[u8; 8] = b"gentilog";
 
+/// Name of the directory that runs with another toolchain use instead of the target directory.
+pub const UPGRADE: &str = "upgrade";
+
 /// Directories that belong to genti with all their content.
-pub(super) const BUILT: [&str; 2] = ["build", "verify"];
+pub(super) const BUILT: [&str; 3] = ["build", UPGRADE, "verify"];
 
 /// Names of the files of a finished run, and the default name of the report for the terminal. The other formats have theirs.
 const ARTIFACTS: [&str; 4] = ["report.txt", "run.json", "tasks.jsonl", TEST_OUTPUT];

@@ -27,6 +27,7 @@ pub use baseline::{
     BASELINE_DIR, BaselineError, conflicted_baselines, load_baseline, save_baseline, write_baseline,
 };
 pub use clean::{CleanError, Removed, clean, clean_results};
+pub use contents::UPGRADE;
 pub use error::StoreError;
 pub use finished::{NoArtifacts, load_artifacts, load_test_outputs};
 pub use golden::{GoldenError, load_golden, remove_golden, save_goldens};

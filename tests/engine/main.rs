@@ -62,6 +62,7 @@ mod toolchains;
 mod traps;
 mod unseen;
 mod untested;
+mod upgrade;
 mod validators;
 #[cfg(unix)]
 mod variables;

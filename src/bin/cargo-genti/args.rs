@@ -14,10 +14,12 @@ use crate::format::ReportFormat;
 mod baseline;
 mod plan;
 mod shard;
+mod upgrade;
 
 pub(crate) use baseline::{AcceptArgs, BaselineArgs, BaselineCommand, DiffArgs};
 pub(crate) use plan::{PlanArgs, PlanFormat};
 pub(crate) use shard::{MergeArgs, ShardArgs};
+pub(crate) use upgrade::UpgradeArgs;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -108,6 +110,8 @@ pub(crate) enum Command {
     Tools(ToolsArgs),
     /// Record the versions of the tools in genti.lock, next to the configuration
     Lock(ToolsArgs),
+    /// Show what another Rust toolchain would bring: new lints, new findings, and errors. Accept it on request
+    Upgrade(Box<UpgradeArgs>),
     /// Explain why tasks of the last run ran or were cached, or the cause of a finding
     Explain(ExplainArgs),
     /// Remove what runs left in the target directory: reports, builds and cached results
@@ -142,6 +146,7 @@ impl Command {
             Self::Report(args) => &args.output_args,
             Self::BlindSpots(args) => &args.output,
             Self::Tools(args) | Self::Lock(args) => &args.output,
+            Self::Upgrade(args) => &args.run.output,
             Self::Explain(args) => &args.output,
             Self::Clean(args) => &args.output,
             Self::Init(args) => &args.output,

@@ -1,8 +1,8 @@
 //! `cargo genti lock`: writes the versions of the tools to the lock file.
 
-use genti::pipeline::{self, Limit, Lockfile};
+use genti::pipeline::{self, Limit, Lockfile, Project};
 use genti::plan::config::Lock;
-use genti::scan::{Env, NoVersion, StopReason};
+use genti::scan::{Env, NoVersion, Stop, StopReason};
 use genti::store;
 
 use crate::args::ToolsArgs;
@@ -15,7 +15,13 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult 
     let project =
         pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     let stop = signals::stop(shell)?;
-    let (mut lock, failed) = pipeline::lock(&project, env, stop);
+    let lock = ask(&project, env, stop, shell)?;
+    write(&project, &lock, shell)
+}
+
+/// Returns the lock for the installed tools. Reports those whose version is unknown.
+pub(crate) fn ask(project: &Project, env: &Env, stop: &Stop, shell: &mut Shell) -> CliResult<Lock> {
+    let (mut lock, failed) = pipeline::lock(project, env, stop);
     if let Some(StopReason::Signal(signal)) = stop.reason() {
         return Err(CliError::Interrupted(signal));
     }
@@ -38,7 +44,13 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult 
         shell.error("the versions of some tools are unknown, so nothing was written");
         return Err(CliError::Incomplete);
     }
-    let changed = changes(&old, &lock);
+    Ok(lock)
+}
+
+/// Writes `lock`, and reports what changes.
+pub(crate) fn write(project: &Project, lock: &Lock, shell: &mut Shell) -> CliResult {
+    let old = project.lock.clone().unwrap_or_default();
+    let changed = changes(&old, lock);
     changed.iter().for_each(|line| shell.aside(GOOD, "Locked", visible_line(line)));
     match store::save_lock(&project.workspace.root, &project.lock_name, &lock.render()) {
         Ok(true) => shell.status(GOOD, "Wrote", visible_line(&project.lock_name)),

@@ -34,6 +34,7 @@ mod signals;
 mod stdout;
 mod stream;
 mod tools;
+mod upgrade;
 mod verify;
 
 use std::process::ExitCode;
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
         Command::Report(args) => report::main(args, &env, &mut shell),
         Command::BlindSpots(args) => blind_spots::main(args, &env, &mut shell),
         Command::Lock(args) => lock::main(args, &env, &mut shell),
+        Command::Upgrade(args) => upgrade::main(args, start(env), &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
         Command::Explain(args) => explain::main(args, &env, &mut shell),
         Command::Clean(args) => clean::main(args, &env, &mut shell),

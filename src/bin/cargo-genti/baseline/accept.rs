@@ -7,6 +7,7 @@ use genti::model::finding::{Entry, State};
 use genti::model::outcome::Compared;
 use genti::report::text::counted;
 
+use super::AcceptedFindings;
 use crate::args::AcceptArgs;
 use crate::exit::{CliError, CliResult};
 use crate::render::{self, GOOD, Shell, plural};
@@ -31,25 +32,11 @@ pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> CliR
     let mut entries = current.baseline;
     let mut accepted = 0;
     let new = current.run.outcome.findings.iter().filter(|compared| compared.state == State::New);
-    for Compared { finding, elsewhere, .. } in new.clone().filter(|compared| is_meant(args, compared)) {
-        if !finding.diagnostic.can_be_accepted() {
+    for compared in new.clone().filter(|compared| is_meant(args, compared)) {
+        if !compared.finding.diagnostic.can_be_accepted() {
             continue;
         }
-        let mut entry = Entry { reason: Some(reason.to_owned()), ..Entry::of(finding) };
-        shell.status(GOOD, "Accepted", render::entry(&entry));
-        let accepted_before = entries.entry(finding.diagnostic.ns.to_string()).or_default();
-        // It was accepted in other variants, and now in these as well.
-        if let Some(known) = elsewhere.as_ref().map(|accepted| &accepted.entry)
-            && let Some(at) = accepted_before.iter().position(|other| other == known)
-        {
-            accepted_before.remove(at);
-            entry.in_variants = variants::united(known.in_variants.as_ref(), entry.in_variants.as_ref());
-        }
-        // Only one value is accepted per number.
-        if let Some((name, ..)) = ratchet::accepted(&entry) {
-            accepted_before.retain(|other| ratchet::accepted(other).is_none_or(|(known, ..)| known != name));
-        }
-        accepted_before.push(entry);
+        add(&mut entries, compared, reason, shell);
         accepted += 1;
     }
     let left = new.count() - accepted;
@@ -66,6 +53,26 @@ pub(super) fn main(args: &AcceptArgs, start: Startup, shell: &mut Shell) -> CliR
     }
     super::note_partial(&current.project, "findings outside the selection were not accepted", shell);
     Ok(())
+}
+
+/// Adds the entry that accepts a new finding for `reason`.
+pub(crate) fn add(entries: &mut AcceptedFindings, compared: &Compared, reason: &str, shell: &mut Shell) {
+    let Compared { finding, elsewhere, .. } = compared;
+    let mut entry = Entry { reason: Some(reason.to_owned()), ..Entry::of(finding) };
+    shell.status(GOOD, "Accepted", render::entry(&entry));
+    let accepted_before = entries.entry(finding.diagnostic.ns.to_string()).or_default();
+    // It was accepted in other variants, and now in these as well.
+    if let Some(known) = elsewhere.as_ref().map(|accepted| &accepted.entry)
+        && let Some(at) = accepted_before.iter().position(|other| other == known)
+    {
+        accepted_before.remove(at);
+        entry.in_variants = variants::united(known.in_variants.as_ref(), entry.in_variants.as_ref());
+    }
+    // Only one value is accepted per number.
+    if let Some((name, ..)) = ratchet::accepted(&entry) {
+        accepted_before.retain(|other| ratchet::accepted(other).is_none_or(|(known, ..)| known != name));
+    }
+    accepted_before.push(entry);
 }
 
 /// Returns the filters that match no finding, not even an accepted one: they are probably mistyped.

@@ -1,6 +1,6 @@
 //! The `cargo genti baseline` commands: show and change the accepted findings.
 
-mod accept;
+pub(crate) mod accept;
 mod diff;
 mod init;
 mod list;
@@ -35,7 +35,7 @@ pub(crate) fn main(command: &BaselineCommand, start: Startup, shell: &mut Shell)
 }
 
 /// Accepted findings by namespace.
-type AcceptedFindings = BTreeMap<String, Vec<Entry>>;
+pub(crate) type AcceptedFindings = BTreeMap<String, Vec<Entry>>;
 
 /// A finished run with its project and baseline.
 struct CurrentRun {
@@ -79,7 +79,7 @@ fn run_all(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResult<Curre
 }
 
 /// Writes the baseline and reports the changed files.
-fn save(project: &Project, entries: &AcceptedFindings, shell: &mut Shell) -> CliResult {
+pub(crate) fn save(project: &Project, entries: &AcceptedFindings, shell: &mut Shell) -> CliResult {
     let root = &project.workspace.root;
     let files = store::save_baseline(root, entries).map_err(|error| not_saved(shell, error))?;
     for file in files {
