@@ -52,6 +52,25 @@ const HARMLESS: [&str; 23] = [
 /// all variables count, so they can't affect results.
 const SESSION: [&str; 4] = ["OLDPWD", "PWD", "SHLVL", "_"];
 
+/// Variables that name files of a repository, as `git rev-parse --local-env-vars` lists them. Git sets some of them for hooks.
+pub const GIT_VARIABLES: [&str; 15] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_CONFIG_COUNT",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
 /// Variables set for every tool, for output that is the same everywhere.
 const FIXED: [(&str, &str); 7] = [
     ("CARGO_TERM_COLOR", "never"),

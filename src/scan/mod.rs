@@ -45,7 +45,7 @@ mod wrapper;
 pub use build_dirs::BuildDirs;
 pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use doing::Watcher;
-pub use environment::{Env, ignored_levels, is_cargos_variable};
+pub use environment::{Env, GIT_VARIABLES, ignored_levels, is_cargos_variable};
 pub use executor::{
     Admit, Client, Ended, Judge, Judged, Recall, Recalled, Record, Runs, Sift, StepPiece, StepRun, UnmetNeed,
 };

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use crate::model::commit::Commit;
 use crate::model::path::{RelPath, os_path};
+use crate::scan::GIT_VARIABLES;
 
 /// Error of a git command.
 #[derive(Debug, thiserror::Error)]
@@ -330,14 +331,27 @@ pub fn is_ignored(root: &Path, path: &str) -> bool {
 }
 
 pub(super) fn git(root: &Path, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError> {
+    run(Command::new("git").current_dir(root), reference, args)
+}
+
+/// Like [`git`], for a repository in `dir` that is not the one around which genti was started. In a hook, variables of git name
+/// the files of that one.
+pub(super) fn git_elsewhere(dir: &Path, args: &[&str]) -> Result<Vec<u8>, GitError> {
+    let mut command = Command::new("git");
+    for name in GIT_VARIABLES {
+        command.env_remove(name);
+    }
+    run(command.current_dir(dir), "HEAD", args)
+}
+
+fn run(command: &mut Command, reference: &str, args: &[&str]) -> Result<Vec<u8>, GitError> {
     // A file system monitor is a program chosen by the checkout. Nothing may be written, not even the index.
-    let output = Command::new("git")
+    let output = command
         .args(["-c", "core.fsmonitor=false"])
         // Make git compare all metadata, so it notices every change that the system records.
         .args(["-c", "core.checkStat=default", "-c", "core.trustctime=true", "-c", "core.ignoreStat=false"])
         .args(args)
         .env("GIT_OPTIONAL_LOCKS", "0")
-        .current_dir(root)
         .output()?;
     if output.status.success() {
         return Ok(output.stdout);

@@ -6,6 +6,7 @@
 mod base;
 mod cargo;
 mod content;
+mod copy;
 mod files;
 mod generated;
 mod git;
@@ -31,6 +32,7 @@ use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use base::{Base, BaseFile};
+pub use copy::{CopiedKind, CopyChange, CopyError, CopyRequest, RepositoryCopy};
 pub use generated::{Unreadable, generated, inputs_of};
 pub use git::{
     GitError, changed_since, commit_time, is_ignored, is_merge, manifests_beyond, merge_sides, tracked,
