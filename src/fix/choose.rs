@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::finding::{Diagnostic, Fix, Range, State};
+use crate::model::generator::FileAction;
 use crate::model::outcome::Compared;
 use crate::model::path::RelPath;
 use crate::model::text::Text;
@@ -30,7 +31,7 @@ impl Filter {
             State::Noted | State::Fixed | State::Unknown | State::Suppressed => false,
         };
         is_meant
-            && !finding.diagnostic.fatal
+            && finding.diagnostic.takes_fixes()
             && (self.tools.is_empty() || self.tools.iter().any(|tool| finding.is_of(tool)))
             && (self.rules.is_empty() || self.rules.iter().any(|rule| finding.diagnostic.rule == *rule))
     }
@@ -60,6 +61,8 @@ pub struct Proposal {
     pub edits: Vec<(Range, String)>,
     /// Rule of the finding.
     pub rule: Text,
+    /// Change of the whole file, if it takes over what a generator made.
+    pub action: Option<FileAction>,
 }
 
 impl Proposal {
@@ -74,7 +77,7 @@ impl Proposal {
             _ => FixKind::Other,
         };
         let edits = fix.edits.iter().map(|(_, range, text)| (*range, text.clone()));
-        Self { kind, edits: edits.collect(), rule: diagnostic.rule.clone() }
+        Self { kind, edits: edits.collect(), rule: diagnostic.rule.clone(), action: fix.action }
     }
 
     /// Returns true if its positions are counted as compilers do.

@@ -15,6 +15,8 @@
 //!   with new errors get their former texts and are tried without the others. If the errors name no changed file, all files get
 //!   their former texts, and each half of them is tried alone, down to single files. So the number of runs grows with the number
 //!   of bad files, and not with the number of files.
+//! - **What a generator made is taken over as a whole.** Its fixes also create files, delete them, and change their mode
+//!   (`version`).
 //! - **Nobody's edits are lost.** A file is replaced only if it still has the text that was analysed, or the text that the pass
 //!   wrote.
 //!
@@ -28,7 +30,9 @@ mod choose;
 mod passes;
 #[cfg(test)]
 mod testing;
+mod version;
 
 pub use apply::{Applied, apply};
 pub use choose::{Filter, Proposal, Proposals, choose};
 pub use passes::{Checked, Fixed, Left, MOST_PASSES, Workbench, run};
+pub use version::Version;

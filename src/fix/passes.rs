@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Applied, Proposal, apply};
+use super::version::{Fitted, fit};
+use super::{Proposal, Version};
 use crate::model::path::RelPath;
 use crate::model::text::Text;
 
@@ -12,8 +13,8 @@ pub const MOST_PASSES: usize = 4;
 /// Results of the tools for the present files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Files with proposed fixes: their analysed texts, and the fixes in the order in which they are applied.
-    pub files: BTreeMap<RelPath, (Vec<u8>, Vec<Proposal>)>,
+    /// Files with proposed fixes: their analysed texts, if they exist, and the fixes in the order in which they are applied.
+    pub files: BTreeMap<RelPath, (Option<Vec<u8>>, Vec<Proposal>)>,
     /// Files whose fixes can't be applied.
     pub left: BTreeSet<Left>,
     /// Files with errors that keep code from being checked.
@@ -41,12 +42,13 @@ pub trait Workbench {
     /// If the passes must end early.
     fn go_on(&mut self) -> Result<(), Self::Early>;
 
-    /// Replaces the text of the file at `path` if it is still `old`.
+    /// Replaces the file at `path` if it is still `old`. A version that is `None` does not exist.
     ///
     /// # Errors
     ///
     /// If the file was not replaced. The error is the reason.
-    fn replace(&mut self, path: &RelPath, old: &[u8], new: &[u8]) -> Result<(), String>;
+    fn replace(&mut self, path: &RelPath, old: Option<&Version>, new: Option<&Version>)
+    -> Result<(), String>;
 }
 
 /// Fixes of a file that were not applied.
@@ -96,11 +98,11 @@ impl Fixed {
     }
 }
 
-/// A new text of a file.
+/// A new version of a file.
 struct Change {
     path: RelPath,
-    old: Vec<u8>,
-    new: Vec<u8>,
+    old: Option<Version>,
+    new: Option<Version>,
     done: Vec<Proposal>,
 }
 
@@ -159,12 +161,12 @@ impl<'a, W: Workbench> Passes<'a, W> {
         for (path, (old, proposals)) in &checked.files {
             let is_blocked = |one: &Proposal| self.blocked.contains(&(path.clone(), one.rule.clone()));
             let proposals: Vec<_> = proposals.iter().filter(|one| !is_blocked(one)).cloned().collect();
-            let Applied { text, done, unfit, .. } = apply(old, &proposals);
+            let Fitted { versions: [before, after], done, unfit } = fit(old.as_deref(), &proposals);
             if !unfit.is_empty() {
                 unfit_ones.push(Left::new(path, &unfit, "the fix does not fit the file"));
             }
-            if text != *old {
-                changes.push(Change { path: path.clone(), old: old.clone(), new: text, done });
+            if before != after {
+                changes.push(Change { path: path.clone(), old: before, new: after, done });
             }
         }
         (changes, unfit_ones)
@@ -218,7 +220,7 @@ impl<'a, W: Workbench> Passes<'a, W> {
         for change in changes {
             self.bench.go_on()?;
             self.fixed.untouched.remove(&change.path);
-            match self.bench.replace(&change.path, &change.old, &change.new) {
+            match self.bench.replace(&change.path, change.old.as_ref(), change.new.as_ref()) {
                 Ok(()) => {
                     self.fixed.unchecked.insert(change.path.clone());
                     written.push(change);
@@ -244,13 +246,13 @@ impl<'a, W: Workbench> Passes<'a, W> {
         self.fixed.left.insert(Left::new(&change.path, &change.done, why));
     }
 
-    /// Restores the former texts. A file that somebody has edited since stays as it is.
+    /// Restores the former versions. A file that somebody has edited since stays as it is.
     fn take_back(&mut self, written: Vec<Change>) -> Vec<Change> {
         self.is_stale = true;
         let mut restored = Vec::new();
         for change in written {
             self.fixed.unchecked.remove(&change.path);
-            match self.bench.replace(&change.path, &change.new, &change.old) {
+            match self.bench.replace(&change.path, change.new.as_ref(), change.old.as_ref()) {
                 Ok(()) => {
                     self.fixed.untouched.insert(change.path.clone());
                     restored.push(change);
@@ -341,7 +343,7 @@ mod tests {
                     compared("clippy", "first", fix(&name, &[edit(1, 1, 2, &new.to_string())]))
                 });
                 let chosen = choose(&found.into_iter().collect::<Vec<_>>(), &Filter::default());
-                let files = chosen.files.into_iter().map(|(path, all)| (path, (text.clone(), all)));
+                let files = chosen.files.into_iter().map(|(path, all)| (path, (Some(text.clone()), all)));
                 checked.files.extend(files);
                 if text.contains(&b'!') {
                     checked.broken.extend((!self.is_vague).then(|| path.clone()));
@@ -356,11 +358,19 @@ mod tests {
             if self.most_writes.is_some_and(|most| self.writes > most) { Err(Stopped) } else { Ok(()) }
         }
 
-        fn replace(&mut self, path: &RelPath, old: &[u8], new: &[u8]) -> Result<(), String> {
-            if self.files.get(path).is_none_or(|text| text != old) {
+        fn replace(
+            &mut self,
+            path: &RelPath,
+            old: Option<&Version>,
+            new: Option<&Version>,
+        ) -> Result<(), String> {
+            if self.files.get(path) != old.map(|old| &old.text) {
                 return Err("it has changed".to_owned());
             }
-            self.files.insert(path.clone(), new.to_vec());
+            match new {
+                Some(new) => drop(self.files.insert(path.clone(), new.text.clone())),
+                None => drop(self.files.remove(path)),
+            }
             Ok(())
         }
     }
@@ -465,7 +475,9 @@ mod tests {
         let mut checked = Checked::default();
         let found = compared("clippy", "rule", fix("a", &[edit(9, 1, 1, "x")]));
         let chosen = choose(&[found], &Filter::default());
-        checked.files.extend(chosen.files.into_iter().map(|(path, all)| (path, (b"a\n".to_vec(), all))));
+        checked
+            .files
+            .extend(chosen.files.into_iter().map(|(path, all)| (path, (Some(b"a\n".to_vec()), all))));
         let (mut memory, mut fixed) = (Memory::default(), Fixed::default());
         let passes = Passes::new(&mut memory, &mut fixed);
         let (changes, unfit) = passes.changes(&checked);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::generator::FileAction;
 use super::path::RelPath;
 use super::text::Text;
 use super::variant::Variant;
@@ -120,6 +121,8 @@ pub struct Fix {
     pub reports: Vec<(RelPath, u32)>,
     /// True if a build that compiles the same code does not propose it, so it may break that build.
     pub is_disputed: bool,
+    /// Change of the whole file, if it takes over what a generator made. It then has one edit at least, which may be empty.
+    pub action: Option<FileAction>,
 }
 
 impl Fix {
@@ -217,6 +220,11 @@ impl Diagnostic {
     /// Returns the location to show: for a failed test, the place in a file where it failed, if known.
     pub fn shown_at(&self) -> &Place {
         self.test.as_ref().and_then(|test| test.at.as_ref()).unwrap_or(&self.place)
+    }
+
+    /// Returns true if fixes of it may be applied. Code that prevents a check has to be repaired first.
+    pub fn takes_fixes(&self) -> bool {
+        !self.fatal || self.fix.as_ref().is_some_and(|fix| fix.action.is_some())
     }
 
     /// Returns true if it is about a test that failed and then passed when it was run again.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Project;
 use crate::fix::{Checked, Filter, Left, Proposals, choose};
+use crate::model::generator::FileAction;
 use crate::model::halt::Never;
 use crate::model::outcome::Outcome;
 use crate::model::path::RelPath;
@@ -35,16 +36,32 @@ pub fn fixes(project: &Project, outcome: &Outcome, filter: &Filter) -> Result<Fi
     let mut checked = Checked::default();
     for (path, all) in &proposals.files {
         let text = sources.remove(path);
-        match text.ok_or("it can't be read").and_then(|text| changeable(workspace, &generated, path, text)) {
+        let is_marked = text.as_ref().is_some_and(|text| is_marked(text));
+        // Only its generator may change a generated file.
+        let (all, left): (Vec<_>, Vec<_>) =
+            all.iter().cloned().partition(|one| !is_marked || one.action.is_some());
+        if !left.is_empty() {
+            checked.left.insert(Left::new(path, &left, GENERATED));
+        }
+        if all.is_empty() {
+            continue;
+        }
+        let creates = all.iter().any(|one| one.action.is_some_and(FileAction::creates));
+        let text = match text {
+            Some(text) => changeable(workspace, &generated, path, text).map(Some),
+            None if creates && !path.is_outside() => Ok(None),
+            None => Err("it can't be read"),
+        };
+        match text {
             Ok(text) => {
-                checked.files.insert(path.clone(), (text, all.clone()));
+                checked.files.insert(path.clone(), (text, all));
             }
             Err(why) => {
-                checked.left.insert(Left::new(path, all, why));
+                checked.left.insert(Left::new(path, &all, why));
             }
         }
     }
-    let fatal = outcome.findings.iter().filter(|compared| compared.finding.diagnostic.fatal);
+    let fatal = outcome.findings.iter().filter(|compared| !compared.finding.diagnostic.takes_fixes());
     checked.broken.extend(fatal.filter_map(|compared| compared.finding.diagnostic.place.path().cloned()));
     for (tool, result) in outcome.plan.graph.tools.iter().zip(&outcome.tools) {
         let parts = result.incomplete.iter();
@@ -54,6 +71,9 @@ pub fn fixes(project: &Project, outcome: &Outcome, filter: &Filter) -> Result<Fi
     let is_disturbed = outcome.tasks.iter().any(|task| matches!(task.status, Status::InputChanged(_)));
     Ok(Fixes { checked, proposals, is_disturbed })
 }
+
+/// Reason why fixes of a generated file are not applied.
+const GENERATED: &str = "it is generated";
 
 /// Returns the checked-in copies of files that build scripts generate.
 fn generated(outcome: &Outcome) -> BTreeSet<RelPath> {
@@ -75,7 +95,7 @@ fn changeable(
     let id = workspace.find(path).ok_or("it does not belong to the workspace")?;
     match () {
         () if !workspace.file(id).is_unit() => Err("it is a symbolic link, or is reached through one"),
-        () if generated.contains(path) || is_marked(&text) => Err("it is generated"),
+        () if generated.contains(path) => Err(GENERATED),
         () if workspace::has_changed(workspace, path, &Never) => Err("it has changed since it was analysed"),
         () => Ok(text),
     }

@@ -218,5 +218,8 @@ fn fix(fix: &Fix) -> Value {
     if fix.is_disputed {
         value["disputed"] = json!(true);
     }
+    if let Some(action) = fix.action {
+        value["action"] = json!(action.as_str());
+    }
     value
 }

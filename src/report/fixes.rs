@@ -34,9 +34,7 @@ impl Tree {
 
 /// Says how to fix the new findings of `run` that can be fixed automatically. `None` if there are none.
 pub fn advice(run: &Finished, tree: Tree) -> Option<String> {
-    let is_fixable = |finding: &&Finding| {
-        finding.counts() && !finding.fatal && finding.fix.as_ref().is_some_and(|fix| fix.is_applicable())
-    };
+    let is_fixable = |finding: &&Finding| finding.counts() && finding.has_applicable_fix();
     let fixable = || run.report.findings.iter().filter(is_fixable);
     let mut tools = run.run.tools.iter().filter(|tool| fixable().any(|finding| finding.is_of(&tool.name)));
     // The commands of all tools are the same, except for the tool at the end.

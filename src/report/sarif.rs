@@ -21,6 +21,7 @@ use super::{canonical, links};
 use crate::model::digest::Digest;
 use crate::model::finding::{Fix, Place, Range, Related, State};
 use crate::model::generated::split_out_dir;
+use crate::model::generator::FileAction;
 use crate::model::outcome::Verdict;
 use crate::model::path::RelPath;
 use crate::model::tool::Leaky;
@@ -322,6 +323,10 @@ impl SarifFile<'_> {
     }
 
     fn fix(&self, fix: &Fix) -> Option<Value> {
+        // A fix in SARIF only changes the text of a file.
+        if fix.action.is_some_and(|action| action != FileAction::Edit) {
+            return None;
+        }
         let mut changes: BTreeMap<&RelPath, Vec<Value>> = BTreeMap::new();
         for (path, at, text) in &fix.edits {
             let replacement = json!({ "deletedRegion": region(*at), "insertedContent": { "text": text } });

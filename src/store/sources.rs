@@ -1,6 +1,7 @@
 //! Replaces source files with fixed ones. A file changes as a whole, keeps its permissions, and only if it still has the text that
 //! the fixes were made for.
 
+use std::fs::Permissions;
 use std::io;
 use std::path::Path;
 
@@ -25,8 +26,10 @@ pub enum NotReplaced {
     Io(#[from] io::Error),
 }
 
-/// Replaces the content `old` of the file at `path`, relative to `root`, with `new`. The file must be below `top`, the directory of
-/// the workspace or its repository. Must not run concurrently with itself, because it removes staged files of killed runs.
+/// Replaces the content of the file at `path`, relative to `root`: the first one of `contents` with the second one. A file without
+/// content is absent, so this also creates and deletes files. If `is_executable` is set, it decides whether those who may read the
+/// file may also execute it. The file must be below `top`, the directory of the workspace or its repository. Must not run
+/// concurrently with itself, because it removes staged files of killed runs.
 ///
 /// # Errors
 ///
@@ -35,8 +38,8 @@ pub fn replace_source(
     top: &Path,
     root: &Path,
     path: &RelPath,
-    old: &[u8],
-    new: &[u8],
+    contents: [Option<Vec<u8>>; 2],
+    is_executable: Option<bool>,
 ) -> Result<(), NotReplaced> {
     let place = match path.is_outside() {
         true => {
@@ -45,7 +48,20 @@ pub fn replace_source(
         false => Some(path.to_path(root)),
     };
     let (base, place) = (if path.is_outside() { top } else { root }, place.ok_or(NotReplaced::NotAFile)?);
-    let dir = within::directory(base, place.parent().unwrap_or(base))?;
+    let dir = place.parent().unwrap_or(base);
+    let (old, new) = match contents {
+        [Some(old), new] => (old, new),
+        [None, Some(new)] => {
+            let create =
+                if is_executable == Some(true) { atomic::create_program } else { atomic::create_file };
+            return create(base, &place, &new).map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => NotReplaced::Changed,
+                _ => error.into(),
+            });
+        }
+        [None, None] => return Ok(()),
+    };
+    let dir = within::directory(base, dir)?;
     let metadata = place.symlink_metadata()?;
     if !metadata.is_file() {
         return Err(NotReplaced::NotAFile);
@@ -54,12 +70,33 @@ pub fn replace_source(
         return Err(NotReplaced::ReadOnly);
     }
     atomic::sweep(&dir);
-    let staged = atomic::staged(&dir, new, metadata.permissions())?;
+    let permissions = with_mode(metadata.permissions(), is_executable);
+    let staged = new.map(|new| atomic::staged(&dir, &new, permissions)).transpose()?;
     // As late as possible, so that an edit made meanwhile is noticed.
     if disk::read(&place)? != old {
         return Err(NotReplaced::Changed);
     }
-    Ok(atomic::put(staged, &place)?)
+    match staged {
+        Some(staged) => Ok(atomic::put(staged, &place)?),
+        None => Ok(std::fs::remove_file(&place)?),
+    }
+}
+
+/// Returns `permissions` with or without the right to execute for everyone who may read.
+#[cfg(unix)]
+fn with_mode(permissions: Permissions, is_executable: Option<bool>) -> Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = permissions.mode();
+    match is_executable {
+        Some(true) => Permissions::from_mode(mode | (mode & 0o444) >> 2),
+        Some(false) => Permissions::from_mode(mode & !0o111),
+        None => permissions,
+    }
+}
+
+#[cfg(not(unix))]
+fn with_mode(permissions: Permissions, _: Option<bool>) -> Permissions {
+    permissions
 }
 
 #[cfg(test)]
@@ -67,8 +104,8 @@ mod tests {
     use super::*;
 
     fn replace(root: &Path, path: &str, old: &str, new: &str) -> Result<(), String> {
-        replace_source(root, root, &RelPath::new(path), old.as_bytes(), new.as_bytes())
-            .map_err(|error| error.to_string())
+        let contents = [old, new].map(|text| Some(text.as_bytes().to_vec()));
+        replace_source(root, root, &RelPath::new(path), contents, None).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -93,7 +130,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("a.rs");
         std::fs::write(&file, "one").unwrap();
-        let set = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+        let set = |mode| std::fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
         set(0o754);
         assert_eq!(replace(root.path(), "a.rs", "one", "two"), Ok(()));
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o754);
@@ -127,8 +164,10 @@ mod tests {
         for file in ["repo/beside.rs", "beyond.rs"] {
             std::fs::write(top.path().join(file), "one").unwrap();
         }
-        let replace =
-            |path: &str| replace_source(&top.path().join("repo"), &root, &RelPath::new(path), b"one", b"two");
+        let contents = || ["one", "two"].map(|text| Some(text.as_bytes().to_vec()));
+        let replace = |path: &str| {
+            replace_source(&top.path().join("repo"), &root, &RelPath::new(path), contents(), None)
+        };
         assert!(replace("../beside.rs").is_ok());
         assert!(replace("../../beyond.rs").is_err());
         assert_eq!(std::fs::read(top.path().join("beyond.rs")).unwrap(), b"one");

@@ -91,6 +91,7 @@ fn every_field_of_a_schema_appears_in_a_file() {
         .chain(variants)
         .chain(against)
         .chain([
+            "action",
             "database",
             "disputed",
             "filters",

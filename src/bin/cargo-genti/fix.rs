@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use genti::fix::{self, Checked, Filter, Fixed, Left, MOST_PASSES, Proposals, Workbench};
+use genti::fix::{self, Checked, Filter, Fixed, Left, MOST_PASSES, Proposals, Version, Workbench};
 use genti::model::finding::{Entry, State};
 use genti::model::outcome::{Outcome, Strict};
 use genti::model::tool::{Parse, Tool, ToolId};
@@ -290,10 +290,17 @@ impl Workbench for Bench<'_> {
         }
     }
 
-    fn replace(&mut self, path: &RelPath, old: &[u8], new: &[u8]) -> Result<(), String> {
+    fn replace(
+        &mut self,
+        path: &RelPath,
+        old: Option<&Version>,
+        new: Option<&Version>,
+    ) -> Result<(), String> {
         let root = &self.project.workspace.root;
         let top = workspace::repository(root).unwrap_or(root);
-        store::replace_source(top, root, path, old, new).map_err(|error| {
+        let text = |version: Option<&'_ Version>| version.map(|version| version.text.clone());
+        let mode = new.and_then(|new| new.is_executable);
+        store::replace_source(top, root, path, [text(old), text(new)], mode).map_err(|error| {
             self.failed_to_write |= matches!(error, NotReplaced::Io(_));
             error.to_string()
         })

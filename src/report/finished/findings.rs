@@ -12,6 +12,7 @@ use crate::model::census::Totals;
 use crate::model::finding::{
     self, DiagnosticKey, FLAKY, FailedTest, Fix, Level, OWN_NAMESPACE, Place, Related, Site, State,
 };
+use crate::model::generator::FileAction;
 use crate::model::outcome::{Effect, Verdict};
 use crate::model::path::RelPath;
 use crate::model::ratchet::Number;
@@ -113,6 +114,12 @@ impl Finding {
     /// Returns true if the tool called `tool` reported it.
     pub fn is_of(&self, tool: &str) -> bool {
         self.tools.iter().any(|one| one == tool)
+    }
+
+    /// Returns true if `cargo genti fix` fixes it without further flags.
+    pub fn has_applicable_fix(&self) -> bool {
+        let is_applicable = |fix: &Fix| fix.is_applicable() && (!self.fatal || fix.action.is_some());
+        self.fix.as_deref().is_some_and(is_applicable)
     }
 
     /// Returns true if it is about a test that failed and then passed when it was run again.
@@ -373,6 +380,8 @@ struct RawFix {
     edits: Vec<RawEdit>,
     #[serde(default)]
     disputed: bool,
+    #[serde(default)]
+    action: Option<FileAction>,
 }
 
 #[derive(Deserialize)]
@@ -421,9 +430,9 @@ impl From<RawFinding> for Finding {
             place: path.map(|path| file(&path, range)),
         });
         let edit = |RawEdit { path, range, text }| (RelPath::unescape(&path), range, text);
-        let fix = fix.map(|RawFix { message, edits, disputed }| {
+        let fix = fix.map(|RawFix { message, edits, disputed, action }| {
             let fix = Fix::new(message, edits.into_iter().map(edit).collect());
-            Box::new(Fix { is_disputed: disputed, ..fix })
+            Box::new(Fix { is_disputed: disputed, action, ..fix })
         });
         Self {
             id,

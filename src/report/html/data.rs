@@ -204,7 +204,7 @@ impl<'a> Table<'a> {
             fatal: finding.fatal,
             excerpt,
             notes: self.notes(finding),
-            fix: finding.fix.as_ref().map(|fix| self.fix(fix, !finding.fatal && fix.is_applicable())),
+            fix: finding.fix.as_ref().map(|fix| self.fix(fix, finding.has_applicable_fix())),
             edited: finding.state == State::Updated,
             reason: finding.reason.as_deref().map(|reason| self.text(reason)),
             unseen: None,

@@ -176,7 +176,8 @@ impl Hook {
             return Ok(());
         };
         let path = RelPath::new(hook::PRE_COMMIT);
-        match store::replace_source(top, top, &path, text.as_bytes(), new.as_bytes()) {
+        let contents = [text, &new].map(|text| Some(text.as_bytes().to_vec()));
+        match store::replace_source(top, top, &path, contents, None) {
             Ok(()) => shell.status(GOOD, "Added", format_args!("the hook to {}", hook::PRE_COMMIT)),
             Err(error) => {
                 shell.error(format_args!("could not change `{}`: {error}", hook::PRE_COMMIT));
