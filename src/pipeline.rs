@@ -14,6 +14,7 @@ mod checkout;
 mod compiled;
 mod conditions;
 mod configuration;
+mod copies;
 mod early;
 mod empty;
 mod finished;
@@ -44,6 +45,7 @@ use std::time::Instant;
 use self::against::{Base, Causing};
 use self::conditions::Conditions;
 use self::configuration::{read_config, read_lock};
+use self::copies::WorkspaceCopies;
 use self::early::Early;
 use self::judge::Undecided;
 use self::needs::Needs;
@@ -479,6 +481,7 @@ pub fn run(
         programs,
         env: session.env,
         runner: &LocalRunner::new(session.stop, session.outputs),
+        copies: Some(&WorkspaceCopies { workspace, halt: session.stop }),
         pool: session.pool,
         stop: session.stop,
         parallel: session.parallel,

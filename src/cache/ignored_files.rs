@@ -185,7 +185,7 @@ impl KeyInputs<'_> {
 
 /// Returns the directory that all matches of `glob` have in common, or the path itself with `true` if there are no wildcards.
 /// `None` if matches may be anywhere.
-fn beginning(glob: &str) -> Option<(&str, bool)> {
+pub(crate) fn beginning(glob: &str) -> Option<(&str, bool)> {
     let Some(at) = glob.find(['*', '?', '[', '{', '\\', '!']) else { return Some((glob, true)) };
     let (dir, _) = glob[..at].rsplit_once('/')?;
     Some((dir, false)).filter(|(dir, _)| !dir.is_empty())

@@ -111,6 +111,11 @@ impl KeyInputs<'_> {
         if let Some(why) = identity.unknown.as_ref().filter(|_| tool.cache == Caching::Established) {
             return Err(why.clone());
         }
+        let reads_all = tool.generator().is_some_and(|generator| generator.inputs.is_empty());
+        if reads_all && !workspace::base(&self.workspace.root).is_root() {
+            let why = "without `inputs`, its copy of the repository has more than the workspace";
+            return Err(why.to_owned());
+        }
         let mut parts = Parts::default();
         let mut others = OtherInputs::default();
         parts.add(PartKind::Genti, "", self.genti.ok_or("can't read the executable of genti")?);

@@ -67,6 +67,7 @@ use crate::scan::{self, BuildDirs, Env, Identifier, Kernel, NoWall, Programs, St
 
 pub(crate) use self::dep_info::dep_info_of;
 pub use self::explain::{ReasonsError, load_reasons};
+pub(crate) use self::ignored_files::beginning;
 pub use self::log::{CAP, Cleaned, Next, ResultLog};
 pub(crate) use self::lookup::Lookup;
 pub(crate) use self::record::Discovered;

@@ -45,6 +45,8 @@ pub mod ratchet;
 #[cfg(feature = "engine")]
 pub mod release;
 #[cfg(feature = "engine")]
+pub mod service;
+#[cfg(feature = "engine")]
 pub mod shard;
 #[cfg(feature = "engine")]
 pub mod sources;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::digest::Digest;
+use super::generator::Generated;
 use super::path::RelPath;
 use super::policy::{Policy, Selection};
 use super::powerset::Combination;
@@ -378,6 +379,8 @@ pub struct Output {
     pub exit: Exit,
     /// True if a process that it started still held the output open after its exit.
     pub is_leaky: bool,
+    /// The files that it generated, if it is a generator that has run to its end.
+    pub generated: Option<Arc<Generated>>,
 }
 
 /// A test binary made by a build, with the environment that cargo would give it in addition to the variables

@@ -128,6 +128,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         vars: BTreeMap::new(),
         timeout: None,
         sandbox: None,
+        services: Vec::new(),
         variant: None,
         variants: Vec::new(),
         configured: true,

@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 pub use self::parse::{Parse, Printer, Searcher, Statements, Streams, Work};
 use super::census::CensusNumber;
 use super::digest::{ContentHash, Sink};
+use super::generator::Generator;
 use super::named::named;
 use super::path::RelPath;
 use super::powerset::Powerset;
+use super::service::Service;
 use super::style::FORMER_STYLE;
 use super::variant::Variant;
 use super::workspace::{Target, TargetKind, Workspace};
@@ -101,6 +103,8 @@ pub struct Tool {
     pub flaky: Flaky,
     /// The sandbox around its processes, if it has one.
     pub sandbox: Option<Sandbox>,
+    /// Services that run while it runs, sorted by name.
+    pub services: Vec<Arc<Service>>,
     /// Names of the variants that it runs in, as configured; empty for the default build alone.
     pub variants: Vec<String>,
     /// True if the user's configuration names it.
@@ -637,6 +641,14 @@ impl Tool {
         matches!(self.parse, Parse::Golden(_))
     }
 
+    /// Returns the generator that it is, if it is one.
+    pub fn generator(&self) -> Option<&Generator> {
+        match &self.parse {
+            Parse::Generator(generator) => Some(generator),
+            _ => None,
+        }
+    }
+
     /// Returns true if its command line depends on the selected packages and features.
     pub fn uses_selection(&self) -> bool {
         self.run.contains(&Arg::Selection)
@@ -740,5 +752,6 @@ impl ContentHash for Tool {
             sink.texts("sandbox.read", read);
             sink.field("sandbox.network", network.as_str().as_bytes());
         }
+        self.services.iter().for_each(|service| service.feed(sink));
     }
 }

@@ -52,7 +52,7 @@ fn parse_until(halt: &dyn Halt, parse: &Parse, output: &Output) -> Result<Parsed
 fn parsing_stops_within_bounded_work_after_a_halt() {
     for (parse, line) in formats() {
         for (stdout, stderr) in [(long(line), Vec::new()), (Vec::new(), long(line))] {
-            let output = Output { stdout, stderr, exit: Exit::Code(1), is_leaky: false };
+            let output = Output { stdout, stderr, exit: Exit::Code(1), is_leaky: false, generated: None };
             let all = After::new(usize::MAX);
             assert_ne!(parse_until(&all, &parse, &output), Err(NotParsed::Halted));
             // Halting has no effect on a format that does not read this stream.
@@ -71,7 +71,7 @@ fn parsing_stops_within_bounded_work_after_a_halt() {
 fn parsers_check_for_a_halt_every_few_kilobytes() {
     for (parse, line) in formats() {
         let [stdout, stderr] = [long(line), long(line)];
-        let output = Output { stdout, stderr, exit: Exit::Code(1), is_leaky: false };
+        let output = Output { stdout, stderr, exit: Exit::Code(1), is_leaky: false, generated: None };
         let halt = After::new(usize::MAX);
         // The result does not matter here.
         let _ = parse_until(&halt, &parse, &output);
@@ -83,7 +83,7 @@ fn parsers_check_for_a_halt_every_few_kilobytes() {
 #[test]
 fn output_that_is_only_quoted_is_never_abandoned() {
     let (stdout, stderr) = (long("x\n"), long("y\n"));
-    let output = Output { stdout, stderr, exit: Exit::Code(1), is_leaky: false };
+    let output = Output { stdout, stderr, exit: Exit::Code(1), is_leaky: false, generated: None };
     assert_ne!(parse_until(&After::new(0), &Parse::ExitCode, &output), Err(NotParsed::Halted));
 }
 
@@ -91,7 +91,13 @@ fn output_that_is_only_quoted_is_never_abandoned() {
 fn long_output_is_scrubbed_like_short_output() {
     let (workspace, tool) = (with_cases(), tool("lint", Parse::Libtest, &["lint"]));
     let scrub = Scrub::new(&workspace, Some(Path::new("/home/me")), Path::new("/tmp"));
-    let output = Output { stdout: Vec::new(), stderr: Vec::new(), exit: Exit::Code(0), is_leaky: false };
+    let output = Output {
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        exit: Exit::Code(0),
+        is_leaky: false,
+        generated: None,
+    };
     let (units, packages, output, halt) = (&[Unit::Workspace], &[], &output, &crate::model::halt::Never);
     let input = Input { workspace: &workspace, tool: &tool, units, packages, output, scrub: &scrub, halt };
     // A hash far from the target directory, directories and escapes at any possible piece boundary, and invalid UTF-8.

@@ -15,6 +15,7 @@ mod deny;
 mod diff;
 mod document;
 mod exit_code;
+mod generator;
 mod golden;
 mod libtest;
 mod lines;
@@ -139,6 +140,7 @@ fn parse_all(input: &Input<'_>) -> Result<Parsed, Unparsable> {
         Parse::Lines => lines::plain(input, code),
         Parse::ExitCode => exit_code::parse(input, code),
         Parse::Golden(streams) => golden::parse(input, code, *streams),
+        Parse::Generator(_) => generator::parse(input, code),
     }?;
     parsed.traces.extend(stated.as_ref().map(|(traces, _)| traces.clone()).unwrap_or_default());
     parsed.is_leaky |= input.output.is_leaky || !parsed.leaks.is_empty();

@@ -74,7 +74,8 @@ impl Needs {
             | Parse::Rustfmt
             | Parse::DenyJson
             | Parse::Diff
-            | Parse::Golden(_) => None,
+            | Parse::Golden(_)
+            | Parse::Generator(_) => None,
         }
     }
 
@@ -212,7 +213,7 @@ mod tests {
             tool: &tool,
             units: &[Unit::Workspace],
             packages: &[],
-            output: &Output { stdout, stderr: Vec::new(), exit, is_leaky: false },
+            output: &Output { stdout, stderr: Vec::new(), exit, is_leaky: false, generated: None },
             scrub: &scrub,
             halt: &Never,
         })

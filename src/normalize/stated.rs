@@ -24,7 +24,8 @@ pub(super) fn split(input: &Input<'_>) -> Result<Option<(Traces, Output)>, Unpar
         Statements::None => return Ok(None),
     };
     let Output { stderr, exit, is_leaky, .. } = input.output;
-    let rest = Output { stdout: rest, stderr: stderr.clone(), exit: *exit, is_leaky: *is_leaky };
+    let stderr = stderr.clone();
+    let rest = Output { stdout: rest, stderr, exit: *exit, is_leaky: *is_leaky, generated: None };
     Ok(Some((traces, rest)))
 }
 

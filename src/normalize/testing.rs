@@ -57,7 +57,7 @@ pub(crate) fn run(
     let packages: Vec<PackageId> = workspace.packages().map(|(id, _)| id).collect();
     let scrub = Scrub::new(workspace, Some(Path::new("/home/me")), Path::new("/tmp"));
     let (stdout, stderr) = (stdout.as_ref().to_vec(), stderr.as_ref().to_vec());
-    let output = Output { stdout, stderr, exit: Exit::Code(code), is_leaky: false };
+    let output = Output { stdout, stderr, exit: Exit::Code(code), is_leaky: false, generated: None };
     let input =
         Input { workspace, tool, units, packages: &packages, output: &output, scrub: &scrub, halt: &Never };
     parse(&input).map_err(|why| match why {

@@ -291,8 +291,13 @@ unparsable: exited with 101: thread 'main' panicked
 #[test]
 fn a_process_killed_by_a_signal_gives_no_result() {
     let (workspace, tool) = (sample(), tool("lint", Parse::Lines, &["lint"]));
-    let output =
-        Output { stdout: b"x\n".to_vec(), stderr: Vec::new(), exit: Exit::Signal(11), is_leaky: false };
+    let output = Output {
+        stdout: b"x\n".to_vec(),
+        stderr: Vec::new(),
+        exit: Exit::Signal(11),
+        is_leaky: false,
+        generated: None,
+    };
     let scrub = Scrub::new(&workspace, None, "/tmp".as_ref());
     let input = Input {
         workspace: &workspace,

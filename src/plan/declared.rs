@@ -110,7 +110,7 @@ impl<'a> Declared<'a> {
             }
             Unit::Workspace => {
                 let asked = self.plan.build_of(tool).asked;
-                let is_all = asked.len() == self.workspace.packages.len();
+                let is_all = asked.len() == self.workspace.packages.len() || tool.generator().is_some();
                 let lists = self
                     .owned
                     .iter()

@@ -1,9 +1,10 @@
 //! Globs for the files that a tool checks, and for those that affect its results.
 
-use globset::{GlobSet, GlobSetBuilder};
+use globset::{GlobMatcher, GlobSet, GlobSetBuilder};
 
 use super::config;
 use super::select::PlanError;
+use crate::model::generator::Generator;
 use crate::model::golden;
 use crate::model::path::RelPath;
 use crate::model::tool::Tool;
@@ -55,6 +56,31 @@ impl Globs {
     /// Returns true if the file at `path` affects the result of all tasks of the tool.
     pub(super) fn is_input(&self, path: &RelPath) -> bool {
         self.inputs.is_match(path.as_os_path())
+    }
+}
+
+/// Compiled globs of what a generator makes.
+pub struct OutputGlobs(Vec<GlobMatcher>);
+
+impl OutputGlobs {
+    /// Compiles the globs of `generator`.
+    ///
+    /// # Errors
+    ///
+    /// Never for a generator of the configuration, whose globs have been compiled before.
+    pub fn new(generator: &Generator) -> Result<Self, globset::Error> {
+        let globs = generator.outputs.iter().map(|text| Ok(config::glob(text)?.compile_matcher()));
+        globs.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Returns true if the file at `path` is one of its outputs.
+    pub fn include(&self, path: &RelPath) -> bool {
+        !path.is_outside() && self.0.iter().any(|glob| glob.is_match(path.as_os_path()))
+    }
+
+    /// Returns the globs, in the order of the configuration.
+    pub fn each(&self) -> &[GlobMatcher] {
+        &self.0
     }
 }
 

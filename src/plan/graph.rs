@@ -357,12 +357,15 @@ impl<'a> Inputs<'a> {
                 .map(|(id, _)| Candidate::File(id))
                 .collect(),
             Per::Workspace => {
+                // A generator runs on all files, whatever is selected.
+                let takes_all = tool.generator().is_some();
                 let files = || {
-                    workspace
-                        .files()
-                        .filter(|(id, file)| globs.looks_at(file) && self.is_selected(*id, build))
+                    workspace.files().filter(|(id, file)| {
+                        globs.looks_at(file) && (takes_all || self.is_selected(*id, build))
+                    })
                 };
-                if globs.is_restricted && files().next().is_none() {
+                // Files that a generator makes may be missing.
+                if globs.is_restricted && !takes_all && files().next().is_none() {
                     return Vec::new();
                 }
                 let bytes = files().map(|(_, file)| file.len).sum();

@@ -29,6 +29,7 @@ pub use command::expand;
 pub use declared::{Declared, links_in_place_of_files};
 pub use drift::{Drift, DriftKind, Setting};
 pub use fix::fix_command;
+pub use globs::OutputGlobs;
 pub use partition::{Durations, Partition, partition_digest};
 pub use risk::Facts;
 pub use select::PlanError;

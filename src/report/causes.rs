@@ -8,6 +8,7 @@ use crate::model::finding::State;
 use crate::model::golden;
 use crate::model::outcome::Verdict;
 use crate::model::task::NOT_BUILT;
+use crate::model::tool::Parse;
 
 /// A reason why a required tool has no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +53,9 @@ fn is_open(run: &Finished, name: &str) -> bool {
     run.tools().any(|(tool, report)| tool.name == name && report.verdict == Verdict::Incomplete)
 }
 
-/// Returns whether `finding` is an error that stops `tool`.
+/// Returns whether `finding` is an error that stops `tool`. A difference of a generated file stops nothing.
 fn stops(finding: &Finding, tool: &Tool) -> bool {
-    is_error(finding) && finding.is_of(&tool.name)
+    is_error(finding) && finding.is_of(&tool.name) && tool.parse != Parse::GENERATOR
 }
 
 /// Returns whether this is an error that prevents a check, not a difference from a golden file.

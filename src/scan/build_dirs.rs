@@ -175,9 +175,13 @@ const VARIANTS: &str = "variants";
 const TRACKED: [&str; 4] =
     ["CARGO_ENCODED_RUSTDOCFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTDOCFLAGS", "RUSTFLAGS"];
 
-/// Returns the path of the directory for the variant of `tool`, below the one of all variants, if it can't share those
-/// of the lanes.
+/// Returns the path of the directory for `tool`, a generator or of a variant, below the one of all variants, if it can't share
+/// those of the lanes.
 fn own_dir(tool: &Tool, layout: Layout) -> Option<PathBuf> {
+    if tool.generator().is_some() {
+        // What cargo builds in a copy of the repository is of no use to other tools. No variant has a dot in its name.
+        return Some(PathBuf::from(format!("copy.{}", tool.name)));
+    }
     let variant = tool.variant.as_ref()?;
     if runs_toolchain(tool, &["d", "doc", "rustdoc"]) {
         return Some(PathBuf::from(&variant.name));
@@ -277,7 +281,7 @@ const BUILD_NO_PROGRAMS: [&str; 22] = [
 /// Returns whether a step of `tool` may build programs in its directory.
 fn may_build_programs(tool: &Tool, layout: Layout) -> bool {
     // A tool without the variables of the directory builds in the user's own.
-    if !tool.inherits() && layout != Layout::Shared {
+    if tool.generator().is_some() || !tool.inherits() && layout != Layout::Shared {
         return false;
     }
     if runs_toolchain(tool, &BUILD_NO_PROGRAMS) {

@@ -14,7 +14,16 @@ const LINE: usize = 1024;
 /// Maximum length of a line on standard error that is held back to see how it ends.
 const HELD: usize = 64 << 10;
 
-/// Reads the output of one process.
+/// Reads the output of a process while it runs.
+pub(super) trait Watch {
+    /// Reads `bytes` of standard output (0) or standard error (1). Returns those that belong to the output.
+    fn read<'b>(&mut self, stream: usize, bytes: &'b [u8]) -> Cow<'b, [u8]>;
+
+    /// Returns the rest of standard error.
+    fn finish(&mut self) -> Vec<u8>;
+}
+
+/// Reads the output of one process of a tool.
 pub struct Watcher<'a> {
     form: Printer,
     report: &'a dyn Fn(&Doing),
@@ -44,8 +53,14 @@ impl<'a> Watcher<'a> {
         Self { form: Printer::Other, report: &|_| {}, doing, lines, bar, unfinished }
     }
 
-    /// Reads `bytes` of standard output (0) or standard error (1). Returns those that belong to the output.
-    pub fn read<'b>(&mut self, stream: usize, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+    /// Describes which tests were running, as the end of a message about the time limit. Empty if it is not known.
+    pub(super) fn describe_unfinished(&self) -> String {
+        self.unfinished.describe()
+    }
+}
+
+impl Watch for Watcher<'_> {
+    fn read<'b>(&mut self, stream: usize, bytes: &'b [u8]) -> Cow<'b, [u8]> {
         if self.form == Printer::Other {
             return bytes.into();
         }
@@ -71,13 +86,7 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Describes which tests were running, as the end of a message about the time limit. Empty if it is not known.
-    pub(super) fn describe_unfinished(&self) -> String {
-        self.unfinished.describe()
-    }
-
-    /// Returns the rest of standard error.
-    pub fn finish(&mut self) -> Vec<u8> {
+    fn finish(&mut self) -> Vec<u8> {
         self.bar.finish()
     }
 }

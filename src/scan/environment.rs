@@ -9,6 +9,7 @@ use super::output_form;
 use super::program::{NO_INSTALL, Toolchain};
 use crate::disk;
 use crate::model::notice::IgnoredLevels;
+use crate::model::service::Service;
 use crate::model::tool::{Counted, Environment, Printer, Tool};
 
 /// Variable that lists the directories used by running instances, as digests separated by spaces.
@@ -170,6 +171,17 @@ impl Env {
         if tool.jobserver {
             vars.extend(pool.iter().map(|(name, value)| (name.into(), value.clone())));
         }
+        vars
+    }
+
+    /// Returns the environment of a process of `service`.
+    pub(super) fn for_service(&self, service: &Service) -> BTreeMap<OsString, OsString> {
+        let allowed = |name: &OsStr| name.to_str().is_some_and(|name| is_allowed(name, &service.env));
+        let mut vars: BTreeMap<_, _> =
+            self.vars.iter().filter(|(name, _)| allowed(name)).map(owned).collect();
+        vars.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
+        let set = service.vars.iter().map(|(name, value)| (name.into(), value.into()));
+        override_vars(&mut vars, set.collect());
         vars
     }
 

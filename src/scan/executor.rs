@@ -24,6 +24,7 @@ use super::outputs::{Kept, Sieves};
 use super::pool::{JobToken, Pool};
 use super::program::Missing;
 use super::sandbox::Observed;
+use super::services::Services;
 use super::setup::Executor;
 use super::spool::Truncated;
 use super::stop::{Stop, StopReason};
@@ -204,6 +205,7 @@ struct Shared<'a, R> {
     wakeup: Condvar,
     programs: Vec<Result<PathBuf, Missing>>,
     launcher: Launcher<'a>,
+    services: &'a Services<'a>,
     client: &'a Client<'a, R>,
 }
 
@@ -229,14 +231,19 @@ impl Executor<'_> {
         let workers = self.parallel.clamp(1, due);
         let (events, inbox) = channel();
         let requests = wait_for_tokens(self.pool.clone(), events.clone())?;
+        let services = Services::new(self)?;
         let shared = Shared {
             dispatcher: Mutex::new(Dispatcher::new(self, workers, requests)),
             wakeup: Condvar::new(),
             programs: self.plan.graph.tools.iter().map(|tool| self.programs.of(tool)).collect(),
             launcher: Launcher::new(self),
+            services: &services,
             client,
         };
         std::thread::scope(|scope| {
+            // However this ends, so do the services.
+            let _end = EndServices(&services);
+            services.start(scope);
             let start = |slot| {
                 let (shared, events) = (&shared, events.clone());
                 std::thread::Builder::new().spawn_scoped(scope, move || self.work(slot, shared, &events))
@@ -253,7 +260,11 @@ impl Executor<'_> {
         self.stop.begin_report();
         let mut dispatcher = shared.dispatcher.into_inner().unwrap_or_else(PoisonError::into_inner);
         let result = |step| dispatcher.runs.remove(&step).unwrap_or_else(|| StepRun::never_started(step));
-        let steps = self.plan.steps().map(result).collect();
+        let mut steps: Vec<_> = self.plan.steps().map(result).collect();
+        // The output of a service may explain why a tool failed.
+        for run in steps.iter_mut().filter(|run| run.fails) {
+            services.keep(self.plan.graph.tool(self.plan.step(run.step).tool), &mut run.kept);
+        }
         Ok(Runs { steps, failed_fast: dispatcher.has_failed_fast() })
     }
 
@@ -325,6 +336,15 @@ impl<R> Drop for StopWorkers<'_, '_, R> {
     }
 }
 
+/// Ends the services when it is dropped. The thread scope waits for their threads.
+struct EndServices<'a>(&'a Services<'a>);
+
+impl Drop for EndServices<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
 impl<'a, R> Shared<'a, R> {
     fn lock(&self) -> MutexGuard<'_, Dispatcher<'a, R>> {
         self.dispatcher.lock().unwrap_or_else(PoisonError::into_inner)
@@ -376,7 +396,7 @@ impl Executor<'_> {
     }
 
     fn run_step<R>(&self, id: StepId, slot: u32, shared: &Shared<'_, R>) -> StepRun<R> {
-        let Shared { programs, launcher, client, .. } = shared;
+        let Shared { programs, launcher, services, client, .. } = shared;
         let step = self.plan.step(id);
         let tasks: Vec<_> = step.tasks.iter().copied().filter(|task| self.due[task.0 as usize]).collect();
         let start = self.elapsed();
@@ -413,8 +433,15 @@ impl Executor<'_> {
                         None => ready.push(task),
                     }
                 }
+                let tool = self.plan.graph.tool(step.tool);
                 if !ready.is_empty() {
-                    attempt.run(program, &ready);
+                    match services.need(tool) {
+                        Ok(()) => {
+                            attempt.run(program, &ready);
+                            attempt.fail_if(services.dead(tool));
+                        }
+                        Err(why) => attempt.push(ready, attempt.unless_stopped(why), None),
+                    }
                 }
                 for (task, why) in withheld {
                     attempt.push(vec![task], Ended::Withheld(why), None);

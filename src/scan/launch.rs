@@ -15,7 +15,8 @@ use std::time::SystemTime;
 use cargo_config2::PathAndArgs;
 
 use super::build_dirs::builders_of;
-use super::environment::override_vars;
+use super::copies::Copied;
+use super::environment::{GIT_VARIABLES, override_vars};
 use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, words_of};
@@ -134,7 +135,8 @@ impl<'a> Launcher<'a> {
 
     /// Returns the invocation for `argv` of `tool` over `tasks`, without a time limit, and the tokens for its threads, to be held
     /// while it runs. `program` is the tool's own executable, `built` the test program it runs or reads. If it `is_observed`, it
-    /// gets a sandbox that leaves it as much freedom as can be observed, unless the tool has one of its own.
+    /// gets a sandbox that leaves it as much freedom as can be observed, unless the tool has one of its own. With a `copy`, it runs
+    /// there instead of in the repository.
     ///
     /// # Errors
     ///
@@ -146,7 +148,7 @@ impl<'a> Launcher<'a> {
         argv: &[OsString],
         built: Option<&Program>,
         tasks: &[TaskIx],
-        is_observed: bool,
+        (is_observed, copy): (bool, Option<&dyn Copied>),
     ) -> Result<(Invocation, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
         let mut vars = env.for_tool(tool, build_dirs.vars(tool), pool.vars(), *parallel);
@@ -181,6 +183,9 @@ impl<'a> Launcher<'a> {
         if let Some(built) = built {
             self.start_as_test(tool, built, &mut invocation)?;
         }
+        if let Some(copy) = copy {
+            start_in_copy(copy, &mut invocation);
+        }
         invocation.args.extend(argv.iter().skip(1).cloned());
         let Executor { programs, cache_dir, own_program, private_network, .. } = self.executor;
         let grants = Grants { workspace, programs, env, cache_dir: *cache_dir, own_program: *own_program };
@@ -188,7 +193,9 @@ impl<'a> Launcher<'a> {
         let open = Sandbox { network, ..Sandbox::default() };
         let sandbox = tool.sandbox.as_ref().or(is_observed.then_some(&open));
         let pool = tool.jobserver.then_some(*pool);
-        let wall = grants.wall(sandbox, &invocation.program, pool, self.outputs(tool, built));
+        let mut outputs = self.outputs(tool, built);
+        outputs.extend(copy.map(|copy| copy.tops()[1].to_path_buf()));
+        let wall = grants.wall(sandbox, &invocation.program, pool, outputs);
         invocation.wall = match wall {
             // Without a sandbox of its own, the process can do without.
             Err(_) if tool.sandbox.is_none() => None,
@@ -323,6 +330,22 @@ impl<'a> Launcher<'a> {
         };
         known.entry(target.map(str::to_owned)).or_insert_with(read).clone()
     }
+}
+
+/// Makes `invocation` start in `copy` instead of in the repository.
+fn start_in_copy(copy: &dyn Copied, invocation: &mut Invocation) {
+    let Invocation { program, dir, vars, declared, .. } = invocation;
+    for path in [program, dir] {
+        if let Some(inside) = copy.inside(path) {
+            *path = inside;
+        }
+    }
+    // Nothing leads back to the repository.
+    let of_repository = GIT_VARIABLES.iter().chain(&["PWD", "OLDPWD"]);
+    of_repository.for_each(|name| drop(vars.remove(OsStr::new(name))));
+    // What the user has configured for git affects no result, and a sandbox keeps it from being read.
+    vars.entry("GIT_CONFIG_GLOBAL".into()).or_insert_with(|| "/dev/null".into());
+    declared.writes.push(copy.tops()[1].to_path_buf());
 }
 
 fn unique(dirs: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {

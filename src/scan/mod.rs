@@ -15,6 +15,7 @@ mod build_dirs;
 mod cap_lints;
 mod cargo_config;
 mod children;
+mod copies;
 mod doc_threads;
 mod doing;
 mod environment;
@@ -32,6 +33,7 @@ mod recursion;
 mod runner;
 mod sandbox;
 mod scheduler;
+mod services;
 mod setup;
 mod slow;
 mod spool;
@@ -44,6 +46,7 @@ mod wrapper;
 
 pub use build_dirs::BuildDirs;
 pub use cargo_config::{CargoConfig, compiler_flags, default_target};
+pub use copies::{Copied, Copies, InCopy};
 pub use doing::Watcher;
 pub use environment::{Env, GIT_VARIABLES, ignored_levels, is_cargos_variable};
 pub use executor::{

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::runner::FinishedProcess;
 use super::spool::{Sieve, Truncated};
+use super::sys;
 use crate::model::task::Output;
 use crate::store::OutputDir;
 
@@ -61,8 +62,13 @@ impl<'a> Outputs<'a> {
         judge: impl FnOnce(&Output) -> T,
     ) -> Result<T, Truncated> {
         let _turn = finished.is_long().then(|| self.reading.lock().unwrap_or_else(PoisonError::into_inner));
-        let (stdout, stderr) = (finished.stdout.read(sieves.stdout)?, finished.stderr.read(sieves.stderr)?);
-        Ok(judge(&Output { stdout, stderr, exit: finished.exit, is_leaky: finished.leaky }))
+        let mut streams = [finished.stdout.read(sieves.stdout)?, finished.stderr.read(sieves.stderr)?];
+        if let Some(in_copy) = &finished.in_copy {
+            streams.iter_mut().for_each(|stream| in_copy.translate(stream));
+        }
+        let generated = finished.in_copy.as_ref().and_then(|in_copy| in_copy.generated.clone());
+        let ([stdout, stderr], is_leaky) = (streams, finished.leaky);
+        Ok(judge(&Output { stdout, stderr, exit: finished.exit, is_leaky, generated }))
     }
 
     /// Keeps the output of a process in files whose names begin with `name`. Empty streams are skipped.
@@ -76,6 +82,31 @@ impl<'a> Outputs<'a> {
                 Ok(path) => kept.files.push(path),
                 Err(error) => kept.error = Some(error),
             }
+        }
+    }
+
+    /// Returns the directory for output that is too long for memory.
+    pub(super) fn dir(&self) -> Option<&'a OutputDir> {
+        self.dir
+    }
+
+    /// Records the process of the service `name`, so that the next run can end it if this one is killed.
+    pub(super) fn note_service(&self, name: &str, id: u32) {
+        if let (Some(dir), Some(process)) = (self.dir, sys::name_of_process(id)) {
+            dir.note_service(name, &process);
+        }
+    }
+
+    /// Records that the service `name` has ended.
+    pub(super) fn forget_service(&self, name: &str) {
+        self.dir.into_iter().for_each(|dir| dir.forget_service(name));
+    }
+
+    /// Ends the process of the service `name` that a killed run has left.
+    pub(super) fn end_leftover(&self, name: &str) {
+        if let Some(process) = self.dir.and_then(|dir| dir.noted_service(name)) {
+            sys::kill_named(&process);
+            self.forget_service(name);
         }
     }
 

@@ -7,16 +7,17 @@
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::children::Starts;
-use super::doing::Watcher;
+use super::doing::{Watch, Watcher};
 use super::runner::{Ending, FinishedProcess, Invocation, Runner};
 #[cfg(target_os = "linux")]
 use super::sandbox::BehindWall;
 use super::spool::Spool;
 use super::stop::{GRACE, Stop, StopReason};
-use super::sys::{self, Group, Pipe};
+use super::sys::{self, Group, Pipe, Waker};
 use crate::store::OutputDir;
 
 /// Time that the pipes may stay open after the child has exited.
@@ -45,7 +46,8 @@ impl Runner for LocalRunner<'_> {
         #[cfg(target_os = "linux")]
         if let (Some(wall), Ok(helper)) = (&invocation.wall, self.stop.sandbox()) {
             let (mut command, mut behind) = BehindWall::prepare(helper, invocation, wall)?;
-            let finished = run(&mut command, invocation.timeout, self.stop, self.dir, watcher);
+            let limits = Limits { timeout: invocation.timeout, ..Limits::default() };
+            let finished = run(&mut command, limits, self.stop, self.dir, watcher);
             drop(command);
             let observed = behind.finish_observer();
             let finished = finished?;
@@ -56,26 +58,60 @@ impl Runner for LocalRunner<'_> {
         let Invocation { program, args, vars, dir, declared: _, wall: _, timeout } = invocation;
         let mut command = Command::new(program);
         command.args(args).current_dir(dir).env_clear().envs(vars).stdin(Stdio::null());
-        run(&mut command, *timeout, self.stop, self.dir, watcher)
+        let limits = Limits { timeout: *timeout, ..Limits::default() };
+        run(&mut command, limits, self.stop, self.dir, watcher)
     }
+}
+
+/// Request to end processes, which several threads may wait for.
+#[derive(Debug)]
+pub(super) struct End {
+    is_set: AtomicBool,
+    waker: Waker,
+}
+
+impl End {
+    /// Creates a request that is not made yet.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { is_set: AtomicBool::new(false), waker: Waker::new()? })
+    }
+
+    /// Makes the request.
+    pub(super) fn set(&self) {
+        self.is_set.store(true, Ordering::SeqCst);
+        self.waker.wake();
+    }
+}
+
+/// What ends a process, besides itself and the end of the run.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Limits<'a> {
+    /// Time limit, without pauses.
+    pub(super) timeout: Option<Duration>,
+    /// Request to end it.
+    pub(super) end: Option<&'a End>,
+    /// Called with its id when it has started.
+    pub(super) started: Option<&'a dyn Fn(u32)>,
 }
 
 /// Runs `command`, whose standard input is set, to its end, while `watcher` reads its output. Output that is too long for
 /// memory is written to `dir`.
 pub(super) fn run(
     command: &mut Command,
-    timeout: Option<Duration>,
+    limits: Limits<'_>,
     stop: &Stop,
     dir: Option<&OutputDir>,
-    watcher: &mut Watcher<'_>,
+    watcher: &mut dyn Watch,
 ) -> io::Result<FinishedProcess> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let (group, pipes, concurrent_starts) = stop.children().start(command)?;
+    limits.started.into_iter().for_each(|started| started(group.id().number()));
     let mut watch = ProcessWatch {
         streams: pipes.map(|pipe| ProcessStream { pipe: Some(pipe), spool: Spool::new() }),
         phase: Phase::Running,
         ending: Ending::Own,
-        deadline: timeout.map(|timeout| stop.now() + timeout),
+        deadline: limits.timeout.map(|timeout| stop.now() + timeout),
+        end: limits.end,
         group,
         concurrent_starts,
         stop,
@@ -88,7 +124,7 @@ pub(super) fn run(
     let exit = stop.children().reap(group);
     watched?;
     let [stdout, stderr] = streams.map(|stream| stream.spool);
-    Ok(FinishedProcess { stdout, stderr, exit: exit?, ending, leaky, observed: None })
+    Ok(FinishedProcess { stdout, stderr, exit: exit?, ending, leaky, observed: None, in_copy: None })
 }
 
 struct ProcessWatch<'a> {
@@ -99,6 +135,7 @@ struct ProcessWatch<'a> {
     phase: Phase,
     ending: Ending,
     deadline: Option<Instant>,
+    end: Option<&'a End>,
     stop: &'a Stop,
 }
 
@@ -118,7 +155,7 @@ struct ProcessStream {
 }
 
 impl ProcessWatch<'_> {
-    fn until_gone(&mut self, dir: Option<&OutputDir>, watcher: &mut Watcher<'_>) -> io::Result<()> {
+    fn until_gone(&mut self, dir: Option<&OutputDir>, watcher: &mut dyn Watch) -> io::Result<()> {
         let mut buffer = vec![0; 64 << 10];
         loop {
             self.wait()?;
@@ -162,6 +199,7 @@ impl ProcessWatch<'_> {
         let is_gone = self.is_gone();
         let on_stop = (!is_gone && !matches!(self.ending, Ending::Stopped(_))).then(|| self.stop.on_stop());
         let now = (!is_gone && !self.stop.is_killing()).then(|| self.stop.on_kill());
+        let on_end = self.end.filter(|_| !is_gone && self.ending == Ending::Own).map(|end| &end.waker);
         let until = match self.phase {
             Phase::Running => self.deadline,
             Phase::Terminating(at) | Phase::Draining(at) => Some(at),
@@ -169,7 +207,7 @@ impl ProcessWatch<'_> {
         let timeout = until.map(|until| until.saturating_duration_since(self.stop.now()));
         let group = (!is_gone).then_some(&self.group);
         let pipes = self.streams.iter().filter_map(|stream| stream.pipe.as_ref());
-        sys::wait(group, pipes, [on_stop, now].into_iter().flatten(), timeout)
+        sys::wait(group, pipes, [on_stop, now, on_end].into_iter().flatten(), timeout)
     }
 
     /// Reacts to the time, the child, and requests to stop.
@@ -190,7 +228,13 @@ impl ProcessWatch<'_> {
             }
             self.phase = Phase::Terminating(now + GRACE);
         }
+        let is_asked_to_end = self.end.is_some_and(|end| end.is_set.load(Ordering::SeqCst));
         match self.phase {
+            Phase::Running if is_asked_to_end => {
+                self.ending = Ending::Ended;
+                self.group.terminate();
+                self.phase = Phase::Terminating(now + GRACE);
+            }
             Phase::Running if self.deadline.is_some_and(|deadline| now >= deadline) => {
                 self.ending = Ending::TimedOut;
                 self.group.terminate();
@@ -238,7 +282,8 @@ mod tests {
     fn sh(script: &str, timeout: Option<Duration>, stop: &Stop) -> FinishedProcess {
         let mut command = Command::new("sh");
         command.args(["-c", script]).stdin(Stdio::null());
-        run(&mut command, timeout, stop, None, &mut Watcher::none()).unwrap()
+        let limits = Limits { timeout, ..Limits::default() };
+        run(&mut command, limits, stop, None, &mut Watcher::none()).unwrap()
     }
 
     #[test]

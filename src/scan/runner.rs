@@ -12,6 +12,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::copies::InCopy;
 use super::doing::Watcher;
 use super::sandbox::{Observed, Wall};
 use super::spool::Spool;
@@ -67,6 +68,8 @@ pub enum Ending {
     Own,
     /// It exceeded its time limit.
     TimedOut,
+    /// It was no longer needed.
+    Ended,
     /// The run was stopped.
     Stopped(StopReason),
 }
@@ -86,9 +89,16 @@ pub struct FinishedProcess {
     pub leaky: bool,
     /// Observation of it, if it was observed.
     pub observed: Option<Box<Observed>>,
+    /// What became of the copy of the repository in which it ran. `None` if it ran in the repository itself.
+    pub in_copy: Option<Box<InCopy>>,
 }
 
 impl FinishedProcess {
+    /// Returns true if it exited by itself with code 0.
+    pub(super) fn has_succeeded(&self) -> bool {
+        self.ending == Ending::Own && self.exit == Exit::Code(0)
+    }
+
     /// Returns true if it printed more than is held in memory.
     pub(super) fn is_long(&self) -> bool {
         self.stdout.is_on_disk() || self.stderr.is_on_disk()

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::build_dirs::BuildDirs;
+use super::copies::Copies;
 use super::environment::Env;
 use super::outputs::Outputs;
 use super::pool::Pool;
@@ -25,6 +26,8 @@ pub struct Executor<'a> {
     pub env: &'a Env,
     /// Runs the processes.
     pub runner: &'a dyn Runner,
+    /// Copies the repository for processes that run in a copy; `None` if there is nobody who can.
+    pub copies: Option<&'a dyn Copies>,
     /// Pool of job tokens.
     pub pool: &'a Pool,
     /// Cancels the run.

@@ -337,6 +337,7 @@ mod tests {
             ending: Ending::Own,
             leaky: false,
             observed: None,
+            in_copy: None,
         }
     }
 

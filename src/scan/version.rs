@@ -119,7 +119,7 @@ fn query(
             return Err(missing.map_or_else(|| NoVersion::Failed(argv.join(" ")), NoVersion::Missing));
         }
         (Ending::TimedOut, _) => return Err(NoVersion::TimedOut(argv.join(" "))),
-        (Ending::Stopped(_), _) => return Err(NoVersion::Stopped),
+        (Ending::Ended | Ending::Stopped(_), _) => return Err(NoVersion::Stopped),
     }
     let stdout = finished.stdout.read(None).unwrap_or_default();
     Ok(String::from_utf8_lossy(&stdout).into_owned())

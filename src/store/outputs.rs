@@ -4,16 +4,20 @@
 //! environment variables. Only people read them.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::atomic::{self, is_staged};
 use super::checks::make;
 use super::error::StoreError;
+use crate::disk;
 
-/// Returns true if `name` is that of an output file, or of a staged one.
+/// Ending of the files with the processes of services.
+const SERVICE: &str = ".service";
+
+/// Returns true if `name` is that of an output file, of a staged one, or of one with the process of a service.
 pub(super) fn is_output(name: &str) -> bool {
-    name.ends_with(".stdout") || name.ends_with(".stderr") || is_staged(name)
+    [".stdout", ".stderr", SERVICE].iter().any(|ending| name.ends_with(ending)) || is_staged(name)
 }
 
 /// The output directory. Protected by the lock of the run.
@@ -32,7 +36,9 @@ impl OutputDir {
         for entry in std::fs::read_dir(&dir).map_err(io(&dir))? {
             let entry = entry.map_err(io(&dir))?;
             // Directories are not created by genti. Links are removed without following them.
-            let is_ours = entry.file_name().to_str().is_some_and(is_output);
+            // Those with processes are needed to end what a killed run has left.
+            let is_ours = |name: &str| is_output(name) && !name.ends_with(SERVICE);
+            let is_ours = entry.file_name().to_str().is_some_and(is_ours);
             if is_ours && entry.file_type().is_ok_and(|kind| !kind.is_dir()) {
                 std::fs::remove_file(entry.path()).map_err(io(&entry.path()))?;
             }
@@ -61,6 +67,22 @@ impl OutputDir {
         write(file.as_file_mut())?;
         file.persist(&path).map_err(|error| error.error)?;
         Ok(path)
+    }
+
+    /// Records the process of the service `name`.
+    pub(crate) fn note_service(&self, name: &str, process: &str) {
+        // Only the next run needs it, and only if this one and its guard are killed.
+        let _ = self.keep(&format!("{name}{SERVICE}"), |file| file.write_all(process.as_bytes()));
+    }
+
+    /// Returns the recorded process of the service `name`.
+    pub(crate) fn noted_service(&self, name: &str) -> Option<String> {
+        disk::read_to_string(&self.0.join(format!("{name}{SERVICE}"))).ok()
+    }
+
+    /// Removes the record of the service `name`.
+    pub(crate) fn forget_service(&self, name: &str) {
+        self.discard(&self.0.join(format!("{name}{SERVICE}")));
     }
 
     /// Removes a file again, because a more relevant output was found. Errors are ignored, since the next run

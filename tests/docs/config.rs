@@ -15,7 +15,7 @@ use crate::{ROOT, blocks, genti, pages, read};
 const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
 
 /// Tables with fixed keys: name on the page, TOML that opens the table, and JSON pointer into the schema.
-const TABLES: [(&str, &str, &str); 12] = [
+const TABLES: [(&str, &str, &str); 15] = [
     ("top", "", ""),
     ("[policy]", "[policy]", "/$defs/policy"),
     ("[profile.NAME]", "[profile.x]", "/properties/profile/additionalProperties"),
@@ -28,6 +28,9 @@ const TABLES: [(&str, &str, &str); 12] = [
     ("compare", "[tools.x.compare]", "/$defs/tool/properties/compare/oneOf/1"),
     ("detect", "[tools.x.detect]", "/$defs/tool/properties/detect"),
     ("sandbox", "[tools.x.sandbox]", "/$defs/tool/properties/sandbox"),
+    ("fresh", "[tools.x.fresh]", "/$defs/tool/properties/fresh"),
+    ("[services.NAME]", "[services.x]", "/$defs/service"),
+    ("ready", "[services.x.ready]", "/$defs/service/properties/ready"),
 ];
 
 /// Keys outside the policy with a fixed set of values: TOML before the value, and JSON pointer to the values in the schema.
@@ -163,7 +166,7 @@ fn the_effective_configuration_has_every_key() {
     tables.extend(["config", "environment", "schema"].map(str::to_owned));
     let is_missing = |name: &&String| !shown(&effective).contains(*name);
     let missing: Vec<_> = tables.iter().filter(is_missing).collect();
-    assert_eq!(missing, ["suppress", "variants"], "there are none");
+    assert_eq!(missing, ["services", "suppress", "variants"], "there are none");
 }
 
 #[test]
@@ -254,6 +257,27 @@ fn the_schema_and_genti_reject_the_same_values() {
         ("[tools.check]\nvariants = [\"v\"]\n[variants.v]\nenv = { A = true }\n", false),
         ("[tools.check]\nvariants = []\n", false),
         ("[tools.check]\nvariants = [\"default\"]\n[variants.default]\nfeatures = [\"x\"]\n", false),
+        ("[tools.x]\nfresh = { run = [\"x\"], outputs = [\"a/**\"], git = true, clean = true }\n", true),
+        ("[tools.x]\nfresh = { run = [\"x\"], outputs = [] }\n", false),
+        ("[tools.x]\nfresh = { run = [\"x\"] }\n", false),
+        ("[tools.x]\nfresh = { outputs = [\"a/**\"] }\n", false),
+        (
+            "[services.x]\nstart = [\"x\"]\nready = { tcp = 1 }\ntimeout = \"1m\"\nenv = { A = \"b\", C = true }\n",
+            true,
+        ),
+        (
+            "[services.x]\nstart = [\"x\"]\nready = { run = [\"y\"] }\n[tools.test]\nservices = [\"x\"]\n",
+            true,
+        ),
+        ("[services.x]\nstart = [\"x\"]\nready = { log = \"up\" }\n", true),
+        ("[services.x]\nstart = [\"x\"]\nready = { log = \" \" }\n", false),
+        ("[services.x]\nstart = [\"x\"]\nready = { tcp = 0 }\n", false),
+        ("[services.x]\nstart = [\"x\"]\nready = { tcp = 65536 }\n", false),
+        ("[services.x]\nstart = [\"x\"]\nready = { tcp = 1, log = \"up\" }\n", false),
+        ("[services.x]\nstart = [\"x\"]\nready = {}\n", false),
+        ("[services.x]\nstart = []\nready = { tcp = 1 }\n", false),
+        ("[services.x]\nstart = [\"x\"]\n", false),
+        ("[services.X]\nstart = [\"x\"]\nready = { tcp = 1 }\n", false),
         ("[tools.fmt]\ntoolchain = \"nightly\"\n", true),
         ("[tools.fmt]\ntoolchain = \"+nightly\"\n", false),
         ("[tool.x]\nrun = [\"x\"]\n", false),

@@ -77,6 +77,13 @@ impl Running {
         Output { status, stdout: self.stdout.end(), stderr: self.stderr.end() }
     }
 
+    /// Kills what is left of it.
+    pub(crate) fn end(mut self) -> Vec<String> {
+        let left = self.end_all();
+        let _ = self.child.wait();
+        left
+    }
+
     /// Waits a moment until no process holds the pipe.
     fn is_alone(&mut self) -> bool {
         let mut watched = [PollFd::new(&self.alive, PollFlags::IN)];

@@ -1,5 +1,6 @@
 //! The table of faults, and the modules with the tests for its rows.
 
+mod beside;
 mod cache;
 mod children;
 mod clock;
@@ -157,6 +158,18 @@ const ROWS: &[Row] = &[
         fault: "exit 0 with truncated JSON; invalid UTF-8; NUL; a line of 1 GB; 10 GB of output",
         holds: "`unparsable`, with the output kept; long output needs at most 64 MB of memory",
         tests: tests![output::is_truncated, output::is_no_text, output::is_endless,],
+        later: "",
+    },
+    Row {
+        fault: "a generator changes files outside of its outputs, follows links, or is killed",
+        holds: "the sources are unchanged; incomplete, with the paths: exit 3",
+        tests: tests![beside::a_generator_strays],
+        later: "",
+    },
+    Row {
+        fault: "a service exits before it is ready, or while a tool runs",
+        holds: "the tools that use it are incomplete: exit 3; others continue; its output is kept",
+        tests: tests![beside::a_service_dies],
         later: "",
     },
     Row {

@@ -172,7 +172,7 @@ fn narrow(request: &mut Request, project: &mut Project, start: &Startup, shell: 
         return Err(CliError::Usage);
     }
     let compiles = |tool: &Tool| tool.parse == Parse::RustcJson && tool.reports_all("rustc");
-    let may_break = |tool: &Tool| matches!(tool.parse, Parse::TyposJson | Parse::Diff);
+    let may_break = |tool: &Tool| matches!(tool.parse, Parse::TyposJson | Parse::Diff | Parse::Generator(_));
     let needs_compiler = fixing.iter().any(|(_, tool)| may_break(tool));
     let has_compiler = fixing.iter().any(|(_, tool)| compiles(tool));
     if !request.selection.tools.is_empty() {

@@ -1,6 +1,7 @@
 //! Output formats of tools.
 
 use crate::model::digest::{ContentHash, Sink};
+use crate::model::generator::Generator;
 use crate::model::named::named;
 use crate::model::ratchet::NumberPattern;
 
@@ -18,6 +19,8 @@ macro_rules! formats {
             Number(Box<NumberPattern>),
             /// Not parsed, but compared with a golden file.
             Golden(Streams),
+            /// Not parsed: the files that it generates are compared with the checked-in ones.
+            Generator(Box<Generator>),
         }
 
         impl Parse {
@@ -124,6 +127,9 @@ named! {
 }
 
 impl Parse {
+    /// Name of [`Parse::Generator`] in artifacts.
+    pub const GENERATOR: &str = "fresh";
+
     /// Returns the name in the configuration.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -144,6 +150,7 @@ impl Parse {
             Self::Lines => "lines",
             Self::ExitCode => "exit-code",
             Self::Golden(_) => "golden",
+            Self::Generator(_) => Self::GENERATOR,
         }
     }
 
@@ -159,7 +166,7 @@ impl Parse {
             Self::Libtest | Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => &[tool],
             Self::Number(_) => &[tool],
             Self::Sarif | Self::Diff | Self::Regex(_) => &[tool],
-            Self::Lines | Self::ExitCode | Self::Golden(_) => &[tool],
+            Self::Lines | Self::ExitCode | Self::Golden(_) | Self::Generator(_) => &[tool],
         };
         names.iter().map(|name| (*name).to_owned()).collect()
     }
@@ -174,7 +181,7 @@ impl Parse {
             Self::Rustfmt => Work::Format,
             Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => Work::Read,
             Self::Sarif | Self::Diff | Self::Regex(_) | Self::Number(_) => Work::Unknown,
-            Self::Lines | Self::ExitCode | Self::Golden(_) => Work::Unknown,
+            Self::Lines | Self::ExitCode | Self::Golden(_) | Self::Generator(_) => Work::Unknown,
         }
     }
 
@@ -182,6 +189,7 @@ impl Parse {
     pub fn tells_files_apart(&self) -> bool {
         match self {
             Self::RustcJson | Self::Rustfmt | Self::TyposJson | Self::Sarif | Self::Diff => true,
+            Self::Generator(_) => true,
             Self::Regex(pattern) => pattern.contains("<path>"),
             Self::CargoBuild | Self::BuildScripts | Self::Libtest | Self::Nextest => false,
             Self::DenyJson | Self::AuditJson | Self::Machete => false,
@@ -192,7 +200,7 @@ impl Parse {
     /// Returns true if findings may have fixes.
     pub fn proposes_fixes(&self) -> bool {
         match self {
-            Self::RustcJson | Self::Rustfmt | Self::TyposJson | Self::Diff => true,
+            Self::RustcJson | Self::Rustfmt | Self::TyposJson | Self::Diff | Self::Generator(_) => true,
             Self::CargoBuild | Self::BuildScripts | Self::Libtest | Self::Nextest => false,
             Self::DenyJson | Self::AuditJson | Self::Machete | Self::Sarif => false,
             Self::Regex(_) | Self::Number(_) | Self::Lines | Self::ExitCode | Self::Golden(_) => false,
@@ -207,7 +215,7 @@ impl Parse {
             Self::Nextest => Printer::Nextest,
             Self::Rustfmt | Self::DenyJson | Self::AuditJson | Self::TyposJson => Printer::Other,
             Self::Machete | Self::Sarif | Self::Diff | Self::Regex(_) | Self::Number(_) => Printer::Other,
-            Self::Lines | Self::ExitCode | Self::Golden(_) => Printer::Other,
+            Self::Lines | Self::ExitCode | Self::Golden(_) | Self::Generator(_) => Printer::Other,
         }
     }
 
@@ -219,7 +227,7 @@ impl Parse {
             Self::RustcJson | Self::CargoBuild | Self::BuildScripts | Self::Nextest => Statements::None,
             Self::DenyJson | Self::AuditJson | Self::TyposJson | Self::Machete => Statements::None,
             Self::Sarif | Self::Diff | Self::Regex(_) | Self::Number(_) => Statements::None,
-            Self::Lines | Self::ExitCode | Self::Golden(_) => Statements::None,
+            Self::Lines | Self::ExitCode | Self::Golden(_) | Self::Generator(_) => Statements::None,
         }
     }
 
@@ -233,7 +241,7 @@ impl Parse {
             Self::Rustfmt | Self::DenyJson | Self::AuditJson => None,
             // It is unknown which program prints these. Its `files` and `inputs` are searched.
             Self::Sarif | Self::Diff | Self::Regex(_) | Self::Number(_) => None,
-            Self::Lines | Self::ExitCode | Self::Golden(_) => None,
+            Self::Lines | Self::ExitCode | Self::Golden(_) | Self::Generator(_) => None,
         }
     }
 }
@@ -244,6 +252,7 @@ impl ContentHash for Parse {
         match self {
             Self::Regex(pattern) => sink.field("parse.regex", pattern.as_bytes()),
             Self::Golden(streams) => sink.field("parse.golden", streams.as_str().as_bytes()),
+            Self::Generator(generator) => generator.feed(sink),
             Self::Number(pattern) => {
                 sink.field("parse.number", pattern.regex.as_bytes());
                 sink.field("parse.name", pattern.name.as_deref().unwrap_or_default().as_bytes());

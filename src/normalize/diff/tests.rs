@@ -175,6 +175,7 @@ fn git_paths_are_relative_to_the_top_of_the_repository() {
         stdout: text.as_bytes().to_vec(),
         stderr: Vec::new(),
         exit: crate::model::task::Exit::Code(1),
+        generated: None,
     };
     let input = Input {
         workspace: &workspace,

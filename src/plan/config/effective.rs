@@ -9,9 +9,11 @@ use serde_json::Value;
 
 use super::origin::{Origin, Origins};
 use super::{BaselineConfig, Config, PolicyConfig, command};
+use crate::model::generator::Generator;
 use crate::model::policy::Selection;
 use crate::model::powerset::Powerset;
 use crate::model::ratchet::NumberPattern;
+use crate::model::service::{Ready, Service};
 use crate::model::suppression::Suppression;
 use crate::model::tool::{
     Arg, Caching, Counted, Environment, Network, Parse, Sandbox, Signs, StepCaps, Streams, Tool,
@@ -45,8 +47,18 @@ type Values = Vec<(&'static str, Option<Value>)>;
 
 /// Returns all tables of `config` under the policy `policy`, which includes flags and variables.
 pub fn effective(config: &Config, policy: &PolicyConfig) -> Vec<Table> {
-    let Config { policy: _, tools, variants, disabled, baseline, locked, suppressions, source: _, origins } =
-        config;
+    let Config {
+        policy: _,
+        tools,
+        variants,
+        services,
+        disabled,
+        baseline,
+        locked,
+        suppressions,
+        source: _,
+        origins,
+    } = config;
     let table = |name: &str, values: Values| {
         let prefix = if name.is_empty() { String::new() } else { format!("{name}.") };
         from(name, values, |key| origins.of(&format!("{prefix}{key}")))
@@ -59,6 +71,7 @@ pub fn effective(config: &Config, policy: &PolicyConfig) -> Vec<Table> {
     tables.extend(
         variants.iter().map(|one| table(&format!("variants.{}", one.variant.name), of_variant(&one.variant))),
     );
+    tables.extend(services.iter().map(|one| table(&format!("services.{}", one.name), of_service(one))));
     let mut all: Vec<_> = tools.iter().map(|tool| (tool, true)).collect();
     all.extend(disabled.iter().map(|tool| (tool, false)));
     all.sort_by_key(|(tool, _)| &tool.name);
@@ -143,24 +156,28 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         retries,
         flaky,
         sandbox,
+        services,
         configured: _,
         lacks_format: _,
         variant: _,
         variants,
     } = tool;
     let (inherits, env) = of_environment(environment, vars);
+    let generator = tool.generator();
+    let is_other = |value: Option<Value>| value.filter(|_| generator.is_none());
     let has_args = run.contains(&Arg::Args);
     vec![
         ("enabled", Some(is_enabled.into())),
-        ("run", list(run.iter().map(command::text))),
+        ("run", is_other(list(run.iter().map(command::text)))),
+        ("fresh", generator.map(|generator| of_generator(generator, run))),
         ("args", texts(args).filter(|_| has_args)),
         ("second-pass", texts(second_pass).filter(|_| !second_pass.is_empty())),
-        ("per", text(Some(per.as_str()))),
+        ("per", is_other(text(Some(per.as_str())))),
         ("targets", targets.map(|targets| targets.as_str().into())),
-        ("files", texts(files)),
-        ("exclude", texts(exclude)),
+        ("files", is_other(texts(files))),
+        ("exclude", is_other(texts(exclude))),
         ("may-be-empty", Some((*may_be_empty).into())),
-        ("inputs", texts(inputs)),
+        ("inputs", texts(generator.map_or(inputs, |generator| &generator.inputs))),
         ("searches", list(searches.iter().map(ToString::to_string))),
         ("cache", of_cache(*cache)),
         ("max-age", of_max_age(*cache)),
@@ -179,11 +196,12 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("retries", Some((*retries).into()).filter(|_| tool.takes_retries())),
         ("flaky", text(Some(flaky.as_str())).filter(|_| tool.takes_retries())),
         ("sandbox", sandbox.as_ref().map(of_sandbox)),
+        ("services", list(services.iter().map(|service| service.name.as_str()))),
         ("weight", Some(weight.get().into())),
         ("max-tasks", Some((*tasks).into())),
         ("max-bytes", Some((*bytes).into())),
         ("parse", of_parse(parse)),
-        ("ratchet", list(ratchet.iter().map(|number| number.as_str()))),
+        ("ratchet", is_other(list(ratchet.iter().map(|number| number.as_str())))),
         ("compare", of_compare(parse)),
         ("namespaces", texts(namespaces)),
         ("required", Some((*required).into())),
@@ -233,6 +251,22 @@ fn of_variant(variant: &Variant) -> Values {
     ]
 }
 
+fn of_service(service: &Service) -> Values {
+    let Service { name: _, start, ready, timeout, env, vars } = service;
+    let ready = match ready {
+        Ready::Tcp(port) => table([("tcp", Some((*port).into()))]),
+        Ready::Run(words) => table([("run", texts(words))]),
+        Ready::Log(pattern) => table([("log", text(Some(pattern)))]),
+    };
+    let (_, env) = of_environment(&Environment::Only(env.clone()), vars);
+    vec![
+        ("start", texts(start)),
+        ("ready", Some(ready)),
+        ("timeout", Some(humantime::format_duration(*timeout).to_string().into())),
+        ("env", env),
+    ]
+}
+
 fn of_powerset(powerset: &Powerset) -> Value {
     let Powerset { depth, skip, max } = powerset;
     let depth = depth.map(Value::from);
@@ -252,6 +286,16 @@ fn of_environment(environment: &Environment, vars: &BTreeMap<String, String>) ->
     let set = vars.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
     let passed = names.into_iter().flatten().map(|name| (name.clone(), true.into()));
     (inherits, Some(Value::Object(set.chain(passed).collect())))
+}
+
+fn of_generator(generator: &Generator, run: &[Arg]) -> Value {
+    let Generator { outputs, inputs: _, has_git, is_clean } = generator;
+    table([
+        ("run", list(run.iter().map(command::text))),
+        ("outputs", texts(outputs)),
+        ("git", Some((*has_git).into())),
+        ("clean", Some((*is_clean).into())),
+    ])
 }
 
 fn of_sandbox(sandbox: &Sandbox) -> Value {
@@ -281,7 +325,7 @@ fn of_max_age(cache: Caching) -> Option<Value> {
 
 fn of_parse(parse: &Parse) -> Option<Value> {
     match parse {
-        Parse::Golden(_) => None,
+        Parse::Golden(_) | Parse::Generator(_) => None,
         Parse::Regex(pattern) => Some(table([("regex", text(Some(pattern)))])),
         Parse::Number(pattern) => {
             let NumberPattern { regex, name, better, tolerance, unit } = &**pattern;
@@ -457,8 +501,23 @@ cargo-profile = "release"
 env = { A = "b" }
 on = ["linux"]
 
+[services.db]
+start = ["s", "-p"]
+ready = { log = "up" }
+timeout = "1m"
+env = { A = "b", C = true }
+
+[services.other]
+start = ["s"]
+ready = { tcp = 1 }
+
+[tools.gen]
+fresh = { run = ["g"], outputs = ["a/**"], git = true, clean = true }
+inputs = ["y"]
+
 [tools.other]
 run = ["y", "{selection}"]
+services = ["db", "other"]
 variants = ["v", "default"]
 inherit-env = true
 env = { A = "b c", D = true, "E F" = "" }
@@ -531,7 +590,7 @@ expires = 2027-01-31
         // This type has no numbers above those of `i64`.
         let document: toml::Table = FULL.replace("18446744073709551615", "1").parse().unwrap();
         let mut seen = 0;
-        let all = ["tools", "variants"]
+        let all = ["tools", "services", "variants"]
             .map(|table| document[table].as_table().unwrap().iter().map(move |of| (table, of)));
         for (kind, (name, table)) in all.into_iter().flatten() {
             for key in table.as_table().unwrap().keys() {

@@ -495,7 +495,7 @@ fn two_configurations_are_a_mistake_that_names_both_files() {
     check(
         &[hidden, open.clone()],
         &[
-            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `variants`, `baseline`, `suppress`, `locked`)",
+            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `variants`, `services`, `baseline`, `suppress`, `locked`)",
             "genti.toml: a second configuration besides `.config/genti.toml` (keep one of them)",
         ],
     );
@@ -825,6 +825,111 @@ fn mistakes_in_toolchains_of_variants_are_found() {
         "[tools.check]\ntoolchain = 'rust-version'\n",
         &[
             "2:13: `rust-version` is a toolchain only in `[variants.NAME]` (define a variant, and list it in `variants` of the tool)",
+        ],
+    );
+}
+
+#[test]
+fn a_generator_has_a_command_line_and_outputs() {
+    let check_fresh = |fresh: &str, keys: &str, expected: &[&str]| {
+        check(&format!("[tools.x]\nfresh = {{ {fresh} }}\n{keys}\n"), expected);
+    };
+    let good = "run = ['x'], outputs = ['a/**']";
+    check_fresh(good, "inputs = ['b']\nenv = ['A']\ntimeout = '1m'\nneeds = ['fmt']\ncache = false", &[]);
+    check_fresh(
+        "run = ['x']",
+        "",
+        &["2:9: missing key `outputs` (list globs of the files that it generates)"],
+    );
+    check_fresh("outputs = ['a']", "", &["2:9: missing key `run` (write `run = [\"program\", …]`)"]);
+    check_fresh(
+        "run = ['x', '{files}'], outputs = []",
+        "",
+        &[
+            "2:23: placeholders have no value here (remove it; the generator runs once, in a copy of the repository)",
+            "2:45: expected at least one glob (list globs of the files that it generates)",
+        ],
+    );
+    check_fresh(
+        "run = ['x'], outputs = ['../a']",
+        "",
+        &[
+            "2:35: `../a` never matches: paths have no `.`, `..` or empty components (write a path relative to the workspace root)",
+        ],
+    );
+    check_fresh(
+        good,
+        "run = ['y']\nfiles = ['b']\nparse = 'lines'",
+        &[
+            "3:7: `run` has no effect together with `fresh` (write it in `fresh`)",
+            "4:9: `files` has no effect together with `fresh` (list what the generator reads in `inputs`, and what it \
+             generates in `outputs`)",
+            "5:9: `parse` has no effect together with `fresh` (remove it)",
+        ],
+    );
+    check_fresh(
+        good,
+        "sandbox = { write = ['a'], network = true }\ncache = true",
+        &[
+            "3:11: `write` names a place in the repository (remove it; the generator may change everything in its copy of the \
+             repository)",
+            "4:9: results of a generator that uses git or the network can't be cached (remove it, or `git` and `network`)",
+        ],
+    );
+    check(
+        "[tools.codegen]\nfresh = { run = ['x'], outputs = ['a'] }",
+        &[
+            "2:9: `codegen` is a built-in tool, and no generator (define a tool of your own with another name)",
+        ],
+    );
+}
+
+#[test]
+fn a_service_has_a_command_line_and_one_sign() {
+    let service = |keys: &str| format!("[services.db]\n{keys}\n");
+    check(&service("start = ['x']\nready = { tcp = 1 }"), &[]);
+    check(
+        "[services.db]",
+        &[
+            "1:11: service `db` has no `start` (write `start = [\"program\", …]`)",
+            "1:11: service `db` has no `ready` (write `{ tcp = 5432 }`, `{ run = [\"program\", …] }` or `{ log = \"…\" }`)",
+        ],
+    );
+    check(
+        &service("run = ['x']\nready = { tcp = 1 }"),
+        &[
+            "1:11: service `db` has no `start` (write `start = [\"program\", …]`)",
+            "2:1: unknown key `run` (did you mean `start`?)",
+        ],
+    );
+    check(
+        &service("start = ['x']\nready = { tcp = 1, log = 'x' }"),
+        &[
+            "3:9: expected exactly one sign that the service is ready (write `{ tcp = 5432 }`, `{ run = [\"program\", …] }` or \
+           `{ log = \"…\" }`)",
+        ],
+    );
+    check(
+        &service("start = ['x']\nready = { log = 'a*' }"),
+        &["3:17: the pattern matches every line (write a part of the line that says that it is ready)"],
+    );
+    check(
+        &service("start = []\nready = { log = '(' }"),
+        &["2:9: expected a program and its arguments", "3:17: invalid regular expression: unclosed group"],
+    );
+    check(
+        "[tools.x]\nrun = ['x']\nservices = ['db']",
+        &["3:13: unknown service `db` (define it in `[services.db]`)"],
+    );
+    let two = service("start = ['x']\nready = { tcp = 1 }\n[tools.x]\nrun = ['x']\nservices = ['bd']");
+    check(&two, &["6:13: unknown service `bd` (did you mean `db`?)"]);
+    let closed = two.replace("'bd'", "'db'") + "cache = true\nsandbox = {}";
+    check(
+        &closed,
+        &[
+            "6:13: the sandbox of the tool keeps it from reaching the service (write `sandbox = { network = true, … }`)",
+            "7:9: results of a tool that uses a service can't be cached (remove it; the state of a service is no input that can \
+             be compared)",
         ],
     );
 }

@@ -12,6 +12,7 @@ mod cache;
 mod command;
 mod effective;
 mod environment;
+mod fresh;
 mod glob;
 mod lock;
 mod needs;
@@ -20,6 +21,7 @@ mod parse;
 mod policy;
 mod reader;
 mod sandbox;
+mod services;
 mod suggest;
 mod suppress;
 mod tool;
@@ -33,9 +35,11 @@ use toml::de::DeTable;
 
 use self::origin::Origins;
 use self::reader::ConfigReader;
+use self::services::Services;
 use self::suggest::suggestion;
 use self::tool::ToolEntry;
 use crate::model::error::{Problem, Problems};
+use crate::model::service::Service;
 use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
 
@@ -108,6 +112,8 @@ pub struct Config {
     pub tools: Vec<Tool>,
     /// The variants, sorted by name.
     pub variants: Vec<ConfiguredVariant>,
+    /// The services, sorted by name.
+    pub services: Vec<Arc<Service>>,
     /// Disabled tools, sorted by name.
     pub disabled: Vec<Tool>,
     /// The `[baseline]` table.
@@ -157,6 +163,7 @@ struct Draft {
     profiles: BTreeMap<String, PolicyConfig>,
     tools: BTreeMap<String, ToolEntry>,
     variants: BTreeMap<String, ConfiguredVariant>,
+    services: Services,
     baseline: BaselineConfig,
     locked: bool,
     suppressions: Vec<Suppression>,
@@ -209,6 +216,7 @@ impl Draft {
         let profiles = keys.read("profile", ConfigReader::table);
         let tools = keys.read("tools", ConfigReader::table);
         let variants = keys.read("variants", ConfigReader::table);
+        let services = keys.read("services", ConfigReader::table);
         let baseline = keys.get("baseline");
         let suppress = keys.get("suppress");
         keys.set(&mut self.locked, "locked", ConfigReader::boolean);
@@ -236,10 +244,17 @@ impl Draft {
                 self.variants.insert(variant.variant.name.clone(), variant);
             }
         }
+        for (name, value) in services.into_iter().flatten() {
+            if let Some(service) = services::read(reader, name, value) {
+                self.services.insert(service.name.clone(), Arc::new(service));
+            }
+        }
         let mut given = BTreeMap::new();
         let mut read = Vec::new();
         for (name, value) in tools.into_iter().flatten() {
             let (mut entry, links) = tool::read(reader, name, value, &self.tools);
+            let cache = value.get_ref().get("cache");
+            services::set(reader, &mut entry.tool, &links.services, &self.services, cache);
             entry.tool.configured = by_user;
             if by_user && value.get_ref().get("enabled").is_none() {
                 // Naming a tool enables it, so `[tools.nextest]` is enough.
@@ -289,6 +304,7 @@ impl Draft {
             policy,
             tools: enabled.into_iter().map(|entry| entry.tool).collect(),
             variants: self.variants.into_values().collect(),
+            services: self.services.into_values().collect(),
             disabled: disabled.into_iter().map(|entry| entry.tool).collect(),
             baseline: self.baseline,
             locked: self.locked,

@@ -87,9 +87,11 @@ impl Origins {
         for (key, value) in entries(table, "baseline") {
             self.0.insert(format!("baseline.{key}"), line(value.span().start));
         }
-        for (name, variant) in entries(table, "variants") {
-            for (key, value) in variant.get_ref().as_table().into_iter().flatten() {
-                self.0.insert(format!("variants.{name}.{}", key.get_ref()), line(value.span().start));
+        for kind in ["services", "variants"] {
+            for (name, one) in entries(table, kind) {
+                for (key, value) in one.get_ref().as_table().into_iter().flatten() {
+                    self.0.insert(format!("{kind}.{name}.{}", key.get_ref()), line(value.span().start));
+                }
             }
         }
         let tools = table.get("tools").and_then(|tools| tools.get_ref().as_table());

@@ -8,7 +8,7 @@ use toml::de::DeString;
 use super::cache::{self, Cache};
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
-use super::{command, environment, glob, parse, policy, sandbox, toolchain};
+use super::{command, environment, fresh, glob, parse, policy, sandbox, toolchain};
 use std::num::NonZeroU32;
 
 use crate::model::census::CensusNumber;
@@ -53,6 +53,7 @@ pub(super) struct ToolReferences {
     pub(super) needs: Vec<Spanned<String>>,
     pub(super) replaces: Vec<Spanned<String>>,
     pub(super) variants: Vec<Spanned<String>>,
+    pub(super) services: Vec<Spanned<String>>,
 }
 
 /// Reads the tool `name`. If `built_in` has a tool of this name, the file only overrides some of its keys.
@@ -62,8 +63,13 @@ pub(super) fn read(
     value: &Value<'_>,
     built_in: &BTreeMap<String, ToolEntry>,
 ) -> (ToolEntry, ToolReferences) {
-    let mut links =
-        ToolReferences { name: name.span(), needs: Vec::new(), replaces: Vec::new(), variants: Vec::new() };
+    let mut links = ToolReferences {
+        name: name.span(),
+        needs: Vec::new(),
+        replaces: Vec::new(),
+        variants: Vec::new(),
+        services: Vec::new(),
+    };
     if [OWN_NAMESPACE, Tool::BLIND_SPOTS].contains(&&**name.get_ref()) {
         let message = format!("`{}` is reserved for genti's own findings", name.get_ref());
         reader.report_with(name.span(), message, "use another name");
@@ -86,8 +92,9 @@ pub(super) fn read(
     let tool = &mut entry.tool;
 
     let mut keys = reader.keys(table);
+    let fresh = keys.read("fresh", fresh::read);
     let run = keys.read("run", command::run);
-    if let Some(run) = &run {
+    if let Some(run) = fresh.as_ref().map(|fresh| &fresh.run).or(run.as_ref()) {
         tool.run = run.iter().map(|arg| arg.get_ref().clone()).collect();
     }
     keys.set(&mut tool.args, "args", ConfigReader::texts);
@@ -154,7 +161,7 @@ pub(super) fn read(
         links.variants = variants;
     }
     keys.set(&mut tool.lane, "lane", |reader, value| reader.text(value).map(Some));
-    environment::set(tool, &mut keys, run.is_some());
+    environment::set(tool, &mut keys, run.is_some() || fresh.is_some());
     keys.set(&mut tool.jobserver, "jobserver", ConfigReader::boolean);
     keys.set(&mut tool.threads, "threads", |reader, value| environment::variable(reader, value).map(Some));
     keys.set(&mut tool.timeout, "timeout", |reader, value| policy::time_limit(reader, value).map(Some));
@@ -164,6 +171,7 @@ pub(super) fn read(
     });
     keys.set(&mut tool.flaky, "flaky", |reader, value| reader.named(value, &Flaky::ALL, "value", "values"));
     keys.set(&mut tool.sandbox, "sandbox", |reader, value| sandbox::read(reader, value).map(Some));
+    links.services = keys.read("services", ConfigReader::strings).unwrap_or_default();
     keys.set(&mut tool.version, "version", ConfigReader::texts);
     keys.set(&mut tool.rules, "rules", ConfigReader::texts);
     keys.set(&mut tool.install, "install", |reader, value| reader.text(value).map(Some));
@@ -181,7 +189,12 @@ pub(super) fn read(
     keys.set(&mut tool.caps.bytes, "max-bytes", |reader, value| reader.integer(value, 1..=u64::MAX));
     let meant = keys.finish_with(&SYNONYMS);
 
-    if base.is_none() && !table.contains_key("run") {
+    let lacks_program = base.is_none() && !table.contains_key("run") && !table.contains_key("fresh");
+    if let Some(fresh) = fresh {
+        fresh::set(reader, tool, fresh, table, base.is_some());
+        return (entry, links);
+    }
+    if lacks_program {
         if reader.is_whole() && !meant.contains(&"run") {
             let message = format!("tool `{}` has no `run`", name.get_ref());
             let built_in = built_in.keys().map(String::as_str);
@@ -299,6 +312,7 @@ fn blank(name: &str) -> Tool {
         vars: BTreeMap::new(),
         timeout: None,
         sandbox: None,
+        services: Vec::new(),
         variant: None,
         variants: Vec::new(),
         configured: false,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use super::super::copies::{Copied, InCopy};
 use super::super::doing::Watcher;
 use super::super::launch::Launcher;
 use super::super::outputs::Kept;
@@ -61,7 +62,7 @@ struct FailedTests {
     fails: bool,
 }
 
-impl<R> Attempt<'_, R> {
+impl<'a, R> Attempt<'a, R> {
     /// Runs the given tasks of the step.
     pub(super) fn run(&mut self, program: &Path, tasks: &[TaskIx]) {
         let tool = self.executor.plan.graph.tool(self.step.tool);
@@ -149,6 +150,8 @@ impl<R> Attempt<'_, R> {
             let (mut is_kept, mut repeat) = (true, false);
             let ended = match (&finished.ending, finished.exit) {
                 (Ending::Stopped(reason), _) => Ended::Stopped(*reason),
+                // No process of a tool is ended before the run.
+                (Ending::Ended, _) => self.given_up(),
                 (Ending::TimedOut, _) => Ended::TimedOut(std::mem::take(&mut self.unfinished)),
                 (Ending::Own, Exit::Signal(signal)) => {
                     Ended::Crashed(format!("killed by {}", sys::signal_name(signal)))
@@ -272,17 +275,23 @@ impl<R> Attempt<'_, R> {
         timeout: Option<Duration>,
     ) -> Result<io::Result<FinishedProcess>, Ended<R>> {
         let builder = built.map(|(builder, _)| builder);
+        let copy = self.copy(tool)?;
         for _ in 0..MAX_STARTS {
             builder.map_or(Ok(()), |builder| self.restore(builder))?;
             self.attempts += 1;
             let built = built.map(|(_, program)| program);
             let (mut invocation, threads) = self
                 .launcher
-                .invocation(tool, program, argv, built, tasks, self.is_observed)
+                .invocation(tool, program, argv, built, tasks, (self.is_observed, copy.as_deref()))
                 .map_err(Ended::Crashed)?;
             invocation.timeout = timeout;
             let mut watcher = Watcher::new(tool, self.doing);
-            let finished = self.executor.runner.run(&invocation, &mut watcher);
+            let mut finished = self.executor.runner.run(&invocation, &mut watcher);
+            if let (Some(copy), Ok(finished)) = (&copy, &mut finished) {
+                finished.in_copy = Some(
+                    InCopy::of(&**copy, finished.has_succeeded()).map_err(|why| self.unless_stopped(why))?,
+                );
+            }
             self.unfinished = watcher.describe_unfinished();
             drop(threads);
             let has_ended = finished.as_ref().is_ok_and(|finished| finished.ending == Ending::Own);
@@ -293,6 +302,29 @@ impl<R> Attempt<'_, R> {
         let replaced = builder.and_then(|builder| self.launcher.replaced(builder)).unwrap_or_default();
         let name = replaced.file_name().unwrap_or_default().to_string_lossy();
         Err(Ended::Replaced(format!("`{name}`")))
+    }
+
+    /// Replaces all results if something else has ended that they depend on, for the reason `why`.
+    pub(super) fn fail_if(&mut self, why: Option<String>) {
+        let Some(why) = why.filter(|_| self.executor.stop.reason().is_none()) else { return };
+        for piece in &mut self.pieces {
+            piece.ended = Ended::Crashed(why.clone());
+        }
+        self.fails = true;
+    }
+
+    /// Copies the repository, if `tool` runs in a copy.
+    fn copy(&self, tool: &Tool) -> Result<Option<Box<dyn Copied + 'a>>, Ended<R>> {
+        let Some(_) = tool.generator() else { return Ok(None) };
+        let copies =
+            self.executor.copies.ok_or_else(|| Ended::Crashed("can't copy the repository".into()))?;
+        let failed = |why| self.unless_stopped(format!("could not copy the repository: {why}"));
+        copies.make(tool).map(Some).map_err(failed)
+    }
+
+    /// Returns how a process ended that failed, or was not started, because of `why`.
+    pub(super) fn unless_stopped(&self, why: String) -> Ended<R> {
+        self.executor.stop.reason().map_or(Ended::Crashed(why), Ended::Stopped)
     }
 
     /// Rebuilds what `builder` has built, if a file of it was replaced.
@@ -310,7 +342,7 @@ impl<R> Attempt<'_, R> {
             for argv in plan::expand(workspace, plan, tool, &units, cargo_flags, OsStr::new("")) {
                 let (invocation, _threads) = self
                     .launcher
-                    .invocation(tool, program, &argv, None, &step.tasks, false)
+                    .invocation(tool, program, &argv, None, &step.tasks, (false, None))
                     .map_err(Ended::Crashed)?;
                 let finished = runner
                     .run(&invocation, &mut Watcher::new(tool, self.doing))

@@ -49,6 +49,7 @@ fn run<R: Send>(
         pool: &Pool::new(Inherited::none(), &env, parallel).unwrap(),
         runner: &LocalRunner::new(stop, None),
         stop,
+        copies: None,
         parallel,
         fail_fast: false,
         absent_fails: false,

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Mutex;
 
-use super::super::doing::Watcher;
+use super::super::doing::{Watch, Watcher};
 use super::{Ending, FinishedProcess, Invocation, Runner};
 use crate::model::task::Exit;
 use crate::scan::spool::Spool;
@@ -50,7 +50,8 @@ impl FinishedProcess {
             spool
         };
         let (stdout, stderr) = (spool(stdout), spool(stderr));
-        Self { stdout, stderr, exit: Exit::Code(code), ending: Ending::Own, leaky: false, observed: None }
+        let exit = Exit::Code(code);
+        Self { stdout, stderr, exit, ending: Ending::Own, leaky: false, observed: None, in_copy: None }
     }
 
     /// Creates a process that was stopped for this reason.

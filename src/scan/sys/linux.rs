@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
@@ -87,6 +88,38 @@ pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
 pub(in crate::scan) fn own_name() -> Option<String> {
     let (pid, process) = stat("self")?;
     name_of(pid, &process)
+}
+
+/// Returns a name that identifies the process `id` on this machine.
+pub(in crate::scan) fn name_of_process(id: u32) -> Option<String> {
+    let (pid, process) = stat(&id.to_string())?;
+    name_of(pid, &process)
+}
+
+/// Kills the group of a process with this name, if it still lives, and waits until it is gone.
+pub(in crate::scan) fn kill_named(name: &str) {
+    let id = || name.split(' ').next()?.parse::<u32>().ok();
+    let Some((id, group)) = id().and_then(|id| Some((id, GroupId(Pid::from_raw(i32::try_from(id).ok()?)?))))
+    else {
+        return;
+    };
+    // It may be in a state in which it can't be killed.
+    for _ in 0..MAX_WAITS {
+        if name_of_process(id).is_none_or(|now| now != name) || is_dead(id) {
+            return;
+        }
+        group.kill();
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Number of waits for a killed process.
+const MAX_WAITS: u32 = 500;
+
+/// Returns true if the process has ended and waits to be reaped.
+fn is_dead(id: u32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
 /// Combines the process id, the start time (because ids are reused), and the namespace of the id (because

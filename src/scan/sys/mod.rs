@@ -40,8 +40,10 @@ pub use imp::stand_guard;
 pub(super) use guard::{Guard, Ledger};
 #[cfg(unix)]
 pub(super) use imp::end_by;
-pub(super) use imp::{Group, GroupId, Pipe, Waker, is_named_pipe, make_inheritable, signal_name, wait};
+pub(super) use imp::{
+    Group, GroupId, Pipe, Waker, has_ended, is_named_pipe, make_inheritable, signal_name, wait,
+};
 #[cfg(windows)]
-pub(super) use imp::{Guard, Ledger, Orphans, ancestors, own_name};
+pub(super) use imp::{Guard, Ledger, Orphans, ancestors, kill_named, name_of_process, own_name};
 #[cfg(unix)]
-pub(super) use orphans::{Orphans, ancestors, own_name};
+pub(super) use orphans::{Orphans, ancestors, kill_named, name_of_process, own_name};

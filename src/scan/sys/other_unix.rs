@@ -46,6 +46,14 @@ pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
     Vec::new()
 }
 
+/// Returns `None`, because the start time of a process, without which its id says nothing, is not known here.
+pub(in crate::scan) fn name_of_process(_: u32) -> Option<String> {
+    None
+}
+
+/// Does nothing, because no process has a name here.
+pub(in crate::scan) fn kill_named(_: &str) {}
+
 /// Returns `None`, because no name is unique over time.
 pub(in crate::scan) fn own_name() -> Option<String> {
     None

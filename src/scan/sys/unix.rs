@@ -45,12 +45,7 @@ impl Group {
 
     /// Returns whether the child has ended. Its process id is not reused until it is reaped.
     pub(in crate::scan) fn has_ended(&self) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        match waitid(WaitId::Pid(self.id.0), options) {
-            Ok(status) => status.is_some(),
-            // Another process has reaped it, so it has ended.
-            Err(error) => error == Errno::CHILD,
-        }
+        has_child_ended(self.id.0)
     }
 
     /// Asks all processes of the group to exit, like Ctrl-C.
@@ -96,11 +91,30 @@ impl Drop for Group {
     }
 }
 
+/// Returns whether our child with the process id `id` has ended.
+pub(in crate::scan) fn has_ended(id: u32) -> bool {
+    i32::try_from(id).ok().and_then(Pid::from_raw).is_none_or(has_child_ended)
+}
+
+fn has_child_ended(pid: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    match waitid(WaitId::Pid(pid), options) {
+        Ok(status) => status.is_some(),
+        // It was reaped, so it has ended.
+        Err(error) => error == Errno::CHILD,
+    }
+}
+
 /// Id of a process group. Valid until the leader is reaped and no process of the group is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::scan) struct GroupId(pub(super) Pid);
 
 impl GroupId {
+    /// Returns the process id of the leader.
+    pub(in crate::scan) fn number(self) -> u32 {
+        self.0.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// Returns whether the leader of the group has a copy of `pipe`.
     pub(in crate::scan) fn holds(self, pipe: &Pipe) -> bool {
         pipe.0.as_ref().is_some_and(|pipe| super::orphans::has_open(self.0, pipe))

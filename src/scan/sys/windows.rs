@@ -85,11 +85,21 @@ impl Group {
     }
 }
 
+/// Returns false: the end of a child is noticed by its handle alone.
+pub(in crate::scan) fn has_ended(_: u32) -> bool {
+    false
+}
+
 /// Process id of a child. May be reused after the child has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::scan) struct GroupId(u32);
 
 impl GroupId {
+    /// Returns the process id of the child.
+    pub(in crate::scan) fn number(self) -> u32 {
+        self.0
+    }
+
     /// Returns false, because genti does not know the open files of other processes on Windows.
     pub(in crate::scan) fn holds(self, _: &Pipe) -> bool {
         false
@@ -256,6 +266,14 @@ impl Ancestor {
 pub(in crate::scan) fn ancestors() -> Vec<Ancestor> {
     Vec::new()
 }
+
+/// Returns `None`, because the start time of a process, without which its id says nothing, is not known here.
+pub(in crate::scan) fn name_of_process(_: u32) -> Option<String> {
+    None
+}
+
+/// Does nothing, because no process has a name here.
+pub(in crate::scan) fn kill_named(_: &str) {}
 
 /// Returns `None`, because no name is unique over time.
 pub(in crate::scan) fn own_name() -> Option<String> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use genti::compare::baseline::entries_of;
 use genti::model::finding::State;
+use genti::model::golden;
 use genti::report::text::counted;
 use genti::store;
 
@@ -46,11 +47,22 @@ pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResu
             counted(count, "finding", "findings")
         )),
     }
-    let differences = findings.iter().filter(|finding| finding.diagnostic.fatal).count();
-    if differences > 0 {
+    let differences = findings.iter().filter(|finding| finding.diagnostic.fatal);
+    let (goldens, generated): (Vec<_>, Vec<_>) = differences.partition(|finding| {
+        finding.diagnostic.place.path().is_some_and(|path| golden::tool_of(path).is_some())
+    });
+    if !goldens.is_empty() {
+        let count = goldens.len();
         shell.note(format_args!(
-            "{differences} {} not accepted; use `cargo genti run --bless` for these",
-            plural(differences, "difference from a golden file is", "differences from golden files are"),
+            "{count} {} not accepted; use `cargo genti run --bless` for these",
+            plural(count, "difference from a golden file is", "differences from golden files are"),
+        ));
+    }
+    if !generated.is_empty() {
+        let count = generated.len();
+        shell.note(format_args!(
+            "{count} {} not accepted; use `cargo genti fix` for these",
+            plural(count, "difference of a generated file is", "differences of generated files are"),
         ));
     }
     super::note_partial(&project, "findings outside the selection were not accepted", shell);

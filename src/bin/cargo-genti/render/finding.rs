@@ -251,7 +251,8 @@ struct Change<'a> {
 impl<'a> Change<'a> {
     /// Returns `None` unless all edits are in the file of the finding and near each other.
     fn of(finding: &Finding, source: &'a [u8]) -> Option<Self> {
-        let edits = &finding.fix.as_ref()?.edits;
+        // The diff of a generated file is a note.
+        let edits = &finding.fix.as_ref().filter(|fix| fix.action.is_none())?.edits;
         let path = finding.place.path()?;
         let ranges = edits.iter().map(|(file, range, _)| (file == path).then_some(*range));
         let ranges: Vec<_> = ranges.collect::<Option<_>>()?;

@@ -108,6 +108,7 @@ fn run_judged(case: &Case<'_>, answer: &Answer<'_>, judge: &Judge<'_, String>) -
         runner: &runner,
         pool: &Pool::new(Inherited::none(), &env, 1).unwrap(),
         stop,
+        copies: None,
         parallel: 1,
         fail_fast: false,
         absent_fails: false,
