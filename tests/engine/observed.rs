@@ -18,7 +18,7 @@ use genti::scan::{
 const HELPER: &str = r#"
 use std::ffi::{CString, c_char, c_int, c_long};
 use std::sync::atomic::{AtomicBool, Ordering};
-unsafe extern "C" { fn open(path: *const c_char, flags: c_int, ...) -> c_int; fn syscall(number: c_long, ...) -> c_long; fn close(fd: c_int) -> c_int; }
+unsafe extern "C" { fn open(path: *const c_char, flags: c_int, ...) -> c_int; fn syscall(number: c_long, ...) -> c_long; fn close(fd: c_int) -> c_int; fn mmap(at: *mut u8, len: usize, rights: c_int, flags: c_int, fd: c_int, from: i64) -> *mut u8; }
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args[1].as_str() {
@@ -48,7 +48,21 @@ fn main() {
             }) }).collect();
             threads.into_iter().for_each(|thread| thread.join().unwrap());
         }
+        "mmap" => {
+            let path = CString::new(&*args[2]).unwrap();
+            let map = unsafe { mmap(std::ptr::null_mut(), 1, 1, 2, open(path.as_ptr(), 0), 0) };
+            assert_eq!(unsafe { *map }, args[3].as_bytes()[0]);
+        }
+        "chdir" => {
+            // A thread that lives until the directory has changed.
+            let (changed, wait) = std::sync::mpsc::channel::<()>();
+            let thread = std::thread::spawn(move || { let _ = wait.recv(); });
+            std::env::set_current_dir(&args[2]).unwrap();
+            drop(changed);
+            thread.join().unwrap();
+        }
         "call" => { unsafe { syscall(args[2].parse().unwrap(), 0, 0, 0, 0, 0, 0); } }
+        "raw" => { unsafe { syscall(if cfg!(target_arch = "x86_64") { 41 } else { 198 }, 2, 3, 1, 0, 0, 0); } }
         "udp" => { let _ = std::net::UdpSocket::bind("127.0.0.1:0").and_then(|s| s.send_to(b"x", &*args[2])); }
         "tcp" => { let _ = std::net::TcpStream::connect(&*args[2]); }
         "unix" => { let _ = std::os::unix::net::UnixStream::connect(&*args[2]); }
@@ -208,6 +222,8 @@ fn every_escape_is_a_reason_for_doubt() {
     let tcp = listening.local_addr().unwrap().to_string();
     let daemon = world.path("outside/daemon");
     let _daemon = std::os::unix::net::UnixListener::bind(&daemon).unwrap();
+    // A repository further up.
+    std::fs::create_dir(world.path(".git")).unwrap();
     let io_uring_setup = "425";
     let scripts = [
         "cat $OUT/s; true",
@@ -220,6 +236,10 @@ fn every_escape_is_a_reason_for_doubt() {
         "cat /proc/1/environ; true",
         "cat /proc/$PPID/environ; true",
         "cat /proc/1/root/etc/passwd; true",
+        "cat /proc/$PPID/fd/0; true",
+        "ls /dev/shm; true",
+        "CARGO_HOME=$OUT; cat $CARGO_HOME/s; true",
+        "git rev-parse --git-dir; true",
         "ls /proc; true",
         "echo x > /dev/shm/genti-observed; true",
         "echo x > fixtures/a; true",
@@ -231,6 +251,8 @@ fn every_escape_is_a_reason_for_doubt() {
         "(setsid sh -c ': > $TMPDIR/up; while test -e fixtures/a; do sleep 0.1; done' >/dev/null 2>&1 &); until test -e $TMPDIR/up; do :; done",
         "(setsid sh -c ': > $TMPDIR/up; while test -e fixtures/a; do :; done' >/dev/null 2>&1 &); until test -e $TMPDIR/up; do :; done",
         "kill -0 $PPID; true",
+        // A program with the rights of its owner, which it does not get.
+        "cp /bin/true $TMPDIR/own && chmod u+s $TMPDIR/own && $TMPDIR/own; true",
         "cat /dev/tty; true",
         "ls /root /home /tmp; true",
     ];
@@ -240,10 +262,17 @@ fn every_escape_is_a_reason_for_doubt() {
     }
     let calls = [
         ["call", io_uring_setup],
-        // Unknown, `ptrace`, `shmget`.
+        // Unknown, `ptrace`, `shmget`, `semget`, `msgget`, `mq_open`, `process_vm_readv`, `open_by_handle_at`.
         ["call", "9999"],
         ["call", if cfg!(target_arch = "x86_64") { "101" } else { "117" }],
         ["call", if cfg!(target_arch = "x86_64") { "29" } else { "194" }],
+        ["call", if cfg!(target_arch = "x86_64") { "64" } else { "190" }],
+        ["call", if cfg!(target_arch = "x86_64") { "68" } else { "186" }],
+        ["call", if cfg!(target_arch = "x86_64") { "240" } else { "180" }],
+        ["call", if cfg!(target_arch = "x86_64") { "310" } else { "270" }],
+        ["call", if cfg!(target_arch = "x86_64") { "304" } else { "265" }],
+        // A raw socket.
+        ["raw", ""],
         ["tcp", &tcp],
         ["tcp", "10.0.0.1:80"],
         ["udp", "127.0.0.1:9"],
@@ -266,6 +295,35 @@ fn every_escape_is_a_reason_for_doubt() {
     let preload = ("LD_PRELOAD", library.to_str().unwrap());
     let finished = world.run(Path::new("/bin/true"), &[], &[preload]);
     assert!(finished.observed.unwrap().doubt.is_some());
+}
+
+#[test]
+fn a_mapped_file_is_seen_like_one_that_is_read() {
+    let Some(world) = World::new() else { return };
+    let finished = world.run(&world.helper, &["mmap", "fixtures/a", "a"], &[]);
+    let seen = finished.observed.unwrap();
+    assert_eq!((finished.exit, &seen.doubt), (Exit::Code(0), &None));
+    assert_eq!(seen.places.get(&world.path("repo/fixtures/a")), Some(&Sight::File));
+}
+
+#[test]
+fn a_descriptor_that_was_inherited_is_closed() {
+    let Some(world) = World::new() else { return };
+    let file = std::fs::File::open(world.path("outside/s")).unwrap();
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
+    let read = format!("read -r text <&{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+    let free = Command::new("bash").args(["-c", &read]).status().unwrap();
+    assert_eq!(free.code(), Some(1), "it reads the only line, which has no end");
+    let finished = world.run(Path::new("/bin/bash"), &["-c", &format!("{read}; test -z \"$text\"")], &[]);
+    assert_eq!(finished.exit, Exit::Code(0));
+}
+
+#[test]
+fn a_working_directory_that_changes_while_other_threads_run_is_a_reason_for_doubt() {
+    let Some(world) = World::new() else { return };
+    let doubt = world.help(&["chdir", "fixtures"]).doubt;
+    assert_eq!(doubt.as_deref(), Some("it changes its working directory while other threads run"));
+    assert_eq!(world.sh("cd fixtures && (cd .. && cat fixtures/a) && cat a").doubt, None);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Treatment of each system call by the observer. The list of harmless calls is an allow-list: a call that is neither there nor in
 //! [`meaning`], such as one of a newer kernel, passes and makes the result uncacheable.
 //!
-//! Harmless are calls that only affect the process itself and its descriptors, and those whose answer the book lists as
+//! Harmless are calls that only affect the process itself and its descriptors, except for the working directory, and those whose answer the book lists as
 //! unobserved: time, randomness, load, identities and limits. A call with a path is never among them.
 
 use libc::c_long;
@@ -11,12 +11,16 @@ use libc::c_long;
 pub(super) enum Meaning {
     /// It takes these paths.
     Paths(&'static [PathArgument]),
+    /// It changes the working directory, to one of these paths or to one that was opened before.
+    WorkingDirectory(&'static [PathArgument]),
     /// It takes the address of a socket: the index of the pointer, followed by its length.
     Address(usize),
     /// It takes a message that may have the address of a socket.
     Message,
     /// It takes the number of a process.
     Signal,
+    /// It may need a right that the sandbox takes from root: what it does.
+    Privileged(&'static str),
     /// It is denied with this error. The filter denies it too if nobody observes.
     Denied(i32),
     /// Nothing is known about it. Holds its name, if it has one here.
@@ -40,6 +44,8 @@ pub(super) enum Access {
     Look,
     /// It creates, changes or removes.
     Change,
+    /// It creates a file that may be a device. Holds the index of its mode.
+    Device(usize),
     /// It opens. Holds the index of the flags.
     Open(usize),
     /// It executes.
@@ -61,7 +67,7 @@ const CHANGE_AT: &[PathArgument] = &[argument(Some(0), 1, Access::Change)];
 
 /// Returns what the call `number`, which is not harmless, does.
 pub(super) fn meaning(number: c_long) -> Meaning {
-    use Meaning::{Address, Denied, Message, Paths, Signal, Unknown};
+    use Meaning::{Address, Denied, Message, Paths, Privileged, Signal, Unknown, WorkingDirectory};
     #[cfg(target_arch = "x86_64")]
     if let Some(paths) = paths_of_x86_64(number) {
         return Paths(paths);
@@ -70,8 +76,9 @@ pub(super) fn meaning(number: c_long) -> Meaning {
         libc::SYS_openat => Paths(const { &[argument(Some(0), 1, Access::Open(2))] }),
         libc::SYS_execve => Paths(const { &[argument(None, 0, Access::Execute)] }),
         libc::SYS_execveat => Paths(const { &[argument(Some(0), 1, Access::Execute)] }),
-        libc::SYS_chdir
-        | libc::SYS_statfs
+        libc::SYS_chdir => WorkingDirectory(LOOK),
+        libc::SYS_fchdir => WorkingDirectory(&[]),
+        libc::SYS_statfs
         | libc::SYS_getxattr
         | libc::SYS_lgetxattr
         | libc::SYS_listxattr
@@ -87,8 +94,8 @@ pub(super) fn meaning(number: c_long) -> Meaning {
         | libc::SYS_faccessat2
         | libc::SYS_readlinkat => Paths(LOOK_AT),
         libc::SYS_inotify_add_watch => Paths(const { &[argument(None, 1, Access::Look)] }),
+        libc::SYS_mknodat => Paths(const { &[argument(Some(0), 1, Access::Device(2))] }),
         libc::SYS_mkdirat
-        | libc::SYS_mknodat
         | libc::SYS_unlinkat
         | libc::SYS_fchmodat
         | FCHMODAT2
@@ -116,6 +123,7 @@ pub(super) fn meaning(number: c_long) -> Meaning {
         | libc::SYS_rt_sigqueueinfo
         | libc::SYS_tgkill
         | libc::SYS_tkill => Signal,
+        libc::SYS_mlock | libc::SYS_mlock2 | libc::SYS_mlockall => Privileged("locks memory"),
         libc::SYS_socket | libc::SYS_socketpair => Denied(libc::EACCES),
         libc::SYS_add_key
         | libc::SYS_keyctl
@@ -147,10 +155,10 @@ fn paths_of_x86_64(number: c_long) -> Option<&'static [PathArgument]> {
         | libc::SYS_chmod
         | libc::SYS_chown
         | libc::SYS_lchown
-        | libc::SYS_mknod
         | libc::SYS_utime
         | libc::SYS_utimes => CHANGE,
         libc::SYS_futimesat => CHANGE_AT,
+        libc::SYS_mknod => const { &[argument(None, 0, Access::Device(1))] },
         libc::SYS_rename => const { &[argument(None, 0, Access::Change), argument(None, 1, Access::Change)] },
         libc::SYS_link => const { &[argument(None, 0, Access::Look), argument(None, 1, Access::Change)] },
         libc::SYS_symlink => {
@@ -200,7 +208,7 @@ pub(super) const HARMLESS: &[c_long] = &[
     // Descriptors and what is behind them.
     libc::SYS_accept, libc::SYS_accept4, libc::SYS_close, libc::SYS_close_range, libc::SYS_copy_file_range, libc::SYS_dup,
     libc::SYS_dup3, libc::SYS_epoll_create1, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait, libc::SYS_epoll_pwait2,
-    libc::SYS_eventfd2, libc::SYS_fadvise64, libc::SYS_fallocate, libc::SYS_fchdir, libc::SYS_fchmod, libc::SYS_fchown,
+    libc::SYS_eventfd2, libc::SYS_fadvise64, libc::SYS_fallocate, libc::SYS_fchmod, libc::SYS_fchown,
     libc::SYS_fcntl, libc::SYS_fdatasync, libc::SYS_fgetxattr, libc::SYS_flistxattr, libc::SYS_flock,
     libc::SYS_fremovexattr, libc::SYS_fsetxattr, libc::SYS_fstat, libc::SYS_fstatfs, libc::SYS_fsync, libc::SYS_ftruncate,
     libc::SYS_getdents64, libc::SYS_getpeername, libc::SYS_getsockname, libc::SYS_getsockopt, libc::SYS_inotify_init1,
@@ -213,7 +221,7 @@ pub(super) const HARMLESS: &[c_long] = &[
     libc::SYS_writev, libc::SYS_getcwd,
     // Memory.
     libc::SYS_brk, libc::SYS_get_mempolicy, libc::SYS_madvise, libc::SYS_mbind, libc::SYS_membarrier, libc::SYS_mincore,
-    libc::SYS_mlock, libc::SYS_mlock2, libc::SYS_mlockall, libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_mremap, libc::SYS_mseal,
+    libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_mremap, libc::SYS_mseal,
     libc::SYS_msync, libc::SYS_munlock, libc::SYS_munlockall, libc::SYS_munmap, libc::SYS_pkey_alloc, libc::SYS_pkey_free,
     libc::SYS_pkey_mprotect, libc::SYS_set_mempolicy,
     // Processes, threads and signals.

@@ -89,12 +89,20 @@ impl Filter {
             code.extend(on_call(call, vec![fail(libc::EPERM)])?);
         }
         // Process 0 is the caller. Without a new limit, the call only asks.
-        let own = [load(ARGUMENTS[0]), skip_unless(0, 1), allow];
+        let own = match is_observed {
+            true => Vec::new(),
+            false => vec![load(ARGUMENTS[0]), skip_unless(0, 1), allow],
+        };
         let asks = THIRD.map(|half| [load(half), skip_if(0, 1), fail(libc::EPERM)]).concat();
         code.extend(on_call(libc::SYS_prlimit64, [&own[..], &asks, &[allow]].concat())?);
         if let Some(families) = families {
             code.extend(on_call(libc::SYS_io_uring_setup, vec![fail(libc::EPERM)])?);
-            code.extend(on_call(libc::SYS_socket, [vec![load(ARGUMENTS[0])], only(families)].concat())?);
+            // Raw sockets need a right that the sandbox takes from root.
+            let raw =
+                [load(ARGUMENTS[1]), statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, SOCKET_TYPE)];
+            let raw = [&raw[..], &[skip_unless(libc::SOCK_RAW.unsigned_abs(), 1), ask]].concat();
+            let raw = if is_observed { raw } else { Vec::new() };
+            code.extend(on_call(libc::SYS_socket, [raw, vec![load(ARGUMENTS[0])], only(families)].concat())?);
             code.extend(on_call(libc::SYS_socketpair, [&is_unix[..], &is_bound, &streams].concat())?);
         }
         if is_observed {

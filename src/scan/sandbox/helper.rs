@@ -136,6 +136,11 @@ fn close_inherited(kept: &[i32], control: &File) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns true if a process has fewer rights behind a wall than this one has.
+pub(super) fn loses_rights() -> bool {
+    rustix::thread::capabilities(None).is_ok_and(|own| !KEPT.contains(own.effective))
+}
+
 /// Drops all capabilities but `kept`, also for programs that are executed later.
 fn drop_capabilities(kept: CapabilitySet) -> io::Result<()> {
     let own = rustix::thread::capabilities(None)?;

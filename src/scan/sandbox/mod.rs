@@ -28,7 +28,7 @@
 //!
 //! A wall may have an *observer* (`observer.rs`), which finds out what the process looked at. For it, the filter asks this process
 //! about each call that is not harmless (`calls.rs`), through a descriptor that it copies from the helper (`listener.rs`). Where a
-//! path leads is read from the process (`target.rs`).
+//! path leads is read from the process (`target.rs`), and so is whom it talks to (`sockets.rs`).
 //!
 //! Knows nothing about tools: `grants.rs` translates their configuration, and `places.rs` checks the paths.
 
@@ -50,6 +50,8 @@ mod observed;
 #[cfg(target_os = "linux")]
 mod observer;
 mod places;
+#[cfg(target_os = "linux")]
+mod sockets;
 #[cfg(target_os = "linux")]
 mod start;
 #[cfg(target_os = "linux")]

@@ -23,18 +23,16 @@ use rustix::event::{EventfdFlags, eventfd};
 use super::Wall;
 use super::calls::{Access, Meaning, PathArgument, meaning};
 use super::filter::{ARCHITECTURE, X32};
+use super::helper::loses_rights;
 use super::interpreter::interpreter;
 use super::listener::{Answer, Call, Event, Listener};
 use super::observed::{Observed, Sight};
-use super::target::{Kind, Target, socket_path};
-use crate::model::tool::Network;
+use super::target::{Kind, Target};
 
 /// Time that processes have to disappear after they were killed.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Longest chain of interpreters that the kernel follows.
 const MOST_INTERPRETERS: usize = 5;
-/// Longest address of a socket.
-const MOST_ADDRESS: u64 = 128;
 /// Size of a message of `sendmmsg`, and of its part with the address.
 const MESSAGE: u64 = 64;
 
@@ -66,7 +64,9 @@ impl Observer {
             match Listener::take(socket, theirs.as_fd()) {
                 Ok(Some(listener)) => {
                     let seen = Observed::default();
-                    Watch { listener, wall, temporary, libraries, root: None, seen }.run(&theirs)
+                    let has_lost_rights = loses_rights();
+                    Watch { listener, wall, temporary, libraries, has_lost_rights, root: None, seen }
+                        .run(&theirs)
                 }
                 Ok(None) => unobserved("another program observes it already"),
                 Err(error) => unobserved(&error.to_string()),
@@ -90,28 +90,30 @@ fn unobserved(why: &str) -> Observed {
     nothing
 }
 
-struct Watch {
+pub(super) struct Watch {
     listener: Listener,
-    wall: Wall,
-    temporary: PathBuf,
+    pub(super) wall: Wall,
+    pub(super) temporary: PathBuf,
     /// Directories in which the loader looks for shared libraries.
     libraries: Vec<PathBuf>,
+    /// True if it has fewer rights than without the wall.
+    has_lost_rights: bool,
     /// Number of the process that was started.
     root: Option<u32>,
-    seen: Observed,
+    pub(super) seen: Observed,
 }
 
 /// Memory that a call reads.
-struct Read {
-    at: u64,
+pub(super) struct Read {
+    pub(super) at: u64,
     /// Its content at the first look.
-    bytes: Vec<u8>,
-    what: What,
+    pub(super) bytes: Vec<u8>,
+    pub(super) what: What,
 }
 
 /// Kind of memory that a call reads.
 #[derive(Clone, Copy)]
-enum What {
+pub(super) enum What {
     /// A path that starts from this descriptor, if it is relative, and whether a directory is opened.
     Path(Option<i32>, bool),
     /// The address of a socket.
@@ -186,7 +188,7 @@ impl Watch {
                     return;
                 }
                 let Ok(found) = target.find(dir, &text) else { return };
-                self.saw_links(found.links);
+                self.saw_links(target, found.links);
                 // The loader, for example, cuts off the name of a library that it has just looked for.
                 let lists = lists && self.wall.reads.iter().any(|dir| found.place.starts_with(dir));
                 self.saw(target, found.place, found.kind, lists, false);
@@ -211,8 +213,13 @@ impl Watch {
             self.seen.deny(|| "it makes a call of another architecture".to_owned());
             return Answer::Fail(libc::ENOSYS);
         }
-        match meaning(call.data.nr.into()) {
-            Meaning::Paths(paths) => {
+        let meaning = meaning(call.data.nr.into());
+        match meaning {
+            Meaning::Paths(paths) | Meaning::WorkingDirectory(paths) => {
+                if matches!(meaning, Meaning::WorkingDirectory(_)) && target.has_other_threads() {
+                    // The kernel may follow a relative path of one of them from the old directory or from the new one.
+                    self.seen.doubt(|| "it changes its working directory while other threads run".to_owned());
+                }
                 for path in paths {
                     self.path(target, path, args, reads);
                 }
@@ -231,6 +238,10 @@ impl Watch {
                 }
             }
             Meaning::Signal => self.signal(args[0] as i32),
+            Meaning::Privileged(what) => self.uses_rights(what),
+            Meaning::Denied(_) if i64::from(call.data.nr) == libc::SYS_prlimit64 && args[0] == 0 => {
+                self.uses_rights("changes its limits");
+            }
             Meaning::Denied(error) => {
                 let what = match i64::from(call.data.nr) {
                     libc::SYS_socket | libc::SYS_socketpair => "it opens a socket that its sandbox denies",
@@ -247,6 +258,13 @@ impl Watch {
             }),
         }
         Answer::Continue
+    }
+
+    /// Notes that a call succeeds only with a right that the process would have without the sandbox.
+    fn uses_rights(&mut self, what: &str) {
+        if self.has_lost_rights {
+            self.seen.deny(|| format!("it {what}, for which root has more rights without it"));
+        }
     }
 
     /// Looks at the path in an argument.
@@ -279,14 +297,19 @@ impl Watch {
             // The call is about the descriptor itself, which was opened before.
             _ if text.is_empty() && access != Access::Execute => {}
             _ => {
+                if let Access::Device(mode) = access
+                    && matches!(args[mode] as u32 & libc::S_IFMT, libc::S_IFBLK | libc::S_IFCHR)
+                {
+                    self.uses_rights("makes a device");
+                }
                 let (opens, changes) = match access {
                     Access::Open(flags) => (true, changes(args[flags])),
-                    Access::Change => (false, true),
+                    Access::Change | Access::Device(_) => (false, true),
                     _ => (false, false),
                 };
                 match target.find(dir, &text) {
                     Ok(found) => {
-                        self.saw_links(found.links);
+                        self.saw_links(target, found.links);
                         reads[at].what = What::Path(dir, opens && found.kind == Some(Kind::Directory));
                         if access == Access::Execute && found.kind == Some(Kind::Other) {
                             self.execute(target, &found.place, 0);
@@ -303,16 +326,25 @@ impl Watch {
     }
 
     /// Adds the links on the way to a place.
-    fn saw_links(&mut self, links: Vec<PathBuf>) {
+    pub(super) fn saw_links(&mut self, target: Target, links: Vec<PathBuf>) {
         for link in links {
-            if !link.starts_with(&self.temporary) && !link.starts_with("/proc") {
-                self.seen.see(link, Sight::File);
+            match link.strip_prefix("/proc") {
+                _ if link.starts_with(&self.temporary) => {}
+                Ok(rest) => self.saw_process(target, rest, Some(Kind::Other), false),
+                Err(_) => self.seen.see(link, Sight::File),
             }
         }
     }
 
     /// Adds what the process saw at `place`, a real path.
-    fn saw(&mut self, target: Target, place: PathBuf, kind: Option<Kind>, opens: bool, changes: bool) {
+    pub(super) fn saw(
+        &mut self,
+        target: Target,
+        place: PathBuf,
+        kind: Option<Kind>,
+        opens: bool,
+        changes: bool,
+    ) {
         let Wall { reads, writes, devices, .. } = &self.wall;
         let is_in = |dirs: &[super::Place]| dirs.iter().any(|dir| place.starts_with(dir));
         let name = |what: &str| format!("it {what} `{}`", place.display());
@@ -370,6 +402,9 @@ impl Watch {
 
     /// Adds what the kernel itself reads to execute the file at `place`: interpreters.
     fn execute(&mut self, target: Target, place: &Path, depth: usize) {
+        if gives_rights(place) {
+            self.seen.deny(|| format!("it executes `{}`, which has more rights without it", place.display()));
+        }
         let interpreter = match interpreter(place) {
             Ok(Some(interpreter)) if depth < MOST_INTERPRETERS => interpreter,
             Ok(None) => return,
@@ -381,88 +416,13 @@ impl Watch {
         let found = target.base(None).and_then(|base| target.resolve(&base, &interpreter));
         match found {
             Ok(found) => {
-                self.saw_links(found.links);
+                self.saw_links(target, found.links);
                 if found.kind == Some(Kind::Other) {
                     self.execute(target, &found.place, depth + 1);
                 }
                 self.saw(target, found.place, found.kind, false, false);
             }
             Err(error) => self.seen.deny(|| format!("an interpreter can't be followed: {error}")),
-        }
-    }
-
-    fn message(&mut self, target: Target, address: u64, reads: &mut Vec<Read>) -> Answer {
-        let Ok(head) = target.read(address, 16) else {
-            self.seen.doubt(|| "a message can't be read".to_owned());
-            return Answer::Continue;
-        };
-        let (Some(name), Some(len)) = (head.first_chunk(), head.get(8..).and_then(<[u8]>::first_chunk))
-        else {
-            self.seen.doubt(|| "a message can't be read".to_owned());
-            return Answer::Continue;
-        };
-        let (name, len) = (u64::from_ne_bytes(*name), u32::from_ne_bytes(*len));
-        reads.push(Read { at: address, bytes: head, what: What::Head });
-        self.address(target, name, len.into(), false, reads)
-    }
-
-    /// Looks at the address of a socket, of `len` bytes at `pointer`.
-    fn address(
-        &mut self,
-        target: Target,
-        pointer: u64,
-        len: u64,
-        is_bind: bool,
-        reads: &mut Vec<Read>,
-    ) -> Answer {
-        if pointer == 0 || len == 0 {
-            return Answer::Continue;
-        }
-        let Ok(address) = target.read(pointer, len.min(MOST_ADDRESS) as usize) else {
-            self.seen.doubt(|| "the address of a socket can't be read".to_owned());
-            return Answer::Continue;
-        };
-        reads.push(Read { at: pointer, bytes: address.clone(), what: What::Address });
-        let Some(family) = address.first_chunk().map(|family| i32::from(u16::from_ne_bytes(*family))) else {
-            return Answer::Continue;
-        };
-        match family {
-            libc::AF_UNIX => return self.unix_socket(target, &address, is_bind),
-            libc::AF_INET | libc::AF_INET6 if !is_bind => match local_port(&address, family) {
-                Some(0) => {}
-                Some(port) if target.has_server(port) => {}
-                Some(port) => {
-                    self.seen.deny(|| {
-                        format!("it connects to port {port}, where none of its own servers listens")
-                    });
-                }
-                None => self.seen.deny(|| "it connects to another machine".to_owned()),
-            },
-            libc::AF_INET | libc::AF_INET6 | libc::AF_NETLINK | libc::AF_UNSPEC => {}
-            _ => self.seen.deny(|| format!("it uses a socket of family {family}")),
-        }
-        Answer::Continue
-    }
-
-    fn unix_socket(&mut self, target: Target, address: &[u8], is_bind: bool) -> Answer {
-        let Some(path) = socket_path(address) else {
-            if self.wall.network != Network::Loopback {
-                self.seen.deny(|| "it uses an abstract socket, which others may share".to_owned());
-            }
-            return Answer::Continue;
-        };
-        let found = target.base(None).and_then(|base| target.resolve(&base, &path));
-        match found {
-            Ok(found) if found.place.starts_with(&self.temporary) => Answer::Continue,
-            Ok(found) if found.kind.is_none() && !is_bind => {
-                self.saw_links(found.links);
-                self.saw(target, found.place, None, false, false);
-                Answer::Continue
-            }
-            _ => {
-                self.seen.deny(|| format!("it uses the socket `{}`", String::from_utf8_lossy(&path)));
-                Answer::Fail(libc::EACCES)
-            }
         }
     }
 
@@ -474,6 +434,14 @@ impl Watch {
             self.seen.deny(|| "it signals processes that it has not started".to_owned());
         }
     }
+}
+
+/// Returns true if the file at `place` is executed with the rights of its owner or with rights of its own. Behind a wall, it is not.
+fn gives_rights(place: &Path) -> bool {
+    const SET_ID: u32 = libc::S_ISUID | libc::S_ISGID;
+    let mode = place.metadata().map_or(0, |meta| std::os::unix::fs::MetadataExt::mode(&meta));
+    let has_own = rustix::fs::getxattr(place, "security.capability", &mut [0_u8; 64]).is_ok();
+    mode & SET_ID != 0 || has_own
 }
 
 /// Returns true if a file that is opened with these flags may be created or changed.
@@ -490,31 +458,9 @@ fn parent_of(target: Target, dir: Option<i32>, path: &[u8]) -> io::Result<PathBu
     }
 }
 
-/// Returns the port in an address of this machine; `None` for an address elsewhere.
-fn local_port(address: &[u8], family: i32) -> Option<u16> {
-    let port = u16::from_be_bytes(*address.get(2..)?.first_chunk()?);
-    let ip: std::net::IpAddr = match family {
-        libc::AF_INET => (*address.get(4..)?.first_chunk::<4>()?).into(),
-        _ => std::net::Ipv6Addr::from(*address.get(8..)?.first_chunk::<16>()?).to_canonical(),
-    };
-    (ip.is_loopback() || ip.is_unspecified()).then_some(port)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_addresses_of_this_machine_are_local() {
-        let v4 = |ip: [u8; 4]| [&[2, 0, 0x1f, 0x90][..], &ip].concat();
-        assert_eq!(local_port(&v4([127, 0, 0, 5]), libc::AF_INET), Some(8080));
-        assert_eq!(local_port(&v4([0; 4]), libc::AF_INET), Some(8080));
-        assert_eq!(local_port(&v4([10, 0, 0, 1]), libc::AF_INET), None);
-        let v6 = |ip: std::net::Ipv6Addr| [&[10, 0, 0, 80, 0, 0, 0, 0][..], &ip.octets()].concat();
-        assert_eq!(local_port(&v6("::1".parse().unwrap()), libc::AF_INET6), Some(80));
-        assert_eq!(local_port(&v6("::ffff:127.0.0.1".parse().unwrap()), libc::AF_INET6), Some(80));
-        assert_eq!(local_port(&v6("2001:db8::1".parse().unwrap()), libc::AF_INET6), None);
-    }
 
     #[test]
     fn only_opening_for_reading_changes_nothing() {

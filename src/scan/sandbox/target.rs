@@ -194,6 +194,11 @@ impl Target {
         false
     }
 
+    /// Returns true if its process has other threads, or if that is unknown.
+    pub(super) fn has_other_threads(self) -> bool {
+        !self.status("Threads:").is_ok_and(|count| count == 1)
+    }
+
     fn status(self, key: &str) -> io::Result<u32> {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let value = text.lines().find_map(|line| line.strip_prefix(key));
