@@ -529,7 +529,7 @@ pub fn run(
     let client = Client {
         judge: &normalize,
         sift: &judge::Sifter { plan, scrub: &scrub, stop: session.stop },
-        recall: &|task, program| cache.recall(task, program),
+        recall: &|tasks, program| cache.recall(tasks, program),
         admit: &|step| {
             watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))
         },

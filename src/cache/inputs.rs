@@ -1,6 +1,6 @@
 //! Computes cache keys: collects everything that affects the results of a tool, and combines it with the id of each task.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -13,7 +13,7 @@ use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Caching, Per, ToolId};
 use crate::model::workspace::{Beyond, File, FileId, Target, Workspace};
 use crate::plan::Declared;
-use crate::scan::{CargoConfig, Env, NoWall, ProgramIdentity};
+use crate::scan::{CargoConfig, Env, NoWall, ProgramIdentity, Programs};
 use crate::workspace;
 
 /// The directories of the workspace, listed on first use.
@@ -27,6 +27,7 @@ pub(super) struct KeyInputs<'a> {
     pub(super) real_root: PathBuf,
     pub(super) plan: &'a Plan,
     pub(super) env: &'a Env,
+    pub(super) programs: &'a Programs,
     pub(super) outside: &'a OutsideFiles<'a>,
     pub(super) declared: &'a Declared<'a>,
     /// Digest of this program.
@@ -150,7 +151,9 @@ impl KeyInputs<'_> {
                 None => return Err(format!("`{}` does not report a version", tool.version.join(" "))),
             }
         }
-        for (name, value) in self.env.decisive(tool) {
+        let withheld = if tool.is_observed() { self.env.withheld(tool) } else { BTreeSet::new() };
+        for (name, value) in self.env.decisive(tool).into_iter().filter(|(name, _)| !withheld.contains(name))
+        {
             parts.add(PartKind::Variable, name, Digest::of_bytes(value.as_encoded_bytes()));
         }
         let arguments = self.arguments(id, tool);
@@ -179,16 +182,7 @@ impl KeyInputs<'_> {
         if let Caching::Sandboxed { max_age } = tool.cache {
             parts.add(PartKind::Definition, "max-age", Digest::of_bytes(&max_age.as_nanos().to_le_bytes()));
             // Which files count is observed.
-            let network = self.observer.map_err(|why| why.to_string())?;
-            parts.add(PartKind::Inputs, "private network", Digest::of_bytes(&[u8::from(network)]));
-            // Tests often do less for one who is not root, or for root.
-            #[cfg(unix)]
-            let user = rustix::process::geteuid().as_raw();
-            #[cfg(not(unix))]
-            let user = 0_u32;
-            parts.add(PartKind::Inputs, "user", Digest::of_bytes(&user.to_le_bytes()));
-            let system = self.read(Path::new("/etc/os-release"))?;
-            parts.add(PartKind::File, "/etc/os-release", system.unwrap_or(Digest([0; 32])));
+            self.add_surroundings(tool, &mut parts)?;
             return Ok((parts, others));
         }
         self.add_unlisted(id, &mut parts, &mut others)?;

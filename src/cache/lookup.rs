@@ -134,17 +134,20 @@ impl ResultCache<'_> {
         Err(least.map_or(MissReason::NoResult, |(_, what)| MissReason::Read(what)))
     }
 
-    /// Looks up a task that runs `program`, which this run has built.
-    pub(crate) fn recall(&self, task: TaskIx, program: &Program) -> Recalled<Normalized> {
+    /// Looks up a task that runs `program`, which this run has built. Without one, decides whether a process over `tasks`, which were
+    /// looked up before, is observed.
+    pub(crate) fn recall(&self, tasks: &[TaskIx], program: Option<&Program>) -> Recalled<Normalized> {
+        let Some(&task) = tasks.first() else { return Recalled::Run };
         let id = self.context.plan.graph.task(task).tool;
         let Ok(key) = &self.keys[id.0 as usize] else { return Recalled::Run };
-        match self.context.plan.graph.tool(id).cache {
-            Caching::Never => Recalled::Run,
-            Caching::Sandboxed { .. } => self.recall_sandboxed(task, key, program),
-            Caching::Established | Caching::Always => {
+        match (self.context.plan.graph.tool(id).cache, program) {
+            (Caching::Sandboxed { .. }, Some(program)) => self.recall_sandboxed(task, key, program),
+            (Caching::Sandboxed { .. }, None) => self.observe(tasks, key),
+            (Caching::Established | Caching::Always, Some(program)) => {
                 let result = self.recall_declared(task, key, program);
                 result.map_or(Recalled::Run, |parsed| Recalled::Hit(Box::new(Ok(parsed))))
             }
+            (Caching::Never | Caching::Established | Caching::Always, _) => Recalled::Run,
         }
     }
 
@@ -156,7 +159,7 @@ impl ResultCache<'_> {
         let bytes = state.results.as_ref()?.get_next(&key, &mut Next::default());
         let parsed = bytes.and_then(|bytes| self.decode(task, bytes).ok());
         if parsed.is_none() {
-            state.programs.insert(task, RunningTest::new(key, program));
+            state.programs.insert(task, RunningTest::new(key, Some(program)));
         }
         parsed
     }

@@ -120,12 +120,16 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
                 (MissReason::NoResult, Some((run, _))) => changes.of(cache, TaskIx(at as u32), id, *run),
                 _ => Vec::new(),
             };
-            let why = match (test, reason) {
-                (Some(test), _) => test.describe(),
-                (None, MissReason::NoResult) if is_first => "no run of this tool was cached yet".to_owned(),
-                (None, MissReason::NoResult) if !own.is_empty() || !of_tool.is_empty() => String::new(),
-                (None, reason) => reason.describe(),
+            let mut why = match (&test, reason) {
+                (Some(test), _) if !test.why.is_empty() => test.why.clone(),
+                (_, MissReason::NoResult) if is_first => "no run of this tool was cached yet".to_owned(),
+                (_, MissReason::NoResult) if !own.is_empty() || !of_tool.is_empty() => String::new(),
+                (_, reason) => reason.describe(),
             };
+            if let Some(reason) = test.and_then(|test| test.not_stored) {
+                why.push_str(if why.is_empty() { "" } else { "; " });
+                why.push_str(&format!("not cached: {reason}"));
+            }
             let unit = plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
             tasks.push(TaskReason { unit, why, changed: own });
         }

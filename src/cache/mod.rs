@@ -41,6 +41,7 @@ mod sandboxed;
 mod searched_files;
 mod state;
 mod storing;
+mod surroundings;
 mod unreported;
 mod versions;
 
@@ -201,6 +202,7 @@ impl<'a> ResultCache<'a> {
             real_root: workspace.root.canonicalize().unwrap_or_else(|_| workspace.root.clone()),
             plan,
             env,
+            programs,
             outside,
             declared,
             genti,

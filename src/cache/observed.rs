@@ -30,7 +30,7 @@ const MOST: usize = 20_000;
 pub(super) type NotStored = String;
 
 impl KeyInputs<'_> {
-    /// Returns the inputs of a process that ran `program`, according to what was observed.
+    /// Returns the inputs of a process, according to what was observed. `program` is the test program that it ran, if it did.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl KeyInputs<'_> {
     pub(super) fn observed(
         &self,
         observed: &Observed,
-        program: &Program,
+        program: Option<&Program>,
         build_dirs: &[PathBuf],
     ) -> Result<Vec<Discovered>, NotStored> {
         if let Some(doubt) = &observed.doubt {
@@ -48,7 +48,8 @@ impl KeyInputs<'_> {
         let repository = self.repository();
         let own = [&self.workspace.target_dir, &self.workspace.build_dir];
         let built: Vec<_> = build_dirs.iter().chain(own).map(|dir| real(dir)).collect();
-        let given = Given::new(program, real);
+        let given = program.map(|program| Given::new(program, real));
+        let given = given.unwrap_or_default();
         let (mut inputs, mut packages) = (Vec::new(), BTreeSet::new());
         for (place, sight) in &observed.places {
             let path = RelPath::between(root, place).ok_or("it looks at another drive")?;
@@ -68,6 +69,9 @@ impl KeyInputs<'_> {
                     _ => return Err(at("looks at the build output")),
                 },
                 _ if is_git() => return Err(at("looks at")),
+                _ if self.has_moved(place, &repository) => {
+                    return Err(at("looks at something in a directory that changed during the run:"));
+                }
                 _ if place.starts_with(root) && owner().is_some() => packages.extend(owner()),
                 Sight::OpenDirectory if place.starts_with(&repository) => {
                     inputs.push(self.content(path, place)?);
@@ -81,6 +85,16 @@ impl KeyInputs<'_> {
         }
         inputs.sort();
         Ok(inputs)
+    }
+
+    /// Returns true if a directory of the repository on the way to `place` has changed since the run began. Another one may have
+    /// been in its place.
+    fn has_moved(&self, place: &Path, repository: &Path) -> bool {
+        let is_fresh = |dir: &Path| {
+            dir.symlink_metadata().is_ok_and(|meta| workspace::changed_at(&meta) >= self.workspace.seen.at)
+        };
+        let dirs = place.ancestors().skip(1).take_while(|dir| *dir != repository && *dir != self.real_root);
+        place.starts_with(repository) && dirs.into_iter().any(is_fresh)
     }
 
     /// Returns what is at `place`, if it is as `sight` says and has not changed since the run began.
@@ -196,6 +210,7 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// Files that a build gave to a test program.
+#[derive(Default)]
 struct Given {
     program: PathBuf,
     /// Values of its variables: other programs, and the directory for generated files.

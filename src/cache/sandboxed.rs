@@ -1,10 +1,11 @@
-//! Results of test programs that ran in a sandbox and were observed (`cache = "sandboxed"`).
+//! Results of processes that ran in a sandbox and were observed (`cache = "sandboxed"`).
 //!
-//! The key of such a result is the content of the program and what it is started with, not the files of its package: observed
-//! inputs take the place of declared files (`observed.rs`). So a program that was linked again with the same content is a hit.
+//! The key of the result of a test is the content of its program and what it is started with, not the files of its package: observed
+//! inputs take the place of declared files (`observed.rs`). So a program that was linked again with the same content is a hit. The
+//! key of any other tool includes its declared inputs, and observed ones are added.
 //!
-//! A program whose sandbox denies something, and that passes outside, is remembered under a key of its own until it changes, and
-//! then runs outside at once.
+//! A program whose sandbox denies something, or that may look at a variable that sandboxed tests don't see, is remembered under a key
+//! of its own if it passes without the sandbox. Until it changes, it then runs without it at once.
 
 use std::time::Duration;
 
@@ -14,41 +15,33 @@ use super::observed::NotStored;
 use super::record::Discovered;
 use super::{Next, ResultCache, RunState};
 use crate::model::digest::{Digest, Hasher, Sink};
-use crate::model::task::{Program, TaskIx, Unit};
+use crate::model::task::{Exit, Program, TaskIx, Unit};
 use crate::normalize::{Normalized, Parsed};
 use crate::scan::{Recalled, StepPiece};
 
-/// Treatment of a test program, for `cargo genti explain`.
+/// Treatment of a task of an observed tool, for `cargo genti explain`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TestRun {
-    /// True if its cached result was used.
+    /// True if its cached result was used although its program had to be built first.
     pub(super) is_hit: bool,
-    /// Reason why it ran.
+    /// Reason why it ran; empty if the lookup before the run says that.
     pub(super) why: String,
     /// Reason why its result was not stored.
     pub(super) not_stored: Option<String>,
 }
 
-impl TestRun {
-    pub(super) fn describe(&self) -> String {
-        match &self.not_stored {
-            Some(reason) => format!("{}; not cached: {reason}", self.why),
-            None => self.why.clone(),
-        }
-    }
-}
-
-/// A test program that runs.
+/// A task whose process runs.
 #[derive(Clone)]
 pub(super) struct RunningTest {
     pub(super) key: Digest,
-    program: Program,
+    /// The test program that it runs, if it does.
+    program: Option<Program>,
 }
 
 impl RunningTest {
     /// Creates it from the key of its result.
-    pub(super) fn new(key: Digest, program: &Program) -> Self {
-        Self { key, program: program.clone() }
+    pub(super) fn new(key: Digest, program: Option<&Program>) -> Self {
+        Self { key, program: program.cloned() }
     }
 }
 
@@ -75,8 +68,7 @@ impl ResultCache<'_> {
                 return Recalled::Hit(Box::new(Ok(parsed)));
             }
             (Err(_), Some(denied)) => {
-                let why =
-                    format!("its result is not cached, because a sandbox would deny something: {denied}");
+                let why = format!("its result is not cached: {denied}");
                 state.tests.insert(task, TestRun { why, ..TestRun::default() });
                 return Recalled::Run;
             }
@@ -86,7 +78,27 @@ impl ResultCache<'_> {
             (Err(reason), _) => reason.describe(),
         };
         state.tests.insert(task, TestRun { why: run, ..TestRun::default() });
-        state.programs.insert(task, RunningTest::new(key, program));
+        state.programs.insert(task, RunningTest::new(key, Some(program)));
+        Recalled::Observe
+    }
+
+    /// Decides whether a process over `tasks` is observed. The key of their tool is `tool`, and they run no program of another tool.
+    pub(super) fn observe(&self, tasks: &[TaskIx], tool: &ToolKey) -> Recalled<Normalized> {
+        let mut running = Vec::new();
+        let mut is_observed = true;
+        for &task in tasks {
+            let Ok(key) = self.inputs.key(tool, task, None) else { return Recalled::Run };
+            let mut state = self.lock();
+            let Some(results) = &state.results else { return Recalled::Run };
+            let denied = results.get(&outside_key(&key)).map(|why| String::from_utf8_lossy(why).into_owned());
+            is_observed &= denied.is_none();
+            state.tests.insert(task, TestRun { not_stored: denied, ..TestRun::default() });
+            running.push((task, RunningTest::new(key, None)));
+        }
+        if !is_observed {
+            return Recalled::Run;
+        }
+        self.lock().programs.extend(running);
         Recalled::Observe
     }
 
@@ -105,7 +117,6 @@ impl ResultCache<'_> {
         // The program may have been built again in this run.
         hasher.field("program", &self.inputs.outside.digest_now(&program.path).ok()??.0);
         hasher.field("path", program.path.as_os_str().as_encoded_bytes());
-        hasher.field("workspace", workspace.root.as_os_str().as_encoded_bytes());
         hasher.field("dir", package.dir.as_bytes());
         for (name, value) in &package.vars {
             hasher.field("variable", name.as_bytes());
@@ -121,15 +132,20 @@ impl ResultCache<'_> {
         Some(hasher.finish())
     }
 
-    /// Returns the inputs of the task of `piece`, with the day until which they count. Records the reason if there are none.
+    /// Returns the inputs of a task of `piece`, which had the result `parsed`, with the time until which they count. Records the
+    /// reason if there are none.
     pub(super) fn inputs_of_test(
         &self,
         task: TaskIx,
+        parsed: &Parsed,
         piece: &StepPiece<Normalized>,
         max_age: Duration,
     ) -> Option<Vec<Discovered>> {
         let running = self.lock().programs.get(&task)?.clone();
-        let inputs = self.observed_inputs(&running, piece, max_age);
+        let inputs = match is_pass(piece.raw_exit.map(Exit::Code), parsed) {
+            true => self.observed_inputs(&running, piece, max_age),
+            false => Err("only passes are".to_owned()),
+        };
         let mut state = self.lock();
         if piece.is_outside {
             remember_outside(&mut state, task, piece);
@@ -145,36 +161,33 @@ impl ResultCache<'_> {
     ) -> Result<Vec<Discovered>, NotStored> {
         let observed = piece.observed.as_ref().ok_or("its sandbox could not be set up")?;
         if piece.is_outside {
-            return Err(format!(
-                "its sandbox denied something: {}",
-                observed.denial.as_deref().unwrap_or_default()
-            ));
+            return Err(observed.reason_to_repeat().unwrap_or_default());
         }
-        let mut inputs = self.inputs.observed(observed, &running.program, &self.build_dirs)?;
+        let mut inputs = self.inputs.observed(observed, running.program.as_ref(), &self.build_dirs)?;
         let age = i64::try_from(max_age.as_nanos()).unwrap_or(i64::MAX);
         inputs.push(Discovered::Until(self.context.workspace.seen.at.saturating_add(age)));
         Ok(inputs)
     }
 }
 
-/// Remembers a program whose sandbox denied something, if it has passed outside.
+/// Remembers a program that ran again without its sandbox, if it has passed there.
 fn remember_outside(state: &mut RunState, task: TaskIx, piece: &StepPiece<Normalized>) {
-    let denial = piece.observed.as_ref().and_then(|observed| observed.denial.clone());
-    if let (Some(0), Some(denial), Some(running), Some(results)) =
-        (piece.raw_exit, denial, state.programs.get(&task), &mut state.results)
+    let why = piece.observed.as_ref().and_then(|observed| observed.reason_to_repeat());
+    if let (Some(0), Some(why), Some(running), Some(results)) =
+        (piece.raw_exit, why, state.programs.get(&task), &mut state.results)
     {
-        results.put(outside_key(&running.key), denial.into_bytes());
+        results.put(outside_key(&running.key), why.into_bytes());
     }
 }
 
 /// Returns the key under which it is remembered that a program has to run outside of a sandbox.
 fn outside_key(key: &Digest) -> Digest {
-    let mut hasher = Hasher::new("genti.outside-sandbox.1");
+    let mut hasher = Hasher::new("genti.outside-sandbox.2");
     hasher.field("key", &key.0);
     hasher.finish()
 }
 
-/// Returns true if the result of a process may be stored: only a pass.
-pub(super) fn is_pass(parsed: &Parsed, piece: &StepPiece<Normalized>) -> bool {
-    piece.raw_exit == Some(0) && parsed.diagnostics.is_empty() && parsed.test_outputs.is_empty()
+/// Returns true if this is a result that may be cached: only a pass.
+fn is_pass(exit: Option<Exit>, parsed: &Parsed) -> bool {
+    exit == Some(Exit::Code(0)) && parsed.diagnostics.is_empty() && parsed.test_outputs.is_empty()
 }

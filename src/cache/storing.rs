@@ -14,7 +14,6 @@ use super::inputs::KeyInputs;
 use super::misses;
 use super::recheck::{InputChange, Recheck};
 use super::record::{Discovered, StoredResult};
-use super::sandboxed::is_pass;
 use super::{Context, Discarded, LastRun, Lookup, ResultCache, RunState, Stored};
 use crate::model::census::Census;
 use crate::model::digest::Digest;
@@ -183,8 +182,7 @@ impl ResultCache<'_> {
         let TaskShare { mut discovered, found, census } = share;
         if let Caching::Sandboxed { max_age } = tool.cache {
             let piece = piece.ok_or(None)?;
-            let inputs = self.inputs_of_test(task, piece, max_age);
-            discovered = inputs.filter(|_| is_pass(parsed, piece)).ok_or(None)?;
+            discovered = self.inputs_of_test(task, parsed, piece, max_age).ok_or(None)?;
         }
         self.note_read(task, &discovered);
         Ok((key, StoredResult::new(self.context.workspace, discovered, found, census, parsed)))

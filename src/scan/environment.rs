@@ -1,12 +1,13 @@
 //! Snapshot of the environment and the rules for passing it to child processes. Values never appear in artifacts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::lint_levels;
 use super::output_form;
 use super::program::{NO_INSTALL, Toolchain};
+use super::withheld;
 use crate::disk;
 use crate::model::notice::IgnoredLevels;
 use crate::model::service::Service;
@@ -237,6 +238,25 @@ impl Env {
         let seen = self.seen_by(tool).into_iter();
         let seen = seen.map(|(name, value)| (name.to_string_lossy().into_owned(), value));
         seen.filter(|(name, _)| is_decisive(name) && !is_set_for_it(name)).collect()
+    }
+
+    /// Returns the names of the variables that processes of `tool` inherit, except while they are observed: those of a session or
+    /// of a CI job, unless the configuration names them.
+    pub(crate) fn withheld(&self, tool: &Tool) -> BTreeSet<String> {
+        let names = match &tool.environment {
+            Environment::Inherit(Counted::Listed(names) | Counted::Build(names)) => names.as_slice(),
+            Environment::Inherit(Counted::All) => &[],
+            Environment::Only(_) => return BTreeSet::new(),
+        };
+        let seen = self.seen_by(tool).into_keys().filter_map(|name| name.into_string().ok());
+        let is_named = |name: &String| names.contains(name) || tool.vars.contains_key(name);
+        seen.filter(|name| withheld::entry(name).is_some() && !is_named(name)).collect()
+    }
+
+    /// Returns variables that processes which start each other pass on, and that `decisive` leaves out: a process sees them, but what
+    /// it finds does not depend on them, unless it starts such a process itself.
+    pub(crate) fn passed_on(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
+        [RECURSION, RUNNING].into_iter().filter_map(|name| Some((name, self.get(name)?)))
     }
 
     /// Returns the environment with the variables that `tool` sees and sets.

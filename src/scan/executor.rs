@@ -49,7 +49,7 @@ pub struct Client<'a, R> {
     pub judge: &'a Judge<'a, R>,
     /// Says which lines of a long output the judge needs.
     pub sift: &'a dyn Sift,
-    /// Looks up the cached result of a task that runs a given program.
+    /// Looks up the cached result of a task that runs a given program, and decides whether a process is observed.
     pub recall: &'a Recall<'a, R>,
     /// Called before each step to decide if it may run.
     pub admit: &'a Admit<'a>,
@@ -65,10 +65,11 @@ pub type UnmetNeed<'a> = dyn Fn(TaskIx) -> Option<String> + Sync + 'a;
 /// Returns the reason why a step must not run, if there is one.
 pub type Admit<'a> = dyn Fn(StepId) -> Option<String> + Sync + 'a;
 
-/// Looks up the cached result of a task by the program it runs, which is only known after the build.
-pub type Recall<'a, R> = dyn Fn(TaskIx, &Program) -> Recalled<R> + Sync + 'a;
+/// Looks up the cached result of a task by the program it runs, which is only known after the build. For an observed tool that runs
+/// no such program, it only decides whether a process over these tasks is observed.
+pub type Recall<'a, R> = dyn Fn(&[TaskIx], Option<&Program>) -> Recalled<R> + Sync + 'a;
 
-/// Answer of the cache for a task that runs a given program.
+/// Answer of the cache for a process that is about to start.
 #[derive(Debug)]
 pub enum Recalled<R> {
     /// The result. Nothing runs.
@@ -155,7 +156,7 @@ pub struct StepPiece<R> {
     pub is_retry: bool,
     /// Observation of the process, or of one before it.
     pub observed: Option<Box<Observed>>,
-    /// True if the sandbox of the observed process denied something, so this is the result of a second one without it.
+    /// True if the observed process was restricted, so this is the result of a second one that was not.
     pub is_outside: bool,
 }
 

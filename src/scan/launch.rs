@@ -21,8 +21,9 @@ use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, words_of};
 use super::runner::{DeclaredFiles, Invocation};
-use super::sandbox::{Grants, Wall};
+use super::sandbox::{Grants, Observed, Wall};
 use super::setup::Executor;
+use super::withheld::Mentions;
 use super::wrapper::Wrapper;
 use super::{cap_lints, cargo_config, doc_threads};
 use crate::model::task::{Program, TaskIx, Unit};
@@ -51,6 +52,8 @@ pub(super) struct Launcher<'a> {
     cap_lints: OnceLock<WrapperLink>,
     /// Path of the wrapper that takes tokens for doc tests, created on first use.
     doc_threads: OnceLock<WrapperLink>,
+    /// Names of withheld variables in the files that observed processes looked at.
+    mentions: Mentions,
 }
 
 /// Programs and other files built by a tool.
@@ -63,14 +66,14 @@ struct BuiltFiles {
 /// Metadata that identifies the content of a file. The change time is omitted because creating a hard link updates
 /// it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct FileState {
+pub(super) struct FileState {
     len: u64,
     modified: Option<SystemTime>,
     inode: u64,
 }
 
 impl FileState {
-    fn of(path: &Path) -> Option<Self> {
+    pub(super) fn of(path: &Path) -> Option<Self> {
         let meta = path.metadata().ok()?;
         #[cfg(unix)]
         let inode = std::os::unix::fs::MetadataExt::ino(&meta);
@@ -99,6 +102,7 @@ impl<'a> Launcher<'a> {
             cargo: Mutex::default(),
             cap_lints: OnceLock::new(),
             doc_threads: OnceLock::new(),
+            mentions: Mentions::default(),
         }
     }
 
@@ -135,8 +139,8 @@ impl<'a> Launcher<'a> {
 
     /// Returns the invocation for `argv` of `tool` over `tasks`, without a time limit, and the tokens for its threads, to be held
     /// while it runs. `program` is the tool's own executable, `built` the test program it runs or reads. If it `is_observed`, it
-    /// gets a sandbox that leaves it as much freedom as can be observed, unless the tool has one of its own. With a `copy`, it runs
-    /// there instead of in the repository.
+    /// gets a sandbox that leaves it as much freedom as can be observed, unless the tool has one of its own, and some variables are
+    /// withheld from it. With a `copy`, it runs there instead of in the repository.
     ///
     /// # Errors
     ///
@@ -152,6 +156,9 @@ impl<'a> Launcher<'a> {
     ) -> Result<(Invocation, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
         let mut vars = env.for_tool(tool, build_dirs.vars(tool), pool.vars(), *parallel);
+        if is_observed {
+            env.withheld(tool).iter().for_each(|name| drop(vars.remove(OsStr::new(name))));
+        }
         if Tool::toolchain_of(words_of(tool)).is_some() {
             vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
         }
@@ -202,6 +209,12 @@ impl<'a> Launcher<'a> {
             wall => wall?.map(|wall| Wall { is_observed, unix_sockets: tool.sandbox.is_none(), ..wall }),
         };
         Ok((invocation, threads))
+    }
+
+    /// Returns a file that the `observed` process of `tool` looked at and that contains the name of a variable that was withheld
+    /// from it, with that name.
+    pub(super) fn mention(&self, tool: &Tool, observed: &Observed) -> Option<(PathBuf, String)> {
+        self.mentions.find(observed, &self.executor.env.withheld(tool))
     }
 
     /// Returns the directories that a process of `tool` has to change: cargo's build directories for a tool that builds, and that

@@ -41,6 +41,7 @@ mod stop;
 mod sys;
 mod unfinished;
 mod version;
+mod withheld;
 mod wrapped;
 mod wrapper;
 

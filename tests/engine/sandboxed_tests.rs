@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
 
 use genti::scan::Kernel;
+use serde_json::Value;
 
 use crate::support::{Sandbox, disabled};
 
@@ -27,8 +28,9 @@ const PROGRAMS: [(&str, &str); 7] = [
     ("missing", "assert!(!std::path::Path::new(\"../absent.toml\").exists());"),
 ];
 
-/// Returns nothing, and prints the reason, if this kernel can't observe.
-fn workspace() -> Option<Sandbox> {
+/// Returns a package `w` with these test programs, each with one test with this body, in a workspace with directories beside it;
+/// nothing, and prints the reason, if this kernel can't observe.
+pub(crate) fn with_programs(programs: &[(&str, &str)]) -> Option<Sandbox> {
     if let Err(why) = Kernel::probe().observer() {
         let _ = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("skipped: {why}\n"));
         return None;
@@ -43,23 +45,46 @@ fn workspace() -> Option<Sandbox> {
     );
     sandbox.write("w/Cargo.toml", MANIFEST);
     sandbox.write("w/src/lib.rs", "pub fn two() -> u32 {\n    2\n}\n");
-    for (name, body) in PROGRAMS {
+    for (name, body) in programs {
         sandbox.write(&format!("w/tests/{name}.rs"), &format!("#[test]\nfn works() {{\n    {body}\n}}\n"));
     }
-    sandbox.write("w/fixtures/a.txt", "good");
-    sandbox.write("data/one", "1");
-    sandbox.write("../outside", "good");
     sandbox.write(".gitignore", "target\n");
     sandbox.commit_all();
     Some(sandbox)
 }
 
+fn workspace() -> Option<Sandbox> {
+    let sandbox = with_programs(&PROGRAMS)?;
+    sandbox.write("w/fixtures/a.txt", "good");
+    sandbox.write("data/one", "1");
+    sandbox.write("../outside", "good");
+    Some(sandbox)
+}
+
 /// Returns the names of the test programs that were run.
-fn ran(sandbox: &Sandbox) -> BTreeSet<String> {
-    let tasks = sandbox.lines("task").into_iter().filter(|line| line["tool"] == "test");
-    let ran = tasks.filter(|line| line["timing"]["cache"] != "hit");
+pub(crate) fn ran(sandbox: &Sandbox) -> BTreeSet<String> {
+    named(sandbox, |line| line["timing"]["cache"] != "hit")
+}
+
+/// Returns the names of the test programs that did not pass.
+pub(crate) fn failed(sandbox: &Sandbox) -> BTreeSet<String> {
+    named(sandbox, |line| line["status"] != "clean")
+}
+
+fn named(sandbox: &Sandbox, is_one: impl Fn(&Value) -> bool) -> BTreeSet<String> {
+    let tasks = sandbox.lines("task").into_iter().filter(|line| line["tool"] == "test" && is_one(line));
     let name = |unit: &str| unit.rsplit('/').next().unwrap().trim_end_matches(".rs").to_owned();
-    ran.map(|line| name(line["unit"].as_str().unwrap())).collect()
+    tasks.map(|line| name(line["unit"].as_str().unwrap())).collect()
+}
+
+/// Runs with these variables, and checks the exit code and which programs ran.
+#[track_caller]
+pub(crate) fn check_with(sandbox: &Sandbox, vars: &[(&str, &str)], code: i32, expected: &[&str]) -> String {
+    let mut command = sandbox.command(&["run"]);
+    let text = sandbox.expect(&command.envs(vars.iter().copied()).output().unwrap(), code);
+    let expected: BTreeSet<_> = expected.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(ran(sandbox), expected, "{text}");
+    text
 }
 
 #[track_caller]
@@ -79,7 +104,7 @@ fn a_test_runs_again_exactly_when_something_that_it_looked_at_has_changed() {
     check(&sandbox, "nothing", 0, &[]);
     let text = sandbox.run(&["explain", "test"], 0);
     assert!(text.contains("test: 2 tasks ran, 6 cached"), "{text}");
-    let reason = "its result is not cached, because a sandbox would deny something: it looks at `";
+    let reason = "its result is not cached: its sandbox denies something: it looks at `";
     assert!(text.contains(reason), "{text}");
     // Cargo links all programs again, with the same content.
     sandbox.edit("w/src/lib.rs", "    2\n}\n", "    2\n}\n// A comment.\n");
@@ -150,66 +175,4 @@ fn verify_names_a_test_whose_cached_result_is_wrong() {
     assert!(ran(&sandbox).is_empty());
     let text = sandbox.run(&["verify"], 1);
     assert!(text.contains("test w/tests/time.rs: the cached result is wrong"), "{text}");
-}
-
-/// Names of the failed tests of the last run.
-fn failed(sandbox: &Sandbox) -> BTreeSet<String> {
-    let report = sandbox.json("report.json");
-    let findings = report["findings"].as_array().unwrap().iter();
-    findings.map(|finding| finding["subject"].as_str().unwrap_or_default().to_owned()).collect()
-}
-
-/// Mutations of files inside and outside, links, listed directories, programs, sources and variables, each judged with the cache and
-/// without it. 12 of them; with `GENTI_TEST=full`, 600.
-#[test]
-fn no_sequence_of_changes_makes_a_cached_result_stale() {
-    let Some(sandbox) = workspace() else { return };
-    let count = match std::env::var("GENTI_TEST") {
-        Ok(mode) if mode == "full" => 600,
-        _ => 12,
-    };
-    let body =
-        "assert!(std::process::Command::new(\"sh\").arg(\"../data/helper.sh\").status().unwrap().success());";
-    sandbox.write("w/tests/helper.rs", &format!("#[test]\nfn works() {{\n    {body}\n}}\n"));
-    sandbox.write("data/helper.sh", "exit 0\n");
-    sandbox.write("data/good", "good");
-    let at = |path: &str| sandbox.root().join(path);
-    let remove = |path: &str| drop(std::fs::remove_file(at(path)));
-    let mut mode = "good";
-    // A fixed sequence of numbers that look random.
-    let mut number: u64 = 7;
-    for step in 0..count {
-        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let (what, bit) = ((number >> 33) % 9, (number >> 60) & 1 == 1);
-        let word = if bit { "good" } else { "bad" };
-        match what {
-            0 => {
-                remove("w/fixtures/a.txt");
-                sandbox.write("w/fixtures/a.txt", word);
-            }
-            1 => {
-                remove("w/fixtures/a.txt");
-                symlink("../../data/good", at("w/fixtures/a.txt")).unwrap();
-            }
-            2 => sandbox.write("data/good", word),
-            3 if bit => sandbox.write("data/bad", ""),
-            3 => remove("data/bad"),
-            4 if bit => sandbox.write("absent.toml", ""),
-            4 => remove("absent.toml"),
-            5 => sandbox.write("../outside", word),
-            6 => sandbox.write("data/helper.sh", if bit { "exit 0\n" } else { "exit 1\n" }),
-            7 => mode = word,
-            _ => sandbox.write(
-                "w/src/lib.rs",
-                &format!("pub fn two() -> u32 {{\n    {}\n}}\n", if bit { 2 } else { 3 }),
-            ),
-        }
-        let run = |args: &[&str]| {
-            let mut command = sandbox.command(args);
-            let output = command.env("APP_MODE", mode).output().unwrap();
-            (output.status.code(), failed(&sandbox))
-        };
-        let cached = run(&["run"]);
-        assert_eq!(cached, run(&["run", "--no-cache"]), "step {step}: {what} {word}");
-    }
 }

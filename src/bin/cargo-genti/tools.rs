@@ -59,6 +59,14 @@ pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult 
                 let _ = writeln!(out, "  {}", visible_line(&missing.to_string()));
             }
         }
+        if tool.is_observed() {
+            let _ = match stop.observer() {
+                Ok(_) => {
+                    writeln!(out, "  passes are cached if everything that its processes look at is known")
+                }
+                Err(why) => writeln!(out, "  results are not cached, because {why}"),
+            };
+        }
         if tool.sandbox.is_some() {
             let _ = match stop.sandbox() {
                 Ok(_) => writeln!(out, "  runs in a sandbox"),

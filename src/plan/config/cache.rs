@@ -3,7 +3,7 @@
 use toml::de::DeTable;
 
 use super::reader::{ConfigReader, Value};
-use crate::model::tool::{Caching, Network, Tool};
+use crate::model::tool::{Caching, Network, Parse, Targets, Tool};
 
 /// Value of the key `cache`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +30,7 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<C
 pub(super) fn check(reader: &mut ConfigReader<'_>, tool: &Tool, table: &DeTable<'_>) {
     let is_sandboxed = matches!(tool.cache, Caching::Sandboxed { .. });
     if let Some(value) = table.get("cache").filter(|_| is_sandboxed) {
-        if !tool.runs_executable() || tool.has_goldens() {
-            let help = "remove it; only tools that run a test program directly, with `run = [\"{executable}\", …]`, can be observed";
+        if let Some(help) = unobservable(tool) {
             reader.report_with(value.span(), "`cache = \"sandboxed\"` is not possible for this tool", help);
         } else if tool.sandbox.as_ref().is_some_and(|sandbox| sandbox.network == Network::All) {
             let help = "write `network = \"loopback\"` in `sandbox`, or remove one of them";
@@ -43,4 +42,30 @@ pub(super) fn check(reader: &mut ConfigReader<'_>, tool: &Tool, table: &DeTable<
         let help = "remove it, or write `cache = \"sandboxed\"`";
         reader.report_with(value.span(), "`max-age` has no effect without `cache = \"sandboxed\"`", help);
     }
+}
+
+/// Returns the reason why results of `tool` can't be observed, with a way out; `None` if they can.
+fn unobservable(tool: &Tool) -> Option<&'static str> {
+    if tool.parse == Parse::Nextest {
+        return Some(
+            "remove it, or use the tool `test`, which starts each test program itself: cargo-nextest builds and runs all of them in \
+             one process, so nothing says which of them looked at a file",
+        );
+    }
+    if tool.targets == Some(Targets::Doctest) {
+        return Some(
+            "remove it; whether a doc test passes also depends on how rustdoc compiles it, against build output that every \
+             build may replace",
+        );
+    }
+    if tool.uses_selection() || tool.targets.is_some() {
+        return Some("remove it; cargo builds in this tool, and changes build output that other tools use");
+    }
+    if tool.uses_executable() && (!tool.runs_executable() || tool.has_goldens()) {
+        return Some(
+            "remove it; of the tools with `{executable}`, only those that run the test program directly, with \
+             `run = [\"{executable}\", …]` and without `compare`, can be observed",
+        );
+    }
+    None
 }

@@ -703,10 +703,31 @@ fn a_sandbox_has_paths_and_one_of_three_networks() {
 }
 
 #[test]
-fn only_test_programs_can_be_observed() {
-    let no_program = "3:9: `cache = \"sandboxed\"` is not possible for this tool (remove it; only tools that run a test program \
-                      directly, with `run = [\"{executable}\", …]`, can be observed)";
-    check("[tools.x]\nrun = ['x']\ncache = 'sandboxed'", &[no_program]);
+fn only_what_a_single_process_looks_at_can_be_observed() {
+    let check_why = |text: &str, line: &str, why: &str| {
+        check(text, &[&format!("{line}: `cache = \"sandboxed\"` is not possible for this tool ({why})")]);
+    };
+    check_why(
+        "[tools.nextest]\nenabled = true\ncache = 'sandboxed'",
+        "3:9",
+        "remove it, or use the tool `test`, which starts each test program itself: cargo-nextest builds and runs all of them in one \
+         process, so nothing says which of them looked at a file",
+    );
+    check_why(
+        "[tools.doctest]\ncache = 'sandboxed'",
+        "2:9",
+        "remove it; whether a doc test passes also depends on how rustdoc compiles it, against build output that every build may \
+         replace",
+    );
+    let builds = "remove it; cargo builds in this tool, and changes build output that other tools use";
+    check_why("[tools.clippy]\ncache = 'sandboxed'", "2:9", builds);
+    let program = "remove it; of the tools with `{executable}`, only those that run the test program directly, with \
+                   `run = [\"{executable}\", …]` and without `compare`, can be observed";
+    check_why(
+        "[tools.x]\nrun = ['valgrind', '{executable}']\nper = 'test-target'\ncache = 'sandboxed'\nneeds = ['test-build']",
+        "4:9",
+        program,
+    );
     check(
         "[tools.test]\ncache = 'sandbox'",
         &["2:9: expected `true`, `false` or `\"sandboxed\"`, found `sandbox`"],

@@ -455,6 +455,8 @@ fn a_tool_is_always_cached_only_if_configured_so() {
     assert_eq!(sandboxed(""), Caching::Sandboxed { max_age: Caching::MAX_AGE });
     let max_age = Duration::from_secs(12 * 60 * 60);
     assert_eq!(sandboxed("max-age = '12h'"), Caching::Sandboxed { max_age });
+    let own = tool("[tools.x]\nrun = ['x']\ncache = 'sandboxed'", "x").cache;
+    assert_eq!(own, Caching::Sandboxed { max_age: Caching::MAX_AGE });
 }
 
 #[test]

@@ -93,11 +93,11 @@ impl<'a, R> Attempt<'a, R> {
             self.push(tasks.to_vec(), Ended::NotBuilt, None);
             return true;
         }
-        if let (Some(built), [task]) = (&built, tasks) {
+        if built.is_some() || tool.is_observed() {
             self.observed = None;
-            match (self.client.recall)(*task, built) {
+            match (self.client.recall)(tasks, built.as_deref()) {
                 Recalled::Hit(result) => {
-                    self.push(vec![*task], Ended::Judged(*result), None);
+                    self.push(tasks.to_vec(), Ended::Judged(*result), None);
                     self.pieces.last_mut().into_iter().for_each(|piece| piece.is_recalled = true);
                     return true;
                 }
@@ -124,8 +124,8 @@ impl<'a, R> Attempt<'a, R> {
             let finished = match finished {
                 Ok(mut finished) => {
                     self.observed = finished.observed.take().or_else(|| self.observed.take());
-                    if self.is_observed && self.was_denied(tool, &finished) {
-                        // Without the sandbox, as if there were no cache.
+                    if self.is_observed && self.was_restricted(tool, &finished) {
+                        // As if there were no cache.
                         self.is_observed = false;
                         argvs.push_front(argv);
                         continue;
@@ -216,12 +216,19 @@ impl<'a, R> Attempt<'a, R> {
         is_clear
     }
 
-    /// Returns true if an observed process was denied something that the tool may do otherwise. It may have failed, or passed,
-    /// only because of that.
-    fn was_denied(&self, tool: &Tool, finished: &FinishedProcess) -> bool {
-        let is_stopped = matches!(finished.ending, Ending::Stopped(_));
-        let denial = self.observed.as_ref().and_then(|observed| observed.denial.as_ref());
-        tool.sandbox.is_none() && !is_stopped && denial.is_some()
+    /// Returns true if an observed process was denied something that the tool may do otherwise, or did not see a variable that it
+    /// may look at. It may have failed, or passed, only because of that.
+    fn was_restricted(&mut self, tool: &Tool, finished: &FinishedProcess) -> bool {
+        let Some(observed) = self.observed.as_mut() else { return false };
+        if matches!(finished.ending, Ending::Stopped(_)) {
+            return false;
+        }
+        if tool.sandbox.is_some() {
+            // What its own sandbox denies stays denied.
+            observed.denial = None;
+        }
+        observed.mention = self.launcher.mention(tool, observed);
+        observed.mention.is_some() || observed.denial.is_some()
     }
 
     /// Runs only the `failed` tests again, until all have passed or there are no more retries. An attempt without a

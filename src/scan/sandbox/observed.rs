@@ -13,6 +13,8 @@ pub struct Observed {
     pub doubt: Option<String>,
     /// The first thing that the wall denied, or may have denied.
     pub denial: Option<String>,
+    /// A file that it looked at and that contains the name of a variable that was withheld from it, with that name.
+    pub mention: Option<(PathBuf, String)>,
 }
 
 /// State of a place.
@@ -32,6 +34,17 @@ impl Observed {
     /// Returns an observation that vouches for nothing, for this reason.
     pub fn nothing(why: impl Into<String>) -> Self {
         Self { doubt: Some(why.into()), ..Self::default() }
+    }
+
+    /// Returns the reason why it runs again without the observer, if it does.
+    pub fn reason_to_repeat(&self) -> Option<String> {
+        let mention = self.mention.as_ref().map(|(place, name)| {
+            format!(
+                "`{}` contains the name of the variable `{name}`, which no sandboxed test sees",
+                place.display()
+            )
+        });
+        mention.or_else(|| Some(format!("its sandbox denies something: {}", self.denial.as_ref()?)))
     }
 }
 
