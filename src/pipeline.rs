@@ -63,7 +63,7 @@ use crate::model::halt::{Halt, Latch, Never};
 use crate::model::notice::Notice;
 use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
-use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection};
+use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection, Share};
 use crate::model::shard::ShardIndex;
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
@@ -146,6 +146,8 @@ pub struct Project {
     pub build_dir: BuildDir,
     /// Maximum number of new findings to keep per tool.
     pub max_findings: usize,
+    /// Share of the cached results of sandboxed tools that are checked again.
+    pub recheck: Option<Share>,
     /// Finds programs.
     pub programs: Programs,
     /// Conditions under which the baseline was recorded.
@@ -178,7 +180,8 @@ pub struct Project {
 impl Project {
     fn cache_context(&self) -> cache::Context<'_> {
         let Self { workspace, plan, programs, last_run, lockfile, .. } = self;
-        cache::Context { workspace, plan, programs, last_run, lockfile: *lockfile }
+        let second_look = self.recheck.zip(self.as_of).map(|(share, day)| cache::SecondLook { share, day });
+        cache::Context { workspace, plan, programs, last_run, lockfile: *lockfile, second_look }
     }
 
     /// Plans again with another seed, without reading anything again.
@@ -336,6 +339,7 @@ pub fn load(
         parallel: effective.parallel(),
         build_dir: effective.build_dir(),
         max_findings: effective.max_findings(),
+        recheck: effective.recheck,
         config: config.source,
         programs,
         baseline: config.baseline,
@@ -576,6 +580,7 @@ pub fn run(
         plan,
         versions: versions.clone(),
         suppressions,
+        as_of: project.recorded_day(project.as_of),
         baseline,
         read: &read,
         goldens: goldens.clone(),

@@ -66,6 +66,12 @@ impl Parts {
         }
     }
 
+    /// Returns a digest of the parts of this kind.
+    pub fn of_kind(&self, kind: PartKind) -> Digest {
+        let parts = self.0.iter().filter(|((own, _), _)| *own == kind);
+        Digest::of("genti.kind.1", &Self(parts.map(|(key, digest)| (key.clone(), *digest)).collect()))
+    }
+
     /// Returns the parts that differ from `before`.
     pub fn changes(&self, before: &Self) -> Vec<PartChange> {
         let keys: std::collections::BTreeSet<_> = self.0.keys().chain(before.0.keys()).collect();

@@ -106,6 +106,10 @@ impl ResultCache<'_> {
         match results.get_next(&key, next) {
             Some(bytes) if StoredResult::is_clean(bytes) => Lookup::Clean,
             Some(bytes) => match self.decode(task, bytes) {
+                Ok(_) if tool.is_observed() && results.get(&self.distrust_key(task, None)).is_some() => {
+                    miss(MissReason::Distrusted)
+                }
+                Ok(_) if tool.is_observed() && self.is_checked_today(&key) => miss(MissReason::Checked),
                 Ok(parsed) if parsed == Parsed::default() => Lookup::Clean,
                 Ok(parsed) => Lookup::Hit(Box::new(parsed)),
                 Err(reason) => miss(reason),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::LastRun;
 use super::explain::{Changed, RunReasons, TaskReason, ToolReasons};
+use super::second_look::{CHECKED, DISTRUSTED};
 use super::{Lookup, ResultCache};
 use crate::model::path::RelPath;
 use crate::model::stamp::{FileTable, KnownFile};
@@ -35,6 +36,10 @@ pub(crate) enum MissReason {
     Damaged,
     /// This discovered input has changed.
     Read(String),
+    /// A cached result of it was wrong.
+    Distrusted,
+    /// Its cached result is checked again.
+    Checked,
     /// Another target root of its package runs.
     Beside,
     /// This tool, which it needs, runs.
@@ -60,6 +65,8 @@ impl MissReason {
             Self::NoResult => "no cached result for the current inputs".to_owned(),
             Self::Damaged => "the cached result was damaged".to_owned(),
             Self::Read(input) => format!("changed: {input}"),
+            Self::Distrusted => DISTRUSTED.to_owned(),
+            Self::Checked => CHECKED.to_owned(),
             Self::Beside => {
                 "another target of its package had to run, and both may include the same file".to_owned()
             }

@@ -39,6 +39,7 @@ mod record;
 mod replays;
 mod sandboxed;
 mod searched_files;
+mod second_look;
 mod state;
 mod storing;
 mod surroundings;
@@ -74,6 +75,7 @@ pub(crate) use self::lookup::Lookup;
 pub(crate) use self::record::Discovered;
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use self::record::fuzz;
+pub(crate) use self::second_look::SecondLook;
 pub use self::state::LastRun;
 
 /// The parts of a project that the cache works with.
@@ -85,6 +87,8 @@ pub(crate) struct Context<'a> {
     pub(crate) last_run: &'a LastRun,
     /// Digest under which `Cargo.lock` is known to be up to date.
     pub(crate) lockfile: Option<Digest>,
+    /// Cached results that are checked again.
+    pub(crate) second_look: Option<SecondLook>,
 }
 
 /// Looks up the results of a run's tasks, and stores new ones.
@@ -117,6 +121,8 @@ struct RunState {
     programs: BTreeMap<TaskIx, RunningTest>,
     /// Treatment of each of them with a sandboxed result.
     tests: BTreeMap<TaskIx, TestRun>,
+    /// Tasks whose cached results are checked again, with the keys under which it is remembered that they were wrong.
+    second_looks: BTreeMap<TaskIx, Digest>,
     pending: Vec<Pending>,
     flushed: Instant,
     /// Tasks without a verdict although they ran.
@@ -230,6 +236,7 @@ impl<'a> ResultCache<'a> {
             builds: RealBuilds::load(&workspace.target_dir),
             programs: BTreeMap::new(),
             tests: BTreeMap::new(),
+            second_looks: BTreeMap::new(),
             pending: Vec::new(),
             flushed: Instant::now(),
             changed: BTreeMap::new(),

@@ -13,6 +13,7 @@ use super::inputs::ToolKey;
 use super::misses::MissReason;
 use super::observed::NotStored;
 use super::record::Discovered;
+use super::second_look::{CHECKED, DISTRUSTED, is_pass};
 use super::{Next, ResultCache, RunState};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::task::{Exit, Program, TaskIx, Unit};
@@ -56,13 +57,24 @@ impl ResultCache<'_> {
         let Some(key) = self.sandboxed_key(task, tool, program) else { return Recalled::Run };
         let state = self.lock();
         let Some(results) = &state.results else { return Recalled::Run };
+        let distrust = self.distrust_key(task, self.inputs.outside.digest_now(&program.path).ok().flatten());
+        let is_distrusted = results.get(&distrust).is_some();
         let denied = results.get(&outside_key(&key)).map(|why| String::from_utf8_lossy(why).into_owned());
         let bytes = results.get_next(&key, &mut Next::default()).map(<[u8]>::to_vec);
         // The files are looked at without the lock, which other workers need.
         drop(state);
         let result = bytes.map_or(Err(MissReason::NoResult), |bytes| self.decode(task, &bytes));
         let mut state = self.lock();
+        if is_distrusted {
+            state.tests.insert(task, TestRun { why: DISTRUSTED.to_owned(), ..TestRun::default() });
+            return Recalled::Run;
+        }
         let run = match (result, denied) {
+            (Ok(_), _) if self.is_checked_today(&key) => {
+                state.second_looks.insert(task, distrust);
+                state.tests.insert(task, TestRun { why: CHECKED.to_owned(), ..TestRun::default() });
+                return Recalled::Run;
+            }
             (Ok(parsed), _) => {
                 state.tests.insert(task, TestRun { is_hit: true, ..TestRun::default() });
                 return Recalled::Hit(Box::new(Ok(parsed)));
@@ -88,10 +100,21 @@ impl ResultCache<'_> {
         let mut is_observed = true;
         for &task in tasks {
             let Ok(key) = self.inputs.key(tool, task, None) else { return Recalled::Run };
-            let mut state = self.lock();
+            let distrust = self.distrust_key(task, None);
+            let state = self.lock();
             let Some(results) = &state.results else { return Recalled::Run };
+            let is_distrusted = results.get(&distrust).is_some();
             let denied = results.get(&outside_key(&key)).map(|why| String::from_utf8_lossy(why).into_owned());
-            is_observed &= denied.is_none();
+            let bytes = results.get(&key).map(<[u8]>::to_vec);
+            drop(state);
+            let is_checked = !is_distrusted
+                && self.is_checked_today(&key)
+                && bytes.is_some_and(|bytes| self.decode(task, &bytes).is_ok());
+            is_observed &= !is_distrusted && denied.is_none() && !is_checked;
+            let mut state = self.lock();
+            if is_checked {
+                state.second_looks.insert(task, distrust);
+            }
             state.tests.insert(task, TestRun { not_stored: denied, ..TestRun::default() });
             running.push((task, RunningTest::new(key, None)));
         }
@@ -185,9 +208,4 @@ fn outside_key(key: &Digest) -> Digest {
     let mut hasher = Hasher::new("genti.outside-sandbox.2");
     hasher.field("key", &key.0);
     hasher.finish()
-}
-
-/// Returns true if this is a result that may be cached: only a pass.
-fn is_pass(exit: Option<Exit>, parsed: &Parsed) -> bool {
-    exit == Some(Exit::Code(0)) && parsed.diagnostics.is_empty() && parsed.test_outputs.is_empty()
 }

@@ -129,6 +129,7 @@ impl<'a> Owners<'a> {
 impl ResultCache<'_> {
     /// Takes the results of a step, to be stored later. Called on the thread that ran the step.
     pub(crate) fn record(&self, run: &StepRun<Normalized>) {
+        self.note_stale_results(run);
         let mut judged = judged(run);
         let mut pending = Vec::new();
         let is_current = self.note_builds(&mut self.lock(), self.context.plan.step(run.step).tool);

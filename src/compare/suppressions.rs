@@ -57,11 +57,6 @@ impl<'a> Suppressions<'a> {
         self.all.iter().zip(matched).map(judged).collect()
     }
 
-    /// Returns the day of the evaluation, if any suppression has an expiry date.
-    pub fn as_of(&self) -> Option<Date> {
-        self.today.filter(|_| self.all.iter().any(|(suppression, _)| suppression.expires.is_some()))
-    }
-
     /// Returns whether a suppression would apply to `finding` if all tools reported it.
     pub fn may_match(&self, finding: &Finding) -> bool {
         self.matching_if(finding, |_| true).any(|at| !self.all[at].0.is_expired(self.today))

@@ -17,6 +17,9 @@ pub const OWN_NAMESPACE: &str = "genti";
 /// The rule of a test that failed and then passed when it was run again, in [`OWN_NAMESPACE`].
 pub const FLAKY: &str = "flaky";
 
+/// The rule of a cached result that was checked again and was wrong, in [`OWN_NAMESPACE`].
+pub const STALE_RESULT: &str = "stale-result";
+
 /// Severity of a finding according to the tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -232,9 +235,10 @@ impl Diagnostic {
         self.ns == OWN_NAMESPACE && self.rule == FLAKY
     }
 
-    /// Returns true if an entry of the baseline can accept it. An accepted flaky test would hide all its failures.
+    /// Returns true if an entry of the baseline can accept it. An accepted flaky test would hide all its failures, and a cached
+    /// result that was wrong is not used again.
     pub fn can_be_accepted(&self) -> bool {
-        !self.fatal && !self.is_flaky()
+        !self.fatal && !self.is_flaky() && !(self.ns == OWN_NAMESPACE && self.rule == STALE_RESULT)
     }
 
     /// Returns true if it is only reported, and fails nothing.

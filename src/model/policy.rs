@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::digest::{ContentHash, Sink};
+use super::digest::{ContentHash, Digest, Sink};
 use super::named::named;
 
 named! {
@@ -193,6 +193,54 @@ impl std::str::FromStr for NewLints {
     }
 }
 
+/// A share of all cached results, such as `2%`. Not part of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share(u32);
+
+impl Share {
+    /// Number of steps from nothing to everything.
+    const STEPS: u32 = 10_000;
+
+    /// Returns true if it includes the one of all cases that this digest stands for.
+    pub fn includes(self, digest: &Digest) -> bool {
+        let number = digest.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        number % u64::from(Self::STEPS) < u64::from(self.0)
+    }
+}
+
+impl std::str::FromStr for Share {
+    type Err = PolicyError;
+
+    fn from_str(text: &str) -> Result<Self, PolicyError> {
+        let steps = || {
+            let (whole, decimals) =
+                text.strip_suffix('%').map(|number| number.split_once('.').unwrap_or((number, "0")))?;
+            let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            if !is_number(whole) || !is_number(decimals) || decimals.len() > 2 {
+                return None;
+            }
+            let steps = whole.parse::<u32>().ok()?.checked_mul(100)?
+                + format!("{decimals:0<2}").parse::<u32>().ok()?;
+            (steps <= Self::STEPS).then_some(steps)
+        };
+        steps().map(Self).ok_or_else(|| {
+            PolicyError(format!(
+                "invalid share `{text}`, expected a percentage from `0%` to `100%` such as `2%` or `0.5%`"
+            ))
+        })
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 100, self.0 % 100) {
+            (whole, 0) => write!(f, "{whole}%"),
+            (whole, tenths) if tenths % 10 == 0 => write!(f, "{whole}.{}%", tenths / 10),
+            (whole, hundredths) => write!(f, "{whole}.{hundredths:02}%"),
+        }
+    }
+}
+
 /// Number of processes to run in parallel. Not part of the plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Parallel {
@@ -350,5 +398,34 @@ mod tests {
         }
         assert_eq!("1024".parse::<Parallel>().unwrap().to_string(), "1024");
         assert_eq!("7".parse::<Batch>().unwrap().to_string(), "7");
+    }
+
+    #[test]
+    fn a_share_is_a_percentage_with_up_to_two_decimals() {
+        let all = [
+            ("2%", "2%"),
+            ("0%", "0%"),
+            ("100%", "100%"),
+            ("0.5%", "0.5%"),
+            ("12.50%", "12.5%"),
+            ("0.05%", "0.05%"),
+        ];
+        for (text, shown) in all {
+            assert_eq!(text.parse::<Share>().unwrap().to_string(), shown);
+        }
+        for text in ["", "%", "2", "-1%", "101%", "100.01%", "1.%", ".5%", "0.001%", "1e1%", "99999999999%"] {
+            assert!(text.parse::<Share>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_share_includes_that_many_of_all_digests() {
+        let count = |text: &str| {
+            let share: Share = text.parse().unwrap();
+            let digests = (0..10_000_u32).map(|number| Digest::of_bytes(&number.to_le_bytes()));
+            digests.filter(|digest| share.includes(digest)).count()
+        };
+        assert_eq!((count("0%"), count("100%")), (0, 10_000));
+        assert!((150..250).contains(&count("2%")), "{}", count("2%"));
     }
 }

@@ -25,14 +25,25 @@ impl Project {
     /// replacement if there was one, and any suppression or the grace of new lints ends on some day.
     pub fn expire_no_earlier(&mut self, today: Date) -> Option<Later> {
         let asked = self.as_of.filter(|asked| *asked < today)?;
-        let has_grace = matches!(self.plan.policy.new_lints, NewLints::WarnFor { .. });
-        if !has_grace && self.suppressions.iter().all(|suppression| suppression.expires.is_none()) {
+        if !self.has_deadline() {
             return None;
         }
         let commit = commit_day(self);
         let later = later(asked, commit, today)?;
         self.as_of = Some(later.counts);
         Some(later)
+    }
+
+    /// Returns true if the verdict can change from one day to the next: a suppression expires, or the grace of new lints ends.
+    pub(super) fn has_deadline(&self) -> bool {
+        let has_grace = matches!(self.plan.policy.new_lints, NewLints::WarnFor { .. });
+        has_grace || self.suppressions.iter().any(|suppression| suppression.expires.is_some())
+    }
+
+    /// Returns the day that a report with the results of `day` records: if something in it depends on the day.
+    pub(super) fn recorded_day(&self, day: Option<Date>) -> Option<Date> {
+        let expires = self.suppressions.iter().any(|suppression| suppression.expires.is_some());
+        day.filter(|_| expires || self.recheck.is_some())
     }
 }
 

@@ -145,10 +145,11 @@ fn drift(project: &Project, artifacts: &Artifacts, run: &Finished, tasks: &Tasks
         }));
     }
     let as_of = run.report.as_of.as_deref().and_then(|day| day.parse::<Date>().ok());
-    let earlier = as_of.and_then(|there| Some((there, commit_day(project)?)));
+    let counted = as_of.filter(|_| project.has_deadline());
+    let earlier = counted.and_then(|there| Some((there, commit_day(project)?)));
     if let Some((there, commit)) = earlier.filter(|(there, commit)| there < commit) {
         drift.push(CheckoutDifference {
-            what: "date used for the expiry of suppressions".to_owned(),
+            what: "date on which suppressions and the grace of new lints are judged".to_owned(),
             there: there.to_string(),
             here: format!("{commit} (date of the commit) or later"),
         });
@@ -238,6 +239,7 @@ fn recompute(
         plan,
         versions,
         suppressions: &suppressions,
+        as_of: project.recorded_day(as_of),
         baseline,
         read: &|paths| workspace::read_sources(&workspace.root, paths),
         goldens: Goldens {

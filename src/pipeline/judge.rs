@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
+
 use super::against::Causing;
 use super::conditions::Alike;
 use super::golden::{self, Goldens};
@@ -116,6 +118,9 @@ pub(super) fn normalizer<'a>(
             Some(unit) => parsed.and_then(|parsed| goldens.judge(tool, *unit, parsed)),
             None => parsed,
         };
+        if let Ok(parsed) = &mut result {
+            cache.add_stale_results(tasks, output.exit, parsed);
+        }
         let repeat = result.as_mut().is_ok_and(|parsed| cache.check_replays(step.tool, parsed, stop));
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
@@ -231,6 +236,8 @@ pub(super) struct Case<'a> {
     pub(super) plan: &'a Arc<Plan>,
     pub(super) versions: Vec<Option<String>>,
     pub(super) suppressions: &'a Suppressions<'a>,
+    /// The day that the report records.
+    pub(super) as_of: Option<Date>,
     pub(super) baseline: &'a BTreeMap<String, Vec<Entry>>,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: outcome::Goldens,
@@ -371,7 +378,6 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         outcome.skipped = ledger.skipped(id);
         outcome.fix = crate::plan::fix_command(case.workspace, plan, tool);
     }
-    let as_of = suppressions.as_of().or(by_day);
     let suppressions = suppressions.judge(&matched.findings, |one| ledger.has_looked(one));
     let end = end(plan, &tools, &goldens.orphans, stopped(), strict);
     Ok(Outcome {
@@ -380,7 +386,7 @@ pub(super) fn conclude(case: Case<'_>, mut ledger: Ledger<'_>) -> Result<Outcome
         batches: vec![Timing::default(); plan.batches.len()],
         tools,
         suppressions,
-        as_of,
+        as_of: case.as_of.or(by_day),
         generated: sorted(ledger.generated),
         findings: matched.findings,
         gone: matched.gone,

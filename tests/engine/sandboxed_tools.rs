@@ -1,8 +1,10 @@
-//! Tools without test programs whose results are cached because their processes were observed.
+//! Tools without test programs whose results are cached because their processes were observed, and results that are checked again.
 #![cfg(target_os = "linux")]
 
 use genti::scan::Kernel;
+use serde_json::json;
 
+use crate::sandboxed_tests::{check_with, failed, ran, with_programs};
 use crate::support::Sandbox;
 
 /// Checks a text that `files` does not name.
@@ -72,4 +74,74 @@ fn a_tool_that_changes_files_is_not_cached() {
     sandbox.edit("genti.toml", "files =", "sandbox = { write = ['out'] }\nfiles =");
     check(&sandbox, 0, true);
     check(&sandbox, 0, true);
+}
+
+/// The times of files are not observed.
+const TIME: &str = "let time = std::fs::metadata(\"../data/file\").unwrap().modified().unwrap();\n    \
+                    assert!(time > std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000));";
+
+#[test]
+fn a_wrong_cached_result_of_a_test_is_a_finding_and_is_not_used_again() {
+    let Some(sandbox) = with_programs(&[("time", TIME), ("pure", "assert_eq!(w::two(), 2);")]) else {
+        return;
+    };
+    sandbox.write("data/file", "");
+    let set_time = |time| {
+        let file = std::fs::File::options().write(true).open(sandbox.root().join("data/file")).unwrap();
+        file.set_modified(time).unwrap();
+    };
+    let now = std::time::SystemTime::now();
+    check_with(&sandbox, &[], 0, &["lib", "pure", "time"]);
+    set_time(std::time::UNIX_EPOCH);
+    check_with(&sandbox, &[], 0, &[]);
+    sandbox.write("genti.toml", &format!("[policy]\nrecheck = '100%'\n{}", sandbox.text("genti.toml")));
+    let text = check_with(&sandbox, &[("GENTI_AS_OF", "2026-05-01")], 1, &["lib", "pure", "time"]);
+    assert_eq!(sandbox.json("report.json")["as_of"], json!("2026-05-01"));
+    assert_eq!(failed(&sandbox), ["time".to_owned()].into());
+    let stale: Vec<_> = sandbox.findings().into_iter().filter(|line| line.contains("stale-result")).collect();
+    assert_eq!(stale, ["new stale-result w/tests/time.rs:null"], "{text}");
+    let text = sandbox.run(&["explain", "test"], 0);
+    assert!(text.contains("its cached result is checked again today (`recheck`)"), "{text}");
+    // The finished run can be judged again.
+    let kept = sandbox.keep_artifacts();
+    sandbox.run(&["check", "--artifacts", kept.to_str().unwrap()], 1);
+    // With the same inputs as at first, but never from the cache.
+    set_time(now);
+    sandbox.edit("genti.toml", "'100%'", "'0%'");
+    check_with(&sandbox, &[], 0, &["time"]);
+    check_with(&sandbox, &[], 0, &["time"]);
+    let text = sandbox.run(&["explain", "test"], 0);
+    assert!(text.contains("a cached result of it was wrong (`genti::stale-result`)"), "{text}");
+    sandbox.edit("w/tests/time.rs", "1_000_000_000", "1_000_000_001");
+    check_with(&sandbox, &[], 0, &["time"]);
+    check_with(&sandbox, &[], 0, &[]);
+}
+
+#[test]
+fn a_wrong_cached_result_of_a_tool_is_a_finding_and_is_not_used_again() {
+    let Some(sandbox) = with_script("test docs/text -nt docs/other || exit 1\n") else { return };
+    let set = |path: &str, seconds| {
+        let file = std::fs::File::options().write(true).open(sandbox.root().join(path)).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds)).unwrap();
+    };
+    let set_time = |seconds| set("docs/text", seconds);
+    let later = 1_500_000_000;
+    set("docs/other", 1_000_000_000);
+    set_time(later);
+    check(&sandbox, 0, true);
+    set_time(1);
+    check(&sandbox, 0, false);
+    sandbox.write("genti.toml", &format!("[policy]\nrecheck = '100%'\n{}", sandbox.text("genti.toml")));
+    check(&sandbox, 1, true);
+    assert!(
+        sandbox.findings().iter().any(|line| line.contains("new stale-result")),
+        "{:?}",
+        sandbox.findings()
+    );
+    set_time(later);
+    check(&sandbox, 0, true);
+    check(&sandbox, 0, true);
+    let text = sandbox.run(&["explain", "own"], 0);
+    assert!(text.contains("a cached result of it was wrong (`genti::stale-result`)"), "{text}");
+    assert!(ran(&sandbox).is_empty());
 }

@@ -85,6 +85,7 @@ pub(crate) fn policy(args: &PolicyArgs, env: &Env, shell: &mut Shell) -> CliResu
         blind_spots: None,
         max_findings: None,
         new_lints: None,
+        recheck: None,
         // A flag of the commands that are gates; see `against`.
         against: None,
         origins: BTreeMap::new(),

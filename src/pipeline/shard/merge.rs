@@ -90,6 +90,7 @@ pub fn merge(
         plan,
         versions: versions.clone(),
         suppressions,
+        as_of: project.recorded_day(project.as_of),
         baseline,
         read: &|paths| workspace::read_sources(&workspace.root, paths),
         goldens: Goldens {

@@ -45,7 +45,7 @@ fn mistakes_in_the_policy_are_found() {
     check(
         "[policy]\ncolour = 1",
         &[
-            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`, `blind-spots`, `max-findings`, `against`, `new-lints`)",
+            "2:1: unknown key `colour` (known keys: `order`, `batch`, `seed`, `parallel`, `build-dir`, `per-task-timeout`, `max-duration`, `blind-spots`, `max-findings`, `against`, `new-lints`, `recheck`)",
         ],
     );
     check("[policy]\norder = 'topo'\nbatch = 'by-path'", &[]);
@@ -727,6 +727,10 @@ fn only_what_a_single_process_looks_at_can_be_observed() {
         "[tools.x]\nrun = ['valgrind', '{executable}']\nper = 'test-target'\ncache = 'sandboxed'\nneeds = ['test-build']",
         "4:9",
         program,
+    );
+    check(
+        "[policy]\nrecheck = '2'",
+        &["2:11: invalid share `2`, expected a percentage from `0%` to `100%` such as `2%` or `0.5%`"],
     );
     check(
         "[tools.test]\ncache = 'sandbox'",

@@ -8,7 +8,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::origin::Origin;
 use super::reader::{ConfigReader, Value};
-use crate::model::policy::{Batch, BlindSpots, BuildDir, NewLints, Order, Parallel, Policy, PolicyError};
+use crate::model::policy::{
+    Batch, BlindSpots, BuildDir, NewLints, Order, Parallel, Policy, PolicyError, Share,
+};
 
 /// Default limit of new findings per tool.
 const MOST_FINDINGS: usize = 250_000;
@@ -77,6 +79,8 @@ keys! {
     against: String = "against", revision;
     /// Treatment of lints that the locked version of their tool does not have.
     new_lints: NewLints = "new-lints", new_lints;
+    /// Share of the cached results of sandboxed tools that are checked again.
+    recheck: Share = "recheck", ConfigReader::parsed;
 }
 
 impl PolicyConfig {
@@ -140,6 +144,7 @@ impl PolicyConfig {
                     word => word.to_string().into(),
                 }),
             ),
+            ("recheck", self.recheck.map(|share| share.to_string().into())),
         ]
     }
 }

@@ -206,7 +206,7 @@ fn the_documentation_lists_every_key() {
 #[test]
 fn a_policy_is_read() {
     let policy = config(
-        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'\nmax-findings = 1000000\nagainst = 'origin/main'\nnew-lints = { warn-for = '30d' }",
+        "[policy]\norder = 'deterministic'\nbatch = 7\nseed = 0xff\nparallel = 'auto'\nbuild-dir = 'lanes'\nper-task-timeout = '90s'\nmax-duration = '1h 30m'\nblind-spots = 'deny'\nmax-findings = 1000000\nagainst = 'origin/main'\nnew-lints = { warn-for = '30d' }\nrecheck = '2.5%'",
     )
     .policy;
     assert_eq!(policy.origins["order"].to_string(), "genti.toml:2");
@@ -224,6 +224,7 @@ fn a_policy_is_read() {
             max_findings: NonZeroU32::new(1_000_000),
             against: Some("origin/main".to_owned()),
             new_lints: Some(NewLints::WarnFor { days: 30 }),
+            recheck: Some("2.5%".parse().unwrap()),
             origins: policy.origins,
         }
     );

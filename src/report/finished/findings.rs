@@ -10,7 +10,8 @@ use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::cause::{Against, Cause, Caused};
 use crate::model::census::Totals;
 use crate::model::finding::{
-    self, DiagnosticKey, FLAKY, FailedTest, Fix, Level, OWN_NAMESPACE, Place, Related, Site, State,
+    self, DiagnosticKey, FLAKY, FailedTest, Fix, Level, OWN_NAMESPACE, Place, Related, STALE_RESULT, Site,
+    State,
 };
 use crate::model::generator::FileAction;
 use crate::model::outcome::{Effect, Verdict};
@@ -125,6 +126,11 @@ impl Finding {
     /// Returns true if it is about a test that failed and then passed when it was run again.
     pub fn is_flaky(&self) -> bool {
         self.ns == OWN_NAMESPACE && self.rule == FLAKY
+    }
+
+    /// Returns true if an entry of the baseline can accept it.
+    pub fn can_be_accepted(&self) -> bool {
+        !self.fatal && !self.is_flaky() && !(self.ns == OWN_NAMESPACE && self.rule == STALE_RESULT)
     }
 
     /// Returns the fields that distinguish it from all other findings.

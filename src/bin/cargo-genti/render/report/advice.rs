@@ -93,7 +93,7 @@ fn next(view: &View<'_>, new: &[&Finding], extra: &[&Finding], page: &mut Page) 
     if view.run.run.end.status != "failed" {
         return;
     }
-    let can_accept = new.iter().any(|finding| !finding.fatal && !finding.is_flaky());
+    let can_accept = new.iter().any(|finding| finding.can_be_accepted());
     let has_baseline = view.run.report.tools.iter().any(|tool| tool.unchanged + tool.updated > 0);
     if view.may_begin_baseline && can_accept {
         page.note(
