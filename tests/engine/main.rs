@@ -50,6 +50,7 @@ mod reports;
 mod retries;
 mod sandbox;
 mod sandboxed_escapes;
+mod sandboxed_mutations;
 mod sandboxed_tests;
 mod sandboxed_tools;
 mod sandboxed_variables;
