@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::inputs::{KeyInputs, Uncacheable};
 use super::key::{PartKind, Parts};
+use crate::disk;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::tool::Tool;
 
@@ -21,7 +22,7 @@ impl KeyInputs<'_> {
     pub(super) fn add_surroundings(&self, tool: &Tool, parts: &mut Parts) -> Result<(), Uncacheable> {
         let network = self.observer.map_err(|why| why.to_string())?;
         parts.add(PartKind::Inputs, "private network", Digest::of_bytes(&[u8::from(network)]));
-        let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let text = |path: &str| disk::read_to_string(Path::new(path)).unwrap_or_default();
         // Tests often do less for one who is not root, or for root.
         parts.add(PartKind::Inputs, "user", of_lines(&text("/proc/self/status"), &INHERITED));
         parts.add(PartKind::Inputs, "processor", of_lines(&text("/proc/cpuinfo"), &INSTRUCTIONS));

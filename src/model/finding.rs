@@ -238,7 +238,8 @@ impl Diagnostic {
     /// Returns true if an entry of the baseline can accept it. An accepted flaky test would hide all its failures, and a cached
     /// result that was wrong is not used again.
     pub fn can_be_accepted(&self) -> bool {
-        !self.fatal && !self.is_flaky() && !(self.ns == OWN_NAMESPACE && self.rule == STALE_RESULT)
+        let is_stale = self.ns == OWN_NAMESPACE && self.rule == STALE_RESULT;
+        !self.fatal && !self.is_flaky() && !is_stale
     }
 
     /// Returns true if it is only reported, and fails nothing.

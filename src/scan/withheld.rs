@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use regex::bytes::Regex;
 
-use super::launch::FileState;
+use super::file_state::FileState;
 use super::sandbox::{Observed, Sight};
 use crate::disk;
 

@@ -622,7 +622,7 @@ fn documentation_with_unnamed_includes_is_cached_if_rustc_has_compiled_the_same_
     sandbox.write("clippy.toml", "");
     // Which files clippy read is recorded once documentation needs it, in whatever order the two are judged.
     sandbox.run(&["run", "--tool", "clippy"], 0);
-    std::fs::remove_dir_all(sandbox.root().join("target/genti/cache")).unwrap();
+    fs::remove_dir_all(sandbox.root().join("target/genti/cache")).unwrap();
     for _ in 0..3 {
         sandbox.run(&["run", "--tool", "clippy", "--tool", "doc"], 0);
     }

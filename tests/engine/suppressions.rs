@@ -184,5 +184,8 @@ fn a_finished_run_dated_before_its_commit_is_drift() {
     sandbox.commit_all();
     sandbox.run(&["run", "--as-of", "2000-01-01"], 0);
     let text = sandbox.run(&["check", "--artifacts", "target/genti/artifacts"], 5);
-    assert!(text.contains("date used for the expiry of suppressions is `2000-01-01`"), "{text}");
+    assert!(
+        text.contains("date on which suppressions and the grace of new lints are judged is `2000-01-01`"),
+        "{text}"
+    );
 }

@@ -130,7 +130,8 @@ impl Finding {
 
     /// Returns true if an entry of the baseline can accept it.
     pub fn can_be_accepted(&self) -> bool {
-        !self.fatal && !self.is_flaky() && !(self.ns == OWN_NAMESPACE && self.rule == STALE_RESULT)
+        let is_stale = self.ns == OWN_NAMESPACE && self.rule == STALE_RESULT;
+        !self.fatal && !self.is_flaky() && !is_stale
     }
 
     /// Returns the fields that distinguish it from all other findings.

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::{Missing, NO_INSTALL, Programs, exe, is_program, read_missing, words_of};
 use crate::model::tool::Tool;
+use crate::scan::environment::Env;
 
 /// An installed toolchain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,19 @@ pub enum NoToolchain {
         /// Description by rustup or the system.
         message: String,
     },
+}
+
+impl Env {
+    /// Returns the environment in which cargo, rustc and the other programs are those of `toolchain`, as in `cargo +NAME`. rustup
+    /// installs nothing then.
+    #[must_use]
+    pub fn in_toolchain(&self, toolchain: &Toolchain) -> Self {
+        let mut env = self.clone();
+        env.set("CARGO", toolchain.cargo());
+        env.set("RUSTUP_TOOLCHAIN", &toolchain.name);
+        env.set(NO_INSTALL.0, NO_INSTALL.1);
+        env
+    }
 }
 
 impl Programs {
