@@ -24,6 +24,7 @@ mod judge;
 mod ledger;
 mod limit;
 mod lock;
+mod lock_copies;
 mod lockfile;
 mod needs;
 mod new_lints;
@@ -33,6 +34,7 @@ mod shard;
 mod tested;
 mod unseen;
 mod untested;
+mod variant_lock;
 mod variants;
 mod verify;
 mod watch;
@@ -69,12 +71,12 @@ use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
-use crate::plan::config::{BaselineConfig, Lock, PolicyConfig};
+use crate::plan::config::{BaselineConfig, Lock, LockContext, PolicyConfig};
 use crate::plan::{self, Drift, Durations, Facts, Partition, PlanError};
 use crate::scan::{
     BuildDirs, Client, Env, Executor, LocalRunner, Missing, Outputs, Pool, Programs, Runs, Stop,
 };
-use crate::store::{BaselineError, OutputDir};
+use crate::store::{BaselineError, LockCopies, OutputDir};
 use crate::workspace::{GitError, Listing, LoadError};
 use crate::{scan, store, workspace};
 use jiff::civil::Date;
@@ -88,10 +90,12 @@ pub use self::finished::{CheckoutDifference, JudgedRun, NotJudged, judge_finishe
 pub use self::fixes::{Fixes, fixes};
 pub use self::limit::Limit;
 pub use self::lock::{lock, lock_drift};
+pub use self::lock_copies::home as copies_home;
 pub use self::lockfile::Lockfile;
 pub use self::shard::{
     Conflict, Damage, Merged, NotMerged, ShardDifference, ShardFile, are_gates, durations, merge,
 };
+pub use self::variant_lock::{NotResolved, Resolve, resolve_lock};
 pub use self::verify::{Varies, Witness, varies};
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use crate::cache::fuzz;
@@ -127,6 +131,8 @@ pub struct Request {
     pub shard: Option<ShardIndex>,
     /// Recorded durations that balance the shards.
     pub balance: Option<Durations>,
+    /// True if lock files of variants need not exist, because one is about to be written.
+    pub writes_lock: bool,
 }
 
 /// A workspace with its configuration and plan.
@@ -166,6 +172,8 @@ pub struct Project {
     lockfile: Option<Digest>,
     /// Date for checking whether suppressions have expired.
     as_of: Option<Date>,
+    /// Copies of the repository for variants with a lock file, or the reason why there can be none.
+    copies: Result<LockCopies, String>,
     /// Names of the tools that are disabled in the configuration.
     disabled: Vec<String>,
     /// Flags to pass to cargo.
@@ -181,7 +189,8 @@ impl Project {
     fn cache_context(&self) -> cache::Context<'_> {
         let Self { workspace, plan, programs, last_run, lockfile, .. } = self;
         let second_look = self.recheck.zip(self.as_of).map(|(share, day)| cache::SecondLook { share, day });
-        cache::Context { workspace, plan, programs, last_run, lockfile: *lockfile, second_look }
+        let copies = self.copies.as_ref().ok();
+        cache::Context { workspace, plan, programs, last_run, lockfile: *lockfile, second_look, copies }
     }
 
     /// Plans again with another seed, without reading anything again.
@@ -323,7 +332,9 @@ pub fn load(
     let effective = request.policy.over(&config.policy);
     let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;
-    plan::config::check_variants(&config.variants, &workspace)?;
+    let copies = lock_copies::of(&workspace, env);
+    let locks = LockContext { beyond: lock_copies::beyond(&workspace), may_be_missing: request.writes_lock };
+    plan::config::check_variants(&config.variants, &workspace, &locks)?;
     let tools = config.planned(&workspace);
     let mut plan = plan::plan(&workspace, tools.clone(), request.selection.clone(), policy, &facts)?;
     let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
@@ -350,6 +361,7 @@ pub fn load(
         lockfile: lockfile.digest,
         last_run,
         as_of: request.as_of,
+        copies,
         disabled: config.disabled.into_iter().map(|tool| tool.name).collect(),
         cargo_flags: request.cargo_flags.clone(),
         tools,
@@ -479,6 +491,11 @@ pub fn run(
             events(Event::Notice(&Notice::NotObserved { tools, error: why.to_string() }));
         }
     }
+    if let Ok(copies) = &project.copies {
+        let locks = project.tools.iter().filter_map(Tool::lock);
+        // If this fails, the next run tries it again.
+        let _ = copies.retain(locks.map(|lock| &lock.path));
+    }
     let executor = Executor {
         workspace,
         plan,
@@ -495,6 +512,7 @@ pub fn run(
         due: &due,
         outputs: &Outputs::new(session.outputs),
         build_dirs,
+        lock_copies: &project.copies,
         cache_dir: session.cache_dir,
         private_network: data.private_network().unwrap_or_default(),
         own_program: session.own_program,
@@ -509,6 +527,7 @@ pub fn run(
         scrub: &scrub,
         read: &read,
         goldens: &goldens,
+        copies: project.copies.as_ref().ok(),
         is_new,
         cache: &cache,
         stop: session.stop,
@@ -604,7 +623,7 @@ pub fn run(
     let noted = changed.into_iter().map(|(task, why)| (task, results::of_discarded(why, stop_reason)));
     let ran = Ran {
         noted: noted.chain(moved).collect(),
-        runs: runs.into_iter().map(|run| StepResult::of(plan, run)).collect(),
+        runs: runs.into_iter().map(|run| StepResult::of(workspace, plan, run)).collect(),
         lookups,
         not_run: if failed_fast { FAILED_FAST.to_owned() } else { results::why(stop_reason) },
     };

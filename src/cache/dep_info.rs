@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk;
 use crate::normalize::{BuiltUnit, reads};
+use crate::store::LockCopies;
 
 /// Names of clippy's configuration files.
 pub(super) const CLIPPY: [&str; 2] = ["clippy.toml", ".clippy.toml"];
@@ -60,18 +61,20 @@ fn linked_dep_info(artifact: &Path) -> Option<PathBuf> {
 }
 
 /// Returns the dep-info that rustc wrote for `unit`, which must not be documentation.
-pub(crate) fn dep_info_of(unit: &BuiltUnit) -> Option<Vec<u8>> {
-    let text = unit.dep_infos.iter().find_map(|path| read(path));
-    text.or_else(|| read(&linked_dep_info(&unit.artifact)?))
+pub(crate) fn dep_info_of(unit: &BuiltUnit, copies: Option<&LockCopies>) -> Option<Vec<u8>> {
+    let text = unit.dep_infos.iter().find_map(|path| read(path, copies));
+    text.or_else(|| read(&linked_dep_info(&unit.artifact)?, copies))
 }
 
 /// Returns the first source that `dep_info` lists, as written there. Clippy lists its configuration before the sources.
-pub(super) fn first_source(dep_info: &Path) -> Option<PathBuf> {
-    let mut files = reads::dep_info(&read(dep_info)?)?.files.into_iter().map(PathBuf::from);
+pub(super) fn first_source(dep_info: &Path, copies: Option<&LockCopies>) -> Option<PathBuf> {
+    let mut files = reads::dep_info(&read(dep_info, copies)?)?.files.into_iter().map(PathBuf::from);
     let is_source = |path: &PathBuf| !CLIPPY.iter().any(|name| path.ends_with(name));
     files.find(is_source)
 }
 
-pub(super) fn read(path: &Path) -> Option<Vec<u8>> {
-    disk::read(path).ok()
+/// Reads a file that a build has written. What was built in one of `copies` names files of the repository.
+pub(super) fn read(path: &Path, copies: Option<&LockCopies>) -> Option<Vec<u8>> {
+    let text = disk::read(path).ok()?;
+    Some(copies.map_or_else(|| text.clone(), |copies| copies.originals(&text).into_owned()))
 }

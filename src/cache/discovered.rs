@@ -399,13 +399,13 @@ impl InputCollector<'_> {
                     return Err(Undiscoverable);
                 }
                 for dep_info in &unit.read_by_rustc {
-                    let text = read(dep_info).ok_or(Undiscoverable)?;
+                    let text = read(dep_info, self.inputs.copies).ok_or(Undiscoverable)?;
                     self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
                 }
             }
             return Ok(());
         }
-        let text = dep_info_of(unit).ok_or(Undiscoverable)?;
+        let text = dep_info_of(unit, self.inputs.copies).ok_or(Undiscoverable)?;
         let read = reads::dep_info(&text).ok_or(Undiscoverable)?;
         // Lints of clippy about packages read these, but its dep-info names only the manifest of the workspace.
         if unit.package.is_some() && read.variables.iter().any(|name| name == "CLIPPY_ARGS") {
@@ -424,7 +424,7 @@ impl InputCollector<'_> {
         if self.inputs.is_immutable(source) {
             return Ok(false);
         }
-        let text = read(path).ok_or(Undiscoverable)?;
+        let text = read(path, self.inputs.copies).ok_or(Undiscoverable)?;
         self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
         let source = RelPath::between(root, &RelPath::without_dots(source)).ok_or(Undiscoverable)?;
         let dir = source.parent().unwrap_or_default();
@@ -443,7 +443,7 @@ impl InputCollector<'_> {
 
     /// Adds the files and variables for which a build script asks to be run again.
     fn add_script(&mut self, script: &RanScript) -> Result<(), Undiscoverable> {
-        let stated = reads::build_script(&read(&script.output).ok_or(Undiscoverable)?);
+        let stated = reads::build_script(&read(&script.output, self.inputs.copies).ok_or(Undiscoverable)?);
         self.variables.extend(stated.variables);
         let Some(manifest) = script.manifest.as_deref().filter(|path| !self.inputs.is_immutable(path)) else {
             // A downloaded package can't change, but files that it reads elsewhere can.
@@ -543,7 +543,7 @@ impl InputCollector<'_> {
             if !seen.insert(path.clone()) {
                 continue;
             }
-            let text = read(&path.to_path(root));
+            let text = read(&path.to_path(root), None);
             self.files.insert(path.clone());
             let Some(text) = text else { continue };
             let NamedFiles {

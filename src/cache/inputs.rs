@@ -14,6 +14,7 @@ use crate::model::tool::{Caching, Per, ToolId};
 use crate::model::workspace::{Beyond, File, FileId, Target, Workspace};
 use crate::plan::Declared;
 use crate::scan::{CargoConfig, Env, NoWall, ProgramIdentity, Programs};
+use crate::store::LockCopies;
 use crate::workspace;
 
 /// The directories of the workspace, listed on first use.
@@ -34,6 +35,8 @@ pub(super) struct KeyInputs<'a> {
     pub(super) genti: Option<Digest>,
     /// Digests of the content behind links that lead out of the repository, by path of the link.
     pub(super) behind: Mutex<BTreeMap<PathBuf, Option<Digest>>>,
+    /// Copies of the repository in which variants with a lock file are built.
+    pub(super) copies: Option<&'a LockCopies>,
     /// Identity of the program of each tool.
     pub(super) identities: Vec<ProgramIdentity>,
     /// Version that each tool reports.

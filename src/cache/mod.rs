@@ -66,6 +66,7 @@ use crate::model::workspace::Workspace;
 use crate::plan::cause::Read;
 use crate::plan::{Declared, PlanError};
 use crate::scan::{self, BuildDirs, Env, Identifier, Kernel, NoWall, Programs, Stop};
+use crate::store::LockCopies;
 
 pub(crate) use self::dep_info::dep_info_of;
 pub use self::explain::{ReasonsError, load_reasons};
@@ -89,6 +90,8 @@ pub(crate) struct Context<'a> {
     pub(crate) lockfile: Option<Digest>,
     /// Cached results that are checked again.
     pub(crate) second_look: Option<SecondLook>,
+    /// Copies of the repository in which variants with a lock file are built.
+    pub(crate) copies: Option<&'a LockCopies>,
 }
 
 /// Looks up the results of a run's tasks, and stores new ones.
@@ -196,7 +199,7 @@ impl<'a> ResultCache<'a> {
         bless: bool,
         stop: &'a Stop,
     ) -> Self {
-        let Context { workspace, plan, programs, .. } = context;
+        let Context { workspace, plan, programs, copies, .. } = context;
         let CacheData { outside, declared, observer } = data;
         let genti = inputs::own_digest(outside);
         let identifier = Identifier::new(programs, env);
@@ -213,6 +216,7 @@ impl<'a> ResultCache<'a> {
             declared,
             genti,
             behind,
+            copies,
             identities,
             versions,
             observer: *observer,

@@ -34,11 +34,14 @@ impl KeyInputs<'_> {
             found.search(search, uses_cargo);
         }
         if uses_cargo {
-            for (name, path) in &self.config.files {
+            let dir = tool.start_dir(&self.workspace.root);
+            let own = tool.dir.as_ref().map(|_| CargoConfig::read(&dir, self.env));
+            let config = own.as_ref().unwrap_or(&self.config);
+            for (name, path) in &config.files {
                 found.add(name.clone(), path.clone());
             }
             let args = tool.args.iter().map(String::as_str).chain(tool.run.iter().filter_map(Arg::literal));
-            for (name, path) in CargoConfig::named(&self.workspace.root, args) {
+            for (name, path) in CargoConfig::named(&dir, args) {
                 found.add(name, path);
             }
             let target = self
@@ -49,7 +52,7 @@ impl KeyInputs<'_> {
                 .as_deref()
                 .filter(|target| target.ends_with(".json"));
             let targets = target.map(|target| self.workspace.root.join(target));
-            for path in targets.into_iter().chain(self.config.target_files()) {
+            for path in targets.into_iter().chain(config.target_files()) {
                 found.add_place(path);
             }
         }
@@ -83,7 +86,8 @@ impl KeyInputs<'_> {
             [Some(word), value, word.strip_prefix('@')].into_iter().flatten()
         });
         let is_path = |name: &&str| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']);
-        let paths = names.filter(is_path).map(|name| disk::without_dots(&root.join(name)));
+        let start = tool.start_dir(root);
+        let paths = names.filter(is_path).map(|name| disk::without_dots(&start.join(name)));
         let named = self.declared.named(id);
         let within = |path: &Path| self.workspace.find(&RelPath::between(root, path)?);
         paths
@@ -189,7 +193,9 @@ impl<'a, 'b> SearchedFiles<'a, 'b> {
                 }
             }
             SearchStart::Absolute => self.add(name.clone(), PathBuf::from(name)),
-            SearchStart::Root => self.search_from(root, "", search),
+            SearchStart::Root => {
+                self.search_from(&inputs.plan.graph.tool(self.id).start_dir(root), "", search)
+            }
             SearchStart::Home => {
                 let home = inputs.env.get("HOME").or_else(|| inputs.env.get("USERPROFILE"));
                 home.into_iter().for_each(|home| self.add(format!("~/{name}"), Path::new(home).join(name)));

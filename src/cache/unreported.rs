@@ -86,7 +86,7 @@ impl KeyInputs<'_> {
     /// several workspaces can share a build directory.
     fn dep_info(&self, path: &Path, package: Option<&str>) -> DepInfo {
         let root = &self.workspace.root;
-        let first = first_source(path);
+        let first = first_source(path, self.copies);
         let source = |base: &Path| Some(base.join(first.as_ref()?));
         let is_base = |base: &Path| {
             let source = source(base).filter(|source| source.is_file())?;

@@ -194,6 +194,18 @@ impl RelPath {
         Some(Self(parts.join(&b'/').into()))
     }
 
+    /// Returns this path as seen from the directory `dir`, which is not outside the root.
+    pub fn seen_from(&self, dir: &Self) -> Self {
+        let parts = |path: &Self| -> Vec<Box<[u8]>> {
+            let parts = path.0.split(|&byte| byte == b'/').filter(|part| !part.is_empty());
+            parts.map(Into::into).collect()
+        };
+        let (own, from) = (parts(self), parts(dir));
+        let common = own.iter().zip(&from).take_while(|(own, from)| own == from).count();
+        let up = std::iter::repeat_n(&b".."[..], from.len() - common);
+        Self::new(up.chain(own[common..].iter().map(|part| &**part)).collect::<Vec<_>>().join(&b'/'))
+    }
+
     /// Returns true if this path is `dir` or below it. All paths that are not outside are below the root.
     pub fn is_within(&self, dir: &Self) -> bool {
         if dir.is_root() {
@@ -337,6 +349,18 @@ mod tests {
         assert_eq!(between("/w/root"), ".");
         assert_eq!(between("/w/other/a"), "../other/a");
         assert!(RelPath::between(Path::new("/w"), Path::new("relative")).is_none());
+    }
+
+    #[test]
+    fn a_path_is_seen_from_a_directory() {
+        let seen = |path: &str, dir: &str| RelPath::new(path).seen_from(&RelPath::new(dir)).to_string();
+        assert_eq!(seen("a/b/c", "."), "a/b/c");
+        assert_eq!(seen("a/b/c", "a"), "b/c");
+        assert_eq!(seen("a/b/c", "a/d"), "../b/c");
+        assert_eq!(seen("ab", "a"), "../ab");
+        assert_eq!(seen("a", "a"), ".");
+        assert_eq!(seen(".", "a/b"), "../..");
+        assert_eq!(seen("../x", "a"), "../../x");
     }
 
     #[test]

@@ -97,6 +97,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         run: run.iter().map(|arg| Arg::Text(vec![Piece::Literal((*arg).to_owned())])).collect(),
         args: Vec::new(),
         second_pass: Vec::new(),
+        dir: None,
         per: Per::Workspace,
         targets: None,
         files: Vec::new(),

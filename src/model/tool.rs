@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,13 +15,14 @@ use serde::{Deserialize, Serialize};
 pub use self::parse::{Parse, Printer, Searcher, Statements, Streams, Work};
 use super::census::CensusNumber;
 use super::digest::{ContentHash, Sink};
+use super::finding::Level;
 use super::generator::Generator;
 use super::named::named;
 use super::path::RelPath;
 use super::powerset::Powerset;
 use super::service::Service;
 use super::style::FORMER_STYLE;
-use super::variant::Variant;
+use super::variant::{Variant, VariantLock};
 use super::workspace::{Target, TargetKind, Workspace};
 
 /// An index into the tools of a plan, which are sorted by name.
@@ -41,6 +43,9 @@ pub struct Tool {
     /// Additional arguments for a second process, used if errors of lints prevented the first one from
     /// checking everything.
     pub second_pass: Vec<String>,
+    /// Directory in which its processes start, relative to the workspace root. `None` for the root itself, or for the directory
+    /// of the package if it runs a test program.
+    pub dir: Option<RelPath>,
     /// Unit of its tasks.
     pub per: Per,
     /// Cargo targets that it applies to. If no package has one, the tool has nothing to do.
@@ -97,9 +102,9 @@ pub struct Tool {
     pub caps: StepCaps,
     /// Treatment of processes that hold the output open, although it is complete according to its own count.
     pub leaky: Leaky,
-    /// Maximum number of times that a failed test is run again.
+    /// Maximum number of times that a failed test, or the tool as a whole, is run again.
     pub retries: u32,
-    /// Treatment of tests that fail and then pass when they are run again.
+    /// Treatment of what fails and then passes when it is run again.
     pub flaky: Flaky,
     /// The sandbox around its processes, if it has one.
     pub sandbox: Option<Sandbox>,
@@ -170,6 +175,10 @@ pub enum Arg {
     Args,
     /// `{selection}`: cargo's flags for the packages, features and target of this run.
     Selection,
+    /// `{features}`: only those for the features.
+    Features,
+    /// `{target}`: only those for the target.
+    Target,
 }
 
 impl Arg {
@@ -262,7 +271,7 @@ impl Leaky {
 }
 
 named! {
-    /// Treatment of a test that fails and then passes when it is run again.
+    /// Treatment of what fails and then passes when it is run again.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub enum Flaky {
         /// The test passes, with a finding that fails nothing.
@@ -485,11 +494,25 @@ impl Tool {
         self.variant.as_ref()?.powerset.as_ref()
     }
 
-    /// Returns true if it can run once per package and combination of features: it builds the selection in one process, and runs no
-    /// tests, whose programs are named by their target alone.
+    /// Returns true if it can run once per package and combination of features: it builds the selection in one process or is told
+    /// the features of a package. Programs of tests that another tool builds are named by their target alone.
     pub fn takes_powersets(&self) -> bool {
-        let builds = matches!(self.parse.work(), Work::Lint | Work::Unknown);
-        builds && self.per == Per::Workspace && self.uses_selection() && self.targets.is_none()
+        let builds = match self.parse.work() {
+            Work::Lint | Work::Unknown => true,
+            Work::Test => !self.uses_executable(),
+            Work::Build | Work::RunScripts | Work::Format | Work::Read => false,
+        };
+        let takes_combinations = match self.per {
+            Per::Workspace => self.uses_selection(),
+            Per::Package => self.uses_features(),
+            Per::TargetRoot | Per::TestTarget | Per::File => false,
+        };
+        builds && takes_combinations && self.targets.is_none()
+    }
+
+    /// Returns the lock file of its variant, if that has its own.
+    pub fn lock(&self) -> Option<&VariantLock> {
+        self.variant.as_ref()?.lock.as_ref()
     }
 
     /// Returns the word for its units in artifacts.
@@ -516,7 +539,7 @@ impl Tool {
         names.iter().any(|name| self.is_called(name))
     }
 
-    /// Returns true if a variant changes what it does: if cargo builds for it, or builds what it runs.
+    /// Returns true if everything that a variant sets changes what it does: if cargo builds for it, or builds what it runs.
     pub fn takes_variants(&self) -> bool {
         self.uses_selection() || self.uses_executable()
     }
@@ -524,6 +547,11 @@ impl Tool {
     /// Returns true if its version is that of a Rust toolchain.
     pub fn has_version_of_toolchain(&self) -> bool {
         self.version.first().is_some_and(|program| Self::RUST.contains(&program.as_str()))
+    }
+
+    /// Returns true if its command line starts with the name of a program of a Rust toolchain.
+    pub fn runs_toolchain(&self) -> bool {
+        self.run.first().and_then(Arg::literal).is_some_and(|program| Self::RUST.contains(&program))
     }
 
     /// Returns the toolchain that its command line requests from rustup, as in `cargo +nightly`.
@@ -536,6 +564,17 @@ impl Tool {
         let mut words = words.into_iter();
         let program = words.next()?;
         words.next()?.strip_prefix('+').filter(|name| Self::RUST.contains(&program) && !name.is_empty())
+    }
+
+    /// Returns the directory in which its processes start, in the workspace at `root`.
+    pub fn start_dir(&self, root: &Path) -> PathBuf {
+        self.dir.as_ref().map_or_else(|| root.to_path_buf(), |dir| dir.to_path(root))
+    }
+
+    /// Returns the path from the workspace root of the file that its command line calls `word`. `None` if it is outside.
+    pub fn path_of(&self, word: &str) -> Option<RelPath> {
+        let is_absolute = word.starts_with('/');
+        self.dir.clone().unwrap_or_default().resolve(&RelPath::new(word)).filter(|_| !is_absolute)
     }
 
     /// Returns the time limit of a task. `policy` is the limit that the policy sets.
@@ -618,6 +657,30 @@ impl Tool {
         self.retries > 0 && self.parse != Parse::Nextest && self.takes_retries()
     }
 
+    /// Returns true if it can run again as a whole if it fails. What others build from must not change meanwhile, and numbers and
+    /// golden files stand for output that is always the same. rustdoc and compilers come to the same result again.
+    pub fn takes_reruns(&self) -> bool {
+        let may_differ = match self.parse.work() {
+            Work::Test => self.targets.is_none() && !self.takes_retries(),
+            Work::Read | Work::Unknown => true,
+            Work::Lint | Work::Build | Work::RunScripts | Work::Format => false,
+        };
+        may_differ && !self.has_goldens() && !self.states_numbers()
+    }
+
+    /// Returns true if genti runs the tool again as a whole if it fails.
+    pub fn reruns(&self) -> bool {
+        self.retries > 0 && self.takes_reruns()
+    }
+
+    /// Returns the level of findings about what failed and then passed.
+    pub fn flaky_level(&self) -> Level {
+        match self.flaky {
+            Flaky::Pass => Level::Note,
+            Flaky::Fail => Level::Error,
+        }
+    }
+
     /// Returns the tool with a command line that runs exactly the tests with these `names`. `filters` are names that
     /// [`Self::for_tests`] has added; the name of a test may be one of them.
     pub fn for_failed_tests(&self, names: &[String], filters: &[String]) -> Self {
@@ -652,6 +715,16 @@ impl Tool {
     /// Returns true if its command line depends on the selected packages and features.
     pub fn uses_selection(&self) -> bool {
         self.run.contains(&Arg::Selection)
+    }
+
+    /// Returns true if its command line contains the flags for the features, without those for the packages.
+    pub fn uses_features(&self) -> bool {
+        self.run.contains(&Arg::Features)
+    }
+
+    /// Returns true if its command line contains the flag for the target, without those for the packages.
+    pub fn uses_target(&self) -> bool {
+        self.run.contains(&Arg::Target)
     }
 
     /// Returns true if a second process can detect findings that the style edition causes, since the tool is
@@ -701,6 +774,8 @@ impl ContentHash for Tool {
                 Arg::Files => sink.field("run.list", b"files"),
                 Arg::Args => sink.field("run.list", b"args"),
                 Arg::Selection => sink.field("run.list", b"selection"),
+                Arg::Features => sink.field("run.list", b"features"),
+                Arg::Target => sink.field("run.list", b"target"),
                 Arg::Text(pieces) => {
                     sink.count("run.text", pieces.len());
                     for piece in pieces {
@@ -718,6 +793,9 @@ impl ContentHash for Tool {
         }
         sink.texts("args", &self.args);
         sink.texts("second-pass", &self.second_pass);
+        if let Some(dir) = &self.dir {
+            sink.field("dir", dir.as_bytes());
+        }
         sink.field("per", self.per.as_str().as_bytes());
         sink.texts("files", &self.files);
         sink.texts("exclude", &self.exclude);
@@ -742,6 +820,9 @@ impl ContentHash for Tool {
                 }
             }
             Environment::Only(names) => sink.texts("env", names),
+        }
+        if let Some(digest) = self.lock().and_then(|lock| lock.digest) {
+            sink.field("lock", &digest.0);
         }
         for (name, value) in &self.vars {
             sink.field("env.name", name.as_bytes());

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::digest::Digest;
+use super::path::RelPath;
 use super::policy::Selection;
 use super::powerset::Powerset;
 use super::workspace::{PackageId, Workspace};
@@ -22,6 +24,8 @@ pub struct Variant {
     pub vars: BTreeMap<String, String>,
     /// Systems on which it runs, such as `linux`; empty for all.
     pub on: Vec<String>,
+    /// Lock file that cargo uses in place of `Cargo.lock`. Its tools run in a copy of the repository.
+    pub lock: Option<VariantLock>,
     /// Combinations of features with which each package is built alone, in place of one build.
     pub powerset: Option<Powerset>,
 }
@@ -55,6 +59,15 @@ impl Variant {
     pub fn split(tool: &str) -> (&str, &str) {
         tool.split_once(Self::SEPARATOR).unwrap_or((tool, Self::DEFAULT))
     }
+}
+
+/// Lock file of a variant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariantLock {
+    /// Its path.
+    pub path: RelPath,
+    /// Digest of its content; `None` if it does not exist.
+    pub digest: Option<Digest>,
 }
 
 /// Build of a variant in a run: what its tools select and set.

@@ -292,6 +292,8 @@ pub enum Beyond {
 pub struct OutsidePackage {
     /// Name of the package.
     pub name: String,
+    /// Directory. Not part of any id.
+    pub dir: RelPath,
     /// Digest of its files: paths below its directory, and contents.
     pub digest: Digest,
     /// Links whose targets the digest does not cover, as absolute paths. Not part of any id or artifact.

@@ -178,15 +178,7 @@ impl Input<'_> {
     /// Returns the place of a diagnostic that names none. The place is part of the identity, so it must not depend on
     /// how many units the process was given.
     fn default_place(&self) -> Place {
-        match self.units {
-            [unit @ (Unit::File(_) | Unit::TargetRoot(..))] if !self.tool.takes_many() => {
-                Place::File { path: unit.path(self.workspace).clone(), range: None }
-            }
-            [Unit::Package(package) | Unit::Combination(package, _)] => {
-                package_place(self.workspace, *package)
-            }
-            _ => Place::Subject(self.tool.base().to_owned()),
-        }
+        place_of(self.workspace, self.tool, self.units)
     }
 
     /// Converts a path printed by a tool to a place. A path outside the workspace becomes a subject.
@@ -321,6 +313,17 @@ impl Input<'_> {
             end += line.len() + 1;
             (line, stderr.get(end..).unwrap_or_default())
         })
+    }
+}
+
+/// Returns the place of what `tool` reports about `units` as a whole.
+fn place_of(workspace: &Workspace, tool: &Tool, units: &[Unit]) -> Place {
+    match units {
+        [unit @ (Unit::File(_) | Unit::TargetRoot(..))] if !tool.takes_many() => {
+            Place::File { path: unit.path(workspace).clone(), range: None }
+        }
+        [Unit::Package(package) | Unit::Combination(package, _)] => package_place(workspace, *package),
+        _ => Place::Subject(tool.base().to_owned()),
     }
 }
 

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
 
 use super::settle::Unsettled;
-use super::{libtest, rustfmt};
+use super::{libtest, place_of, rustfmt};
 use crate::model::census::{Census, Group, TestTimes};
-use crate::model::finding::{Diagnostic, Place, Related};
+use crate::model::finding::{Diagnostic, FLAKY, Level, OWN_NAMESPACE, Place, Related};
 use crate::model::generated::Generated;
 use crate::model::golden::Printed;
 use crate::model::path::RelPath;
-use crate::model::task::Program;
+use crate::model::task::{Program, Unit};
 use crate::model::test_output::TestOutput;
-use crate::model::workspace::PackageId;
+use crate::model::tool::Tool;
+use crate::model::workspace::{PackageId, Workspace};
 
 /// Findings, gaps and side information parsed from the output of one process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -199,6 +200,44 @@ impl Parsed {
         Self { failed_tests: failed, ..self }
     }
 
+    /// Adds what the attempt `before` reported and this one, for which `tool` ran again over `units`, did not: it is flaky. If
+    /// the attempt has no result, `before` is the reason.
+    pub fn ran_again(
+        &mut self,
+        workspace: &Workspace,
+        tool: &Tool,
+        units: &[Unit],
+        before: Result<Self, String>,
+    ) {
+        let no_result = |reason: &str| Diagnostic {
+            place: place_of(workspace, tool, units),
+            ns: tool.base().into(),
+            rule: tool.base().into(),
+            level: Level::Error,
+            message: reason.into(),
+            fatal: false,
+            package: None,
+            related: Vec::new(),
+            fix: None,
+            test: None,
+        };
+        let reported = match before {
+            Ok(before) => {
+                let gaps = before.gaps.iter().map(|gap| no_result(&gap.reason));
+                before.diagnostics.into_iter().chain(gaps).collect()
+            }
+            Err(reason) => vec![no_result(&reason)],
+        };
+        let now: BTreeSet<_> = self.diagnostics.iter().map(Diagnostic::key).collect();
+        for found in reported.into_iter().filter(|found| !now.contains(&found.key())) {
+            let flaky = gone(tool, found);
+            if !self.diagnostics.iter().any(|known| known.key() == flaky.key()) {
+                self.diagnostics.push(flaky);
+            }
+        }
+        self.diagnostics.sort();
+    }
+
     /// Returns true if some of its tests are flaky.
     pub fn is_flaky(&self) -> bool {
         self.diagnostics.iter().any(Diagnostic::is_flaky)
@@ -236,6 +275,19 @@ impl Parsed {
         }
         self
     }
+}
+
+/// Returns the finding about `found`, which `tool` no longer reported when it ran again.
+fn gone(tool: &Tool, found: Diagnostic) -> Diagnostic {
+    let (message, related) = match &found.test {
+        Some(_) => (
+            "failed, and passed when it was run again".into(),
+            vec![Related { message: found.message.to_string(), place: None }],
+        ),
+        None => (format!("{} (gone when `{}` ran again)", found.message, tool.base()).into(), found.related),
+    };
+    let (ns, rule) = (OWN_NAMESPACE.into(), FLAKY.into());
+    Diagnostic { ns, rule, level: tool.flaky_level(), message, related, fatal: false, fix: None, ..found }
 }
 
 /// Traces of what a process read beyond the declared inputs. Contains absolute paths and must not reach an id or an

@@ -15,6 +15,8 @@ use crate::model::workspace::Workspace;
 #[derive(Clone, Debug)]
 pub struct Scrub {
     root: PathBuf,
+    /// Directory from which the paths that the tool prints are relative.
+    start: PathBuf,
     /// Directories of members outside the root.
     outside: Vec<RelPath>,
     /// Absolute names of the root and of these members.
@@ -39,6 +41,7 @@ impl Scrub {
         let dirs = workspace.packages.iter().map(|package| &package.dir);
         let mut scrub = Self {
             root: workspace.root.clone(),
+            start: workspace.root.clone(),
             outside: dirs.filter(|dir| dir.is_outside()).cloned().collect(),
             sources: Vec::new(),
             targets: Vec::new(),
@@ -98,6 +101,12 @@ impl Scrub {
         self
     }
 
+    /// Returns one for the output of a tool that starts in `dir` below the root, from which the paths it prints are relative.
+    #[must_use]
+    pub fn starting_in(&self, dir: &RelPath) -> Self {
+        Self { start: dir.to_path(&self.root), ..self.clone() }
+    }
+
     /// Removes `.` and `..` from `path`.
     fn plain(&self, path: &Path) -> PathBuf {
         let mut plain = PathBuf::new();
@@ -119,7 +128,8 @@ impl Scrub {
 
     /// Resolves `raw` relative to the top of the repository.
     pub(super) fn seen_from_top(&self, raw: &[u8]) -> Option<RelPath> {
-        self.path(self.top.join(raw).as_bytes())
+        let raw = self.top.join(raw).to_path(&self.root);
+        self.path(raw.as_os_str().as_encoded_bytes())
     }
 
     fn add_prefix(&mut self, dir: &Path, stand_in: &str) {
@@ -198,7 +208,7 @@ impl Scrub {
         let text = match (has_dots, path.is_absolute()) {
             (false, _) => self.lossy(raw),
             (true, true) => self.text(&self.plain(&path).to_string_lossy()),
-            (true, false) => RelPath::between(&self.root, &self.plain(&self.root.join(&path)))
+            (true, false) => RelPath::between(&self.root, &self.plain(&self.start.join(&path)))
                 .map_or_else(|| self.lossy(raw), |path| path.to_string()),
         };
         let path = Path::new(&text);
@@ -208,7 +218,7 @@ impl Scrub {
         }
     }
 
-    /// Converts a path that a tool printed, absolute or relative to the root, without `.` and needless `..`. Returns
+    /// Converts a path that a tool printed, absolute or relative to where it started, without `.` and needless `..`. Returns
     /// `None` if it lies outside the workspace and its repository, or in a build directory, since generated files are
     /// not sources.
     pub fn path(&self, raw: &[u8]) -> Option<RelPath> {
@@ -217,7 +227,7 @@ impl Scrub {
         if raw.as_os_str().is_empty() {
             return None;
         }
-        let path = self.plain(&self.root.join(raw));
+        let path = self.plain(&self.start.join(raw));
         if self.targets.iter().any(|target| path.starts_with(target)) {
             return None;
         }
@@ -480,6 +490,20 @@ mod tests {
         assert_eq!(scrub.text("/home/shared/s.rs:3 in /home"), "../../shared/s.rs:3 in ../..");
         assert_eq!(scrub.seen_from_top(b"shared/s.rs"), Some(RelPath::new("../../shared/s.rs")));
         assert_eq!(scrub.seen_from_top(b"me/ws/src/lib.rs"), Some(RelPath::new("src/lib.rs")));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_directory_in_which_the_tool_starts() {
+        let root = Path::new("/home/me/ws");
+        let scrub = scrub().with_repository(root, &RelPath::new("../.."), None);
+        let scrub = scrub.starting_in(&RelPath::new("web/app"));
+        let path = |raw: &[u8]| scrub.path(raw).map(|path| path.to_string());
+        assert_eq!(path(b"src/x.ts").as_deref(), Some("web/app/src/x.ts"));
+        assert_eq!(path(b"../../src/lib.rs").as_deref(), Some("src/lib.rs"));
+        assert_eq!(path(b"/home/me/ws/src/lib.rs").as_deref(), Some("src/lib.rs"));
+        assert_eq!(scrub.seen_from_top(b"me/ws/src/lib.rs"), Some(RelPath::new("src/lib.rs")));
+        assert_eq!(scrub.text("in /home/me/ws/web/app/x"), "in web/app/x");
+        assert_eq!(scrub.foreign(b"../../../../../x"), "../../../x");
     }
 
     #[test]

@@ -10,9 +10,10 @@ use crate::model::census::CompiledUnit;
 use crate::model::path::RelPath;
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{BuiltUnit, Parsed, reads};
+use crate::store::LockCopies;
 
 /// Adds the compilations of members and the files they cover to the census of `parsed`.
-pub(super) fn note(workspace: &Workspace, parsed: &mut Parsed) {
+pub(super) fn note(workspace: &Workspace, copies: Option<&LockCopies>, parsed: &mut Parsed) {
     let Parsed { traces, census, .. } = parsed;
     // Most processes leave no traces, and there may be 10,000 of them.
     if traces.units.is_empty() && traces.formatted.is_empty() {
@@ -27,7 +28,7 @@ pub(super) fn note(workspace: &Workspace, parsed: &mut Parsed) {
     let paths = Paths::new(workspace);
     for unit in &traces.units {
         let Some(package) = unit.package else { continue };
-        let files = files(unit, &paths);
+        let files = files(unit, copies, &paths);
         census.compiled.extend(paths.listed(paths.of(&unit.source)));
         census.compiled.extend(paths.listed(files.iter().flatten().cloned()));
         let Some(root) = RelPath::between(&workspace.root, &RelPath::without_dots(&unit.source)) else {
@@ -50,11 +51,11 @@ pub(super) fn note(workspace: &Workspace, parsed: &mut Parsed) {
 }
 
 /// Returns the Rust files that rustc read for `unit`, if there is a dep-info file.
-fn files(unit: &BuiltUnit, paths: &Paths<'_>) -> Option<BTreeSet<RelPath>> {
+fn files(unit: &BuiltUnit, copies: Option<&LockCopies>, paths: &Paths<'_>) -> Option<BTreeSet<RelPath>> {
     if unit.dep_infos.is_empty() {
         return None;
     }
-    let read = reads::dep_info(&dep_info_of(unit)?)?;
+    let read = reads::dep_info(&dep_info_of(unit, copies)?)?;
     // Cargo starts rustc in this directory.
     let root = &paths.workspace.root;
     let base = if unit.source.starts_with(root) { root } else { unit.manifest.parent()? };

@@ -106,7 +106,7 @@ impl<'a> Early<'a> {
     pub(super) fn ended(&self, run: &StepRun<Normalized>) {
         let plan = self.context.plan;
         let tool = plan.step(run.step).tool;
-        let pieces = merge_passes(run.pieces.clone(), plan.graph.tool(tool));
+        let pieces = merge_passes(self.context.workspace, plan, tool, run.pieces.clone());
         let said = pieces.into_iter().filter_map(|piece| match piece.ended {
             Ended::Judged(Ok(parsed)) => Some((parsed.diagnostics, parsed.test_outputs)),
             _ => None,

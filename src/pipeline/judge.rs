@@ -35,10 +35,11 @@ use crate::model::sources::Sources;
 use crate::model::style::is_of_former_style;
 use crate::model::task::{Exit, Output, Plan, Status, Step, TaskIx};
 use crate::model::text::Text;
-use crate::model::tool::{Tool, ToolId};
+use crate::model::tool::{Tool, ToolId, Work};
 use crate::model::workspace::Workspace;
 use crate::normalize::{self, Input, Normalized, NotParsed, Parsed, Scrub};
 use crate::scan::{BuildDirs, Env, Judged, Kept, Sieve, Sieves, Sift, StepRun, Stop, StopReason};
+use crate::store::LockCopies;
 use crate::workspace::{LoadError, inputs_of, links_to_dirs};
 
 /// Creates the scrubber that makes text independent of this machine.
@@ -72,6 +73,8 @@ pub(super) struct Reader<'a> {
     pub(super) scrub: &'a Scrub,
     pub(super) read: &'a ReadSources<'a>,
     pub(super) goldens: &'a Goldens<'a>,
+    /// Copies of the repository in which variants with a lock file are built.
+    pub(super) copies: Option<&'a LockCopies>,
     /// Set only for `--fail-fast`.
     pub(super) is_new: Option<&'a IsNew<'a>>,
     pub(super) cache: &'a ResultCache<'a>,
@@ -104,10 +107,14 @@ pub(super) fn normalizer<'a>(
     reader: Reader<'a>,
 ) -> impl Fn(&Step, &[TaskIx], &Output) -> Result<Judged<Normalized>, Halted> + Sync + 'a {
     move |step, tasks, output| {
-        let Reader { workspace, plan, scrub, read, goldens, is_new, cache, stop } = &reader;
+        let Reader { workspace, plan, scrub, read, goldens, copies, is_new, cache, stop } = &reader;
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
         let tool = plan.graph.tool(step.tool);
         let packages = plan.build_of(tool).packages;
+        let original = copies.filter(|_| tool.lock().is_some()).map(|copies| originals(copies, output));
+        let output = original.as_ref().unwrap_or(output);
+        let own = prints_from(tool).map(|dir| scrub.starting_in(dir));
+        let scrub = own.as_ref().unwrap_or(scrub);
         let input = Input { workspace, tool, units: &units, packages, output, scrub, halt: *stop };
         let parsed = match normalize::parse(&input) {
             Ok(parsed) => Ok(parsed),
@@ -125,7 +132,7 @@ pub(super) fn normalizer<'a>(
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
             explain_generated(workspace, parsed);
-            compiled::note(workspace, parsed);
+            compiled::note(workspace, *copies, parsed);
             // Ignore read errors here: the file is read again at the end, and then the run fails.
             let sources = read(&mut parsed.unsettled()).unwrap_or_default();
             parsed.settle(&sources, *stop)?;
@@ -146,6 +153,8 @@ pub(super) fn normalizer<'a>(
         let is_explained =
             |parsed: &Parsed| parsed.gaps.is_empty() || parsed.diagnostics.iter().any(|found| found.fatal);
         let is_kept = !again && !result.as_ref().is_ok_and(is_explained);
+        let is_clean =
+            result.as_ref().is_ok_and(|parsed| parsed.gaps.is_empty() && parsed.diagnostics.is_empty());
         let is_whole = result.as_ref().is_ok_and(|parsed| parsed.is_whole);
         let failed_tests = result.as_ref().map(|parsed| parsed.failed_tests.keys().cloned().collect());
         let failed_tests = failed_tests.unwrap_or_default();
@@ -154,6 +163,7 @@ pub(super) fn normalizer<'a>(
             result,
             is_clear,
             fails,
+            is_clean,
             is_kept,
             programs,
             outputs,
@@ -164,6 +174,18 @@ pub(super) fn normalizer<'a>(
             tests_run,
         })
     }
+}
+
+/// Returns the `output` of a process in a copy of the repository, as if it had run in the repository.
+fn originals(copies: &LockCopies, output: &Output) -> Output {
+    let of = |text: &Vec<u8>| copies.originals(text).into_owned();
+    Output { stdout: of(&output.stdout), stderr: of(&output.stderr), ..output.clone() }
+}
+
+/// Returns the directory from which the paths that `tool` prints are relative, unless it is the workspace root. Wherever cargo
+/// starts, rustc prints paths of members relative to the root.
+fn prints_from(tool: &Tool) -> Option<&RelPath> {
+    tool.dir.as_ref().filter(|_| tool.parse.work() != Work::Lint)
 }
 
 /// Reads the files that build scripts generated, while no build is running. Inconsistent ones make the package incomplete.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::cache::{Discarded, Lookup};
 use crate::model::outcome::Timing;
 use crate::model::task::{Plan, Status, StepId, TaskIx};
-use crate::model::tool::{Tool, ToolId};
+use crate::model::tool::ToolId;
+use crate::model::workspace::Workspace;
 use crate::normalize::{Normalized, Parsed, Unparsable};
 use crate::scan::{Ended, StepPiece, StepRun, StopReason};
 
@@ -72,7 +73,7 @@ pub(super) enum PieceResult {
 pub(super) const OTHER_SHARD: &str = "part of another shard";
 
 impl StepResult {
-    pub(super) fn of(plan: &Plan, run: StepRun<Normalized>) -> Self {
+    pub(super) fn of(workspace: &Workspace, plan: &Plan, run: StepRun<Normalized>) -> Self {
         let StepRun { step, pieces, start, duration, slot, attempts, .. } = run;
         let tool = plan.step(step).tool;
         let piece = |StepPiece { tasks, ended, raw_exit, is_recalled, .. }| ResultPiece {
@@ -81,7 +82,7 @@ impl StepResult {
             raw_exit,
             is_recalled,
         };
-        let pieces = merge_passes(pieces, plan.graph.tool(tool)).into_iter().map(piece).collect();
+        let pieces = merge_passes(workspace, plan, tool, pieces).into_iter().map(piece).collect();
         Self { step, pieces, timing: Timing { start, duration, slot, attempts, ..Timing::default() } }
     }
 }
@@ -115,8 +116,14 @@ pub(super) fn of_discarded(discarded: Discarded, stopped: Option<StopReason>) ->
     }
 }
 
-/// Merges each second pass of a step of `tool`, and each retry, into the first one.
-pub(super) fn merge_passes(pieces: Vec<StepPiece<Normalized>>, tool: &Tool) -> Vec<StepPiece<Normalized>> {
+/// Merges each second pass of a step of tool `id`, and each retry, into the first one.
+pub(super) fn merge_passes(
+    workspace: &Workspace,
+    plan: &Plan,
+    id: ToolId,
+    pieces: Vec<StepPiece<Normalized>>,
+) -> Vec<StepPiece<Normalized>> {
+    let tool = plan.graph.tool(id);
     let is_verdict =
         |next: &StepPiece<Normalized>| next.is_second && matches!(next.ended, Ended::Judged(Ok(_)));
     let mut merged = Vec::with_capacity(pieces.len());
@@ -132,17 +139,57 @@ pub(super) fn merge_passes(pieces: Vec<StepPiece<Normalized>>, tool: &Tool) -> V
             *first = std::mem::take(first).and(second);
             piece.raw_exit = raw_exit;
         }
-        if let Ended::Judged(Ok(first)) = &mut piece.ended {
-            while let Some(StepPiece { ended, raw_exit, .. }) = pieces.next_if(|next| next.is_retry) {
-                piece.raw_exit = raw_exit;
-                if let Ended::Judged(Ok(next)) = ended {
-                    *first = std::mem::take(first).retried(next);
-                }
-            }
-        }
-        merged.push(piece);
+        let retries = std::iter::from_fn(|| pieces.next_if(|next| next.is_retry)).collect();
+        merged.push(match tool.reruns() {
+            true => last_attempt(workspace, plan, id, piece, retries),
+            false => with_retries(piece, retries),
+        });
     }
     merged
+}
+
+/// Merges `retries`, which ran only the failed tests of `piece`.
+fn with_retries(
+    mut piece: StepPiece<Normalized>,
+    retries: Vec<StepPiece<Normalized>>,
+) -> StepPiece<Normalized> {
+    if let Ended::Judged(Ok(first)) = &mut piece.ended {
+        for StepPiece { ended, raw_exit, .. } in retries {
+            piece.raw_exit = raw_exit;
+            if let Ended::Judged(Ok(next)) = ended {
+                *first = std::mem::take(first).retried(next);
+            }
+        }
+    }
+    piece
+}
+
+/// Returns the last attempt with a result, or else the last one. What an earlier attempt reported and this one did not is flaky,
+/// and so is everything that it covers if an earlier one had no result.
+fn last_attempt(
+    workspace: &Workspace,
+    plan: &Plan,
+    tool: ToolId,
+    piece: StepPiece<Normalized>,
+    retries: Vec<StepPiece<Normalized>>,
+) -> StepPiece<Normalized> {
+    let mut attempts: Vec<_> = std::iter::once(piece).chain(retries).collect();
+    let has_result = |piece: &StepPiece<Normalized>| matches!(piece.ended, Ended::Judged(Ok(_)));
+    let at = attempts.iter().rposition(has_result).unwrap_or(attempts.len() - 1);
+    attempts.truncate(at + 1);
+    let Some(mut last) = attempts.pop() else { unreachable!("there is at least one attempt") };
+    if let Ended::Judged(Ok(parsed)) = &mut last.ended {
+        let units: Vec<_> = last.tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
+        for attempt in attempts {
+            let before = match PieceResult::of(plan, tool, attempt.ended) {
+                PieceResult::Parsed(parsed) => Ok(*parsed),
+                PieceResult::Without(status) => Err(status.reason().unwrap_or_default().to_owned()),
+                PieceResult::NotBuilt => continue,
+            };
+            parsed.ran_again(workspace, plan.graph.tool(tool), &units, before);
+        }
+    }
+    last
 }
 
 /// Formats the reason for a timeout.

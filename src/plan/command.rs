@@ -30,7 +30,7 @@ pub fn expand(
         let base = base_len(tool);
         let mut len = base;
         for file in files() {
-            let file = argument(&file);
+            let file = argument(tool, &file);
             if len + file.len() + 1 > ARGV_CAP && len > base {
                 chunks.push(Vec::new());
                 len = base;
@@ -82,16 +82,31 @@ fn line(
                 };
                 argv.extend(words.into_iter().map(OsString::from));
                 argv.extend(cargo_flags.iter().map(OsString::from));
+                let is_locked = cargo_flags.iter().any(|flag| flag == "--locked" || flag == "--frozen");
+                if tool.lock().is_some() && !is_locked {
+                    argv.push("--locked".into());
+                }
             }
+            Arg::Features => {
+                let build = plan.build_of(tool);
+                let own = unit.package(workspace);
+                let packages = own.as_ref().map_or(build.packages, std::slice::from_ref);
+                let words = match plan.graph.combination(unit) {
+                    Some(combination) => combination.flags(),
+                    None => features(workspace, build.selection, packages),
+                };
+                argv.extend(words.into_iter().map(OsString::from));
+            }
+            Arg::Target => argv.extend(target(plan.build_of(tool).selection).map(OsString::from)),
             Arg::Text(pieces) => {
                 let mut text = OsString::new();
                 for piece in pieces {
                     match piece {
                         Piece::Literal(literal) => text.push(literal),
-                        Piece::File => text.push(argument(unit.path(workspace))),
+                        Piece::File => text.push(argument(tool, unit.path(workspace))),
                         Piece::Dir => {
                             let package = unit.package(workspace).map(|id| &workspace.package(id).dir);
-                            text.push(package.map_or(OsString::from("."), directory));
+                            text.push(argument(tool, package.unwrap_or(&RelPath::default())));
                         }
                         Piece::Package => {
                             text.push(unit.package(workspace).map_or("", |id| &workspace.package(id).name));
@@ -111,8 +126,6 @@ fn line(
 
 /// Returns the cargo arguments for the selection, with `profile` if the selection has none.
 pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option<&str>) -> Vec<String> {
-    let Selection { features, all_features, no_default_features, target, cargo_profile, .. } =
-        build.selection;
     let mut words = Vec::new();
     if build.is_of_all(workspace) {
         words.push("--workspace".to_owned());
@@ -122,7 +135,19 @@ pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option
             words.extend(["-p".to_owned(), format!("{}@{}", package.name, package.version)]);
         }
     }
-    for feature in features.iter().filter(|name| may_have(workspace, build.packages, name)) {
+    words.extend(features(workspace, build.selection, build.packages));
+    words.extend(target(build.selection));
+    if let Some(profile) = build.selection.cargo_profile.as_deref().or(profile) {
+        words.extend(["--profile".to_owned(), profile.to_owned()]);
+    }
+    words
+}
+
+/// Returns the cargo arguments for the features of `selection` that may be passed with `packages`.
+fn features(workspace: &Workspace, selection: &Selection, packages: &[PackageId]) -> Vec<String> {
+    let Selection { features, all_features, no_default_features, .. } = selection;
+    let mut words = Vec::new();
+    for feature in features.iter().filter(|name| may_have(workspace, packages, name)) {
         words.extend(["--features".to_owned(), feature.clone()]);
     }
     if *all_features {
@@ -131,13 +156,12 @@ pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option
     if *no_default_features {
         words.push("--no-default-features".to_owned());
     }
-    if let Some(target) = target {
-        words.extend(["--target".to_owned(), target.clone()]);
-    }
-    if let Some(profile) = cargo_profile.as_deref().or(profile) {
-        words.extend(["--profile".to_owned(), profile.to_owned()]);
-    }
     words
+}
+
+/// Returns the cargo arguments for the target of `selection`.
+fn target(selection: &Selection) -> impl Iterator<Item = String> {
+    selection.target.iter().flat_map(|target| ["--target".to_owned(), target.clone()])
 }
 
 /// Returns true if `feature` may be passed to cargo with `packages`. Cargo fails if none of them has it, but a run may be limited
@@ -177,8 +201,13 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
     }
 }
 
-/// Returns a path as an argument. A leading `-` is guarded so that it is not read as an option.
-fn argument(path: &RelPath) -> OsString {
+/// Returns a path as an argument of `tool`. A leading `-` is guarded so that it is not read as an option.
+fn argument(tool: &Tool, path: &RelPath) -> OsString {
+    let seen = tool.dir.as_ref().map(|dir| path.seen_from(dir));
+    let path = seen.as_ref().unwrap_or(path);
+    if path.is_root() {
+        return OsString::from(".");
+    }
     let os = path.as_os_path().into_owned().into_os_string();
     if !path.as_bytes().starts_with(b"-") {
         return os;
@@ -186,10 +215,6 @@ fn argument(path: &RelPath) -> OsString {
     let mut guarded = OsString::from("./");
     guarded.push(os);
     guarded
-}
-
-fn directory(path: &RelPath) -> OsString {
-    if path.is_root() { OsString::from(".") } else { argument(path) }
 }
 
 /// Returns the length in bytes of a command line without its files.
@@ -201,7 +226,7 @@ fn base_len(tool: &Tool) -> usize {
     tool.run
         .iter()
         .map(|arg| match arg {
-            Arg::Files | Arg::Selection => 0,
+            Arg::Files | Arg::Selection | Arg::Features | Arg::Target => 0,
             Arg::Args => tool.args.iter().map(|arg| arg.len() + 1).sum(),
             Arg::Text(pieces) => pieces.iter().map(piece).sum::<usize>() + 1,
         })
@@ -211,7 +236,11 @@ fn base_len(tool: &Tool) -> usize {
 /// Returns the number of bytes that `unit` adds to a command line for several units.
 pub(super) fn argument_len(workspace: &Workspace, tool: &Tool, unit: Unit) -> usize {
     match tool.per {
-        Per::File | Per::TargetRoot => unit.path(workspace).as_bytes().len() + 3,
+        Per::File | Per::TargetRoot => {
+            // As seen from its directory, a path begins with at most one `..` for each of its components.
+            let up = tool.dir.iter().flat_map(|dir| dir.as_bytes()).filter(|&&byte| byte == b'/').count();
+            unit.path(workspace).as_bytes().len() + 3 + tool.dir.iter().map(|_| 3 * (up + 1)).sum::<usize>()
+        }
         _ => 0,
     }
 }

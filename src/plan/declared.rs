@@ -31,10 +31,10 @@ pub fn links_in_place_of_files(workspace: &Workspace, plan: &Plan) -> Vec<FileId
     links.into_iter().filter(|(_, file)| is_fit(file)).map(|(id, _)| id).collect()
 }
 
-/// Returns the words of the command line of `tool` that may be paths from the workspace root.
-pub(super) fn words(tool: &Tool) -> impl Iterator<Item = &str> {
+/// Returns the words of the command line of `tool` as paths from the workspace root, which they may be.
+pub(super) fn paths(tool: &Tool) -> impl Iterator<Item = RelPath> {
     let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
-    words.map(|word| word.strip_prefix("./").unwrap_or(word))
+    words.filter_map(|word| tool.path_of(word))
 }
 
 impl<'a> Declared<'a> {
@@ -64,8 +64,7 @@ impl<'a> Declared<'a> {
     /// Files of the workspace that the command line of `tool` names, sorted, such as a script for an
     /// interpreter.
     pub fn named(&self, tool: ToolId) -> BTreeSet<FileId> {
-        let paths = words(self.plan.graph.tool(tool)).map(RelPath::new);
-        paths.filter_map(|path| self.workspace.find(&path)).collect()
+        paths(self.plan.graph.tool(tool)).filter_map(|path| self.workspace.find(&path)).collect()
     }
 
     fn find_shared(&self, id: ToolId) -> Vec<FileId> {

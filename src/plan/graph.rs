@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
@@ -15,6 +15,7 @@ use super::select::PlanError;
 use crate::model::digest::{ContentHash, Digest, Explanation, Hasher, Sink};
 use crate::model::finding::Place;
 use crate::model::path::RelPath;
+use crate::model::policy::Selection;
 use crate::model::powerset::Combination;
 use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
 use crate::model::tool::{Per, Tool, ToolId};
@@ -204,6 +205,8 @@ struct Inputs<'a> {
     closures: OnceLock<Vec<Digest>>,
     /// Digest of the files that configure cargo for the whole workspace.
     common: Digest,
+    /// Digest of the files that the `inputs` of a tool match, which all its variants share.
+    further: Mutex<BTreeMap<Vec<String>, Digest>>,
     /// Combinations of features, by package for each variant that has some.
     combinations: Vec<Combination>,
     /// Range in the combinations, by the name of the variant and the package.
@@ -240,7 +243,8 @@ impl<'a> Inputs<'a> {
                 ranges.insert((variant.to_owned(), id), start..combinations.len() as u32);
             }
         }
-        Ok(Self { workspace, scope, owned, closures: OnceLock::new(), common, combinations, ranges })
+        let (closures, further) = (OnceLock::new(), Mutex::default());
+        Ok(Self { workspace, scope, owned, closures, common, further, combinations, ranges })
     }
 
     /// Returns the units that `package` is for `tool`: itself, or one per combination of its features.
@@ -296,17 +300,19 @@ impl<'a> Inputs<'a> {
 
     /// Returns the part of the id that all tasks of a tool share.
     fn shared<'b>(&'b self, tool: &'b Tool, globs: &Globs, needed: Digest) -> SharedFields<'b> {
-        let further = match globs.inputs.is_empty() {
+        let mut known = self.further.lock().unwrap_or_else(PoisonError::into_inner);
+        let further = *known.entry(tool.inputs.clone()).or_insert_with(|| match globs.inputs.is_empty() {
             true => files_digest(std::iter::empty()),
             false => files_digest(self.workspace.files.iter().filter(|file| globs.is_input(&file.path))),
-        };
+        });
         let selection = tool.uses_selection().then(|| {
             let build = self.build_of(tool);
             // Each package is built alone, so the others are not part of the ids.
             let packages = if tool.powerset().is_some() { &[][..] } else { build.packages };
             (Build { packages, ..build }, self.workspace)
         });
-        SharedFields { tool, selection, further, needed }
+        let flags = self.build_of(tool).selection;
+        SharedFields { tool, selection, flags, further, needed }
     }
 
     fn parts(&self, tool: &Tool, unit: Unit, declared: Digest, shared: Digest) -> TaskParts<'_> {
@@ -513,6 +519,8 @@ impl ContentHash for TaskParts<'_> {
 struct SharedFields<'a> {
     tool: &'a Tool,
     selection: Option<(Build<'a>, &'a Workspace)>,
+    /// What the placeholders for features and target stand for.
+    flags: &'a Selection,
     further: Digest,
     needed: Digest,
 }
@@ -532,6 +540,14 @@ impl ContentHash for SharedFields<'_> {
             for &package in build.packages {
                 sink.field("package", workspace.package(package).name.as_bytes());
             }
+        }
+        let Selection { features, all_features, no_default_features, target, .. } = self.flags;
+        if self.tool.uses_features() {
+            sink.texts("features", features);
+            sink.field("features.flags", &[u8::from(*all_features), u8::from(*no_default_features)]);
+        }
+        if let (true, Some(target)) = (self.tool.uses_target(), target) {
+            sink.field("target", target.as_bytes());
         }
         sink.field("further-inputs", &self.further.0);
         sink.field("needs", &self.needed.0);

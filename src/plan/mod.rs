@@ -137,6 +137,7 @@ fn differs_for(workspace: &Workspace, variant: &Variant, packages: &[PackageId])
         || cargo_profile.is_some()
         || variant.powerset.is_some()
         || variant.toolchain.is_some()
+        || variant.lock.is_some()
         || !variant.vars.is_empty();
     let has = |name: &String| command::may_have(workspace, packages, name);
     features.is_empty() || is_more || features.iter().any(has)

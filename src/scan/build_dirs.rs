@@ -24,7 +24,7 @@
 //!   directory of its own.
 //! - A build script may read a variable without telling cargo, which then takes what it built with another value. So
 //!   variants with variables that cargo does not track have directories of their own, one for each set of values. Lanes
-//!   are arranged there as in the main directory.
+//!   are arranged there as in the main directory. The same goes for a variant with a lock file of its own.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -187,12 +187,15 @@ fn own_dir(tool: &Tool, layout: Layout) -> Option<PathBuf> {
         return Some(PathBuf::from(&variant.name));
     }
     let mut untracked = variant.vars.iter().filter(|(name, _)| !TRACKED.contains(&name.as_str())).peekable();
-    if untracked.peek().is_none() && variant.toolchain.is_none() {
+    if untracked.peek().is_none() && variant.toolchain.is_none() && variant.lock.is_none() {
         return None;
     }
     let mut values = Hasher::new("genti.build-dir.1");
     if let Some(toolchain) = &variant.toolchain {
         values.field("toolchain", toolchain.as_bytes());
+    }
+    if let Some(lock) = &variant.lock {
+        values.field("lock", lock.path.as_bytes());
     }
     for (name, value) in untracked {
         values.field("name", name.as_bytes());

@@ -15,7 +15,7 @@ use crate::model::workspace::Workspace;
 /// Returns the target triple that cargo builds for without `--target`: the configured one, or else the host.
 /// Returns `None` if several are configured or the configuration can't be read.
 pub fn default_target(workspace: &Workspace, programs: &Programs, env: &Env) -> Option<String> {
-    let targets = load(workspace, programs, env).ok()?.build_target_for_config::<_, &str>([]).ok()?;
+    let targets = load(&workspace.root, programs, env).ok()?.build_target_for_config::<_, &str>([]).ok()?;
     match targets.as_slice() {
         [target] => Some(target.triple().to_owned()),
         _ => None,
@@ -29,18 +29,18 @@ pub fn compiler_flags(
     env: &Env,
     target: Option<&str>,
 ) -> Option<Vec<String>> {
-    let config = load(workspace, programs, env).ok()?;
+    let config = load(&workspace.root, programs, env).ok()?;
     let flags = config.rustflags(target?).ok()?;
     Some(flags.map_or_else(Vec::new, |flags| flags.flags))
 }
 
-/// Loads the configuration that applies to `workspace`.
-pub(super) fn load(workspace: &Workspace, programs: &Programs, env: &Env) -> Result<Config, Error> {
+/// Loads the configuration that applies to the workspace at `root`.
+pub(super) fn load(root: &Path, programs: &Programs, env: &Env) -> Result<Config, Error> {
     let mut options = ResolveOptions::default().env(env.vars()).cargo(programs.cargo());
     if let Some(rustc) = programs.find("rustc") {
         options = options.rustc(PathAndArgs::new(rustc));
     }
-    Config::load_with_options(&workspace.root, options)
+    Config::load_with_options(root, options)
 }
 
 /// The configuration files of cargo and their content.
@@ -55,7 +55,7 @@ pub struct CargoConfig {
 
 impl CargoConfig {
     /// Reads the configuration that cargo would use when started in `root`.
-    pub(super) fn read(root: &Path, env: &Env) -> Self {
+    pub fn read(root: &Path, env: &Env) -> Self {
         let mut config = Self::default();
         for dir in root.ancestors() {
             for name in ["config.toml", "config"] {

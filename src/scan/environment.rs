@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use super::lint_levels;
 use super::output_form;
-use super::program::{NO_INSTALL, Toolchain};
 use super::withheld;
 use crate::disk;
 use crate::model::notice::IgnoredLevels;
@@ -123,20 +122,9 @@ impl Env {
         self.vars.contains_key(OsStr::new(name))
     }
 
-    /// Returns the environment in which cargo, rustc and the other programs are those of `toolchain`, as in `cargo +NAME`. rustup
-    /// installs nothing then.
-    #[must_use]
-    pub fn in_toolchain(&self, toolchain: &Toolchain) -> Self {
-        let mut env = self.clone();
-        env.vars.insert("CARGO".into(), toolchain.cargo().into());
-        env.set("RUSTUP_TOOLCHAIN", &toolchain.name);
-        env.set(NO_INSTALL.0, NO_INSTALL.1);
-        env
-    }
-
     /// Sets `name` for this program and its children.
-    pub(super) fn set(&mut self, name: &str, value: &str) {
-        self.vars.insert(name.into(), value.into());
+    pub(super) fn set(&mut self, name: &str, value: impl AsRef<OsStr>) {
+        self.vars.insert(name.into(), value.as_ref().into());
     }
 
     /// Returns all variables.

@@ -93,6 +93,8 @@ pub struct Judged<R> {
     pub is_clear: bool,
     /// True if the output fails the run if the tool is required.
     pub fails: bool,
+    /// True if everything has a verdict, and nothing was found.
+    pub is_clean: bool,
     /// True if the output is kept, because something has no verdict and no finding explains why.
     pub is_kept: bool,
     /// Test programs that were built. Later steps may run them.
@@ -152,7 +154,7 @@ pub struct StepPiece<R> {
     pub is_recalled: bool,
     /// True if this is a second pass over the tasks of the previous piece.
     pub is_second: bool,
-    /// True if only the failed tests of the previous pieces were run again.
+    /// True if the tool ran again over the tasks of the previous pieces, or only their failed tests did.
     pub is_retry: bool,
     /// Observation of the process, or of one before it.
     pub observed: Option<Box<Observed>>,
@@ -414,6 +416,7 @@ impl Executor<'_> {
             attempts: 0,
             fails: false,
             is_second: false,
+            is_retry: false,
             is_observed: false,
             observed: None,
             unfinished: String::new(),

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::SystemTime;
 
 use cargo_config2::PathAndArgs;
 
 use super::build_dirs::builders_of;
 use super::copies::Copied;
 use super::environment::{GIT_VARIABLES, override_vars};
+use super::file_state::FileState;
 use super::output_form;
 use super::pool::Threads;
 use super::program::{NO_INSTALL, words_of};
@@ -26,8 +26,10 @@ use super::setup::Executor;
 use super::withheld::Mentions;
 use super::wrapper::Wrapper;
 use super::{cap_lints, cargo_config, doc_threads};
+use crate::model::path::RelPath;
 use crate::model::task::{Program, TaskIx, Unit};
 use crate::model::tool::{Network, Sandbox, Tool, ToolId};
+use crate::model::variant::VariantLock;
 use crate::model::workspace::PackageId;
 
 /// Variable with the search path for shared libraries.
@@ -46,8 +48,10 @@ pub(super) struct Launcher<'a> {
     built: Mutex<BTreeMap<ToolId, BuiltFiles>>,
     /// Held while replaced programs are rebuilt.
     pub(super) rebuild_lock: Mutex<()>,
-    /// Configuration of cargo by requested target, read on first use.
-    cargo: Mutex<BTreeMap<Option<String>, ReadSettings>>,
+    /// Configuration of cargo by the root of the workspace and the requested target, read on first use.
+    cargo: Mutex<BTreeMap<(PathBuf, Option<String>), ReadSettings>>,
+    /// Result of bringing each copy of the repository up to date, by its lock file.
+    copied: Mutex<BTreeMap<RelPath, Result<(), String>>>,
     /// Path of the wrapper that caps the lints of members, created on first use.
     cap_lints: OnceLock<WrapperLink>,
     /// Path of the wrapper that takes tokens for doc tests, created on first use.
@@ -61,26 +65,6 @@ struct BuiltFiles {
     programs: BTreeMap<(PackageId, u32), Arc<Program>>,
     /// Files that must not change while tests run, with their state after the build.
     outputs: Vec<(PathBuf, Option<FileState>)>,
-}
-
-/// Metadata that identifies the content of a file. The change time is omitted because creating a hard link updates
-/// it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileState {
-    len: u64,
-    modified: Option<SystemTime>,
-    inode: u64,
-}
-
-impl FileState {
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        let meta = path.metadata().ok()?;
-        #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
-        #[cfg(not(unix))]
-        let inode = 0;
-        Some(Self { len: meta.len(), modified: meta.modified().ok(), inode })
-    }
 }
 
 /// Path of a wrapper, or `None` if this program can't be one.
@@ -100,6 +84,7 @@ impl<'a> Launcher<'a> {
             built: Mutex::default(),
             rebuild_lock: Mutex::default(),
             cargo: Mutex::default(),
+            copied: Mutex::default(),
             cap_lints: OnceLock::new(),
             doc_threads: OnceLock::new(),
             mentions: Mentions::default(),
@@ -133,6 +118,25 @@ impl<'a> Launcher<'a> {
         built.get(&builder)?.outputs.iter().find(has_changed).map(|(path, _)| path.clone())
     }
 
+    /// Returns the root of the workspace in which the processes of `tool` run: in a copy that is up to date, if its variant has a
+    /// lock file.
+    fn root(&self, tool: &Tool) -> Result<PathBuf, String> {
+        let Executor { workspace, lock_copies, stop, .. } = self.executor;
+        let Some(VariantLock { path, digest }) = tool.lock() else { return Ok(workspace.root.clone()) };
+        let copies = lock_copies.as_ref().map_err(String::clone)?;
+        // Others wait until it is complete.
+        let mut copied = self.copied.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_listed = |path: &RelPath| workspace.find(path).is_some();
+        let refresh = || copies.refresh(path, *digest, &is_listed, *stop);
+        copied.entry(path.clone()).or_insert_with(refresh).clone()?;
+        Ok(copies.root(path))
+    }
+
+    /// Returns `path` as the processes of `tool` see it: in the copy of the repository, if they run in one.
+    fn as_seen(&self, tool: &Tool, path: &Path) -> Option<PathBuf> {
+        self.executor.lock_copies.as_ref().ok()?.in_copy(&tool.lock()?.path, path)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ToolId, BuiltFiles>> {
         self.built.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -155,6 +159,10 @@ impl<'a> Launcher<'a> {
         (is_observed, copy): (bool, Option<&dyn Copied>),
     ) -> Result<(Invocation, Option<Threads>), String> {
         let Executor { workspace, env, pool, build_dirs, parallel, .. } = self.executor;
+        let root = self.root(tool)?;
+        if let Some(dir) = tool.dir.as_ref().filter(|dir| !dir.to_path(&workspace.root).is_dir()) {
+            return Err(format!("the directory `{dir}` does not exist"));
+        }
         let mut vars = env.for_tool(tool, build_dirs.vars(tool), pool.vars(), *parallel);
         if is_observed {
             env.withheld(tool).iter().for_each(|name| drop(vars.remove(OsStr::new(name))));
@@ -178,7 +186,7 @@ impl<'a> Launcher<'a> {
             program: program.to_path_buf(),
             args: Vec::with_capacity(argv.len()),
             vars,
-            dir: workspace.root.clone(),
+            dir: tool.start_dir(&root),
             declared: DeclaredFiles {
                 tasks: tasks.to_vec(),
                 executable: built.map(|built| built.path.clone()),
@@ -188,7 +196,7 @@ impl<'a> Launcher<'a> {
             timeout: None,
         };
         if let Some(built) = built {
-            self.start_as_test(tool, built, &mut invocation)?;
+            self.start_as_test(tool, built, &root, &mut invocation)?;
         }
         if let Some(copy) = copy {
             start_in_copy(copy, &mut invocation);
@@ -242,9 +250,15 @@ impl<'a> Launcher<'a> {
     }
 
     /// Makes `invocation`, which has no arguments yet, start the test program `built` as cargo would.
-    fn start_as_test(&self, tool: &Tool, built: &Program, invocation: &mut Invocation) -> Result<(), String> {
+    fn start_as_test(
+        &self,
+        tool: &Tool,
+        built: &Program,
+        root: &Path,
+        invocation: &mut Invocation,
+    ) -> Result<(), String> {
         let Executor { workspace, programs, plan, .. } = self.executor;
-        let cargo = &*self.cargo_for(plan.build_of(tool).selection.target.as_deref())?;
+        let cargo = &*self.cargo_for(root, plan.build_of(tool).selection.target.as_deref())?;
         let Invocation { program, args, vars, .. } = invocation;
         match cargo.runner(&built.path).filter(|_| tool.runs_executable()) {
             Some(runner) => {
@@ -256,9 +270,12 @@ impl<'a> Launcher<'a> {
             None => {}
         }
         let package = workspace.package(built.target.0);
-        let dir = package.dir.to_path(&workspace.root);
+        let dir = package.dir.to_path(root);
         let mut own: Vars = package.vars.iter().map(|(name, value)| ((*name).into(), value.into())).collect();
-        own.extend(built.vars.iter().map(|(name, value)| (name.into(), value.into())));
+        own.extend(built.vars.iter().map(|(name, value)| {
+            let seen = self.as_seen(tool, Path::new(value));
+            (name.into(), seen.map_or_else(|| value.into(), PathBuf::into_os_string))
+        }));
         own.insert("CARGO".into(), programs.cargo().into());
         own.insert("CARGO_MANIFEST_DIR".into(), dir.clone().into());
         own.insert("CARGO_MANIFEST_PATH".into(), dir.join("Cargo.toml").into());
@@ -330,18 +347,19 @@ impl<'a> Launcher<'a> {
 
     /// Returns the configuration for the default build.
     fn cargo(&self) -> ReadSettings {
-        self.cargo_for(self.executor.plan.selection.target.as_deref())
+        let Executor { workspace, plan, .. } = self.executor;
+        self.cargo_for(&workspace.root, plan.selection.target.as_deref())
     }
 
-    /// Returns the configuration for a build of `target`.
-    fn cargo_for(&self, target: Option<&str>) -> ReadSettings {
+    /// Returns the configuration for a build of `target` in the workspace at `root`.
+    fn cargo_for(&self, root: &Path, target: Option<&str>) -> ReadSettings {
         let mut known = self.cargo.lock().unwrap_or_else(PoisonError::into_inner);
         let read = || {
-            CargoSettings::read(self.executor, target)
+            CargoSettings::read(self.executor, root, target)
                 .map(Arc::new)
                 .map_err(|error| format!("could not read cargo's configuration: {error}"))
         };
-        known.entry(target.map(str::to_owned)).or_insert_with(read).clone()
+        known.entry((root.to_path_buf(), target.map(str::to_owned))).or_insert_with(read).clone()
     }
 }
 
@@ -387,9 +405,13 @@ struct CargoSettings {
 }
 
 impl CargoSettings {
-    fn read(executor: &Executor<'_>, target: Option<&str>) -> Result<Self, cargo_config2::Error> {
-        let Executor { workspace, programs, env, .. } = executor;
-        let config = cargo_config::load(workspace, programs, env)?;
+    fn read(
+        executor: &Executor<'_>,
+        root: &Path,
+        target: Option<&str>,
+    ) -> Result<Self, cargo_config2::Error> {
+        let Executor { programs, env, .. } = executor;
+        let config = cargo_config::load(root, programs, env)?;
         let host = config.host_triple()?.to_owned();
         let targets = config.build_target_for_config(target)?;
         let targets: Vec<_> = targets.iter().map(|target| target.triple().to_owned()).collect();

@@ -20,6 +20,7 @@ mod doc_threads;
 mod doing;
 mod environment;
 mod executor;
+mod file_state;
 mod fingerprints;
 mod launch;
 mod lint_levels;
@@ -62,7 +63,7 @@ pub use pool::{Inherited, Pool};
 pub use process::LocalRunner;
 pub use program::{
     Identifier, Missing, NamedChannel, NoToolchain, ProgramIdentity, Programs, Toolchain, is_exact_toolchain,
-    pinned_toolchain, read_text, runs_toolchain,
+    pinned_toolchain, read_missing, read_text, runs_toolchain,
 };
 pub use recursion::{Recursion, is_above, own_name};
 pub use runner::{DeclaredFiles, Ending, FinishedProcess, Invocation, Runner};

@@ -126,6 +126,18 @@ impl Programs {
         &self.cargo
     }
 
+    /// Returns the cargo of this run, or rustup's proxy for the cargo of another toolchain.
+    ///
+    /// # Errors
+    ///
+    /// If there is no rustup.
+    pub fn cargo_of(&self, toolchain: Option<&str>) -> Result<PathBuf, Missing> {
+        match toolchain {
+            None => Ok(self.cargo.clone()),
+            Some(_) => self.proxy("cargo").ok_or_else(|| Missing::program("rustup", None)),
+        }
+    }
+
     /// Returns the directories in which programs are searched.
     pub(super) fn search_path(&self) -> &[PathBuf] {
         &self.path
@@ -150,23 +162,37 @@ impl Programs {
         if tool.runs_executable() {
             return Ok(PathBuf::from("{executable}"));
         }
-        self.start(words_of(tool), tool.install.as_ref())
+        self.start(tool, words_of(tool))
     }
 
-    /// Returns the program that the command line `words` starts, which is rustup's proxy if it names a toolchain.
+    /// Returns the program that the command line `words` of `tool` starts, which is rustup's proxy if it names a toolchain.
     ///
     /// # Errors
     ///
     /// If the program is not installed.
     pub(super) fn start<'w>(
         &self,
+        tool: &Tool,
+        words: impl Iterator<Item = &'w str> + Clone,
+    ) -> Result<PathBuf, Missing> {
+        self.start_from(&tool.start_dir(&self.root), words, tool.install.as_ref())
+    }
+
+    /// Returns the program that the command line `words` starts in `dir`. `install` installs it.
+    ///
+    /// # Errors
+    ///
+    /// If the program is not installed.
+    pub(super) fn start_from<'w>(
+        &self,
+        dir: &Path,
         words: impl Iterator<Item = &'w str> + Clone,
         install: Option<&String>,
     ) -> Result<PathBuf, Missing> {
         let name = words.clone().next().unwrap_or_default();
         match Tool::toolchain_of(words) {
             Some(_) => self.proxy(name).ok_or_else(|| Missing::program("rustup", None)),
-            None => self.find(name).ok_or_else(|| Missing::program(name, install)),
+            None => self.find_from(dir, name).ok_or_else(|| Missing::program(name, install)),
         }
     }
 
@@ -177,13 +203,18 @@ impl Programs {
         dirs.find_map(|dir| Some(dir.join(exe(name))).filter(|path| is_program(path)))
     }
 
-    /// Finds the program `name`. A name with a separator is a path relative to the workspace root.
+    /// Finds the program `name`.
     pub fn find(&self, name: &str) -> Option<PathBuf> {
+        self.find_from(&self.root, name)
+    }
+
+    /// Finds the program `name`. A name with a separator is a path relative to `dir`.
+    fn find_from(&self, dir: &Path, name: &str) -> Option<PathBuf> {
         if name == "cargo" {
             return Some(self.cargo.clone());
         }
         if name.contains('/') || name.contains(std::path::MAIN_SEPARATOR) {
-            return Some(self.root.join(name)).filter(|path| is_program(path));
+            return Some(dir.join(name)).filter(|path| is_program(path));
         }
         let own = self.toolchain.as_ref().filter(|_| Tool::RUST.contains(&name));
         own.map(|bin| bin.join(exe(name)))
@@ -194,7 +225,7 @@ impl Programs {
 
 /// Parses `stderr` of cargo or rustup for a subcommand, component or toolchain that is not installed. `words` is
 /// the command line that was run, for a tool that is installed with `install`.
-pub(super) fn read_missing<'w>(
+pub fn read_missing<'w>(
     stderr: &[u8],
     words: impl IntoIterator<Item = &'w str>,
     install: Option<&String>,

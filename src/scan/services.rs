@@ -241,7 +241,7 @@ impl<'a> Services<'a> {
     /// Returns the invocation of a command of `service`.
     fn invocation(&self, words: &[String], service: &Service) -> Result<Invocation, String> {
         let Executor { workspace, programs, env, .. } = self.executor;
-        let program = programs.start(words.iter().map(String::as_str), None);
+        let program = programs.start_from(&workspace.root, words.iter().map(String::as_str), None);
         Ok(Invocation {
             program: program.map_err(|missing| missing.to_string())?,
             args: words.iter().skip(1).map(Into::into).collect(),

@@ -13,6 +13,7 @@ use super::runner::Runner;
 use super::stop::Stop;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
+use crate::store::LockCopies;
 
 /// Everything a run needs to start processes.
 pub struct Executor<'a> {
@@ -46,6 +47,8 @@ pub struct Executor<'a> {
     pub outputs: &'a Outputs<'a>,
     /// Directories that cargo builds in.
     pub build_dirs: BuildDirs,
+    /// Copies of the repository for variants with a lock file, or the reason why there can be none.
+    pub lock_copies: &'a Result<LockCopies, String>,
     /// Directory of the result cache, which no sandboxed tool may change.
     pub cache_dir: Option<&'a Path>,
     /// True if an observed process gets a private network.

@@ -87,7 +87,7 @@ fn query(
 ) -> Result<String, NoVersion> {
     let (name, args) = argv.split_first().ok_or(NoVersion::NotConfigured)?;
     let words = || argv.iter().map(String::as_str);
-    let program = programs.start(words(), tool.install.as_ref())?;
+    let program = programs.start(tool, words())?;
     let dirs = BuildDirs::new(BuildDir::Shared, 1, workspace);
     let mut vars = env.for_tool(tool, dirs.vars(tool), &[], 1);
     if Tool::toolchain_of(words()).is_some() {
@@ -102,7 +102,7 @@ fn query(
         program,
         args: args.iter().map(Into::into).collect(),
         vars,
-        dir: workspace.root.clone(),
+        dir: tool.start_dir(&workspace.root),
         declared: DeclaredFiles::default(),
         wall,
         timeout: Some(PATIENCE),

@@ -225,7 +225,7 @@ pub fn load(
     let build_dirs = [target_dir, build_dir];
     let outside = outside
         .iter()
-        .map(|package| package.digest(&build_dirs, request.listing, halt))
+        .map(|package| package.digest(root, &build_dirs, request.listing, halt))
         .collect::<Result<_, _>>()?;
 
     let packages: Vec<_> = members.into_iter().map(|member| member.package).collect();

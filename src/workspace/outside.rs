@@ -133,6 +133,7 @@ impl Outside {
     /// Computes the digest of the files of the package.
     pub(super) fn digest(
         &self,
+        root: &Path,
         build_dirs: &[&Path],
         listing: Listing,
         halt: &dyn Halt,
@@ -145,6 +146,7 @@ impl Outside {
         let path = |id: FileId| files.files[id.0 as usize].path.to_path(&self.dir);
         Ok(OutsidePackage {
             name: self.name.clone(),
+            dir: relative(root, &self.dir)?,
             digest: Digest::of("genti-outside-1", &Contents(&files.files)),
             beyond: files.beyond.iter().map(|(id, beyond)| (path(*id), *beyond)).collect(),
         })

@@ -16,6 +16,7 @@ mod contract;
 mod counts;
 mod detected;
 mod determinism;
+mod dirs;
 mod doc_threads;
 mod early;
 mod empty_green;
@@ -72,6 +73,7 @@ mod upgrade;
 mod validators;
 #[cfg(unix)]
 mod variables;
+mod variant_locks;
 mod variants;
 mod verdicts;
 mod verify;

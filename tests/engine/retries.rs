@@ -187,3 +187,111 @@ fn nextest_runs_failed_tests_again_itself() {
     let flaky = report["findings"].as_array().unwrap().iter().find(|one| one["rule"] == "flaky").unwrap();
     assert_eq!(flaky["related"][0]["message"], "wobbles failed");
 }
+
+/// Creates a workspace with the tool `probe`, whose runs behave like these lines of shell, one after the other, and the last one
+/// from then on.
+fn with_attempts(attempts: &[&str], keys: &str) -> Sandbox {
+    let sandbox = Sandbox::with_tools(&format!("[tools.probe]\nrun = ['sh', 'check.sh']\n{keys}\n"));
+    let case = |(number, line): (usize, &&str)| match number + 1 == attempts.len() {
+        true => format!("*) {line} ;;\n"),
+        false => format!("{}) {line} ;;\n", number + 1),
+    };
+    let cases: String = attempts.iter().enumerate().map(case).collect();
+    let count = "echo x >> ../runs\ncase $(($(wc -l < ../runs))) in\n";
+    sandbox.write("check.sh", &format!("{count}{cases}esac\n"));
+    sandbox
+}
+
+/// Returns how often the tool has run, and its task.
+fn attempts(sandbox: &Sandbox) -> (usize, Value) {
+    let runs = std::fs::read_to_string(sandbox.beside().join("runs")).unwrap_or_default();
+    let task = sandbox.lines("task").into_iter().find(|task| task["tool"] == "probe");
+    (runs.lines().count(), task.unwrap())
+}
+
+#[test]
+fn a_tool_that_passes_when_it_runs_again_is_noted() {
+    let sandbox = with_attempts(&["echo no >&2; exit 1", "exit 0"], "retries = 3\ncache = true");
+    let text = sandbox.run(&["run"], 0);
+    assert_eq!(findings(&sandbox), ["noted note genti::flaky probe"]);
+    assert!(text.contains("exited with `1` (gone when `probe` ran again)"), "{text}");
+    let (runs, task) = attempts(&sandbox);
+    assert_eq!((runs, &task["timing"]["attempts"], &task["status"]), (2, &2.into(), &"findings".into()));
+    let report = |format: &str| sandbox.run(&["report", "--format", format], 0);
+    assert!(report("markdown").contains("gone when `probe` ran again"), "{}", report("markdown"));
+    assert!(report("junit").contains("gone when `probe` ran again"), "{}", report("junit"));
+    assert!(report("github").contains("::notice"), "{}", report("github"));
+    assert_eq!(sandbox.run(&["check", "--message-format", "short"], 0).matches("flaky").count(), 0);
+    // Neither is the result of the second attempt cached, nor does the first one count later.
+    assert_eq!(attempts(&sandbox).0, 3);
+    assert_eq!(findings(&sandbox), [""; 0]);
+    // A pass at once is cached as usual.
+    sandbox.run(&["run"], 0);
+    assert_eq!(attempts(&sandbox).0, 3);
+
+    let sandbox = with_attempts(&["exit 1", "exit 0"], "retries = 1\nflaky = 'fail'");
+    let text = sandbox.run(&["run", "--fail-fast"], 1);
+    assert_eq!(findings(&sandbox), ["new error genti::flaky probe"]);
+    assert!(text.contains("1 flaky"), "{text}");
+}
+
+#[test]
+fn the_last_attempt_with_a_result_counts() {
+    let keys = "retries = 2\nparse = 'lines'";
+    // Findings of the last attempt are new, those that are gone are flaky.
+    let sandbox = with_attempts(&["echo one; echo two", "echo two", "echo two; echo three"], keys);
+    sandbox.run(&["run"], 1);
+    let messages = |sandbox: &Sandbox| {
+        let report = sandbox.json("report.json");
+        let text =
+            |one: &Value| format!("{} {}", one["state"].as_str().unwrap(), one["message"].as_str().unwrap());
+        let mut all: Vec<_> = report["findings"].as_array().unwrap().iter().map(text).collect();
+        all.sort();
+        all
+    };
+    assert_eq!(messages(&sandbox), ["new three", "new two", "noted one (gone when `probe` ran again)"]);
+    assert_eq!(attempts(&sandbox).0, 3);
+
+    // A crash is not a result: first one before a pass, then one after a finding.
+    let sandbox = with_attempts(&["kill -9 $$", "exit 0"], keys);
+    sandbox.run(&["check"], 0);
+    assert_eq!(messages(&sandbox), ["noted killed by SIGKILL (gone when `probe` ran again)"]);
+    let sandbox = with_attempts(&["echo one", "kill -9 $$"], keys);
+    sandbox.run(&["check"], 1);
+    assert_eq!(messages(&sandbox), ["new one"]);
+    assert_eq!(attempts(&sandbox).0, 3);
+
+    // Without any result, there is none.
+    let sandbox = with_attempts(&["kill -9 $$"], keys);
+    sandbox.run(&["check"], 3);
+    let (runs, task) = attempts(&sandbox);
+    assert_eq!((runs, &task["status"], &task["timing"]["attempts"]), (3, &"crashed".into(), &3.into()));
+}
+
+#[test]
+fn a_tool_that_passes_does_not_run_again() {
+    let sandbox = with_attempts(&["exit 0"], "retries = 3");
+    sandbox.run(&["run"], 0);
+    assert_eq!(attempts(&sandbox).0, 1);
+    assert_eq!(findings(&sandbox), [""; 0]);
+    // A tool that is missing is not waited for.
+    let sandbox = Sandbox::with_tools("[tools.probe]\nrun = ['no-such-program-here']\nretries = 3\n");
+    sandbox.run(&["check"], 3);
+    assert_eq!(attempts(&sandbox).1["status"], "missing");
+}
+
+#[test]
+fn the_unit_that_failed_is_named() {
+    // `b.txt` fails once.
+    let script = "for file; do case $file in b*) echo x >> ../runs; test $(($(wc -l < ../runs))) -gt 1 || exit 1;; esac; done";
+    let sandbox = Sandbox::with_tools(
+        "[tools.probe]\nrun = ['sh', 'check.sh', '{files}']\nfiles = ['*.txt']\nretries = 1\n",
+    );
+    sandbox.write("check.sh", script);
+    ["a.txt", "b.txt", "c.txt"].iter().for_each(|name| sandbox.write(name, ""));
+    sandbox.run(&["run", "--batch", "by-tool"], 0);
+    let report = sandbox.json("report.json");
+    let all = report["findings"].as_array().unwrap();
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!((&all[0]["path"], &all[0]["rule"]), (&"b.txt".into(), &"flaky".into()));
+}

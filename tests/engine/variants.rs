@@ -575,3 +575,117 @@ fn each_combination_of_features_is_checked_alone_and_cached_alone() {
     assert_eq!(units(&sandbox)[5], ". --all-features: incomplete");
     assert_eq!(gone(&sandbox), "unknown");
 }
+
+/// A tool of its own that prints its arguments and a variable, with a golden file per unit.
+const PRINTS: &str = r#"
+[variants.full]
+features = ["full"]
+[variants.bare]
+no-default-features = true
+target = "wasm32-unknown-unknown"
+env = { MODE = "bare" }
+[variants.each]
+packages = ["base"]
+powerset = { depth = 1, skip = ["default", "std"] }
+
+[tools.fmt]
+enabled = false
+[tools.clippy]
+enabled = false
+[tools.doc]
+enabled = false
+[tools.test]
+enabled = false
+[tools.doctest]
+enabled = false
+[tools.prints]
+run = ["sh", "-c", "echo $MODE $0 $*", "{package}", "{features}", "{target}"]
+env = ["MODE"]
+per = "package"
+parse = "lines"
+variants = ["default", "full", "bare", "each"]
+[tools.mode]
+run = ["sh", "-c", "echo ${MODE-none}"]
+env = ["MODE"]
+parse = "lines"
+variants = ["default", "bare"]
+"#;
+
+#[test]
+fn a_tool_of_its_own_is_told_features_target_and_variables() {
+    let sandbox = gate();
+    sandbox.write("genti.toml", PRINTS);
+    sandbox.edit("tiny/Cargo.toml", "full = []\n", "");
+    sandbox.run(&["run"], 1);
+    let report = sandbox.json("report.json");
+    let text = |one: &Value| one["message"].as_str().unwrap().to_owned();
+    let all: Vec<_> = report["findings"].as_array().unwrap().iter().map(text).collect();
+    let has = |text: &str| assert!(all.iter().any(|one| one == text), "{text}: {all:#?}");
+    has("net");
+    has("net --features full");
+    has("bare net --no-default-features --target wasm32-unknown-unknown");
+    // Only features that a package has are passed.
+    has("tiny");
+    assert!(!all.iter().any(|one| one == "tiny --features full"), "{all:#?}");
+    for words in ["--no-default-features", "--no-default-features --features full"] {
+        has(&format!("base {words}"));
+    }
+    has("none");
+    has("bare");
+    // Each of them is a task of its own, and the default one has the same id as without variants.
+    let ids = |sandbox: &Sandbox| {
+        let tasks = sandbox.lines("task").into_iter();
+        let id =
+            |task: Value| (task["tool"].to_string(), task["unit"].to_string(), task["task_id"].to_string());
+        tasks.map(id).collect::<Vec<_>>()
+    };
+    let before = ids(&sandbox);
+    let distinct: std::collections::BTreeSet<_> = before.iter().map(|(.., id)| id).collect();
+    assert_eq!(distinct.len(), before.len(), "{before:#?}");
+    let (tables, tools) = PRINTS.split_once("[tools.fmt]").unwrap();
+    assert!(tables.contains("[variants."));
+    let alone: String = tools
+        .lines()
+        .filter(|line| !line.starts_with("variants = "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    sandbox.write("genti.toml", &format!("[tools.fmt]{alone}"));
+    sandbox.run(&["run"], 1);
+    for task in ids(&sandbox) {
+        assert!(before.contains(&task), "{task:?}");
+    }
+}
+
+#[test]
+fn a_tool_of_its_own_runs_tests_in_each_combination() {
+    let sandbox = gate();
+    let config = "[variants.each]\npackages = [\"base\", \"tiny\"]\npowerset = { depth = 1, skip = [\"default\", \"std\", \"net\"] }\n\
+                  [tools.tests]\nrun = [\"cargo\", \"test\", \"{selection}\", \"--lib\", \"--no-fail-fast\"]\n\
+                  parse = \"libtest\"\ninherit-env = true\nlane = \"build\"\nvariants = [\"each\"]\n";
+    let off: String = ["fmt", "clippy", "doc", "test", "doctest"]
+        .map(|tool| format!("[tools.{tool}]\nenabled = false\n"))
+        .concat();
+    sandbox.write("genti.toml", &format!("{off}{config}"));
+    sandbox.run(&["run"], 1);
+    let tasks = sandbox.lines("task").into_iter();
+    let tasks: Vec<_> =
+        tasks.map(|task| format!("{} {}", task["unit"].as_str().unwrap(), task["status"])).collect();
+    let expected = [
+        "base --no-default-features \"findings\"",
+        "base --features full \"findings\"",
+        "tiny --no-default-features \"clean\"",
+        "tiny --features full \"clean\"",
+    ];
+    for line in expected {
+        assert!(tasks.contains(&line.to_owned()), "{line}: {tasks:#?}");
+    }
+    let report = sandbox.json("report.json");
+    let mut subjects: Vec<_> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["subject"].as_str().unwrap().to_owned())
+        .collect();
+    subjects.sort();
+    assert_eq!(subjects, ["base tests::fails_everywhere", "base tests::fails_with_full"]);
+}

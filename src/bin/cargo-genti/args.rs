@@ -108,8 +108,8 @@ pub(crate) enum Command {
     BlindSpots(BlindSpotsArgs),
     /// List the tools with their versions and locations
     Tools(ToolsArgs),
-    /// Record the versions of the tools in genti.lock, next to the configuration
-    Lock(ToolsArgs),
+    /// Record the versions of the tools in genti.lock, next to the configuration, or write the lock file of a variant
+    Lock(LockArgs),
     /// Show what another Rust toolchain would bring: new lints, new findings, and errors. Accept it on request
     Upgrade(Box<UpgradeArgs>),
     /// Explain why tasks of the last run ran or were cached, or the cause of a finding
@@ -145,7 +145,8 @@ impl Command {
             },
             Self::Report(args) => &args.output_args,
             Self::BlindSpots(args) => &args.output,
-            Self::Tools(args) | Self::Lock(args) => &args.output,
+            Self::Tools(args) => &args.output,
+            Self::Lock(args) => &args.output,
             Self::Upgrade(args) => &args.run.output,
             Self::Explain(args) => &args.output,
             Self::Clean(args) => &args.output,
@@ -402,6 +403,31 @@ pub(crate) struct ToolsArgs {
     pub(crate) workspace: WorkspaceArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LockArgs {
+    /// Write the lock file of this variant instead, which its `lock` names
+    #[arg(long, value_name = "NAME", requires = "resolve")]
+    pub(crate) variant: Option<String>,
+    /// Which versions of dependencies the lock file of the variant has
+    #[arg(long, value_name = "HOW", requires = "variant")]
+    pub(crate) resolve: Option<Resolve>,
+    #[command(flatten)]
+    pub(crate) workspace: WorkspaceArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// How the versions of dependencies are chosen.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Resolve {
+    /// The newest ones that support the `rust-version` of the workspace
+    Msrv,
+    /// The oldest ones that the manifests allow (needs the nightly toolchain)
+    Minimal,
+    /// The oldest ones for direct dependencies only (needs the nightly toolchain)
+    DirectMinimal,
 }
 
 #[derive(Debug, Args)]

@@ -23,6 +23,10 @@ pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> CliResult 
         let removed = store::clean(&target_dir).and_then(|removed| {
             // The cache may be outside the target directory.
             let more = store::clean_results(&cache_dir)?;
+            if let Some(home) = pipeline::copies_home(&target_dir, env) {
+                store::remove_copies(&home)
+                    .map_err(|error| store::CleanError::Io { path: home.clone(), error })?;
+            }
             Ok((removed.files + more.files, removed.bytes + more.bytes, removed.left))
         });
         return match removed {

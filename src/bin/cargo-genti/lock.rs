@@ -1,16 +1,19 @@
-//! `cargo genti lock`: writes the versions of the tools to the lock file.
+//! `cargo genti lock`: writes the versions of the tools to the lock file, or the lock file of a variant.
 
-use genti::pipeline::{self, Limit, Lockfile, Project};
+use genti::pipeline::{self, Limit, Lockfile, NotResolved, Project};
 use genti::plan::config::Lock;
 use genti::scan::{Env, NoVersion, Stop, StopReason};
 use genti::store;
 
-use crate::args::ToolsArgs;
+use crate::args::{LockArgs, Resolve};
 use crate::exit::{CliError, CliResult};
 use crate::render::{GOOD, Shell, visible_line};
 use crate::{fail, resolve, signals};
 
-pub(crate) fn main(args: &ToolsArgs, env: &Env, shell: &mut Shell) -> CliResult {
+pub(crate) fn main(args: &LockArgs, env: &Env, shell: &mut Shell) -> CliResult {
+    if let (Some(variant), Some(resolve)) = (&args.variant, args.resolve) {
+        return of_variant(args, variant, resolve, env, shell);
+    }
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     let project =
         pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
@@ -58,6 +61,37 @@ pub(crate) fn write(project: &Project, lock: &Lock, shell: &mut Shell) -> CliRes
         Err(error) => {
             shell.error(error);
             return Err(CliError::NotWritten);
+        }
+    }
+    Ok(())
+}
+
+/// Writes the lock file of a variant.
+fn of_variant(args: &LockArgs, variant: &str, resolve: Resolve, env: &Env, shell: &mut Shell) -> CliResult {
+    let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
+    request.writes_lock = true;
+    let project =
+        pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
+    let stop = signals::stop(shell)?;
+    let how = match resolve {
+        Resolve::Msrv => pipeline::Resolve::Msrv,
+        Resolve::Minimal => pipeline::Resolve::Minimal,
+        Resolve::DirectMinimal => pipeline::Resolve::DirectMinimal,
+    };
+    let resolved = pipeline::resolve_lock(&project, variant, how, stop);
+    if let Some(StopReason::Signal(signal)) = stop.reason() {
+        return Err(CliError::Interrupted(signal));
+    }
+    match resolved {
+        Ok((path, true)) => shell.status(GOOD, "Wrote", visible_line(&path.to_string())),
+        Ok((path, false)) => shell.note(format_args!("{} is up to date", visible_line(&path.to_string()))),
+        Err(error) => {
+            shell.error(&error);
+            return Err(match error {
+                NotResolved::Usage(_) => CliError::Usage,
+                NotResolved::Missing(_) | NotResolved::Failed(_) => CliError::Incomplete,
+                NotResolved::NotWritten(_) => CliError::NotWritten,
+            });
         }
     }
     Ok(())

@@ -289,7 +289,8 @@ impl Upgrade<'_> {
             return Ok(());
         };
         let Some(text) = file.with(&channel).filter(|_| channel != file.channel) else { return Ok(()) };
-        store::replace_source(top, root, &path, file.text.as_bytes(), text.as_bytes()).map_err(|error| {
+        let texts = [file.text, text].map(|text| Some(text.into_bytes()));
+        store::replace_source(top, root, &path, texts, None).map_err(|error| {
             shell.error(format_args!("{shown}: {error}"));
             CliError::NotWritten
         })?;

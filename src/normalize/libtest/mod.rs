@@ -23,7 +23,6 @@ use super::{Gap, Input, PANIC, Parsed, Unparsable, is_crash, whole_line};
 use crate::model::finding::{Diagnostic, FLAKY, FailedTest, Level, OWN_NAMESPACE, Place, Related};
 use crate::model::task::Unit;
 use crate::model::test_output::TestOutputs;
-use crate::model::tool::Flaky;
 use cargo::CargoFailures;
 use census::Reported;
 use doc::{DocTest, DocTests};
@@ -228,10 +227,7 @@ pub(super) fn failed(input: &Input<'_>, subject: String, story: Story) -> Diagno
 
 /// Returns the diagnostic of the test `subject`, which passed when it was run again after the failure `failed`.
 pub(super) fn flaky(input: &Input<'_>, subject: String, failed: &[Diagnostic]) -> Diagnostic {
-    let level = match input.tool.flaky {
-        Flaky::Pass => Level::Note,
-        Flaky::Fail => Level::Error,
-    };
+    let level = input.tool.flaky_level();
     let found =
         input.diagnostic(Place::Subject(subject), FLAKY, level, "failed, and passed when it was run again");
     let messages = failed.iter().map(|failed| Related { message: failed.message.to_string(), place: None });

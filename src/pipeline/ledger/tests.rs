@@ -62,7 +62,7 @@ fn entered(
     steps: Vec<StepRun<Normalized>>,
 ) -> (Vec<&'static str>, ToolOutcome) {
     let mut ledger = Ledger::new(workspace, plan, vec![Alike::Same], "stopped".to_owned(), &|_| true);
-    let steps: Vec<_> = steps.into_iter().map(|step| StepResult::of(plan, step)).collect();
+    let steps: Vec<_> = steps.into_iter().map(|step| StepResult::of(workspace, plan, step)).collect();
     steps.iter().for_each(|step| ledger.mark(step));
     steps.into_iter().for_each(|step| ledger.enter(step));
     let mut outcomes = ledger.tools(vec![None]);
@@ -131,7 +131,7 @@ fn an_input_that_changed_outweighs_a_finding() {
         (0, printed(&workspace, &plan, 0, "a/src/lib.rs:1: bad\n")),
         (1, printed(&workspace, &plan, 1, "")),
     ]);
-    let run = StepResult::of(&plan, run);
+    let run = StepResult::of(&workspace, &plan, run);
     ledger.mark(&run);
     ledger.enter(run);
     let changed = Discarded::Changed("a/src/lib.rs".to_owned());

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use self::crates::Crates;
 use super::changed::ABOVE;
-use super::declared::words;
+use super::declared::paths;
 use super::globs::{Globs, is_own};
 use super::select::PlanError;
 use crate::model::cause::{Cause, Caused};
@@ -309,7 +309,7 @@ impl<'a> Causes<'a> {
         let name = path.file_name();
         let is_root = || ROOT_INPUTS.iter().any(|input| path.as_bytes() == input.as_bytes());
         self.configures(id, path)
-            || words(tool).any(|word| RelPath::new(word) == *path)
+            || paths(tool).any(|named| named == *path)
             || self.is_golden_of(id, path)
             || tool.per != Per::File && (is_root() || name == b"Cargo.toml")
             || tool.uses_selection() && ABOVE.contains(&name)

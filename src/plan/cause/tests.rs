@@ -269,7 +269,8 @@ fn a_build_script_and_a_package_outside_may_depend_on_anything() {
     let mut case = Case::of(clippy()).with(&files);
     case.workspace.packages[3].outside = vec![0];
     let digest = crate::model::digest::Digest::of_bytes(b"");
-    case.workspace.outside = vec![OutsidePackage { name: "x".to_owned(), digest, beyond: Vec::new() }];
+    case.workspace.outside =
+        vec![OutsidePackage { name: "x".to_owned(), dir: RelPath::new("../x"), digest, beyond: Vec::new() }];
     case.check("crates/lib/src/lib.rs", Cause::Change);
 }
 

@@ -6,8 +6,8 @@ use super::reader::{ConfigReader, Value};
 use super::suggest::{closest, listed};
 use crate::model::tool::{Arg, Parse, Per, Piece, Tool};
 
-const PLACEHOLDERS: [&str; 8] =
-    ["files", "args", "selection", "file", "package", "dir", "edition", "executable"];
+const PLACEHOLDERS: [&str; 10] =
+    ["files", "args", "selection", "features", "target", "file", "package", "dir", "edition", "executable"];
 
 /// Reads `run`: a program, followed by arguments with placeholders.
 pub(super) fn run(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<Spanned<Arg>>> {
@@ -46,7 +46,7 @@ pub(super) fn default_per(run: &[Arg]) -> Per {
 /// would give it one.
 pub(super) fn misfits(arg: &Arg, tool: &Tool) -> Vec<(&'static str, &'static [Per])> {
     let needs: Vec<(&'static str, &'static [Per])> = match arg {
-        Arg::Files | Arg::Args => Vec::new(),
+        Arg::Files | Arg::Args | Arg::Features | Arg::Target => Vec::new(),
         // A single process for all packages cannot tell their placeholders apart.
         Arg::Selection if tool.parse == Parse::BuildScripts => {
             vec![("selection", &[Per::Workspace, Per::Package])]
@@ -117,6 +117,8 @@ pub(super) fn text(arg: &Arg) -> String {
         Arg::Files => return "{files}".to_owned(),
         Arg::Args => return "{args}".to_owned(),
         Arg::Selection => return "{selection}".to_owned(),
+        Arg::Features => return "{features}".to_owned(),
+        Arg::Target => return "{target}".to_owned(),
         Arg::Text(pieces) => pieces,
     };
     let piece = |piece: &Piece| match piece {
@@ -157,6 +159,8 @@ fn list(word: &str) -> Option<Arg> {
         "files" => Some(Arg::Files),
         "args" => Some(Arg::Args),
         "selection" => Some(Arg::Selection),
+        "features" => Some(Arg::Features),
+        "target" => Some(Arg::Target),
         _ => None,
     }
 }
@@ -194,7 +198,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_text_of_an_argument_is_read_as_the_same_argument(text in "([{}]|file|files|word|-|x y){0,12}") {
+        fn the_text_of_an_argument_is_read_as_the_same_argument(text in "([{}]|file|files|target|word|-|x y){0,12}") {
             let file = file("genti.toml", "");
             let (mut reader, _) = ConfigReader::new(&file);
             let arg = argument(&mut reader, &Spanned::new(0..0, text));

@@ -125,6 +125,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         run,
         args,
         second_pass,
+        dir,
         per,
         targets,
         files,
@@ -165,6 +166,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
     let (inherits, env) = of_environment(environment, vars);
     let generator = tool.generator();
     let is_other = |value: Option<Value>| value.filter(|_| generator.is_none());
+    let may_repeat = generator.is_none() && (tool.takes_retries() || tool.takes_reruns());
     let has_args = run.contains(&Arg::Args);
     vec![
         ("enabled", Some(is_enabled.into())),
@@ -172,6 +174,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("fresh", generator.map(|generator| of_generator(generator, run))),
         ("args", texts(args).filter(|_| has_args)),
         ("second-pass", texts(second_pass).filter(|_| !second_pass.is_empty())),
+        ("dir", text(dir.as_ref().map(|dir| String::from_utf8_lossy(dir.as_bytes())))),
         ("per", is_other(text(Some(per.as_str())))),
         ("targets", targets.map(|targets| targets.as_str().into())),
         ("files", is_other(texts(files))),
@@ -193,8 +196,8 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("jobserver", Some((*jobserver).into())),
         ("threads", text(threads.as_ref())),
         ("leaky", text(Some(leaky.as_str())).filter(|_| tool.may_be_leaky())),
-        ("retries", Some((*retries).into()).filter(|_| tool.takes_retries())),
-        ("flaky", text(Some(flaky.as_str())).filter(|_| tool.takes_retries())),
+        ("retries", Some((*retries).into()).filter(|_| may_repeat)),
+        ("flaky", text(Some(flaky.as_str())).filter(|_| may_repeat)),
         ("sandbox", sandbox.as_ref().map(of_sandbox)),
         ("services", list(services.iter().map(|service| service.name.as_str()))),
         ("weight", Some(weight.get().into())),
@@ -222,7 +225,7 @@ fn of_variants(tool: &Tool, variants: &[String]) -> Option<Value> {
 }
 
 fn of_variant(variant: &Variant) -> Values {
-    let Variant { name: _, configured: _, build, toolchain, vars, on, powerset } = variant;
+    let Variant { name: _, configured: _, build, toolchain, vars, on, lock, powerset } = variant;
     // The other fields are not keys.
     let Selection {
         packages,
@@ -244,6 +247,7 @@ fn of_variant(variant: &Variant) -> Values {
         ("target", text(target.as_ref())),
         ("cargo-profile", text(cargo_profile.as_ref())),
         ("toolchain", text(toolchain.as_ref())),
+        ("lock", text(lock.as_ref().map(|lock| String::from_utf8_lossy(lock.path.as_bytes())))),
         ("env", Some(Value::Object(vars))),
         ("on", texts(on).filter(|_| !on.is_empty())),
         ("each-feature", Some((*powerset == Some(Powerset::of_each())).into())),
@@ -463,6 +467,7 @@ compare = { golden = "both" }
 
 [tools.all]
 run = ["x", "{args}", "{{file}} {file}", "{package", "{files}"]
+dir = "a/b"
 args = ["a \"b\" 'c'\n"]
 per = "file"
 files = ["**/*.x"]

@@ -266,7 +266,7 @@ fn mistakes_in_a_command_line_are_found() {
         "run = ['x', '{fiels} {print}']",
         &[
             "2:13: unknown placeholder `{fiels}` (did you mean `{files}`?)",
-            "2:13: unknown placeholder `{print}` (write `{{print}}` for the literal text; placeholders: `files`, `args`, `selection`, `file`, `package`, `dir`, `edition`, `executable`)",
+            "2:13: unknown placeholder `{print}` (write `{{print}}` for the literal text; placeholders: `files`, `args`, `selection`, `features`, `target`, `file`, `package`, `dir`, `edition`, `executable`)",
         ],
     );
     check_tool("run = ['x', '-f={files}']", &["2:13: `{files}` must be a separate argument"]);
@@ -535,15 +535,24 @@ fn mistakes_about_tests_are_found() {
         ],
     );
     check_tool(
-        "parse = 'lines'\nretries = 1",
+        "parse = { number = '(?<value>.)', name = 'n', better = 'lower' }\nretries = 1",
         &[
-            "3:11: `retries` has no effect, because the tests of `x` can't be run again by name (remove it, or use a `run` with `{executable}` or nextest that ends with `{args}`, and `parse = \"libtest\"` or `parse = \"nextest\"`)",
+            "3:11: `x` can't have `retries`, because its numbers or golden files stand for output that is always the same (remove it, or make the output of the tool reproducible)",
+        ],
+    );
+    check_tool("parse = 'lines'\nretries = 1\nflaky = 'fail'", &[]);
+    check_tool("parse = 'libtest'\nretries = 1", &[]);
+    check(
+        "[tools.clippy]\nretries = 1\n[tools.test-build]\nflaky = 'fail'",
+        &[
+            "2:11: `clippy` can't have `retries`, because it always comes to the same result (remove it)",
+            "4:9: `test-build` can't have `flaky`, because other tools use what it builds (remove it)",
         ],
     );
     check(
         "[tools.doctest]\nretries = 1\n[tools.test]\nretries = 11\nflaky = 'warn'",
         &[
-            "2:11: `retries` has no effect, because the tests of `doctest` can't be run again by name (remove it; rustdoc can't run single doc tests)",
+            "2:11: `doctest` can't have `retries`, because its tests can't be run again by name (remove it; rustdoc can't run single doc tests)",
             "4:11: expected a whole number from 0 to 10, found `11`",
             "5:9: unknown value `warn` (values: `pass`, `fail`)",
         ],
@@ -690,6 +699,30 @@ fn mistakes_in_numbers_are_found() {
 }
 
 #[test]
+fn a_tool_starts_in_a_directory_of_the_workspace() {
+    check_tool("dir = 'web/app/'", &[]);
+    check_tool("dir = '.'", &[]);
+    let relative = "write a path relative to the workspace root, with `/`";
+    check_tool("dir = '/web'", &[&format!("2:7: invalid directory `/web` ({relative})")]);
+    check_tool("dir = '../web'", &["2:7: invalid directory `../web` (write a path in the workspace)"]);
+    check_tool(
+        "dir = 'a//b'",
+        &["2:7: invalid directory `a//b` (write a path without empty parts, such as `ci/x`)"],
+    );
+    check_tool(
+        "dir = '{dir}'",
+        &["2:7: invalid directory `{dir}` (a path here has no placeholders; use them in `run`)"],
+    );
+    check(
+        "[tools.clippy]\ndir = 'a'\n[tools.test]\ndir = 'a'",
+        &[
+            "2:7: `clippy` can't start in another directory, because `{selection}` stands for packages of this workspace (remove `dir`)",
+            "4:7: `test` can't start in another directory, because a test program starts in the directory of its package (remove `dir`)",
+        ],
+    );
+}
+
+#[test]
 fn a_sandbox_has_paths_and_one_of_three_networks() {
     check_tool(
         "sandbox = { write = ['*.x', ''], network = 'no' }",
@@ -780,7 +813,20 @@ fn mistakes_in_variants_are_found() {
     check(
         "[tools.fmt]\nvariants = ['v']\n[variants.v]\nall-features = true\n",
         &[
-            "2:13: `variants` has no effect on `fmt`, whose command line does not depend on them (put `\"{selection}\"` into `run`, which stands for the features, packages and target of a variant)",
+            "2:13: `variants` has no effect on `fmt`, whose command line does not depend on them (put `\"{selection}\"`, `\"{features}\"` or `\"{target}\"` into `run`, which stand for what a variant builds)",
+        ],
+    );
+    let own = |run: &str, variants: &str, tables: &str| {
+        format!("[tools.x]\nrun = {run}\nvariants = {variants}\n{tables}\n")
+    };
+    let two =
+        "[variants.v]\nall-features = true\nenv = { A = '1' }\n[variants.w]\ntarget = 't'\nenv = { A = '1' }";
+    check(&own("['x']", "['default', 'v']", "[variants.v]\nenv = { A = '1' }"), &[]);
+    check(&own("['x', '{features}', '{target}']", "['default', 'v', 'w']", two), &[]);
+    check(
+        &own("['x']", "['v', 'w']", two),
+        &[
+            "3:18: `x` does the same in `w` as in `v` (remove one of them, or put `\"{selection}\"`, `\"{features}\"` or `\"{target}\"` into `run`, which stand for what a variant builds)",
         ],
     );
     check(
@@ -795,6 +841,23 @@ fn mistakes_in_variants_are_found() {
             "2:12: expected at least one variant (remove it to run the default build)",
             "3:11: `default` is the build without a variant (use another name; list `default` in the `variants` of a tool)",
             "3:11: no tool runs the variant `default` (write `variants = [\"default\", \"default\"]` under [tools.test], for example)",
+        ],
+    );
+}
+
+#[test]
+fn mistakes_in_lock_files_of_variants_are_found() {
+    let used = "[tools.check]\nvariants = ['v']\n[variants.v]\n";
+    check(&format!("{used}lock = 'ci/v.lock'\n"), &[]);
+    check(
+        &format!("{used}lock = '/v.lock'\n"),
+        &["4:8: invalid path `/v.lock` (write a path relative to the workspace root, with `/`)"],
+    );
+    check(
+        "[tools.x]\nrun = ['cargo', 'check']\nvariants = ['v']\n[tools.check]\nvariants = ['v']\nsandbox = {}\n[variants.v]\nlock = 'v.lock'\nenv = { A = '1' }\n",
+        &[
+            "3:13: `x` can't run in `v`, because only `\"{selection}\"` makes cargo use its lock file (put it into `run`, or use a variant without `lock`)",
+            "5:13: `check` can't run in `v`, because it runs in a copy of the repository, which a sandbox hides (remove `sandbox`, or use a variant without `lock`)",
         ],
     );
 }
@@ -820,7 +883,7 @@ fn mistakes_in_powersets_are_found() {
         ],
     );
     let help = "use it for `check`, `clippy` or `doc`, or for a tool of your own with `\"{selection}\"` in `run` that runs per \
-                workspace and whose output is not read as that of tests";
+                workspace, or with `\"{features}\"` that runs per package, such as `cargo test`";
     check(
         "[tools.test]\nvariants = ['default', 'v']\n[variants.v]\neach-feature = true\n",
         &[&format!("2:24: `test` can't run the combinations of `v` ({help})")],
@@ -835,6 +898,20 @@ fn mistakes_in_toolchains_of_variants_are_found() {
         &format!("{used}toolchain = '+nightly'\n"),
         &["4:13: invalid toolchain `+nightly` (write `nightly`)"],
     );
+    for (name, meant) in [
+        ("nigthly", "did you mean `nightly`?"),
+        ("stabel", "did you mean `stable`?"),
+        ("rust_version", "did you mean `rust-version`?"),
+        ("v1.85", "write `1.85`"),
+    ] {
+        let expected = format!("4:13: unknown toolchain `{name}` ({meant})");
+        check(&format!("{used}toolchain = '{name}'\n"), &[&expected]);
+    }
+    for name in
+        ["nightly-2025-01-01", "stable-x86_64-pc-windows-msvc", "1.85.1", "stage1", "mine", "nightly2"]
+    {
+        check(&format!("{used}toolchain = '{name}'\n"), &[]);
+    }
     check(
         "[tools.check]\ntoolchain = 'beta'\nvariants = ['v']\n[variants.v]\ntoolchain = '1.85'\n",
         &["3:13: `check` already requests the toolchain `beta`, and so does `v` (remove one of them)"],

@@ -290,6 +290,7 @@ fn a_tool_is_read() {
             ],
             args: texts(&["{file}", "-q"]),
             second_pass: Vec::new(),
+            dir: None,
             per: Per::File,
             targets: None,
             files: texts(&["**/*.wgsl"]),
@@ -593,7 +594,7 @@ fn a_variant_that_builds_the_same_as_another_is_a_mistake() {
     let workspace = testing::workspace(&[("a", &[]), ("b", &[])], &[]);
     let found = |tables: &str| {
         let text = format!("{tables}\n[tools.check]\nvariants = ['v', 'w']");
-        let problems = check_variants(&config(&text).variants, &workspace);
+        let problems = check_variants(&config(&text).variants, &workspace, &LockContext::default());
         let texts = problems.err().into_iter().flat_map(|problems| problems.0);
         texts.map(|one| format!("{}: {}", one.span.unwrap().start, one.message)).collect::<Vec<_>>()
     };
@@ -616,7 +617,7 @@ fn a_powerset_needs_features_and_not_too_many() {
     let mut workspace = testing::workspace(&[("a", &[]), ("b", &[])], &[]);
     let found = |workspace: &Workspace, value: &str| {
         let text = format!("[variants.v]\n{value}\n[tools.check]\nvariants = ['v']");
-        let problems = check_variants(&config(&text).variants, workspace);
+        let problems = check_variants(&config(&text).variants, workspace, &LockContext::default());
         let texts = problems.err().into_iter().flat_map(|problems| problems.0);
         texts.map(|one| format!("{}: {}", one.span.unwrap().start, one.message)).collect::<Vec<_>>()
     };
@@ -658,7 +659,10 @@ fn a_variant_with_the_required_rust_version_stands_for_one_of_each_version() {
             let run: Vec<_> = tool.run.iter().map_while(Arg::literal).take(2).collect();
             format!("{}: {} in {}", tool.name, run.join(" "), variant.build.packages.join(" "))
         };
-        (check_variants(&config.variants, workspace).is_ok(), tools.map(of).collect::<Vec<_>>())
+        (
+            check_variants(&config.variants, workspace, &LockContext::default()).is_ok(),
+            tools.map(of).collect::<Vec<_>>(),
+        )
     };
     assert_eq!(found(&workspace), (false, Vec::new()), "no package has a version");
     let required = |package: &mut Package, version: &str| {

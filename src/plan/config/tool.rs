@@ -8,13 +8,13 @@ use toml::de::DeString;
 use super::cache::{self, Cache};
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
-use super::{command, environment, fresh, glob, parse, policy, sandbox, toolchain};
+use super::{command, dir, environment, fresh, glob, parse, policy, sandbox, toolchain};
 use std::num::NonZeroU32;
 
 use crate::model::census::CensusNumber;
 use crate::model::finding::OWN_NAMESPACE;
 use crate::model::tool::{
-    Arg, Caching, Environment, Flaky, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool,
+    Arg, Caching, Environment, Flaky, Leaky, Parse, Per, Search, Signs, StepCaps, Targets, Tool, Work,
 };
 
 /// A tool with its state.
@@ -99,6 +99,7 @@ pub(super) fn read(
     }
     keys.set(&mut tool.args, "args", ConfigReader::texts);
     keys.set(&mut tool.second_pass, "second-pass", ConfigReader::texts);
+    keys.set(&mut tool.dir, "dir", dir::read);
     if base.is_none() {
         tool.per = command::default_per(&tool.run);
     }
@@ -217,6 +218,9 @@ pub(super) fn read(
             reader.report_with(value.span(), "a tool that builds for others is never cached", help);
         }
         cache::check(reader, tool, table);
+        if let Some(value) = table.get("dir").filter(|_| tool.dir.is_some()) {
+            dir::check(reader, tool, value);
+        }
         if let Some(args) = table.get("args")
             && !tool.run.is_empty()
             && !tool.run.contains(&Arg::Args)
@@ -242,18 +246,24 @@ pub(super) fn read(
             );
         }
         for key in ["retries", "flaky"] {
-            let Some(value) = table.get(key).filter(|_| !tool.takes_retries()) else { continue };
-            let message = format!(
-                "`{key}` has no effect, because the tests of `{}` can't be run again by name",
-                tool.name
-            );
-            let help = match tool.targets {
-                Some(Targets::Doctest) => "remove it; rustdoc can't run single doc tests",
-                _ => {
-                    "remove it, or use a `run` with `{executable}` or nextest that ends with `{args}`, and `parse = \"libtest\"` \
-                      or `parse = \"nextest\"`"
+            let is_possible = tool.takes_retries() || tool.takes_reruns();
+            let Some(value) = table.get(key).filter(|_| !is_possible) else { continue };
+            let (why, help) = match tool.parse.work() {
+                Work::Test if tool.targets == Some(Targets::Doctest) => {
+                    ("its tests can't be run again by name", "remove it; rustdoc can't run single doc tests")
                 }
+                Work::Test => (
+                    "its tests can't be run again by name",
+                    "remove it, or use a `run` with `{executable}` or nextest that ends with `{args}`",
+                ),
+                Work::Build | Work::RunScripts => ("other tools use what it builds", "remove it"),
+                Work::Lint | Work::Format => ("it always comes to the same result", "remove it"),
+                Work::Read | Work::Unknown => (
+                    "its numbers or golden files stand for output that is always the same",
+                    "remove it, or make the output of the tool reproducible",
+                ),
             };
+            let message = format!("`{}` can't have `{key}`, because {why}", tool.name);
             reader.report_with(value.span(), message, help);
         }
         if let (Some(value), Per::TargetRoot | Per::File) = (table.get("targets"), tool.per) {
@@ -281,6 +291,7 @@ fn blank(name: &str) -> Tool {
         run: Vec::new(),
         args: Vec::new(),
         second_pass: Vec::new(),
+        dir: None,
         per: Per::Workspace,
         targets: None,
         files: Vec::new(),

@@ -3,6 +3,7 @@
 use toml::Spanned;
 
 use super::reader::{ConfigReader, Value};
+use super::suggest::closest;
 use crate::model::tool::{Arg, Piece, Tool};
 use crate::model::variant::Variant;
 
@@ -15,10 +16,36 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<S
         _ if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c == '/' || c == '\\') => {
             "write a name that rustup knows, such as `nightly` or `1.85`".to_owned()
         }
-        _ => return Some(name),
+        _ => match misspelt(text) {
+            Some(help) => {
+                reader.report_with(value.span(), format!("unknown toolchain `{text}`"), help);
+                return None;
+            }
+            None => return Some(name),
+        },
     };
     reader.report_with(value.span(), format!("invalid toolchain `{text}`"), help);
     None
+}
+
+/// Returns what is meant by a name that is close to that of a channel or a version. Any other name may be that of a toolchain
+/// that the user linked, which only rustup knows.
+fn misspelt(name: &str) -> Option<String> {
+    const CHANNELS: [&str; 3] = ["beta", "nightly", "stable"];
+    let (channel, _) = name.split_once('-').unwrap_or((name, ""));
+    if let Some(version) =
+        name.strip_prefix('v').filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    {
+        return Some(format!("write `{version}`"));
+    }
+    if CHANNELS.contains(&channel)
+        || name == Variant::RUST_VERSION
+        || name.contains(|c: char| c.is_ascii_digit())
+    {
+        return None;
+    }
+    let meant = closest(name, CHANNELS.into_iter().chain([Variant::RUST_VERSION]))?;
+    Some(format!("did you mean `{meant}`?"))
 }
 
 /// Lets the command lines of `tool` request `toolchain` from rustup.
@@ -35,7 +62,7 @@ pub(super) fn set(reader: &mut ConfigReader<'_>, tool: &mut Tool, toolchain: &Sp
         let message = format!("`run` already requests the toolchain `{named}`");
         return reader.report_with(toolchain.span(), message, "remove one of them");
     }
-    if !runs_toolchain(tool) {
+    if !tool.runs_toolchain() {
         if !tool.run.is_empty() {
             let message = format!(
                 "`toolchain` has no effect on `{}`, because it does not run a program of a Rust toolchain",
@@ -54,7 +81,7 @@ pub(super) fn set(reader: &mut ConfigReader<'_>, tool: &mut Tool, toolchain: &Sp
 
 /// Returns `tool` with the toolchain called `name`. A tool that runs what another one builds has none of its own.
 pub(super) fn with(mut tool: Tool, name: &str) -> Tool {
-    if runs_toolchain(&tool) && tool.toolchain().is_none() {
+    if tool.runs_toolchain() && tool.toolchain().is_none() {
         request(&mut tool, name);
     }
     tool
@@ -69,7 +96,7 @@ pub(super) fn check(reader: &mut ConfigReader<'_>, tool: &Tool, of: &Spanned<Str
             of.get_ref()
         );
         reader.report_with(of.span(), message, "remove one of them");
-    } else if !runs_toolchain(tool) && !tool.uses_executable() {
+    } else if !tool.runs_toolchain() && !tool.uses_executable() {
         let message = format!(
             "`{}` can't run in `{}`, because it does not run a program of a Rust toolchain",
             tool.name,
@@ -81,10 +108,6 @@ pub(super) fn check(reader: &mut ConfigReader<'_>, tool: &Tool, of: &Spanned<Str
             "start `run` with `\"cargo\"`, or use a variant without `toolchain`",
         );
     }
-}
-
-fn runs_toolchain(tool: &Tool) -> bool {
-    tool.run.first().and_then(Arg::literal).is_some_and(|program| Tool::RUST.contains(&program))
 }
 
 /// Lets the command lines of `tool`, which run programs of a toolchain, request the toolchain called `name`.

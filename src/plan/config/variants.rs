@@ -10,12 +10,12 @@ use super::environment;
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
 use super::tool::{NAME_HELP, ToolEntry, is_name};
-use super::{Config, ConfigFile, toolchain};
+use super::{Config, ConfigFile, LockContext, dir, effects, locks, toolchain};
 use crate::model::error::{Problem, Problems};
 use crate::model::policy::Selection;
 use crate::model::powerset::Powerset;
-use crate::model::tool::{Parse, Per, Tool};
-use crate::model::variant::Variant;
+use crate::model::tool::{Caching, Parse, Per, Tool};
+use crate::model::variant::{Variant, VariantLock};
 use crate::model::workspace::{PackageId, Workspace};
 
 /// Systems that `on` may name, as in `std::env::consts::OS`.
@@ -43,6 +43,7 @@ pub struct ConfiguredVariant {
     packages: Vec<Spanned<String>>,
     powerset: Option<PowersetPlaces>,
     toolchain: Option<std::ops::Range<usize>>,
+    lock: Option<std::ops::Range<usize>>,
     /// Name and text of the file.
     file: (Arc<str>, Arc<str>),
 }
@@ -104,6 +105,7 @@ pub(super) fn read(
         }
         Some(vars.values)
     });
+    let lock = keys.read("lock", dir::file);
     let systems = keys.read("on", ConfigReader::strings);
     let each = keys.read("each-feature", ConfigReader::boolean).unwrap_or(false);
     let mut powerset = keys.read("powerset", powerset);
@@ -126,6 +128,8 @@ pub(super) fn read(
     }
     let (toolchain, place) = toolchain.map(|name| (name.get_ref().clone(), name.span())).unzip();
     variant.toolchain = toolchain;
+    let (lock, lock_place) = lock.map(|path| (path.get_ref().clone(), path.span())).unzip();
+    variant.lock = lock.map(|path| VariantLock { path, digest: None });
     let (set, powerset) = powerset.unzip();
     variant.powerset = set;
     variant.build.features = sorted(features.iter().map(|name| name.get_ref().clone()).collect());
@@ -151,6 +155,7 @@ pub(super) fn read(
         packages,
         powerset,
         toolchain: place,
+        lock: lock_place,
         file,
     })
 }
@@ -221,19 +226,19 @@ pub(super) fn check_tool(
     if let (Some(first), false) = (first(|variant| variant.powerset.is_some()), tool.takes_powersets()) {
         let message = format!("`{}` can't run the combinations of `{}`", tool.name, first.get_ref());
         let help = "use it for `check`, `clippy` or `doc`, or for a tool of your own with `\"{selection}\"` in `run` that runs per \
-                    workspace and whose output is not read as that of tests";
+                    workspace, or with `\"{features}\"` that runs per package, such as `cargo test`";
         reader.report_with(first.span(), message, help);
     }
-    if let (Some(first), true) = (first(|variant| variant.toolchain.is_some()), tool.takes_variants()) {
+    let variant = |name: &Spanned<String>| variants.get(name.get_ref()).map(|one| &*one.variant);
+    effects::check(reader, tool, given.iter().filter_map(|name| Some((name, variant(name)?))));
+    if let Some(first) = first(|variant| variant.lock.is_some()) {
+        locks::check_tool(reader, tool, first);
+    }
+    let of_toolchain = first(|variant| variant.toolchain.is_some());
+    if let Some(first) =
+        of_toolchain.filter(|first| variant(first).is_some_and(|of| effects::has_some(tool, of)))
+    {
         toolchain::check(reader, tool, first);
-    }
-    if let (Some(first), false) = (given.first(), tool.takes_variants()) {
-        let message = format!(
-            "`variants` has no effect on `{}`, whose command line does not depend on them",
-            tool.name
-        );
-        let help = "put `\"{selection}\"` into `run`, which stands for the features, packages and target of a variant";
-        reader.report_with(first.span(), message, help);
     }
 }
 
@@ -259,7 +264,7 @@ impl Config {
 /// Returns the variants that a configured one stands for: itself, or one for each `rust-version` of its packages. Packages without
 /// one are left out.
 fn with_toolchains(one: &ConfiguredVariant, workspace: &Workspace) -> Vec<Arc<Variant>> {
-    let variant = &one.variant;
+    let variant = &locks::with_digest(&one.variant, workspace);
     if variant.toolchain.as_deref() != Some(Variant::RUST_VERSION) {
         return vec![Arc::clone(variant)];
     }
@@ -355,8 +360,11 @@ fn with_variant(tool: &Tool, variant: &Arc<Variant>) -> Tool {
         Some(name) => toolchain::with(tool.clone(), name),
         None => tool.clone(),
     };
+    // What an observed process reads in a copy of the repository is not known by the names of the repository.
+    let is_unknown = variant.lock.is_some() && tool.is_observed();
     Tool {
         name: name_of(&tool.name, &variant.name),
+        cache: if is_unknown { Caching::Never } else { tool.cache },
         per: if variant.powerset.is_some() { Per::Package } else { tool.per },
         variant: Some(Arc::clone(variant)),
         vars,
@@ -368,8 +376,12 @@ fn with_variant(tool: &Tool, variant: &Arc<Variant>) -> Tool {
 ///
 /// # Errors
 ///
-/// Every name that it does not have, and each variant that builds the same as another one, with its line.
-pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> Result<(), Problems> {
+/// Every name that it does not have, a lock file that can't be used, and each variant that builds the same as another one, with its line.
+pub fn check_variants(
+    variants: &[ConfiguredVariant],
+    workspace: &Workspace,
+    context: &LockContext,
+) -> Result<(), Problems> {
     let mut problems = Vec::new();
     for one in variants {
         let mut report = |span, message, help| problems.push(one.problem(span, message, help));
@@ -424,6 +436,10 @@ pub fn check_variants(variants: &[ConfiguredVariant], workspace: &Workspace) -> 
     }
     problems.extend(variants.iter().flat_map(|one| wrong_powersets(one, workspace)));
     problems.extend(same_builds(variants, workspace));
+    problems.extend(variants.iter().filter_map(|one| {
+        let (message, help) = locks::problem(&one.variant, workspace, context)?;
+        Some(one.problem(one.lock.clone()?, message, help))
+    }));
     problems.sort_by_key(|problem: &Problem| problem.span.as_ref().map(|span| span.start));
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }
@@ -466,7 +482,8 @@ fn same_builds(variants: &[ConfiguredVariant], workspace: &Workspace) -> Vec<Pro
     let resolved = |variant: &Variant| {
         let build = Selection { packages: Vec::new(), exclude: Vec::new(), ..variant.build.clone() };
         let Variant { vars, powerset, toolchain, .. } = variant;
-        (build, vars.clone(), packages_of(variant, workspace), powerset.clone(), toolchain.clone())
+        let lock = variant.lock.as_ref().map(|lock| lock.path.clone());
+        (build, vars.clone(), packages_of(variant, workspace), powerset.clone(), toolchain.clone(), lock)
     };
     let mut known = vec![(Variant::DEFAULT, resolved(&Variant::default()))];
     let mut problems = Vec::new();

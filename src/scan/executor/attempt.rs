@@ -42,6 +42,8 @@ pub(super) struct Attempt<'a, R> {
     pub(super) fails: bool,
     /// True if this is the second pass.
     pub(super) is_second: bool,
+    /// True if a process is run again because it failed.
+    pub(super) is_retry: bool,
     /// True if its processes are observed.
     pub(super) is_observed: bool,
     /// Observation of the latest process, or of the one before it whose sandbox denied something.
@@ -108,9 +110,16 @@ impl<'a, R> Attempt<'a, R> {
         let executable = built.as_ref().map_or(OsStr::new(""), |built| built.path.as_os_str());
         let mut argvs: VecDeque<_> =
             plan::expand(workspace, plan, tool, &units, &self.executor.cargo_flags, executable).into();
+        let (mut reruns, mut failed_before) = (0, self.fails);
         while let Some(argv) = argvs.pop_front() {
+            self.is_retry = reruns > 0;
+            match self.is_retry {
+                true => self.fails = failed_before,
+                false => failed_before = self.fails,
+            }
             if let Some(reason) = stop.reason() {
                 self.push(tasks.to_vec(), Ended::Stopped(reason), None);
+                reruns = 0;
                 continue;
             }
             let finished =
@@ -118,6 +127,7 @@ impl<'a, R> Attempt<'a, R> {
                     Ok(finished) => finished,
                     Err(ended) => {
                         self.push(tasks.to_vec(), ended, None);
+                        reruns = 0;
                         continue;
                     }
                 };
@@ -144,10 +154,11 @@ impl<'a, R> Attempt<'a, R> {
                     let name = argv.first().map(|name| name.to_string_lossy()).unwrap_or_default();
                     let what = format!("could not start `{name}`: {error}");
                     self.push(tasks.to_vec(), Ended::Crashed(what), None);
+                    reruns = 0;
                     continue;
                 }
             };
-            let (mut is_kept, mut repeat) = (true, false);
+            let (mut is_kept, mut repeat, mut is_clean) = (true, false, false);
             let ended = match (&finished.ending, finished.exit) {
                 (Ending::Stopped(reason), _) => Ended::Stopped(*reason),
                 // No process of a tool is ended before the run.
@@ -181,6 +192,7 @@ impl<'a, R> Attempt<'a, R> {
                         // A second process that only classifies findings doesn't affect the result.
                         let affects_result = !(self.is_second && tool.tells_style_apart());
                         is_clear &= judged.is_clear || !affects_result;
+                        is_clean = judged.is_clean;
                         is_kept = judged.is_kept && affects_result;
                         if tool.reruns_tests() && judged.is_clear && !judged.failed_tests.is_empty() {
                             failed = FailedTests { names: judged.failed_tests, fails: judged.fails };
@@ -203,8 +215,18 @@ impl<'a, R> Attempt<'a, R> {
             if is_kept {
                 outputs.keep(&self.output_name(tool), &finished, &mut self.kept);
             }
+            let has_failed = !is_clean && !matches!(ended, Ended::Missing(_) | Ended::Stopped(_));
             self.push(tasks.to_vec(), ended, Some(raw_exit(finished.exit)));
+            // If it is not clear which of several units is the cause, each of them runs alone first.
+            if tool.reruns() && has_failed && reruns < tool.retries && (is_clear || tasks.len() < 2) {
+                reruns += 1;
+                argvs.push_front(argv);
+            } else {
+                self.fails |= reruns > 0 && tool.flaky == Flaky::Fail;
+                reruns = 0;
+            }
         }
+        self.is_retry = false;
         if !failed.names.is_empty() {
             self.retry(tool, program, tasks, failed, (builder.zip(built.as_deref()), timeout));
         }
@@ -290,7 +312,7 @@ impl<'a, R> Attempt<'a, R> {
             let (mut invocation, threads) = self
                 .launcher
                 .invocation(tool, program, argv, built, tasks, (self.is_observed, copy.as_deref()))
-                .map_err(Ended::Crashed)?;
+                .map_err(|why| self.executor.stop.reason().map_or(Ended::Crashed(why), Ended::Stopped))?;
             invocation.timeout = timeout;
             let mut watcher = Watcher::new(tool, self.doing);
             let mut finished = self.executor.runner.run(&invocation, &mut watcher);
@@ -399,7 +421,7 @@ impl<'a, R> Attempt<'a, R> {
             raw_exit,
             is_recalled: false,
             is_second,
-            is_retry: false,
+            is_retry: self.is_retry,
             is_outside: !self.is_observed && self.observed.is_some(),
             observed: self.observed.clone(),
         });

@@ -62,11 +62,14 @@ impl<'a> Identifier<'a> {
     fn trace(&self, tool: &Tool, words: &[Word]) -> ProgramIdentity {
         let vars = self.env.seen_by(tool);
         let root = &self.programs.root;
+        // Cargo searches its configuration from the directory in which it starts.
+        let own_config = tool.dir.as_ref().map(|_| CargoConfig::read(&tool.start_dir(root), self.env));
         let path = vars.get(std::ffi::OsStr::new("PATH")).map(std::env::split_paths).into_iter().flatten();
-        let path = path.map(|entry| root.join(entry)).collect();
+        let path = path.map(|entry| tool.start_dir(root).join(entry)).collect();
         let mut tracer = Tracer {
             programs: self.programs,
-            config: &self.config,
+            config: own_config.as_ref().unwrap_or(&self.config),
+            dir: tool.start_dir(root),
             real_root: root.canonicalize().unwrap_or_else(|_| root.clone()),
             vars,
             path,
@@ -81,7 +84,7 @@ impl<'a> Identifier<'a> {
         match words.first() {
             Some(Word::Text(name)) if !name.contains(PLACEHOLDER) => {
                 let plus = words.get(1).and_then(Word::text);
-                match self.programs.start([Some(name.as_str()), plus].into_iter().flatten(), None) {
+                match self.programs.start(tool, [Some(name.as_str()), plus].into_iter().flatten()) {
                     Ok(program) => tracer.program(&program.components().collect::<PathBuf>(), &words[1..]),
                     Err(_) => tracer.unknown(format!("`{name}` is not installed")),
                 }
@@ -123,7 +126,7 @@ fn words(tool: &Tool) -> Vec<Word> {
         Arg::Args => tool.args.iter().cloned().map(Word::Text).collect(),
         // The files are inputs of the task.
         Arg::Files => vec![Word::Text(PLACEHOLDER.to_owned())],
-        Arg::Selection => vec![Word::Open(String::new())],
+        Arg::Selection | Arg::Features | Arg::Target => vec![Word::Open(String::new())],
     };
     tool.run.iter().flat_map(word).collect()
 }
@@ -264,7 +267,12 @@ impl Tracer<'_> {
 
     /// Resolves `path` relative to the directory in which the tool runs.
     pub(super) fn place(&self, path: &str) -> PathBuf {
-        self.programs.root.join(path).components().collect()
+        self.dir.join(path).components().collect()
+    }
+
+    /// Returns the directory in which the tool runs, with links resolved.
+    pub(super) fn real_dir(&self) -> PathBuf {
+        self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone())
     }
 
     /// Finds the program `name` as the tool itself would.

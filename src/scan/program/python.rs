@@ -203,7 +203,7 @@ impl Tracer<'_> {
         };
         let own = self.var("PYENV_VERSION").map(|value| value.to_string_lossy().into_owned());
         let own = own.and_then(|versions| Some(versions.split(':').next()?.to_owned()));
-        let near = || self.real_root.ancestors().find_map(|dir| first(dir.join(".python-version")));
+        let near = || self.real_dir().ancestors().find_map(|dir| first(dir.join(".python-version")));
         let version = own.or_else(near).or_else(|| first(root.join("version")))?;
         if version == "system" {
             let dirs = self.path.iter().filter(|dir| !dir.ends_with("shims"));

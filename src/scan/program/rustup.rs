@@ -262,7 +262,7 @@ impl Tracer<'_> {
         }
         let settings = self.settings();
         let overrides = settings.get("overrides").and_then(Value::as_table);
-        for dir in self.real_root.ancestors() {
+        for dir in self.real_dir().ancestors() {
             let name = overrides.and_then(|table| table.get(dir.to_str()?)?.as_str());
             if let Some(name) = name {
                 return self.installed(name);

@@ -24,6 +24,8 @@ pub struct ProgramIdentity {
 pub(super) struct Tracer<'a> {
     pub(super) programs: &'a Programs,
     pub(super) config: &'a CargoConfig,
+    /// Directory in which the tool starts.
+    pub(super) dir: PathBuf,
     /// Root of the workspace with links resolved.
     pub(super) real_root: PathBuf,
     /// Variables that the tool sees.

@@ -69,7 +69,11 @@ pub(crate) fn outline(view: &View<'_>) -> String {
     }
     let (flaky, leaky) = unsteady(view);
     if flaky > 0 {
-        parts.push(counted(flaky, "flaky test", "flaky tests"));
+        let is_of_tests = view.run.report.findings.iter().all(|one| !one.is_flaky() || one.test.is_some());
+        parts.push(match is_of_tests {
+            true => counted(flaky, "flaky test", "flaky tests"),
+            false => counted(flaky, "flaky result", "flaky results"),
+        });
     }
     if leaky > 0 {
         parts.push(format!("{} leaky", number(leaky as u64)));
