@@ -20,6 +20,7 @@ pub mod event;
 pub mod finding;
 #[cfg(feature = "engine")]
 pub mod generated;
+#[cfg(feature = "engine")]
 pub mod generator;
 #[cfg(feature = "engine")]
 pub mod golden;
