@@ -128,10 +128,10 @@ fn a_wrong_cached_result_of_a_tool_is_a_finding_and_is_not_used_again() {
     let later = 1_500_000_000;
     set("docs/other", 1_000_000_000);
     set_time(later);
+    // Before the first run, because the configuration is in a directory that the tool looks into.
+    sandbox.write("genti.toml", &format!("[policy]\nrecheck = '100%'\n{}", sandbox.text("genti.toml")));
     check(&sandbox, 0, true);
     set_time(1);
-    check(&sandbox, 0, false);
-    sandbox.write("genti.toml", &format!("[policy]\nrecheck = '100%'\n{}", sandbox.text("genti.toml")));
     check(&sandbox, 1, true);
     assert!(
         sandbox.findings().iter().any(|line| line.contains("new stale-result")),

@@ -72,6 +72,7 @@ fn every_field_of_a_schema_appears_in_a_file() {
         "depth",
         "env",
         "in_variants",
+        "lock",
         "name",
         "on",
         "powerset",
