@@ -452,18 +452,19 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Lets the files of a directory be removed that a test or a build script has protected.
+#[cfg(unix)]
 fn make_writable(dir: &Path) {
     for entry in walkdir::WalkDir::new(dir).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
         if let Ok(meta) = entry.metadata() {
             let mut permissions = meta.permissions();
-            #[cfg(unix)]
             std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o700);
-            #[cfg(not(unix))]
-            permissions.set_readonly(false);
             let _ = fs::set_permissions(entry.path(), permissions);
         }
     }
 }
+
+#[cfg(not(unix))]
+fn make_writable(_: &Path) {}
 
 #[cfg(test)]
 mod tests;
