@@ -78,6 +78,7 @@ impl Running {
     }
 
     /// Kills what is left of it.
+    #[cfg(target_os = "linux")]
     pub(crate) fn end(mut self) -> Vec<String> {
         let left = self.end_all();
         let _ = self.child.wait();

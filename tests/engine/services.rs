@@ -6,7 +6,9 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use crate::support::Sandbox;
-use crate::support::process::{Running, wait_until};
+#[cfg(target_os = "linux")]
+use crate::support::process::Running;
+use crate::support::process::wait_until;
 
 /// A server that answers `pong`, and exits with 7 when it is told to `die`. Records each start.
 const SERVER: &str = r#"
