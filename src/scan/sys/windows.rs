@@ -328,7 +328,7 @@ pub(in crate::scan) fn signal_name(number: i32) -> String {
 mod tests {
     use super::*;
     use crate::scan::doing::Watcher;
-    use crate::scan::process;
+    use crate::scan::process::{self, Limits};
     use crate::scan::runner::{Ending, FinishedProcess};
     use crate::scan::stop::Stop;
 
@@ -336,7 +336,7 @@ mod tests {
         let mut command = Command::new("cmd");
         process::run(
             command.args(["/D", "/C", script]),
-            timeout,
+            Limits { timeout, ..Limits::default() },
             &Stop::new().unwrap(),
             None,
             &mut Watcher::none(),
