@@ -58,7 +58,7 @@ use self::inputs::{Dirs, KeyInputs, ToolKey, Uncacheable};
 use self::outside_files::OutsideFiles;
 use self::replays::RealBuilds;
 use self::sandboxed::{RunningTest, TestRun};
-use self::storing::{NotStored, Pending};
+use self::storing::{Pending, WhyNotStored};
 use crate::model::digest::Digest;
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Tool, ToolId};
@@ -131,7 +131,7 @@ struct RunState {
     /// Tasks without a verdict although they ran.
     changed: BTreeMap<TaskIx, Discarded>,
     /// Tools with a result that was not stored, and the first reason.
-    not_stored: BTreeMap<ToolId, NotStored>,
+    not_stored: BTreeMap<ToolId, WhyNotStored>,
     /// The error after which nothing more is written.
     failed: Option<std::io::Error>,
 }

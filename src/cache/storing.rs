@@ -35,13 +35,14 @@ const FLUSH: Duration = Duration::from_millis(500);
 pub(super) struct Pending {
     task: TaskIx,
     /// The key and the record to store.
-    result: Result<(Digest, StoredResult), NotStored>,
+    result: Result<(Digest, StoredResult), WhyNotStored>,
     /// Traces of the files that the process read.
     traces: Option<Arc<Traces>>,
 }
 
-/// Reason why a result is not stored. `None` if it is told elsewhere, for instance because there is no verdict.
-pub(super) type NotStored = Option<&'static str>;
+/// Reason why a result is not stored, for `cargo genti explain`. `None` if the run reports it in another way, for example because
+/// there is no verdict.
+pub(super) type WhyNotStored = Option<&'static str>;
 
 const UNKNOWN_FILES: &str = "it is not known which files it reads";
 const UNKNOWN_TASK: &str = "it is not known which of its tasks a finding belongs to";
@@ -164,7 +165,7 @@ impl ResultCache<'_> {
         parsed: &Parsed,
         share: TaskShare,
         piece: Option<&StepPiece<Normalized>>,
-    ) -> Result<(Digest, StoredResult), NotStored> {
+    ) -> Result<(Digest, StoredResult), WhyNotStored> {
         let id = self.context.plan.graph.task(task).tool;
         let tool = self.context.plan.graph.tool(id);
         if parsed.traces.is_replayed {
@@ -195,7 +196,7 @@ impl ResultCache<'_> {
     }
 
     /// Splits what a process over `tasks` read and found by task, or returns why that is impossible.
-    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Result<Vec<TaskShare>, NotStored> {
+    fn split(&self, tasks: &[TaskIx], parsed: &Parsed) -> Result<Vec<TaskShare>, WhyNotStored> {
         let plan = self.context.plan;
         let first = plan.graph.task(*tasks.first().ok_or(None)?);
         let tool = plan.graph.tool(first.tool);
@@ -318,7 +319,7 @@ impl ResultCache<'_> {
 
 impl RunState {
     /// Notes that a result of `tool` is not stored.
-    fn skip(&mut self, tool: ToolId, why: NotStored) {
+    fn skip(&mut self, tool: ToolId, why: WhyNotStored) {
         let known = self.not_stored.entry(tool).or_default();
         *known = known.or(why);
     }

@@ -37,13 +37,17 @@ impl Project {
     /// Returns true if the verdict can change from one day to the next: a suppression expires, or the grace of new lints ends.
     pub(super) fn has_deadline(&self) -> bool {
         let has_grace = matches!(self.plan.policy.new_lints, NewLints::WarnFor { .. });
-        has_grace || self.suppressions.iter().any(|suppression| suppression.expires.is_some())
+        has_grace || self.has_expiry()
     }
 
     /// Returns the day that a report with the results of `day` records: if something in it depends on the day.
     pub(super) fn recorded_day(&self, day: Option<Date>) -> Option<Date> {
-        let expires = self.suppressions.iter().any(|suppression| suppression.expires.is_some());
-        day.filter(|_| expires || self.recheck.is_some())
+        day.filter(|_| self.has_expiry() || self.recheck.is_some())
+    }
+
+    /// Returns true if a suppression expires on some day.
+    fn has_expiry(&self) -> bool {
+        self.suppressions.iter().any(|suppression| suppression.expires.is_some())
     }
 }
 
