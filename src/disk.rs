@@ -9,6 +9,8 @@ use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 
+use crate::model::halt::{Halt, Pace};
+
 /// Opens the file at `path` for reading, without blocking.
 ///
 /// # Errors
@@ -59,6 +61,34 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 pub fn read_to_string(path: &Path) -> io::Result<String> {
     let not_utf8 = |_| io::Error::new(io::ErrorKind::InvalidData, "not valid UTF-8");
     String::from_utf8(read(path)?).map_err(not_utf8)
+}
+
+/// Returns whether two files have the same content.
+///
+/// # Errors
+///
+/// As [`read`], or if `halt` is due.
+pub fn have_same_content(one: &Path, other: &Path, halt: &dyn Halt) -> io::Result<bool> {
+    const PIECE: usize = 64 << 10;
+    let mut files = [open(one)?, open(other)?];
+    if files[0].metadata()?.len() != files[1].metadata()?.len() {
+        return Ok(false);
+    }
+    let mut pace = Pace::new(halt);
+    let mut pieces = [Vec::with_capacity(PIECE), Vec::with_capacity(PIECE)];
+    loop {
+        pace.spend(PIECE)?;
+        for (file, piece) in files.iter_mut().zip(&mut pieces) {
+            piece.clear();
+            file.take(PIECE as u64).read_to_end(piece)?;
+        }
+        if pieces[0] != pieces[1] {
+            return Ok(false);
+        }
+        if pieces[0].is_empty() {
+            return Ok(true);
+        }
+    }
 }
 
 /// Checks `path` without opening it, for programs that open it themselves and would block.

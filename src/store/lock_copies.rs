@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -26,6 +26,7 @@ use rayon::prelude::*;
 use regex::bytes::{NoExpand, Regex};
 
 use super::tag;
+use super::tree::remove_tree;
 use crate::disk;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::halt::{Halt, Halted};
@@ -75,8 +76,7 @@ pub fn remove_copies(home: &Path) -> io::Result<()> {
         return Err(io::Error::other("it has no CACHEDIR.TAG of genti"));
     }
     let _lock = lock(home)?;
-    make_writable(home);
-    fs::remove_dir_all(home)
+    remove_tree(home)
 }
 
 impl LockCopies {
@@ -368,7 +368,7 @@ fn copy_file(from: &Path, to: &Path, halt: &dyn Halt) -> io::Result<()> {
         return Err(io::Error::other(format!("`{}` changed during the run; run again", from.display())));
     }
     let is_same = match fs::symlink_metadata(to) {
-        Ok(copy) => copy.is_file() && copy.len() == meta.len() && has_one_name(&copy) && are_equal(from, to)?,
+        Ok(copy) => copy.is_file() && has_one_name(&copy) && disk::have_same_content(from, to, halt)?,
         Err(_) => false,
     };
     if !is_same {
@@ -389,24 +389,6 @@ fn has_one_name(meta: &fs::Metadata) -> bool {
     {
         let _ = meta;
         true
-    }
-}
-
-/// Returns true if two files of the same size have the same content.
-fn are_equal(one: &Path, other: &Path) -> io::Result<bool> {
-    const PIECE: u64 = 64 << 10;
-    let (mut one, mut other) = (disk::open(one)?, disk::open(other)?);
-    let mut pieces = [Vec::new(), Vec::new()];
-    loop {
-        pieces.iter_mut().for_each(Vec::clear);
-        (&mut one).take(PIECE).read_to_end(&mut pieces[0])?;
-        (&mut other).take(PIECE).read_to_end(&mut pieces[1])?;
-        if pieces[0] != pieces[1] {
-            return Ok(false);
-        }
-        if pieces[0].is_empty() {
-            return Ok(true);
-        }
     }
 }
 
@@ -441,30 +423,12 @@ fn write(to: &Path, text: &[u8]) -> io::Result<()> {
 /// Removes the file, link or directory at `path`, if there is one.
 fn remove(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => {
-            make_writable(path);
-            fs::remove_dir_all(path)
-        }
+        Ok(meta) if meta.is_dir() => remove_tree(path),
         Ok(_) => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
 }
-
-/// Lets the files of a directory be removed that a test or a build script has protected.
-#[cfg(unix)]
-fn make_writable(dir: &Path) {
-    for entry in walkdir::WalkDir::new(dir).into_iter().flatten().filter(|entry| entry.file_type().is_dir()) {
-        if let Ok(meta) = entry.metadata() {
-            let mut permissions = meta.permissions();
-            std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o700);
-            let _ = fs::set_permissions(entry.path(), permissions);
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn make_writable(_: &Path) {}
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ mod report;
 mod shards;
 mod sources;
 pub(crate) mod tag;
+mod tree;
 pub(crate) mod trust;
 mod within;
 
@@ -38,3 +39,4 @@ pub use outputs::OutputDir;
 pub use report::{NotReported, append_report, write_report, write_report_until};
 pub use shards::{SHARD, load_durations, load_shards};
 pub use sources::{NotReplaced, replace_source};
+pub use tree::remove_tree;

@@ -20,17 +20,17 @@ mod place;
 mod tests;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use self::place::CopyPlace;
-use super::content::{BUFFER, stamp};
+use super::content::stamp;
 use super::git::{GitError, git_elsewhere};
 use super::walk::{ListedFile, walk};
 use super::{Listing, LoadError, repository};
 use crate::disk;
-use crate::model::halt::{Halt, Halted, Pace, is_halt};
+use crate::model::halt::{Halt, Halted, is_halt};
 use crate::model::path::RelPath;
 use crate::model::stamp::Stamp;
 use crate::model::workspace::WhyLeftOut;
@@ -336,7 +336,7 @@ impl RepositoryCopy {
         let has_other_content = match (&file.kind, &after) {
             (CopiedKind::File(_), Some(CopiedKind::File(_))) => {
                 self.check(file)?;
-                match is_same(&file.path.to_path(&self.from), &place, halt) {
+                match disk::have_same_content(&file.path.to_path(&self.from), &place, halt) {
                     Err(error) if is_halt(&error) => return Err(Halted.into()),
                     is_same => !is_same.map_err(of(&file.path))?,
                 }
@@ -446,43 +446,6 @@ fn without_special_bits(permissions: fs::Permissions) -> fs::Permissions {
 #[cfg(not(unix))]
 fn without_special_bits(permissions: fs::Permissions) -> fs::Permissions {
     permissions
-}
-
-/// Returns whether two files have the same content.
-fn is_same(one: &Path, other: &Path, halt: &dyn Halt) -> io::Result<bool> {
-    let mut files = [disk::open(one)?, disk::open(other)?];
-    if files[0].metadata()?.len() != files[1].metadata()?.len() {
-        return Ok(false);
-    }
-    let mut pace = Pace::new(halt);
-    let mut buffers = [vec![0; BUFFER], vec![0; BUFFER]];
-    loop {
-        pace.spend(BUFFER)?;
-        let mut read = [0; 2];
-        for ((file, buffer), read) in files.iter_mut().zip(&mut buffers).zip(&mut read) {
-            *read = fill(file, buffer)?;
-        }
-        if buffers[0][..read[0]] != buffers[1][..read[1]] {
-            return Ok(false);
-        }
-        if read[0] == 0 {
-            return Ok(true);
-        }
-    }
-}
-
-/// Reads until `buffer` is full or the file ends. Returns the number of bytes.
-fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// Returns a function that adds the path to an error.

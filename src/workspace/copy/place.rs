@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::CopyError;
 use crate::disk;
 use crate::model::digest::{Hasher, Sink};
-use crate::store::trust;
+use crate::store::{self, trust};
 
 /// Start of the names of all directories.
 const PREFIX: &str = "genti-copy-";
@@ -125,32 +125,12 @@ fn empty(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
         match entry.file_type()?.is_dir() {
-            true => remove(&entry.path())?,
+            true => store::remove_tree(&entry.path())?,
             false if entry.file_name() != LOCK => fs::remove_file(entry.path())?,
             false => {}
         }
     }
     Ok(())
-}
-
-/// Removes the directory `dir`, even if it contains directories that may not be changed, as some programs make them.
-fn remove(dir: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    if fs::remove_dir_all(dir).is_err() {
-        use std::os::unix::fs::PermissionsExt;
-        let mut left = vec![dir.to_path_buf()];
-        while let Some(dir) = left.pop() {
-            fs::set_permissions(&dir, fs::Permissions::from_mode(0o700))?;
-            for entry in fs::read_dir(&dir)? {
-                let entry = entry?;
-                left.extend(entry.file_type()?.is_dir().then(|| entry.path()));
-            }
-        }
-    }
-    match fs::remove_dir_all(dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 /// Returns whether `dir` is a directory, and no link to one, of this user.
