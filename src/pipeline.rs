@@ -189,8 +189,14 @@ impl Project {
     fn cache_context(&self) -> cache::Context<'_> {
         let Self { workspace, plan, programs, last_run, lockfile, .. } = self;
         let second_look = self.recheck.zip(self.as_of).map(|(share, day)| cache::SecondLook { share, day });
-        let copies = self.copies.as_ref().ok();
+        let copies = self.lock_copies();
         cache::Context { workspace, plan, programs, last_run, lockfile: *lockfile, second_look, copies }
+    }
+
+    /// Returns the copies of the repository, if a tool builds in one. Without one, no path has to be mapped back.
+    fn lock_copies(&self) -> Option<&LockCopies> {
+        let is_used = self.tools.iter().any(|tool| tool.lock().is_some());
+        self.copies.as_ref().ok().filter(|_| is_used)
     }
 
     /// Plans again with another seed, without reading anything again.
@@ -527,7 +533,7 @@ pub fn run(
         scrub: &scrub,
         read: &read,
         goldens: &goldens,
-        copies: project.copies.as_ref().ok(),
+        copies: project.lock_copies(),
         is_new,
         cache: &cache,
         stop: session.stop,

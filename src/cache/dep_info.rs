@@ -1,5 +1,6 @@
 //! Dep-info files, in which rustc lists the files that it read for a unit: where they are.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use crate::disk;
@@ -76,5 +77,9 @@ pub(super) fn first_source(dep_info: &Path, copies: Option<&LockCopies>) -> Opti
 /// Reads a file that a build has written. What was built in one of `copies` names files of the repository.
 pub(super) fn read(path: &Path, copies: Option<&LockCopies>) -> Option<Vec<u8>> {
     let text = disk::read(path).ok()?;
-    Some(copies.map_or_else(|| text.clone(), |copies| copies.originals(&text).into_owned()))
+    let original = copies.and_then(|copies| match copies.originals(&text) {
+        Cow::Owned(original) => Some(original),
+        Cow::Borrowed(_) => None,
+    });
+    Some(original.unwrap_or(text))
 }

@@ -20,7 +20,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 use regex::bytes::{NoExpand, Regex};
@@ -51,7 +51,7 @@ pub struct LockCopies {
     home: PathBuf,
     /// Patterns of the tops of all copies, each with what stands for the top of the repository. Empty if the paths can't be
     /// matched, because they are not UTF-8.
-    tops: Vec<(Regex, String)>,
+    tops: OnceLock<Vec<(Regex, String)>>,
     /// Lock on this directory, from the first use on.
     lock: Mutex<Option<File>>,
 }
@@ -88,16 +88,12 @@ impl LockCopies {
         let real = existing.map(|(dir, real)| below(&real, home.strip_prefix(dir).unwrap_or(Path::new(""))));
         let home = real.unwrap_or(home);
         let workspace = root.strip_prefix(top).unwrap_or(Path::new("")).to_path_buf();
-        let mut copies = Self {
-            top: top.to_path_buf(),
-            workspace,
-            left_out,
-            home,
-            tops: Vec::new(),
-            lock: Mutex::default(),
-        };
-        copies.tops = copies.patterns().unwrap_or_default();
-        copies
+        let (top, tops, lock) = (top.to_path_buf(), OnceLock::new(), Mutex::default());
+        Self { top, workspace, left_out, home, tops, lock }
+    }
+
+    fn tops(&self) -> &[(Regex, String)] {
+        self.tops.get_or_init(|| self.patterns().unwrap_or_default())
     }
 
     /// Returns the patterns of the tops of all copies. On Windows, a path has other forms in JSON and in URLs.
@@ -131,7 +127,7 @@ impl LockCopies {
 
     /// Returns `text` with the paths of the repository in place of those of its copies.
     pub fn originals<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {
-        self.tops.iter().fold(Cow::Borrowed(text), |text, (pattern, top)| {
+        self.tops().iter().fold(Cow::Borrowed(text), |text, (pattern, top)| {
             match pattern.replace_all(&text, NoExpand(top.as_bytes())) {
                 Cow::Borrowed(_) => text,
                 Cow::Owned(replaced) => Cow::Owned(replaced),
@@ -206,7 +202,7 @@ impl LockCopies {
 
     /// Creates the directory of the copies, and locks it as long as this value lives.
     fn open(&self) -> io::Result<()> {
-        if self.tops.is_empty() {
+        if self.tops().is_empty() {
             return Err(io::Error::other("its path is not UTF-8"));
         }
         if self.home.starts_with(&self.top) {
