@@ -234,10 +234,7 @@ pub(crate) fn execute(
     let mut bar = Bar::new(project, shell);
     let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
-    let results = match dir.is_ok() && !no_cache {
-        true => open_results(project, &env, shell),
-        false => None,
-    };
+    let results = open_results(project, &env, no_cache || dir.is_err(), shell);
     let own_program = std::env::current_exe().ok();
     let cache_dir = resolve::cache_dir(&project.workspace.target_dir, &env);
     let session = Session {
@@ -260,9 +257,15 @@ pub(crate) fn execute(
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir, stop, shown })
 }
 
-/// Opens the result cache, unless the environment disables it. The cache is optional, so errors are only warnings.
-pub(crate) fn open_results(project: &Project, env: &Env, shell: &mut Shell) -> Option<ResultLog> {
-    if resolve::no_cache(env) {
+/// Opens the result cache, unless it `is_disabled` by a flag, or the environment disables it. The cache is optional, so errors are
+/// only warnings.
+pub(crate) fn open_results(
+    project: &Project,
+    env: &Env,
+    is_disabled: bool,
+    shell: &mut Shell,
+) -> Option<ResultLog> {
+    if is_disabled || resolve::no_cache(env) {
         return None;
     }
     let dir = resolve::cache_dir(&project.workspace.target_dir, env);

@@ -185,10 +185,7 @@ impl Runs<'_> {
             .map_err(|error| unable(shell, error.into()))?;
         let own_program = std::env::current_exe().ok();
         let cache_dir = resolve::cache_dir(&project.workspace.target_dir, env);
-        let results = match self.no_cache {
-            true => None,
-            false => session::open_results(project, env, shell),
-        };
+        let results = session::open_results(project, env, self.no_cache, shell);
         let session = Session {
             env,
             pool: &pool,
