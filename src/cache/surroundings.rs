@@ -1,4 +1,4 @@
-//! What an observed process is started with beyond variables of its tool: the user, the processor, the toolchain.
+//! The surroundings of an observed process beyond the variables of its tool: the user, the processor, the toolchain.
 //!
 //! Part of the key of every observed tool, because its processes don't look at files for these, and behave differently with others.
 

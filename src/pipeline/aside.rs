@@ -6,7 +6,7 @@ use crate::store;
 
 impl Project {
     /// Moves everything that a run leaves behind, such as builds and cached results, to a directory for runs with another toolchain.
-    /// What other runs have left stays as it is.
+    /// Files that other runs have left stay as they are.
     pub fn move_aside(&mut self) {
         let dir = self.workspace.target_dir.join("genti").join(store::UPGRADE);
         // Without the state of the last run, this one only takes longer.

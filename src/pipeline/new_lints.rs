@@ -16,7 +16,7 @@ use crate::plan::config::Locked;
 use crate::report::finished::{Finished, ToolReport};
 use crate::scan::{self, Env, Stop};
 
-/// What is known about a tool whose version is not the locked one.
+/// Facts about a tool whose version is not the locked one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Newer {
     /// Rules that the locked version does not have; `None` if the rules of one of both are not known.

@@ -1,4 +1,4 @@
-//! Writes the lock file of a variant: cargo resolves the dependencies anew in a copy of the repository, so that the user's own lock
+//! Writes the lock file of a variant: cargo resolves the dependencies again in a copy of the repository, so that the user's own lock
 //! file stays as it is.
 
 use std::collections::BTreeSet;

@@ -519,7 +519,7 @@ impl ContentHash for TaskParts<'_> {
 struct SharedFields<'a> {
     tool: &'a Tool,
     selection: Option<(Build<'a>, &'a Workspace)>,
-    /// What the placeholders for features and target stand for.
+    /// Values of the placeholders for features and target.
     flags: &'a Selection,
     further: Digest,
     needed: Digest,

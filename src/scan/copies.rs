@@ -34,7 +34,7 @@ pub trait Copied {
     fn compare(&self) -> Result<Generated, String>;
 }
 
-/// What became of the copy in which a process has run.
+/// State of the copy in which a process has run.
 #[derive(Clone, Debug)]
 pub struct InCopy {
     /// Tops of the repository and of the copy.

@@ -83,7 +83,7 @@ impl End {
     }
 }
 
-/// What ends a process, besides itself and the end of the run.
+/// Reasons to end a process, besides the end of the run.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Limits<'a> {
     /// Time limit, without pauses.

@@ -89,7 +89,7 @@ pub struct FinishedProcess {
     pub leaky: bool,
     /// Observation of it, if it was observed.
     pub observed: Option<Box<Observed>>,
-    /// What became of the copy of the repository in which it ran. `None` if it ran in the repository itself.
+    /// State of the copy of the repository in which it ran. `None` if it ran in the repository itself.
     pub in_copy: Option<Box<InCopy>>,
 }
 

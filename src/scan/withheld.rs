@@ -130,7 +130,7 @@ impl Mentions {
         if let Some((_, found)) = lock().get(&key).filter(|(before, _)| *before == state) {
             return found.clone();
         }
-        // A file that can't be read now is no input of a stored result either.
+        // No result is stored whose inputs include a file that can't be read.
         let found = search(disk::open(place).ok()?, names, pattern);
         lock().insert(key, (state, found.clone()));
         found

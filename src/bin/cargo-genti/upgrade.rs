@@ -119,7 +119,7 @@ fn shown_dir(next: &Project) -> String {
     dir.strip_prefix(&next.workspace.root).unwrap_or(dir).display().to_string()
 }
 
-/// What both runs share.
+/// The parts of a session that both runs have in common.
 struct Runs<'a> {
     start: &'a Startup,
     parallel: usize,
@@ -211,7 +211,7 @@ impl Runs<'_> {
     }
 }
 
-/// What decides about an upgrade.
+/// Everything needed to report or accept an upgrade.
 struct Upgrade<'a> {
     project: &'a Project,
     toolchain: &'a Toolchain,

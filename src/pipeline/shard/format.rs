@@ -52,7 +52,7 @@ pub(super) struct Header {
 pub(super) struct ToolLine {
     pub(super) name: String,
     pub(super) version: Option<String>,
-    /// What is known if the version is not the locked one.
+    /// Facts about the tool if its version is not the locked one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) newer: Option<Newer>,
 }

@@ -260,7 +260,7 @@ impl Verdict {
 pub(super) struct Machines {
     /// Version of each tool.
     pub(super) versions: Vec<Option<String>>,
-    /// What is known about each tool whose version is not the locked one.
+    /// Facts about each tool whose version is not the locked one.
     pub(super) newer: Vec<Option<Newer>>,
     /// Builds of each tool.
     pub(super) builds: Vec<BuiltFor>,

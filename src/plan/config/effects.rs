@@ -51,7 +51,7 @@ pub(super) fn has_some(tool: &Tool, variant: &Variant) -> bool {
     tool.takes_variants() || Effect::of(tool, variant) != Effect::of(tool, &Variant::default())
 }
 
-/// What a variant changes for a tool that does not build the selection.
+/// Changes that a variant makes to a tool that does not build the selection.
 #[derive(PartialEq, Eq)]
 struct Effect<'a> {
     /// Features, whether all or no default ones are on, and their combinations.

@@ -11,7 +11,7 @@ use crate::model::tool::Tool;
 use crate::model::variant::{Variant, VariantLock};
 use crate::model::workspace::Workspace;
 
-/// What decides whether the lock files of variants can be used.
+/// Facts that decide whether the lock files of variants can be used.
 #[derive(Clone, Debug, Default)]
 pub struct LockContext {
     /// Directories of path dependencies and members outside the repository, which a copy of it does not have.

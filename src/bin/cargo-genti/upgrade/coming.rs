@@ -1,4 +1,4 @@
-//! What another toolchain brings, and its description. Knows nothing about how the runs are made.
+//! The lints and findings that another toolchain brings, and their description. Knows nothing about how the runs are made.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
