@@ -502,13 +502,14 @@ pub fn run(
         // If this fails, the next run tries it again.
         let _ = copies.retain(locks.map(|lock| &lock.path));
     }
+    let copies = WorkspaceCopies { workspace, halt: session.stop };
     let executor = Executor {
         workspace,
         plan,
         programs,
         env: session.env,
         runner: &LocalRunner::new(session.stop, session.outputs),
-        copies: Some(&WorkspaceCopies { workspace, halt: session.stop }),
+        copies: Some(&copies),
         pool: session.pool,
         stop: session.stop,
         parallel: session.parallel,
