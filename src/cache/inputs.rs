@@ -102,7 +102,7 @@ impl KeyInputs<'_> {
                         None => return Err(format!("it needs `{}`, which always runs", tool.name)),
                     }
                 }
-                Ok(ToolKey { digest: Digest::of("genti.parts.2", &parts), parts, others })
+                Ok(ToolKey { digest: Digest::of("genti.parts.3", &parts), parts, others })
             });
             keys[id.0 as usize] = key;
         }

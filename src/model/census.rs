@@ -49,7 +49,7 @@ pub struct Census {
 /// A cargo target that was compiled or replayed, in any mode.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CompiledTarget {
-    /// Name of its package.
+    /// Name of its package. For one that is not a member, the path of its manifest, which can't be such a name.
     pub package: String,
     /// Kind as cargo calls it, such as `lib`.
     pub kind: String,

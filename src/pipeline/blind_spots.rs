@@ -54,7 +54,7 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
     let mut all: BTreeSet<_> = of_tests.into_iter().collect();
     all.extend(targets(workspace, plan, around));
     let others = others(workspace);
-    all.extend(workspaces(workspace, &others, around));
+    all.extend(workspaces(ledger, around));
     all.extend(left_out(workspace, plan));
     let selected: BTreeSet<_> = plan.packages.iter().copied().collect();
     let left_out = workspace.packages().filter(|(id, _)| !selected.contains(id));
@@ -250,12 +250,20 @@ fn is_below_any(path: &RelPath, dirs: &BTreeSet<RelPath>) -> bool {
 
 /// Returns the outermost directories in the workspace that contain a manifest and are not members.
 fn others(workspace: &Workspace) -> BTreeSet<RelPath> {
+    outermost(manifests_of_others(workspace).filter_map(|manifest| manifest.parent()))
+}
+
+/// Returns the manifests in the workspace that are not those of members.
+fn manifests_of_others(workspace: &Workspace) -> impl Iterator<Item = &RelPath> {
     let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
-    let manifests = workspace.files.iter().filter(|file| file.path.file_name() == b"Cargo.toml");
-    let dirs = manifests.map(|file| RelPath::new(file.path.dir()));
-    // Code copied by `cargo vendor` need not be checked.
-    let is_vendored = |dir: &RelPath| workspace.find(&dir.join(".cargo-checksum.json")).is_some();
-    outermost(dirs.filter(|dir| !dir.is_root() && !members.contains(dir) && !is_vendored(dir)))
+    let files = workspace.files.iter().map(|file| &file.path);
+    let manifests = files.filter(|path| path.file_name() == b"Cargo.toml");
+    manifests.filter(move |path| {
+        let dir = RelPath::new(path.dir());
+        // Code copied by `cargo vendor` need not be checked.
+        let is_vendored = workspace.find(&dir.join(".cargo-checksum.json")).is_some();
+        !dir.is_root() && !members.contains(&dir) && !is_vendored
+    })
 }
 
 /// Returns the directories among `dirs` that are not below another one.
@@ -271,17 +279,38 @@ fn outermost(dirs: impl Iterator<Item = RelPath>) -> BTreeSet<RelPath> {
     found
 }
 
-/// Returns packages and workspaces of the repository that are not part of this workspace.
-fn workspaces(workspace: &Workspace, others: &BTreeSet<RelPath>, around: &Around<'_>) -> Vec<BlindSpot> {
+/// Returns packages and workspaces of the repository that are not part of this workspace, unless tools built and formatted them
+/// too.
+fn workspaces(ledger: &Ledger<'_>, around: &Around<'_>) -> Vec<BlindSpot> {
+    let workspace = ledger.workspace;
     let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
-    let beyond = (around.beyond)().into_iter().map(|manifest| RelPath::new(manifest.dir()));
-    let beyond = outermost(beyond.filter(|dir| !members.contains(dir)));
-    let spot = |dir: RelPath| BlindSpot {
+    let beyond = (around.beyond)().into_iter().filter(|path| !members.contains(&RelPath::new(path.dir())));
+    let all: BTreeSet<_> = manifests_of_others(workspace).cloned().chain(beyond).collect();
+    let (mut built, mut formatted) = (BTreeSet::new(), BTreeSet::new());
+    let mut formats = false;
+    for (id, tool) in ledger.plan.graph.tools() {
+        let census = ledger.known_census(id).unwrap_or_default();
+        built.extend(census.targets.into_iter().map(|target| RelPath::new(target.package)));
+        formatted.extend(census.files);
+        formats |= tool.parse.work() == Work::Format;
+    }
+    built.retain(|path| all.contains(path));
+    let spot = |dir: &RelPath, reason: &str| BlindSpot {
         kind: BlindSpotKind::OtherWorkspace,
         path: dir.join("Cargo.toml"),
-        reason: "not a member of this workspace".to_owned(),
+        reason: reason.to_owned(),
     };
-    others.iter().cloned().chain(beyond).map(spot).collect()
+    let mut spots = Vec::new();
+    let dirs = |is_wanted: &dyn Fn(&RelPath) -> bool| {
+        outermost(all.iter().filter_map(RelPath::parent).filter(|dir| is_wanted(dir)))
+    };
+    // The manifest of a workspace around a package that was built may have no package of its own.
+    let is_built = |dir: &RelPath| built.iter().any(|built| built.is_within(dir));
+    let is_formatted = |dir: &RelPath| formatted.iter().any(|path| path.is_within(dir));
+    spots.extend(dirs(&|dir| !is_built(dir)).iter().map(|dir| spot(dir, "not a member of this workspace")));
+    let unformatted = dirs(&|dir| formats && is_built(dir) && !is_formatted(dir));
+    spots.extend(unformatted.iter().map(|dir| spot(dir, "compiled, but not formatted by any tool")));
+    spots
 }
 
 /// Returns the paths that don't count as files, and the links that are not passed to tools as files.

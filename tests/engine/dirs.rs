@@ -88,3 +88,93 @@ fn messages_of_rustc_are_relative_to_the_workspace() {
     sandbox.run(&["run"], 1);
     assert_eq!(sandbox.findings(), ["new unused_variables src/lib.rs:2"]);
 }
+
+/// Tools that check the workspace in `fuzz`, which is not that of the repository's root.
+const FUZZ: &str = r#"
+[tools.fuzz-clippy]
+dir = "fuzz"
+run = ["cargo", "clippy", "--offline", "--all-targets", "--message-format=json"]
+parse = "rustc-json"
+inherit-env = true
+
+[tools.fuzz-fmt]
+dir = "fuzz"
+run = ["cargo", "fmt", "--all", "--", "--check", "-v"]
+parse = "rustfmt"
+"#;
+
+/// Returns a repository with the workspace `fuzz`, which depends on a member of the workspace in the root.
+fn fuzzed() -> Sandbox {
+    let sandbox = Sandbox::with_tools(FUZZ);
+    sandbox
+        .write("Cargo.toml", "[workspace]\nmembers = [\"core\"]\nexclude = [\"fuzz\"]\nresolver = \"3\"\n");
+    sandbox.write("core/Cargo.toml", &manifest("core-lib", ""));
+    sandbox.write("core/src/lib.rs", "//! Core.\n\n/// One.\npub fn one() -> u32 {\n    1\n}\n");
+    sandbox.write("fuzz/Cargo.toml", "[workspace]\nmembers = [\"targets\", \"common\"]\nresolver = \"3\"\n");
+    let dependencies =
+        "[dependencies]\ncommon = { path = \"../common\" }\ncore-lib = { path = \"../../core\" }\n";
+    sandbox.write("fuzz/targets/Cargo.toml", &manifest("targets", dependencies));
+    sandbox.write("fuzz/targets/src/main.rs", "mod deep;\n\nfn main() {\n    deep::go(common::two());\n}\n");
+    sandbox.write("fuzz/targets/src/deep.rs", "pub fn go(n: u32) {\n    println!(\"{n}\");\n}\n");
+    sandbox.write("fuzz/common/Cargo.toml", &manifest("common", ""));
+    sandbox.write("fuzz/common/src/lib.rs", "pub fn two() -> u32 {\n    2\n}\n");
+    sandbox
+}
+
+fn manifest(name: &str, rest: &str) -> String {
+    format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n{rest}")
+}
+
+#[test]
+fn the_output_of_cargo_in_another_workspace_is_read() {
+    let sandbox = fuzzed();
+    let text = sandbox.run(&["run"], 0);
+    assert!(text.contains("Passed fuzz-clippy  2 packages, 2 targets"), "{text}");
+    assert!(!sandbox.run(&["blind-spots"], 0).contains("fuzz"), "built and formatted");
+
+    sandbox.edit("fuzz/targets/src/deep.rs", "    println", "    let unused = n;\n    println");
+    sandbox.edit("fuzz/common/src/lib.rs", "    2", "    return 2;");
+    sandbox.run(&["run"], 1);
+    let found = [
+        "new clippy::needless_return fuzz/common/src/lib.rs:2",
+        "new unused_variables fuzz/targets/src/deep.rs:2",
+    ];
+    assert_eq!(sandbox.findings(), found);
+
+    // An accepted finding is fixed once the code is gone, and only by a run that looked there.
+    sandbox.run(&["baseline", "init"], 0);
+    sandbox.run(&["check"], 0);
+    sandbox.edit("fuzz/common/src/lib.rs", "    return 2;", "    2");
+    sandbox.write("fuzz/targets/src/main.rs", "fn main() {\n    common::three();\n}\n");
+    let text = sandbox.run(&["check"], 3);
+    assert!(text.contains("no result from: fuzz-clippy"), "{text}");
+    sandbox.write("fuzz/targets/src/main.rs", "mod deep;\n\nfn main() {\n    deep::go(common::two());\n}\n");
+    let text = sandbox.run(&["check"], 1);
+    assert!(text.contains("1 accepted finding is fixed but still in the baseline"), "{text}");
+}
+
+#[test]
+fn a_cargo_that_fails_in_another_workspace_may_not_have_checked_everything() {
+    let sandbox = fuzzed();
+    sandbox.edit("fuzz/common/src/lib.rs", "pub fn", "#![deny(unused)]\n\nfn nobody() {}\n\npub fn");
+    let text = sandbox.run(&["run"], 3);
+    assert!(text.contains("cargo stopped because `common` has errors"), "{text}");
+    assert_eq!(sandbox.findings(), ["new dead_code fuzz/common/src/lib.rs:3"]);
+    // A tool with `{selection}` is about members.
+    sandbox.edit("genti.toml", "\"--offline\"", "\"{selection}\"");
+    let text = sandbox.run(&["run"], 2);
+    assert!(text.contains("`fuzz-clippy` can't start in another directory"), "{text}");
+}
+
+#[test]
+fn another_workspace_that_no_tool_formats_is_a_blind_spot() {
+    let sandbox = fuzzed();
+    let spots = |sandbox: &Sandbox| {
+        sandbox.run(&["run"], 0);
+        sandbox.run(&["blind-spots"], 0)
+    };
+    assert!(!spots(&sandbox).contains("fuzz"));
+    sandbox.edit("genti.toml", "dir = \"fuzz\"\nrun = [\"cargo\", \"fmt\"", "run = [\"cargo\", \"fmt\"");
+    let text = spots(&sandbox);
+    assert!(text.contains("fuzz/Cargo.toml: compiled, but not formatted by any tool"), "{text}");
+}

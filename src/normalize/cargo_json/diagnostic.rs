@@ -19,12 +19,25 @@ pub(super) struct Occurrence {
     pub(super) diagnostic: Diagnostic,
 }
 
-/// Converts a message about a target of `package`. Returns `None` for summaries.
+/// Package whose compilation a message comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// A member.
+    Member(PackageId),
+    /// Another package of the repository, with this manifest.
+    Other(&'a RelPath),
+}
+
+/// Converts a message about a target of the package `origin`. Returns `None` for summaries.
 pub(super) fn read(
     places: &Places<'_>,
-    package: PackageId,
+    origin: Origin<'_>,
     message: &CompilerMessage<'_>,
 ) -> Option<Occurrence> {
+    let places = &match origin {
+        Origin::Member(_) => places.clone(),
+        Origin::Other(manifest) => places.around(manifest),
+    };
     let root = RelPath::without_dots(Path::new(&message.target.src_path));
     let root = RelPath::between(&places.input.workspace.root, &root);
     let message = &message.message;
@@ -44,7 +57,7 @@ pub(super) fn read(
     let read = DiagnosticReader { places };
     let primaries: Vec<Place> =
         message.spans.iter().filter(|span| span.is_primary).filter_map(|span| places.of(span)).collect();
-    let about = read.about(package, message);
+    let about = read.about(origin, message);
     let place = primaries.first().cloned().unwrap_or_else(|| read.place_without_span(ns, about, message));
     let related = read.related(message, &place);
     Some(Occurrence {
@@ -55,7 +68,10 @@ pub(super) fn read(
             level,
             message: places.input.scrub.text(&message.message).into(),
             fatal: message.is_fatal(),
-            package: Some(about),
+            package: match about {
+                Origin::Member(package) => Some(package),
+                Origin::Other(_) => None,
+            },
             related,
             fix: read.fix(message).map(Box::new),
             test: None,
@@ -72,25 +88,27 @@ struct DiagnosticReader<'a> {
 impl DiagnosticReader<'_> {
     /// Returns the package that `message` is about. Lints about manifests look at those of all members whenever one is
     /// compiled.
-    fn about(&self, package: PackageId, message: &RustcMessage<'_>) -> PackageId {
+    fn about<'o>(&self, origin: Origin<'o>, message: &RustcMessage<'_>) -> Origin<'o> {
         let has_place = message.spans.iter().any(|span| span.is_primary && !span.is_dummy());
         let named = || message.message.strip_prefix("package `")?.split('`').next();
-        let Some(name) = named().filter(|_| !has_place) else { return package };
+        let is_of_member = matches!(origin, Origin::Member(_));
+        let Some(name) = named().filter(|_| is_of_member && !has_place) else { return origin };
         let mut packages = self.places.input.workspace.packages();
-        packages.find(|(_, member)| member.name == name).map_or(package, |(id, _)| id)
+        packages.find(|(_, member)| member.name == name).map_or(origin, |(id, _)| Origin::Member(id))
     }
 
-    /// Returns the place of a message without a span. Clippy's lints are about `package`, rustc's about one of its
+    /// Returns the place of a message without a span. Clippy's lints are about the package `about`, rustc's about one of its
     /// crates. A fatal error may name a file in its text.
-    fn place_without_span(&self, ns: &str, package: PackageId, message: &RustcMessage<'_>) -> Place {
+    fn place_without_span(&self, ns: &str, about: Origin<'_>, message: &RustcMessage<'_>) -> Place {
         let root = || {
             let mut spans = message.spans.iter().filter(|span| span.is_primary && ns != "clippy");
             spans.find_map(|span| self.places.location(span)).map(|(path, _)| path)
         };
         let named = || message.is_fatal().then(|| self.places.mentioned(&message.message)).flatten();
-        match root().or_else(named) {
-            Some(path) => Place::File { path, range: None },
-            None => package_place(self.places.input.workspace, package),
+        match (root().or_else(named), about) {
+            (Some(path), _) => Place::File { path, range: None },
+            (None, Origin::Member(package)) => package_place(self.places.input.workspace, package),
+            (None, Origin::Other(manifest)) => Place::File { path: manifest.clone(), range: None },
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) struct CargoMessage<'a> {
 pub(super) struct CompilerMessage<'a> {
     #[serde(borrow)]
     pub(super) package_id: Cow<'a, str>,
+    #[serde(default)]
+    pub(super) manifest_path: String,
     pub(super) target: CargoTarget,
     pub(super) message: RustcMessage<'a>,
 }

@@ -12,6 +12,7 @@ mod census;
 mod diagnostic;
 mod merge;
 mod message;
+mod others;
 mod place;
 mod programs;
 mod reach;
@@ -26,7 +27,9 @@ use super::{Gap, Input, Parsed, Traces, Unparsable, Unsettled, is_crash};
 use crate::model::finding::Level;
 use crate::model::tool::Parse;
 use crate::model::workspace::{PackageId, TargetKind};
+use diagnostic::Origin;
 use message::{CargoArtifact, CargoBuildScript, CargoFinished, CargoMessage, CompilerMessage};
+use others::OtherPackages;
 use place::Places;
 use programs::BuiltPrograms;
 use reach::CargoReach;
@@ -40,6 +43,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let asked_for = reach::asked_for(input);
     let mut occurrences = Vec::new();
     let mut reach = CargoReach::of(input);
+    let mut others = OtherPackages::default();
     let mut programs = BuiltPrograms::default();
     let mut scripts = Scripts::default();
     let mut traces = traces::TraceCollector::default();
@@ -81,7 +85,13 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                             && (!is_build && !is_for_scripts || is_error)
                             && (is_script || !is_for_scripts)
                     };
-                    occurrences.extend(diagnostic::read(&places, package, &message).filter(is_kept));
+                    let origin = Origin::Member(package);
+                    occurrences.extend(diagnostic::read(&places, origin, &message).filter(is_kept));
+                } else if let Some(manifest) =
+                    OtherPackages::manifest(input, &message.package_id, &message.manifest_path)
+                {
+                    others.add_message(&manifest, &message);
+                    occurrences.extend(diagnostic::read(&places, Origin::Other(&manifest), &message));
                 }
             }
             "compiler-artifact" => {
@@ -92,6 +102,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
                     reach.add_artifact(package, &artifact);
                     features.entry(package).or_default().extend(artifact.features.iter().cloned());
                     programs.add_artifact(package, artifact);
+                } else if let Some(manifest) =
+                    OtherPackages::manifest(input, &artifact.package_id, &artifact.manifest_path)
+                {
+                    others.add_artifact(manifest, &artifact);
                 }
             }
             "build-script-executed" => {
@@ -111,11 +125,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         }
     }
 
+    let is_elsewhere = others.are_built(input);
     let complaint = || input.complaint();
     let gaps = match finished {
         Some(_) if is_crash(code) => vec![Gap::all(input.crashed(code).0)],
         Some(success) if is_for_scripts && success == (code == 0) => scripts.gaps(input, &reach),
-        Some(true) if code == 0 && reach.is_elsewhere(input) => {
+        Some(true) if code == 0 && !is_elsewhere && reach.is_elsewhere(input) => {
             // This happens if the workspace is reached through a symbolic link, for example. All findings would then be
             // attributed to other packages.
             let reason =
@@ -123,6 +138,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             return Err(Unparsable(reason.to_owned()));
         }
         Some(true) if code == 0 => Vec::new(),
+        Some(false) if code != 0 && is_elsewhere => vec![others.gap(input)],
         Some(false) if code != 0 => reach.gaps(input),
         Some(true) => vec![Gap::all(complaint().unwrap_or_else(|| format!("cargo exited with {code}")))],
         Some(false) => return Err(Unparsable("cargo exited with 0 after a failed build".to_owned())),
@@ -145,7 +161,10 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         return Ok(Parsed { diagnostics, gaps, traces, out_dirs, made_in, notices, ..Parsed::default() });
     }
     let hidden = !gaps.is_empty() && reach.has_denied();
-    let census = census::of(input, &reach, features, gaps.is_empty());
+    let census = match is_elsewhere {
+        true => others.census(gaps.is_empty()),
+        false => census::of(input, &reach, features, gaps.is_empty()),
+    };
     let mut parsed =
         Parsed { census, diagnostics, gaps, programs, outputs, traces, hidden, made_in, ..Parsed::default() };
     if !is_build {

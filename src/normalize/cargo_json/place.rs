@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use super::message::{RustcExpansion, RustcSpan};
 use crate::model::finding::{Diagnostic, Place, Range};
@@ -11,17 +12,25 @@ use crate::model::workspace::PackageId;
 use crate::normalize::{Input, range, whole_line};
 
 /// Finds places, using the workspace and the `OUT_DIR`s of build scripts.
+#[derive(Clone)]
 pub(super) struct Places<'a> {
     pub(super) input: &'a Input<'a>,
     /// `OUT_DIR`s of build scripts, each with its package.
-    out_dirs: Vec<(PathBuf, PackageId)>,
+    out_dirs: Rc<Vec<(PathBuf, PackageId)>>,
+    /// Directory of the package, if that is not a member.
+    around: Option<RelPath>,
 }
 
 impl<'a> Places<'a> {
     pub(super) fn new(input: &'a Input<'a>, mut out_dirs: Vec<(PathBuf, PackageId)>) -> Self {
         out_dirs.sort();
         out_dirs.dedup();
-        Self { input, out_dirs }
+        Self { input, out_dirs: Rc::new(out_dirs), around: None }
+    }
+
+    /// Returns one for messages about the package of `manifest`, which is not a member.
+    pub(super) fn around(&self, manifest: &RelPath) -> Self {
+        Self { around: manifest.parent(), ..self.clone() }
     }
 
     /// Returns the place of `span`. If a macro from elsewhere produced the code, returns the innermost call in a
@@ -46,8 +55,21 @@ impl<'a> Places<'a> {
     pub(super) fn location(&self, span: &RustcSpan<'_>) -> Option<(RelPath, Option<Range>)> {
         // `<anon>` and the like are not files.
         let name = Some(&*span.file_name).filter(|name| !name.starts_with('<'))?;
-        let path = self.input.scrub.path(name.as_bytes())?;
+        let path = match &self.around {
+            Some(dir) if Path::new(name).is_relative() => self.listed_from(dir, name)?,
+            _ => self.input.scrub.path(name.as_bytes())?,
+        };
         Some((path, stretch(span)))
+    }
+
+    /// Returns the file that is called `name` as seen from the root of the workspace around the package in `dir`. Cargo does not
+    /// say which directory this is.
+    fn listed_from(&self, dir: &RelPath, name: &str) -> Option<RelPath> {
+        let mut dirs = std::iter::successors(Some(dir.clone()), RelPath::parent);
+        dirs.find_map(|dir| {
+            let path = self.input.scrub.starting_in(&dir).path(name.as_bytes())?;
+            self.input.workspace.find(&path).map(|_| path)
+        })
     }
 
     /// Returns the place of `span` itself if it lies in a generated file.

@@ -112,7 +112,7 @@ fn kind_in_fingerprint(kind: TargetKind) -> &'static str {
 
 /// Returns the package name from a package id: `path+file:///a/b#name@1.0.0`, `path+file:///a/name#1.0.0` (if the
 /// directory has the same name) or, before cargo 1.77, `name 1.0.0 (path+file:///a/b)`.
-fn name_of(id: &str, manifest: &str) -> String {
+pub(super) fn name_of(id: &str, manifest: &str) -> String {
     if let Some((name, _)) = id.split_once(' ') {
         return name.to_owned();
     }
