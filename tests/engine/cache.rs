@@ -151,25 +151,25 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
             "a dependency is edited",
             edit("b/src/lib.rs", "//! B!\n"),
             &[&CARGO, &["fmt:b/src/lib.rs", "own:a", "own:b"]],
-            "the file b/src/lib.rs has changed",
+            "the file b/src/lib.rs changed",
         ),
         row(
             "a package nobody needs is edited",
             edit("c/src/lib.rs", "//! C!\n"),
             &[&CARGO, &["fmt:c/src/lib.rs", "own:c"]],
-            "the file c/src/lib.rs has changed",
+            "the file c/src/lib.rs changed",
         ),
         row(
             "a test is edited",
             edit("a/tests/t.rs", "//! More tests.\n"),
             &[&CARGO, &FMT_A, &["own:a"]],
-            "the file a/tests/t.rs has changed",
+            "the file a/tests/t.rs changed",
         ),
         row(
             "a build script is edited",
             |sandbox: &Sandbox| sandbox.edit("a/build.rs", "u8 = 1", "u8 = 2"),
             &[&CARGO, &FMT_A, &["own:a"]],
-            "the file a/build.rs has changed",
+            "the file a/build.rs changed",
         ),
         row(
             "a module that nobody names is added",
@@ -214,19 +214,19 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
                 );
             },
             &[&CARGO, &OWN],
-            "the file Cargo.lock has changed",
+            "the file Cargo.lock changed",
         ),
         row(
             "clippy is configured",
             edit("clippy.toml", "msrv = \"1.88\"\n"),
             &[&["clippy:."]],
-            "the file clippy.toml has changed",
+            "the file clippy.toml changed",
         ),
         row(
             "rustfmt is configured",
             edit("rustfmt.toml", "max_width = 110\n"),
             &[&FMT],
-            "the file rustfmt.toml has changed",
+            "the file rustfmt.toml changed",
         ),
         row(
             "rustfmt is configured above the workspace",
@@ -267,19 +267,19 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
                 sandbox.edit("genti.toml", "[\"--all-targets\"]", "[\"--all-targets\", \"--no-deps\"]")
             },
             &[&["clippy:."]],
-            "`args` of the tool's definition has changed",
+            "`args` of the tool's definition changed",
         ),
         row(
             "a tool's program is changed",
             edit("own.sh", "#!/bin/sh\n: other\n"),
             &[&OWN],
-            "the program own.sh has changed",
+            "the program own.sh changed",
         ),
         row(
             "the script that an interpreter runs is changed",
             edit("words.sh", ": other\n"),
             &[&["words:gen.txt", "words:notes.txt"]],
-            "the file words.sh has changed",
+            "the file words.sh changed",
         ),
         row(
             "a file is added",
@@ -304,7 +304,7 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
                 fs::File::options().append(true).open(&path).unwrap().set_modified(before).unwrap();
             },
             &[&["words:less.txt"]],
-            "the file less.txt has changed",
+            "the file less.txt changed",
         ),
         row(
             "a file is deleted",
@@ -353,7 +353,7 @@ fn exactly_the_tasks_affected_by_a_change_run_and_explain_names_the_cause() {
         ),
         Row {
             args: &["--all-features"],
-            ..row("features", none, &[&CARGO], "the selection (all-features) has changed")
+            ..row("features", none, &[&CARGO], "the selection (all-features) changed")
         },
         Row { args: &["--parallel", "1", "--batch", "1"], ..row("another batch policy", none, &[], "") },
         // This row is last because running the build script again reverts the edit.

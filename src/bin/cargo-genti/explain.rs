@@ -153,9 +153,9 @@ fn write_change(changed: &Changed, indent: &str, out: &mut String) {
     let Changed { what, from, to } = changed;
     let what = visible_line(what);
     let _ = match (from, to) {
-        (Some(from), Some(to)) => writeln!(out, "{indent}{what} has changed ({from} → {to})"),
+        (Some(from), Some(to)) => writeln!(out, "{indent}{what} changed ({from} → {to})"),
         (None, Some(to)) => writeln!(out, "{indent}{what} is new ({to})"),
         (Some(from), None) => writeln!(out, "{indent}{what} is gone ({from})"),
-        (None, None) => writeln!(out, "{indent}{what} has changed"),
+        (None, None) => writeln!(out, "{indent}{what} changed"),
     };
 }
