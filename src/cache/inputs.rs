@@ -8,6 +8,7 @@ use super::key::{PartKind, Parts};
 use super::outside_files::OutsideFiles;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::golden;
+use crate::model::notice::IgnoredLevels;
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Caching, Per, ToolId};
@@ -37,6 +38,8 @@ pub(super) struct KeyInputs<'a> {
     pub(super) behind: Mutex<BTreeMap<PathBuf, Option<Digest>>>,
     /// Copies of the repository in which variants with a lock file are built.
     pub(super) copies: Option<&'a LockCopies>,
+    /// Lint levels in cargo's configuration that are ignored.
+    pub(super) ignored_levels: &'a [IgnoredLevels],
     /// Identity of the program of each tool.
     pub(super) identities: Vec<ProgramIdentity>,
     /// Version that each tool reports.
@@ -153,6 +156,16 @@ impl KeyInputs<'_> {
                 None if tool.cache != Caching::Established => {}
                 None => return Err(format!("`{}` does not report a version", tool.version.join(" "))),
             }
+        }
+        if !self.ignored_levels.is_empty() && !tool.uses_executable() {
+            // Once their file is committed, they count, although it is the same file.
+            let levels = self.ignored_levels.iter().flat_map(|ignored| &ignored.levels);
+            let levels: Vec<_> = levels.map(String::as_str).collect();
+            parts.add(
+                PartKind::Inputs,
+                "ignored lint levels",
+                Digest::of_bytes(levels.join("\n").as_bytes()),
+            );
         }
         let withheld = if tool.is_observed() { self.env.withheld(tool) } else { BTreeSet::new() };
         for (name, value) in self.env.decisive(tool).into_iter().filter(|(name, _)| !withheld.contains(name))

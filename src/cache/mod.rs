@@ -60,6 +60,7 @@ use self::replays::RealBuilds;
 use self::sandboxed::{RunningTest, TestRun};
 use self::storing::{Pending, WhyNotStored};
 use crate::model::digest::Digest;
+use crate::model::notice::IgnoredLevels;
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
@@ -92,6 +93,8 @@ pub(crate) struct Context<'a> {
     pub(crate) second_look: Option<SecondLook>,
     /// Copies of the repository in which variants with a lock file are built.
     pub(crate) copies: Option<&'a LockCopies>,
+    /// Lint levels in cargo's configuration that are ignored.
+    pub(crate) ignored_levels: &'a [IgnoredLevels],
 }
 
 /// Looks up the results of a run's tasks, and stores new ones.
@@ -199,7 +202,7 @@ impl<'a> ResultCache<'a> {
         bless: bool,
         stop: &'a Stop,
     ) -> Self {
-        let Context { workspace, plan, programs, copies, .. } = context;
+        let Context { workspace, plan, programs, copies, ignored_levels, .. } = context;
         let CacheData { outside, declared, observer } = data;
         let genti = inputs::own_digest(outside);
         let identifier = Identifier::new(programs, env);
@@ -217,6 +220,7 @@ impl<'a> ResultCache<'a> {
             genti,
             behind,
             copies,
+            ignored_levels,
             identities,
             versions,
             observer: *observer,

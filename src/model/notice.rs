@@ -113,10 +113,10 @@ impl Notice {
     }
 }
 
-/// Lint levels that were removed from a variable.
+/// Lint levels that were removed from a variable, or are ignored in a file of cargo's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IgnoredLevels {
-    /// Name of the variable.
+    /// Name of the variable or file.
     pub variable: String,
     /// The levels as written, such as `-D warnings`.
     pub levels: Vec<String>,

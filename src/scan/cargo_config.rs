@@ -1,14 +1,17 @@
 //! Reads cargo's own configuration: the target of builds, the programs that cargo starts, and the files involved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use cargo_config2::{Config, Error, PathAndArgs, ResolveOptions};
 use toml::{Table, Value};
 
 use super::environment::Env;
+use super::lint_levels;
 use super::program::{Programs, read_text};
 use crate::disk;
+use crate::model::notice::IgnoredLevels;
 use crate::model::path::RelPath;
 use crate::model::workspace::Workspace;
 
@@ -34,9 +37,74 @@ pub fn compiler_flags(
     Some(flags.map_or_else(Vec::new, |flags| flags.flags))
 }
 
+/// Returns variables that replace the flags of compilers in cargo's configuration, without `levels`, for a build of `target` in
+/// the workspace at `root` with the variables `vars`.
+///
+/// # Errors
+///
+/// If the configuration can't be read, or if one variable can't have the flags of all targets.
+pub(super) fn flags_without(
+    levels: &[IgnoredLevels],
+    (root, programs): (&Path, &Programs),
+    vars: &BTreeMap<OsString, OsString>,
+    target: Option<&str>,
+) -> Result<Vec<(&'static str, OsString)>, String> {
+    let unreadable = |error: Error| format!("could not read cargo's configuration: {error}");
+    let config = load_with(root, programs, vars.iter()).map_err(unreadable)?;
+    let targets = config.build_target_for_config(target).map_err(unreadable)?;
+    let mut replaced = Vec::new();
+    for (plain, encoded) in FLAGS {
+        // Cargo reads only one source of flags, and these come first.
+        if [plain, encoded].iter().any(|name| vars.contains_key(OsStr::new(name))) {
+            continue;
+        }
+        let flags = targets.iter().map(|target| {
+            let flags = match plain {
+                "RUSTFLAGS" => config.rustflags(target),
+                _ => config.rustdocflags(target),
+            };
+            flags.map(|flags| flags.map(|flags| flags.flags).unwrap_or_default())
+        });
+        let flags = flags.collect::<Result<BTreeSet<_>, _>>().map_err(unreadable)?;
+        let kept: BTreeSet<_> =
+            flags.iter().map(|flags| lint_levels::without(flags.clone(), levels)).collect();
+        if kept != flags {
+            let [kept] = Vec::from_iter(kept).try_into().map_err(|_| several(levels))?;
+            replaced.push((encoded, kept.join("\u{1f}").into()));
+        }
+    }
+    if levels.iter().any(|ignored| ignored.levels.iter().any(|level| level.starts_with(WARNINGS))) {
+        replaced.push(("CARGO_BUILD_WARNINGS", "warn".into()));
+    }
+    Ok(replaced)
+}
+
+/// Beginning of a lint level that is not a flag.
+const WARNINGS: &str = "warnings = ";
+
+/// Variables with flags of compilers, and those that cargo reads in place of them.
+pub(super) const FLAGS: [(&str, &str); 2] =
+    [("RUSTDOCFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS"), ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS")];
+
+fn several(levels: &[IgnoredLevels]) -> String {
+    let files: Vec<_> = levels.iter().map(|ignored| ignored.variable.as_str()).collect();
+    format!(
+        "cargo builds for several targets with different flags, so lint levels in {} can't be ignored; remove them there",
+        files.join(" and ")
+    )
+}
+
 /// Loads the configuration that applies to the workspace at `root`.
 pub(super) fn load(root: &Path, programs: &Programs, env: &Env) -> Result<Config, Error> {
-    let mut options = ResolveOptions::default().env(env.vars()).cargo(programs.cargo());
+    load_with(root, programs, env.vars())
+}
+
+fn load_with<'v>(
+    root: &Path,
+    programs: &Programs,
+    vars: impl IntoIterator<Item = (&'v OsString, &'v OsString)>,
+) -> Result<Config, Error> {
+    let mut options = ResolveOptions::default().env(vars).cargo(programs.cargo());
     if let Some(rustc) = programs.find("rustc") {
         options = options.rustc(PathAndArgs::new(rustc));
     }
@@ -50,6 +118,8 @@ pub struct CargoConfig {
     pub files: Vec<(String, PathBuf)>,
     /// Parsed files, nearest first, each with the base directory of its relative paths.
     tables: Vec<(PathBuf, Table)>,
+    /// Name and path of each parsed file.
+    parsed: Vec<(String, PathBuf)>,
     seen: BTreeSet<PathBuf>,
 }
 
@@ -106,6 +176,7 @@ impl CargoConfig {
             None => Vec::new(),
         };
         self.tables.push((dir.parent().unwrap_or(&dir).to_path_buf(), table));
+        self.parsed.push((name.clone(), path));
         let (base, _) = name.rsplit_once('/').unwrap_or_default();
         for file in included.iter().filter_map(|file| file.get("path").unwrap_or(file).as_str()) {
             let path = disk::without_dots(&dir.join(file));
@@ -115,6 +186,26 @@ impl CargoConfig {
             };
             self.add(root, name, path);
         }
+    }
+
+    /// Returns the lint levels that files set, each with the path of the file.
+    pub fn levels(&self) -> Vec<(&Path, IgnoredLevels)> {
+        let files = self.parsed.iter().zip(&self.tables);
+        let levels = files.filter_map(|((name, path), (_, table))| {
+            let build = table.get("build");
+            let targets = table.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
+            let lists = build.into_iter().chain(targets).flat_map(|table| {
+                ["rustflags", "rustdocflags"].into_iter().filter_map(|key| table.get(key)).map(flags)
+            });
+            let mut ignored = lint_levels::in_flags(lists);
+            if let Some(Value::String(warnings)) = build.and_then(|build| build.get("warnings")) {
+                ignored.levels.push(format!("{WARNINGS}\"{warnings}\""));
+                ignored.only_raises &= warnings == "deny";
+            }
+            ignored.variable.clone_from(name);
+            (!ignored.levels.is_empty()).then_some((path.as_path(), ignored))
+        });
+        levels.collect()
     }
 
     /// Returns the expansion of `cargo NAME` if it is an alias.
@@ -164,5 +255,16 @@ impl CargoConfig {
             files.collect::<Vec<_>>()
         });
         targets.collect()
+    }
+}
+
+/// Returns the flags in a list, or in a text in which white space separates them.
+fn flags(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
+        value => {
+            let items = value.as_array().into_iter().flatten();
+            items.filter_map(Value::as_str).map(str::to_owned).collect()
+        }
     }
 }

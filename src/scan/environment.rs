@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::cargo_config::FLAGS;
 use super::lint_levels;
 use super::output_form;
 use super::withheld;
@@ -83,10 +84,6 @@ const FIXED: [(&str, &str); 7] = [
     ("RUST_BACKTRACE", "0"),
     ("TERM", "dumb"),
 ];
-
-/// Variables with flags, and those that cargo reads in place of them.
-const ENCODED: [(&str, &str); 2] =
-    [("RUSTDOCFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS"), ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS")];
 
 /// Variables that may describe a jobserver, in the order in which they are read.
 pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
@@ -195,7 +192,7 @@ impl Env {
         for name in tool.vars.keys() {
             seen.remove(OsStr::new(name));
             // Cargo would ignore the flags of the configuration if the environment had them in the other form.
-            let encoded = ENCODED.iter().find(|(plain, _)| name == plain);
+            let encoded = FLAGS.iter().find(|(plain, _)| name == plain);
             encoded.map(|(_, encoded)| seen.remove(OsStr::new(encoded)));
         }
         override_vars(&mut seen, set_by(tool).0);

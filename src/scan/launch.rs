@@ -50,6 +50,8 @@ pub(super) struct Launcher<'a> {
     pub(super) rebuild_lock: Mutex<()>,
     /// Configuration of cargo by the root of the workspace and the requested target, read on first use.
     cargo: Mutex<BTreeMap<(PathBuf, Option<String>), ReadSettings>>,
+    /// Variables that replace the flags of cargo's configuration, by the name of the tool. Only used if lint levels are ignored.
+    flags: Mutex<BTreeMap<String, ReplacedFlags>>,
     /// Result of bringing each copy of the repository up to date, by its lock file.
     copied: Mutex<BTreeMap<RelPath, Result<(), String>>>,
     /// Path of the wrapper that caps the lints of members, created on first use.
@@ -70,6 +72,9 @@ struct BuiltFiles {
 /// Path of a wrapper, or `None` if this program can't be one.
 type WrapperLink = Result<Option<PathBuf>, String>;
 
+/// Variables with flags of compilers, or the reason why they can't be determined.
+type ReplacedFlags = Result<Vec<(&'static str, OsString)>, String>;
+
 /// Configuration of cargo, or the reason why it can't be read.
 type ReadSettings = Result<Arc<CargoSettings>, String>;
 
@@ -84,6 +89,7 @@ impl<'a> Launcher<'a> {
             built: Mutex::default(),
             rebuild_lock: Mutex::default(),
             cargo: Mutex::default(),
+            flags: Mutex::default(),
             copied: Mutex::default(),
             cap_lints: OnceLock::new(),
             doc_threads: OnceLock::new(),
@@ -169,6 +175,11 @@ impl<'a> Launcher<'a> {
         }
         if Tool::toolchain_of(words_of(tool)).is_some() {
             vars.insert(NO_INSTALL.0.into(), NO_INSTALL.1.into());
+        }
+        if !tool.uses_executable() {
+            vars.extend(
+                self.flags(tool, &root, &vars)?.into_iter().map(|(name, value)| (name.into(), value)),
+            );
         }
         if tool.caps_lints() {
             vars.extend(self.cap_lints()?.map(|wrapper| (cap_lints::VARIABLE.into(), wrapper.into())));
@@ -313,6 +324,19 @@ impl<'a> Launcher<'a> {
         let dirs = dirs.into_iter().chain(before.into_iter().flat_map(std::env::split_paths));
         // A path list can't contain a directory with the separator in its name. Cargo refuses to build there.
         std::env::join_paths(unique(dirs)).unwrap_or_default()
+    }
+
+    /// Returns the variables that replace the flags of cargo's configuration for `tool`, which has `vars`, so that lint levels
+    /// that are not committed don't count.
+    fn flags(&self, tool: &Tool, root: &Path, vars: &Vars) -> ReplacedFlags {
+        let Executor { ignored_levels, programs, plan, .. } = self.executor;
+        if ignored_levels.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut known = self.flags.lock().unwrap_or_else(PoisonError::into_inner);
+        let target = plan.build_of(tool).selection.target.as_deref();
+        let flags = || cargo_config::flags_without(ignored_levels, (root, programs), vars, target);
+        known.entry(tool.name.clone()).or_insert_with(flags).clone()
     }
 
     /// Returns the wrapper that caps the lints of members, if available.

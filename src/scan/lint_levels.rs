@@ -3,8 +3,9 @@
 //! A verdict must be the same for everybody, and levels exported by CI to fail on warnings would prevent findings
 //! from being compared with the baseline.
 //!
-//! Levels that are committed, in `[lints]` or `.cargo/config.toml`, are not handled here, and other flags stay. A
-//! variable that becomes empty is removed because an empty `RUSTFLAGS` makes cargo ignore `build.rustflags`.
+//! Levels in files of cargo's configuration that are not committed are removed too. Levels that are committed, in `[lints]` or
+//! `.cargo/config.toml`, are not handled here, and other flags stay. A variable that becomes empty is removed because an empty
+//! `RUSTFLAGS` makes cargo ignore `build.rustflags`.
 //!
 //! Flags are read as rustc and rustdoc read them: `@FILE` is replaced with the lines of a file, short flags may be
 //! combined (`-OAwarnings`), and a value may be part of the same word or be the next word.
@@ -34,6 +35,26 @@ pub(super) fn remove_levels(vars: &mut BTreeMap<OsString, OsString>, read: &Read
     all
 }
 
+/// Returns the levels in lists of flags that are separate arguments. The name of their source is left empty.
+pub(super) fn in_flags(lists: impl Iterator<Item = Vec<String>>) -> IgnoredLevels {
+    let mut all = IgnoredLevels { variable: String::new(), levels: Vec::new(), only_raises: true };
+    for list in lists {
+        let Flags { levels, only_raises, .. } = Flags::read(list, ARGUMENTS, &|_| None, &|_| true);
+        all.levels.extend(levels);
+        all.only_raises &= only_raises;
+    }
+    all
+}
+
+/// Removes `levels` from `flags`, which are separate arguments.
+pub(super) fn without(flags: Vec<String>, levels: &[IgnoredLevels]) -> Vec<String> {
+    let is_ignored = |level: &str| levels.iter().any(|own| own.levels.iter().any(|own| own == level));
+    Flags::read(flags, ARGUMENTS, &|_| None, &is_ignored).kept
+}
+
+/// Separator of flags that are separate arguments.
+const ARGUMENTS: Separator = Separator::Text("\u{1f}");
+
 /// Returns the rest of the variable `name` and the removed levels, or `None` if it sets no levels.
 fn split_levels(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<String>, IgnoredLevels)> {
     if name == "CARGO_BUILD_WARNINGS" {
@@ -44,7 +65,7 @@ fn split_levels(name: &str, value: &str, read: &Read<'_>) -> Option<(Option<Stri
         ));
     }
     let separator = Separator::of(name)?;
-    let Flags { kept, levels, only_raises } = Flags::read(separator.words(value), separator, read);
+    let Flags { kept, levels, only_raises } = Flags::read(separator.words(value), separator, read, &|_| true);
     if levels.is_empty() {
         return None;
     }
@@ -110,7 +131,13 @@ struct FlagWord {
 }
 
 impl Flags {
-    fn read(given: Vec<String>, separator: Separator, read: &Read<'_>) -> Self {
+    /// Reads `given`. Levels for which `is_removed` returns false are kept like other flags.
+    fn read(
+        given: Vec<String>,
+        separator: Separator,
+        read: &Read<'_>,
+        is_removed: &dyn Fn(&str) -> bool,
+    ) -> Self {
         let mut words = Vec::new();
         for (at, text) in given.iter().enumerate() {
             // Lines that can't be written in this variable stay in the file.
@@ -133,15 +160,17 @@ impl Flags {
             let flag = Flag::of(&first.text, others.first().map(|word| word.text.as_str()));
             let (own, next) = rest.split_at(if flag.takes_next && !others.is_empty() { 2 } else { 1 });
             rest = next;
-            match flag.level {
+            let text = |before: &str| {
+                let text = own.iter().map(|word| word.text.strip_prefix(before).unwrap_or(&word.text));
+                let dash = if before.is_empty() { "" } else { "-" };
+                format!("{dash}{}", text.collect::<Vec<_>>().join(" "))
+            };
+            match flag.level.filter(|level| is_removed(&text(level.before))) {
                 None => kept.extend(own.iter().map(|word| (word.given, word.text.clone()))),
                 Some(LevelFlag { before, raises }) => {
                     own.iter().for_each(|word| has_level[word.given] = true);
                     kept.extend((!before.is_empty()).then(|| (first.given, before.to_owned())));
-                    let text = own.iter().map(|word| word.text.strip_prefix(before).unwrap_or(&word.text));
-                    let text: Vec<_> = text.collect();
-                    let dash = if before.is_empty() { "" } else { "-" };
-                    flags.levels.push(format!("{dash}{}", text.join(" ")));
+                    flags.levels.push(text(before));
                     flags.only_raises &= raises;
                 }
             }

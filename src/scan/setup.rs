@@ -11,6 +11,7 @@ use super::pool::Pool;
 use super::program::Programs;
 use super::runner::Runner;
 use super::stop::Stop;
+use crate::model::notice::IgnoredLevels;
 use crate::model::task::Plan;
 use crate::model::workspace::Workspace;
 use crate::store::LockCopies;
@@ -55,6 +56,8 @@ pub struct Executor<'a> {
     pub private_network: bool,
     /// Path of this program, if it can run as a wrapper between cargo and rustc.
     pub own_program: Option<&'a Path>,
+    /// Lint levels in cargo's configuration that are ignored.
+    pub ignored_levels: &'a [IgnoredLevels],
     /// `--locked`, `--offline`, `--frozen`: flags of cargo that don't affect the selection.
     pub cargo_flags: Vec<String>,
     /// Start time of the run.

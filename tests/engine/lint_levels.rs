@@ -70,6 +70,64 @@ fn lint_levels_in_the_environment_change_no_verdict_and_no_cache_key() {
 }
 
 #[test]
+fn lint_levels_in_files_of_cargo_count_only_if_they_are_committed() {
+    let sandbox = with_warnings(&disabled(&["test", "doctest"]));
+    sandbox.write(".gitignore", "/target\n/ignored\n");
+    assert!(sandbox.git(&["init", "-q"]) && sandbox.git(&["add", "-A"]));
+    let home = sandbox.beside().join("cargo");
+    let (above, own) =
+        (sandbox.beside().join(".cargo/config.toml"), sandbox.root().join(".cargo/config.toml"));
+    for dir in [&home, &sandbox.beside().join(".cargo"), &sandbox.root().join(".cargo")] {
+        std::fs::create_dir_all(dir).unwrap();
+    }
+    let home_var = home.display().to_string();
+    let vars = [("CARGO_HOME", &*home_var)];
+    run(&sandbox, &["run"], &vars, 1);
+    let found = sandbox.findings();
+    assert_eq!(found.len(), 2);
+    let triple = || {
+        let output = std::process::Command::new("rustc").arg("-vV").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned()
+    };
+    let of_target = format!("[target.{}]\nrustflags = '-C debuginfo=0 --cap-lints allow'\n", triple());
+    let levels = [
+        "[build]\nrustflags = ['-Awarnings']\nrustdocflags = ['-A', 'rustdoc::all']\n",
+        "[target.'cfg(unix)']\nrustflags = ['-A', 'unused']\n[build]\nrustdocflags = '-Arustdoc::all'\n",
+        &of_target,
+    ];
+    for (file, name) in
+        [(&above, "../.cargo/config.toml"), (&home.join("config.toml"), "$CARGO_HOME/config.toml")]
+    {
+        for text in levels {
+            std::fs::write(file, text).unwrap();
+            let printed = run(&sandbox, &["run"], &vars, 1);
+            assert!(printed.contains(&format!("from {name}: set lint levels in `[lints]`")), "{printed}");
+            assert_eq!(sandbox.findings(), found, "{name} {text}");
+        }
+        std::fs::remove_file(file).unwrap();
+    }
+    // A file that git ignores is not committed. Once it is added, its levels count.
+    std::fs::write(&own, levels[0]).unwrap();
+    sandbox.write(".gitignore", "/target\n/.cargo\n");
+    let printed = run(&sandbox, &["run"], &vars, 1);
+    assert!(printed.contains("from .cargo/config.toml: "), "{printed}");
+    assert_eq!(sandbox.findings(), found);
+    assert!(sandbox.git(&["add", "-f", ".cargo/config.toml"]));
+    let printed = run(&sandbox, &["run"], &vars, 0);
+    assert!(!printed.contains("ignoring"), "{printed}");
+    // Other flags stay, and levels of the repository too, whatever else the machine sets.
+    let flags = "['--cfg', 'special', '-A', 'dead_code', '-Aunexpected_cfgs']";
+    std::fs::write(&own, format!("[build]\nrustflags = {flags}\nrustdocflags = {flags}\n")).unwrap();
+    let hides = "#[cfg(special)]\nfn dead() {}\n#[cfg(not(special))]\ncompile_error!(\"no flag\");\n";
+    sandbox.edit("src/lib.rs", "/// See", &format!("{hides}\n/// See"));
+    std::fs::write(&above, levels[0]).unwrap();
+    run(&sandbox, &["run"], &vars, 1);
+    let lines = ["new rustdoc::broken_intra_doc_links src/lib.rs:8", "new unused_variables src/lib.rs:10"];
+    assert_eq!(sandbox.findings(), lines);
+}
+
+#[test]
 fn an_accepted_warning_passes_where_the_environment_denies_warnings() {
     let sandbox = with_warnings("");
     let deny = [("RUSTFLAGS", "-D warnings"), ("RUSTDOCFLAGS", "-D warnings")];

@@ -61,6 +61,7 @@ fn run<R: Send>(
         cache_dir: None,
         private_network: false,
         own_program: None,
+        ignored_levels: &[],
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };

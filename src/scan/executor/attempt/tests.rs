@@ -121,6 +121,7 @@ fn run_judged(case: &Case<'_>, answer: &Answer<'_>, judge: &Judge<'_, String>) -
         cache_dir: None,
         private_network: false,
         own_program: None,
+        ignored_levels: &[],
         cargo_flags: Vec::new(),
         started: Instant::now(),
     };

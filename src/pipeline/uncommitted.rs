@@ -1,0 +1,21 @@
+//! Lint levels in cargo's configuration that belong to the machine and not to the repository.
+
+use std::path::Path;
+
+use crate::model::notice::IgnoredLevels;
+use crate::model::path::RelPath;
+use crate::scan::{CargoConfig, Env};
+use crate::workspace;
+
+/// Returns the lint levels in files of cargo's configuration that are outside of the repository around `root`, or that git
+/// ignores. Like those in variables, they would decide a verdict on one machine alone.
+pub(super) fn lint_levels(root: &Path, env: &Env) -> Vec<IgnoredLevels> {
+    let config = CargoConfig::read(root, env);
+    let top = workspace::repository(root).unwrap_or(root);
+    let is_committed = |path: &Path| {
+        let within = RelPath::between(root, path).filter(|_| path.starts_with(top));
+        within.is_some_and(|path| !workspace::is_ignored(root, &path.to_string()))
+    };
+    let levels = config.levels().into_iter().filter(|(path, _)| !is_committed(path));
+    levels.map(|(_, ignored)| ignored).collect()
+}
