@@ -476,6 +476,10 @@ pub fn run(
     if !ignored.is_empty() {
         events(Event::Notice(&Notice::LintLevelsIgnored(ignored)));
     }
+    let files = cache.configuration_outside();
+    if !files.is_empty() {
+        events(Event::Notice(&Notice::ForeignConfiguration { files }));
+    }
     events(Event::Planned);
     let scrub = judge::scrub(workspace, session.env, &build_dirs);
     let read = |paths: &mut dyn Iterator<Item = &RelPath>| workspace::read_sources(&workspace.root, paths);

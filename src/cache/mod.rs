@@ -271,6 +271,19 @@ impl<'a> ResultCache<'a> {
         self.inputs.versions.clone()
     }
 
+    /// Returns the files outside of the repository in which tools of this run find their configuration, each with the name of the
+    /// tool, if the repository has none.
+    pub(crate) fn configuration_outside(&self) -> Vec<(String, String)> {
+        let graph = &self.context.plan.graph;
+        let has_task = |id: ToolId| graph.tasks.iter().any(|task| task.tool == id);
+        let tools = graph.tools().filter(|(id, tool)| !tool.searches.is_empty() && has_task(*id));
+        let files = tools.flat_map(|(id, tool)| {
+            let files = self.inputs.configuration_outside(id).into_iter();
+            files.map(|file| (tool.name.clone(), file))
+        });
+        files.collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, RunState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

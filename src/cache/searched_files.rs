@@ -13,6 +13,7 @@ use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Search, SearchStart, Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::scan::{CargoConfig, read_text};
+use crate::workspace;
 
 /// Values of unset variables, relative to the user's home directory.
 const DEFAULTS: [(&str, &str); 5] = [
@@ -70,6 +71,28 @@ impl KeyInputs<'_> {
             found.search(search, self.uses_cargo(id));
         }
         found.paths.into_iter().map(|(_, path)| path)
+    }
+
+    /// Returns the existing files outside of the repository in which tool `id` finds its configuration. None if the repository
+    /// has one in its root, because then the search ends there.
+    pub(super) fn configuration_outside(&self, id: ToolId) -> Vec<String> {
+        let root = &self.workspace.root;
+        let top = workspace::repository(root).unwrap_or(root);
+        let searches = || self.plan.graph.tool(id).searches.iter().filter(|search| is_configuration(search));
+        if searches().any(|search| [root, top].iter().any(|dir| dir.join(&search.name).is_file())) {
+            return Vec::new();
+        }
+        let mut found = SearchedFiles::new(self, id);
+        for search in searches() {
+            match search.start {
+                SearchStart::Files => {
+                    top.ancestors().skip(1).for_each(|dir| found.add_place(dir.join(&search.name)));
+                }
+                _ => found.search(search, self.uses_cargo(id)),
+            }
+        }
+        let outside = found.paths.into_iter().filter(|(_, path)| !path.starts_with(top) && path.is_file());
+        outside.map(|(name, _)| name).collect()
     }
 
     fn uses_cargo(&self, id: ToolId) -> bool {
@@ -140,6 +163,21 @@ impl KeyInputs<'_> {
             dirs.into_iter().collect()
         })
     }
+}
+
+/// Returns true if `search` is for the configuration of a tool, and not for that of git or for manifests, which everybody has.
+fn is_configuration(search: &Search) -> bool {
+    const OTHERS: [&str; 8] = [
+        ".git/info/exclude",
+        ".gitconfig",
+        ".gitignore",
+        ".ignore",
+        "Cargo.toml",
+        "git/config",
+        "git/ignore",
+        "pyproject.toml",
+    ];
+    !OTHERS.contains(&&*search.name)
 }
 
 /// The files that one tool searches for.

@@ -15,6 +15,11 @@ pub enum Notice {
     NewBuildDir,
     /// Lint levels in the environment are not passed on to tools.
     LintLevelsIgnored(Vec<IgnoredLevels>),
+    /// Tools read configuration that is not part of the repository.
+    ForeignConfiguration {
+        /// Name of each tool, with the name of the file.
+        files: Vec<(String, String)>,
+    },
     /// The jobserver in the environment can't be used.
     JobserverIgnored {
         /// The reason.
@@ -97,6 +102,7 @@ impl Notice {
             Self::LockfileChanged => "lockfile-changed",
             Self::NewBuildDir => "new-build-dir",
             Self::LintLevelsIgnored(_) => "lint-levels-ignored",
+            Self::ForeignConfiguration { .. } => "foreign-configuration",
             Self::JobserverIgnored { .. } => "jobserver-ignored",
             Self::LastRunIgnored { .. } => "last-run-ignored",
             Self::CacheIgnored { .. } => "cache-ignored",

@@ -245,3 +245,31 @@ fn a_tool_that_inherits_every_variable_runs_again_when_one_that_counts_changes()
     assert!(!run(&[("APP_MODE", "good"), ("OTHER", "1")], 0));
     assert!(run(&[("APP_MODE", "bad"), ("OTHER", "1")], 1), "it sees the others all the same");
 }
+
+#[test]
+fn configuration_outside_of_the_repository_is_named_unless_the_repository_has_its_own() {
+    let sandbox = Sandbox::of("clean", "w");
+    sandbox.write("genti.toml", &disabled(&["clippy", "doc", "test", "doctest"]));
+    fs::remove_file(sandbox.root().join("rustfmt.toml")).unwrap();
+    let home = sandbox.beside().join("home");
+    let note = |sandbox: &Sandbox| {
+        let mut command = sandbox.command(&["run"]);
+        command.env("HOME", &home).env_remove("CARGO_HOME").env_remove("XDG_CONFIG_HOME");
+        let text = sandbox.expect(&command.output().unwrap(), 0);
+        text.lines().find(|line| line.contains("outside of the repository")).map(str::to_owned)
+    };
+    // Git and cargo have files in most home directories.
+    for file in [".cargo/config.toml", ".gitconfig", ".config/git/ignore"] {
+        fs::create_dir_all(home.join(file).parent().unwrap()).unwrap();
+        fs::write(home.join(file), "").unwrap();
+    }
+    assert_eq!(note(&sandbox), None);
+    fs::create_dir_all(home.join(".config/rustfmt")).unwrap();
+    fs::write(home.join(".config/rustfmt/rustfmt.toml"), "").unwrap();
+    fs::write(sandbox.beside().join(".rustfmt.toml"), "").unwrap();
+    let expected = "note: `fmt` reads `../.rustfmt.toml` and `fmt` reads `$XDG_CONFIG_HOME/rustfmt/rustfmt.toml`: \
+                    outside of the repository, so other machines may come to another verdict";
+    assert_eq!(note(&sandbox).as_deref(), Some(expected));
+    sandbox.write("rustfmt.toml", "");
+    assert_eq!(note(&sandbox), None);
+}

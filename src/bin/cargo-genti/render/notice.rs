@@ -27,6 +27,7 @@ fn is_warning(notice: &Notice) -> bool {
         Notice::BaselineOfOtherBuild { .. }
         | Notice::BaselineOfOtherVersion { .. }
         | Notice::CacheNotWritten { .. }
+        | Notice::ForeignConfiguration { .. }
         | Notice::LastRunIgnored { .. }
         | Notice::LinkNotCached { .. }
         | Notice::LintLevelsIgnored(_)
@@ -57,6 +58,13 @@ fn text(notice: &Notice) -> String {
                 .to_owned()
         }
         Notice::LintLevelsIgnored(all) => ignored_levels(all),
+        Notice::ForeignConfiguration { files } => {
+            let files: Vec<_> = files.iter().map(|(tool, file)| format!("`{tool}` reads `{file}`")).collect();
+            visible_line(&format!(
+                "{}: outside of the repository, so other machines may come to another verdict",
+                files.join(" and ")
+            ))
+        }
         Notice::JobserverIgnored { error } => {
             format!("cannot use the jobserver from the environment ({error}); using our own job tokens")
         }
@@ -129,6 +137,7 @@ mod tests {
                 levels: vec!["-D warnings".to_owned()],
                 only_raises: true,
             }]),
+            Notice::ForeignConfiguration { files: vec![("fmt".to_owned(), "~/rustfmt.toml".to_owned())] },
             Notice::JobserverIgnored { error: error() },
             Notice::LastRunIgnored { path: "state".into(), error: error() },
             Notice::CacheIgnored { path: "log".into(), error: error() },
