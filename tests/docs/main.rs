@@ -162,14 +162,30 @@ fn documented_exit_codes_match_the_help() {
 fn every_configuration_example_is_valid() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("genti.toml");
-    // The examples name this package, its features, and the lock file of a variant.
+    // The examples name this package, its features, and the lock files of variants.
     let manifest = dir.path().join("Cargo.toml");
     let package = "[package]\nname = 'net'\nversion = '0.1.0'\nedition = '2024'\nrust-version = '1.85'\n\n";
-    fs::write(&manifest, format!("{package}[features]\n__internal = []\nhttp2 = []\ntls = []\n")).unwrap();
+    let features = [
+        "__internal",
+        "capi",
+        "client",
+        "ffi",
+        "full",
+        "http1",
+        "http2",
+        "nightly",
+        "server",
+        "tls",
+        "tracing",
+    ];
+    let features: String = features.iter().map(|name| format!("{name} = []\n")).collect();
+    fs::write(&manifest, format!("{package}[features]\n{features}")).unwrap();
     fs::create_dir(dir.path().join("src")).unwrap();
     fs::write(dir.path().join("src/lib.rs"), "").unwrap();
     fs::create_dir(dir.path().join("ci")).unwrap();
-    fs::write(dir.path().join("ci/msrv.lock"), "").unwrap();
+    for lock in ["ci/minimal.lock", "ci/msrv.lock"] {
+        fs::write(dir.path().join(lock), "").unwrap();
+    }
     let mut count = 0;
     for page in pages() {
         for block in blocks(&read(&page), "toml") {
