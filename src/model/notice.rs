@@ -70,6 +70,11 @@ pub enum Notice {
         /// The reason.
         reason: String,
     },
+    /// `new-lints` has no effect, because no versions are locked.
+    NewLintsWithoutLock {
+        /// Path of the missing lock file, as the user would write it.
+        lock: String,
+    },
     /// Tools that are configured with `cache = "sandboxed"` run as usual, and their results are not cached.
     NotObserved {
         /// Names of the tools.
@@ -112,6 +117,7 @@ impl Notice {
             Self::ReplayNotCached => "replay-not-cached",
             Self::SandboxUnavailable { .. } => "sandbox-unavailable",
             Self::BaseNotPlanned { .. } => "base-not-planned",
+            Self::NewLintsWithoutLock { .. } => "new-lints-without-lock",
             Self::NotObserved { .. } => "tests-not-cached",
             Self::BaselineOfOtherBuild { .. } => "baseline-of-other-build",
             Self::BaselineOfOtherVersion { .. } => "baseline-of-other-version",

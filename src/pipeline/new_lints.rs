@@ -9,6 +9,7 @@ use super::{Project, lock};
 use crate::model::cause::{Cause, Caused};
 use crate::model::finding::{Diagnostic, Finding, State};
 use crate::model::grace::{Grace, NoGrace};
+use crate::model::notice::Notice;
 use crate::model::outcome::{Compared, OtherVersion, Outcome, ToolOutcome};
 use crate::model::policy::NewLints as Policy;
 use crate::model::tool::{Tool, ToolId};
@@ -157,6 +158,14 @@ impl NewLints {
             }
         }
         self.as_of.filter(|_| depends_on_day)
+    }
+}
+
+impl Project {
+    /// Returns the notice that `new-lints` has no effect, if no versions are locked.
+    pub fn new_lints_without_lock(&self) -> Option<Notice> {
+        let is_set = self.plan.policy.new_lints != Policy::Fail;
+        (is_set && self.lock.is_none()).then(|| Notice::NewLintsWithoutLock { lock: self.lock_name.clone() })
     }
 }
 

@@ -36,6 +36,25 @@ fn new_lints(sandbox: &Sandbox) -> Value {
 }
 
 #[test]
+fn a_policy_without_a_lock_has_no_effect_and_says_so() {
+    let sandbox = sandbox("[policy]\nnew-lints = 'warn'\n");
+    finds(&sandbox, &[NEW]);
+    let warning = "warning: `new-lints` under [policy] has no effect, because there is no genti.lock; write it with `cargo genti lock`";
+    for command in ["run", "check"] {
+        let text = sandbox.run(&[command, "--quiet"], 1);
+        assert_eq!(text.matches(warning).count(), 1, "{text}");
+    }
+    let text = sandbox.run(&["lock"], 0);
+    assert!(!text.contains("has no effect"), "{text}");
+    let text = sandbox.run(&["run"], 1);
+    assert!(!text.contains("has no effect"), "{text}");
+    std::fs::remove_file(sandbox.root().join("genti.lock")).unwrap();
+    sandbox.edit("genti.toml", "'warn'", "'fail'");
+    let text = sandbox.run(&["run"], 1);
+    assert!(!text.contains("has no effect"), "{text}");
+}
+
+#[test]
 fn findings_of_new_lints_fail_unless_the_policy_says_otherwise() {
     let sandbox = updated("'fail'", "2020-01-01");
     finds(&sandbox, &[NEW]);

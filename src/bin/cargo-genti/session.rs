@@ -79,6 +79,9 @@ pub(crate) fn prepare_gate(
     resolve::against(args.against.as_deref(), &mut request.policy, env, shell)?;
     resolve::shard(&args.shard, &mut request, shell)?;
     let project = load(&request, env, limit, shell)?;
+    if let Some(notice) = project.new_lints_without_lock() {
+        shell.notice(&notice);
+    }
     if request.shard.is_some() {
         refuse_base(&project, "a shard", shell)?;
     }

@@ -23,6 +23,7 @@ fn is_warning(notice: &Notice) -> bool {
         | Notice::CacheDisabled { .. }
         | Notice::CacheIgnored { .. }
         | Notice::JobserverIgnored { .. }
+        | Notice::NewLintsWithoutLock { .. }
         | Notice::SandboxUnavailable { .. } => true,
         Notice::BaselineOfOtherBuild { .. }
         | Notice::BaselineOfOtherVersion { .. }
@@ -90,6 +91,9 @@ fn text(notice: &Notice) -> String {
         Notice::BaseNotPlanned { reference, reason } => visible_line(&format!(
             "can't plan the base ({reference}), so every new finding counts as caused by the change: {reason}"
         )),
+        Notice::NewLintsWithoutLock { lock } => visible_line(&format!(
+            "`new-lints` under [policy] has no effect, because there is no {lock}; write it with `cargo genti lock`"
+        )),
         Notice::NotObserved { tools, error } => {
             let tools: Vec<_> = tools.iter().map(|tool| format!("`{tool}`")).collect();
             format!("not caching results of {}, because {error}", tools.join(", "))
@@ -147,6 +151,7 @@ mod tests {
             Notice::ReplayNotCached,
             Notice::SandboxUnavailable { tools: vec!["test".to_owned()], error: error() },
             Notice::BaseNotPlanned { reference: "main".to_owned(), reason: error() },
+            Notice::NewLintsWithoutLock { lock: "genti.lock".to_owned() },
             Notice::NotObserved { tools: vec!["test".to_owned()], error: error() },
             Notice::BaselineOfOtherBuild { flags: "--all-features".to_owned() },
             Notice::BaselineOfOtherVersion {
