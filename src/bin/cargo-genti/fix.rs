@@ -234,7 +234,8 @@ impl Bench<'_> {
             self.project = project.map_err(|error| self.go_on().err().unwrap_or(error))?;
             self.project.build_dir = build_dir;
         }
-        let results = session::open_results(&self.project, env, self.no_cache, self.shell);
+        let results =
+            session::open_results(&self.project.workspace.target_dir, env, self.no_cache, self.shell);
         let pool =
             Pool::new(inherited.clone(), env, self.parallel).map_err(|error| unable(self.shell, error))?;
         let own_program = std::env::current_exe().ok();

@@ -28,6 +28,7 @@ mod report;
 mod reports;
 mod resolve;
 mod run;
+mod runs;
 mod session;
 mod show;
 mod signals;

@@ -1,7 +1,7 @@
 //! Code shared by the commands that run tools: loading the project, the conditions of a gate, and the run itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use genti::cache::ResultLog;
@@ -237,7 +237,7 @@ pub(crate) fn execute(
     let mut bar = Bar::new(project, shell);
     let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
-    let results = open_results(project, &env, no_cache || dir.is_err(), shell);
+    let results = open_results(&project.workspace.target_dir, &env, no_cache || dir.is_err(), shell);
     let own_program = std::env::current_exe().ok();
     let cache_dir = resolve::cache_dir(&project.workspace.target_dir, &env);
     let session = Session {
@@ -260,10 +260,10 @@ pub(crate) fn execute(
     Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir, stop, shown })
 }
 
-/// Opens the result cache, unless it `is_disabled` by a flag, or the environment disables it. The cache is optional, so errors are
+/// Opens the result cache of `target_dir`, unless it `is_disabled` by a flag, or the environment disables it. The cache is optional, so errors are
 /// only warnings.
 pub(crate) fn open_results(
-    project: &Project,
+    target_dir: &Path,
     env: &Env,
     is_disabled: bool,
     shell: &mut Shell,
@@ -271,7 +271,7 @@ pub(crate) fn open_results(
     if is_disabled || resolve::no_cache(env) {
         return None;
     }
-    let dir = resolve::cache_dir(&project.workspace.target_dir, env);
+    let dir = resolve::cache_dir(target_dir, env);
     let opened = ResultLog::open(&dir, resolve::today());
     let opened = opened.map_err(|error| {
         // Unlike the error for artifacts, this does not mention the previous file.

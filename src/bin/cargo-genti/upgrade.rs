@@ -7,19 +7,18 @@
 
 mod coming;
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use genti::compare::{baseline::entries_of, ratchet};
-use genti::model::finding::{Entry, State};
-use genti::model::outcome::{End, Outcome, Strict};
+use genti::model::finding::State;
+use genti::model::outcome::{End, Outcome};
 use genti::model::path::RelPath;
 use genti::model::release::Release;
 use genti::model::tool::Tool;
-use genti::pipeline::{self, Limit, Lockfile, Project, RunError, Session};
+use genti::pipeline::{Limit, Lockfile, Project};
 use genti::plan::config::Lock;
 use genti::report::text::counted;
-use genti::scan::{Env, NamedChannel, Pool, Stop, Toolchain, is_exact_toolchain};
+use genti::scan::{NamedChannel, Toolchain, is_exact_toolchain};
 use genti::store::{self, ArtifactDir};
 use genti::workspace;
 
@@ -28,8 +27,9 @@ use crate::args::UpgradeArgs;
 use crate::baseline::{self, AcceptedFindings, accept};
 use crate::exit::{self, CliError, CliResult};
 use crate::render::{BUSY, Bar, GOOD, Shell, visible_line};
+use crate::runs::Runs;
 use crate::session::{self, Reserved, Startup};
-use crate::{fail, lock, resolve};
+use crate::{fail, lock};
 
 pub(crate) fn main(args: &UpgradeArgs, mut start: Startup, shell: &mut Shell) -> CliResult {
     let request = session::request(&args.run, &[], Lockfile::Require, &start.env, shell)?;
@@ -54,7 +54,7 @@ pub(crate) fn main(args: &UpgradeArgs, mut start: Startup, shell: &mut Shell) ->
         store::load_baseline(&current.workspace.root).map_err(|error| fail(shell, error.into()))?;
     session::enter(&current, &mut start.env, shell)?;
     let Reserved { parallel, stop, dir } = session::reserve(&mut current, &start, shell)?;
-    let runs = Runs { start: &start, parallel, stop, no_cache: args.run.no_cache };
+    let runs = Runs { start: &start, parallel, stop, no_cache: args.run.no_cache, worktree: None };
     let tried = match is_current {
         true => {
             let outcome = runs.run(&current, &start.env, &accepted, &dir, shell)?;
@@ -68,7 +68,7 @@ pub(crate) fn main(args: &UpgradeArgs, mut start: Startup, shell: &mut Shell) ->
                 &Limit::of_run(Instant::now()).or(stop),
                 shell,
             )?;
-            runs.compare((&current, &dir), next, &toolchain, &accepted, shell)?
+            compare(&runs, (&current, &dir), next, &toolchain, &accepted, shell)?
         }
     };
     let coming =
@@ -119,96 +119,43 @@ fn shown_dir(next: &Project) -> String {
     dir.strip_prefix(&next.workspace.root).unwrap_or(dir).display().to_string()
 }
 
-/// The parts of a session that both runs have in common.
-struct Runs<'a> {
-    start: &'a Startup,
-    parallel: usize,
-    stop: &'static Stop,
-    /// Run everything and store no results.
-    no_cache: bool,
-}
-
-impl Runs<'_> {
-    /// Runs `current` and then `next`, the same project with `toolchain`, in a directory of its own.
-    fn compare(
-        &self,
-        (current, dir): (&Project, &ArtifactDir),
-        mut next: Project,
-        toolchain: &Toolchain,
-        accepted: &AcceptedFindings,
-        shell: &mut Shell,
-    ) -> CliResult<Tried> {
-        let (stop, env) = (self.stop, &self.start.env);
-        shell.aside(BUSY, "Running", "the checks with the current toolchain");
-        let outcome = self.run(current, env, accepted, dir, shell)?;
-        if outcome.end == End::Incomplete {
-            baseline::report_incomplete(shell, current, &outcome);
-            shell.error(
-                "some checks have no result with the current toolchain, so there is nothing to compare with",
-            );
-            return Err(CliError::Incomplete);
-        }
-        let former = lock::ask(current, env, stop, shell)?;
-        next.move_aside();
-        next.build_dir = current.build_dir;
-        // The versions in [baseline] are those of the current toolchain.
-        next.baseline.versions.clear();
-        let (version, place) = (visible_line(&toolchain.version), visible_line(&shown_dir(&next)));
-        shell.aside(BUSY, "Running", format_args!("the checks with {version}, in {place}"));
-        let opened = {
-            let mut bar = Bar::new(&next, shell);
-            session::open(&next, stop, &mut bar, shell)?
-        };
-        let next_dir = opened.map_err(|error| {
-            shell.error(error);
-            CliError::NotWritten
-        })?;
-        let env = env.in_toolchain(toolchain);
-        let outcome = self.run(&next, &env, &known(&outcome, accepted), &next_dir, shell)?;
-        Ok(Tried { outcome, former, next: lock::ask(&next, &env, stop, shell)? })
+/// Runs `current` and then `next`, the same project with `toolchain`, in a directory of its own.
+fn compare(
+    runs: &Runs<'_>,
+    (current, dir): (&Project, &ArtifactDir),
+    mut next: Project,
+    toolchain: &Toolchain,
+    accepted: &AcceptedFindings,
+    shell: &mut Shell,
+) -> CliResult<Tried> {
+    let (stop, env) = (runs.stop, &runs.start.env);
+    shell.aside(BUSY, "Running", "the checks with the current toolchain");
+    let outcome = runs.run(current, env, accepted, dir, shell)?;
+    if outcome.end == End::Incomplete {
+        baseline::report_incomplete(shell, current, &outcome);
+        shell.error(
+            "some checks have no result with the current toolchain, so there is nothing to compare with",
+        );
+        return Err(CliError::Incomplete);
     }
-
-    /// Runs `project` and compares the findings with `known`. No artifacts are written.
-    fn run(
-        &self,
-        project: &Project,
-        env: &Env,
-        known: &BTreeMap<String, Vec<Entry>>,
-        dir: &ArtifactDir,
-        shell: &mut Shell,
-    ) -> CliResult<Outcome> {
-        let unable = |shell: &mut Shell, error: RunError| {
-            shell.error(error);
-            CliError::Incomplete
-        };
-        let pool = Pool::new(self.start.inherited.clone(), env, self.parallel)
-            .map_err(|error| unable(shell, error.into()))?;
-        let own_program = std::env::current_exe().ok();
-        let cache_dir = resolve::cache_dir(&project.workspace.target_dir, env);
-        let results = session::open_results(project, env, self.no_cache, shell);
-        let session = Session {
-            env,
-            pool: &pool,
-            stop: self.stop,
-            parallel: self.parallel,
-            fail_fast: false,
-            started: Instant::now(),
-            bless: false,
-            strict: Strict::default(),
-            shows_findings: false,
-            outputs: Some(dir.outputs()),
-            cache_dir: Some(&cache_dir),
-            own_program: own_program.as_deref(),
-        };
-        let mut bar = Bar::new(project, shell);
-        let outcome = pipeline::run(project, &session, results, known, &mut |event| bar.on(event, shell));
-        drop(bar);
-        let outcome = outcome.map_err(|error| unable(shell, error))?;
-        match outcome.end {
-            End::Interrupted(signal) => Err(CliError::Interrupted(signal)),
-            _ => Ok(outcome),
-        }
-    }
+    let former = lock::ask(current, env, stop, shell)?;
+    next.move_aside();
+    next.build_dir = current.build_dir;
+    // The versions in [baseline] are those of the current toolchain.
+    next.baseline.versions.clear();
+    let (version, place) = (visible_line(&toolchain.version), visible_line(&shown_dir(&next)));
+    shell.aside(BUSY, "Running", format_args!("the checks with {version}, in {place}"));
+    let opened = {
+        let mut bar = Bar::new(&next, shell);
+        session::open(&next, stop, &mut bar, shell)?
+    };
+    let next_dir = opened.map_err(|error| {
+        shell.error(error);
+        CliError::NotWritten
+    })?;
+    let env = env.in_toolchain(toolchain);
+    let outcome = runs.run(&next, &env, &known(&outcome, accepted), &next_dir, shell)?;
+    Ok(Tried { outcome, former, next: lock::ask(&next, &env, stop, shell)? })
 }
 
 /// Everything needed to report or accept an upgrade.

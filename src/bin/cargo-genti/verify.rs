@@ -54,7 +54,7 @@ pub(crate) fn main(args: &VerifyArgs, mut start: Startup, shell: &mut Shell) -> 
     let start = &start;
     let baseline = store::load_baseline(&first.workspace.root).map_err(|error| fail(shell, error.into()))?;
     let Reserved { parallel, stop, dir } = session::reserve(&mut first, start, shell)?;
-    let results = session::open_results(&first, &start.env, args.run.no_cache, shell);
+    let results = session::open_results(&first.workspace.target_dir, &start.env, args.run.no_cache, shell);
     let series =
         Series { request: &request, first: &first, parallel, start, stop, dir: &dir, baseline: &baseline };
     let mut witnesses = series.run(args.runs, results, shell)?;
