@@ -8,6 +8,7 @@ mod against;
 mod around;
 mod as_of;
 mod aside;
+mod bisect;
 mod blind_spots;
 mod cap;
 mod checkout;
@@ -72,7 +73,7 @@ use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
-use crate::plan::config::{BaselineConfig, Lock, LockContext, PolicyConfig};
+use crate::plan::config::{BaselineConfig, Config, Lock, LockContext, PolicyConfig};
 use crate::plan::{self, Drift, Durations, Facts, Partition, PlanError};
 use crate::scan::{
     BuildDirs, Client, Env, Executor, LocalRunner, Missing, Outputs, Pool, Programs, Runs, Stop,
@@ -84,6 +85,7 @@ use jiff::civil::Date;
 
 pub use self::around::{Located, around, base, forget_changed, locate};
 pub use self::as_of::Later;
+pub use self::bisect::{Answer, CommitState, Next, NotSearched, Search, Sought, States, Suspect, worktree};
 pub use self::checkout::checkout;
 pub use self::conditions::builds_like_baseline;
 pub use self::configuration::{Configuration, configuration};
@@ -114,6 +116,8 @@ pub struct Request {
     pub manifest_path: Option<PathBuf>,
     /// Value of `--config-file`.
     pub config_file: Option<PathBuf>,
+    /// Configuration to use instead of that of the workspace.
+    pub config: Option<Arc<Config>>,
     /// Value of `--profile`.
     pub profile: Option<String>,
     /// Policy from flags and environment variables, which overrides the configuration.

@@ -48,6 +48,9 @@ pub(super) fn read_config(request: &Request, root: &Path) -> Result<Config, Erro
 
 /// Reads the configuration of the workspace at `root`, with `read` for its files.
 pub(super) fn read_config_with(request: &Request, root: &Path, read: &ReadText<'_>) -> Result<Config, Error> {
+    if let Some(config) = &request.config {
+        return Ok(Config::clone(config));
+    }
     let mut files = Vec::new();
     if let Some(path) = &request.config_file {
         let path = request.cwd.join(path);

@@ -86,6 +86,9 @@ fn require_a_task(ledger: &mut Ledger<'_>) {
     }
 }
 
+/// Beginning of the reason why a run of tests by name has no result if there is no such test.
+pub(super) const NO_MATCH: &str = "no test matches ";
+
 /// If no tool ran a test, the names on the command line match none. That is probably a mistake, and nothing was checked.
 fn require_a_match(ledger: &mut Ledger<'_>) {
     let plan = ledger.plan;
@@ -96,7 +99,7 @@ fn require_a_match(ledger: &mut Ledger<'_>) {
     };
     if asked().all(|(id, _)| has_none(id)) {
         let names: Vec<_> = plan.selection.filters.iter().map(|name| format!("`{name}`")).collect();
-        let why = format!("no test matches {}", names.join(" or "));
+        let why = format!("{NO_MATCH}{}", names.join(" or "));
         asked().for_each(|(id, _)| ledger.note_all(id, &why));
     }
 }

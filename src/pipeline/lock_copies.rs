@@ -20,10 +20,14 @@ const NO_HOME: &str = "there is no directory for a copy of the repository; set H
 
 /// Returns the directory with the copies of the repository whose workspace builds in `target_dir`.
 pub fn home(target_dir: &Path, env: &Env) -> Option<PathBuf> {
+    Some(store::copies_home(&user_cache(env)?, target_dir))
+}
+
+/// Returns the user's directory for caches.
+pub(super) fn user_cache(env: &Env) -> Option<PathBuf> {
     let absolute = |name: &str| env.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let of_home = || Some(absolute("HOME")?.join(".cache"));
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("LOCALAPPDATA")).or_else(of_home)?;
-    Some(store::copies_home(&cache, target_dir))
+    absolute("XDG_CACHE_HOME").or_else(|| absolute("LOCALAPPDATA")).or_else(of_home)
 }
 
 /// Returns the directories of members and path dependencies outside the repository.

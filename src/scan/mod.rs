@@ -62,8 +62,8 @@ pub(crate) use pool::descriptors;
 pub use pool::{Inherited, Pool};
 pub use process::LocalRunner;
 pub use program::{
-    Identifier, Missing, NamedChannel, NoToolchain, ProgramIdentity, Programs, Toolchain, is_exact_toolchain,
-    pinned_toolchain, read_missing, read_text, runs_toolchain,
+    Identifier, Missing, NamedChannel, NoToolchain, ProgramIdentity, Programs, Toolchain,
+    has_same_toolchain_file, is_exact_toolchain, pinned_toolchain, read_missing, read_text, runs_toolchain,
 };
 pub use recursion::{Recursion, is_above, own_name};
 pub use runner::{DeclaredFiles, Ending, FinishedProcess, Invocation, Runner};

@@ -26,7 +26,7 @@ use std::process::Command;
 
 pub use self::identity::Identifier;
 pub use self::installed::{NoToolchain, Toolchain};
-pub use self::toolchain_file::{NamedChannel, is_exact_toolchain, pinned_toolchain};
+pub use self::toolchain_file::{NamedChannel, has_same_toolchain_file, is_exact_toolchain, pinned_toolchain};
 pub use self::tracer::ProgramIdentity;
 
 use super::environment::Env;

@@ -22,9 +22,11 @@ pub(crate) const RESULT_LOG_MAGIC: &[u8; 8] = b"gentilog";
 
 /// Name of the directory that runs with another toolchain use instead of the target directory.
 pub const UPGRADE: &str = "upgrade";
+/// Name of the directory that runs at other commits use instead of the target directory.
+pub const BISECT: &str = "bisect";
 
 /// Directories that belong to genti with all their content.
-pub(super) const BUILT: [&str; 3] = ["build", UPGRADE, "verify"];
+pub(super) const BUILT: [&str; 4] = ["build", UPGRADE, BISECT, "verify"];
 
 /// Names of the files of a finished run, and the default name of the report for the terminal. The other formats have theirs.
 const ARTIFACTS: [&str; 4] = ["report.txt", "run.json", "tasks.jsonl", TEST_OUTPUT];

@@ -25,6 +25,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use rayon::prelude::*;
 use regex::bytes::{NoExpand, Regex};
 
+use super::contents::BISECT;
 use super::tag;
 use super::tree::remove_tree;
 use crate::disk;
@@ -61,6 +62,15 @@ pub fn copies_home(cache: &Path, target_dir: &Path) -> PathBuf {
     let mut hasher = Hasher::new("genti.copies.1");
     hasher.field("target", target_dir.as_os_str().as_encoded_bytes());
     cache.join("genti").join(COPIES).join(hasher.finish().short(16))
+}
+
+/// Returns the directory, below the user's `cache`, of the worktree for searches in the repository with this `top` whose workspace
+/// builds in `target_dir`.
+pub fn bisect_home(cache: &Path, top: &Path, target_dir: &Path) -> PathBuf {
+    let mut hasher = Hasher::new("genti.bisect-home.1");
+    hasher.field("top", top.as_os_str().as_encoded_bytes());
+    hasher.field("target", target_dir.as_os_str().as_encoded_bytes());
+    cache.join("genti").join(BISECT).join(hasher.finish().short(16))
 }
 
 /// Removes all copies in `home`.
@@ -209,15 +219,7 @@ impl LockCopies {
             let message = "it is inside the repository; set XDG_CACHE_HOME to a directory outside";
             return Err(io::Error::other(message));
         }
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(&self.home)?;
-        check_owner(&self.home)?;
-        if !tag::is_ours(&self.home) {
-            tag::mark(&self.home).map_err(io::Error::other)?;
-        }
+        make_own_dir(&self.home)?;
         self.hold()
     }
 
@@ -240,13 +242,9 @@ impl LockCopies {
 
     /// Checks that tools find the same configuration above the copy as above the repository.
     fn check_surroundings(&self, path: &RelPath) -> Result<(), String> {
-        let above = |dir: &Path| -> BTreeSet<PathBuf> {
-            let dirs = dir.ancestors().skip(1);
-            dirs.flat_map(|dir| ABOVE.map(|name| dir.join(name))).filter(|path| path.exists()).collect()
+        let Some((differs, which)) = differing_surroundings(&self.top, &self.top_of(path)) else {
+            return Ok(());
         };
-        let (here, there) = (above(&self.top), above(&self.top_of(path)));
-        let Some(differs) = here.symmetric_difference(&there).next() else { return Ok(()) };
-        let which = if here.contains(differs) { "would not apply" } else { "would also apply" };
         Err(format!(
             "`{}` {which} in the copy of the repository in `{}`, which `{path}` needs; move its settings into the repository",
             differs.display(),
@@ -314,6 +312,36 @@ impl LockCopies {
 /// Returns the path `rest` below `dir`, without a slash at the end if that is `dir` itself.
 fn below(dir: &Path, rest: &Path) -> PathBuf {
     if rest.as_os_str().is_empty() { dir.to_path_buf() } else { dir.join(rest) }
+}
+
+/// Returns a file that tools find above `top` and not above `other`, or the other way round, and says how it would apply there.
+pub fn differing_surroundings(top: &Path, other: &Path) -> Option<(PathBuf, &'static str)> {
+    let above = |dir: &Path| -> BTreeSet<PathBuf> {
+        let dirs = dir.ancestors().skip(1);
+        dirs.flat_map(|dir| ABOVE.map(|name| dir.join(name))).filter(|path| path.exists()).collect()
+    };
+    let (here, there) = (above(top), above(other));
+    let differs = here.symmetric_difference(&there).next()?;
+    let which = if here.contains(differs) { "would not apply" } else { "would also apply" };
+    Some((differs.clone(), which))
+}
+
+/// Creates the directory `dir` outside of any repository, which only this user can use, with a tag of genti.
+///
+/// # Errors
+///
+/// If it can't be created, or belongs to another user.
+pub fn make_own_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)?;
+    check_owner(dir)?;
+    if !tag::is_ours(dir) {
+        tag::mark(dir).map_err(io::Error::other)?;
+    }
+    Ok(())
 }
 
 /// Files that tools search for in all directories above the one in which they start.

@@ -24,9 +24,25 @@ pub enum GitError {
         /// Message of git.
         message: String,
     },
+    /// Git could not do something else.
+    #[error("could not {what}: {message}")]
+    Failed {
+        /// What it should do.
+        what: String,
+        /// Message of git.
+        message: String,
+    },
 }
 
 impl GitError {
+    /// Says that git should do `what`.
+    pub(super) fn to(self, what: &str) -> Self {
+        match self {
+            Self::Refused { message, .. } => Self::Failed { what: what.to_owned(), message },
+            error => error,
+        }
+    }
+
     /// Sets the message of a git command that failed without one.
     fn or_message(self, text: &str) -> Self {
         match self {

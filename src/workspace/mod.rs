@@ -10,6 +10,7 @@ mod copy;
 mod files;
 mod generated;
 mod git;
+mod history;
 mod index;
 mod links;
 mod open;
@@ -18,6 +19,7 @@ mod repository;
 mod seen;
 mod sources;
 mod walk;
+mod worktree;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -38,10 +40,12 @@ pub use git::{
     GitError, changed_since, commit_time, is_ignored, is_merge, manifests_beyond, merge_sides, tracked,
 };
 pub use git::{Hooks, Uncommitted, head, hooks, origin, uncommitted};
+pub use history::{CommitSummary, History, commit_of, first_parents, has_manifest, summary};
 pub use links::{links_to_dirs, outside_digest};
 pub use seen::{CurrentFile, changed_at, has_changed, look_at, stamp_of, still_as_seen};
 pub use sources::read_sources;
 pub use walk::{Ignores, everything_below};
+pub use worktree::Worktree;
 
 /// The workspace to load, in terms of cargo's flags.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@
 
 mod against;
 mod baseline;
+mod bisect;
 mod build_dirs;
 mod cache;
 mod cancel;

@@ -12,11 +12,13 @@ use genti::plan::config;
 use crate::format::ReportFormat;
 
 mod baseline;
+mod bisect;
 mod plan;
 mod shard;
 mod upgrade;
 
 pub(crate) use baseline::{AcceptArgs, BaselineArgs, BaselineCommand, DiffArgs};
+pub(crate) use bisect::BisectArgs;
 pub(crate) use plan::{PlanArgs, PlanFormat};
 pub(crate) use shard::{MergeArgs, ShardArgs};
 pub(crate) use upgrade::UpgradeArgs;
@@ -112,6 +114,8 @@ pub(crate) enum Command {
     Lock(LockArgs),
     /// Show what another Rust toolchain would bring: new lints, new findings, and errors. Accept it on request
     Upgrade(Box<UpgradeArgs>),
+    /// Find the commit that brought a finding, in a worktree of its own
+    Bisect(Box<BisectArgs>),
     /// Explain why tasks of the last run ran or were cached, or the cause of a finding
     Explain(ExplainArgs),
     /// Remove what runs left in the target directory: reports, builds and cached results
@@ -148,6 +152,7 @@ impl Command {
             Self::Tools(args) => &args.output,
             Self::Lock(args) => &args.output,
             Self::Upgrade(args) => &args.run.output,
+            Self::Bisect(args) => &args.output,
             Self::Explain(args) => &args.output,
             Self::Clean(args) => &args.output,
             Self::Init(args) => &args.output,

@@ -8,6 +8,7 @@
 
 mod args;
 mod baseline;
+mod bisect;
 mod bless;
 mod blind_spots;
 mod clean;
@@ -95,6 +96,7 @@ fn main() -> ExitCode {
         Command::BlindSpots(args) => blind_spots::main(args, &env, &mut shell),
         Command::Lock(args) => lock::main(args, &env, &mut shell),
         Command::Upgrade(args) => upgrade::main(args, start(env), &mut shell),
+        Command::Bisect(args) => bisect::main(args, start(env), &mut shell),
         Command::Tools(args) => tools::main(args, &env, &mut shell),
         Command::Explain(args) => explain::main(args, &env, &mut shell),
         Command::Clean(args) => clean::main(args, &env, &mut shell),

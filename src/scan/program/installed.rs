@@ -47,6 +47,18 @@ impl Env {
     }
 }
 
+impl Env {
+    /// Returns the environment in which every directory uses the toolchain of `programs`, whatever toolchain files are there.
+    #[must_use]
+    pub fn pinned_to(&self, programs: &Programs) -> Self {
+        let Some(sysroot) = programs.sysroot() else { return self.clone() };
+        // rustup has already chosen it if it started this program.
+        let name = self.get("RUSTUP_TOOLCHAIN").map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_else(|| sysroot.display().to_string());
+        self.in_toolchain(&Toolchain { name, sysroot: sysroot.to_path_buf(), version: String::new() })
+    }
+}
+
 impl Programs {
     /// Returns the toolchain called `name`, with which all of `tools` can run.
     ///

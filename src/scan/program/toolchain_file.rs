@@ -42,6 +42,12 @@ pub fn pinned_toolchain(root: &Path) -> Option<String> {
     }
 }
 
+/// Returns true if rustup reads equal toolchain files for the directories `dir` and `other`, or none for both.
+pub fn has_same_toolchain_file(dir: &Path, other: &Path) -> bool {
+    let text = |dir: &Path| dir.ancestors().find_map(find).map(|(_, text)| text);
+    text(dir) == text(other)
+}
+
 /// Returns true if `name` always means the same toolchain, such as `1.95` or `nightly-2026-05-19`.
 pub fn is_exact_toolchain(name: &str) -> bool {
     let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
