@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use cargo_config2::{Config, Error, PathAndArgs, ResolveOptions};
 use toml::{Table, Value};
 
-use super::environment::Env;
+use super::environment::{Env, FLAGS};
 use super::lint_levels;
 use super::program::{Programs, read_text};
 use crate::disk;
@@ -81,10 +81,6 @@ pub(super) fn flags_without(
 
 /// Beginning of a lint level that is not a flag.
 const WARNINGS: &str = "warnings = ";
-
-/// Variables with flags of compilers, and those that cargo reads in place of them.
-pub(super) const FLAGS: [(&str, &str); 2] =
-    [("RUSTDOCFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS"), ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS")];
 
 fn several(levels: &[IgnoredLevels]) -> String {
     let files: Vec<_> = levels.iter().map(|ignored| ignored.variable.as_str()).collect();

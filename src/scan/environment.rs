@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::cargo_config::FLAGS;
 use super::lint_levels;
 use super::output_form;
 use super::withheld;
@@ -84,6 +83,10 @@ const FIXED: [(&str, &str); 7] = [
     ("RUST_BACKTRACE", "0"),
     ("TERM", "dumb"),
 ];
+
+/// Variables with flags of compilers, and those that cargo reads in place of them.
+pub(super) const FLAGS: [(&str, &str); 2] =
+    [("RUSTDOCFLAGS", "CARGO_ENCODED_RUSTDOCFLAGS"), ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS")];
 
 /// Variables that may describe a jobserver, in the order in which they are read.
 pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
