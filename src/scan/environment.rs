@@ -117,6 +117,12 @@ impl Env {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
+    /// Returns the directory of rustup.
+    pub(super) fn rustup_home(&self) -> Option<PathBuf> {
+        let of_user = || Some(Path::new(self.get("HOME")?).join(".rustup"));
+        self.get("RUSTUP_HOME").map(PathBuf::from).or_else(of_user)
+    }
+
     /// Returns whether `name` is set, even to an empty value.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.vars.contains_key(OsStr::new(name))

@@ -90,6 +90,8 @@ struct World {
     stop: Stop,
     has_network: bool,
     helper: PathBuf,
+    /// Programs that count as compilers.
+    compilers: Vec<PathBuf>,
 }
 
 impl World {
@@ -118,7 +120,7 @@ impl World {
         let mut stop = Stop::new().unwrap();
         stop.sandbox_with(env!("CARGO_BIN_EXE_cargo-genti").into());
         let has_network = genti::scan::private_network(&stop).is_ok();
-        Some(Self { dir, stop, has_network, helper })
+        Some(Self { dir, stop, has_network, helper, compilers: Vec::new() })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -139,6 +141,7 @@ impl World {
             network: if self.has_network { Network::Loopback } else { Network::None },
             unix_sockets: true,
             is_observed: true,
+            compilers: real(&mut self.compilers.iter().cloned()),
             descriptors: Vec::new(),
         };
         let var = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
@@ -213,6 +216,34 @@ fn what_a_process_reads_is_seen_wherever_links_and_children_lead() {
         (seen.doubt.clone(), seen.places.get(&world.path("repo/fixtures/a"))),
         (None, Some(&Sight::File))
     );
+}
+
+#[test]
+fn a_compiler_looks_for_names_that_it_knows_and_at_a_terminal_for_its_colors() {
+    let Some(mut world) = World::new() else { return };
+    let fixtures = |seen: &Observed| {
+        let (_, sight) = seen.places.iter().find(|(place, _)| place.ends_with("repo/fixtures")).unwrap();
+        *sight
+    };
+    assert_eq!(fixtures(&world.sh("ls fixtures")), Sight::OpenDirectory);
+    assert!(world.sh("cat /dev/tty; true").doubt.is_some());
+    world.compilers = vec!["/bin/ls".into(), "/bin/cat".into()];
+    assert_eq!(fixtures(&world.sh("ls fixtures")), Sight::SearchedDirectory);
+    assert_eq!(world.sh("cat /dev/tty; true").doubt, None);
+    // Another program in the same directory.
+    assert_eq!(fixtures(&world.sh("ls fixtures; for file in fixtures/*; do :; done")), Sight::OpenDirectory);
+    assert!(world.sh(": < /dev/tty; true").doubt.is_some());
+    assert!(world.sh("cat $OUT/s; true").doubt.is_some(), "it may read no more than others");
+}
+
+#[test]
+fn limits_that_anybody_may_set_and_own_pipes_are_no_reason_for_doubt() {
+    let Some(world) = World::new() else { return };
+    let is_root = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0;
+    assert_eq!(world.sh("ulimit -S -c 0; ulimit -n 100").doubt, None);
+    assert_eq!(world.sh("ulimit -n 100; ulimit -H -n 200; true").doubt.is_some(), is_root);
+    assert_eq!(world.sh("echo x | cat | (exec 3</proc/self/fd/0; cat <&3)").doubt, None);
+    assert!(world.sh("exec 3</proc/$PPID/fd/0; true").doubt.is_some());
 }
 
 #[test]

@@ -89,15 +89,14 @@ impl Grants<'_> {
             network: sandbox.network,
             unix_sockets: false,
             is_observed: false,
+            compilers: Vec::new(),
             descriptors: pool.map(Pool::descriptors).unwrap_or_default(),
         }))
     }
 
     fn readable(&self, sandbox: &Sandbox, allowed: &Places) -> Result<Vec<PathBuf>, String> {
         let Self { workspace, programs, env, .. } = self;
-        let home = env.get("HOME").map(Path::new);
         let cargo = programs.home();
-        let rustup = env.get("RUSTUP_HOME").map(PathBuf::from).or_else(|| Some(home?.join(".rustup")));
         let mut reads = Vec::new();
         for dir in [&repository(&workspace.root), &workspace.target_dir, &workspace.build_dir] {
             reads.extend(allowed.find_if_exists(dir).map_err(of_dir(dir))?);
@@ -111,7 +110,7 @@ impl Grants<'_> {
             (sandbox.network == Network::All).then_some(RESOLVERS).into_iter().flatten().map(PathBuf::from),
         );
         reads.extend(programs.sysroot().map(Path::to_path_buf));
-        reads.extend(rustup);
+        reads.extend(env.rustup_home());
         reads.extend(cargo.into_iter().flat_map(|cargo| OF_CARGO.map(|name| cargo.join(name))));
         reads.extend(programs.search_path().iter().cloned());
         Ok(reads)

@@ -93,6 +93,9 @@ pub struct Wall {
     pub unix_sockets: bool,
     /// True if it is observed.
     pub is_observed: bool,
+    /// Directories with compilers, if the observed process is one: what they do with a terminal, and which entries of a directory
+    /// they look for, need not be observed.
+    pub compilers: Vec<Place>,
     /// Inherited descriptors that stay open: those of the jobserver.
     pub descriptors: Vec<i32>,
 }

@@ -18,7 +18,7 @@ pub struct Observed {
 }
 
 /// State of a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sight {
     /// Nothing.
     Absent,
@@ -26,8 +26,17 @@ pub enum Sight {
     File,
     /// A directory that was not opened.
     Directory,
+    /// A directory that only compilers have opened, which look in it for the libraries that they need.
+    SearchedDirectory,
     /// A directory that was opened, so its entries may have been listed.
     OpenDirectory,
+}
+
+impl Sight {
+    #[cfg(any(target_os = "linux", test))]
+    fn is_directory(self) -> bool {
+        matches!(self, Self::Directory | Self::SearchedDirectory | Self::OpenDirectory)
+    }
 }
 
 impl Observed {
@@ -69,12 +78,11 @@ impl Observed {
 
     /// Adds what was at `place`. If it has changed since an earlier look, it can't be said which of both decided.
     pub(super) fn see(&mut self, place: PathBuf, sight: Sight) {
-        use Sight::{Directory, OpenDirectory};
         let is_full = self.places.len() == Self::MOST;
         match self.places.get_mut(&place) {
             Some(known) if *known == sight => {}
-            Some(known @ Directory) if sight == OpenDirectory => *known = sight,
-            Some(OpenDirectory) if sight == Directory => {}
+            // The closest look counts.
+            Some(known) if known.is_directory() && sight.is_directory() => *known = (*known).max(sight),
             Some(_) => self.doubt(|| format!("`{}` changed while it ran", place.display())),
             None if is_full => self.doubt(|| "it looks at too many files".to_owned()),
             None => drop(self.places.insert(place, sight)),
@@ -96,6 +104,9 @@ mod tests {
             (seen.places["/a".as_ref() as &std::path::Path], &seen.doubt),
             (Sight::OpenDirectory, &None)
         );
+        seen.see("/c".into(), Sight::SearchedDirectory);
+        seen.see("/c".into(), Sight::Directory);
+        assert_eq!(seen.places["/c".as_ref() as &std::path::Path], Sight::SearchedDirectory);
         seen.see("/b".into(), Sight::Absent);
         seen.see("/b".into(), Sight::File);
         assert_eq!(seen.doubt.as_deref(), Some("`/b` changed while it ran"));

@@ -120,6 +120,8 @@ pub(super) enum What {
     Address,
     /// The head of a message, which has the place of the address.
     Head,
+    /// New limits of the process for this resource.
+    Limit(u64),
 }
 
 impl Watch {
@@ -203,6 +205,11 @@ impl Watch {
                 }
             }
             What::Head => {}
+            What::Limit(resource) => {
+                if !self.is_below_its_limit(target, resource, at, &mut Vec::new()) {
+                    self.uses_rights("raises its limits");
+                }
+            }
         }
     }
 
@@ -240,7 +247,9 @@ impl Watch {
             Meaning::Signal => self.signal(args[0] as i32),
             Meaning::Privileged(what) => self.uses_rights(what),
             Meaning::Denied(_) if i64::from(call.data.nr) == libc::SYS_prlimit64 && args[0] == 0 => {
-                self.uses_rights("changes its limits");
+                if !self.is_below_its_limit(target, args[1], args[2], reads) {
+                    self.uses_rights("raises its limits");
+                }
             }
             Meaning::Denied(error) => {
                 let what = match i64::from(call.data.nr) {
@@ -265,6 +274,16 @@ impl Watch {
         if self.has_lost_rights {
             self.seen.deny(|| format!("it {what}, for which root has more rights without it"));
         }
+    }
+
+    /// Returns true if the limits at `at` need no rights: anybody may lower the hard limit of `resource`, and raise the other one
+    /// up to it.
+    fn is_below_its_limit(&self, target: Target, resource: u64, at: u64, reads: &mut Vec<Read>) -> bool {
+        let hard = |bytes: &[u8]| Some(u64::from_ne_bytes(bytes.get(8..16)?.try_into().ok()?));
+        let Ok(bytes) = target.read(at, 16) else { return false };
+        let is_below = hard(&bytes).zip(target.hard_limit(resource)).is_some_and(|(new, now)| new <= now);
+        reads.push(Read { at, bytes, what: What::Limit(resource) });
+        is_below
     }
 
     /// Looks at the path in an argument.
@@ -351,6 +370,9 @@ impl Watch {
         if place.starts_with(&self.temporary) || devices.iter().any(|device| device.as_ref() == place) {
             return;
         }
+        if self.is_own_pipe(target, &place) {
+            return;
+        }
         if changes {
             return match is_in(writes) {
                 true => self.seen.doubt(|| name("changes")),
@@ -360,12 +382,14 @@ impl Watch {
         if let Ok(rest) = place.strip_prefix("/proc") {
             return self.saw_process(target, rest, kind, opens);
         }
-        if place.starts_with("/sys") {
+        // Compilers look at a terminal to find out its colors.
+        if place.starts_with("/sys") || place == Path::new("/dev/tty") && self.is_compiler(target) {
             return;
         }
         let sight = match kind {
             None => Sight::Absent,
             Some(Kind::Other) => Sight::File,
+            Some(Kind::Directory) if opens && self.is_compiler(target) => Sight::SearchedDirectory,
             Some(Kind::Directory) if opens => Sight::OpenDirectory,
             Some(Kind::Directory) => Sight::Directory,
         };
@@ -385,6 +409,13 @@ impl Watch {
         self.seen.see(place, sight);
     }
 
+    /// Returns true if `target` runs a compiler.
+    fn is_compiler(&self, target: Target) -> bool {
+        let compilers = &self.wall.compilers;
+        !compilers.is_empty()
+            && target.program().is_ok_and(|program| compilers.iter().any(|dir| program.starts_with(dir)))
+    }
+
     /// Adds what the process saw at `rest` in `/proc`.
     fn saw_process(&mut self, target: Target, rest: &Path, kind: Option<Kind>, opens: bool) {
         let Some(first) = rest.iter().next() else {
@@ -394,10 +425,23 @@ impl Watch {
             return;
         };
         let Some(process) = first.to_str().and_then(|first| first.parse().ok()) else { return };
-        let is_own = process == target.0 || self.root.is_some_and(|root| Target(process).is_below(root));
-        if kind.is_some() && !is_own {
+        if kind.is_some() && !self.is_own(target, process) {
             self.seen.deny(|| format!("it looks at process {process}, which it has not started"));
         }
+    }
+
+    /// Returns true if `target` sees `process` as its own: itself, or one below the process that was started.
+    fn is_own(&self, target: Target, process: u32) -> bool {
+        process == target.0 || self.root.is_some_and(|root| Target(process).is_below(root))
+    }
+
+    /// Returns true if `place` is a pipe that `target` has open already, such as that of the jobserver. Its path is no path of a
+    /// file.
+    fn is_own_pipe(&self, target: Target, place: &Path) -> bool {
+        let Ok(rest) = place.strip_prefix("/proc") else { return false };
+        let parts: Vec<_> = rest.iter().filter_map(OsStr::to_str).collect();
+        let [process, "fd", pipe] = parts.as_slice() else { return false };
+        pipe.starts_with("pipe:[") && process.parse().is_ok_and(|process| self.is_own(target, process))
     }
 
     /// Adds what the kernel itself reads to execute the file at `place`: interpreters.

@@ -180,6 +180,27 @@ impl Target {
         Ok(at.join(name))
     }
 
+    /// Returns the path of the program that it runs.
+    ///
+    /// # Errors
+    ///
+    /// If it is unknown.
+    pub(super) fn program(self) -> io::Result<PathBuf> {
+        std::fs::read_link(format!("/proc/{}/exe", self.0))
+    }
+
+    /// Returns the hard limit of `resource`; `None` if it is unknown.
+    #[expect(unsafe_code, reason = "no library asks for the limits of another process by their number")]
+    pub(super) fn hard_limit(self, resource: u64) -> Option<u64> {
+        let mut limits = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+        let nothing = std::ptr::null::<libc::rlimit64>();
+        // SAFETY: the kernel fills a structure of this type, and checks the numbers.
+        let done = unsafe {
+            libc::syscall(libc::SYS_prlimit64, u64::from(self.0), resource, nothing, &raw mut limits)
+        };
+        (done == 0).then_some(limits.rlim_max)
+    }
+
     /// Returns true if this is `root` or a process that it started. One that has lost its parent is not.
     pub(super) fn is_below(self, root: u32) -> bool {
         let mut at = self;
