@@ -584,6 +584,7 @@ pub fn run(
         judge: &normalize,
         sift: &judge::Sifter { plan, scrub: &scrub, stop: session.stop },
         recall: &|tasks, program| cache.recall(tasks, program),
+        wrapped_tests: Some(&cache),
         admit: &|step| {
             watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))
         },

@@ -99,6 +99,9 @@ impl ResultCache<'_> {
         if tool.uses_executable() {
             return miss(MissReason::Program);
         }
+        if tool.is_observed() && tool.starts_tests() {
+            return miss(MissReason::Wrapped);
+        }
         let key = match self.inputs.key(key, task, None) {
             Ok(key) => key,
             Err(Unbounded(link)) => return miss(MissReason::Unbounded(link.to_string())),
@@ -121,6 +124,11 @@ impl ResultCache<'_> {
 
     /// Returns the result, of those under one key, whose discovered inputs are unchanged.
     pub(super) fn decode(&self, task: TaskIx, bytes: &[u8]) -> Result<Parsed, MissReason> {
+        self.usable(task, bytes)?.parsed(self.context.workspace).ok_or(MissReason::NoResult)
+    }
+
+    /// Like [`decode`](Self::decode), but returns the result as it is stored.
+    pub(super) fn usable(&self, task: TaskIx, bytes: &[u8]) -> Result<StoredResult, MissReason> {
         // The result with the fewest changed inputs gives the best explanation.
         let mut least: Option<(usize, String)> = None;
         for record in StoredResult::decode_all(bytes).ok_or(MissReason::Damaged)? {
@@ -129,7 +137,7 @@ impl ResultCache<'_> {
             let changed: Vec<_> = record.discovered.iter().filter(is_changed).collect();
             let Some(first) = changed.first() else {
                 self.note_read(task, &record.discovered);
-                return record.parsed(self.context.workspace).ok_or(MissReason::NoResult);
+                return Ok(record);
             };
             if least.as_ref().is_none_or(|(count, _)| changed.len() < *count) {
                 least = Some((changed.len(), describe(first)));
@@ -146,6 +154,10 @@ impl ResultCache<'_> {
         let Ok(key) = &self.keys[id.0 as usize] else { return Recalled::Run };
         match (self.context.plan.graph.tool(id).cache, program) {
             (Caching::Sandboxed { .. }, Some(program)) => self.recall_sandboxed(task, key, program),
+            // The tests that it starts are looked up, and observed if they run.
+            (Caching::Sandboxed { .. }, None) if self.context.plan.graph.tool(id).starts_tests() => {
+                if self.lock().results.is_some() { Recalled::Observe } else { Recalled::Run }
+            }
             (Caching::Sandboxed { .. }, None) => self.observe(tasks, key),
             (Caching::Established | Caching::Always, Some(program)) => {
                 let result = self.recall_declared(task, key, program);

@@ -30,6 +30,8 @@ pub(crate) enum MissReason {
     Elsewhere,
     /// It runs a program that is not built yet.
     Program,
+    /// Its tests are looked up when another tool starts them.
+    Wrapped,
     /// There is no result under its key.
     NoResult,
     /// The result under its key is damaged.
@@ -62,6 +64,7 @@ impl MissReason {
             Self::Blessed => "cached results are not used while accepting output (`--bless`)".to_owned(),
             Self::Elsewhere => "its variant does not run on this system".to_owned(),
             Self::Program => "the program that it runs was rebuilt".to_owned(),
+            Self::Wrapped => "no test was started".to_owned(),
             Self::NoResult => "no cached result for the current inputs".to_owned(),
             Self::Damaged => "the cached result was damaged".to_owned(),
             Self::Read(input) => format!("changed: {input}"),
@@ -117,6 +120,20 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
         let mut tasks = Vec::new();
         for (at, lookup) in (start..end).zip(&lookups[start..end]) {
             let Lookup::Miss(reason) = lookup else { continue };
+            let is_own = |task: TaskIx| task.0 as usize == at;
+            let wrapped_tests: Vec<_> =
+                cache.lock().wrapped_tests.iter().filter(|tests| is_own(tests.task)).cloned().collect();
+            if !wrapped_tests.is_empty() {
+                let (cached, ran): (Vec<_>, Vec<_>) =
+                    wrapped_tests.into_iter().partition(|tests| tests.run.is_hit);
+                hits += cached.len();
+                tasks.extend(ran.into_iter().map(|tests| TaskReason {
+                    unit: tests.name,
+                    why: with_storing(tests.run.why, tests.run.not_stored),
+                    changed: Vec::new(),
+                }));
+                continue;
+            }
             let test = cache.lock().tests.get(&TaskIx(at as u32)).cloned();
             // Its program had to be built first.
             if test.as_ref().is_some_and(|test| test.is_hit) {
@@ -127,16 +144,13 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
                 (MissReason::NoResult, Some((run, _))) => changes.of(cache, TaskIx(at as u32), id, *run),
                 _ => Vec::new(),
             };
-            let mut why = match (&test, reason) {
+            let why = match (&test, reason) {
                 (Some(test), _) if !test.why.is_empty() => test.why.clone(),
                 (_, MissReason::NoResult) if is_first => "no run of this tool was cached yet".to_owned(),
                 (_, MissReason::NoResult) if !own.is_empty() || !of_tool.is_empty() => String::new(),
                 (_, reason) => reason.describe(),
             };
-            if let Some(reason) = test.and_then(|test| test.not_stored) {
-                why.push_str(if why.is_empty() { "" } else { "; " });
-                why.push_str(&format!("not cached: {reason}"));
-            }
+            let why = with_storing(why, test.and_then(|test| test.not_stored));
             let unit = plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
             tasks.push(TaskReason { unit, why, changed: own });
         }
@@ -144,6 +158,15 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
         tools.push(ToolReasons { tool: tool.name.clone(), hits, changed: of_tool, ran: tasks, not_cached });
     }
     RunReasons { tools }
+}
+
+/// Adds the reason why a result was not stored to the reason `why` there was none.
+fn with_storing(mut why: String, not_stored: Option<String>) -> String {
+    if let Some(reason) = not_stored {
+        why.push_str(if why.is_empty() { "" } else { "; " });
+        why.push_str(&format!("not cached: {reason}"));
+    }
+    why
 }
 
 fn changed(change: super::key::PartChange) -> Changed {

@@ -45,6 +45,7 @@ mod storing;
 mod surroundings;
 mod unreported;
 mod versions;
+mod wrapped_tests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -59,6 +60,7 @@ use self::outside_files::OutsideFiles;
 use self::replays::RealBuilds;
 use self::sandboxed::{RunningTest, TestRun};
 use self::storing::{Pending, WhyNotStored};
+use self::wrapped_tests::{PassedTests, WrappedRun};
 use crate::model::digest::Digest;
 use crate::model::notice::IgnoredLevels;
 use crate::model::task::{Plan, TaskIx};
@@ -127,6 +129,10 @@ struct RunState {
     programs: BTreeMap<TaskIx, RunningTest>,
     /// Treatment of each of them with a sandboxed result.
     tests: BTreeMap<TaskIx, TestRun>,
+    /// Treatment of the doc tests of each crate, in the order in which they ran.
+    wrapped_tests: Vec<WrappedRun>,
+    /// Results of doc tests whose step has not ended.
+    passed_tests: Vec<PassedTests>,
     /// Tasks whose cached results are checked again, with the keys under which it is remembered that they were wrong.
     second_looks: BTreeMap<TaskIx, Digest>,
     pending: Vec<Pending>,
@@ -244,6 +250,8 @@ impl<'a> ResultCache<'a> {
             builds: RealBuilds::load(&workspace.target_dir),
             programs: BTreeMap::new(),
             tests: BTreeMap::new(),
+            wrapped_tests: Vec::new(),
+            passed_tests: Vec::new(),
             second_looks: BTreeMap::new(),
             pending: Vec::new(),
             flushed: Instant::now(),

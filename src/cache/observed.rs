@@ -4,7 +4,8 @@
 //! else that is not listed as unobserved (`docs/sandboxed-tests.md`). There are four kinds of places:
 //!
 //! - in a build directory: only files that the build gave to the program, by what is there now, since the build has just written
-//!   them. All others may be changed by other builds, so nothing that looks at them is cached;
+//!   them. All others may be changed by other builds, so nothing that looks at them is cached. For rustdoc, which is given arguments
+//!   that name the whole directory, every file counts that has not changed since it started;
 //! - in a package: everything in the directory of the package, so that a missed look at a fixture can't matter;
 //! - elsewhere: the file, the names in a directory that was opened, or that nothing is there;
 //! - `.git`: nothing that looks at it is cached.
@@ -20,7 +21,7 @@ use super::record::Discovered;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::path::RelPath;
 use crate::model::task::Program;
-use crate::scan::{Observed, Sight};
+use crate::scan::{Observed, Sight, WrappedTests};
 use crate::workspace;
 
 /// Largest number of entries of a directory, with everything below it.
@@ -30,7 +31,7 @@ const MOST: usize = 20_000;
 pub(super) type NotStored = String;
 
 impl KeyInputs<'_> {
-    /// Returns the inputs of a process, according to what was observed. `program` is the test program that it ran, if it did.
+    /// Returns the inputs of a process, according to what was observed. A build gave it the files `given`.
     ///
     /// # Errors
     ///
@@ -38,7 +39,7 @@ impl KeyInputs<'_> {
     pub(super) fn observed(
         &self,
         observed: &Observed,
-        program: Option<&Program>,
+        given: &Given,
         build_dirs: &[PathBuf],
     ) -> Result<Vec<Discovered>, NotStored> {
         if let Some(doubt) = &observed.doubt {
@@ -48,10 +49,14 @@ impl KeyInputs<'_> {
         let repository = self.repository();
         let own = [&self.workspace.target_dir, &self.workspace.build_dir];
         let built: Vec<_> = build_dirs.iter().chain(own).map(|dir| real(dir)).collect();
-        let given = program.map(|program| Given::new(program, real));
-        let given = given.unwrap_or_default();
         let (mut inputs, mut packages) = (Vec::new(), BTreeSet::new());
         for (place, sight) in &observed.places {
+            let is_built = built.iter().any(|dir| place.starts_with(dir));
+            let sight = match sight {
+                // What else is in such a directory may matter.
+                Sight::SearchedDirectory if !is_built => &Sight::OpenDirectory,
+                sight => sight,
+            };
             let path = RelPath::between(root, place).ok_or("it looks at another drive")?;
             let at = |what: &str| format!("it {what} `{}`", place.display());
             let is_git =
@@ -59,13 +64,13 @@ impl KeyInputs<'_> {
             let owner = || self.workspace.owner_of(&path);
             match sight {
                 Sight::Absent | Sight::Directory => inputs.push(self.seen(path, place, *sight)?),
-                _ if built.iter().any(|dir| place.starts_with(dir)) => match sight {
+                _ if is_built => match sight {
                     _ if *place == given.program => {}
                     Sight::File if given.includes(place) => {
-                        let digest = self.outside.digest_now(place).ok().flatten();
-                        let digest = digest.ok_or_else(|| at("can't be checked because of"))?;
-                        inputs.push(Discovered::Built(path, digest));
+                        inputs.push(self.built_file(path, place, given)?);
+                        inputs.extend(self.beside(place, given)?);
                     }
+                    Sight::SearchedDirectory if given.searched.contains(place) => {}
                     _ => return Err(at("looks at the build output")),
                 },
                 _ if is_git() => return Err(at("looks at")),
@@ -76,7 +81,9 @@ impl KeyInputs<'_> {
                 Sight::OpenDirectory if place.starts_with(&repository) => {
                     inputs.push(self.content(path, place)?);
                 }
-                Sight::File | Sight::OpenDirectory => inputs.push(self.seen(path, place, *sight)?),
+                Sight::File | Sight::SearchedDirectory | Sight::OpenDirectory => {
+                    inputs.push(self.seen(path, place, *sight)?);
+                }
             }
         }
         for package in packages {
@@ -84,7 +91,45 @@ impl KeyInputs<'_> {
             inputs.push(self.content(dir.clone(), &dir.to_path(root))?);
         }
         inputs.sort();
+        inputs.dedup();
         Ok(inputs)
+    }
+
+    /// Returns the file at `place` in the build output.
+    fn built_file(&self, path: RelPath, place: &Path, given: &Given) -> Result<Discovered, NotStored> {
+        let digest = self.outside.digest_now(place).ok().flatten();
+        let is_settled = |since: i64| {
+            // A link, and what it leads to.
+            [place.symlink_metadata(), place.metadata()]
+                .into_iter()
+                .all(|meta| meta.is_ok_and(|meta| workspace::changed_at(&meta) <= since))
+        };
+        match digest {
+            Some(digest) if given.since.is_none_or(is_settled) => Ok(Discovered::Built(path, digest)),
+            Some(_) => Err(format!("`{}` was built again while it ran", place.display())),
+            None => Err(format!("it can't be checked because of `{}`", place.display())),
+        }
+    }
+
+    /// Returns all other forms and places of the library at `place`, if a compiler searches its directory: it looks at each of
+    /// them.
+    fn beside(&self, place: &Path, given: &Given) -> Result<Vec<Discovered>, NotStored> {
+        const FORMS: [&str; 3] = ["rlib", "rmeta", "so"];
+        let is_form = FORMS.iter().any(|form| place.extension() == Some(OsStr::new(form)));
+        if !is_form || !given.searched.iter().any(|dir| place.parent() == Some(dir)) {
+            return Ok(Vec::new());
+        }
+        let name = place.file_name().unwrap_or_default();
+        let others =
+            given.searched.iter().flat_map(|dir| FORMS.map(|form| dir.join(name).with_extension(form)));
+        let others = others.filter(|other| other != place).map(|other| {
+            let path = RelPath::between(&self.real_root, &other).ok_or("it looks at another drive")?;
+            match other.exists() {
+                true => self.built_file(path, &other, given),
+                false => Ok(Discovered::Seen(path, None)),
+            }
+        });
+        others.collect()
     }
 
     /// Returns true if a directory of the repository on the way to `place` has changed since the run began. Another one may have
@@ -157,7 +202,7 @@ impl KeyInputs<'_> {
 
     /// Returns everything in the directory `place`: links by their text, and without packages, build directories and git's own
     /// data below it.
-    fn content_of(&self, place: &Path) -> Option<Content> {
+    pub(super) fn content_of(&self, place: &Path) -> Option<Content> {
         let mut known = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         *known.entry(place.to_path_buf()).or_insert_with(|| self.read_content(place).ok())
     }
@@ -209,29 +254,47 @@ fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// Files that a build gave to a test program.
+/// Files that a build gave to a process.
 #[derive(Default)]
-struct Given {
+pub(super) struct Given {
     program: PathBuf,
     /// Values of its variables: other programs, and the directory for generated files.
     paths: Vec<PathBuf>,
     libraries: Vec<PathBuf>,
+    /// Directories in which a compiler looks for the libraries of libraries, by name and hash.
+    searched: Vec<PathBuf>,
+    /// Time before it started, if any file of the build counts that has not changed since.
+    since: Option<i64>,
 }
 
 impl Given {
-    fn new(program: &Program, real: impl Fn(&Path) -> PathBuf) -> Self {
+    /// Returns what the build gave to the test program `program`.
+    pub(super) fn to_test(program: &Program) -> Self {
         let paths =
             program.vars.iter().filter(|(name, _)| name == "OUT_DIR" || name.starts_with("CARGO_BIN_EXE_"));
         Self {
             program: real(&program.path),
             paths: paths.map(|(_, value)| real(Path::new(value))).collect(),
             libraries: program.lib_dirs.iter().map(|dir| real(dir)).collect(),
+            ..Self::default()
         }
+    }
+
+    /// Returns what the build gave to the process of `tests`, which started after the time `since`. It may be a rustdoc.
+    pub(super) fn to_wrapped(tests: &WrappedTests, since: i64) -> Self {
+        // The libraries of other kinds of directories are also found by their name alone.
+        let searched = tests
+            .args
+            .windows(2)
+            .filter(|pair| pair[0] == "-L")
+            .filter_map(|pair| Some(real(Path::new(pair[1].to_str()?.strip_prefix("dependency=")?))));
+        Self { searched: searched.collect(), since: Some(since), ..Self::default() }
     }
 
     fn includes(&self, place: &Path) -> bool {
         let is_library = place.extension() == Some(OsStr::new("so"));
-        self.paths.iter().any(|path| place.starts_with(path))
+        self.since.is_some()
+            || self.paths.iter().any(|path| place.starts_with(path))
             || is_library && self.libraries.iter().any(|dir| place.parent() == Some(dir))
     }
 }

@@ -16,9 +16,19 @@ pub(super) struct OutsideFiles<'a> {
     looks: Mutex<BTreeMap<PathBuf, Option<CurrentFile>>>,
     /// Stamps and digests from the last run.
     before: BTreeMap<Vec<u8>, (Stamp, Digest)>,
+    /// Latest looks at files that builds of this run may write.
+    now: Mutex<BTreeMap<PathBuf, LatestLook>>,
     /// Start of the run, in nanoseconds since 1970.
     at: i64,
     halt: &'a dyn Halt,
+}
+
+/// A look at a file that a build may write.
+#[derive(Clone, Copy)]
+struct LatestLook {
+    file: CurrentFile,
+    /// True if a change since then would have changed the stamp.
+    is_certain: bool,
 }
 
 /// A file exists but can't be read, or not in time, so nothing that depends on it can be cached.
@@ -27,7 +37,8 @@ pub(super) struct UnreadableFile;
 impl<'a> OutsideFiles<'a> {
     pub(super) fn new(before: &FileTable, at: i64, halt: &'a dyn Halt) -> Self {
         let known = |file: KnownFile<'_>| Some((file.path.to_vec(), (file.stamp?, file.digest)));
-        Self { looks: Mutex::default(), before: before.iter().filter_map(known).collect(), at, halt }
+        let before = before.iter().filter_map(known).collect();
+        Self { looks: Mutex::default(), before, now: Mutex::default(), at, halt }
     }
 
     /// Returns the digest of the file at `path`; `None` if there is no file.
@@ -46,7 +57,20 @@ impl<'a> OutsideFiles<'a> {
 
     /// Returns the current digest of the file at `path`, even if the run has looked at it before.
     pub(super) fn digest_now(&self, path: &Path) -> Result<Option<Digest>, UnreadableFile> {
-        Ok(self.look_again(path)?.map(|look| look.digest))
+        let known = self.now().get(path).filter(|look| look.is_certain).map(|look| look.file);
+        if let Some(file) = known.filter(|file| self.stamp(path) == Some(file.stamp)) {
+            return Ok(Some(file.digest));
+        }
+        let at = workspace::now();
+        let look = self.look_again(path)?;
+        match look {
+            Some(file) => {
+                let is_certain = file.stamp.is_settled(at);
+                self.now().insert(path.to_path_buf(), LatestLook { file, is_certain });
+            }
+            None => drop(self.now().remove(path)),
+        }
+        Ok(look.map(|look| look.digest))
     }
 
     /// Returns the stamp of the file at `path`, if there is one.
@@ -80,7 +104,8 @@ impl<'a> OutsideFiles<'a> {
 
     /// Returns the table to save for the next run.
     pub(super) fn table(&self) -> FileTable {
-        let looks = self.lock();
+        let mut looks = self.lock().clone();
+        looks.extend(self.now().iter().map(|(path, look)| (path.clone(), Some(look.file))));
         let known = looks.iter().filter_map(|(path, look)| {
             let CurrentFile { stamp, digest } = (*look)?;
             let path = path.as_os_str().as_encoded_bytes();
@@ -88,6 +113,10 @@ impl<'a> OutsideFiles<'a> {
             Some(KnownFile { path, stamp, digest, since: 0, before: [0; 8] })
         });
         known.collect()
+    }
+
+    fn now(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, LatestLook>> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Option<CurrentFile>>> {

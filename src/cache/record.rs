@@ -12,6 +12,7 @@ use crate::model::path::RelPath;
 use crate::model::test_output::TestOutput;
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::Parsed;
+use crate::scan::Printed;
 
 /// An input that was read beyond what the key covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -56,6 +57,8 @@ pub(super) struct StoredResult {
     census: Census,
     /// Output of each failed test.
     test_outputs: Vec<TestOutput>,
+    /// Output of a rustdoc, which is printed again.
+    pub(super) printed: Option<Printed>,
 }
 
 impl StoredResult {
@@ -78,7 +81,12 @@ impl StoredResult {
         }
         let (database, notices, test_outputs) =
             (of.database.clone(), of.notices.clone(), of.test_outputs.clone());
-        Self { discovered, diagnostics, database, notices, packages, census, test_outputs }
+        Self { discovered, diagnostics, database, notices, packages, census, test_outputs, printed: None }
+    }
+
+    /// Creates the record of doc tests that have all passed.
+    pub(super) fn of_wrapped(discovered: Vec<Discovered>, printed: Printed) -> Self {
+        Self { discovered, printed: Some(printed), ..Self::default() }
     }
 
     /// Encodes this result followed by the newest ones in `before`, the bytes now stored under the key, that have other
@@ -137,7 +145,8 @@ pub(crate) mod fuzz {
         workspace(&[("alpha", &lib)], &["alpha/src/lib.rs"])
     }
 
-    /// Returns encoded results: without findings, with findings and every kind of discovered input, and several under one key.
+    /// Returns encoded results: without findings, with findings and every kind of discovered input, several under one key, and one
+    /// of tests that another tool starts.
     pub(crate) fn records() -> Vec<Vec<u8>> {
         let workspace = sample_workspace();
         let lines = |text: &str| {
@@ -167,7 +176,9 @@ pub(crate) mod fuzz {
         let first = record(&[], &none).encode_before(None);
         let second = record(&discovered, &some).encode_before(None);
         let both = record(&discovered[..2], &some).encode_before(second.as_deref());
-        [first, second, both].into_iter().flatten().collect()
+        let printed = Printed { stdout: b"test result: ok".to_vec(), stderr: Vec::new() };
+        let wrapped = StoredResult::of_wrapped(discovered, printed).encode_before(None);
+        [first, second, both, wrapped].into_iter().flatten().collect()
     }
 
     /// Checks that decoding arbitrary bytes never panics and never yields unknown packages. Returns whether they decode.

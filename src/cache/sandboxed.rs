@@ -11,14 +11,17 @@ use std::time::Duration;
 
 use super::inputs::ToolKey;
 use super::misses::MissReason;
-use super::observed::NotStored;
+use super::observed::{Given, NotStored};
 use super::record::Discovered;
 use super::second_look::{CHECKED, DISTRUSTED, is_pass};
 use super::{Next, ResultCache, RunState};
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::task::{Exit, Program, TaskIx, Unit};
 use crate::normalize::{Normalized, Parsed};
-use crate::scan::{Recalled, StepPiece};
+use crate::scan::{Observed, Recalled, StepPiece};
+
+/// Reason why a process runs that has no result under its key.
+pub(super) const NOTHING_CACHED: &str = "no cached result for its program, variables and arguments";
 
 /// Treatment of a task of an observed tool, for `cargo genti explain`.
 #[derive(Clone, Debug, Default)]
@@ -84,9 +87,7 @@ impl ResultCache<'_> {
                 state.tests.insert(task, TestRun { why, ..TestRun::default() });
                 return Recalled::Run;
             }
-            (Err(MissReason::NoResult), _) => {
-                "no cached result for its program, variables and arguments".to_owned()
-            }
+            (Err(MissReason::NoResult), _) => NOTHING_CACHED.to_owned(),
             (Err(reason), _) => reason.describe(),
         };
         state.tests.insert(task, TestRun { why: run, ..TestRun::default() });
@@ -186,7 +187,21 @@ impl ResultCache<'_> {
         if piece.is_outside {
             return Err(observed.reason_to_repeat().unwrap_or_default());
         }
-        let mut inputs = self.inputs.observed(observed, running.program.as_ref(), &self.build_dirs)?;
+        self.inputs_until(
+            observed,
+            &running.program.as_ref().map(Given::to_test).unwrap_or_default(),
+            max_age,
+        )
+    }
+
+    /// Returns the inputs of a process, to which a build gave the files `given`, and the time until which they count.
+    pub(super) fn inputs_until(
+        &self,
+        observed: &Observed,
+        given: &Given,
+        max_age: Duration,
+    ) -> Result<Vec<Discovered>, NotStored> {
+        let mut inputs = self.inputs.observed(observed, given, &self.build_dirs)?;
         let age = i64::try_from(max_age.as_nanos()).unwrap_or(i64::MAX);
         inputs.push(Discovered::Until(self.context.workspace.seen.at.saturating_add(age)));
         Ok(inputs)
@@ -204,7 +219,7 @@ fn remember_outside(state: &mut RunState, task: TaskIx, piece: &StepPiece<Normal
 }
 
 /// Returns the key under which it is remembered that a program has to run outside of a sandbox.
-fn outside_key(key: &Digest) -> Digest {
+pub(super) fn outside_key(key: &Digest) -> Digest {
     let mut hasher = Hasher::new("genti.outside-sandbox.2");
     hasher.field("key", &key.0);
     hasher.finish()

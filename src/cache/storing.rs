@@ -14,6 +14,7 @@ use super::inputs::KeyInputs;
 use super::misses;
 use super::recheck::{InputChange, Recheck};
 use super::record::{Discovered, StoredResult};
+use super::wrapped_tests::PassedTests;
 use super::{Context, Discarded, LastRun, Lookup, ResultCache, RunState, Stored};
 use crate::model::census::Census;
 use crate::model::digest::Digest;
@@ -151,6 +152,14 @@ impl ResultCache<'_> {
             }
         }
         let mut state = self.lock();
+        let passed: Vec<_> = std::mem::take(&mut state.passed_tests);
+        for PassedTests { task, key, result } in passed {
+            let of_task = judged.iter().find(|(tasks, _)| tasks.contains(&task));
+            let Some((_, parsed)) = of_task else { continue };
+            let traces = parsed.as_ref().map(|parsed| Arc::new(parsed.traces.clone()));
+            let result = if is_current { Ok((key, result)) } else { Err(Some(NOT_CURRENT)) };
+            pending.push(Pending { task, result, traces });
+        }
         state.pending.extend(pending);
         if state.flushed.elapsed() >= FLUSH {
             self.flush(&mut state);
@@ -170,6 +179,10 @@ impl ResultCache<'_> {
         let tool = self.context.plan.graph.tool(id);
         if parsed.traces.is_replayed {
             return Err(Some(REPLAYED));
+        }
+        if tool.starts_tests() && tool.is_observed() {
+            // Those of its tests are stored one by one.
+            return Err(None);
         }
         if parsed.is_leaky || parsed.is_flaky() || self.bless && tool.has_goldens() {
             return Err(None);

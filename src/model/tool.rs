@@ -638,6 +638,17 @@ impl Tool {
         is_cargo && has_threads && self.parse == Parse::Libtest && self.targets == Some(Targets::Doctest)
     }
 
+    /// Returns true if it is `cargo nextest`, which starts each test through the `runner` of cargo's configuration.
+    pub fn runs_nextest(&self) -> bool {
+        let words: Vec<_> = self.run.iter().map_while(Arg::literal).take(2).collect();
+        words == ["cargo", "nextest"] && self.parse == Parse::Nextest
+    }
+
+    /// Returns true if the tests that it starts can be wrapped, so that they are observed one by one and not the tool itself.
+    pub fn starts_tests(&self) -> bool {
+        self.runs_rustdoc() || self.runs_nextest()
+    }
+
     /// Returns true if it can run only the tests with certain names: its command line ends in the arguments of a test
     /// program, or in those of cargo.
     pub fn takes_test_names(&self) -> bool {

@@ -6,12 +6,16 @@
 //! moment, sets the number of threads, and returns the tokens when rustdoc ends. It never waits for a token, since it
 //! runs in the slot of cargo, and waiting while holding a token could deadlock. If it is killed, its tokens are lost
 //! like those of a killed cargo.
+//!
+//! If the results of doc tests are cached, genti runs rustdoc in its place, or prints what it printed before
+//! (`wrapped_tests.rs`).
 
 use std::ffi::OsString;
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use super::pool::Inherited;
-use super::wrapper::{Wrapper, not_run, replace};
+use super::wrapped_tests;
+use super::wrapper::{Wrapper, end_like, replace};
 use crate::model::tool::Tool;
 
 /// The link that cargo calls.
@@ -35,20 +39,7 @@ pub(super) fn run(next: Option<OsString>, args: Vec<OsString>) -> i32 {
     let pool = Inherited::take();
     let tokens = pool.take_free(most.saturating_sub(1));
     command.env(Tool::LIBTEST_THREADS, (1 + tokens.len()).to_string());
-    let status = command.status();
+    let ended = wrapped_tests::run(&mut command);
     drop(tokens);
-    match status {
-        Ok(status) => end_like(status),
-        Err(error) => not_run(&command, &error),
-    }
-}
-
-/// Ends this process as rustdoc ended, so that cargo reports a signal as it would without the wrapper.
-fn end_like(status: ExitStatus) -> i32 {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        super::sys::end_by(signal);
-        return 128 + signal;
-    }
-    status.code().unwrap_or(1)
+    end_like(ended)
 }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::process::End;
 use super::unfinished::Unfinished;
 use crate::model::event::{Activity, Doing};
 use crate::model::tool::{Printer, Tool};
@@ -32,6 +33,7 @@ pub struct Watcher<'a> {
     lines: [Vec<u8>; 2],
     bar: Bar,
     unfinished: Unfinished,
+    end: Option<&'a End>,
 }
 
 impl<'a> Watcher<'a> {
@@ -44,13 +46,25 @@ impl<'a> Watcher<'a> {
             lines: Default::default(),
             bar: Bar::default(),
             unfinished: Unfinished::default(),
+            end: None,
         }
     }
 
     /// Creates a watcher that ignores everything.
     pub fn none() -> Self {
         let (doing, lines, bar, unfinished) = Default::default();
-        Self { form: Printer::Other, report: &|_| {}, doing, lines, bar, unfinished }
+        Self { form: Printer::Other, report: &|_| {}, doing, lines, bar, unfinished, end: None }
+    }
+
+    /// Creates a watcher that ignores the output, and ends the process on request.
+    #[cfg(target_os = "linux")]
+    pub(super) fn until(end: &'a End) -> Self {
+        Self { end: Some(end), ..Self::none() }
+    }
+
+    /// Returns the request to end the process, if there can be one.
+    pub(super) fn end(&self) -> Option<&'a End> {
+        self.end
     }
 
     /// Describes which tests were running, as the end of a message about the time limit. Empty if it is not known.

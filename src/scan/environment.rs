@@ -244,6 +244,9 @@ impl Env {
         };
         let seen = self.seen_by(tool).into_keys().filter_map(|name| name.into_string().ok());
         let is_named = |name: &String| names.contains(name) || tool.vars.contains_key(name);
+        // It sets these for each test.
+        let of_nextest = if tool.runs_nextest() { withheld::OF_NEXTEST.as_slice() } else { &[] };
+        let seen = seen.chain(of_nextest.iter().map(|name| (*name).to_owned()));
         seen.filter(|name| withheld::entry(name).is_some() && !is_named(name)).collect()
     }
 
@@ -251,6 +254,14 @@ impl Env {
     /// it finds does not depend on them, unless it starts such a process itself.
     pub(crate) fn passed_on(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
         [RECURSION, RUNNING].into_iter().filter_map(|name| Some((name, self.get(name)?)))
+    }
+
+    /// Returns true if a variable of a test that `tool` starts differs between runs and says nothing about its inputs, or counts
+    /// anyway.
+    pub(crate) fn is_incidental(tool: &Tool, name: &OsStr) -> bool {
+        let own = [RECURSION, RUNNING, "CARGO_BUILD_JOBS"];
+        own.iter().chain(&JOBSERVER).any(|own| name == *own)
+            || tool.threads.as_ref().is_some_and(|own| name == own.as_str())
     }
 
     /// Returns the environment with the variables that `tool` sees and sets.

@@ -8,6 +8,8 @@ mod attempt;
 mod dispatcher;
 #[cfg(all(test, unix))]
 mod tests;
+#[cfg(target_os = "linux")]
+mod wrapped_tests;
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -28,6 +30,7 @@ use super::services::Services;
 use super::setup::Executor;
 use super::spool::Truncated;
 use super::stop::{Stop, StopReason};
+use super::wrapped_tests::WrappedTestCache;
 use crate::model::event::Event;
 use crate::model::halt::Halted;
 use crate::model::task::{Exit, Output, Program, Step, StepId, TaskIx};
@@ -51,6 +54,8 @@ pub struct Client<'a, R> {
     pub sift: &'a dyn Sift,
     /// Looks up the cached result of a task that runs a given program, and decides whether a process is observed.
     pub recall: &'a Recall<'a, R>,
+    /// Looks up and stores the results of the doc tests of single crates; `None` if nobody does.
+    pub wrapped_tests: Option<&'a dyn WrappedTestCache>,
     /// Called before each step to decide if it may run.
     pub admit: &'a Admit<'a>,
     /// Called before each task of an admitted step to decide if it may run.
@@ -419,6 +424,7 @@ impl Executor<'_> {
             is_retry: false,
             is_observed: false,
             observed: None,
+            is_recalled: false,
             unfinished: String::new(),
             emit: &|event| shared.lock().events.push(event),
             doing: &|doing| drop(shared.lock().doing.insert(id, doing.clone())),

@@ -23,7 +23,11 @@ use super::program::{NO_INSTALL, words_of};
 use super::runner::{DeclaredFiles, Invocation};
 use super::sandbox::{Grants, Observed, Wall};
 use super::setup::Executor;
+#[cfg(target_os = "linux")]
+use super::test_runner;
 use super::withheld::Mentions;
+#[cfg(target_os = "linux")]
+use super::wrapped_tests::WrappedTests;
 use super::wrapper::Wrapper;
 use super::{cap_lints, cargo_config, doc_threads};
 use crate::model::path::RelPath;
@@ -170,6 +174,8 @@ impl<'a> Launcher<'a> {
             return Err(format!("the directory `{dir}` does not exist"));
         }
         let mut vars = env.for_tool(tool, build_dirs.vars(tool), pool.vars(), *parallel);
+        // It is not observed itself, but the tests that it starts are.
+        let is_observed = is_observed && !tool.starts_tests();
         if is_observed {
             env.withheld(tool).iter().for_each(|name| drop(vars.remove(OsStr::new(name))));
         }
@@ -213,21 +219,90 @@ impl<'a> Launcher<'a> {
             start_in_copy(copy, &mut invocation);
         }
         invocation.args.extend(argv.iter().skip(1).cloned());
-        let Executor { programs, cache_dir, own_program, private_network, .. } = self.executor;
-        let grants = Grants { workspace, programs, env, cache_dir: *cache_dir, own_program: *own_program };
-        let network = if *private_network { Network::Loopback } else { Network::None };
-        let open = Sandbox { network, ..Sandbox::default() };
+        let open = self.open_sandbox();
         let sandbox = tool.sandbox.as_ref().or(is_observed.then_some(&open));
         let pool = tool.jobserver.then_some(*pool);
         let mut outputs = self.outputs(tool, built);
         outputs.extend(copy.map(|copy| copy.tops()[1].to_path_buf()));
-        let wall = grants.wall(sandbox, &invocation.program, pool, outputs);
+        let wall = self.grants().wall(sandbox, &invocation.program, pool, outputs);
         invocation.wall = match wall {
             // Without a sandbox of its own, the process can do without.
             Err(_) if tool.sandbox.is_none() => None,
             wall => wall?.map(|wall| Wall { is_observed, unix_sockets: tool.sandbox.is_none(), ..wall }),
         };
         Ok((invocation, threads))
+    }
+
+    /// Returns the invocation of `tests` that a process of `tool` starts, behind a wall and observed, without a time limit.
+    ///
+    /// # Errors
+    ///
+    /// If there is no wall for it, with the reason.
+    #[cfg(target_os = "linux")]
+    pub(super) fn wrapped(
+        &self,
+        tool: &Tool,
+        tests: &WrappedTests,
+        task: TaskIx,
+    ) -> Result<Invocation, String> {
+        let Executor { env, pool, programs, .. } = self.executor;
+        let WrappedTests { program, args, vars, dir } = tests.clone();
+        let program = PathBuf::from(program);
+        let pool = tool.jobserver.then_some(*pool);
+        let wall = self.grants().wall(Some(&self.open_sandbox()), &program, pool, [])?;
+        let toolchains = env.rustup_home().map(|home| home.join("toolchains"));
+        let compilers = programs.sysroot().map(Path::to_path_buf).into_iter().chain(toolchains);
+        let compilers = compilers.filter_map(|dir| Some(dir.canonicalize().ok()?.into())).collect();
+        let wall = wall.map(|wall| Wall { is_observed: true, unix_sockets: true, compilers, ..wall });
+        let withheld = env.withheld(tool);
+        let vars =
+            vars.into_iter().filter(|(name, _)| name.to_str().is_none_or(|name| !withheld.contains(name)));
+        Ok(Invocation {
+            program,
+            args,
+            vars: vars.collect(),
+            dir: dir.into(),
+            declared: DeclaredFiles { tasks: vec![task], ..DeclaredFiles::default() },
+            wall,
+            timeout: None,
+        })
+    }
+
+    /// Returns the variables that make `tool` start its tests through a wrapper, beyond those of every process of it.
+    ///
+    /// # Errors
+    ///
+    /// If it can't, with the reason.
+    #[cfg(target_os = "linux")]
+    pub(super) fn wrapper_vars(&self, tool: &Tool) -> Result<Vec<(OsString, OsString)>, String> {
+        if tool.runs_rustdoc() {
+            // The wrapper of rustdoc is always there.
+            return Ok(Vec::new());
+        }
+        let Executor { workspace, plan, .. } = self.executor;
+        let target = plan.build_of(tool).selection.target.as_deref();
+        let CargoSettings { host, targets, runners, .. } = &*self.cargo_for(&workspace.root, target)?;
+        if !runners.is_empty() {
+            return Err("cargo's configuration has a `runner`".to_owned());
+        }
+        let link = self.link(&test_runner::WRAPPER, None)?.ok_or("there is no wrapper for tests")?;
+        if link.to_str().is_none_or(|link| link.contains(char::is_whitespace)) {
+            // Cargo separates the arguments of a runner by spaces.
+            return Err("the path of the target directory contains a space".to_owned());
+        }
+        let names = targets.iter().chain([host]).map(|triple| test_runner::variable(triple).into());
+        Ok(names.map(|name| (name, link.clone().into_os_string())).collect())
+    }
+
+    /// Returns the sandbox that leaves a process as much freedom as can be observed.
+    fn open_sandbox(&self) -> Sandbox {
+        let network = if self.executor.private_network { Network::Loopback } else { Network::None };
+        Sandbox { network, ..Sandbox::default() }
+    }
+
+    fn grants(&self) -> Grants<'_> {
+        let Executor { workspace, programs, env, cache_dir, own_program, .. } = self.executor;
+        Grants { workspace, programs, env, cache_dir: *cache_dir, own_program: *own_program }
     }
 
     /// Returns a file that the `observed` process of `tool` looked at and that contains the name of a variable that was withheld

@@ -40,10 +40,12 @@ mod slow;
 mod spool;
 mod stop;
 mod sys;
+mod test_runner;
 mod unfinished;
 mod version;
 mod withheld;
 mod wrapped;
+mod wrapped_tests;
 mod wrapper;
 
 pub use build_dirs::BuildDirs;
@@ -74,3 +76,4 @@ pub use stop::{Stop, StopReason};
 pub use sys::stand_guard;
 pub use version::{NoVersion, rules, version};
 pub use wrapped::run_as_wrapper;
+pub use wrapped_tests::{Printed, RecalledTests, WrappedId, WrappedTestCache, WrappedTests};

@@ -46,7 +46,7 @@ impl Runner for LocalRunner<'_> {
         #[cfg(target_os = "linux")]
         if let (Some(wall), Ok(helper)) = (&invocation.wall, self.stop.sandbox()) {
             let (mut command, mut behind) = BehindWall::prepare(helper, invocation, wall)?;
-            let limits = Limits { timeout: invocation.timeout, ..Limits::default() };
+            let limits = Limits { timeout: invocation.timeout, end: watcher.end(), ..Limits::default() };
             let finished = run(&mut command, limits, self.stop, self.dir, watcher);
             drop(command);
             let observed = behind.finish_observer();
@@ -58,7 +58,7 @@ impl Runner for LocalRunner<'_> {
         let Invocation { program, args, vars, dir, declared: _, wall: _, timeout } = invocation;
         let mut command = Command::new(program);
         command.args(args).current_dir(dir).env_clear().envs(vars).stdin(Stdio::null());
-        let limits = Limits { timeout: *timeout, ..Limits::default() };
+        let limits = Limits { timeout: *timeout, end: watcher.end(), ..Limits::default() };
         run(&mut command, limits, self.stop, self.dir, watcher)
     }
 }

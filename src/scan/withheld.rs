@@ -17,7 +17,7 @@ use super::sandbox::{Observed, Sight};
 use crate::disk;
 
 /// The variables. A name that ends with `*` means all that begin with it. Documented in `docs/sandboxed-tests.md`.
-pub(crate) const WITHHELD: [&str; 74] = [
+pub(crate) const WITHHELD: [&str; 78] = [
     // Terminals and sessions.
     "ALACRITTY_LOG",
     "ALACRITTY_WINDOW_ID",
@@ -50,6 +50,11 @@ pub(crate) const WITHHELD: [&str; 74] = [
     "XDG_ACTIVATION_TOKEN",
     "XDG_SESSION_ID",
     "ZELLIJ_*",
+    // cargo-nextest.
+    "NEXTEST_ATTEMPT_ID",
+    "NEXTEST_RUN_ID",
+    "NEXTEST_TEST_GLOBAL_SLOT",
+    "NEXTEST_TEST_GROUP_SLOT",
     // Buildkite, CircleCI and Jenkins.
     "BUILDKITE_*",
     "BUILD_DISPLAY_NAME",
@@ -97,6 +102,10 @@ pub(crate) const WITHHELD: [&str; 74] = [
     "CI_RUNNER_*",
     "GITLAB_USER_*",
 ];
+
+/// Those that cargo-nextest sets for each test. They differ in each run.
+pub(super) const OF_NEXTEST: [&str; 4] =
+    ["NEXTEST_ATTEMPT_ID", "NEXTEST_RUN_ID", "NEXTEST_TEST_GLOBAL_SLOT", "NEXTEST_TEST_GROUP_SLOT"];
 
 /// Returns the entry of the list that `name` matches.
 pub(super) fn entry(name: &str) -> Option<&'static str> {

@@ -96,6 +96,15 @@ pub(super) fn replace(command: &mut Command) -> i32 {
     not_run(command, &error)
 }
 
+/// Ends this process as another one has ended, with this exit code or by this signal, so that its parent sees no difference.
+pub(super) fn end_like(ended: Result<i32, i32>) -> i32 {
+    ended.unwrap_or_else(|signal| {
+        #[cfg(unix)]
+        super::sys::end_by(signal);
+        128 + signal
+    })
+}
+
 /// Reports that `command` could not be run, and returns the exit code for it.
 pub(super) fn not_run(command: &Command, error: &io::Error) -> i32 {
     let program = command.get_program().display();

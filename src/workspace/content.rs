@@ -30,7 +30,7 @@ pub(super) fn stamp_of(meta: &fs::Metadata) -> Stamp {
 }
 
 /// Returns the current time in nanoseconds since 1970.
-pub(super) fn now() -> i64 {
+pub fn now() -> i64 {
     nanos(SystemTime::now())
 }
 

@@ -34,6 +34,7 @@ use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use base::{Base, BaseFile};
+pub use content::now;
 pub use copy::{CopiedKind, CopyChange, CopyError, CopyRequest, RepositoryCopy};
 pub use generated::{Unreadable, generated, inputs_of};
 pub use git::{
@@ -214,7 +215,7 @@ pub fn load(
     halt: &dyn Halt,
 ) -> Result<Loaded, LoadError> {
     start_pool()?;
-    let at = content::now();
+    let at = now();
     let metadata = cargo::metadata(request)?;
     let root = metadata.workspace_root.as_std_path();
     let mut members = cargo::members(&metadata, root, request.listing)?;

@@ -27,7 +27,7 @@ fn ids(sandbox: &Sandbox, tool: &str) -> Vec<Value> {
     tasks.map(|task| task["task_id"].clone()).collect()
 }
 
-fn has_nextest() -> bool {
+pub(crate) fn has_nextest() -> bool {
     Command::new(env!("CARGO")).args(["nextest", "--version"]).output().unwrap().status.success()
 }
 

@@ -3,7 +3,7 @@
 use toml::de::DeTable;
 
 use super::reader::{ConfigReader, Value};
-use crate::model::tool::{Caching, Network, Parse, Targets, Tool};
+use crate::model::tool::{Caching, Network, Tool};
 
 /// Value of the key `cache`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ pub(super) fn check(reader: &mut ConfigReader<'_>, tool: &Tool, table: &DeTable<
     if let Some(value) = table.get("cache").filter(|_| is_sandboxed) {
         if let Some(help) = unobservable(tool) {
             reader.report_with(value.span(), "`cache = \"sandboxed\"` is not possible for this tool", help);
+        } else if tool.starts_tests() && tool.sandbox.is_some() {
+            let help = "remove one of them; each process with tests gets a sandbox of its own";
+            reader.report_with(value.span(), "this tool can't have a `sandbox` and cached results", help);
         } else if tool.sandbox.as_ref().is_some_and(|sandbox| sandbox.network == Network::All) {
             let help = "write `network = \"loopback\"` in `sandbox`, or remove one of them";
             let message = "results of a tool that may use the network can't be cached";
@@ -46,17 +49,8 @@ pub(super) fn check(reader: &mut ConfigReader<'_>, tool: &Tool, table: &DeTable<
 
 /// Returns the reason why results of `tool` can't be observed, with a way out; `None` if they can.
 fn unobservable(tool: &Tool) -> Option<&'static str> {
-    if tool.parse == Parse::Nextest {
-        return Some(
-            "remove it, or use the tool `test`, which starts each test program itself: cargo-nextest builds and runs all of them in \
-             one process, so nothing says which of them looked at a file",
-        );
-    }
-    if tool.targets == Some(Targets::Doctest) {
-        return Some(
-            "remove it; whether a doc test passes also depends on how rustdoc compiles it, against build output that every \
-             build may replace",
-        );
+    if tool.starts_tests() {
+        return None;
     }
     if tool.uses_selection() || tool.targets.is_some() {
         return Some("remove it; cargo builds in this tool, and changes build output that other tools use");

@@ -740,17 +740,14 @@ fn only_what_a_single_process_looks_at_can_be_observed() {
     let check_why = |text: &str, line: &str, why: &str| {
         check(text, &[&format!("{line}: `cache = \"sandboxed\"` is not possible for this tool ({why})")]);
     };
-    check_why(
-        "[tools.nextest]\nenabled = true\ncache = 'sandboxed'",
-        "3:9",
-        "remove it, or use the tool `test`, which starts each test program itself: cargo-nextest builds and runs all of them in one \
-         process, so nothing says which of them looked at a file",
-    );
-    check_why(
-        "[tools.doctest]\ncache = 'sandboxed'",
-        "2:9",
-        "remove it; whether a doc test passes also depends on how rustdoc compiles it, against build output that every build may \
-         replace",
+    check("[tools.nextest]\ncache = 'sandboxed'", &[]);
+    check("[tools.doctest]\ncache = 'sandboxed'", &[]);
+    check(
+        "[tools.doctest]\ncache = 'sandboxed'\nsandbox = { network = 'loopback' }",
+        &[
+            "2:9: this tool can't have a `sandbox` and cached results (remove one of them; each process with tests gets a sandbox of its \
+             own)",
+        ],
     );
     let builds = "remove it; cargo builds in this tool, and changes build output that other tools use";
     check_why("[tools.clippy]\ncache = 'sandboxed'", "2:9", builds);

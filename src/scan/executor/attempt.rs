@@ -5,6 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
+#[cfg(target_os = "linux")]
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::super::copies::{Copied, InCopy};
@@ -12,11 +14,15 @@ use super::super::doing::Watcher;
 use super::super::launch::Launcher;
 use super::super::outputs::Kept;
 use super::super::program::{Missing, read_missing, words_of};
-use super::super::runner::{Ending, FinishedProcess};
+use super::super::runner::{Ending, FinishedProcess, Invocation};
 use super::super::sandbox::Observed;
 use super::super::scheduler::time_cap;
 use super::super::stop::StopReason;
 use super::super::sys;
+#[cfg(target_os = "linux")]
+use super::super::wrapped_tests::{SOCKET, Server, WrappedTestCache};
+#[cfg(target_os = "linux")]
+use super::wrapped_tests::WrappedTestRunner;
 use super::{Client, Ended, Executor, Recalled, StepPiece};
 use crate::model::event::{Doing, Event};
 use crate::model::halt::Halted;
@@ -48,6 +54,8 @@ pub(super) struct Attempt<'a, R> {
     pub(super) is_observed: bool,
     /// Observation of the latest process, or of the one before it whose sandbox denied something.
     pub(super) observed: Option<Box<Observed>>,
+    /// True if the results of all tests that the latest process started were cached.
+    pub(super) is_recalled: bool,
     /// Tests that the latest process was running when it ended, in words.
     pub(super) unfinished: String,
     /// Callback that reports events.
@@ -95,6 +103,7 @@ impl<'a, R> Attempt<'a, R> {
             self.push(tasks.to_vec(), Ended::NotBuilt, None);
             return true;
         }
+        self.is_recalled = false;
         if built.is_some() || tool.is_observed() {
             self.observed = None;
             match (self.client.recall)(tasks, built.as_deref()) {
@@ -315,7 +324,10 @@ impl<'a, R> Attempt<'a, R> {
                 .map_err(|why| self.executor.stop.reason().map_or(Ended::Crashed(why), Ended::Stopped))?;
             invocation.timeout = timeout;
             let mut watcher = Watcher::new(tool, self.doing);
-            let mut finished = self.executor.runner.run(&invocation, &mut watcher);
+            let mut finished = match tool.starts_tests() && self.is_observed {
+                true => self.run_wrapping(tool, tasks, &mut invocation, &mut watcher),
+                false => self.executor.runner.run(&invocation, &mut watcher),
+            };
             if let (Some(copy), Ok(finished)) = (&copy, &mut finished) {
                 finished.in_copy = Some(
                     InCopy::of(&**copy, finished.has_succeeded()).map_err(|why| self.unless_stopped(why))?,
@@ -331,6 +343,54 @@ impl<'a, R> Attempt<'a, R> {
         let replaced = builder.and_then(|builder| self.launcher.replaced(builder)).unwrap_or_default();
         let name = replaced.file_name().unwrap_or_default().to_string_lossy();
         Err(Ended::Replaced(format!("`{name}`")))
+    }
+
+    /// Runs a process whose tests are looked up and observed one by one.
+    fn run_wrapping(
+        &mut self,
+        tool: &Tool,
+        tasks: &[TaskIx],
+        invocation: &mut Invocation,
+        watcher: &mut Watcher<'_>,
+    ) -> io::Result<FinishedProcess> {
+        let Executor { runner, stop, .. } = self.executor;
+        #[cfg(target_os = "linux")]
+        if let (Some(cache), [task]) = (self.client.wrapped_tests, tasks)
+            && let Some((server, vars)) = self.wrapper(tool, *task, cache)
+        {
+            invocation.vars.extend(vars);
+            invocation.vars.insert(SOCKET.into(), server.path().into());
+            let docs = WrappedTestRunner {
+                executor: self.executor,
+                launcher: self.launcher,
+                cache,
+                tool,
+                task: *task,
+                deadline: invocation.timeout.map(|timeout| stop.now() + timeout),
+                hits: AtomicUsize::new(0),
+                runs: AtomicUsize::new(0),
+            };
+            let finished = docs.during(server, || runner.run(invocation, watcher));
+            self.is_recalled =
+                docs.is_all_cached() && finished.as_ref().is_ok_and(FinishedProcess::has_succeeded);
+            return finished;
+        }
+        let _ = (stop, tool, tasks);
+        runner.run(invocation, watcher)
+    }
+
+    /// Returns what the wrappers of the tests that `tool` starts need: somebody to ask, and variables. `None` if there are no
+    /// wrappers.
+    #[cfg(target_os = "linux")]
+    fn wrapper(
+        &self,
+        tool: &Tool,
+        task: TaskIx,
+        cache: &dyn WrappedTestCache,
+    ) -> Option<(Server, Vec<(OsString, OsString)>)> {
+        let vars = self.launcher.wrapper_vars(tool);
+        let both = vars.and_then(|vars| Ok((Server::open().map_err(|error| error.to_string())?, vars)));
+        both.map_err(|why| cache.not_wrapped(task, &why)).ok()
     }
 
     /// Replaces all results if something else has ended that they depend on, for the reason `why`.
@@ -419,7 +479,7 @@ impl<'a, R> Attempt<'a, R> {
             tasks,
             ended,
             raw_exit,
-            is_recalled: false,
+            is_recalled: self.is_recalled && raw_exit.is_some(),
             is_second,
             is_retry: self.is_retry,
             is_outside: !self.is_observed && self.observed.is_some(),

@@ -69,6 +69,7 @@ fn run<R: Send>(
         judge,
         sift: &Whole,
         recall: &|_, _| Recalled::Run,
+        wrapped_tests: None,
         admit: &|_| None,
         unmet: &|_| None,
         record: &|_| {},
