@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::process::End;
+use super::end::End;
 use super::unfinished::Unfinished;
 use crate::model::event::{Activity, Doing};
 use crate::model::tool::{Printer, Tool};

@@ -18,6 +18,7 @@ mod children;
 mod copies;
 mod doc_threads;
 mod doing;
+mod end;
 mod environment;
 mod executor;
 mod file_state;

@@ -7,17 +7,17 @@
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::children::Starts;
 use super::doing::{Watch, Watcher};
+use super::end::End;
 use super::runner::{Ending, FinishedProcess, Invocation, Runner};
 #[cfg(target_os = "linux")]
 use super::sandbox::BehindWall;
 use super::spool::Spool;
 use super::stop::{GRACE, Stop, StopReason};
-use super::sys::{self, Group, Pipe, Waker};
+use super::sys::{self, Group, Pipe};
 use crate::store::OutputDir;
 
 /// Time that the pipes may stay open after the child has exited.
@@ -60,26 +60,6 @@ impl Runner for LocalRunner<'_> {
         command.args(args).current_dir(dir).env_clear().envs(vars).stdin(Stdio::null());
         let limits = Limits { timeout: *timeout, end: watcher.end(), ..Limits::default() };
         run(&mut command, limits, self.stop, self.dir, watcher)
-    }
-}
-
-/// Request to end processes, which several threads may wait for.
-#[derive(Debug)]
-pub(super) struct End {
-    is_set: AtomicBool,
-    waker: Waker,
-}
-
-impl End {
-    /// Creates a request that is not made yet.
-    pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { is_set: AtomicBool::new(false), waker: Waker::new()? })
-    }
-
-    /// Makes the request.
-    pub(super) fn set(&self) {
-        self.is_set.store(true, Ordering::SeqCst);
-        self.waker.wake();
     }
 }
 
@@ -199,7 +179,7 @@ impl ProcessWatch<'_> {
         let is_gone = self.is_gone();
         let on_stop = (!is_gone && !matches!(self.ending, Ending::Stopped(_))).then(|| self.stop.on_stop());
         let now = (!is_gone && !self.stop.is_killing()).then(|| self.stop.on_kill());
-        let on_end = self.end.filter(|_| !is_gone && self.ending == Ending::Own).map(|end| &end.waker);
+        let on_end = self.end.filter(|_| !is_gone && self.ending == Ending::Own).map(End::waker);
         let until = match self.phase {
             Phase::Running => self.deadline,
             Phase::Terminating(at) | Phase::Draining(at) => Some(at),
@@ -228,7 +208,7 @@ impl ProcessWatch<'_> {
             }
             self.phase = Phase::Terminating(now + GRACE);
         }
-        let is_asked_to_end = self.end.is_some_and(|end| end.is_set.load(Ordering::SeqCst));
+        let is_asked_to_end = self.end.is_some_and(End::is_set);
         match self.phase {
             Phase::Running if is_asked_to_end => {
                 self.ending = Ending::Ended;

@@ -19,8 +19,9 @@ use std::time::Duration;
 use regex::bytes::Regex;
 
 use super::doing::{Watch, Watcher};
+use super::end::End;
 use super::outputs::Kept;
-use super::process::{self, End, Limits};
+use super::process::{self, Limits};
 use super::runner::{DeclaredFiles, Ending, FinishedProcess, Invocation};
 use super::setup::Executor;
 use super::sys;

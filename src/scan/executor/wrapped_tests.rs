@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::super::doing::Watcher;
+use super::super::end::End;
 use super::super::launch::Launcher;
-use super::super::process::End;
 use super::super::runner::{Ending, FinishedProcess};
 use super::super::wrapped_tests::{
     Answer, Printed, RecalledTests, Server, WrappedId, WrappedTestCache, WrappedTests, receive, send,
