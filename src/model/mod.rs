@@ -46,6 +46,8 @@ pub mod ratchet;
 #[cfg(feature = "engine")]
 pub mod release;
 #[cfg(feature = "engine")]
+pub mod remote;
+#[cfg(feature = "engine")]
 pub mod service;
 #[cfg(feature = "engine")]
 pub mod shard;

@@ -15,7 +15,7 @@ use crate::{ROOT, blocks, genti, pages, read};
 const NO_KEY: &str = "qqqqqqqqqqqqqqqqqqqqqqqq";
 
 /// Tables with fixed keys: name on the page, TOML that opens the table, and JSON pointer into the schema.
-const TABLES: [(&str, &str, &str); 15] = [
+const TABLES: [(&str, &str, &str); 17] = [
     ("top", "", ""),
     ("[policy]", "[policy]", "/$defs/policy"),
     ("[profile.NAME]", "[profile.x]", "/properties/profile/additionalProperties"),
@@ -29,13 +29,16 @@ const TABLES: [(&str, &str, &str); 15] = [
     ("detect", "[tools.x.detect]", "/$defs/tool/properties/detect"),
     ("sandbox", "[tools.x.sandbox]", "/$defs/tool/properties/sandbox"),
     ("fresh", "[tools.x.fresh]", "/$defs/tool/properties/fresh"),
+    ("[remote]", "[remote]", "/properties/remote"),
+    ("header", "[remote.headers.x]", "/properties/remote/properties/headers/additionalProperties"),
     ("[services.NAME]", "[services.x]", "/$defs/service"),
     ("ready", "[services.x.ready]", "/$defs/service/properties/ready"),
 ];
 
 /// Keys outside the policy with a fixed set of values: TOML before the value, and JSON pointer to the values in the schema.
-const WORDS: [(&str, &str); 8] = [
+const WORDS: [(&str, &str); 9] = [
     ("baseline = { stale =", "/properties/baseline/properties/stale/enum"),
+    ("remote = { url = \"grpc://x\", write =", "/properties/remote/properties/write/enum"),
     ("tools.x = { run = [\"x\"], per =", "/$defs/tool/properties/per/enum"),
     ("tools.x = { run = [\"x\"], targets =", "/$defs/tool/properties/targets/enum"),
     ("tools.x = { run = [\"x\"], parse =", "/$defs/tool/properties/parse/oneOf/0/enum"),
@@ -166,7 +169,7 @@ fn the_effective_configuration_has_every_key() {
     tables.extend(["config", "environment", "schema"].map(str::to_owned));
     let is_missing = |name: &&String| !shown(&effective).contains(*name);
     let missing: Vec<_> = tables.iter().filter(is_missing).collect();
-    assert_eq!(missing, ["services", "suppress", "variants"], "there are none");
+    assert_eq!(missing, ["remote", "services", "suppress", "variants"], "there are none");
 }
 
 #[test]
@@ -274,6 +277,24 @@ fn the_schema_and_genti_reject_the_same_values() {
             "[services.x]\nstart = [\"x\"]\nready = { run = [\"y\"] }\n[tools.test]\nservices = [\"x\"]\n",
             true,
         ),
+        ("[remote]\nurl = \"grpcs://host:443\"\ninstance = \"a/b\"\nsalt = \"x\"\n", true),
+        ("[remote]\nurl = \"grpc://[::1]:80/\"\nsalt = \"\"\n", false),
+        ("[remote]\nurl = \"https://host\"\n", false),
+        ("[remote]\nurl = \"grpc://u@host\"\n", false),
+        ("[remote]\nurl = \"grpc://host/path\"\n", false),
+        ("[remote]\nurl = \"grpc://host\"\ninstance = \"/a\"\n", false),
+        ("[remote]\n", false),
+        ("[remote]\nurl = \"grpc://host\"\nheaders = { x-key = { env = \"KEY\" } }\n", true),
+        ("[remote]\nurl = \"grpc://host\"\nheaders = { x-key = \"value\" }\n", false),
+        ("[remote]\nurl = \"grpc://host\"\nheaders = { X-Key = { env = \"KEY\" } }\n", false),
+        ("[remote]\nurl = \"grpc://host\"\nheaders = { x = { env = \"\" } }\n", false),
+        ("[remote]\nurl = \"grpc://host\"\nheaders = { x = {} }\n", false),
+        ("[remote]\nurl = \"grpc://host\"\ncredential-helper = []\n", false),
+        ("[remote]\nurl = \"grpc://host\"\ncredential-helper = [\"x\"]\n", true),
+        ("[remote]\nurl = \"grpcs://host\"\nca = \"a\"\nclient-cert = \"b\"\nclient-key = \"c\"\n", true),
+        ("[remote]\nurl = \"grpcs://host\"\nclient-cert = \"b\"\n", false),
+        ("[remote]\nurl = \"grpcs://host\"\nclient-key = \"c\"\n", false),
+        ("[remote]\nurl = \"grpcs://host\"\nca = \"\"\n", false),
         ("[services.x]\nstart = [\"x\"]\nready = { log = \"up\" }\n", true),
         ("[services.x]\nstart = [\"x\"]\nready = { log = \" \" }\n", false),
         ("[services.x]\nstart = [\"x\"]\nready = { tcp = 0 }\n", false),

@@ -13,6 +13,7 @@ use crate::model::generator::Generator;
 use crate::model::policy::Selection;
 use crate::model::powerset::Powerset;
 use crate::model::ratchet::NumberPattern;
+use crate::model::remote::RemoteConfig;
 use crate::model::service::{Ready, Service};
 use crate::model::suppression::Suppression;
 use crate::model::tool::{
@@ -56,6 +57,7 @@ pub fn effective(config: &Config, policy: &PolicyConfig) -> Vec<Table> {
         baseline,
         locked,
         suppressions,
+        remote,
         source: _,
         origins,
     } = config;
@@ -72,6 +74,7 @@ pub fn effective(config: &Config, policy: &PolicyConfig) -> Vec<Table> {
         variants.iter().map(|one| table(&format!("variants.{}", one.variant.name), of_variant(&one.variant))),
     );
     tables.extend(services.iter().map(|one| table(&format!("services.{}", one.name), of_service(one))));
+    tables.extend(remote.iter().map(|remote| table("remote", of_remote(remote))));
     let mut all: Vec<_> = tools.iter().map(|tool| (tool, true)).collect();
     all.extend(disabled.iter().map(|tool| (tool, false)));
     all.sort_by_key(|(tool, _)| &tool.name);
@@ -268,6 +271,25 @@ fn of_service(service: &Service) -> Values {
         ("ready", Some(ready)),
         ("timeout", Some(humantime::format_duration(*timeout).to_string().into())),
         ("env", env),
+    ]
+}
+
+fn of_remote(remote: &RemoteConfig) -> Values {
+    let RemoteConfig { url, instance, write, headers, credential_helper, ca, identity, timeout, salt } =
+        remote;
+    let variable = |name: &String| table([("env", text(Some(name)))]);
+    let headers = headers.iter().map(|(name, of)| (name.clone(), variable(of))).collect();
+    vec![
+        ("url", Some(url.to_string().into())),
+        ("instance", text(Some(instance))),
+        ("write", text(Some(write.as_str()))),
+        ("headers", Some(headers)),
+        ("credential-helper", texts(credential_helper)),
+        ("ca", text(ca.as_ref())),
+        ("client-cert", text(identity.as_ref().map(|identity| &identity.cert))),
+        ("client-key", text(identity.as_ref().map(|identity| &identity.key))),
+        ("timeout", Some(humantime::format_duration(*timeout).to_string().into())),
+        ("salt", text(Some(salt))),
     ]
 }
 

@@ -23,6 +23,7 @@ mod origin;
 mod parse;
 mod policy;
 mod reader;
+mod remote;
 mod sandbox;
 mod services;
 mod suggest;
@@ -42,6 +43,7 @@ use self::services::Services;
 use self::suggest::suggestion;
 use self::tool::ToolEntry;
 use crate::model::error::{Problem, Problems};
+use crate::model::remote::RemoteConfig;
 use crate::model::service::Service;
 use crate::model::suppression::Suppression;
 use crate::model::tool::Tool;
@@ -126,6 +128,8 @@ pub struct Config {
     pub locked: bool,
     /// Suppressions, in the order of the file.
     pub suppressions: Vec<Suppression>,
+    /// The `[remote]` table, if there is one.
+    pub remote: Option<RemoteConfig>,
     /// Name of the user's configuration file; `None` if there is none.
     pub source: Option<Arc<str>>,
     /// Origins of the values outside the policy.
@@ -171,6 +175,7 @@ struct Draft {
     baseline: BaselineConfig,
     locked: bool,
     suppressions: Vec<Suppression>,
+    remote: Option<RemoteConfig>,
     origins: Origins,
     /// The user's configuration file. If there are several, which is an error, the first one.
     source: Option<ConfigFile>,
@@ -223,6 +228,7 @@ impl Draft {
         let services = keys.read("services", ConfigReader::table);
         let baseline = keys.get("baseline");
         let suppress = keys.get("suppress");
+        let remote = keys.get("remote");
         keys.set(&mut self.locked, "locked", ConfigReader::boolean);
         keys.finish_with(&[
             ("allow", "suppress"),
@@ -288,6 +294,9 @@ impl Draft {
         if let Some(value) = suppress {
             self.suppressions = suppress::read(reader, value, &self.tools);
         }
+        if let Some(value) = remote {
+            self.remote = remote::read(reader, value);
+        }
     }
 
     /// Returns the configuration under `profile`, if there were no mistakes.
@@ -313,6 +322,7 @@ impl Draft {
             baseline: self.baseline,
             locked: self.locked,
             suppressions: self.suppressions,
+            remote: self.remote,
             source: self.source.map(|file| file.name),
             origins: self.origins,
         })
