@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::lint_levels;
@@ -20,6 +21,18 @@ pub(super) const RUNNING: &str = "GENTI_RUNNING";
 pub struct Env {
     vars: BTreeMap<OsString, OsString>,
     ignored: Vec<IgnoredLevels>,
+    /// Variables that no process of a tool sees.
+    secrets: Secrets,
+}
+
+/// Variables whose values are never shown.
+#[derive(Clone, Default)]
+struct Secrets(BTreeMap<OsString, OsString>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
 }
 
 /// Variables that every tool may see.
@@ -94,7 +107,7 @@ pub(super) const JOBSERVER: [&str; 3] = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Env {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(variables: I) -> Self {
         let vars = variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        Self { vars, ignored: Vec::new() }
+        Self { vars, ..Self::default() }
     }
 }
 
@@ -104,7 +117,19 @@ impl Env {
         let mut vars = std::env::vars_os().collect();
         let ignored =
             lint_levels::remove_levels(&mut vars, &|path| disk::read_to_string(Path::new(path)).ok());
-        Self { vars, ignored }
+        Self { vars, ignored, ..Self::default() }
+    }
+
+    /// Hides variables from all processes of tools, and from everything that depends on what they see.
+    pub fn hide<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) {
+        for name in names {
+            self.secrets.0.extend(self.vars.remove_entry(OsStr::new(name)));
+        }
+    }
+
+    /// Returns the value of the hidden variable `name` if it is set and not empty.
+    pub fn secret(&self, name: &str) -> Option<&OsStr> {
+        self.secrets.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     /// Returns the lint levels removed from the environment.
@@ -266,7 +291,7 @@ impl Env {
 
     /// Returns the environment with the variables that `tool` sees and sets.
     pub fn of_tool(&self, tool: &Tool) -> Self {
-        Self { vars: self.seen_by(tool), ignored: Vec::new() }
+        Self { vars: self.seen_by(tool), ..Self::default() }
     }
 
     /// Removes the entries that `cargo run` adds to the library path, its target directory and the toolchain, and

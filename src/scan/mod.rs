@@ -23,6 +23,7 @@ mod environment;
 mod executor;
 mod file_state;
 mod fingerprints;
+mod helper;
 mod launch;
 mod lint_levels;
 mod offer;
@@ -58,6 +59,7 @@ pub use executor::{
     Admit, Client, Ended, Judge, Judged, Recall, Recalled, Record, Runs, Sift, StepPiece, StepRun, UnmetNeed,
 };
 pub use fingerprints::{UnitFingerprint, Units, forget_unit};
+pub use helper::{NoAnswer, ask_helper};
 pub use offer::private_network;
 pub use outputs::{Kept, Outputs, Sieves};
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
