@@ -26,8 +26,8 @@
 //!
 //! [`build`] is independent of the pipeline. It is a library for build scripts and only uses [`path`].
 //!
-//! Features: `cli` (the default) includes everything, `engine` leaves out the command line, and without features
-//! there are only [`build`] and [`path`], which depend on nothing but `jobserver`.
+//! Features: `cli` (the default) includes everything but the client of the remote store, which `remote` adds. `engine` leaves out
+//! the command line, and without features there are only [`build`] and [`path`], which depend on nothing but `jobserver`.
 
 pub mod build;
 #[cfg(feature = "engine")]

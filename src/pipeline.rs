@@ -57,7 +57,7 @@ use self::new_lints::NewLints;
 use self::results::{FAILED_FAST, Ran, StepResult};
 use self::unseen::Unseen;
 use self::watch::Watch;
-use crate::cache::{self, CacheData, LastRun, Lookup, ResultCache, ResultLog, Stored};
+use crate::cache::{self, CacheData, LastRun, Lookup, RemoteStore, ResultCache, ResultLog, Stored};
 use crate::compare::suppressions::Suppressions;
 use crate::model::digest::Digest;
 use crate::model::error::Problems;
@@ -68,6 +68,7 @@ use crate::model::notice::{IgnoredLevels, Notice};
 use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection, Share};
+use crate::model::remote::RemoteConfig;
 use crate::model::shard::ShardIndex;
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
@@ -171,6 +172,8 @@ pub struct Project {
     pub locked: bool,
     /// Suppressions from the configuration.
     pub suppressions: Vec<Suppression>,
+    /// The remote store of results, if one is configured.
+    pub remote: Option<RemoteConfig>,
     /// State of the last run in this workspace.
     last_run: LastRun,
     /// Digest of the inputs for which `Cargo.lock` was verified to be up to date.
@@ -193,7 +196,7 @@ pub struct Project {
 }
 
 impl Project {
-    fn cache_context(&self) -> cache::Context<'_> {
+    fn cache_context<'a>(&'a self, remote: Option<&'a RemoteStore>) -> cache::Context<'a> {
         let Self { workspace, plan, programs, last_run, lockfile, ignored_levels, .. } = self;
         let second_look = self.recheck.zip(self.as_of).map(|(share, day)| cache::SecondLook { share, day });
         let copies = self.lock_copies();
@@ -206,6 +209,7 @@ impl Project {
             second_look,
             copies,
             ignored_levels,
+            remote,
         }
     }
 
@@ -381,6 +385,7 @@ pub fn load(
         lock_name,
         locked: config.locked,
         suppressions: config.suppressions,
+        remote: config.remote,
         lockfile: lockfile.digest,
         last_run,
         as_of: request.as_of,
@@ -418,6 +423,8 @@ pub struct Session<'a> {
     pub outputs: Option<&'a OutputDir>,
     /// Directory of the result cache, even if this run does not use it. No sandboxed tool may change it.
     pub cache_dir: Option<&'a Path>,
+    /// The remote store of results, if the run uses one. Only used together with the result cache.
+    pub remote: Option<&'a RemoteStore>,
     /// Path of the running program, if its `main` begins with a call to [`crate::scan::run_as_wrapper`].
     pub own_program: Option<&'a Path>,
 }
@@ -464,7 +471,7 @@ pub fn run(
     }
     let build_dirs = BuildDirs::new(project.build_dir, session.parallel, workspace);
     let build_dirs = build_dirs.with_variants(&plan.graph.tools);
-    let context = project.cache_context();
+    let context = project.cache_context(session.remote);
     let data = CacheData::new(context, session.stop).map_err(std::io::Error::other)?;
     let cache =
         ResultCache::new(context, &data, session.env, results, &build_dirs, session.bless, session.stop);

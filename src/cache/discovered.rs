@@ -343,7 +343,7 @@ impl KeyInputs<'_> {
         }
     }
 
-    fn digest(&self, path: &RelPath) -> Result<Option<Digest>, UnreadableFile> {
+    pub(super) fn digest(&self, path: &RelPath) -> Result<Option<Digest>, UnreadableFile> {
         match self.workspace.find(path).map(|id| self.workspace.file(id)).filter(|file| !file.is_link) {
             Some(file) => Ok(Some(file.digest)),
             None => self.outside.digest(&path.to_path(&self.workspace.root)),
@@ -351,7 +351,7 @@ impl KeyInputs<'_> {
     }
 
     /// Returns a digest over all files below `dir`, except cargo's build and target directories.
-    fn digest_below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Result<Digest, Undiscoverable> {
+    pub(super) fn digest_below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Result<Digest, Undiscoverable> {
         const MOST: usize = 10_000;
         let left_out = [build_dirs, &[self.workspace.target_dir.clone(), self.workspace.build_dir.clone()]];
         let files = workspace::everything_below(dir, &left_out.concat(), MOST).ok_or(Undiscoverable)?;
@@ -364,13 +364,13 @@ impl KeyInputs<'_> {
         Ok(hasher.finish())
     }
 
-    fn variable(&self, name: &str) -> Option<Digest> {
+    pub(super) fn variable(&self, name: &str) -> Option<Digest> {
         self.env.get(name).map(|value| Digest::of_bytes(value.as_encoded_bytes()))
     }
 }
 
 impl AllFiles {
-    fn everything(&self, inputs: &KeyInputs<'_>) -> Option<Digest> {
+    pub(super) fn everything(&self, inputs: &KeyInputs<'_>) -> Option<Digest> {
         *self.everything.get_or_init(|| inputs.everything())
     }
 }

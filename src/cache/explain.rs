@@ -14,6 +14,9 @@ use crate::store::atomic;
 pub struct RunReasons {
     /// Every tool of the run, sorted by name.
     pub tools: Vec<ToolReasons>,
+    /// Address of the remote store, if the run used one.
+    #[serde(default)]
+    pub store: Option<String>,
 }
 
 /// Reasons why the tasks of one tool ran.
@@ -23,6 +26,9 @@ pub struct ToolReasons {
     pub tool: String,
     /// Number of tasks that did not run.
     pub hits: usize,
+    /// Paths of the units whose results came from the remote store.
+    #[serde(default)]
+    pub downloaded: Vec<String>,
     /// Changes that affect all tasks of the tool.
     pub changed: Vec<Changed>,
     /// The tasks that ran.

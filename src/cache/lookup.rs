@@ -45,6 +45,11 @@ impl Lookup {
         matches!(self, Self::Miss(_))
     }
 
+    /// The lookup of a task with this valid result.
+    pub(super) fn of(parsed: Parsed) -> Self {
+        if parsed == Parsed::default() { Self::Clean } else { Self::Hit(Box::new(parsed)) }
+    }
+
     /// The lookup of a task that is in no cache.
     pub(crate) fn none() -> Self {
         Self::Miss(MissReason::NoResult)
@@ -68,6 +73,7 @@ impl ResultCache<'_> {
         let lookup = |next: &mut Next, at| self.lookup(TaskIx(at), state.results.as_ref(), next);
         let mut lookups: Vec<_> = tasks.into_par_iter().map_init(Next::default, lookup).collect();
         drop(state);
+        self.add_shared(&mut lookups);
         let is_cached =
             |tool: ToolId| self.keys[tool.0 as usize].is_ok() && plan.graph.tool(tool).is_cached();
         spread(plan, self.context.workspace, is_cached, &mut lookups);
@@ -113,8 +119,7 @@ impl ResultCache<'_> {
                     miss(MissReason::Distrusted)
                 }
                 Ok(_) if tool.is_observed() && self.is_checked_today(&key) => miss(MissReason::Checked),
-                Ok(parsed) if parsed == Parsed::default() => Lookup::Clean,
-                Ok(parsed) => Lookup::Hit(Box::new(parsed)),
+                Ok(parsed) => Lookup::of(parsed),
                 Err(reason) => miss(reason),
             },
             None if results.is_damaged(&key) => miss(MissReason::Damaged),
@@ -227,7 +232,8 @@ fn spread(plan: &Plan, workspace: &Workspace, is_cached: impl Fn(ToolId) -> bool
             graph.tool(other).runs_on(std::env::consts::OS) && of(other).any(|at| lookups[at].is_miss())
         };
         if !named && others.peek().is_some() && !others.any(runs) {
-            of(tool).for_each(|at| lookups[at] = Lookup::Clean);
+            let own: Vec<_> = of(tool).filter(|at| lookups[*at].is_miss()).collect();
+            own.into_iter().for_each(|at| lookups[at] = Lookup::Clean);
         }
     }
 }

@@ -154,10 +154,17 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
             let unit = plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
             tasks.push(TaskReason { unit, why, changed: own });
         }
+        let name = |at: usize| plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
+        let state = cache.lock();
+        let is_downloaded =
+            |at: &usize| lookups[*at].is_hit() && state.sharing.downloaded.contains(&TaskIx(*at as u32));
+        let downloaded = (start..end).filter(is_downloaded).map(name).collect();
+        drop(state);
         let not_cached = cache.lock().not_stored.get(&id).copied().flatten().map(str::to_owned);
-        tools.push(ToolReasons { tool: tool.name.clone(), hits, changed: of_tool, ran: tasks, not_cached });
+        let tool = tool.name.clone();
+        tools.push(ToolReasons { tool, hits, downloaded, changed: of_tool, ran: tasks, not_cached });
     }
-    RunReasons { tools }
+    RunReasons { tools, store: cache.context.remote.map(|store| store.url().to_owned()) }
 }
 
 /// Adds the reason why a result was not stored to the reason `why` there was none.

@@ -13,6 +13,10 @@
 //! its back, `recheck.rs` and `storing.rs` store results whose inputs did not change meanwhile, and `misses.rs` records for
 //! `cargo genti explain` why tasks ran.
 //!
+//! # Other machines
+//!
+//! `shared.rs` looks for results that the log does not have in the remote store (`remote/`), and adds those of this run to it.
+//!
 //! # On disk
 //!
 //! `log.rs` holds results and may be shared by machines; `state.rs`, `builds.rs` and `explain.rs` belong to one workspace on one
@@ -36,10 +40,12 @@ mod presumed;
 mod read;
 mod recheck;
 mod record;
+mod remote;
 mod replays;
 mod sandboxed;
 mod searched_files;
 mod second_look;
+mod shared;
 mod state;
 mod storing;
 mod surroundings;
@@ -59,6 +65,7 @@ use self::inputs::{Dirs, KeyInputs, ToolKey, Uncacheable};
 use self::outside_files::OutsideFiles;
 use self::replays::RealBuilds;
 use self::sandboxed::{RunningTest, TestRun};
+use self::shared::{Asked, Sharing};
 use self::storing::{Pending, WhyNotStored};
 use self::wrapped_tests::{PassedTests, WrappedRun};
 use crate::model::digest::Digest;
@@ -79,6 +86,7 @@ pub(crate) use self::lookup::Lookup;
 pub(crate) use self::record::Discovered;
 #[cfg(all(feature = "cli", any(test, fuzzing)))]
 pub(crate) use self::record::fuzz;
+pub use self::remote::{NoRemote, RemoteStore};
 pub(crate) use self::second_look::SecondLook;
 pub use self::state::LastRun;
 
@@ -97,6 +105,8 @@ pub(crate) struct Context<'a> {
     pub(crate) copies: Option<&'a LockCopies>,
     /// Lint levels in cargo's configuration that are ignored.
     pub(crate) ignored_levels: &'a [IgnoredLevels],
+    /// The remote store, if the run uses one.
+    pub(crate) remote: Option<&'a RemoteStore>,
 }
 
 /// Looks up the results of a run's tasks, and stores new ones.
@@ -118,6 +128,8 @@ pub(crate) struct ResultCache<'a> {
     state: Mutex<RunState>,
     /// Inputs that tasks read beyond their keys, as far as they are known and needed.
     read: Mutex<BTreeMap<TaskIx, Vec<Discovered>>>,
+    /// Question to the remote store that is not answered yet.
+    asked: Mutex<Option<Asked>>,
 }
 
 /// The part of the cache that changes during a run.
@@ -141,6 +153,7 @@ struct RunState {
     changed: BTreeMap<TaskIx, Discarded>,
     /// Tools with a result that was not stored, and the first reason.
     not_stored: BTreeMap<ToolId, WhyNotStored>,
+    sharing: Sharing,
     /// The error after which nothing more is written.
     failed: Option<std::io::Error>,
 }
@@ -257,9 +270,10 @@ impl<'a> ResultCache<'a> {
             flushed: Instant::now(),
             changed: BTreeMap::new(),
             not_stored: BTreeMap::new(),
+            sharing: Sharing::default(),
             failed: None,
         };
-        Self {
+        let cache = Self {
             context,
             inputs,
             keys,
@@ -271,7 +285,10 @@ impl<'a> ResultCache<'a> {
             stop,
             state: Mutex::new(state),
             read: Mutex::default(),
-        }
+            asked: Mutex::default(),
+        };
+        cache.ask();
+        cache
     }
 
     /// Returns the version that each tool reports.

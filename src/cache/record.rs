@@ -45,7 +45,7 @@ pub(crate) enum Discovered {
 const MAX_RECORDS: usize = 4;
 
 /// A stored result.
-#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct StoredResult {
     pub(super) discovered: Vec<Discovered>,
     diagnostics: Vec<Diagnostic>,
@@ -87,6 +87,13 @@ impl StoredResult {
     /// Creates the record of doc tests that have all passed.
     pub(super) fn of_wrapped(discovered: Vec<Discovered>, printed: Printed) -> Self {
         Self { discovered, printed: Some(printed), ..Self::default() }
+    }
+
+    /// Adds discovered inputs.
+    pub(super) fn add_inputs(&mut self, inputs: &[Discovered]) {
+        self.discovered.extend_from_slice(inputs);
+        self.discovered.sort();
+        self.discovered.dedup();
     }
 
     /// Encodes this result followed by the newest ones in `before`, the bytes now stored under the key, that have other

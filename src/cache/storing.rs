@@ -189,6 +189,7 @@ impl ResultCache<'_> {
         }
         let key = match tool.uses_executable() {
             true => self.lock().programs.get(&task).map(|test| test.key),
+            false if self.is_shared_build(id) => self.shared_key(task),
             false => {
                 self.keys[id.0 as usize].as_ref().ok().and_then(|key| self.inputs.key(key, task, None).ok())
             }
@@ -213,7 +214,7 @@ impl ResultCache<'_> {
         let plan = self.context.plan;
         let first = plan.graph.task(*tasks.first().ok_or(None)?);
         let tool = plan.graph.tool(first.tool);
-        if !tool.is_cached() {
+        if !tool.is_cached() && !self.is_shared_build(first.tool) {
             return Err(None);
         }
         let units: Vec<_> = tasks.iter().map(|task| plan.graph.task(*task).unit).collect();
@@ -252,10 +253,8 @@ impl ResultCache<'_> {
             match recheck.changed(task, traces.as_deref()) {
                 InputChange::None => match result {
                     Ok((key, record)) => {
-                        let before = state.results.as_ref().and_then(|results| results.get(&key));
-                        let bytes = record.encode_before(before);
-                        let results = state.results.as_mut();
-                        results.zip(bytes).into_iter().for_each(|(results, bytes)| results.put(key, bytes));
+                        self.share(state, task, &key, &record);
+                        state.put(key, record);
                     }
                     Err(why) => state.skip(tool, why),
                 },
@@ -287,6 +286,12 @@ impl ResultCache<'_> {
             let RunState { results, failed, .. } = &mut *state;
             if let (Some(results), None) = (results, &failed) {
                 *failed = results.finish().err();
+            }
+        }
+        if let Some(remote) = self.context.remote {
+            remote.finish(self.stop);
+            if let Some(error) = remote.trouble() {
+                events(Event::Notice(&Notice::RemoteFailed { url: remote.url().to_owned(), error }));
             }
         }
         if self.lock().builds.in_shared {

@@ -49,6 +49,18 @@ pub enum Notice {
         /// The reason.
         error: String,
     },
+    /// The configured remote store is not used.
+    RemoteUnused {
+        /// The reason.
+        error: String,
+    },
+    /// The remote store failed, so this run may have computed results that it has, or has not stored all of its own.
+    RemoteFailed {
+        /// Address of the server.
+        url: String,
+        /// The reason.
+        error: String,
+    },
     /// Results that depend on a link are not cached, because its target has too many files or can't be read.
     LinkNotCached {
         /// Path of the link.
@@ -113,6 +125,8 @@ impl Notice {
             Self::CacheIgnored { .. } => "cache-ignored",
             Self::CacheDisabled { .. } => "cache-disabled",
             Self::CacheNotWritten { .. } => "cache-not-written",
+            Self::RemoteUnused { .. } => "remote-unused",
+            Self::RemoteFailed { .. } => "remote-failed",
             Self::LinkNotCached { .. } => "link-not-cached",
             Self::ReplayNotCached => "replay-not-cached",
             Self::SandboxUnavailable { .. } => "sandbox-unavailable",

@@ -196,7 +196,7 @@ pub(crate) struct CheckArgs {
     pub(crate) partial: bool,
     /// Run nothing, and judge a finished run, also one of another machine, by its artifacts in this directory.
     /// Uses the configuration and the baseline of this checkout, and the date of the run
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache", "of_shards"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache", "of_shards", "remote"])]
     pub(crate) artifacts: Option<PathBuf>,
     /// With --artifacts, fail unless report.json there has this digest, as in the last line of `--message-format
     /// short`
@@ -245,6 +245,10 @@ pub(crate) struct GateArgs {
     /// run by then may depend on --parallel
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Use the remote store of `[remote]`: off, auto (as long as it works) or required (the run is incomplete if it
+    /// fails) (default: auto) [env: GENTI_REMOTE]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) remote: Option<String>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]

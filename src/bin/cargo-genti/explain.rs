@@ -49,10 +49,11 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> CliResul
         }
     }
     let mut out = String::new();
-    for causes in tools {
+    let store = causes.store.as_deref().unwrap_or_default();
+    for of_tool in tools {
         match unit {
-            Some(unit) => explain_unit(causes, unit, &mut out),
-            None => explain_tool(causes, args.output.verbose || tool.is_some(), &mut out),
+            Some(unit) => explain_unit(of_tool, unit, store, &mut out),
+            None => explain_tool(of_tool, args.output.verbose || tool.is_some(), store, &mut out),
         }
     }
     shell.out(&out)
@@ -98,14 +99,20 @@ fn explain_finding(id: &str, target_dir: &Path, shell: &mut Shell) -> CliResult 
     shell.out(&out)
 }
 
-fn explain_tool(causes: &ToolReasons, all: bool, out: &mut String) {
-    let ToolReasons { tool, hits, changed, ran, not_cached } = causes;
+fn explain_tool(causes: &ToolReasons, all: bool, store: &str, out: &mut String) {
+    let ToolReasons { tool, hits, downloaded, changed, ran, not_cached } = causes;
     let tasks = |number: usize| format!("{number} task{}", if number == 1 { "" } else { "s" });
     let _ = match (hits, ran.len()) {
         (hits, 0) => writeln!(out, "{tool}: {} cached, none ran", tasks(*hits)),
         (0, ran) => writeln!(out, "{tool}: {} ran", tasks(ran)),
         (hits, ran) => writeln!(out, "{tool}: {} ran, {hits} cached", tasks(ran)),
     };
+    match downloaded.len() {
+        0 => {}
+        number => {
+            let _ = writeln!(out, "  {number} of the cached results from {}", visible_line(store));
+        }
+    }
     changed.iter().for_each(|changed| write_change(changed, "  ", out));
     let shown = if all { ran.len() } else { SHOWN };
     ran.iter().take(shown).for_each(|task| explain_task(task, out));
@@ -117,13 +124,17 @@ fn explain_tool(causes: &ToolReasons, all: bool, out: &mut String) {
     }
 }
 
-fn explain_unit(causes: &ToolReasons, unit: &str, out: &mut String) {
-    let ToolReasons { tool, changed, ran, .. } = causes;
+fn explain_unit(causes: &ToolReasons, unit: &str, store: &str, out: &mut String) {
+    let ToolReasons { tool, downloaded, changed, ran, .. } = causes;
     match ran.iter().find(|task| task.unit == unit) {
         Some(task) => {
             let _ = writeln!(out, "{tool}:");
             changed.iter().for_each(|changed| write_change(changed, "  ", out));
             explain_task(task, out);
+        }
+        None if downloaded.iter().any(|one| one == unit) => {
+            let (unit, store) = (visible_line(unit), visible_line(store));
+            let _ = writeln!(out, "{tool}: {unit} was cached: the result came from {store}");
         }
         None => {
             let unit = visible_line(unit);

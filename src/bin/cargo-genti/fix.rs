@@ -252,6 +252,7 @@ impl Bench<'_> {
             shows_findings: false,
             outputs: Some(self.dir.outputs()),
             cache_dir: Some(&cache_dir),
+            remote: None,
             own_program: own_program.as_deref(),
         };
         let mut bar = Bar::new(&self.project, self.shell);

@@ -24,6 +24,7 @@ mod lock;
 mod man;
 mod merge;
 mod plan;
+mod remote;
 mod render;
 mod report;
 mod reports;

@@ -59,7 +59,7 @@ pub(crate) fn main(args: &MergeArgs, start: Startup, shell: &mut Shell) -> CliRe
         shell.warning(format_args!("missing: shard {}; run it again, or pass its directory", all.join(", ")));
     }
     let gate = Gate { strict, ..gate };
-    let run = Run { outcome, dir, stop, shown: BTreeSet::new() };
+    let run = Run { outcome, dir, stop, shown: BTreeSet::new(), lacks_remote: false };
     Ending { project, gate, reports, may_begin_baseline, env, began }.finish(run, shell)
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use genti::model::policy::{PolicyError, Selection};
+use genti::model::remote::RemoteUse;
 use genti::pipeline::{self, Later, Lockfile, Project, Request};
 use genti::plan::config::{self, Key, Origin, PolicyConfig};
 use genti::scan::Env;
@@ -120,7 +121,18 @@ pub(crate) fn against(
 }
 
 /// Further variables, which are not part of the policy.
-const OTHERS: [&str; 5] = ["AGAINST", "AS_OF", "CACHE_DIR", "NO_CACHE", "RUNNING"];
+const OTHERS: [&str; 6] = ["AGAINST", "AS_OF", "CACHE_DIR", "NO_CACHE", "REMOTE", "RUNNING"];
+
+/// Variable of `--remote`.
+const REMOTE: &str = "GENTI_REMOTE";
+
+/// Returns whether to use the remote store, from the flag or else from its variable.
+pub(crate) fn remote(given: Option<&str>, env: &Env, shell: &mut Shell) -> CliResult<RemoteUse> {
+    let mut read = ArgReader::new(env);
+    let asked = read.value("--remote", given, FromStr::from_str);
+    read.finish(shell)?;
+    Ok(asked.unwrap_or(RemoteUse::Auto))
+}
 
 /// Variable that disables the result cache.
 const NO_CACHE: &str = "GENTI_NO_CACHE";
@@ -164,6 +176,7 @@ pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> CliRes
 /// Returns the settings that have no key in the configuration.
 pub(crate) fn others(target_dir: &Path, env: &Env, shell: &mut Shell) -> CliResult<Vec<Key>> {
     let date = as_of(None, env, shell)?;
+    let remote = remote(None, env, shell)?;
     let origin = |names: &[&str]| match names.iter().find(|name| env.get(name).is_some()) {
         Some(name) => Origin::Variable((*name).to_owned()),
         None => Origin::Default,
@@ -172,6 +185,7 @@ pub(crate) fn others(target_dir: &Path, env: &Env, shell: &mut Shell) -> CliResu
     Ok(vec![
         key("as-of", date.to_string().into(), &[AS_OF, EPOCH]),
         key("no-cache", no_cache(env).into(), &[NO_CACHE]),
+        key("remote", remote.as_str().into(), &[REMOTE]),
         key("cache-dir", cache_dir(target_dir, env).display().to_string().into(), &[CACHE_DIR]),
     ])
 }

@@ -27,6 +27,7 @@ pub(crate) fn run(args: &BlessArgs, start: Startup, shell: &mut Shell) -> CliRes
         fail_fast: args.gate.fail_fast,
         no_cache: args.gate.run.no_cache,
         shows_findings: true,
+        remote: resolve::remote(args.gate.remote.as_deref(), &start.env, shell)?,
         ..Gate::default()
     };
     main(&args.gate, Lockfile::Create, gate, start, shell)
@@ -42,6 +43,7 @@ pub(crate) fn check(args: &CheckArgs, start: Startup, shell: &mut Shell) -> CliR
         as_configured: true,
         may_be_partial: args.partial,
         shows_findings: true,
+        remote: resolve::remote(args.gate.remote.as_deref(), &start.env, shell)?,
     };
     match &args.artifacts {
         Some(dir) => finished::check(dir, args.report_digest.as_deref(), &args.gate, gate, &start.env, shell),
@@ -91,7 +93,7 @@ impl Ending<'_> {
     /// Writes the artifacts and reports of `run`, shows it, and returns its verdict.
     pub(crate) fn finish(self, run: Run, shell: &mut Shell) -> CliResult {
         let Self { project, gate, reports, may_begin_baseline, env, began } = self;
-        let Run { outcome, dir, stop, shown } = run;
+        let Run { outcome, dir, stop, shown, lacks_remote } = run;
         let root = &project.workspace.root;
         let without_timing = env.get("SOURCE_DATE_EPOCH").is_some();
         let outcome = Box::leak(Box::new(outcome));
@@ -154,6 +156,7 @@ impl Ending<'_> {
         exit::combine([
             exit::of_run(outcome.end),
             exit::failed_if(!violations.is_empty(), CliError::Failed),
+            exit::failed_if(lacks_remote, CliError::Incomplete),
             exit::failed_if(written.is_err() || !is_reported, CliError::NotWritten),
             signal,
         ])

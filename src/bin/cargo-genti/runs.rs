@@ -60,6 +60,7 @@ impl Runs<'_> {
             shows_findings: false,
             outputs: Some(dir.outputs()),
             cache_dir: Some(&cache_dir),
+            remote: None,
             own_program: own_program.as_deref(),
         };
         let mut bar = Bar::new(project, shell);

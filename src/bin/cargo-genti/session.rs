@@ -9,6 +9,7 @@ use genti::model::event::{Event, Waiting};
 use genti::model::finding::{DiagnosticKey, Entry};
 use genti::model::notice::Notice;
 use genti::model::outcome::{Outcome, Strict, ToolOutcome};
+use genti::model::remote::RemoteUse;
 use genti::model::workspace::Workspace;
 use genti::pipeline::{self, Limit, Lockfile, Project, Request, RunError, Session};
 use genti::plan::{Drift, DriftKind};
@@ -20,7 +21,7 @@ use crate::args::{CommonArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
 use crate::exit::{CliError, CliResult};
 use crate::render::{self, Bar, Shell, visible_line};
-use crate::{fail, resolve, signals};
+use crate::{fail, remote, resolve, signals};
 
 /// State of the process at its start.
 pub(crate) struct Startup {
@@ -46,6 +47,8 @@ pub(crate) struct Gate {
     pub(crate) may_be_partial: bool,
     /// Show new findings as soon as their tool has finished.
     pub(crate) shows_findings: bool,
+    /// Use of the remote store.
+    pub(crate) remote: RemoteUse,
 }
 
 impl Gate {
@@ -202,6 +205,8 @@ pub(crate) struct Run {
     pub(crate) stop: &'static Stop,
     /// New findings that were shown while it ran.
     pub(crate) shown: BTreeSet<DiagnosticKey>,
+    /// True if a remote store is required and has failed.
+    pub(crate) lacks_remote: bool,
 }
 
 /// Runs `project`. Only one run per workspace is active at a time.
@@ -238,6 +243,7 @@ pub(crate) fn execute(
     let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
     let results = open_results(&project.workspace.target_dir, &env, no_cache || dir.is_err(), shell);
+    let remote = remote::open(project, gate.remote, results.is_some(), &env, stop, shell)?;
     let own_program = std::env::current_exe().ok();
     let cache_dir = resolve::cache_dir(&project.workspace.target_dir, &env);
     let session = Session {
@@ -253,11 +259,14 @@ pub(crate) fn execute(
         shows_findings: gate.shows_findings && !project.has_base() && shell.shows_findings_early(),
         outputs,
         cache_dir: Some(&cache_dir),
+        remote: remote.as_ref(),
         own_program: own_program.as_deref(),
     };
     let outcome = pipeline::run(project, &session, results, baseline, &mut |event| bar.on(event, shell));
     let shown = bar.finish();
-    Ok(Run { outcome: outcome.map_err(|error| failed(shell, error))?, dir, stop, shown })
+    let outcome = outcome.map_err(|error| failed(shell, error))?;
+    let lacks_remote = remote::has_failed(remote.as_ref(), gate.remote, shell);
+    Ok(Run { outcome, dir, stop, shown, lacks_remote })
 }
 
 /// Opens the result cache of `target_dir`, unless it `is_disabled` by a flag, or the environment disables it. The cache is optional, so errors are
@@ -290,6 +299,9 @@ pub(crate) fn open_results(
 /// Marks in `env` that `project` is being run. Fails if this process is part of such a run.
 pub(crate) fn enter(project: &Project, env: &mut Env, shell: &mut Shell) -> CliResult {
     let Workspace { root, target_dir, .. } = &project.workspace;
+    // No code under test may read or use the credentials of the remote store, and no key depends on them.
+    let secrets = project.remote.iter().flat_map(|remote| remote.headers.values());
+    env.hide(secrets.map(String::as_str));
     env.enter(root, target_dir).map_err(|error| {
         shell.error(error);
         CliError::Usage

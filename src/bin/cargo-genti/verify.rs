@@ -156,6 +156,7 @@ impl Series<'_> {
             shows_findings: false,
             outputs: Some(self.dir.outputs()),
             cache_dir: Some(&cache_dir),
+            remote: None,
             own_program: own_program.as_deref(),
         };
         let mut bar = Bar::new(project, shell);

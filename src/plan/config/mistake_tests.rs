@@ -495,7 +495,7 @@ fn two_configurations_are_a_mistake_that_names_both_files() {
     check(
         &[hidden, open.clone()],
         &[
-            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `variants`, `services`, `baseline`, `suppress`, `locked`)",
+            ".config/genti.toml:1:1: unknown key `sed` (known keys: `policy`, `profile`, `tools`, `variants`, `services`, `baseline`, `suppress`, `remote`, `locked`)",
             "genti.toml: a second configuration besides `.config/genti.toml` (keep one of them)",
         ],
     );

@@ -24,6 +24,7 @@ fn is_warning(notice: &Notice) -> bool {
         | Notice::CacheIgnored { .. }
         | Notice::JobserverIgnored { .. }
         | Notice::NewLintsWithoutLock { .. }
+        | Notice::RemoteFailed { .. }
         | Notice::SandboxUnavailable { .. } => true,
         Notice::BaselineOfOtherBuild { .. }
         | Notice::BaselineOfOtherVersion { .. }
@@ -37,6 +38,7 @@ fn is_warning(notice: &Notice) -> bool {
         | Notice::LockfileUpdated
         | Notice::NewBuildDir
         | Notice::NotObserved { .. }
+        | Notice::RemoteUnused { .. }
         | Notice::ReplayNotCached => false,
     }
 }
@@ -77,6 +79,10 @@ fn text(notice: &Notice) -> String {
         Notice::CacheNotWritten { error } => format!(
             "could not write to the result cache: {error} (this run is unaffected; the next one computes these results again)"
         ),
+        Notice::RemoteUnused { error } => visible_line(&format!("not using the remote store: {error}")),
+        Notice::RemoteFailed { url, error } => visible_line(&format!(
+            "the remote store {url} failed: {error} (verdicts are unaffected; results that were not shared are computed again)"
+        )),
         Notice::LinkNotCached { link } => format!(
             "not caching results that depend on {link}: this link leads to more than 10,000 files, or to one that can't be read"
         ),
@@ -147,6 +153,8 @@ mod tests {
             Notice::CacheIgnored { path: "log".into(), error: error() },
             Notice::CacheDisabled { error: error() },
             Notice::CacheNotWritten { error: error() },
+            Notice::RemoteUnused { error: error() },
+            Notice::RemoteFailed { url: "grpcs://host".to_owned(), error: error() },
             Notice::LinkNotCached { link: "data".to_owned() },
             Notice::ReplayNotCached,
             Notice::SandboxUnavailable { tools: vec!["test".to_owned()], error: error() },
