@@ -29,7 +29,7 @@ pub(crate) enum Fault {
     WrongDigest,
     /// Answers with the beginning of the content.
     Truncated,
-    /// Answers with the value of another entry, with its digest.
+    /// Answers with the result of another task, with its digest.
     OtherEntry,
     /// Has lost the content of all results.
     Lost,
@@ -64,6 +64,15 @@ pub(crate) struct State {
     pub(crate) results: BTreeMap<String, api::ActionResult>,
     /// Authorization of each request.
     pub(crate) authorizations: Vec<Option<String>>,
+}
+
+impl State {
+    /// Returns the kind of the entry of `action`, which its command names.
+    fn kind(&self, action: &str) -> String {
+        let action = api::Action::decode(&self.blobs[action][..]).unwrap();
+        let command = &self.blobs[&action.command_digest.unwrap().hash];
+        api::Command::decode(&command[..]).unwrap().arguments[1].clone()
+    }
 }
 
 /// The server, which ends with the process.
@@ -176,9 +185,10 @@ impl cache::ActionCache for Service {
             Fault::Garbage => {
                 return Ok(Response::new(api::ActionResult { exit_code: 7, ..Default::default() }));
             }
-            Fault::OtherEntry => {
-                let others = state.results.iter().filter(|(key, _)| **key != action);
-                result = others.map(|(_, result)| result.clone()).next().unwrap();
+            Fault::OtherEntry if state.kind(&action) == "result" => {
+                let is_other = |key: &String| *key != action && state.kind(key) == "result";
+                let mut others = state.results.iter().filter(|(key, _)| is_other(key));
+                result = others.next().unwrap().1.clone();
             }
             _ if state.inlines => {
                 let file = &mut result.output_files[0];
