@@ -269,8 +269,8 @@ pub(crate) fn execute(
     Ok(Run { outcome, dir, stop, shown, lacks_remote })
 }
 
-/// Opens the result cache of `target_dir`, unless it `is_disabled` by a flag, or the environment disables it. The cache is optional, so errors are
-/// only warnings.
+/// Opens the result cache of `target_dir`, unless it `is_disabled` by a flag, or the environment disables it. The cache is
+/// optional, so errors are only warnings.
 pub(crate) fn open_results(
     target_dir: &Path,
     env: &Env,
@@ -327,15 +327,20 @@ pub(crate) fn reserve(project: &mut Project, start: &Startup, shell: &mut Shell)
     let parallel = pipeline::parallelism(project.parallel);
     project.build_dir = BuildDirs::resolve(project.build_dir, parallel);
     let stop = signals::stop(shell)?;
+    let dir = open_required(project, stop, shell)?;
+    Ok(Reserved { parallel, stop, dir })
+}
+
+/// Like [`open`], for a command that can't do without the directory.
+pub(crate) fn open_required(project: &Project, stop: &Stop, shell: &mut Shell) -> CliResult<ArtifactDir> {
     let dir = {
         let mut bar = Bar::new(project, shell);
         open(project, stop, &mut bar, shell)?
     };
-    let dir = dir.map_err(|error| {
+    dir.map_err(|error| {
         shell.error(error);
         CliError::NotWritten
-    })?;
-    Ok(Reserved { parallel, stop, dir })
+    })
 }
 
 /// Opens the artifact directory and waits until no other run uses it. An I/O error does not prevent the run.

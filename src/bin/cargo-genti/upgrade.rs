@@ -26,7 +26,7 @@ use self::coming::Coming;
 use crate::args::UpgradeArgs;
 use crate::baseline::{self, AcceptedFindings, accept};
 use crate::exit::{self, CliError, CliResult};
-use crate::render::{BUSY, Bar, GOOD, Shell, visible_line};
+use crate::render::{BUSY, GOOD, Shell, visible_line};
 use crate::runs::Runs;
 use crate::session::{self, Reserved, Startup};
 use crate::{fail, lock};
@@ -145,14 +145,7 @@ fn compare(
     next.baseline.versions.clear();
     let (version, place) = (visible_line(&toolchain.version), visible_line(&shown_dir(&next)));
     shell.aside(BUSY, "Running", format_args!("the checks with {version}, in {place}"));
-    let opened = {
-        let mut bar = Bar::new(&next, shell);
-        session::open(&next, stop, &mut bar, shell)?
-    };
-    let next_dir = opened.map_err(|error| {
-        shell.error(error);
-        CliError::NotWritten
-    })?;
+    let next_dir = session::open_required(&next, stop, shell)?;
     let env = env.in_toolchain(toolchain);
     let outcome = runs.run(&next, &env, &known(&outcome, accepted), &next_dir, shell)?;
     Ok(Tried { outcome, former, next: lock::ask(&next, &env, stop, shell)? })

@@ -59,7 +59,7 @@ pub struct Suspect {
     pub id: Text,
     /// Name of its tool.
     pub tool: String,
-    /// What to select, from the narrowest to that of the run.
+    /// Selections to look for it with, from the narrowest to that of the run.
     pub selections: Vec<Selection>,
 }
 
@@ -68,7 +68,7 @@ impl Suspect {
     ///
     /// # Errors
     ///
-    /// If it is no finding of a tool.
+    /// If no tool has found it.
     pub fn of(run: &Finished, finding: &Finding, workspace: &Workspace) -> Result<Self, NotSearched> {
         if finding.ns == OWN_NAMESPACE {
             return Err(NotSearched::Own(finding.rule.clone()));

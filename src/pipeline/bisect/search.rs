@@ -8,8 +8,11 @@
 
 use std::collections::BTreeMap;
 
-/// What a commit was found to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+
+/// State of a tested commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CommitState {
     /// It has the finding.
     Found,

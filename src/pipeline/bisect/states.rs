@@ -1,9 +1,7 @@
-//! What is known about commits, so that an interrupted search goes on. Written as a whole after each commit.
+//! States of tested commits on disk, so that an interrupted search can go on. The file is written as a whole after each commit.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
 
 use super::CommitState;
 use crate::model::digest::Digest;
@@ -15,23 +13,8 @@ pub struct States {
     /// Directory that the runs use instead of the target directory; `None` to keep nothing.
     dir: Option<PathBuf>,
     name: String,
-    known: BTreeMap<String, CommitState>,
-}
-
-/// Content of the file.
-#[derive(Default, Serialize, Deserialize)]
-struct File {
     /// States by the full name of the commit.
-    commits: BTreeMap<String, Line>,
-}
-
-/// State of a commit.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", tag = "state")]
-enum Line {
-    Found,
-    Absent,
-    Skipped { reason: String },
+    known: BTreeMap<String, CommitState>,
 }
 
 impl States {
@@ -44,29 +27,13 @@ impl States {
     pub fn load(dir: &Path, key: Digest) -> Self {
         let name = key.short(16);
         let bytes = store::load_search(dir, &name);
-        let file: File = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-        let state = |line| match line {
-            Line::Found => CommitState::Found,
-            Line::Absent => CommitState::Absent,
-            Line::Skipped { reason } => CommitState::Skipped(reason),
-        };
-        let known = file.commits.into_iter().map(|(commit, line)| (commit, state(line))).collect();
+        let known = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         Self { dir: Some(dir.to_path_buf()), name, known }
     }
 
     /// Returns the state of a commit, if it is known.
     pub fn get(&self, commit: &str) -> Option<&CommitState> {
         self.known.get(commit)
-    }
-
-    /// Returns true if nothing is known.
-    pub fn is_empty(&self) -> bool {
-        self.known.is_empty()
-    }
-
-    /// Number of known commits.
-    pub fn len(&self) -> usize {
-        self.known.len()
     }
 
     /// Adds the state of a commit.
@@ -77,13 +44,7 @@ impl States {
     pub fn add(&mut self, commit: &str, state: CommitState) -> Result<(), StoreError> {
         self.known.insert(commit.to_owned(), state);
         let Some(dir) = &self.dir else { return Ok(()) };
-        let line = |state: &CommitState| match state {
-            CommitState::Found => Line::Found,
-            CommitState::Absent => Line::Absent,
-            CommitState::Skipped(reason) => Line::Skipped { reason: reason.clone() },
-        };
-        let commits = self.known.iter().map(|(commit, state)| (commit.clone(), line(state))).collect();
-        let bytes = serde_json::to_vec_pretty(&File { commits }).expect("a map of texts is JSON");
+        let bytes = serde_json::to_vec_pretty(&self.known).expect("a map of texts is JSON");
         store::save_search(dir, &self.name, &bytes)
     }
 }
@@ -97,18 +58,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let [key, other] = ["a", "b"].map(|text| Digest::of_bytes(text.as_bytes()));
         let mut states = States::load(dir.path(), key);
-        assert!(states.is_empty());
+        assert!(states.known.is_empty());
         let skipped = CommitState::Skipped("it does not build".to_owned());
         for (commit, state) in [("1", &CommitState::Found), ("2", &CommitState::Absent), ("3", &skipped)] {
             states.add(commit, state.clone()).unwrap();
         }
         let known = States::load(dir.path(), key);
         assert_eq!(
-            (known.len(), known.get("1"), known.get("3")),
+            (known.known.len(), known.get("1"), known.get("3")),
             (3, Some(&CommitState::Found), Some(&skipped))
         );
-        assert!(States::load(dir.path(), other).is_empty());
+        assert!(States::load(dir.path(), other).known.is_empty());
         std::fs::write(dir.path().join("states").join(format!("{}.json", key.short(16))), "{\"comm").unwrap();
-        assert!(States::load(dir.path(), key).is_empty());
+        assert!(States::load(dir.path(), key).known.is_empty());
     }
 }

@@ -22,7 +22,7 @@ use self::show::Shown;
 use crate::args::BisectArgs;
 use crate::baseline;
 use crate::exit::{CliError, CliResult};
-use crate::render::{BUSY, Bar, Shell, visible_line};
+use crate::render::{BUSY, Shell, visible_line};
 use crate::runs::Runs;
 use crate::session::{self, Reserved, Startup};
 use crate::{fail, resolve};
@@ -129,6 +129,18 @@ fn usage(shell: &mut Shell, error: impl std::fmt::Display) -> CliError {
     CliError::Usage
 }
 
+/// Reports that something could not be written.
+fn not_written(shell: &mut Shell, error: impl std::fmt::Display) -> CliError {
+    shell.error(error);
+    CliError::NotWritten
+}
+
+/// Reports that `--max-duration` ended the search.
+fn out_of_time(shell: &mut Shell) -> CliError {
+    shell.error("the search reached --max-duration; run the same command again to go on");
+    CliError::Incomplete
+}
+
 /// The places outside the user's checkout.
 struct Place {
     /// Top of the worktree.
@@ -168,8 +180,7 @@ impl Place {
         }
         let home = top.parent().unwrap_or(&top);
         store::make_own_dir(home).map_err(|error| {
-            shell.error(format_args!("could not create `{}`: {error}", home.display()));
-            CliError::NotWritten
+            not_written(shell, format_args!("could not create `{}`: {error}", home.display()))
         })?;
         let root = match root.strip_prefix(repository) {
             Ok(below) if !below.as_os_str().is_empty() => top.join(below),
@@ -254,10 +265,8 @@ impl Bisect<'_> {
     fn search(&self, mut seen: Seen, shell: &mut Shell) -> CliResult<Searched> {
         let Self { suspect, history, current, runs, place, .. } = self;
         let dir = self.open(shell)?;
-        let worktree = Worktree::create(&current.workspace.root, &place.top).map_err(|error| {
-            shell.error(error);
-            CliError::NotWritten
-        })?;
+        let worktree = Worktree::create(&current.workspace.root, &place.top)
+            .map_err(|error| not_written(shell, error))?;
         let tester = Tester { bisect: self, dir: &dir, worktree: &worktree };
         loop {
             let searched = tester.search(&mut seen, shell)?;
@@ -266,14 +275,7 @@ impl Bisect<'_> {
             else {
                 return Ok(searched);
             };
-            let own = {
-                let mut bar = Bar::new(current, shell);
-                session::open(current, runs.stop, &mut bar, shell)?
-            };
-            let own = own.map_err(|error| {
-                shell.error(error);
-                CliError::NotWritten
-            })?;
+            let own = session::open_required(current, runs.stop, shell)?;
             let Some(mut wide) = self.find_here(wider, &own, shell)?.filter(|wide| wide.selection == wider)
             else {
                 return Ok(searched);
@@ -293,12 +295,7 @@ impl Bisect<'_> {
         self.check_time(shell)?;
         let mut project = loaded?;
         project.move_to_worktree(self.place.build.clone(), &self.runs.start.env);
-        let mut bar = Bar::new(&project, shell);
-        let opened = session::open(&project, self.runs.stop, &mut bar, shell)?;
-        opened.map_err(|error| {
-            shell.error(error);
-            CliError::NotWritten
-        })
+        session::open_required(&project, self.runs.stop, shell)
     }
 
     /// Ends the search if it was interrupted or has reached `--max-duration`.
@@ -306,10 +303,7 @@ impl Bisect<'_> {
         match self.runs.stop.reason() {
             None => Ok(()),
             Some(StopReason::Signal(signal)) => Err(CliError::Interrupted(signal)),
-            Some(_) => {
-                shell.error("the search reached --max-duration; run the same command again to go on");
-                Err(CliError::Incomplete)
-            }
+            Some(_) => Err(out_of_time(shell)),
         }
     }
 }
@@ -383,10 +377,7 @@ impl Tester<'_> {
         let Bisect { runs, place, current, .. } = self.bisect;
         let checked_out = self.worktree.check_out(commit);
         self.bisect.check_time(shell)?;
-        checked_out.map_err(|error| {
-            shell.error(error);
-            CliError::NotWritten
-        })?;
+        checked_out.map_err(|error| not_written(shell, error))?;
         if !place.root.join("Cargo.toml").is_file() {
             return Ok(self.without_manifest(commit));
         }
@@ -401,8 +392,7 @@ impl Tester<'_> {
             Ok(project) => project,
             Err(pipeline::Error::Workspace(LoadError::Halted(_))) => {
                 self.bisect.check_time(shell)?;
-                shell.error("the search reached --max-duration; run the same command again to go on");
-                return Err(CliError::Incomplete);
+                return Err(out_of_time(shell));
             }
             Err(error) => return Ok(CommitState::Skipped(one_line(&error))),
         };
