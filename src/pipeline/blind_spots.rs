@@ -53,8 +53,9 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
     let (workspace, plan) = (ledger.workspace, ledger.plan);
     let mut all: BTreeSet<_> = of_tests.into_iter().collect();
     all.extend(targets(workspace, plan, around));
-    let others = others(workspace);
-    all.extend(workspaces(ledger, around));
+    let manifests = manifests_of_others(workspace);
+    let others = outermost(manifests.iter().filter_map(RelPath::parent));
+    all.extend(workspaces(ledger, manifests, around));
     all.extend(left_out(workspace, plan));
     let selected: BTreeSet<_> = plan.packages.iter().copied().collect();
     let left_out = workspace.packages().filter(|(id, _)| !selected.contains(id));
@@ -155,7 +156,7 @@ impl Seen {
                     continue;
                 }
             };
-            seen.census.add(ledger.known_census(id)?);
+            seen.census.add(ledger.known_census(id)?.clone());
             let open = ledger.packages_without_result(id)?;
             if compiles { &mut seen.not_compiled } else { &mut seen.not_formatted }.extend(open);
             seen.compiles |= compiles;
@@ -248,22 +249,18 @@ fn is_below_any(path: &RelPath, dirs: &BTreeSet<RelPath>) -> bool {
     !dirs.is_empty() && ends.into_iter().any(|(end, _)| dirs.contains(&RelPath::new(&bytes[..end])))
 }
 
-/// Returns the outermost directories in the workspace that contain a manifest and are not members.
-fn others(workspace: &Workspace) -> BTreeSet<RelPath> {
-    outermost(manifests_of_others(workspace).filter_map(|manifest| manifest.parent()))
-}
-
 /// Returns the manifests in the workspace that are not those of members.
-fn manifests_of_others(workspace: &Workspace) -> impl Iterator<Item = &RelPath> {
+fn manifests_of_others(workspace: &Workspace) -> BTreeSet<RelPath> {
     let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
     let files = workspace.files.iter().map(|file| &file.path);
     let manifests = files.filter(|path| path.file_name() == b"Cargo.toml");
-    manifests.filter(move |path| {
+    let of_others = manifests.filter(|path| {
         let dir = RelPath::new(path.dir());
         // Code copied by `cargo vendor` need not be checked.
         let is_vendored = workspace.find(&dir.join(".cargo-checksum.json")).is_some();
         !dir.is_root() && !members.contains(&dir) && !is_vendored
-    })
+    });
+    of_others.cloned().collect()
 }
 
 /// Returns the directories among `dirs` that are not below another one.
@@ -280,19 +277,18 @@ fn outermost(dirs: impl Iterator<Item = RelPath>) -> BTreeSet<RelPath> {
 }
 
 /// Returns packages and workspaces of the repository that are not part of this workspace, unless tools built and formatted them
-/// too.
-fn workspaces(ledger: &Ledger<'_>, around: &Around<'_>) -> Vec<BlindSpot> {
-    let workspace = ledger.workspace;
-    let members: BTreeSet<_> = workspace.packages.iter().map(|package| &package.dir).collect();
-    let beyond = (around.beyond)().into_iter().filter(|path| !members.contains(&RelPath::new(path.dir())));
-    let all: BTreeSet<_> = manifests_of_others(workspace).cloned().chain(beyond).collect();
+/// too. `all` are their manifests in the workspace.
+fn workspaces(ledger: &Ledger<'_>, mut all: BTreeSet<RelPath>, around: &Around<'_>) -> Vec<BlindSpot> {
+    let members: BTreeSet<_> = ledger.workspace.packages.iter().map(|package| &package.dir).collect();
+    let beyond = (around.beyond)().into_iter();
+    all.extend(beyond.filter(|path| !members.contains(&RelPath::new(path.dir()))));
     let (mut built, mut formatted) = (BTreeSet::new(), BTreeSet::new());
     let mut formats = false;
     for (id, tool) in ledger.plan.graph.tools() {
-        let census = ledger.known_census(id).unwrap_or_default();
-        built.extend(census.targets.into_iter().map(|target| RelPath::new(target.package)));
-        formatted.extend(census.files);
         formats |= tool.parse.work() == Work::Format;
+        let Some(census) = ledger.known_census(id) else { continue };
+        built.extend(census.targets.iter().map(|target| RelPath::new(&target.package)));
+        formatted.extend(&census.files);
     }
     built.retain(|path| all.contains(path));
     let spot = |dir: &RelPath, reason: &str| BlindSpot {

@@ -230,10 +230,10 @@ fn found(
     differences.files.extend(read.filter(is_unknown).cloned());
     let facts = plan.graph.tools().zip(versions).map(|((id, tool), version)| {
         let mut sources: BTreeMap<_, Option<BTreeSet<RelPath>>> = BTreeMap::new();
-        for unit in ledger.known_census(id).into_iter().flat_map(|census| census.units) {
-            let read = sources.entry(unit.package).or_insert_with(|| Some(BTreeSet::new()));
-            *read = read.take().zip(unit.files).map(|(mut all, files)| {
-                all.extend(files);
+        for unit in ledger.known_census(id).into_iter().flat_map(|census| &census.units) {
+            let read = sources.entry(unit.package.clone()).or_insert_with(|| Some(BTreeSet::new()));
+            *read = read.take().zip(unit.files.as_ref()).map(|(mut all, files)| {
+                all.extend(files.iter().cloned());
                 all
             });
         }

@@ -53,9 +53,9 @@ impl Ledger<'_> {
     }
 
     /// Returns the census of `tool`, which may be incomplete. `None` if only totals from artifacts are known.
-    pub(in crate::pipeline) fn known_census(&self, tool: ToolId) -> Option<Census> {
+    pub(in crate::pipeline) fn known_census(&self, tool: ToolId) -> Option<&Census> {
         match &self.census[tool.0 as usize] {
-            Looked::At(census) => Some(census.clone()),
+            Looked::At(census) => Some(census),
             Looked::Stated(..) => None,
         }
     }
