@@ -33,7 +33,6 @@ mod numbers;
 mod results;
 mod shard;
 mod tested;
-mod uncommitted;
 mod unseen;
 mod untested;
 mod variant_lock;
@@ -64,7 +63,7 @@ use crate::model::error::Problems;
 use crate::model::event::Event;
 use crate::model::finding::{Diagnostic, Entry};
 use crate::model::halt::{Halt, Latch, Never};
-use crate::model::notice::{IgnoredLevels, Notice};
+use crate::model::notice::Notice;
 use crate::model::outcome::{Goldens, Outcome, Strict};
 use crate::model::path::RelPath;
 use crate::model::policy::{BuildDir, Order, Parallel, Policy, Selection, Share};
@@ -186,8 +185,6 @@ pub struct Project {
     disabled: Vec<String>,
     /// Flags to pass to cargo.
     cargo_flags: Vec<String>,
-    /// Lint levels in cargo's configuration that are ignored, because they are not committed.
-    ignored_levels: Vec<IgnoredLevels>,
     /// Inputs of the plan, kept for planning again with another seed.
     tools: Vec<Tool>,
     facts: Facts,
@@ -197,20 +194,11 @@ pub struct Project {
 
 impl Project {
     fn cache_context<'a>(&'a self, remote: Option<&'a RemoteStore>) -> cache::Context<'a> {
-        let Self { workspace, plan, programs, last_run, lockfile, ignored_levels, .. } = self;
+        let Self { workspace, plan, programs, last_run, lockfile, .. } = self;
         let second_look = self.recheck.zip(self.as_of).map(|(share, day)| cache::SecondLook { share, day });
         let copies = self.lock_copies();
-        cache::Context {
-            workspace,
-            plan,
-            programs,
-            last_run,
-            lockfile: *lockfile,
-            second_look,
-            copies,
-            ignored_levels,
-            remote,
-        }
+        let lockfile = *lockfile;
+        cache::Context { workspace, plan, programs, last_run, lockfile, second_look, copies, remote }
     }
 
     /// Returns the copies of the repository, if a tool builds in one. Without one, no path has to be mapped back.
@@ -369,7 +357,6 @@ pub fn load(
         let partition = Partition::of(&workspace, &plan, of.count, request.balance.as_ref());
         Arc::new(partition.shard(&plan, of))
     });
-    let ignored_levels = uncommitted::lint_levels(&workspace.root, env);
     Ok(Project {
         workspace,
         plan: Arc::new(plan),
@@ -392,7 +379,6 @@ pub fn load(
         copies,
         disabled: config.disabled.into_iter().map(|tool| tool.name).collect(),
         cargo_flags: request.cargo_flags.clone(),
-        ignored_levels,
         tools,
         facts,
         base: None,
@@ -482,7 +468,7 @@ pub fn run(
         conditions.tell(events);
     }
     let alike = conditions.hold();
-    let mut ignored = project.ignored_levels.clone();
+    let mut ignored = cache.ignored_levels().to_vec();
     ignored.extend(scan::ignored_levels(&plan.graph.tools));
     if !ignored.is_empty() {
         events(Event::Notice(&Notice::LintLevelsIgnored(ignored)));
@@ -554,7 +540,7 @@ pub fn run(
         private_network: data.private_network().unwrap_or_default(),
         own_program: session.own_program,
         cargo_flags: cargo_flags.clone(),
-        ignored_levels: &project.ignored_levels,
+        ignored_levels: cache.ignored_levels(),
         started: session.started,
     };
     let goldens = golden::Goldens::new(workspace, session.bless);

@@ -39,7 +39,7 @@ pub(super) struct KeyInputs<'a> {
     /// Copies of the repository in which variants with a lock file are built.
     pub(super) copies: Option<&'a LockCopies>,
     /// Lint levels in cargo's configuration that are ignored.
-    pub(super) ignored_levels: &'a [IgnoredLevels],
+    pub(super) ignored_levels: Vec<IgnoredLevels>,
     /// Identity of the program of each tool.
     pub(super) identities: Vec<ProgramIdentity>,
     /// Version that each tool reports.

@@ -121,8 +121,10 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
         for (at, lookup) in (start..end).zip(&lookups[start..end]) {
             let Lookup::Miss(reason) = lookup else { continue };
             let is_own = |task: TaskIx| task.0 as usize == at;
-            let wrapped_tests: Vec<_> =
-                cache.lock().wrapped_tests.iter().filter(|tests| is_own(tests.task)).cloned().collect();
+            let wrapped_tests: Vec<_> = match tool.starts_tests() {
+                true => cache.lock().wrapped_tests.iter().filter(|run| is_own(run.task)).cloned().collect(),
+                false => Vec::new(),
+            };
             if !wrapped_tests.is_empty() {
                 let (cached, ran): (Vec<_>, Vec<_>) =
                     wrapped_tests.into_iter().partition(|tests| tests.run.is_hit);

@@ -49,6 +49,7 @@ mod shared;
 mod state;
 mod storing;
 mod surroundings;
+mod uncommitted;
 mod unreported;
 mod versions;
 mod wrapped_tests;
@@ -103,8 +104,6 @@ pub(crate) struct Context<'a> {
     pub(crate) second_look: Option<SecondLook>,
     /// Copies of the repository in which variants with a lock file are built.
     pub(crate) copies: Option<&'a LockCopies>,
-    /// Lint levels in cargo's configuration that are ignored.
-    pub(crate) ignored_levels: &'a [IgnoredLevels],
     /// The remote store, if the run uses one.
     pub(crate) remote: Option<&'a RemoteStore>,
 }
@@ -221,13 +220,14 @@ impl<'a> ResultCache<'a> {
         bless: bool,
         stop: &'a Stop,
     ) -> Self {
-        let Context { workspace, plan, programs, copies, ignored_levels, .. } = context;
+        let Context { workspace, plan, programs, copies, .. } = context;
         let CacheData { outside, declared, observer } = data;
         let genti = inputs::own_digest(outside);
         let identifier = Identifier::new(programs, env);
         let versions = versions::ask(context, &identifier, env, outside, results.as_mut(), stop);
         let identities = plan.graph.tools.par_iter().map(|tool| identifier.of(tool)).collect();
         let (config, dirs, behind) = (identifier.into_config(), Dirs::default(), Mutex::default());
+        let ignored_levels = uncommitted::lint_levels(&config, &workspace.root);
         let inputs = KeyInputs {
             workspace,
             real_root: workspace.root.canonicalize().unwrap_or_else(|_| workspace.root.clone()),
@@ -294,6 +294,11 @@ impl<'a> ResultCache<'a> {
     /// Returns the version that each tool reports.
     pub(crate) fn versions(&self) -> Vec<Option<String>> {
         self.inputs.versions.clone()
+    }
+
+    /// Returns the lint levels in cargo's configuration that are ignored, because they are not committed.
+    pub(crate) fn ignored_levels(&self) -> &[IgnoredLevels] {
+        &self.inputs.ignored_levels
     }
 
     /// Returns the files outside of the repository in which tools of this run find their configuration, each with the name of the

@@ -4,13 +4,12 @@ use std::path::Path;
 
 use crate::model::notice::IgnoredLevels;
 use crate::model::path::RelPath;
-use crate::scan::{CargoConfig, Env};
+use crate::scan::CargoConfig;
 use crate::workspace;
 
-/// Returns the lint levels in files of cargo's configuration that are outside of the repository around `root`, or that git
-/// ignores. Like those in variables, they would decide a verdict on one machine alone.
-pub(super) fn lint_levels(root: &Path, env: &Env) -> Vec<IgnoredLevels> {
-    let config = CargoConfig::read(root, env);
+/// Returns the lint levels in files of `config` that are outside of the repository around `root`, or that git ignores. Like those
+/// in variables, they would decide a verdict on one machine alone.
+pub(super) fn lint_levels(config: &CargoConfig, root: &Path) -> Vec<IgnoredLevels> {
     let top = workspace::repository(root).unwrap_or(root);
     let is_committed = |path: &Path| {
         let within = RelPath::between(root, path).filter(|_| path.starts_with(top));

@@ -112,11 +112,19 @@ fn load_with<'v>(
 pub struct CargoConfig {
     /// All paths that cargo searches, existing or not, each with a name that is the same on every machine.
     pub files: Vec<(String, PathBuf)>,
-    /// Parsed files, nearest first, each with the base directory of its relative paths.
-    tables: Vec<(PathBuf, Table)>,
-    /// Name and path of each parsed file.
-    parsed: Vec<(String, PathBuf)>,
+    /// Parsed files, nearest first.
+    parsed: Vec<ParsedFile>,
     seen: BTreeSet<PathBuf>,
+}
+
+/// A configuration file that exists.
+#[derive(Debug)]
+struct ParsedFile {
+    name: String,
+    path: PathBuf,
+    /// Base directory of its relative paths.
+    base: PathBuf,
+    table: Table,
 }
 
 impl CargoConfig {
@@ -171,8 +179,8 @@ impl CargoConfig {
             Some(file) => vec![file.clone()],
             None => Vec::new(),
         };
-        self.tables.push((dir.parent().unwrap_or(&dir).to_path_buf(), table));
-        self.parsed.push((name.clone(), path));
+        let base = dir.parent().unwrap_or(&dir).to_path_buf();
+        self.parsed.push(ParsedFile { name: name.clone(), path, base, table });
         let (base, _) = name.rsplit_once('/').unwrap_or_default();
         for file in included.iter().filter_map(|file| file.get("path").unwrap_or(file).as_str()) {
             let path = disk::without_dots(&dir.join(file));
@@ -186,8 +194,7 @@ impl CargoConfig {
 
     /// Returns the lint levels that files set, each with the path of the file.
     pub fn levels(&self) -> Vec<(&Path, IgnoredLevels)> {
-        let files = self.parsed.iter().zip(&self.tables);
-        let levels = files.filter_map(|((name, path), (_, table))| {
+        let levels = self.parsed.iter().filter_map(|ParsedFile { name, path, table, .. }| {
             let build = table.get("build");
             let targets = table.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
             let lists = build.into_iter().chain(targets).flat_map(|table| {
@@ -206,7 +213,7 @@ impl CargoConfig {
 
     /// Returns the expansion of `cargo NAME` if it is an alias.
     pub(super) fn alias(&self, name: &str) -> Option<Vec<String>> {
-        let alias = self.tables.iter().find_map(|(_, table)| table.get("alias")?.get(name))?;
+        let alias = self.parsed.iter().find_map(|file| file.table.get("alias")?.get(name))?;
         Some(match alias {
             Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
             alias => alias.as_array()?.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -215,7 +222,7 @@ impl CargoConfig {
 
     /// Returns the configured programs that replace or wrap the compiler.
     pub(super) fn programs(&self) -> Vec<String> {
-        let programs = self.tables.iter().flat_map(|(base, table)| {
+        let programs = self.parsed.iter().flat_map(|ParsedFile { base, table, .. }| {
             let keys = ["rustc", "rustc-wrapper", "rustc-workspace-wrapper", "rustdoc"];
             let named = keys.into_iter().filter_map(|key| table.get("build")?.get(key)?.as_str());
             named.map(|named| match named.contains(['/', std::path::MAIN_SEPARATOR]) {
@@ -228,7 +235,7 @@ impl CargoConfig {
 
     /// Returns the values of the variable `name` in `[env]`.
     pub fn variable(&self, name: &str) -> Vec<PathBuf> {
-        let values = self.tables.iter().filter_map(|(base, table)| {
+        let values = self.parsed.iter().filter_map(|ParsedFile { base, table, .. }| {
             let entry = table.get("env")?.get(name)?;
             let value = entry.get("value").unwrap_or(entry).as_str()?;
             let is_relative = entry.get("relative").and_then(Value::as_bool) == Some(true);
@@ -239,7 +246,7 @@ impl CargoConfig {
 
     /// Returns the configured target specification files.
     pub fn target_files(&self) -> Vec<PathBuf> {
-        let targets = self.tables.iter().flat_map(|(base, table)| {
+        let targets = self.parsed.iter().flat_map(|ParsedFile { base, table, .. }| {
             let target = table.get("build").and_then(|build| build.get("target"));
             let targets = match target {
                 Some(Value::Array(targets)) => targets.clone(),

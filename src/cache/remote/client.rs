@@ -131,7 +131,7 @@ fn tls(config: &RemoteConfig, root: &Path) -> Result<ClientTlsConfig, NoRemote> 
     Ok(tls)
 }
 
-/// What is known about a server before it is called.
+/// Settings of a server.
 struct Server {
     address: String,
     tls: Option<ClientTlsConfig>,

@@ -91,7 +91,7 @@ pub(super) fn metadata() -> Vec<u8> {
     RequestMetadata { tool_details: Some(details), ..RequestMetadata::default() }.encode_to_vec()
 }
 
-/// What to do about an error of a call.
+/// Reaction to an error of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Remedy {
     /// There is no such entry.
