@@ -331,7 +331,7 @@ pub(crate) fn reserve(project: &mut Project, start: &Startup, shell: &mut Shell)
     Ok(Reserved { parallel, stop, dir })
 }
 
-/// Like [`open`], for a command that can't do without the directory.
+/// Like [`open()`], for a command that can't do without the directory.
 pub(crate) fn open_required(project: &Project, stop: &Stop, shell: &mut Shell) -> CliResult<ArtifactDir> {
     let dir = {
         let mut bar = Bar::new(project, shell);
