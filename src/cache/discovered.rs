@@ -297,9 +297,9 @@ impl KeyInputs<'_> {
         plain.unwrap_or_else(|| path.clone())
     }
 
-    /// Returns where `path` really leads, if it contains `..` and exists.
+    /// Returns where `path` really leads, if it exists. `None` for a regular file of the workspace, which leads nowhere else.
     pub(super) fn real(&self, path: &RelPath) -> Option<RelPath> {
-        if !path.as_bytes().split(|byte| *byte == b'/').any(|part| part == b"..") {
+        if self.workspace.find(path).is_some_and(|file| self.workspace.file(file).is_unit()) {
             return None;
         }
         self.relative(&path.to_path(&self.workspace.root).canonicalize().ok()?).ok()

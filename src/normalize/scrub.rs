@@ -198,8 +198,8 @@ impl Scrub {
         volatile(&self.lossy(line)).trim_end().chars().take(CHARS).collect()
     }
 
-    /// Returns the name to show for a path outside the workspace. In an unknown directory, only the file name is the
-    /// same on every machine.
+    /// Returns the name to show for a path outside the workspace, which is the same on every machine. In most directories
+    /// this is only the file name.
     pub fn foreign(&self, raw: &[u8]) -> String {
         // Name a path that leads through the workspace and out of it by its destination.
         let bytes = RelPath::new(raw);
@@ -212,7 +212,7 @@ impl Scrub {
                 .map_or_else(|| self.lossy(raw), |path| path.to_string()),
         };
         let path = Path::new(&text);
-        match path.file_name().filter(|_| path.is_absolute()) {
+        match path.file_name().filter(|_| path.is_absolute() || is_in_own_directory(path)) {
             Some(name) => format!("[OUTSIDE]/{}", name.to_string_lossy()),
             None => text,
         }
@@ -248,6 +248,18 @@ impl Scrub {
         let text = String::from_utf8_lossy(path.as_bytes());
         let follows_space = |at: usize| text[..at].ends_with(char::is_whitespace);
         self.prefixes.iter().any(|(dir, _)| text.match_indices(dir.as_str()).any(|(at, _)| follows_space(at)))
+    }
+}
+
+/// Returns whether scrubbed `path` is in a directory below the home or temporary directory that somebody chose the name of.
+/// Programs choose the hidden ones in a home directory, such as `.cargo`.
+fn is_in_own_directory(path: &Path) -> bool {
+    let mut names = path.iter().map(|name| name.to_string_lossy());
+    let (start, first, is_below) = (names.next(), names.next(), names.next().is_some());
+    match (start.as_deref(), first) {
+        (Some("[HOME]"), Some(first)) => is_below && !first.starts_with('.'),
+        (Some("[TMP]"), Some(_)) => is_below,
+        _ => false,
     }
 }
 
@@ -510,9 +522,19 @@ mod tests {
     fn a_path_with_detours_is_named_by_its_destination() {
         let foreign = |raw: &[u8]| scrub().foreign(raw);
         assert_eq!(foreign(b"f/src/../../../shared/s.rs"), "../shared/s.rs");
-        assert_eq!(foreign(b"/home/me/ws/f/../../shared/s.rs"), "[HOME]/shared/s.rs");
+        assert_eq!(foreign(b"/home/me/ws/f/../../shared/s.rs"), "[OUTSIDE]/s.rs");
         assert_eq!(foreign(b"../e"), "../e");
         assert_eq!(foreign(b"/x/../y/e"), "[OUTSIDE]/e");
+    }
+
+    #[test]
+    fn directories_that_differ_between_machines_are_not_named() {
+        let foreign = |raw: &[u8]| scrub().foreign(raw);
+        assert_eq!(foreign(b"/tmp/.tmpab12/out/s.rs"), "[OUTSIDE]/s.rs");
+        assert_eq!(foreign(b"/tmp/s.rs"), "[TMP]/s.rs");
+        assert_eq!(foreign(b"/home/me/work/out/s.rs"), "[OUTSIDE]/s.rs");
+        assert_eq!(foreign(b"/home/me/s.rs"), "[HOME]/s.rs");
+        assert_eq!(foreign(b"/home/me/.cargo/registry/src/x/s.rs"), "[HOME]/.cargo/registry/src/x/s.rs");
     }
 
     #[test]

@@ -40,6 +40,7 @@ pub(crate) const CASES: &[Case] = cases![
     a_module_among_the_sources_of_another_package_is_an_input_of_fmt,
     findings_in_a_module_of_two_packages_stay_while_one_has_it,
     findings_behind_a_link_with_dots_go_when_their_file_is_fixed,
+    files_behind_a_link_are_counted_for_the_target_that_reads_them,
     a_linked_rustfmt_configuration_is_an_input,
     a_linked_manifest_is_an_input,
     an_ignored_generated_module_is_an_input_of_fmt,
@@ -320,6 +321,24 @@ fn findings_behind_a_link_with_dots_go_when_their_file_is_fixed() {
         world.write("repo/ws/shared/s.rs", text);
         let warm = world.warm();
         assert_eq!(warm.code, code, "{}", warm.text);
+    }
+}
+
+fn files_behind_a_link_are_counted_for_the_target_that_reads_them() {
+    let world = formatted_at_once(|draft| {
+        draft.lib("#[cfg_attr(windows, path = \"s.rs\")]\npub mod x;");
+        draft.file("repo/ws/a/src/x.rs", GOOD);
+        draft.file("repo/ws/a/tests/t.rs", GOOD);
+        draft.file("repo/ws/shared/0/s.rs", BAD);
+        draft.file("repo/ws/shared/1/s.rs", GOOD);
+        draft.file("repo/.gitignore", "/ws/a/src/s.rs\n");
+        draft.link("repo/ws/a/src/s.rs", "repo/ws/shared/0/s.rs");
+    });
+    for target in ["repo/ws/shared/0/s.rs", "repo/ws/shared/1/s.rs", "repo/ws/shared/0/s.rs"] {
+        world.remove("repo/ws/a/src/s.rs");
+        world.link("repo/ws/a/src/s.rs", target);
+        let warm = world.warm();
+        assert!(warm.text.contains("4 files"), "{}", warm.text);
     }
 }
 
