@@ -5,7 +5,8 @@
 //!
 //! - in a build directory: only files that the build gave to the program, by what is there now, since the build has just written
 //!   them. All others may be changed by other builds, so nothing that looks at them is cached. For rustdoc, which is given arguments
-//!   that name the whole directory, every file counts that has not changed since it started;
+//!   that name whole directories, every file counts that has not changed since it started, and so do the names in a directory of
+//!   native libraries;
 //! - in a package: everything in the directory of the package, so that a missed look at a fixture can't matter;
 //! - elsewhere: the file, the names in a directory that was opened, or that nothing is there;
 //! - `.git`: nothing that looks at it is cached.
@@ -71,6 +72,9 @@ impl KeyInputs<'_> {
                         inputs.extend(self.beside(place, given)?);
                     }
                     Sight::SearchedDirectory if given.searched.contains(place) => {}
+                    Sight::SearchedDirectory if given.listed.contains(place) => {
+                        inputs.push(self.built_list(path, place, given)?);
+                    }
                     _ => return Err(at("looks at the build output")),
                 },
                 _ if is_git() => return Err(at("looks at")),
@@ -108,6 +112,18 @@ impl KeyInputs<'_> {
             Some(digest) if given.since.is_none_or(is_settled) => Ok(Discovered::Built(path, digest)),
             Some(_) => Err(format!("`{}` was built again while it ran", place.display())),
             None => Err(format!("it can't be checked because of `{}`", place.display())),
+        }
+    }
+
+    /// Returns the names in the directory at `place` in the build output.
+    fn built_list(&self, path: RelPath, place: &Path, given: &Given) -> Result<Discovered, NotStored> {
+        match look(place, true, &|_| None) {
+            Ok(Look { digest: Some(digest), sight: Sight::OpenDirectory, changed })
+                if given.since.is_none_or(|since| changed <= since) =>
+            {
+                Ok(Discovered::Listed(path, digest))
+            }
+            _ => Err(format!("`{}` was built again while it ran", place.display())),
         }
     }
 
@@ -263,6 +279,8 @@ pub(super) struct Given {
     libraries: Vec<PathBuf>,
     /// Directories in which a compiler looks for the libraries of libraries, by name and hash.
     searched: Vec<PathBuf>,
+    /// Directories in which a compiler looks for native libraries, by name alone.
+    listed: Vec<PathBuf>,
     /// Time before it started, if any file of the build counts that has not changed since.
     since: Option<i64>,
 }
@@ -282,13 +300,15 @@ impl Given {
 
     /// Returns what the build gave to the process of `tests`, which started after the time `since`. It may be a rustdoc.
     pub(super) fn to_wrapped(tests: &WrappedTests, since: i64) -> Self {
-        // The libraries of other kinds of directories are also found by their name alone.
-        let searched = tests
-            .args
-            .windows(2)
-            .filter(|pair| pair[0] == "-L")
-            .filter_map(|pair| Some(real(Path::new(pair[1].to_str()?.strip_prefix("dependency=")?))));
-        Self { searched: searched.collect(), since: Some(since), ..Self::default() }
+        let mut given = Self { since: Some(since), ..Self::default() };
+        for pair in tests.args.windows(2).filter(|pair| pair[0] == "-L") {
+            match pair[1].to_str().map(|dir| dir.split_once('=').unwrap_or(("all", dir))) {
+                Some(("dependency", dir)) => given.searched.push(real(Path::new(dir))),
+                Some((_, dir)) => given.listed.push(real(Path::new(dir))),
+                None => {}
+            }
+        }
+        given
     }
 
     fn includes(&self, place: &Path) -> bool {

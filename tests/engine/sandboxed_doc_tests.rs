@@ -165,6 +165,30 @@ fn doc_tests_run_again_exactly_where_something_that_decides_about_them_has_chang
 }
 
 #[test]
+fn doc_tests_count_the_native_libraries_that_a_build_script_makes() {
+    let linked = "//! ```\n//! assert_eq!(linked::two(), 2);\n//! ```\npub fn two() -> u32 {\n    2\n}\n";
+    let Some(sandbox) =
+        with_crates(&[("linked", "", linked), ("user", "linked", "//! ```\n//! linked::two();\n//! ```\n")])
+    else {
+        return;
+    };
+    // Rustc looks at the names in this directory, and at no file.
+    let script = "fn main() {\n    println!(\"cargo::rerun-if-changed=names\");\n    let dir = std::env::var(\"OUT_DIR\").unwrap();\n\
+                  for name in std::fs::read_to_string(\"names\").unwrap().lines() {\n        \
+                  std::fs::write(format!(\"{dir}/{name}\"), \"\").unwrap();\n    }\n    \
+                  println!(\"cargo::rustc-link-search=native={dir}\");\n}\n";
+    sandbox.write("linked/build.rs", script);
+    sandbox.write("linked/names", "a.txt\n");
+    sandbox.commit_all();
+    check(&sandbox, "first run", 0, &["linked", "user"]);
+    check(&sandbox, "nothing", 0, &[]);
+    sandbox.write("linked/names", "a.txt\nb.txt\n");
+    let text = sandbox.run(&["run"], 0);
+    assert!(ran(&sandbox).contains("user"), "{text}");
+    check(&sandbox, "nothing", 0, &[]);
+}
+
+#[test]
 fn doc_tests_that_a_sandbox_restricts_run_without_it_and_are_not_cached() {
     let outside =
         "//! ```\n//! assert_eq!(std::fs::read_to_string(\"../../outside\").unwrap(), \"good\");\n//! ```\n";
