@@ -321,7 +321,8 @@ impl Given {
 
 /// Current state of a path.
 struct Look {
-    /// Digest of a file, of the text of a link, or of the names in a directory that is `opened`; `None` if nothing is there.
+    /// Digest of a file, of the text of a link, or of the names in a directory that is `opened`, with permissions; `None` if nothing
+    /// is there.
     digest: Option<Digest>,
     sight: Sight,
     /// Time of its last change, in nanoseconds since 1970.
@@ -337,7 +338,10 @@ fn look(place: &Path, is_opened: bool, content: &dyn Fn(&Path) -> Option<Digest>
         }
         Err(error) => return Err(error),
     };
-    let mut hasher = Hasher::new("genti.look.1");
+    let mut hasher = Hasher::new("genti.look.2");
+    if !meta.is_symlink() {
+        hasher.field("permissions", &workspace::permission_bits(&meta).to_le_bytes());
+    }
     let sight = if meta.is_dir() && is_opened {
         let entries = std::fs::read_dir(place)?;
         let entry = |entry: io::Result<std::fs::DirEntry>| {

@@ -43,15 +43,21 @@ fn nanos(time: SystemTime) -> i64 {
     }
 }
 
+/// Returns the permissions of a file as on Unix; 0 on other systems.
 #[cfg(unix)]
-pub(super) fn is_executable(meta: &fs::Metadata) -> bool {
+pub fn permission_bits(meta: &fs::Metadata) -> u32 {
     use std::os::unix::fs::PermissionsExt;
-    meta.permissions().mode() & 0o100 != 0
+    meta.permissions().mode() & 0o7777
 }
 
+/// Returns the permissions of a file as on Unix; 0 on other systems.
 #[cfg(not(unix))]
-pub(super) fn is_executable(_: &fs::Metadata) -> bool {
-    false
+pub fn permission_bits(_: &fs::Metadata) -> u32 {
+    0
+}
+
+pub(super) fn is_executable(meta: &fs::Metadata) -> bool {
+    permission_bits(meta) & 0o100 != 0
 }
 
 pub(super) const BUFFER: usize = 64 << 10;

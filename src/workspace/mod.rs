@@ -34,7 +34,7 @@ use crate::model::stamp::FileTable;
 use crate::model::workspace::{PackageId, ROOT_INPUTS, Seen, Workspace};
 
 pub use base::{Base, BaseFile};
-pub use content::now;
+pub use content::{now, permission_bits};
 pub use copy::{CopiedKind, CopyChange, CopyError, CopyRequest, RepositoryCopy};
 pub use generated::{Unreadable, generated, inputs_of};
 pub use git::{

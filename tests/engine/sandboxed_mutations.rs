@@ -10,7 +10,7 @@ use crate::sandboxed_tests::{failed, ran, with_programs};
 use crate::support::{Sandbox, scrub};
 
 /// The test programs, by name, all built once. Each looks at something else.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 14] = [
     ("fixture", "assert_eq!(std::fs::read_to_string(\"fixtures/a\").unwrap(), \"good\");"),
     (
         "snapshot",
@@ -32,6 +32,7 @@ const PROGRAMS: [(&str, &str); 13] = [
         "helper",
         "assert!(std::process::Command::new(\"../data/helper\").status().is_ok_and(|status| status.success()));",
     ),
+    ("permissions", "assert!(!std::fs::metadata(\"../data/one\").unwrap().permissions().readonly());"),
     ("program", "assert!(std::process::Command::new(\"some-tool\").status().is_err());"),
     ("outside", "assert_eq!(std::fs::read_to_string(\"../../outside\").unwrap(), \"good\");"),
     // Ignores what it can't read.
@@ -54,6 +55,7 @@ impl World {
             ("w/fixtures/a", "good"),
             ("w/snapshots/a.snap", "good"),
             ("data/dir/one", ""),
+            ("data/one", ""),
             ("data/good", "good"),
             ("data/bad", "bad"),
             ("data/zones/UTC", "good"),
@@ -64,7 +66,7 @@ impl World {
             sandbox.write(path, text);
         }
         let mut world = Self { sandbox, vars: Vec::new() };
-        world.run_mode("data/helper", 0o755);
+        world.set_mode("data/helper", 0o755);
         symlink("good", world.at("data/link")).unwrap();
         let path = format!("{}:{}", world.at("../bin").display(), std::env::var("PATH").unwrap());
         let zones = world.at("data/zones").display().to_string();
@@ -85,7 +87,7 @@ impl World {
         self.sandbox.write(path, text);
     }
 
-    fn run_mode(&self, path: &str, mode: u32) {
+    fn set_mode(&self, path: &str, mode: u32) {
         std::fs::set_permissions(self.at(path), std::fs::Permissions::from_mode(mode)).unwrap();
     }
 
@@ -96,7 +98,7 @@ impl World {
 
     /// Changes what `number` chooses, and returns its name.
     fn change(&mut self, number: u64) -> String {
-        let (what, is_good) = ((number >> 33) % 18, (number >> 60) & 1 == 1);
+        let (what, is_good) = ((number >> 33) % 19, (number >> 60) & 1 == 1);
         let word = if is_good { "good" } else { "bad" };
         match what {
             0 => self.write("w/fixtures/a", word),
@@ -123,13 +125,13 @@ impl World {
                     "data/helper",
                     if is_good { "#!/bin/sh\nexit 0\n" } else { "#!/bin/sh\nexit 1\n" },
                 );
-                self.run_mode("data/helper", 0o755);
+                self.set_mode("data/helper", 0o755);
             }
-            11 => self.run_mode("data/helper", if is_good { 0o755 } else { 0o644 }),
+            11 => self.set_mode("data/helper", if is_good { 0o755 } else { 0o644 }),
             12 if is_good => self.remove("../bin/some-tool"),
             12 => {
                 self.write("../bin/some-tool", "#!/bin/sh\n");
-                self.run_mode("../bin/some-tool", 0o755);
+                self.set_mode("../bin/some-tool", 0o755);
             }
             13 => self.write("w/snapshots/a.snap", word),
             14 => self.write("w/included", word),
@@ -144,6 +146,7 @@ impl World {
                 self.write(if is_good { "data/dir/two" } else { "data/dir/bad" }, "");
                 std::fs::remove_dir_all(self.at("data/aside")).unwrap();
             }
+            17 => self.set_mode("data/one", if is_good { 0o644 } else { 0o444 }),
             // Nothing that any program reads.
             _ => self.write("data/unread", &number.to_string()),
         }
