@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::digest::Digest;
 use super::generator::Generated;
 use super::path::RelPath;
@@ -215,8 +217,8 @@ pub(crate) fn needs_first(needs: &[Vec<ToolId>]) -> Vec<ToolId> {
 pub struct Step {
     /// The tool.
     pub tool: ToolId,
-    /// Tasks, in the order of the plan.
-    pub tasks: Vec<TaskIx>,
+    /// Tasks, in the order of the plan. A plan may have a million steps, most of them with one task.
+    pub tasks: SmallVec<[TaskIx; 4]>,
 }
 
 /// Id of a step in a plan.

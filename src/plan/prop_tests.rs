@@ -266,7 +266,7 @@ proptest! {
         let plan = plan_of(&workspace, &tools, &Policy::default());
         for (id, tool) in plan.graph.tools().filter(|(_, tool)| tool.takes_many() && tool.per == Per::File) {
             let task = |at: &TaskIx| plan.graph.task(*at);
-            let mut found: Vec<_> = steps(&plan).filter(|step| step.tool == id).map(|step| step.tasks.clone()).collect();
+            let mut found: Vec<_> = steps(&plan).filter(|step| step.tool == id).map(|step| step.tasks.to_vec()).collect();
             found.sort();
             let all: Vec<_> = found.concat();
             let room = command::argv_room(tool).unwrap();
