@@ -107,6 +107,11 @@ impl Seen {
         (self.code, &self.report, &self.statuses) == (other.code, &other.report, &other.statuses)
     }
 
+    /// Returns whether this run may be a replay of `other`: it has the same result, but the code of findings is that of now.
+    pub(crate) fn may_replay(&self, other: &Self) -> bool {
+        (self.code, &self.statuses, self.complaints()) == (other.code, &other.statuses, other.complaints())
+    }
+
     /// Describes the run in a few lines.
     pub(crate) fn describe(&self) -> String {
         let mut text = format!("exit {}", self.code);
