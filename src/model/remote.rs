@@ -27,11 +27,35 @@ pub struct RemoteConfig {
     pub timeout: Duration,
     /// Text that is part of every key, to separate results that differ for a reason that genti doesn't see.
     pub salt: String,
+    /// How workers run tools; `None` if everything runs on this machine.
+    pub execution: Option<RemoteExecution>,
+}
+
+/// How workers run tools.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteExecution {
+    /// Properties by which the server chooses a worker, by name.
+    pub platform: BTreeMap<String, String>,
+    /// Where workers have programs from.
+    pub programs: RemotePrograms,
+    /// Time limit of each execution, with the time in the queue of the server.
+    pub timeout: Duration,
+}
+
+impl RemoteExecution {
+    /// Default of [`timeout`](Self::timeout).
+    pub const TIMEOUT: Duration = Duration::from_secs(60);
 }
 
 impl RemoteConfig {
     /// Default of [`timeout`](Self::timeout).
     pub const TIMEOUT: Duration = Duration::from_secs(2);
+
+    /// Default of the number of processes that workers run at once.
+    pub const JOBS: usize = 16;
+
+    /// Maximum of this number.
+    pub const MOST_JOBS: usize = 1024;
 }
 
 /// Paths of a client's certificate and private key.
@@ -63,6 +87,18 @@ named! {
         Ci = "ci",
         /// Always.
         Always = "always",
+    }
+}
+
+named! {
+    /// Where workers have programs from.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum RemotePrograms {
+        /// They are sent, with the libraries of the toolchain that they need.
+        #[default]
+        Send = "send",
+        /// The same files are at the same place on each worker.
+        Worker = "worker",
     }
 }
 

@@ -129,6 +129,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         vars: BTreeMap::new(),
         timeout: None,
         sandbox: None,
+        hermetic: false,
         services: Vec::new(),
         variant: None,
         variants: Vec::new(),

@@ -108,6 +108,9 @@ pub struct Tool {
     pub flaky: Flaky,
     /// The sandbox around its processes, if it has one.
     pub sandbox: Option<Sandbox>,
+    /// True if the configuration states that its result depends only on its program, its command line and its declared inputs, so
+    /// a worker may run it.
+    pub hermetic: bool,
     /// Services that run while it runs, sorted by name.
     pub services: Vec<Arc<Service>>,
     /// Names of the variants that it runs in, as configured; empty for the default build alone.

@@ -136,6 +136,7 @@ mod tests {
             identity: None,
             timeout: RemoteConfig::TIMEOUT,
             salt: String::new(),
+            execution: None,
         };
         let stop: &'static Stop = Box::leak(Box::new(Stop::new().unwrap()));
         let open = |vars: &[(&str, &str)]| {

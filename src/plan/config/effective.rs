@@ -160,6 +160,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         retries,
         flaky,
         sandbox,
+        hermetic,
         services,
         configured: _,
         lacks_format: _,
@@ -202,6 +203,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("retries", Some((*retries).into()).filter(|_| may_repeat)),
         ("flaky", text(Some(flaky.as_str())).filter(|_| may_repeat)),
         ("sandbox", sandbox.as_ref().map(of_sandbox)),
+        ("hermetic", Some((*hermetic).into())),
         ("services", list(services.iter().map(|service| service.name.as_str()))),
         ("weight", Some(weight.get().into())),
         ("max-tasks", Some((*tasks).into())),
@@ -275,8 +277,21 @@ fn of_service(service: &Service) -> Values {
 }
 
 fn of_remote(remote: &RemoteConfig) -> Values {
-    let RemoteConfig { url, instance, write, headers, credential_helper, ca, identity, timeout, salt } =
-        remote;
+    let RemoteConfig {
+        url,
+        instance,
+        write,
+        headers,
+        credential_helper,
+        ca,
+        identity,
+        timeout,
+        salt,
+        execution,
+    } = remote;
+    let platform = execution.as_ref().map(|execution| &execution.platform).filter(|all| !all.is_empty());
+    let platform =
+        platform.map(|all| table_of(all.iter().map(|(name, of)| (name.clone(), of.as_str().into()))));
     let variable = |name: &String| table([("env", text(Some(name)))]);
     let headers = headers.iter().map(|(name, of)| (name.clone(), variable(of))).collect();
     vec![
@@ -290,7 +305,20 @@ fn of_remote(remote: &RemoteConfig) -> Values {
         ("client-key", text(identity.as_ref().map(|identity| &identity.key))),
         ("timeout", Some(humantime::format_duration(*timeout).to_string().into())),
         ("salt", text(Some(salt))),
+        ("execute", Some(execution.is_some().into())),
+        (
+            "execute-timeout",
+            execution
+                .as_ref()
+                .map(|execution| humantime::format_duration(execution.timeout).to_string().into()),
+        ),
+        ("platform", platform),
+        ("programs", execution.as_ref().map(|execution| execution.programs.as_str().into())),
     ]
+}
+
+fn table_of(values: impl Iterator<Item = (String, Value)>) -> Value {
+    Value::Object(values.collect())
 }
 
 fn of_powerset(powerset: &Powerset) -> Value {

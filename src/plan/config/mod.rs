@@ -16,6 +16,7 @@ mod effects;
 mod environment;
 mod fresh;
 mod glob;
+mod hermetic;
 mod lock;
 mod locks;
 mod needs;

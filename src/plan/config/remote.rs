@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::policy;
 use super::reader::{ConfigReader, Value};
-use crate::model::remote::{RemoteConfig, RemoteIdentity, RemoteUrl, RemoteWrite};
+use crate::model::remote::{
+    RemoteConfig, RemoteExecution, RemoteIdentity, RemotePrograms, RemoteUrl, RemoteWrite,
+};
 
 /// Reads the table. Returns `None` if it has no valid address.
 pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<RemoteConfig> {
@@ -20,6 +22,11 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<R
     let key = keys.read("client-key", ConfigReader::text);
     let timeout = keys.read("timeout", policy::time_limit).unwrap_or(RemoteConfig::TIMEOUT);
     let salt = keys.read("salt", ConfigReader::text).unwrap_or_default();
+    let execute = keys.read("execute", ConfigReader::boolean).unwrap_or_default();
+    let platform = keys.read("platform", platform).unwrap_or_default();
+    let execute_timeout = keys.read("execute-timeout", policy::time_limit);
+    let programs =
+        keys.read("programs", |reader, value| reader.named(value, &RemotePrograms::ALL, "value", "values"));
     keys.finish_with(&[("address", "url"), ("endpoint", "url"), ("host", "url"), ("server", "url")]);
     if !reader.is_whole() {
         return None;
@@ -38,9 +45,32 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<R
         let help = "use `grpcs://`, or remove it";
         reader.report_with(value.span(), "certificates have no effect without encryption (`grpc://`)", help);
     }
+    let of_execution =
+        ["execute-timeout", "platform", "programs"].into_iter().find_map(|key| Some((key, table.get(key)?)));
+    if let Some((key, value)) = of_execution.filter(|_| !execute) {
+        let message = format!("`{key}` has no effect, because nothing is executed remotely");
+        reader.report_with(value.span(), message, "add `execute = true`, or remove it");
+    }
+    let timeout_of_execution = execute_timeout.unwrap_or(RemoteExecution::TIMEOUT);
+    let execution = execute.then(|| RemoteExecution {
+        platform,
+        programs: programs.unwrap_or_default(),
+        timeout: timeout_of_execution,
+    });
     let identity = cert.zip(key).map(|(cert, key)| RemoteIdentity { cert, key });
     let write = write.unwrap_or_default();
-    Some(RemoteConfig { url, instance, write, headers, credential_helper, ca, identity, timeout, salt })
+    Some(RemoteConfig {
+        url,
+        instance,
+        write,
+        headers,
+        credential_helper,
+        ca,
+        identity,
+        timeout,
+        salt,
+        execution,
+    })
 }
 
 fn instance(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<String> {
@@ -50,6 +80,19 @@ fn instance(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<String> 
         return None;
     }
     Some(text)
+}
+
+/// Reads the properties of the platform of workers.
+fn platform(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<BTreeMap<String, String>> {
+    let mut properties = BTreeMap::new();
+    for (name, value) in reader.table(value)? {
+        let text = name.get_ref().to_string();
+        if text.trim().is_empty() {
+            reader.report(name.span(), "expected the name of a property, such as `OSFamily`");
+        }
+        properties.extend(reader.string(value).map(|value| (text, value.into_inner())));
+    }
+    Some(properties)
 }
 
 fn helper(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
@@ -99,4 +142,43 @@ fn variable(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<String> 
         reader.report_with(value.span(), "expected the name of a variable", HELP);
     }
     name.filter(|_| !is_invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::load;
+    use super::super::tests::file;
+    use super::*;
+
+    fn read(keys: &str) -> Result<Option<RemoteExecution>, String> {
+        let text = format!("[remote]\nurl = 'grpc://host:1'\n{keys}");
+        let loaded = load(&[file("genti.toml", &text)], None).map_err(|problems| problems.to_string())?;
+        Ok(loaded.remote.unwrap().execution)
+    }
+
+    #[test]
+    fn nothing_is_executed_remotely_unless_that_is_configured() {
+        assert_eq!(read(""), Ok(None));
+        assert_eq!(read("execute = false"), Ok(None));
+        let default = RemoteExecution {
+            platform: BTreeMap::new(),
+            programs: RemotePrograms::Send,
+            timeout: RemoteExecution::TIMEOUT,
+        };
+        assert_eq!(read("execute = true"), Ok(Some(default.clone())));
+        let all =
+            "execute = true\nexecute-timeout = '5s'\nplatform = { OSFamily = 'linux' }\nprograms = 'worker'";
+        let expected = RemoteExecution {
+            platform: [("OSFamily".to_owned(), "linux".to_owned())].into(),
+            programs: RemotePrograms::Worker,
+            timeout: std::time::Duration::from_secs(5),
+        };
+        assert_eq!(read(all), Ok(Some(expected)));
+        for keys in ["platform = { A = 'b' }", "programs = 'send'", "execute-timeout = '1s'"] {
+            let error = read(keys).unwrap_err();
+            assert!(error.contains("because nothing is executed remotely"), "{error}");
+        }
+        assert!(read("execute = true\nplatform = { A = 1 }").is_err());
+        assert!(read("execute = true\nprograms = 'here'").is_err());
+    }
 }

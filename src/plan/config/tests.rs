@@ -325,6 +325,7 @@ fn a_tool_is_read() {
             flaky: Flaky::Pass,
             vars: BTreeMap::from([("B".to_owned(), "1 2".to_owned())]),
             timeout: Some(Duration::from_secs(90)),
+            hermetic: false,
             services: Vec::new(),
             sandbox: Some(Sandbox {
                 write: texts(&["out", "~/.naga"]),

@@ -8,7 +8,7 @@ use toml::de::DeString;
 use super::cache::{self, Cache};
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
-use super::{command, dir, environment, fresh, glob, parse, policy, sandbox, toolchain};
+use super::{command, dir, environment, fresh, glob, hermetic, parse, policy, sandbox, toolchain};
 use std::num::NonZeroU32;
 
 use crate::model::census::CensusNumber;
@@ -172,6 +172,7 @@ pub(super) fn read(
     });
     keys.set(&mut tool.flaky, "flaky", |reader, value| reader.named(value, &Flaky::ALL, "value", "values"));
     keys.set(&mut tool.sandbox, "sandbox", |reader, value| sandbox::read(reader, value).map(Some));
+    keys.set(&mut tool.hermetic, "hermetic", ConfigReader::boolean);
     links.services = keys.read("services", ConfigReader::strings).unwrap_or_default();
     keys.set(&mut tool.version, "version", ConfigReader::texts);
     keys.set(&mut tool.rules, "rules", ConfigReader::texts);
@@ -218,6 +219,7 @@ pub(super) fn read(
             reader.report_with(value.span(), "a tool that builds for others is never cached", help);
         }
         cache::check(reader, tool, table);
+        hermetic::check(reader, tool, table, base.is_some());
         if let Some(value) = table.get("dir").filter(|_| tool.dir.is_some()) {
             dir::check(reader, tool, value);
         }
@@ -323,6 +325,7 @@ fn blank(name: &str) -> Tool {
         vars: BTreeMap::new(),
         timeout: None,
         sandbox: None,
+        hermetic: false,
         services: Vec::new(),
         variant: None,
         variants: Vec::new(),
