@@ -525,6 +525,7 @@ pub fn run(
         programs,
         env: session.env,
         runner: &LocalRunner::new(session.stop, session.outputs),
+        workers: None,
         copies: Some(&copies),
         pool: session.pool,
         stop: session.stop,
@@ -582,6 +583,7 @@ pub fn run(
             watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))
         },
         unmet: &|task| needs.unmet(task),
+        runs_here: &|_| false,
         record: &|run| {
             needs.ended(run);
             match watch.ended(run) {

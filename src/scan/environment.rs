@@ -158,6 +158,11 @@ impl Env {
         self.vars.insert(name.into(), value.as_ref().into());
     }
 
+    /// Returns true if genti sets `name` to the same value for all tools on all machines.
+    pub fn is_fixed(name: &OsStr) -> bool {
+        FIXED.iter().any(|(own, _)| name == *own)
+    }
+
     /// Returns all variables.
     pub(super) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.vars.iter()

@@ -25,6 +25,7 @@ use super::launch::Launcher;
 use super::outputs::{Kept, Sieves};
 use super::pool::{JobToken, Pool};
 use super::program::Missing;
+use super::runner::{Away, Runner, Workers};
 use super::sandbox::Observed;
 use super::services::Services;
 use super::setup::Executor;
@@ -60,6 +61,8 @@ pub struct Client<'a, R> {
     pub admit: &'a Admit<'a>,
     /// Called before each task of an admitted step to decide if it may run.
     pub unmet: &'a UnmetNeed<'a>,
+    /// Called after each step that a worker on another machine has brought to an end. Returns true if it has to run here as well.
+    pub runs_here: &'a RunsHere<'a, R>,
     /// Called after each step that was run.
     pub record: &'a Record<'a, R>,
 }
@@ -84,6 +87,9 @@ pub enum Recalled<R> {
     /// It runs, and is observed.
     Observe,
 }
+
+/// Decides whether a step has to run on this machine although a worker has a result.
+pub type RunsHere<'a, R> = dyn Fn(&StepRun<R>) -> bool + Sync + 'a;
 
 /// Records the result of a step.
 pub type Record<'a, R> = dyn Fn(&StepRun<R>) + Sync + 'a;
@@ -186,6 +192,8 @@ pub struct StepRun<R> {
     pub attempts: u32,
     /// True if it fails the run if the tool is required, because of findings or a missing verdict.
     pub fails: bool,
+    /// True if it ran on another machine.
+    pub is_away: bool,
 }
 
 /// Results of a plan.
@@ -237,6 +245,7 @@ impl Executor<'_> {
         self.build_dirs.prepare(&self.plan.graph.tools);
         self.stop.children().guard_tokens(self.pool.held());
         let workers = self.parallel.clamp(1, due);
+        let threads = workers + self.away();
         let (events, inbox) = channel();
         let requests = wait_for_tokens(self.pool.clone(), events.clone())?;
         let services = Services::new(self)?;
@@ -258,8 +267,9 @@ impl Executor<'_> {
             };
             // Systems with a limited number of threads get fewer workers, but at least one.
             start(0)?;
-            let parallel = 1 + (1..workers as u32).map_while(|slot| start(slot).ok()).count();
-            shared.lock().set_parallel(parallel);
+            let started = 1 + (1..threads as u32).map_while(|slot| start(slot).ok()).count();
+            let parallel = started.min(workers);
+            shared.lock().set_parallel(parallel, started - parallel);
             self.coordinate(&shared, &inbox, progress);
             std::io::Result::Ok(())
         })?;
@@ -313,12 +323,18 @@ impl Executor<'_> {
     fn work<R>(&self, slot: u32, shared: &Shared<'_, R>, events: &Sender<ExecutorMessage>) {
         // Panics must reach the calling thread, which would otherwise wait for this step forever.
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            while let Some(StepJob { step, token }) = shared.next() {
-                let run = self.run_step(step, slot, shared);
-                (shared.client.record)(&run);
+            while let Some(StepJob { step, token, is_away }) = shared.next() {
+                let run = match is_away {
+                    true => self.run_away(step, slot, shared),
+                    false => Some(self.run_step(step, slot, shared, self.runner)),
+                };
+                run.iter().for_each(|run| (shared.client.record)(run));
                 drop(token);
                 let mut dispatcher = shared.lock();
-                dispatcher.finish(run);
+                match run {
+                    Some(run) => dispatcher.finish(run),
+                    None => dispatcher.put_back(step),
+                }
                 shared.act(&mut dispatcher);
             }
         }));
@@ -388,6 +404,7 @@ impl<R> StepRun<R> {
             slot: 0,
             attempts: 0,
             fails: false,
+            is_away: false,
         }
     }
 }
@@ -403,7 +420,32 @@ impl Executor<'_> {
         self.stop.now().saturating_duration_since(self.started)
     }
 
-    fn run_step<R>(&self, id: StepId, slot: u32, shared: &Shared<'_, R>) -> StepRun<R> {
+    /// Returns the number of steps that run on other machines at the same time.
+    fn away(&self) -> usize {
+        self.workers.map_or(0, Workers::slots)
+    }
+
+    /// Runs a step on another machine. `None` if its result is not beyond doubt, so that it has to run here: a process had no
+    /// result from a worker, or part of the step has no verdict.
+    fn run_away<R>(&self, step: StepId, slot: u32, shared: &Shared<'_, R>) -> Option<StepRun<R>> {
+        let away = Away::new(self.workers?);
+        let mut run = self.run_step(step, slot, shared, &away);
+        let is_judged = run.pieces.iter().all(|piece| matches!(piece.ended, Ended::Judged(_)));
+        run.is_away = true;
+        if !is_judged || away.has_failed() || !run.kept.files.is_empty() || (shared.client.runs_here)(&run) {
+            self.outputs.discard(&mut run.kept);
+            return None;
+        }
+        Some(run)
+    }
+
+    fn run_step<'s, R>(
+        &'s self,
+        id: StepId,
+        slot: u32,
+        shared: &'s Shared<'_, R>,
+        runner: &'s dyn Runner,
+    ) -> StepRun<R> {
         let Shared { programs, launcher, services, client, .. } = shared;
         let step = self.plan.step(id);
         let tasks: Vec<_> = step.tasks.iter().copied().filter(|task| self.due[task.0 as usize]).collect();
@@ -411,6 +453,7 @@ impl Executor<'_> {
         let (pieces, kept) = (Vec::new(), Kept::default());
         let mut attempt = Attempt {
             executor: self,
+            runner,
             id,
             step,
             launcher,
@@ -461,7 +504,7 @@ impl Executor<'_> {
         }
         let Attempt { pieces, kept, attempts, fails, .. } = attempt;
         let duration = self.elapsed().saturating_sub(start);
-        StepRun { step: id, pieces, kept, start, duration, slot, attempts, fails }
+        StepRun { step: id, pieces, kept, start, duration, slot, attempts, fails, is_away: false }
     }
 }
 

@@ -56,7 +56,8 @@ pub use copies::{Copied, Copies, InCopy};
 pub use doing::Watcher;
 pub use environment::{Env, GIT_VARIABLES, ignored_levels, is_cargos_variable};
 pub use executor::{
-    Admit, Client, Ended, Judge, Judged, Recall, Recalled, Record, Runs, Sift, StepPiece, StepRun, UnmetNeed,
+    Admit, Client, Ended, Judge, Judged, Recall, Recalled, Record, Runs, RunsHere, Sift, StepPiece, StepRun,
+    UnmetNeed,
 };
 pub use fingerprints::{UnitFingerprint, Units, forget_unit};
 pub use helper::{NoAnswer, ask_helper};
@@ -71,7 +72,7 @@ pub use program::{
     has_same_toolchain_file, is_exact_toolchain, pinned_toolchain, read_missing, read_text, runs_toolchain,
 };
 pub use recursion::{Recursion, is_above, own_name};
-pub use runner::{DeclaredFiles, Ending, FinishedProcess, Invocation, Runner};
+pub use runner::{DeclaredFiles, Ending, FinishedProcess, Invocation, Runner, Workers};
 pub use sandbox::{HELPER, Kernel, NoWall, Observed, Place, Sight, Wall};
 pub use setup::Executor;
 pub use spool::{Sieve, Spool, Truncated};

@@ -1,8 +1,8 @@
 //! The seam for where a process runs: an [`Invocation`] goes in, and a [`FinishedProcess`] or the reason why it could not be
 //! started comes out.
 //!
-//! The scheduler, the attempts (`executor/attempt.rs`) and the parsers know only [`Runner`], never which one it is: today
-//! `LocalRunner` (`process.rs`), in tests also one that only answers from memory. A runner decides *where* a
+//! The attempts (`executor/attempt.rs`) and the parsers know only [`Runner`], never which one it is: `LocalRunner` (`process.rs`),
+//! the [`Workers`] on other machines, in tests also one that only answers from memory. A runner decides *where* a
 //! process runs and enforces its limits. It does not know what the process is for, whether it runs again, or what its output
 //! means.
 
@@ -107,3 +107,7 @@ impl FinishedProcess {
 
 #[cfg(test)]
 pub(super) mod memory;
+mod workers;
+
+pub(super) use self::workers::Away;
+pub use self::workers::Workers;

@@ -48,6 +48,12 @@
 //! The reason why no further step starts can be queried at any time ([`Scheduler::waiting`]) and shown to the
 //! user. It has no effect on decisions.
 //!
+//! # Workers on other machines
+//!
+//! A step that they may run starts there as soon as it is ready and one of them is free, without a token. The slots of this machine
+//! go on with the others, and with these as well once all workers are busy. A step that comes back without a result is queued again,
+//! and then starts only here. So a worker that fails delays the steps it had, and nothing else.
+//!
 //! # How long a run may take
 //!
 //! While a slot is free no step is ready, so every step that has not started waits for a running one: the previous
@@ -89,6 +95,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub(super) struct Limits {
     /// Maximum number of steps that run at the same time, at least 1.
     pub(super) parallel: usize,
+    /// Maximum number of steps that workers on other machines run at the same time, beyond these.
+    pub(super) away: usize,
     /// True if there is a slot of our own in addition to the pool.
     pub(super) own_slot: bool,
     /// True if nothing more starts after the first failure of a required tool.
@@ -109,6 +117,10 @@ pub(super) enum Event {
         /// True if it failed, which only matters if its tool is required.
         fails: bool,
     },
+    /// A step that was away has no result, and has to run on this machine.
+    CameBack(StepId),
+    /// Nothing runs on other machines any more.
+    WorkersGone,
     /// The run is being stopped, and running steps have been asked to stop.
     Interrupt,
     /// Time has passed.
@@ -144,6 +156,8 @@ pub(super) enum Slot {
     Own,
     /// The token that has arrived.
     Pool,
+    /// A worker on another machine, which needs no token.
+    Away,
 }
 
 /// Returns the time limit for a process that covers the given number of tasks, with the limit `per_task` of each.
@@ -160,6 +174,8 @@ pub(super) struct Scheduler<'a> {
     own_slot: OwnSlot,
     request: TokenRequest,
     running: usize,
+    /// Steps that run on other machines. They are not among the running ones.
+    away: BTreeSet<StepId>,
     /// Number of running steps that are clients of the jobserver.
     clients: usize,
     /// True if no step has ended since the pool was last known to be complete.
@@ -208,6 +224,7 @@ impl<'a> Scheduler<'a> {
             own_slot: if limits.own_slot { OwnSlot::Free } else { OwnSlot::None },
             request: TokenRequest::None,
             running: 0,
+            away: BTreeSet::new(),
             clients: 0,
             is_pool_complete: true,
             now: Duration::ZERO,
@@ -215,14 +232,19 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Sets the maximum number of steps that run at the same time. Must be called before the first start.
-    pub(super) fn set_parallel(&mut self, parallel: usize) {
-        self.limits.parallel = parallel;
+    /// Sets the maximum number of steps that run at the same time, here and away. Must be called before the first start.
+    pub(super) fn set_parallel(&mut self, parallel: usize, away: usize) {
+        (self.limits.parallel, self.limits.away) = (parallel, away);
     }
 
     /// Skips `steps`, whose results are cached. Nothing waits for them. Must be called before the first start.
     pub(super) fn skip(&mut self, steps: BTreeSet<StepId>) {
         self.queue = Queue::new(self.queue.plan, self.limits.layout, steps);
+    }
+
+    /// Lets workers on other machines run `steps`. Must be called after [`skip`](Self::skip) and before the first start.
+    pub(super) fn send(&mut self, steps: BTreeSet<StepId>) {
+        self.queue.may_be_away = steps;
     }
 
     /// Notes that a required tool has failed according to its cached result. Must be called before the first
@@ -242,6 +264,11 @@ impl<'a> Scheduler<'a> {
         match event {
             Event::Token => self.request = TokenRequest::Granted,
             Event::Finished { step, fails } => self.finish(step, fails),
+            Event::CameBack(step) => {
+                self.away.remove(&step);
+                self.queue.put_back(step);
+            }
+            Event::WorkersGone => self.queue.may_be_away.clear(),
             Event::Interrupt => self.phase = Phase::Ending,
             Event::Tick => {}
         }
@@ -252,6 +279,11 @@ impl<'a> Scheduler<'a> {
 
     /// Returns the next action. Must be called after each event until the action is to wait or the run is done.
     pub(super) fn next(&mut self) -> Action {
+        if let Some(step) = self.ready_to_leave() {
+            self.away.insert(step);
+            self.queue.start(step);
+            return Action::Start(step, Slot::Away);
+        }
         let step = self.ready();
         if let Some(step) = step
             && let Some(slot) = self.take_slot(step)
@@ -269,7 +301,7 @@ impl<'a> Scheduler<'a> {
             self.phase = Phase::Ending;
             return Action::Stop(StopReason::MaxDuration);
         }
-        if self.running == 0 && step.is_none() {
+        if self.running == 0 && self.away.is_empty() && step.is_none() {
             return Action::Done;
         }
         let is_request_due = self.request == TokenRequest::None && step.is_some();
@@ -308,9 +340,11 @@ impl<'a> Scheduler<'a> {
 
     fn finish(&mut self, step: StepId, fails: bool) {
         let tool = self.tool(step);
-        self.running -= 1;
-        self.clients -= usize::from(tool.jobserver);
-        self.is_pool_complete = false;
+        if !self.away.remove(&step) {
+            self.running -= 1;
+            self.clients -= usize::from(tool.jobserver);
+            self.is_pool_complete = false;
+        }
         if self.own_slot == OwnSlot::Taken(step) {
             self.own_slot = OwnSlot::Free;
         }
@@ -324,6 +358,12 @@ impl<'a> Scheduler<'a> {
     fn ready(&self) -> Option<StepId> {
         let may_start = self.phase == Phase::Running && self.running < self.limits.parallel;
         may_start.then(|| self.queue.first()).flatten()
+    }
+
+    /// Returns the step that a worker on another machine runs next, if one may.
+    fn ready_to_leave(&self) -> Option<StepId> {
+        let may_start = self.phase == Phase::Running && self.away.len() < self.limits.away;
+        may_start.then(|| self.queue.first_to_leave()).flatten()
     }
 
     /// Takes a free slot for `step`, preferably our own, which needs no token.
@@ -373,6 +413,8 @@ struct Queue<'a> {
     unfinished: Vec<u32>,
     /// Steps that are not run.
     skipped: BTreeSet<StepId>,
+    /// Steps that workers on other machines may run.
+    may_be_away: BTreeSet<StepId>,
 }
 
 /// Steps that wait for the same lane and programs.
@@ -421,6 +463,7 @@ impl<'a> Queue<'a> {
             blocked: Vec::new(),
             unfinished,
             skipped,
+            may_be_away: BTreeSet::new(),
         };
         for rank in 0..plan.batches.len() as u32 {
             queue.admit(StepId { rank, at: 0 });
@@ -432,6 +475,15 @@ impl<'a> Queue<'a> {
     fn first(&self) -> Option<StepId> {
         let open = self.gates.iter().filter(|gate| self.holder(gate).is_none());
         open.filter_map(|gate| gate.ready.first().copied()).min()
+    }
+
+    /// Returns the lowest-ranked ready step that a worker on another machine may run.
+    fn first_to_leave(&self) -> Option<StepId> {
+        let is_ready = |step: &&StepId| {
+            let gate = &self.gates[self.gate_of[self.plan.step(**step).tool.0 as usize]];
+            gate.ready.contains(step) && self.holder(gate).is_none()
+        };
+        self.may_be_away.iter().find(is_ready).copied()
     }
 
     /// Returns the running step that keeps the steps of `gate` from starting.
@@ -452,6 +504,8 @@ impl<'a> Queue<'a> {
     }
 
     fn start(&mut self, step: StepId) {
+        // Whoever runs it now, nobody else does, and it is not sent twice.
+        self.may_be_away.remove(&step);
         let gate = &mut self.gates[self.gate_of[self.plan.step(step).tool.0 as usize]];
         gate.ready.remove(&step);
         // Lane 0 is not a lane, so any number of steps may run in it.
@@ -462,12 +516,23 @@ impl<'a> Queue<'a> {
         }
     }
 
-    fn finish(&mut self, step: StepId) {
+    /// Queues a step again that has started, but has no result.
+    fn put_back(&mut self, step: StepId) {
+        self.leave(step);
+        self.gates[self.gate_of[self.plan.step(step).tool.0 as usize]].ready.insert(step);
+    }
+
+    /// Frees the lane and the directory of `step`.
+    fn leave(&mut self, step: StepId) {
         let gate = &self.gates[self.gate_of[self.plan.step(step).tool.0 as usize]];
         self.lanes[gate.lane] = None;
         if let Some(DirClaim { dir, .. }) = gate.claim {
             self.dirs[dir].holders.remove(&step);
         }
+    }
+
+    fn finish(&mut self, step: StepId) {
+        self.leave(step);
         let unfinished = &mut self.unfinished[self.plan.step(step).tool.0 as usize];
         *unfinished -= 1;
         if *unfinished == 0 {

@@ -9,7 +9,7 @@ use super::environment::Env;
 use super::outputs::Outputs;
 use super::pool::Pool;
 use super::program::Programs;
-use super::runner::Runner;
+use super::runner::{Runner, Workers};
 use super::stop::Stop;
 use crate::model::notice::IgnoredLevels;
 use crate::model::task::Plan;
@@ -28,6 +28,8 @@ pub struct Executor<'a> {
     pub env: &'a Env,
     /// Runs the processes.
     pub runner: &'a dyn Runner,
+    /// Run steps on other machines; `None` if there are none.
+    pub workers: Option<&'a dyn Workers>,
     /// Copies the repository for processes that run in a copy; `None` if there is nobody who can.
     pub copies: Option<&'a dyn Copies>,
     /// Pool of job tokens.

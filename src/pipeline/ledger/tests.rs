@@ -52,6 +52,7 @@ fn step(ended: Vec<(u32, Ended<Normalized>)>) -> StepRun<Normalized> {
         slot: 0,
         attempts: 1,
         fails: false,
+        is_away: false,
     }
 }
 

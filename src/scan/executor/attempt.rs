@@ -14,7 +14,7 @@ use super::super::doing::Watcher;
 use super::super::launch::Launcher;
 use super::super::outputs::Kept;
 use super::super::program::{Missing, read_missing, words_of};
-use super::super::runner::{Ending, FinishedProcess, Invocation};
+use super::super::runner::{Ending, FinishedProcess, Invocation, Runner};
 use super::super::sandbox::Observed;
 use super::super::scheduler::time_cap;
 use super::super::stop::StopReason;
@@ -36,6 +36,8 @@ const MAX_STARTS: usize = 3;
 /// Processes of one step.
 pub(super) struct Attempt<'a, R> {
     pub(super) executor: &'a Executor<'a>,
+    /// Runs the processes: that of the executor, or a worker on another machine.
+    pub(super) runner: &'a dyn Runner,
     pub(super) id: StepId,
     pub(super) step: &'a Step,
     pub(super) launcher: &'a Launcher<'a>,
@@ -326,7 +328,7 @@ impl<'a, R> Attempt<'a, R> {
             let mut watcher = Watcher::new(tool, self.doing);
             let mut finished = match tool.starts_tests() && self.is_observed {
                 true => self.run_wrapping(tool, tasks, &mut invocation, &mut watcher),
-                false => self.executor.runner.run(&invocation, &mut watcher),
+                false => self.runner.run(&invocation, &mut watcher),
             };
             if let (Some(copy), Ok(finished)) = (&copy, &mut finished) {
                 finished.in_copy = Some(
@@ -353,7 +355,7 @@ impl<'a, R> Attempt<'a, R> {
         invocation: &mut Invocation,
         watcher: &mut Watcher<'_>,
     ) -> io::Result<FinishedProcess> {
-        let Executor { runner, stop, .. } = self.executor;
+        let (runner, stop) = (self.runner, self.executor.stop);
         #[cfg(target_os = "linux")]
         if let (Some(cache), [task]) = (self.client.wrapped_tests, tasks)
             && let Some((server, vars)) = self.wrapper(tool, *task, cache)
@@ -418,7 +420,8 @@ impl<'a, R> Attempt<'a, R> {
 
     /// Rebuilds what `builder` has built, if a file of it was replaced.
     fn restore(&mut self, builder: ToolId) -> Result<(), Ended<R>> {
-        let Executor { workspace, plan, runner, outputs, cargo_flags, .. } = self.executor;
+        let Executor { workspace, plan, outputs, cargo_flags, .. } = self.executor;
+        let runner = self.runner;
         let _one_at_a_time = self.launcher.rebuild_lock.lock().unwrap_or_else(PoisonError::into_inner);
         if self.launcher.replaced(builder).is_none() {
             return Ok(());

@@ -4,7 +4,7 @@
 //! for everything else. A worker that finds another job takes it right away and no thread has to be woken. With
 //! processes that take about a millisecond, waking threads cost a third of the time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub(super) struct StepJob {
     pub(super) step: StepId,
     pub(super) token: JobToken,
+    /// True if a worker on another machine runs it.
+    pub(super) is_away: bool,
 }
 
 /// State of a run.
@@ -40,6 +42,8 @@ pub(super) struct Dispatcher<'a, R> {
     /// Activities of running steps that have changed.
     pub(super) doing: BTreeMap<StepId, Doing>,
     slow: Slow,
+    /// Steps that came back from a worker without a result.
+    came_back: BTreeSet<StepId>,
     /// The reason for waiting that was last reported.
     reported_waiting: Option<Waiting>,
     /// True if the workers should stop.
@@ -50,12 +54,17 @@ impl<'a, R> Dispatcher<'a, R> {
     pub(super) fn new(executor: &'a Executor<'a>, parallel: usize, token_requests: Sender<()>) -> Self {
         let limits = Limits {
             parallel,
+            away: executor.away(),
             own_slot: executor.pool.implicit().is_some(),
             fail_fast: executor.fail_fast,
             layout: executor.build_dirs.layout(),
         };
         let mut scheduler = Scheduler::new(executor.plan, limits);
         scheduler.skip(executor.plan.steps().filter(|step| !executor.is_due(*step)).collect());
+        if let Some(workers) = executor.workers {
+            let steps = executor.plan.steps().filter(|step| executor.is_due(*step));
+            scheduler.send(steps.filter(|step| workers.take(*step)).collect());
+        }
         if executor.has_failed {
             scheduler.set_failed();
         }
@@ -69,14 +78,15 @@ impl<'a, R> Dispatcher<'a, R> {
             events: Vec::new(),
             doing: BTreeMap::new(),
             slow: Slow::default(),
+            came_back: BTreeSet::new(),
             reported_waiting: None,
             is_over: false,
         }
     }
 
-    /// Sets the maximum number of steps that run at the same time.
-    pub(super) fn set_parallel(&mut self, parallel: usize) {
-        self.scheduler.set_parallel(parallel);
+    /// Sets the maximum number of steps that run at the same time, here and away.
+    pub(super) fn set_parallel(&mut self, parallel: usize, away: usize) {
+        self.scheduler.set_parallel(parallel, away);
     }
 
     /// Handles the end of a step.
@@ -87,6 +97,14 @@ impl<'a, R> Dispatcher<'a, R> {
         let event = scheduler::Event::Finished { step: run.step, fails: run.fails };
         self.runs.insert(run.step, run);
         self.notify(event);
+    }
+
+    /// Handles the return of a step that a worker has not brought to an end.
+    pub(super) fn put_back(&mut self, step: StepId) {
+        self.slow.finish(step);
+        self.doing.remove(&step);
+        self.came_back.insert(step);
+        self.notify(scheduler::Event::CameBack(step));
     }
 
     /// Handles the arrival of a requested token.
@@ -103,6 +121,9 @@ impl<'a, R> Dispatcher<'a, R> {
     fn notify(&mut self, event: scheduler::Event) {
         let now = self.executor.elapsed();
         self.scheduler.on(now, event);
+        if self.executor.workers.is_some_and(|workers| !workers.are_alive()) {
+            self.scheduler.on(now, scheduler::Event::WorkersGone);
+        }
         if self.executor.stop.reason().is_some() {
             self.scheduler.on(now, scheduler::Event::Interrupt);
         }
@@ -118,10 +139,14 @@ impl<'a, R> Dispatcher<'a, R> {
                     let token = match slot {
                         Slot::Own => pool.implicit(),
                         Slot::Pool => self.token.take(),
+                        Slot::Away => None,
                     };
                     self.slow.start(step, self.executor.elapsed());
-                    self.events.push(Event::Started(step));
-                    self.jobs.push_back(StepJob { step, token: token.unwrap_or_else(JobToken::none) });
+                    if !self.came_back.contains(&step) {
+                        self.events.push(Event::Started(step));
+                    }
+                    let (token, is_away) = (token.unwrap_or_else(JobToken::none), slot == Slot::Away);
+                    self.jobs.push_back(StepJob { step, token, is_away });
                 }
                 Action::RequestToken => match pool.try_acquire() {
                     Some(token) => self.grant(token),

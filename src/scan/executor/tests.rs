@@ -49,6 +49,7 @@ fn run<R: Send>(
         pool: &Pool::new(Inherited::none(), &env, parallel).unwrap(),
         runner: &LocalRunner::new(stop, None),
         stop,
+        workers: None,
         copies: None,
         parallel,
         fail_fast: false,
@@ -72,6 +73,7 @@ fn run<R: Send>(
         wrapped_tests: None,
         admit: &|_| None,
         unmet: &|_| None,
+        runs_here: &|_| false,
         record: &|_| {},
     };
     executor.run(&client, progress).unwrap()

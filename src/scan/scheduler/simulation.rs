@@ -180,6 +180,7 @@ impl Simulation<'_> {
                 assert_eq!(self.request, PoolRequest::Granted, "no step without a token");
                 self.request = PoolRequest::None;
             }
+            Slot::Away => unreachable!("there are no workers"),
         }
         let takes_more = self.world.has_faults && self.is_client(step);
         let taken = if takes_more { self.rng.below(self.free as u64 + 1) as usize } else { 0 };
@@ -196,6 +197,7 @@ impl Simulation<'_> {
         match slot {
             Slot::Own => self.is_own_slot_free = true,
             Slot::Pool => self.free += 1,
+            Slot::Away => unreachable!("there are no workers"),
         }
         self.free += taken;
         if self.world.has_faults && self.is_client(step) {

@@ -49,7 +49,8 @@ fn small(tools: &[(Option<&str>, &[u32])], batches: &[&[u32]]) -> Plan {
     plan(tools.collect(), batches.collect())
 }
 
-const LIMITS: Limits = Limits { parallel: 3, own_slot: false, fail_fast: false, layout: Layout::Lanes };
+const LIMITS: Limits =
+    Limits { parallel: 3, away: 0, own_slot: false, fail_fast: false, layout: Layout::Lanes };
 
 fn scheduler(plan: &Plan, parallel: usize) -> Scheduler<'_> {
     Scheduler::new(plan, Limits { parallel, ..LIMITS })
@@ -296,4 +297,63 @@ fn a_process_for_several_tasks_may_take_up_to_four_times_as_long() {
         assert_eq!(time_cap(policy.per_task_timeout, tasks), Some(seconds(60 * minutes)), "{tasks}");
     }
     assert_eq!(time_cap(None, 1), None);
+}
+
+/// Returns the steps that start, each with whether it is away, while the pool answers nothing.
+fn leaving(scheduler: &mut Scheduler<'_>) -> Vec<(u32, bool)> {
+    let mut steps = Vec::new();
+    loop {
+        match scheduler.next() {
+            Action::Start(step, slot) => steps.push((step.rank, slot == Slot::Away)),
+            Action::RequestToken | Action::Refill { .. } => {}
+            _ => return steps,
+        }
+    }
+}
+
+#[test]
+fn steps_that_may_leave_take_no_slot_of_this_machine() {
+    let plan = small(&[(None, &[]), (None, &[])], &[&[0], &[1], &[1], &[1], &[0]]);
+    let limits = Limits { parallel: 1, away: 2, own_slot: true, ..LIMITS };
+    let mut scheduler = Scheduler::new(&plan, limits);
+    scheduler.send([1, 2, 3].map(first).into());
+    assert_eq!(leaving(&mut scheduler), [(1, true), (2, true), (0, false)]);
+    scheduler.on(seconds(1), finished(first(0)));
+    assert_eq!(leaving(&mut scheduler), [(3, false)], "the workers are busy, so this machine goes on");
+    scheduler.on(seconds(2), finished(first(1)));
+    scheduler.on(seconds(2), finished(first(2)));
+    assert_eq!(leaving(&mut scheduler), []);
+    scheduler.on(seconds(3), finished(first(3)));
+    assert_eq!(leaving(&mut scheduler), [(4, false)]);
+    scheduler.on(seconds(4), finished(first(4)));
+    assert_eq!(scheduler.next(), Action::Done);
+}
+
+#[test]
+fn a_step_that_comes_back_starts_once_more_and_only_here() {
+    let plan = small(&[(Some("own"), &[]), (None, &[0])], &[&[0], &[1]]);
+    let limits = Limits { parallel: 1, away: 2, own_slot: true, ..LIMITS };
+    let mut scheduler = Scheduler::new(&plan, limits);
+    scheduler.send([0, 1].map(first).into());
+    assert_eq!(leaving(&mut scheduler), [(0, true)], "the other one needs it");
+    assert_ne!(scheduler.next(), Action::Done);
+    scheduler.on(seconds(1), Event::CameBack(first(0)));
+    assert_eq!(leaving(&mut scheduler), [(0, false)]);
+    scheduler.on(seconds(2), Event::WorkersGone);
+    scheduler.on(seconds(2), finished(first(0)));
+    assert_eq!(leaving(&mut scheduler), [(1, false)], "nothing is sent any more");
+    scheduler.on(seconds(3), finished(first(1)));
+    assert_eq!(scheduler.next(), Action::Done);
+}
+
+#[test]
+fn a_run_that_ends_starts_nothing_that_came_back() {
+    let plan = small(&[(None, &[])], &[&[0], &[0]]);
+    let mut scheduler = Scheduler::new(&plan, Limits { parallel: 1, away: 1, own_slot: false, ..LIMITS });
+    scheduler.send([first(0)].into());
+    assert_eq!(leaving(&mut scheduler), [(0, true)]);
+    scheduler.on(seconds(1), Event::Interrupt);
+    assert!(matches!(scheduler.next(), Action::Wait(_)), "it is still away");
+    scheduler.on(seconds(2), Event::CameBack(first(0)));
+    assert_eq!(scheduler.next(), Action::Done);
 }

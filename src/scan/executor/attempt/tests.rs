@@ -109,6 +109,7 @@ fn run_judged(case: &Case<'_>, answer: &Answer<'_>, judge: &Judge<'_, String>) -
         runner: &runner,
         pool: &Pool::new(Inherited::none(), &env, 1).unwrap(),
         stop,
+        workers: None,
         copies: None,
         parallel: 1,
         fail_fast: false,
@@ -132,10 +133,12 @@ fn run_judged(case: &Case<'_>, answer: &Answer<'_>, judge: &Judge<'_, String>) -
         wrapped_tests: None,
         admit: &|_| None,
         unmet: &|_| None,
+        runs_here: &|_| false,
         record: &|_| {},
     };
     let mut attempt = Attempt {
         executor: &executor,
+        runner: &runner,
         id,
         step,
         launcher: &Launcher::new(&executor),

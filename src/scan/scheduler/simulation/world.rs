@@ -113,7 +113,7 @@ impl World {
         let plan = plan(tools, batches);
         Self {
             seed,
-            limits: Limits { parallel, own_slot: false, fail_fast: false, layout: Layout::Lanes },
+            limits: Limits { parallel, away: 0, own_slot: false, fail_fast: false, layout: Layout::Lanes },
             tokens: parallel,
             work,
             interrupt: None,
