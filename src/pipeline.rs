@@ -198,7 +198,19 @@ impl Project {
         let second_look = self.recheck.zip(self.as_of).map(|(share, day)| cache::SecondLook { share, day });
         let copies = self.lock_copies();
         let lockfile = *lockfile;
-        cache::Context { workspace, plan, programs, last_run, lockfile, second_look, copies, remote }
+        let share = self.recheck.unwrap_or(cache::CHECKED_AWAY);
+        let away_look = cache::SecondLook { share, day: self.as_of.unwrap_or_default() };
+        cache::Context {
+            workspace,
+            plan,
+            programs,
+            last_run,
+            lockfile,
+            second_look,
+            away_look,
+            copies,
+            remote,
+        }
     }
 
     /// Returns the copies of the repository, if a tool builds in one. Without one, no path has to be mapped back.
@@ -519,13 +531,14 @@ pub fn run(
         let _ = copies.retain(locks.map(|lock| &lock.path));
     }
     let copies = WorkspaceCopies { workspace, halt: session.stop };
+    let workers = cache.workers();
     let executor = Executor {
         workspace,
         plan,
         programs,
         env: session.env,
         runner: &LocalRunner::new(session.stop, session.outputs),
-        workers: None,
+        workers: workers.as_deref(),
         copies: Some(&copies),
         pool: session.pool,
         stop: session.stop,
@@ -583,7 +596,7 @@ pub fn run(
             watch.admit(step).or_else(|| cache.drop_outdated_builds(plan.step(step).tool, session.stop))
         },
         unmet: &|task| needs.unmet(task),
-        runs_here: &|_| false,
+        runs_here: &|run| cache.runs_here(run),
         record: &|run| {
             needs.ended(run);
             match watch.ended(run) {
@@ -602,6 +615,7 @@ pub fn run(
         events(event);
     })?;
     show(events);
+    drop(workers);
     drop(normalize);
     events(Event::Comparing);
     let Stored { discarded: changed, reads, discovered } = cache.finish(&lookups, events);

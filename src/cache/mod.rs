@@ -16,6 +16,7 @@
 //! # Other machines
 //!
 //! `shared.rs` looks for results that the log does not have in the remote store (`remote/`), and adds those of this run to it.
+//! `workers.rs` sends tools to workers of the same server, and `away.rs` decides which of their results count.
 //!
 //! # On disk
 //!
@@ -24,6 +25,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the cache reads and writes files")]
 
+mod away;
 mod builds;
 mod dep_info;
 mod discovered;
@@ -52,6 +54,8 @@ mod surroundings;
 mod uncommitted;
 mod unreported;
 mod versions;
+#[cfg(feature = "remote")]
+mod workers;
 mod wrapped_tests;
 
 use std::collections::BTreeMap;
@@ -61,6 +65,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
+use self::away::AwayState;
 use self::discovered::AllFiles;
 use self::inputs::{Dirs, KeyInputs, ToolKey, Uncacheable};
 use self::outside_files::OutsideFiles;
@@ -79,6 +84,7 @@ use crate::plan::{Declared, PlanError};
 use crate::scan::{self, BuildDirs, Env, Identifier, Kernel, NoWall, Programs, Stop};
 use crate::store::LockCopies;
 
+pub(crate) use self::away::CHECKED as CHECKED_AWAY;
 pub(crate) use self::dep_info::dep_info_of;
 pub use self::explain::{ReasonsError, load_reasons};
 pub(crate) use self::ignored_files::beginning;
@@ -102,6 +108,8 @@ pub(crate) struct Context<'a> {
     pub(crate) lockfile: Option<Digest>,
     /// Cached results that are checked again.
     pub(crate) second_look: Option<SecondLook>,
+    /// Results of workers that are checked on this machine.
+    pub(crate) away_look: SecondLook,
     /// Copies of the repository in which variants with a lock file are built.
     pub(crate) copies: Option<&'a LockCopies>,
     /// The remote store, if the run uses one.
@@ -153,6 +161,7 @@ struct RunState {
     /// Tools with a result that was not stored, and the first reason.
     not_stored: BTreeMap<ToolId, WhyNotStored>,
     sharing: Sharing,
+    away: AwayState,
     /// The error after which nothing more is written.
     failed: Option<std::io::Error>,
 }
@@ -176,6 +185,10 @@ pub(crate) enum Discarded {
     Changed(String),
     /// The run was stopped before the inputs were checked again.
     Unchecked,
+    /// A worker and this machine came to different results.
+    Differs,
+    /// A worker found it out, and results of workers for this tool are in doubt.
+    Doubted,
 }
 
 /// Data that a [`ResultCache`] borrows.
@@ -271,6 +284,7 @@ impl<'a> ResultCache<'a> {
             changed: BTreeMap::new(),
             not_stored: BTreeMap::new(),
             sharing: Sharing::default(),
+            away: AwayState::default(),
             failed: None,
         };
         let cache = Self {

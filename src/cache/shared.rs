@@ -80,6 +80,13 @@ const SYSTEM: [&[&str]; 2] =
 const SYSTEM: [&[&str]; 1] = [&[]];
 
 impl KeyInputs<'_> {
+    /// Returns the files that identify the system release and the C library; `None` if one of them is not found.
+    #[cfg(feature = "remote")]
+    pub(super) fn system_files(&self) -> Option<Vec<PathBuf>> {
+        let exists = |path: &&&str| self.outside.digest(Path::new(path)).is_ok_and(|digest| digest.is_some());
+        SYSTEM.iter().map(|files| files.iter().find(exists).map(PathBuf::from)).collect()
+    }
+
     /// Returns a digest of what machines that share results have in common; `None` if that is unknown here.
     fn platform(&self) -> Option<Digest> {
         let mut hasher = Hasher::new("genti.platform.1");

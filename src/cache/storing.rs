@@ -132,6 +132,7 @@ impl ResultCache<'_> {
     /// Takes the results of a step, to be stored later. Called on the thread that ran the step.
     pub(crate) fn record(&self, run: &StepRun<Normalized>) {
         self.note_stale_results(run);
+        self.note_away(run);
         let mut judged = judged(run);
         let mut pending = Vec::new();
         let is_current = self.note_builds(&mut self.lock(), self.context.plan.step(run.step).tool);
@@ -162,7 +163,7 @@ impl ResultCache<'_> {
         }
         state.pending.extend(pending);
         if state.flushed.elapsed() >= FLUSH {
-            self.flush(&mut state);
+            self.flush(&mut state, false);
         }
     }
 
@@ -240,16 +241,27 @@ impl ResultCache<'_> {
         shares.collect()
     }
 
-    /// Checks the inputs of the pending results again, and writes those whose inputs are unchanged.
-    fn flush(&self, state: &mut RunState) {
+    /// Checks the inputs of the pending results again, and writes those whose inputs are unchanged. Results of workers wait for the
+    /// end of the run.
+    fn flush(&self, state: &mut RunState, is_end: bool) {
         state.flushed = Instant::now();
-        let pending = std::mem::take(&mut state.pending);
+        let all = std::mem::take(&mut state.pending);
+        let (pending, later) = all
+            .into_iter()
+            .partition(|pending: &Pending| is_end || !state.away.tasks.contains(&pending.task));
+        let pending: Vec<Pending> = pending;
+        state.pending = later;
         if pending.is_empty() {
             return;
         }
         let mut recheck = Recheck::new(self);
         for Pending { task, result, traces } in pending {
             let tool = self.context.plan.graph.task(task).tool;
+            if let Some(doubt) = state.away.doubt(task, tool) {
+                state.skip(tool, None);
+                state.changed.insert(task, doubt);
+                continue;
+            }
             match recheck.changed(task, traces.as_deref()) {
                 InputChange::None => match result {
                     Ok((key, record)) => {
@@ -282,7 +294,7 @@ impl ResultCache<'_> {
     pub(crate) fn finish(self, lookups: &[Lookup], events: &mut dyn FnMut(Event<'_>)) -> Stored {
         {
             let mut state = self.lock();
-            self.flush(&mut state);
+            self.flush(&mut state, true);
             let RunState { results, failed, .. } = &mut *state;
             if let (Some(results), None) = (results, &failed) {
                 *failed = results.finish().err();
@@ -290,8 +302,12 @@ impl ResultCache<'_> {
         }
         if let Some(remote) = self.context.remote {
             remote.finish(self.stop);
+            let url = || remote.url().to_owned();
             if let Some(error) = remote.trouble() {
-                events(Event::Notice(&Notice::RemoteFailed { url: remote.url().to_owned(), error }));
+                events(Event::Notice(&Notice::RemoteFailed { url: url(), error }));
+            }
+            if let Some(error) = remote.trouble_of_workers() {
+                events(Event::Notice(&Notice::WorkersFailed { url: url(), error }));
             }
         }
         if self.lock().builds.in_shared {

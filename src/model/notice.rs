@@ -61,6 +61,13 @@ pub enum Notice {
         /// The reason.
         error: String,
     },
+    /// Workers on other machines did not run everything that they could, so it ran on this one.
+    WorkersFailed {
+        /// Address of the server.
+        url: String,
+        /// The reason.
+        error: String,
+    },
     /// Results that depend on a link are not cached, because its target has too many files or can't be read.
     LinkNotCached {
         /// Path of the link.
@@ -127,6 +134,7 @@ impl Notice {
             Self::CacheNotWritten { .. } => "cache-not-written",
             Self::RemoteUnused { .. } => "remote-unused",
             Self::RemoteFailed { .. } => "remote-failed",
+            Self::WorkersFailed { .. } => "workers-failed",
             Self::LinkNotCached { .. } => "link-not-cached",
             Self::ReplayNotCached => "replay-not-cached",
             Self::SandboxUnavailable { .. } => "sandbox-unavailable",

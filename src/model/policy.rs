@@ -201,6 +201,11 @@ impl Share {
     /// Number of steps from nothing to everything.
     const STEPS: u32 = 10_000;
 
+    /// Creates a share of `percent` percent.
+    pub const fn percent(percent: u32) -> Self {
+        Self(percent * Self::STEPS / 100)
+    }
+
     /// Returns true if it includes the one of all cases that this digest stands for.
     pub fn includes(self, digest: &Digest) -> bool {
         let number = digest.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));

@@ -113,6 +113,15 @@ pub(super) fn of_discarded(discarded: Discarded, stopped: Option<StopReason>) ->
     match discarded {
         Discarded::Changed(what) => Status::InputChanged(format!("{what} changed during the run; run again")),
         Discarded::Unchecked => Status::NotRun(why(stopped)),
+        Discarded::Differs => Status::Incomplete(
+            "a worker and this machine came to different results: the tool reads more than its declared inputs, or the worker is not \
+             of the same platform"
+                .to_owned(),
+        ),
+        Discarded::Doubted => Status::Incomplete(
+            "only a worker has a result, and for another task of this tool, workers came to another result than this machine"
+                .to_owned(),
+        ),
     }
 }
 

@@ -8,13 +8,17 @@ use std::thread;
 
 use bazel_remote_apis::build::bazel::remote::execution::v2::{
     self as api, action_cache_server as cache, content_addressable_storage_server as storage,
+    execution_server as execution,
 };
+use bazel_remote_apis::google::bytestream::byte_stream_server as bytes;
 use bazel_remote_apis::google::rpc::Status as BlobStatus;
 use prost::Message as _;
 use tonic::codegen::tokio_stream::Stream;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
 use tonic::{Code, Request, Response, Status};
+
+use crate::fake_workers::Workers;
 
 /// Behavior of the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +68,8 @@ pub(crate) struct State {
     pub(crate) results: BTreeMap<String, api::ActionResult>,
     /// Authorization of each request.
     pub(crate) authorizations: Vec<Option<String>>,
+    /// State of the workers.
+    pub(crate) workers: Workers,
 }
 
 impl State {
@@ -103,7 +109,9 @@ impl Fake {
                 }
                 let server = server
                     .add_service(cache::ActionCacheServer::new(service.clone()))
-                    .add_service(storage::ContentAddressableStorageServer::new(service));
+                    .add_service(storage::ContentAddressableStorageServer::new(service.clone()))
+                    .add_service(execution::ExecutionServer::new(service.clone()))
+                    .add_service(bytes::ByteStreamServer::new(service));
                 server.serve_with_incoming(incoming).await.unwrap();
             });
         });
@@ -129,7 +137,7 @@ impl Fake {
 }
 
 #[derive(Clone)]
-struct Service(Arc<Mutex<State>>);
+pub(crate) struct Service(pub(crate) Arc<Mutex<State>>);
 
 impl Service {
     /// Counts a call, and fails it if the fault concerns every call.
@@ -224,7 +232,7 @@ impl cache::ActionCache for Service {
     }
 }
 
-type Streaming<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+pub(crate) type Streaming<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 #[tonic::async_trait]
 impl storage::ContentAddressableStorage for Service {
@@ -281,9 +289,12 @@ impl storage::ContentAddressableStorage for Service {
 
     async fn find_missing_blobs(
         &self,
-        _: Request<api::FindMissingBlobsRequest>,
+        request: Request<api::FindMissingBlobsRequest>,
     ) -> Result<Response<api::FindMissingBlobsResponse>, Status> {
-        Err(Status::unimplemented(""))
+        let state = self.0.lock().unwrap();
+        let mut missing_blob_digests = request.into_inner().blob_digests;
+        missing_blob_digests.retain(|digest| !state.blobs.contains_key(&digest.hash));
+        Ok(Response::new(api::FindMissingBlobsResponse { missing_blob_digests }))
     }
 
     async fn get_tree(

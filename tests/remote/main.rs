@@ -9,7 +9,9 @@
 mod access;
 mod builds;
 mod casd;
+mod execution;
 mod fake;
+mod fake_workers;
 mod faults;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../engine/support.rs"]

@@ -196,7 +196,7 @@ pub(crate) struct CheckArgs {
     pub(crate) partial: bool,
     /// Run nothing, and judge a finished run, also one of another machine, by its artifacts in this directory.
     /// Uses the configuration and the baseline of this checkout, and the date of the run
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache", "of_shards", "remote"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["fail_fast", "as_of", "no_cache", "of_shards", "remote", "remote_jobs"])]
     pub(crate) artifacts: Option<PathBuf>,
     /// With --artifacts, fail unless report.json there has this digest, as in the last line of `--message-format
     /// short`
@@ -249,6 +249,10 @@ pub(crate) struct GateArgs {
     /// fails) (default: auto) [env: GENTI_REMOTE]
     #[arg(long, value_name = "WHEN")]
     pub(crate) remote: Option<String>,
+    /// Number of processes to run at once on workers, if `[remote]` has `execute = true`: 0 to 1024, in addition to
+    /// those of --parallel on this machine (default: 16) [env: GENTI_REMOTE_JOBS]
+    #[arg(long, value_name = "N")]
+    pub(crate) remote_jobs: Option<String>,
     #[command(flatten)]
     pub(crate) run: RunArgs,
     #[command(flatten)]

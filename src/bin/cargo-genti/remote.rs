@@ -11,11 +11,11 @@ use crate::render::Shell;
 
 /// Opens the remote store of `project`, if the run uses one. `has_cache` is false if the run has no result cache.
 ///
-/// Configurations are shared by people whose build of genti or whose machine can't use the store, so that is only an error if the
+/// At most `jobs` processes run on workers at once. Configurations are shared by people whose build of genti or whose machine can't use the store, so that is only an error if the
 /// store is required.
 pub(crate) fn open(
     project: &Project,
-    asked: RemoteUse,
+    (asked, jobs): (RemoteUse, usize),
     has_cache: bool,
     env: &Env,
     stop: &'static Stop,
@@ -40,7 +40,7 @@ pub(crate) fn open(
         let why = "the result cache is disabled";
         return if is_required { refuse(shell, why, CliError::Incomplete) } else { Ok(None) };
     }
-    match RemoteStore::open(config, env, &project.workspace.root, stop) {
+    match RemoteStore::open(config, env, &project.workspace.root, jobs, stop) {
         Ok(store) => Ok(Some(store)),
         Err(error) if is_required => {
             let code = match error {
@@ -58,7 +58,8 @@ pub(crate) fn open(
 
 /// Returns true if the run is incomplete because of its remote store. Says so.
 pub(crate) fn has_failed(store: Option<&RemoteStore>, asked: RemoteUse, shell: &mut Shell) -> bool {
-    let has_failed = asked == RemoteUse::Required && store.is_some_and(|store| store.trouble().is_some());
+    let has_failed = asked == RemoteUse::Required
+        && store.is_some_and(|store| store.trouble().or_else(|| store.trouble_of_workers()).is_some());
     if has_failed {
         shell.error("the run is incomplete, because the remote store is required (`--remote=required`) and has failed");
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use genti::model::policy::{PolicyError, Selection};
-use genti::model::remote::RemoteUse;
+use genti::model::remote::{RemoteConfig, RemoteUse};
 use genti::pipeline::{self, Later, Lockfile, Project, Request};
 use genti::plan::config::{self, Key, Origin, PolicyConfig};
 use genti::scan::Env;
@@ -121,7 +121,7 @@ pub(crate) fn against(
 }
 
 /// Further variables, which are not part of the policy.
-const OTHERS: [&str; 6] = ["AGAINST", "AS_OF", "CACHE_DIR", "NO_CACHE", "REMOTE", "RUNNING"];
+const OTHERS: [&str; 7] = ["AGAINST", "AS_OF", "CACHE_DIR", "NO_CACHE", "REMOTE", "REMOTE_JOBS", "RUNNING"];
 
 /// Variable of `--remote`.
 const REMOTE: &str = "GENTI_REMOTE";
@@ -132,6 +132,22 @@ pub(crate) fn remote(given: Option<&str>, env: &Env, shell: &mut Shell) -> CliRe
     let asked = read.value("--remote", given, FromStr::from_str);
     read.finish(shell)?;
     Ok(asked.unwrap_or(RemoteUse::Auto))
+}
+
+/// Variable of `--remote-jobs`.
+const REMOTE_JOBS: &str = "GENTI_REMOTE_JOBS";
+
+/// Returns the number of processes to run at once on workers, from the flag or else from its variable.
+pub(crate) fn remote_jobs(given: Option<&str>, env: &Env, shell: &mut Shell) -> CliResult<usize> {
+    let parse = |text: &str| {
+        let number = text.parse().ok().filter(|number| *number <= RemoteConfig::MOST_JOBS);
+        let expected = format!("expected a number from 0 to {}", RemoteConfig::MOST_JOBS);
+        number.ok_or_else(|| PolicyError(format!("invalid number `{text}`, {expected}")))
+    };
+    let mut read = ArgReader::new(env);
+    let asked = read.value("--remote-jobs", given, parse);
+    read.finish(shell)?;
+    Ok(asked.unwrap_or(RemoteConfig::JOBS))
 }
 
 /// Variable that disables the result cache.
@@ -177,6 +193,7 @@ pub(crate) fn as_of(given: Option<&str>, env: &Env, shell: &mut Shell) -> CliRes
 pub(crate) fn others(target_dir: &Path, env: &Env, shell: &mut Shell) -> CliResult<Vec<Key>> {
     let date = as_of(None, env, shell)?;
     let remote = remote(None, env, shell)?;
+    let jobs = u64::try_from(remote_jobs(None, env, shell)?).unwrap_or(u64::MAX);
     let origin = |names: &[&str]| match names.iter().find(|name| env.get(name).is_some()) {
         Some(name) => Origin::Variable((*name).to_owned()),
         None => Origin::Default,
@@ -186,6 +203,7 @@ pub(crate) fn others(target_dir: &Path, env: &Env, shell: &mut Shell) -> CliResu
         key("as-of", date.to_string().into(), &[AS_OF, EPOCH]),
         key("no-cache", no_cache(env).into(), &[NO_CACHE]),
         key("remote", remote.as_str().into(), &[REMOTE]),
+        key("remote-jobs", jobs.into(), &[REMOTE_JOBS]),
         key("cache-dir", cache_dir(target_dir, env).display().to_string().into(), &[CACHE_DIR]),
     ])
 }

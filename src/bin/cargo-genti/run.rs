@@ -28,6 +28,7 @@ pub(crate) fn run(args: &BlessArgs, start: Startup, shell: &mut Shell) -> CliRes
         no_cache: args.gate.run.no_cache,
         shows_findings: true,
         remote: resolve::remote(args.gate.remote.as_deref(), &start.env, shell)?,
+        remote_jobs: resolve::remote_jobs(args.gate.remote_jobs.as_deref(), &start.env, shell)?,
         ..Gate::default()
     };
     main(&args.gate, Lockfile::Create, gate, start, shell)
@@ -44,6 +45,7 @@ pub(crate) fn check(args: &CheckArgs, start: Startup, shell: &mut Shell) -> CliR
         may_be_partial: args.partial,
         shows_findings: true,
         remote: resolve::remote(args.gate.remote.as_deref(), &start.env, shell)?,
+        remote_jobs: resolve::remote_jobs(args.gate.remote_jobs.as_deref(), &start.env, shell)?,
     };
     match &args.artifacts {
         Some(dir) => finished::check(dir, args.report_digest.as_deref(), &args.gate, gate, &start.env, shell),

@@ -49,6 +49,8 @@ pub(crate) struct Gate {
     pub(crate) shows_findings: bool,
     /// Use of the remote store.
     pub(crate) remote: RemoteUse,
+    /// Maximum number of processes that workers run at once.
+    pub(crate) remote_jobs: usize,
 }
 
 impl Gate {
@@ -243,7 +245,8 @@ pub(crate) fn execute(
     let dir = open(project, stop, &mut bar, shell)?;
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
     let results = open_results(&project.workspace.target_dir, &env, no_cache || dir.is_err(), shell);
-    let remote = remote::open(project, gate.remote, results.is_some(), &env, stop, shell)?;
+    let remote =
+        remote::open(project, (gate.remote, gate.remote_jobs), results.is_some(), &env, stop, shell)?;
     let own_program = std::env::current_exe().ok();
     let cache_dir = resolve::cache_dir(&project.workspace.target_dir, &env);
     let session = Session {

@@ -32,7 +32,7 @@ use crate::model::remote::{RemoteConfig, RemoteIdentity};
 use crate::scan::{Env, Stop};
 
 /// Time limit of a call in the background.
-const WRITE: Duration = Duration::from_secs(10);
+pub(super) const WRITE: Duration = Duration::from_secs(10);
 
 /// Pause before a retry.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -65,14 +65,7 @@ impl Client {
         stop: &'static Stop,
     ) -> Result<Self, NoRemote> {
         let unusable = |error: std::io::Error| NoRemote::Unusable(error.to_string());
-        let server = Server {
-            address: config.url.to_string().replacen("grpc", "http", 1),
-            tls: config.url.is_secure.then(|| tls(config, root)).transpose()?,
-            instance: config.instance.clone(),
-            connect: config.timeout / 4,
-            read: config.timeout / 2,
-            credentials: Credentials::new(config, env, root, stop)?,
-        };
+        let server = Server::new(config, env, root, stop)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(unusable)?;
         let (jobs, received) = unbounded_channel();
@@ -132,10 +125,10 @@ fn tls(config: &RemoteConfig, root: &Path) -> Result<ClientTlsConfig, NoRemote> 
 }
 
 /// Settings of a server.
-struct Server {
+pub(super) struct Server {
     address: String,
     tls: Option<ClientTlsConfig>,
-    instance: String,
+    pub(super) instance: String,
     /// Time limit for connecting.
     connect: Duration,
     /// Time limit of a call that a run waits for.
@@ -143,8 +136,31 @@ struct Server {
     credentials: Credentials,
 }
 
+impl Server {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    ///
+    /// If the configuration can't be used on this machine.
+    pub(super) fn new(
+        config: &RemoteConfig,
+        env: &Env,
+        root: &Path,
+        stop: &'static Stop,
+    ) -> Result<Self, NoRemote> {
+        Ok(Self {
+            address: config.url.to_string().replacen("grpc", "http", 1),
+            tls: config.url.is_secure.then(|| tls(config, root)).transpose()?,
+            instance: config.instance.clone(),
+            connect: config.timeout / 4,
+            read: config.timeout / 2,
+            credentials: Credentials::new(config, env, root, stop)?,
+        })
+    }
+}
+
 /// The use of a server by one run.
-struct Session {
+pub(super) struct Session {
     server: Server,
     breaker: Arc<Mutex<Breaker>>,
     channel: OnceCell<Option<Channel>>,
@@ -155,7 +171,7 @@ struct Session {
 }
 
 impl Session {
-    fn new(server: Server, breaker: Arc<Mutex<Breaker>>) -> Self {
+    pub(super) fn new(server: Server, breaker: Arc<Mutex<Breaker>>) -> Self {
         Self {
             server,
             breaker,
@@ -193,7 +209,7 @@ impl Session {
     }
 
     /// Returns the connection; `None` if there is none.
-    async fn channel(&self) -> Option<Channel> {
+    pub(super) async fn channel(&self) -> Option<Channel> {
         self.channel.get_or_init(|| self.connect()).await.clone()
     }
 
@@ -240,7 +256,7 @@ impl Session {
     }
 
     /// Calls the server, with `limit` for each try. `None` if it has no answer. Failures are noted.
-    async fn call<M: Clone, T>(
+    pub(super) async fn call<M: Clone, T>(
         &self,
         message: M,
         limit: Duration,
@@ -290,7 +306,7 @@ impl Session {
         None
     }
 
-    fn request<M>(&self, message: M, limit: Duration) -> Request<M> {
+    pub(super) fn request<M>(&self, message: M, limit: Duration) -> Request<M> {
         let mut request = Request::new(message);
         *request.metadata_mut() = self.headers.borrow().clone();
         request.set_timeout(limit);

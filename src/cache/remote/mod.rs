@@ -29,9 +29,15 @@ mod client;
 #[cfg(feature = "remote")]
 mod credentials;
 pub(super) mod entry;
+#[cfg(feature = "remote")]
+pub(super) mod execution;
 pub(super) mod key;
 #[cfg(feature = "remote")]
-mod protocol;
+pub(super) mod protocol;
+#[cfg(feature = "remote")]
+pub(super) mod shim;
+#[cfg(feature = "remote")]
+pub(super) mod tree;
 
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -65,6 +71,9 @@ pub(super) trait Remote: Send + Sync {
 /// The remote store of a run.
 pub struct RemoteStore {
     client: Box<dyn Remote>,
+    /// The workers of the server, if tools are executed there.
+    #[cfg(feature = "remote")]
+    workers: Option<execution::WorkerPool>,
     /// Address of the server.
     url: String,
     salt: String,
@@ -95,7 +104,8 @@ pub enum NoRemote {
 }
 
 impl RemoteStore {
-    /// Prepares the use of the configured server, and begins to connect. Paths are relative to `root`.
+    /// Prepares the use of the configured server, and begins to connect. Paths are relative to `root`. At most `jobs` processes run
+    /// there at once.
     ///
     /// # Errors
     ///
@@ -105,6 +115,7 @@ impl RemoteStore {
         config: &RemoteConfig,
         env: &Env,
         root: &Path,
+        jobs: usize,
         stop: &'static Stop,
     ) -> Result<Self, NoRemote> {
         let is_ci = || env.get("CI").is_some_and(|value| value != "0" && value != "false");
@@ -114,7 +125,14 @@ impl RemoteStore {
             RemoteWrite::Always => true,
         };
         let client = Box::new(client::Client::start(config, env, root, stop)?);
-        Ok(Self::new(client, config, writes))
+        let start = |execution| {
+            let server = client::Server::new(config, env, root, stop)?;
+            execution::WorkerPool::start(server, execution, jobs)
+        };
+        // The shim is a shell script.
+        let execution = config.execution.as_ref().filter(|_| cfg!(unix) && jobs > 0);
+        let workers = execution.map(start).transpose()?;
+        Ok(Self { workers, ..Self::new(client, config, writes) })
     }
 
     /// Fails, because this program was built without the feature `remote`.
@@ -123,7 +141,7 @@ impl RemoteStore {
     ///
     /// Always.
     #[cfg(not(feature = "remote"))]
-    pub fn open(_: &RemoteConfig, _: &Env, _: &Path, _: &'static Stop) -> Result<Self, NoRemote> {
+    pub fn open(_: &RemoteConfig, _: &Env, _: &Path, _: usize, _: &'static Stop) -> Result<Self, NoRemote> {
         Err(NoRemote::NotBuilt)
     }
 
@@ -131,6 +149,7 @@ impl RemoteStore {
     fn new(client: Box<dyn Remote>, config: &RemoteConfig, writes: bool) -> Self {
         Self {
             client,
+            workers: None,
             url: config.url.to_string(),
             salt: config.salt.clone(),
             writes,
@@ -150,6 +169,20 @@ impl RemoteStore {
     pub fn trouble(&self) -> Option<String> {
         let missing = || self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.client.trouble().or_else(missing)
+    }
+
+    /// Returns the first reason why workers did not run what they could.
+    pub fn trouble_of_workers(&self) -> Option<String> {
+        #[cfg(feature = "remote")]
+        return self.workers.as_ref()?.trouble();
+        #[cfg(not(feature = "remote"))]
+        None
+    }
+
+    /// Returns the workers, if tools are executed remotely.
+    #[cfg(feature = "remote")]
+    pub(super) fn workers(&self) -> Option<&execution::WorkerPool> {
+        self.workers.as_ref()
     }
 
     pub(super) fn salt(&self) -> &str {

@@ -17,13 +17,13 @@ pub(super) const VALUE: &str = "value";
 pub(super) const METADATA: &str = "build.bazel.remote.execution.v2.requestmetadata-bin";
 
 /// A message and its digest.
-pub(super) struct Blob {
-    pub(super) digest: Digest,
-    pub(super) data: Vec<u8>,
+pub(in crate::cache) struct Blob {
+    pub(in crate::cache) digest: Digest,
+    pub(in crate::cache) data: Vec<u8>,
 }
 
 impl Blob {
-    pub(super) fn new(data: Vec<u8>) -> Self {
+    pub(in crate::cache) fn new(data: Vec<u8>) -> Self {
         Self { digest: digest(&data), data }
     }
 }
@@ -74,11 +74,12 @@ pub(super) fn value(result: ActionResult) -> Option<Found> {
 }
 
 /// Returns true if `data` has this digest.
-pub(super) fn is_of(expected: &Digest, data: &[u8]) -> bool {
+pub(in crate::cache) fn is_of(expected: &Digest, data: &[u8]) -> bool {
     digest(data) == *expected
 }
 
-fn digest(data: &[u8]) -> Digest {
+/// Returns the digest of `data`.
+pub(in crate::cache) fn digest(data: &[u8]) -> Digest {
     let hash: [u8; 32] = Sha256::digest(data).into();
     let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     Digest { hash, size_bytes: i64::try_from(data.len()).unwrap_or(i64::MAX) }

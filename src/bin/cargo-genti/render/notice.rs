@@ -25,6 +25,7 @@ fn is_warning(notice: &Notice) -> bool {
         | Notice::JobserverIgnored { .. }
         | Notice::NewLintsWithoutLock { .. }
         | Notice::RemoteFailed { .. }
+        | Notice::WorkersFailed { .. }
         | Notice::SandboxUnavailable { .. } => true,
         Notice::BaselineOfOtherBuild { .. }
         | Notice::BaselineOfOtherVersion { .. }
@@ -80,6 +81,9 @@ fn text(notice: &Notice) -> String {
             "could not write to the result cache: {error} (this run is unaffected; the next one computes these results again)"
         ),
         Notice::RemoteUnused { error } => visible_line(&format!("not using the remote store: {error}")),
+        Notice::WorkersFailed { url, error } => visible_line(&format!(
+            "the workers of {url} failed: {error} (verdicts are unaffected; what has no result from a worker runs on this machine)"
+        )),
         Notice::RemoteFailed { url, error } => visible_line(&format!(
             "the remote store {url} failed: {error} (verdicts are unaffected; results that were not shared are computed again)"
         )),
@@ -155,6 +159,7 @@ mod tests {
             Notice::CacheNotWritten { error: error() },
             Notice::RemoteUnused { error: error() },
             Notice::RemoteFailed { url: "grpcs://host".to_owned(), error: error() },
+            Notice::WorkersFailed { url: "grpcs://host".to_owned(), error: error() },
             Notice::LinkNotCached { link: "data".to_owned() },
             Notice::ReplayNotCached,
             Notice::SandboxUnavailable { tools: vec!["test".to_owned()], error: error() },
