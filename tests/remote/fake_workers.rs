@@ -37,7 +37,7 @@ pub(crate) enum WorkFault {
     NotStarted(i32),
     /// Does not place the programs of the command.
     NoProgram,
-    /// Does not place a file of the workspace.
+    /// Does not place the files to check. The tool finds nothing in a file that is not there.
     NoFile,
     /// Has another C library.
     OtherSystem,
@@ -109,7 +109,11 @@ impl Service {
         match fault {
             WorkFault::NotStarted(exit_code) => return api::ActionResult { exit_code, ..Default::default() },
             WorkFault::NoProgram => std::fs::remove_dir_all(top.join("p")).unwrap(),
-            WorkFault::NoFile => std::fs::remove_file(top.join("w/own.sh")).unwrap(),
+            WorkFault::NoFile => {
+                let files = std::fs::read_dir(top.join("w")).unwrap().map(|file| file.unwrap().path());
+                let texts = files.filter(|path| path.extension().is_some_and(|end| end == "txt"));
+                texts.for_each(|path| std::fs::remove_file(path).unwrap());
+            }
             WorkFault::OtherSystem => {
                 let list = top.join("expected");
                 let text = std::fs::read_to_string(&list).unwrap();
