@@ -82,7 +82,7 @@ fn text(notice: &Notice) -> String {
         ),
         Notice::RemoteUnused { error } => visible_line(&format!("not using the remote store: {error}")),
         Notice::WorkersFailed { url, error } => visible_line(&format!(
-            "the workers of {url} failed: {error} (verdicts are unaffected; what has no result from a worker runs on this machine)"
+            "the workers of {url} failed: {error} (what they have not brought to an end runs on this machine)"
         )),
         Notice::RemoteFailed { url, error } => visible_line(&format!(
             "the remote store {url} failed: {error} (verdicts are unaffected; results that were not shared are computed again)"
