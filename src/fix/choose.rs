@@ -32,7 +32,7 @@ impl Filter {
         };
         is_meant
             && finding.diagnostic.takes_fixes()
-            && (self.tools.is_empty() || self.tools.iter().any(|tool| finding.is_of(tool)))
+            && (self.tools.is_empty() || self.tools.iter().any(|tool| finding.is_of_any(tool)))
             && (self.rules.is_empty() || self.rules.iter().any(|rule| finding.diagnostic.rule == *rule))
     }
 
@@ -195,6 +195,9 @@ mod tests {
         ];
         let tools = Filter { tools: vec!["typos".to_owned()], ..Filter::default() };
         assert_eq!(rules(&findings, &tools), ["srcs/b.rs one"]);
+        // The name of a tool stands for all its variants.
+        let of_variant = [compared("typos@full", "one", fix("srcs/b.rs", &[edit(1, 1, 1, "")]))];
+        assert_eq!(rules(&of_variant, &tools), ["srcs/b.rs one"]);
         let of_rules = Filter { rules: vec!["one".to_owned()], ..Filter::default() };
         assert_eq!(rules(&findings, &of_rules), ["src/a.rs one", "srcs/b.rs one"]);
         let paths = Filter { paths: vec![RelPath::new("src")], ..Filter::default() };
