@@ -72,7 +72,7 @@ use crate::model::shard::ShardIndex;
 use crate::model::suppression::Suppression;
 use crate::model::task::Plan;
 use crate::model::tool::{Tool, ToolId};
-use crate::model::workspace::Workspace;
+use crate::model::workspace::{Workspace, WorkspaceProblem};
 use crate::plan::config::{BaselineConfig, Config, Lock, LockContext, PolicyConfig};
 use crate::plan::{self, Drift, Durations, Facts, Partition, PlanError};
 use crate::scan::{
@@ -308,6 +308,7 @@ fn find(request: &Request, env: &Env) -> Result<(Programs, workspace::WorkspaceR
         offline: has("--offline"),
         frozen: has("--frozen"),
         listing: request.listing,
+        configurations: &plan::config::LOCATIONS,
     };
     Ok((programs, of_workspace))
 }
@@ -326,31 +327,51 @@ pub fn load(
     let (programs, of_workspace) = find(request, env)?;
     let mut last_run = LastRun::default();
     let (mut unknown, mut config) = (None, None);
-    let known = |root: &Path, target_dir: &Path| {
+    let others = |root: &Path| {
         let read = config.insert(read_config(request, root));
         limit.set(read.as_ref().ok().and_then(|read| request.policy.over(&read.policy).max_duration));
+        read.as_ref().map(Config::workspaces).unwrap_or_default()
+    };
+    let known = |_: &Path, target_dir: &Path| {
         match LastRun::load(target_dir) {
             Ok(loaded) => last_run = loaded,
             Err(notice) => unknown = Some(notice),
         }
         last_run.files.clone()
     };
-    let mut loaded = workspace::load(&of_workspace, known, limit)?;
+    let loaded = workspace::load(&of_workspace, others, known, limit);
+    if let (Err(LoadError::NoManifest(_)), Some(Err(_))) = (&loaded, &config) {
+        // A correct configuration may name workspaces.
+        config.take().transpose()?;
+    }
+    let mut loaded = loaded?;
+    let others = |_: &Path| {
+        config.as_ref().and_then(|read| Some(read.as_ref().ok()?.workspaces())).unwrap_or_default()
+    };
     let known = |_: &Path, _: &Path| last_run.files.clone();
-    if !loaded.lockfile && request.lockfile != Lockfile::Ignore {
-        lockfile::make(request, &programs, &loaded.workspace.root, events)?;
-        loaded = workspace::load(&of_workspace, known, limit)?;
+    let without_lock = match request.lockfile {
+        Lockfile::Ignore => Vec::new(),
+        _ => lockfile::missing(&loaded.workspace),
+    };
+    if !without_lock.is_empty() {
+        for path in &without_lock {
+            lockfile::make(request, &programs, (&loaded.workspace.root, path), events)?;
+        }
+        loaded = workspace::load(&of_workspace, others, known, limit)?;
     }
     let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, last_run.lockfile, env)?;
-    if lockfile.is_updated {
-        events(Event::Notice(&Notice::LockfileUpdated));
-        loaded = workspace::load(&of_workspace, known, limit)?;
+    if !lockfile.updated.is_empty() {
+        for path in &lockfile.updated {
+            events(Event::Notice(&Notice::LockfileUpdated(path.clone())));
+        }
+        loaded = workspace::load(&of_workspace, others, known, limit)?;
         lockfile.digest = Some(lockfile::inputs(&programs, &loaded.workspace, env));
     }
     if let Some(notice) = unknown {
         events(Event::Notice(&notice));
     }
-    let workspace = loaded.workspace;
+    let mut workspace = loaded.workspace;
+    toolchains_of_others(&mut workspace);
     let programs = programs.within(&workspace.root);
     let config = config.unwrap_or_else(|| read_config(request, &workspace.root))?;
     let lock_name = config.lock_name();
@@ -360,7 +381,7 @@ pub fn load(
     let facts = facts(request, &workspace, &policy)?;
     let copies = lock_copies::of(&workspace, env);
     let locks = LockContext { beyond: lock_copies::beyond(&workspace), may_be_missing: request.writes_lock };
-    plan::config::check_variants(&config.variants, &workspace, &locks)?;
+    plan::config::check_variants(&config.variants, &config.tools, &workspace, &locks)?;
     let tools = config.planned(&workspace);
     let mut plan = plan::plan(&workspace, tools.clone(), request.selection.clone(), policy, &facts)?;
     let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);
@@ -395,6 +416,16 @@ pub fn load(
         facts,
         base: None,
     })
+}
+
+/// Notes the other workspaces for which rustup reads another toolchain file. Programs of the toolchain are found once per run.
+fn toolchains_of_others(workspace: &mut Workspace) {
+    let root = &workspace.root;
+    for other in workspace.others.iter_mut().filter(|other| other.problem.is_none()) {
+        if !scan::has_same_toolchain_file(&other.root.to_path(root), root) {
+            other.problem = Some(WorkspaceProblem::OtherToolchain);
+        }
+    }
 }
 
 /// Context of a run.
@@ -621,13 +652,15 @@ pub fn run(
     let Stored { discarded: changed, reads, discovered } = cache.finish(&lookups, events);
     let moved = watch.finish();
     let in_time = Latch::new(session.stop);
-    let has_new_lock = workspace::has_changed(workspace, &RelPath::new("Cargo.lock"), &in_time);
-    if moved.is_empty() && has_new_lock && in_time.check().is_ok() {
-        events(Event::Notice(&Notice::LockfileChanged));
+    let locks = lockfile::roots(workspace).map(|root| root.join("Cargo.lock"));
+    for path in locks.filter(|path| workspace::has_changed(workspace, path, &in_time)) {
+        if moved.is_empty() && in_time.check().is_ok() {
+            events(Event::Notice(&Notice::LockfileChanged(path)));
+        }
     }
     let target = || {
         let asked_for = plan.selection.target.clone();
-        asked_for.or_else(|| scan::default_target(workspace, programs, session.env))
+        asked_for.or_else(|| scan::default_target(&workspace.root, programs, session.env))
     };
     let goldens = Goldens {
         accepted: goldens.accepted(),

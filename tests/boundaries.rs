@@ -89,6 +89,7 @@ fn batches(files: &[String], tools: &[Tool]) -> BTreeSet<Digest> {
         build_dir: "/w/target".into(),
         packages: Vec::new(),
         owners: vec![None; files.len()],
+        others: Vec::new(),
         files,
         outside: Vec::new(),
         metadata: BTreeSet::new(),

@@ -94,6 +94,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
         };
         let name = format!("package-{at:06}");
         packages.push(Package {
+            workspace: None,
             version: "0.1.0".to_owned(),
             vars: Vec::new(),
             cargo_id: format!("path+file:///w/{dir}#0.1.0"),
@@ -129,6 +130,7 @@ pub(crate) fn workspace(tasks: usize) -> Workspace {
         target_dir: "/w/target".into(),
         build_dir: "/w/target".into(),
         packages,
+        others: Vec::new(),
         files,
         owners,
         outside: Vec::new(),

@@ -384,8 +384,6 @@ impl InputCollector<'_> {
         }
         let root = &self.inputs.workspace.root;
         let dir = unit.manifest.parent().unwrap_or(root);
-        // Cargo starts rustc in this directory.
-        let base = if unit.source.starts_with(root) { root } else { dir };
         let source = RelPath::between(root, &RelPath::without_dots(&unit.source)).ok_or(Undiscoverable)?;
         let package = RelPath::between(root, dir).ok_or(Undiscoverable)?;
         if unit.is_doc {
@@ -400,7 +398,7 @@ impl InputCollector<'_> {
                 }
                 for dep_info in &unit.read_by_rustc {
                     let text = read(dep_info, self.inputs.copies).ok_or(Undiscoverable)?;
-                    self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, base)?;
+                    self.add(reads::dep_info(&text).ok_or(Undiscoverable)?, &unit.base)?;
                 }
             }
             return Ok(());
@@ -409,10 +407,11 @@ impl InputCollector<'_> {
         let read = reads::dep_info(&text).ok_or(Undiscoverable)?;
         // Lints of clippy about packages read these, but its dep-info names only the manifest of the workspace.
         if unit.package.is_some() && read.variables.iter().any(|name| name == "CLIPPY_ARGS") {
-            let (manifest, lock) = (root.join("Cargo.toml"), root.join("Cargo.lock"));
+            let of_workspace = if unit.base.starts_with(root) { &unit.base } else { root };
+            let (manifest, lock) = (of_workspace.join("Cargo.toml"), of_workspace.join("Cargo.lock"));
             [&unit.manifest, &manifest, &lock].into_iter().try_for_each(|path| self.add_file(path))?;
         }
-        self.add(read, base)?;
+        self.add(read, &unit.base)?;
         self.add_absent_modules(source, &package);
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::model::notice::IgnoredLevels;
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, TaskIx};
 use crate::model::tool::{Caching, Per, ToolId};
-use crate::model::workspace::{Beyond, File, FileId, Target, Workspace};
+use crate::model::workspace::{Beyond, File, FileId, PackageId, Target, Workspace};
 use crate::plan::Declared;
 use crate::scan::{CargoConfig, Env, NoWall, ProgramIdentity, Programs};
 use crate::store::LockCopies;
@@ -133,13 +133,18 @@ impl KeyInputs<'_> {
             parts.add(PartKind::Inputs, "sandbox", Digest::of_bytes(version.as_flattened()));
         }
         if tool.uses_selection() {
-            parts.add_fields(PartKind::Selection, self.plan.build_of(tool).selection);
+            let build = self.plan.build_of(tool);
+            parts.add_fields(PartKind::Selection, build.selection);
             // Cargo also discovers targets in ignored files.
-            parts.add(PartKind::Inputs, "targets of the packages", targets(self.workspace));
+            let needed = self.declared.closure(build.whole);
+            let is_built = |id: PackageId| {
+                needed.contains(&id) || self.workspace.package(id).workspace.as_ref() == build.workspace
+            };
+            parts.add(PartKind::Inputs, "targets of the packages", targets(self.workspace, &is_built));
         }
         if identity.runs_cargo && !tool.uses_selection() {
             // The declared inputs are only files of the workspace, but cargo builds more than that.
-            parts.add(PartKind::Inputs, "targets of the packages", targets(self.workspace));
+            parts.add(PartKind::Inputs, "targets of the packages", targets(self.workspace, &|_| true));
             parts.add(PartKind::Inputs, "packages outside of the workspace", outside(self.workspace));
         }
         for (name, path) in &identity.files {
@@ -303,13 +308,13 @@ fn too_much(path: &RelPath) -> Uncacheable {
     format!("the link {path} leads to more than 10,000 files or to a file that can't be read")
 }
 
-/// Returns a digest over the targets that cargo would build.
-fn targets(workspace: &Workspace) -> Digest {
+/// Returns a digest over the targets that cargo would build in packages for which `is_built` returns true.
+fn targets(workspace: &Workspace, is_built: &dyn Fn(PackageId) -> bool) -> Digest {
     let mut hasher = Hasher::new("genti.targets.1");
     for (package, target) in workspace
-        .packages
-        .iter()
-        .flat_map(|package| package.targets.iter().map(move |target| (package, target)))
+        .packages()
+        .filter(|(id, _)| is_built(*id))
+        .flat_map(|(_, package)| package.targets.iter().map(move |target| (package, target)))
     {
         let Target { name, kind, root, edition, test, doc, doctest, needs_features } = target;
         hasher.field("package", package.name.as_bytes());

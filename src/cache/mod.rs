@@ -81,7 +81,7 @@ use crate::model::tool::{Tool, ToolId};
 use crate::model::workspace::Workspace;
 use crate::plan::cause::Read;
 use crate::plan::{Declared, PlanError};
-use crate::scan::{self, BuildDirs, Env, Identifier, Kernel, NoWall, Programs, Stop};
+use crate::scan::{self, BuildDirs, CargoConfig, Env, Identifier, Kernel, NoWall, Programs, Stop};
 use crate::store::LockCopies;
 
 pub(crate) use self::away::CHECKED as CHECKED_AWAY;
@@ -240,7 +240,11 @@ impl<'a> ResultCache<'a> {
         let versions = versions::ask(context, &identifier, env, outside, results.as_mut(), stop);
         let identities = plan.graph.tools.par_iter().map(|tool| identifier.of(tool)).collect();
         let (config, dirs, behind) = (identifier.into_config(), Dirs::default(), Mutex::default());
-        let ignored_levels = uncommitted::lint_levels(&config, &workspace.root);
+        let mut ignored_levels = uncommitted::lint_levels(&config, &workspace.root);
+        for other in workspace.others.iter().filter(|other| other.is_loaded()) {
+            let config = CargoConfig::read(&other.root.to_path(&workspace.root), env);
+            ignored_levels.extend(uncommitted::lint_levels_below(&config, &workspace.root, &other.root));
+        }
         let inputs = KeyInputs {
             workspace,
             real_root: workspace.root.canonicalize().unwrap_or_else(|_| workspace.root.clone()),

@@ -52,7 +52,7 @@ impl KeyInputs<'_> {
                 .target
                 .as_deref()
                 .filter(|target| target.ends_with(".json"));
-            let targets = target.map(|target| self.workspace.root.join(target));
+            let targets = target.map(|target| tool.workspace_root(&self.workspace.root).join(target));
             for path in targets.into_iter().chain(config.target_files()) {
                 found.add_place(path);
             }

@@ -18,3 +18,14 @@ pub(super) fn lint_levels(config: &CargoConfig, root: &Path) -> Vec<IgnoredLevel
     let levels = config.levels().into_iter().filter(|(path, _)| !is_committed(path));
     levels.map(|(_, ignored)| ignored).collect()
 }
+
+/// Returns the lint levels in files of `config`, that of the other workspace `below` the `root`, that git ignores. Files of the
+/// directories above count for both.
+pub(super) fn lint_levels_below(config: &CargoConfig, root: &Path, below: &RelPath) -> Vec<IgnoredLevels> {
+    let levels = config.levels().into_iter().filter_map(|(path, mut ignored)| {
+        let name = RelPath::between(root, path).filter(|path| path.is_within(below))?;
+        ignored.variable = name.to_string();
+        workspace::is_ignored(root, &ignored.variable).then_some(ignored)
+    });
+    levels.collect()
+}

@@ -46,8 +46,9 @@ impl KeyInputs<'_> {
     pub(super) fn built(&self, tool: &Tool, build_dirs: &[PathBuf]) -> FoundUnits {
         let workspace = self.workspace;
         let Units { lists: dep_infos, outputs } = Units::find(self.dir_of(tool, build_dirs), build_dirs);
+        let root = tool.workspace_root(&workspace.root);
         let dep_infos: Vec<_> =
-            dep_infos.iter().map(|(dep_info, package)| self.dep_info(dep_info, package.as_deref())).collect();
+            dep_infos.iter().map(|(path, package)| self.dep_info(&root, path, package.as_deref())).collect();
         let mut packages: BTreeMap<&str, BTreeSet<PathBuf>> = BTreeMap::new();
         for DepInfo { path, source, .. } in &dep_infos {
             let dir = path.parent().filter(|dir| dir.parent().is_some_and(|dir| dir.ends_with("build")));
@@ -82,10 +83,9 @@ impl KeyInputs<'_> {
         }
     }
 
-    /// Returns the dep-info file at `path`, of a unit of `package`. It may belong to another workspace of the repository, since
+    /// Returns the dep-info file at `path`, of a unit of `package` in a build of the workspace at `root`. It may belong to another workspace of the repository, since
     /// several workspaces can share a build directory.
-    fn dep_info(&self, path: &Path, package: Option<&str>) -> DepInfo {
-        let root = &self.workspace.root;
+    fn dep_info(&self, root: &Path, path: &Path, package: Option<&str>) -> DepInfo {
         let first = first_source(path, self.copies);
         let source = |base: &Path| Some(base.join(first.as_ref()?));
         let is_base = |base: &Path| {
@@ -96,14 +96,15 @@ impl KeyInputs<'_> {
         };
         let is_absolute = first.as_ref().is_some_and(|source| source.is_absolute());
         let base = match package.is_none() || is_absolute || is_base(root) == Some(true) {
-            true => Some(root.clone()),
+            true => Some(root.to_path_buf()),
             false => {
                 let files = self.workspace.files.iter().map(|file| &file.path);
                 let manifests = files.filter(|path| path.file_name() == b"Cargo.toml");
-                let mut dirs = manifests.filter_map(|path| Some(path.parent()?.to_path(root)));
+                let mut dirs =
+                    manifests.filter_map(|path| Some(path.parent()?.to_path(&self.workspace.root)));
                 // The sources of a package need not be below its manifest.
                 let fallback = || source(root).is_some_and(|source| source.is_file());
-                dirs.find(|dir| is_base(dir) == Some(true)).or_else(|| fallback().then(|| root.clone()))
+                dirs.find(|dir| is_base(dir) == Some(true)).or_else(|| fallback().then(|| root.to_path_buf()))
             }
         };
         let source = base.as_deref().and_then(source);
@@ -180,7 +181,7 @@ impl ResultCache<'_> {
         let Some(path) = unit.dep_infos.iter().find(|path| path.exists()) else { return };
         state.builds.reported.insert(path.clone());
         if state.builds.wanted.contains(&unit.source) {
-            let dep_info = self.inputs.dep_info(path, Some(&unit.name));
+            let dep_info = self.inputs.dep_info(&unit.base, path, Some(&unit.name));
             self.state_of_dep_info(state, &dep_info, self.clippy());
         }
     }
@@ -191,7 +192,7 @@ impl ResultCache<'_> {
         let clippy = self.clippy();
         let mut dep_infos = dep_infos_beside(unit);
         dep_infos.retain(|path| {
-            let dep_info = self.inputs.dep_info(path, Some(&unit.name));
+            let dep_info = self.inputs.dep_info(&unit.base, path, Some(&unit.name));
             // A library and a program may have the same name.
             let is_its = dep_info.source.as_deref().map(RelPath::without_dots)
                 == Some(RelPath::without_dots(&unit.source));

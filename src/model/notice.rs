@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
+use super::path::RelPath;
+
 /// A message for the user that affects no verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The workspace had no `Cargo.lock`, and it was created.
-    LockfileCreated,
-    /// `Cargo.lock` was out of date, and cargo has updated it before the run.
-    LockfileUpdated,
-    /// Cargo updated `Cargo.lock` during the run, so the ids in the artifacts are outdated.
-    LockfileChanged,
+    /// The workspace had no `Cargo.lock`, and this one was created.
+    LockfileCreated(RelPath),
+    /// This `Cargo.lock` was out of date, and cargo has updated it before the run.
+    LockfileUpdated(RelPath),
+    /// Cargo updated this `Cargo.lock` during the run, so the ids in the artifacts are outdated.
+    LockfileChanged(RelPath),
     /// The build directory does not exist yet, so dependencies are built in it once more.
     NewBuildDir,
     /// Lint levels in the environment are not passed on to tools.
@@ -121,9 +123,9 @@ impl Notice {
     /// Returns the code, which is part of the event stream and never changes its meaning.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::LockfileCreated => "lockfile-created",
-            Self::LockfileUpdated => "lockfile-updated",
-            Self::LockfileChanged => "lockfile-changed",
+            Self::LockfileCreated(_) => "lockfile-created",
+            Self::LockfileUpdated(_) => "lockfile-updated",
+            Self::LockfileChanged(_) => "lockfile-changed",
             Self::NewBuildDir => "new-build-dir",
             Self::LintLevelsIgnored(_) => "lint-levels-ignored",
             Self::ForeignConfiguration { .. } => "foreign-configuration",

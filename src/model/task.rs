@@ -14,7 +14,7 @@ use super::policy::{Policy, Selection};
 use super::powerset::Combination;
 use super::shard::ShardIndex;
 use super::tool::{Tool, ToolId};
-use super::variant::{Build, Variant, VariantBuild};
+use super::variant::{Build, Variant, VariantBuild, members_in};
 use super::workspace::{FileId, PackageId, Target, Workspace};
 
 /// The part of the workspace that one task covers.
@@ -265,6 +265,26 @@ impl Shard {
     }
 }
 
+/// What cargo builds for each tool.
+#[derive(Clone, Copy, Debug)]
+pub struct Builds<'a> {
+    /// The build of tools without a variant.
+    pub default: Build<'a>,
+    /// The same, with the packages of all workspaces, for tools that look at files.
+    pub all: Build<'a>,
+    /// Those of the variants, by name.
+    pub variants: &'a BTreeMap<String, VariantBuild>,
+}
+
+impl<'a> Builds<'a> {
+    /// Returns what cargo builds for `tool`.
+    pub fn of(&self, tool: &Tool) -> Build<'a> {
+        let default = if tool.looks_at_files() { self.all } else { self.default };
+        let variant = tool.variant.as_ref().and_then(|variant| self.variants.get(&variant.name));
+        variant.map_or(default, VariantBuild::as_build)
+    }
+}
+
 /// A plan: the ranked batches of a graph under a policy. The rank of a batch is its index in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -274,6 +294,10 @@ pub struct Plan {
     pub policy: Policy,
     /// The selection.
     pub selection: Selection,
+    /// All packages, sorted: members, followed by those of the other workspaces that variants build.
+    pub all: Vec<PackageId>,
+    /// Number of members.
+    pub members: usize,
     /// Selected packages, sorted.
     pub asked: Vec<PackageId>,
     /// Packages that are checked, sorted. Under `--since`, the selected packages that changed, and their
@@ -310,13 +334,21 @@ impl Plan {
 
     /// Returns what cargo builds for `tool`.
     pub fn build_of(&self, tool: &Tool) -> Build<'_> {
-        VariantBuild::of(tool.variant.as_deref(), &self.variants, self.default_build())
+        self.builds().of(tool)
+    }
+
+    /// Returns what cargo builds for each tool.
+    pub fn builds(&self) -> Builds<'_> {
+        let own = |ids| members_in(ids, self.members);
+        let Self { selection, all: whole, asked, packages, variants, .. } = self;
+        let all = Build { workspace: None, selection, whole, asked, packages };
+        let default = Build { whole: own(whole), asked: own(asked), packages: own(packages), ..all };
+        Builds { default, all, variants }
     }
 
     /// Returns what cargo builds for tools without a variant.
     pub fn default_build(&self) -> Build<'_> {
-        let Self { selection, asked, packages, .. } = self;
-        Build { selection, whole: None, asked, packages }
+        self.builds().default
     }
 
     /// Returns the names of the variants in which the tool called `base` runs, sorted, if there are several.
@@ -327,7 +359,7 @@ impl Plan {
         (names.len() > 1 || names.first().is_some_and(|name| *name != Variant::DEFAULT)).then_some(names)
     }
 
-    /// Returns true if every member of the workspace is selected.
+    /// Returns true if every package is selected.
     pub fn is_whole(&self, workspace: &Workspace) -> bool {
         self.packages.len() == workspace.packages.len()
     }

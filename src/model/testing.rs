@@ -19,6 +19,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
             let name = dir.rsplit('/').next().unwrap_or(dir);
             Package {
                 name: name.to_owned(),
+                workspace: None,
                 version: "0.1.0".to_owned(),
                 vars: Vec::new(),
                 cargo_id: format!("path+file:///w/ws/{dir}#0.1.0"),
@@ -35,6 +36,7 @@ pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&st
         target_dir: "/w/ws/target".into(),
         build_dir: "/w/ws/target".into(),
         packages,
+        others: Vec::new(),
         files: files
             .iter()
             .map(|path| File {

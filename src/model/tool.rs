@@ -518,6 +518,22 @@ impl Tool {
         self.variant.as_ref()?.lock.as_ref()
     }
 
+    /// Returns the root of the workspace that its variant builds, if that is another one of the repository.
+    pub fn workspace(&self) -> Option<&RelPath> {
+        self.variant.as_ref()?.workspace.as_ref()
+    }
+
+    /// Returns the root of the workspace that it builds, if that of the run is at `root`.
+    pub fn workspace_root(&self, root: &Path) -> PathBuf {
+        self.workspace().map_or_else(|| root.to_path_buf(), |own| own.to_path(root))
+    }
+
+    /// Returns true if it looks at files of the repository, whatever cargo builds.
+    pub fn looks_at_files(&self) -> bool {
+        let is_of_build = self.takes_variants() || self.uses_features() || self.uses_target();
+        matches!(self.per, Per::File | Per::Workspace) && !is_of_build
+    }
+
     /// Returns the word for its units in artifacts.
     pub fn unit_word(&self) -> &'static str {
         if self.powerset().is_some() { "combination" } else { self.per.as_str() }

@@ -18,6 +18,8 @@ pub struct Variant {
     pub configured: Option<String>,
     /// Toolchain for the programs of its tools, as rustup knows it.
     pub toolchain: Option<String>,
+    /// Root of the workspace that it builds, if that is another one of the repository.
+    pub workspace: Option<RelPath>,
     /// Packages, features, target and cargo profile. Nothing else is set.
     pub build: Selection,
     /// Variables for the processes of its tools.
@@ -73,6 +75,8 @@ pub struct VariantLock {
 /// Build of a variant in a run: what its tools select and set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VariantBuild {
+    /// Root of its workspace, if that is not the one of the run.
+    pub workspace: Option<RelPath>,
     /// Features, target and cargo profile.
     pub selection: Selection,
     /// Packages of the variant, sorted.
@@ -84,29 +88,27 @@ pub struct VariantBuild {
 }
 
 impl VariantBuild {
-    /// Returns what cargo builds for the tools of `variant`: its build in `builds`, or else the `default` one.
-    pub fn of<'a>(
-        variant: Option<&Variant>,
-        builds: &'a BTreeMap<String, Self>,
-        default: Build<'a>,
-    ) -> Build<'a> {
-        variant.and_then(|variant| builds.get(&variant.name)).map_or(default, Self::as_build)
-    }
-
     /// Returns it in the form that all builds have.
     pub fn as_build(&self) -> Build<'_> {
-        let Self { selection, whole, asked, packages } = self;
-        Build { selection, whole: Some(whole), asked, packages }
+        let Self { workspace, selection, whole, asked, packages } = self;
+        Build { workspace: workspace.as_ref(), selection, whole, asked, packages }
     }
+}
+
+/// Returns the members among the sorted `ids`, of which there are `members`.
+pub fn members_in(ids: &[PackageId], members: usize) -> &[PackageId] {
+    &ids[..ids.partition_point(|id| (id.0 as usize) < members)]
 }
 
 /// Build of a tool in a run: the default one or that of a variant.
 #[derive(Clone, Copy, Debug)]
 pub struct Build<'a> {
+    /// Root of its workspace, if that is not the one of the run.
+    pub workspace: Option<&'a RelPath>,
     /// Features, target and cargo profile.
     pub selection: &'a Selection,
-    /// Packages of the variant, sorted; `None` for all members.
-    pub whole: Option<&'a [PackageId]>,
+    /// Packages of the variant, or all members, sorted.
+    pub whole: &'a [PackageId],
     /// Selected packages, sorted.
     pub asked: &'a [PackageId],
     /// Packages that are checked, sorted.
@@ -115,17 +117,24 @@ pub struct Build<'a> {
 
 impl Build<'_> {
     /// Returns true if everything is checked that the variant consists of.
-    pub fn is_whole(&self, workspace: &Workspace) -> bool {
-        self.packages.len() == self.whole.map_or(workspace.packages.len(), <[PackageId]>::len)
+    pub fn is_whole(&self) -> bool {
+        self.packages.len() == self.whole.len()
     }
 
-    /// Returns true if cargo builds every member.
+    /// Returns true if all members are selected.
+    pub fn asks_all(&self, workspace: &Workspace) -> bool {
+        self.workspace.is_none()
+            && self.asked.len() == self.whole.len()
+            && self.whole.len() >= workspace.member_count()
+    }
+
+    /// Returns true if cargo builds every package of its workspace.
     pub fn is_of_all(&self, workspace: &Workspace) -> bool {
-        self.packages.len() == workspace.packages.len()
+        self.packages.len() == workspace.count_in(self.workspace)
     }
 
     /// Returns true if the variant has this package.
     pub fn has(&self, package: PackageId) -> bool {
-        self.whole.is_none_or(|whole| whole.binary_search(&package).is_ok())
+        self.whole.binary_search(&package).is_ok()
     }
 }

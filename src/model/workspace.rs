@@ -37,11 +37,14 @@ pub struct Workspace {
     /// Absolute path of cargo's build directory for intermediate files, which is the target directory by
     /// default. Not part of any id or artifact.
     pub build_dir: PathBuf,
-    /// Members, sorted by directory, then name.
+    /// Members, sorted by directory, then name. After them, those of the other workspaces of the repository that variants build, sorted
+    /// in the same way.
     pub packages: Vec<Package>,
+    /// The other workspaces that variants build, sorted by root.
+    pub others: Vec<OtherWorkspace>,
     /// Files, sorted by path.
     pub files: Vec<File>,
-    /// For each file, the innermost member whose directory contains it.
+    /// For each file, the package in the innermost directory around it.
     pub owners: Vec<Option<PackageId>>,
     /// Path dependencies that are not members, sorted by name.
     pub outside: Vec<OutsidePackage>,
@@ -54,6 +57,43 @@ pub struct Workspace {
     pub beyond: Vec<(FileId, Beyond)>,
     /// Metadata of the files. Not part of any id or artifact.
     pub seen: Seen,
+}
+
+/// Another workspace of the repository, which a variant builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherWorkspace {
+    /// Its root, as the configuration names it.
+    pub root: RelPath,
+    /// Reason why a variant can't build it, if there is one.
+    pub problem: Option<WorkspaceProblem>,
+}
+
+impl OtherWorkspace {
+    /// Returns true if its packages are known.
+    pub fn is_loaded(&self) -> bool {
+        matches!(self.problem, None | Some(WorkspaceProblem::OtherToolchain))
+    }
+}
+
+/// Reason why another workspace can't be built by a variant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkspaceProblem {
+    /// There is no such directory.
+    NoDirectory,
+    /// The directory is a symbolic link, or behind one.
+    Link,
+    /// The directory has no `Cargo.toml`.
+    NoManifest,
+    /// The directory belongs to the workspace with this root, which is not the directory itself.
+    PartOf(RelPath),
+    /// The directory belongs to a workspace that is not below the root.
+    PartOfOutside,
+    /// It has no packages.
+    Empty,
+    /// Rustup would read another toolchain file there. Only a variant with a `toolchain` can build it.
+    OtherToolchain,
+    /// Cargo rejects it, with this message.
+    Cargo(String),
 }
 
 /// Metadata of the files in a workspace, used to detect later changes.
@@ -108,6 +148,26 @@ impl Workspace {
         &self.packages[id.0 as usize]
     }
 
+    /// Returns the number of packages in the workspace with this root, or of members without one.
+    pub fn count_in(&self, other: Option<&RelPath>) -> usize {
+        self.packages.iter().filter(|package| package.workspace.as_ref() == other).count()
+    }
+
+    /// Returns the number of members. They come first among the packages.
+    pub fn member_count(&self) -> usize {
+        self.packages.partition_point(|package| package.workspace.is_none())
+    }
+
+    /// Returns the files that configure cargo for the whole workspace with this root, or for that of the run without one.
+    pub fn root_inputs(&self, other: Option<&RelPath>) -> Vec<FileId> {
+        // Cargo joins its configuration with that of the directories above, and packages may inherit from the manifest of the
+        // root. The lock file of the root has no effect.
+        let own = ROOT_INPUTS.iter().filter(|name| other.is_none() || **name != "Cargo.lock");
+        let own = own.map(RelPath::new);
+        let others = other.iter().flat_map(|root| ROOT_INPUTS.map(|name| root.join(name)));
+        own.chain(others).filter_map(|path| self.find(&path)).collect()
+    }
+
     /// Iterates over the files with their ids, in order.
     pub fn files(&self) -> impl Iterator<Item = (FileId, &File)> {
         (0..).map(FileId).zip(&self.files)
@@ -133,6 +193,19 @@ impl Workspace {
         targets.next().filter(|_| targets.next().is_none())
     }
 
+    /// Returns the package of the test `subject`, as in `alpha::it name`, or `alpha/src/lib.rs - item` for a doc test.
+    pub fn owner_of_test(&self, subject: &str) -> Option<PackageId> {
+        let name = subject.split(' ').next()?;
+        let owner = name.split("::").next();
+        let is_its = |package: &Package| {
+            Some(&*package.name) == owner
+                && package.targets.iter().any(|target| package.test_name(target) == name)
+        };
+        let found = self.packages().find(|(_, package)| is_its(package)).map(|(id, _)| id);
+        let file = || self.find(&RelPath::new(name)).and_then(|file| self.owners[file.0 as usize]);
+        found.or_else(file)
+    }
+
     /// Returns the members that `package` depends on, directly or not. Contains the package itself only if it
     /// is part of a cycle.
     pub fn dependencies_of(&self, package: PackageId) -> BTreeSet<PackageId> {
@@ -152,20 +225,30 @@ impl Workspace {
         let path = path.as_bytes();
         let ends = (0..path.len()).rev().filter(|&at| path[at] == b'/');
         let dirs = std::iter::once(path).chain(ends.map(|end| &path[..end])).chain(root);
-        // From the path outwards. Packages are sorted by directory.
-        dirs.into_iter().find_map(|dir| {
-            let after = self.packages.partition_point(|package| package.dir.as_bytes() <= dir);
-            let at = after.checked_sub(1).filter(|&at| self.packages[at].dir.as_bytes() == dir)?;
-            Some(PackageId(at as u32))
-        })
+        let (members, others) = self.packages.split_at(self.member_count());
+        // Both are sorted by directory.
+        let at = |packages: &[Package], dir: &[u8]| {
+            let after = packages.partition_point(|package| package.dir.as_bytes() <= dir);
+            after.checked_sub(1).filter(|&at| packages[at].dir.as_bytes() == dir)
+        };
+        let in_others = |dir| Some(members.len() + at(others, dir)?);
+        let is_other = |dir| self.others.iter().any(|other| other.root.as_bytes() == dir);
+        // From the path outwards. What another workspace has beside its packages belongs to none.
+        let found = dirs.into_iter().find_map(|dir| {
+            let found = at(members, dir).or_else(|| in_others(dir));
+            (found.is_some() || is_other(dir)).then_some(found)
+        });
+        found.flatten().map(|at| PackageId(at as u32))
     }
 }
 
-/// A member of the workspace.
+/// A member of the workspace, or of another one that a variant builds.
 #[derive(Clone, Debug)]
 pub struct Package {
-    /// Name.
+    /// Name. For a package of another workspace, it begins with the root of that and `/`, so that no two packages have the same.
     pub name: String,
+    /// Root of its workspace, if that is not the one of the run.
+    pub workspace: Option<RelPath>,
     /// Version.
     pub version: String,
     /// The `CARGO_PKG_…` variables that cargo sets for programs of the package, sorted.
@@ -178,13 +261,21 @@ pub struct Package {
     pub features: BTreeMap<String, Vec<String>>,
     /// Targets, sorted by root, then name.
     pub targets: Vec<Target>,
-    /// Members that it depends on in any way, sorted.
+    /// Other packages of the workspace that it depends on in any way, sorted.
     pub dependencies: Vec<PackageId>,
     /// Path dependencies outside the workspace, direct or not: indices into [`Workspace::outside`], sorted.
     pub outside: Vec<u32>,
 }
 
 impl Package {
+    /// Returns its name as cargo knows it.
+    pub fn cargo_name(&self) -> &str {
+        match &self.workspace {
+            Some(_) => self.name.rsplit('/').next().unwrap_or(&self.name),
+            None => &self.name,
+        }
+    }
+
     /// Returns the version of Rust that the manifest requires, such as `1.85`.
     pub fn rust_version(&self) -> Option<&str> {
         let version = self.vars.iter().find(|(name, _)| *name == "CARGO_PKG_RUST_VERSION");

@@ -53,7 +53,7 @@ use crate::model::halt::{Halt, Halted, Latch, until};
 use crate::model::task::{Exit, Output, Unit};
 use crate::model::text::{Interner, Text};
 use crate::model::tool::{Leaky, Parse, Tool};
-use crate::model::workspace::{PackageId, Workspace};
+use crate::model::workspace::{Package, PackageId, Workspace};
 
 /// Output of one process, with the context needed to parse it.
 #[derive(Clone, Copy, Debug)]
@@ -213,6 +213,11 @@ impl Input<'_> {
             fix: None,
             test: None,
         }
+    }
+
+    /// Iterates over the packages of the workspace that the tool builds, with their ids.
+    fn packages_of_workspace(&self) -> impl Iterator<Item = (PackageId, &Package)> {
+        self.workspace.packages().filter(|(_, package)| package.workspace.as_ref() == self.tool.workspace())
     }
 
     /// Returns a diagnostic for each test that left a process running, or for the unit if the tests are not known.

@@ -14,6 +14,7 @@ use regex::Regex;
 
 use super::libtest::{self, cases};
 use super::{Gap, Input, Parsed, Unparsable};
+use crate::model::census::{Census, Group, TestTimes};
 use crate::model::finding::Diagnostic;
 use crate::model::test_output::TestOutputs;
 
@@ -61,10 +62,12 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let outputs = outputs(&lines[..rule]);
     let diagnostics = |test: &Test<'_>| {
         let name = test.program.split("::").next();
-        let package = input.workspace.packages.iter().find(|package| Some(package.name.as_str()) == name);
+        let package = input.packages_of_workspace().find(|(_, package)| Some(package.cargo_name()) == name);
+        let package = package.map(|(_, package)| package);
         let output = outputs.get(&(test.program, test.name)).map(Vec::as_slice);
         let beside = output.unwrap_or_default();
-        let mut found = cases::of_test(input, (test.program, package), test.name, output, beside);
+        let program = name_of(input, test.program);
+        let mut found = cases::of_test(input, (&program, package), test.name, output, beside);
         if let ([found], true) = (found.as_mut_slice(), test.is_flaky && !test.has_passed) {
             found.message = "passed on a retry, and is configured to fail then".into();
         }
@@ -72,21 +75,49 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     };
     let flaky = || passed.iter().filter(|test| test.is_flaky);
     let of_flaky = flaky()
-        .map(|test| libtest::flaky(input, format!("{} {}", test.program, test.name), &diagnostics(test)));
+        .map(|test| libtest::flaky(input, subject_of(input, test.program, test.name), &diagnostics(test)));
     let failures = failed.iter().flat_map(&diagnostics);
     let failures = failures.map(|diagnostic| Diagnostic { ns: "test".into(), ..diagnostic });
     let diagnostics = failures.chain(of_flaky).collect();
     let names = failed.iter().map(|test| (test.program, test.name));
     let (census, times) = census::read(lines[rule + 1], &lines[..rule], names);
+    let (census, times) = with_names(input, census, times);
     let mut printed = TestOutputs::default();
     for test in failed.iter().chain(flaky()) {
         let output = outputs.get(&(test.program, test.name)).map_or(&[][..], Vec::as_slice);
-        printed.add(&format!("{} {}", test.program, test.name), output);
+        printed.add(&subject_of(input, test.program, test.name), output);
     }
-    let (test_outputs, leaks) = (printed.finish(), leaks(&lines[..rule], summary.leaky));
+    let (test_outputs, leaks) = (printed.finish(), leaks(input, &lines[..rule], summary.leaky));
     let (is_whole, is_leaky) = (gaps.is_empty(), summary.leaky > 0);
     let parsed = Parsed { diagnostics, gaps, census, times, test_outputs, ..Parsed::default() };
     Ok(Parsed { is_whole, is_leaky, leaks, ..parsed }.of_counted(counted + flaky().count()))
+}
+
+/// Returns the name of the test target that nextest calls `program`. Its package may be one of another workspace, whose name begins
+/// with the root of that.
+fn name_of(input: &Input<'_>, program: &str) -> String {
+    input.tool.workspace().map_or_else(|| program.to_owned(), |root| format!("{root}/{program}"))
+}
+
+fn subject_of(input: &Input<'_>, program: &str, test: &str) -> String {
+    format!("{} {test}", name_of(input, program))
+}
+
+/// Returns `census` and `times` with the names of test targets in place of those that nextest prints.
+fn with_names(
+    input: &Input<'_>,
+    census: Census,
+    times: BTreeMap<Group, TestTimes>,
+) -> (Census, BTreeMap<Group, TestTimes>) {
+    let name = |group| match group {
+        Group::Target(program) => Group::Target(name_of(input, &program)),
+        group => group,
+    };
+    let Census { tests, names, .. } = census;
+    let tests = tests.into_iter().map(|(group, tests)| (name(group), tests)).collect();
+    let names = names.into_iter().map(|(group, names)| (name(group), names)).collect();
+    let times = times.into_iter().map(|(group, times)| (name(group), times)).collect();
+    (Census { tests, names, ..Census::default() }, times)
 }
 
 /// The line `Summary [ 0.010s] 5 tests run: 4 passed, 1 failed, 0 skipped`.
@@ -178,10 +209,10 @@ mod tests;
 
 /// Returns the names of the passing tests that left processes running, if `lines` has all `count` of them (`--status-level
 /// pass`).
-fn leaks(lines: &[&str], count: usize) -> BTreeSet<String> {
+fn leaks(input: &Input<'_>, lines: &[&str], count: usize) -> BTreeSet<String> {
     // The output of tests is indented further.
     let own = lines.iter().filter(|line| census::ended(line).is_some()).filter_map(|line| Test::read(line));
-    let leaks = own.filter(|test| test.is_leaky).map(|test| format!("{} {}", test.program, test.name));
+    let leaks = own.filter(|test| test.is_leaky).map(|test| subject_of(input, test.program, test.name));
     let leaks: BTreeSet<_> = leaks.collect();
     if leaks.len() == count { leaks } else { BTreeSet::new() }
 }

@@ -319,6 +319,8 @@ pub struct BuiltUnit {
     pub fingerprint: String,
     /// Root source file.
     pub source: PathBuf,
+    /// Directory in which cargo started rustc, the base of relative paths.
+    pub base: PathBuf,
     /// First file that was built.
     pub artifact: PathBuf,
     /// Possible paths of rustc's dep-info file. The first one that exists counts. Empty for documentation.

@@ -11,6 +11,7 @@ use crate::model::halt::Never;
 use crate::model::path::RelPath;
 use crate::model::sources::Sources;
 use crate::model::text::Text;
+use crate::plan::config::LOCATIONS;
 use crate::report::Around;
 use crate::report::finished::{Finding, Finished};
 use crate::report::fixes::Tree;
@@ -44,6 +45,7 @@ pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Loc
         offline: false,
         frozen: false,
         listing: workspace::Listing::default(),
+        configurations: &LOCATIONS,
     };
     let (root, target_dir) = workspace::locate(&request)?;
     Ok(Located { root, target_dir })

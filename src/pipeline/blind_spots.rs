@@ -258,7 +258,8 @@ fn manifests_of_others(workspace: &Workspace) -> BTreeSet<RelPath> {
         let dir = RelPath::new(path.dir());
         // Code copied by `cargo vendor` need not be checked.
         let is_vendored = workspace.find(&dir.join(".cargo-checksum.json")).is_some();
-        !dir.is_root() && !members.contains(&dir) && !is_vendored
+        let is_of_variant = workspace.others.iter().any(|other| other.root == dir);
+        !dir.is_root() && !members.contains(&dir) && !is_of_variant && !is_vendored
     });
     of_others.cloned().collect()
 }

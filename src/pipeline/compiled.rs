@@ -8,12 +8,13 @@ use crate::cache::dep_info_of;
 use crate::disk;
 use crate::model::census::CompiledUnit;
 use crate::model::path::RelPath;
+use crate::model::tool::Tool;
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::{BuiltUnit, Parsed, reads};
 use crate::store::LockCopies;
 
-/// Adds the compilations of members and the files they cover to the census of `parsed`.
-pub(super) fn note(workspace: &Workspace, copies: Option<&LockCopies>, parsed: &mut Parsed) {
+/// Adds the compilations of members of the workspace that `tool` builds, and the files they cover, to the census of `parsed`.
+pub(super) fn note(workspace: &Workspace, tool: &Tool, copies: Option<&LockCopies>, parsed: &mut Parsed) {
     let Parsed { traces, census, .. } = parsed;
     // Most processes leave no traces, and there may be 10,000 of them.
     if traces.units.is_empty() && traces.formatted.is_empty() {
@@ -31,6 +32,10 @@ pub(super) fn note(workspace: &Workspace, copies: Option<&LockCopies>, parsed: &
         let files = files(unit, copies, &paths);
         census.compiled.extend(paths.listed(paths.of(&unit.source)));
         census.compiled.extend(paths.listed(files.iter().flatten().cloned()));
+        if workspace.package(package).workspace.as_ref() != tool.workspace() {
+            // A dependency, whose lints are reported only by builds of its own workspace.
+            continue;
+        }
         let Some(root) = RelPath::between(&workspace.root, &RelPath::without_dots(&unit.source)) else {
             continue;
         };
@@ -56,10 +61,7 @@ fn files(unit: &BuiltUnit, copies: Option<&LockCopies>, paths: &Paths<'_>) -> Op
         return None;
     }
     let read = reads::dep_info(&dep_info_of(unit, copies)?)?;
-    // Cargo starts rustc in this directory.
-    let root = &paths.workspace.root;
-    let base = if unit.source.starts_with(root) { root } else { unit.manifest.parent()? };
-    Some(read.files.iter().flat_map(|file| paths.of(&base.join(file))).collect())
+    Some(read.files.iter().flat_map(|file| paths.of(&unit.base.join(file))).collect())
 }
 
 /// Converts paths to those that findings use.

@@ -53,7 +53,7 @@ impl<'a> Conditions<'a> {
 
     /// Returns the similarity for each tool.
     pub(super) fn hold(&self) -> Vec<Alike> {
-        let Project { workspace, plan, .. } = self.project;
+        let plan = &self.project.plan;
         let alike = |id: ToolId| {
             let tool = plan.graph.tool(id);
             // A package that is built alone may have other features than in a build of the whole workspace.
@@ -61,7 +61,7 @@ impl<'a> Conditions<'a> {
                 Some(variant) => self.has_target(id, tool, variant),
                 None => self.same_build,
             };
-            let same_build = is_same && plan.build_of(tool).is_whole(workspace);
+            let same_build = is_same && plan.build_of(tool).is_whole();
             match (same_build || !tool.uses_selection(), self.is_of_version(id, tool)) {
                 (false, _) => Alike::OtherBuild,
                 (true, false) => Alike::OtherVersion,
@@ -96,7 +96,10 @@ impl<'a> Conditions<'a> {
         let Project { workspace, programs, baseline, .. } = self.project;
         let default = || match self.recorded {
             Some(recorded) => recorded.get(id.0 as usize)?.target.clone(),
-            None => scan::default_target(workspace, programs, &self.env.of_tool(tool)),
+            None => {
+                let root = tool.workspace_root(&workspace.root);
+                scan::default_target(&root, programs, &self.env.of_tool(tool))
+            }
         };
         is_of_target(variant.build.target.as_deref(), baseline.build.target.as_deref(), &default)
     }
@@ -113,7 +116,7 @@ fn is_of_target(own: Option<&str>, recorded: Option<&str>, default: &dyn Fn() ->
 
 /// Returns whether cargo builds the same for this run as for the baseline.
 pub fn builds_like_baseline(project: &Project, env: &Env) -> bool {
-    builds_like(project, &|| scan::default_target(&project.workspace, &project.programs, env))
+    builds_like(project, &|| scan::default_target(&project.workspace.root, &project.programs, env))
 }
 
 /// Like [`builds_like_baseline`], on a machine with this `default` target.

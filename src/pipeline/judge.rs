@@ -132,7 +132,7 @@ pub(super) fn normalizer<'a>(
         if let Ok(parsed) = &mut result {
             look_at_generated(workspace, parsed);
             explain_generated(workspace, parsed);
-            compiled::note(workspace, *copies, parsed);
+            compiled::note(workspace, tool, *copies, parsed);
             // Ignore read errors here: the file is read again at the end, and then the run fails.
             let sources = read(&mut parsed.unsettled()).unwrap_or_default();
             parsed.settle(&sources, *stop)?;
@@ -185,7 +185,7 @@ fn originals(copies: &LockCopies, output: &Output) -> Output {
 /// Returns the directory from which the paths that `tool` prints are relative, unless it is the workspace root. Wherever cargo
 /// starts, rustc prints paths of members relative to the root.
 fn prints_from(tool: &Tool) -> Option<&RelPath> {
-    tool.dir.as_ref().filter(|_| tool.parse.work() != Work::Lint)
+    tool.workspace().or(tool.dir.as_ref().filter(|_| tool.parse.work() != Work::Lint))
 }
 
 /// Reads the files that build scripts generated, while no build is running. Inconsistent ones make the package incomplete.

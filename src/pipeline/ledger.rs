@@ -418,17 +418,16 @@ impl<'a> Ledger<'a> {
                 return false;
             }
             if tool.per == Per::TestTarget {
-                return build.is_whole(self.workspace)
-                    && tasks.filter(|at| self.is_of(*at, site)).all(has_verdict);
+                return build.is_whole() && tasks.filter(|at| self.is_of(*at, site)).all(has_verdict);
             }
-            return build.is_whole(self.workspace) && tasks.all(has_verdict);
+            return build.is_whole() && tasks.all(has_verdict);
         };
         if tool.per != Per::Workspace {
             return self.covers_path(id, tool, path);
         }
         let is_selected = match self.workspace.owner_of(path) {
             Some(owner) => build.packages.contains(&owner) && !self.gaps[id.0 as usize].contains(&owner),
-            None => build.is_whole(self.workspace) && self.gaps[id.0 as usize].is_empty(),
+            None => build.is_whole() && self.gaps[id.0 as usize].is_empty(),
         };
         is_selected
             && self.tasks[tasks].iter().all(|task| match &task.status {
@@ -480,14 +479,13 @@ impl Ledger<'_> {
         let has_verdict = |at: usize| self.tasks[at].status.is_verdict();
         let owner = self.workspace.owner_of(path);
         let build = self.plan.build_of(tool);
-        let is_selected =
-            owner.map_or(build.is_whole(self.workspace), |owner| build.packages.contains(&owner));
+        let is_selected = owner.map_or(build.is_whole(), |owner| build.packages.contains(&owner));
         if !is_selected {
             return false;
         }
         if tool.per == Per::TestTarget {
             // The path of a test case does not tell which test it belongs to.
-            return build.is_whole(self.workspace) && tasks.all(has_verdict);
+            return build.is_whole() && tasks.all(has_verdict);
         }
         if tool.per == Per::TargetRoot {
             // Any root of the package may include the file. If the file is in no package, any root at all may.

@@ -33,28 +33,35 @@ pub enum Lockfile {
 pub(super) struct Settled {
     /// Digest for which it is known to be up to date; `None` if that is unknown.
     pub(super) digest: Option<Digest>,
-    /// True if cargo has updated it now.
-    pub(super) is_updated: bool,
+    /// Those that cargo has updated now.
+    pub(super) updated: Vec<RelPath>,
 }
 
-/// Creates a lock file for the workspace in `root`, which has none.
+/// Returns the lock files that are missing.
+pub(super) fn missing(workspace: &Workspace) -> Vec<RelPath> {
+    let all = roots(workspace).map(|root| root.join("Cargo.lock"));
+    all.filter(|path| workspace.find(path).is_none()).collect()
+}
+
+/// Creates the lock file `name`, which is missing in the workspace at `root`.
 pub(super) fn make(
     request: &Request,
     programs: &Programs,
-    root: &Path,
+    (root, name): (&Path, &RelPath),
     events: &mut dyn FnMut(Event<'_>),
 ) -> Result<(), Error> {
-    let path = root.join("Cargo.lock");
+    let path = name.to_path(root);
+    let dir = path.parent().unwrap_or(root);
     if matches!(request.lockfile, Lockfile::Require | Lockfile::Exist) || is_locked(request) {
         return Err(Error::NoLockfile(path));
     }
-    let output = cargo(request, programs, root, &["generate-lockfile"])
+    let output = cargo(request, programs, dir, &["generate-lockfile"])
         .map_err(|error| Error::Lockfile { path: path.clone(), message: error.to_string() })?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(Error::Lockfile { path, message });
     }
-    events(Event::Notice(&Notice::LockfileCreated));
+    events(Event::Notice(&Notice::LockfileCreated(name.clone())));
     Ok(())
 }
 
@@ -70,7 +77,7 @@ pub(super) fn settle(
     known: Option<Digest>,
     env: &Env,
 ) -> Result<Settled, Error> {
-    let settled = |digest| Settled { digest, is_updated: false };
+    let settled = |digest| Settled { digest, updated: Vec::new() };
     if matches!(request.lockfile, Lockfile::Exist | Lockfile::Ignore) {
         return Ok(settled(known));
     }
@@ -78,32 +85,61 @@ pub(super) fn settle(
     if known == Some(digest) {
         return Ok(settled(known));
     }
+    let mut all = settled(Some(digest));
+    for root in roots(workspace) {
+        let State { is_known, is_updated } = settle_in(request, programs, &root.to_path(&workspace.root))?;
+        all.updated.extend(is_updated.then(|| root.join("Cargo.lock")));
+        all.digest = all.digest.filter(|_| is_known);
+    }
+    Ok(all)
+}
+
+/// Returns the roots of all workspaces that are built.
+pub(super) fn roots(workspace: &Workspace) -> impl Iterator<Item = RelPath> {
+    let others = workspace.others.iter().filter(|other| other.is_loaded()).map(|other| other.root.clone());
+    // The root of a repository need not be a workspace.
+    let own = workspace.find(&RelPath::new("Cargo.toml")).map(|_| RelPath::default());
+    own.into_iter().chain(others)
+}
+
+/// State of one lock file.
+struct State {
+    /// True if it is known to be up to date.
+    is_known: bool,
+    /// True if cargo has updated it now.
+    is_updated: bool,
+}
+
+/// Ensures that the lock file in `root` is up to date.
+fn settle_in(request: &Request, programs: &Programs, root: &Path) -> Result<State, Error> {
     // The command that resolves dependencies and prints the least.
     let ask = ["tree", "--workspace", "--depth", "0", "--quiet", "--color", "never"];
-    let root = &workspace.root;
+    let state = |is_known| State { is_known, is_updated: false };
     let Ok(output) = cargo(request, programs, root, &[&ask[..], &["--locked"]].concat()) else {
-        return Ok(settled(None));
+        return Ok(state(false));
     };
     if output.status.success() {
-        return Ok(settled(Some(digest)));
+        return Ok(state(true));
     }
     if !says_outdated(&output.stderr) {
         // The tools will report any other error.
-        return Ok(settled(None));
+        return Ok(state(false));
     }
     if request.lockfile == Lockfile::Require || is_locked(request) {
         return Err(Error::OldLockfile(root.join("Cargo.lock")));
     }
     let is_updated = cargo(request, programs, root, &ask).is_ok_and(|output| output.status.success());
-    Ok(Settled { digest: None, is_updated })
+    Ok(State { is_known: false, is_updated })
 }
 
 /// Returns a digest over everything that affects whether the lock file of `workspace` is up to date.
 pub(super) fn inputs(programs: &Programs, workspace: &Workspace, env: &Env) -> Digest {
     let mut hasher = Hasher::new("genti.lock-inputs.1");
-    let roots = ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", ".cargo/config"].map(RelPath::new);
+    let names = ["Cargo.lock", "Cargo.toml", ".cargo/config.toml", ".cargo/config"];
+    let others = workspace.others.iter().flat_map(|other| names.map(|name| other.root.join(name)));
+    let roots = names.map(RelPath::new).into_iter().chain(others);
     let manifests = workspace.packages.iter().map(|package| package.dir.join("Cargo.toml"));
-    for path in roots.into_iter().chain(manifests) {
+    for path in roots.chain(manifests) {
         if let Some(id) = workspace.find(&path) {
             hasher.field("path", path.as_bytes());
             hasher.field("content", &workspace.file(id).digest.0);

@@ -9,7 +9,7 @@ use crate::model::census::{Census, Group, Tests};
 use crate::model::path::RelPath;
 use crate::model::task::{Status, Unit};
 use crate::model::tool::{Per, Targets, Tool, ToolId, Work};
-use crate::model::workspace::{Package, Target, TargetKind};
+use crate::model::workspace::{Package, PackageId, Target, TargetKind};
 use crate::normalize::sources::{Cfg, Platform, Scanned, Truth, follow};
 use crate::workspace::LoadError;
 
@@ -86,7 +86,11 @@ impl<'a> Looked<'a> {
         let workspace = ledger.workspace;
         // A test of an unknown target may belong to any target.
         let is_known = tool.per == Per::TestTarget || !census.may_have_run(&Group::Unknown);
-        let all = workspace.packages().flat_map(|(at, package)| {
+        let build = ledger.plan.build_of(tool);
+        // Tests of a tool that does not build the selection are only known by what it reports.
+        let is_built = |id: PackageId| !tool.takes_variants() || build.has(id);
+        let packages = workspace.packages().filter(|(id, _)| is_built(*id));
+        let all = packages.flat_map(|(at, package)| {
             let targets = (0..).zip(&package.targets).filter(|(_, target)| target.test);
             targets.map(move |(index, target)| (Unit::TargetRoot(at, index), package, target))
         });

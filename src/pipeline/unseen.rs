@@ -72,7 +72,8 @@ impl Build<'_> {
             return recorded.target.clone();
         }
         let asked_for = plan.build_of(tool).selection.target.clone();
-        asked_for.or_else(|| scan::default_target(self.workspace, self.programs, &self.env_of(tool)))
+        let root = tool.workspace_root(&self.workspace.root);
+        asked_for.or_else(|| scan::default_target(&root, self.programs, &self.env_of(tool)))
     }
 
     /// Returns the conditions that compiler flags enable in the builds of `tool` in `plan`, if known.
@@ -81,8 +82,8 @@ impl Build<'_> {
             return recorded.cfgs.clone();
         }
         let target = self.target(plan, tool);
-        let flags =
-            scan::compiler_flags(self.workspace, self.programs, &self.env_of(tool), target.as_deref());
+        let root = tool.workspace_root(&self.workspace.root);
+        let flags = scan::compiler_flags(&root, self.programs, &self.env_of(tool), target.as_deref());
         flags.map(|flags| conditions_in(&flags))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::compare::variants::unite;
-use crate::model::finding::{Finding, SeenIn};
+use crate::model::finding::{Finding, Place, SeenIn};
 use crate::model::task::Plan;
 use crate::model::text::Text;
 use crate::model::tool::{Tool, Work};
@@ -25,9 +25,11 @@ pub(super) fn mark(
     let mut findings = unite(findings);
     let mut known: BTreeMap<_, Option<Arc<SeenIn>>> = BTreeMap::new();
     for finding in &mut findings {
-        let owner = match finding.diagnostic.place.path() {
-            Some(path) => workspace.owner_of(path),
-            None => finding.diagnostic.package,
+        let owner = match &finding.diagnostic.place {
+            Place::File { path, .. } => workspace.owner_of(path),
+            Place::Subject(subject) => {
+                finding.diagnostic.package.or_else(|| workspace.owner_of_test(subject))
+            }
         };
         let key = (finding.diagnostic.ns.clone(), Arc::clone(&finding.tools), owner);
         let seen = known.entry(key).or_insert_with(|| seen_in(plan, finding, owner, ran));

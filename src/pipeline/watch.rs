@@ -55,7 +55,10 @@ impl<'a> Watch<'a> {
     /// Starts watching, unless nothing `is_due` in the run.
     pub(super) fn new(project: &'a Project, is_due: bool, stop: &'a Stop) -> Self {
         let manifests = project.workspace.packages.iter().map(|package| package.dir.join("Cargo.toml"));
-        let files: BTreeSet<_> = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests).collect();
+        let others = project.workspace.others.iter();
+        let others = others.flat_map(|other| ROOT_INPUTS.map(|name| other.root.join(name)));
+        let own = ROOT_INPUTS.map(RelPath::new).into_iter();
+        let files: BTreeSet<_> = own.chain(others).chain(manifests).collect();
         let files: Vec<_> = files.into_iter().filter(|_| is_due).collect();
         let seen = files.iter().map(|path| workspace::stamp_of(&project.workspace, path)).collect();
         Self { project, files, stop, state: Mutex::new(WatchState { seen, ..WatchState::default() }) }

@@ -34,10 +34,14 @@ impl<'a> ChangedPaths<'a> {
     /// Returns `None` if the changes may affect every result.
     pub(super) fn new(files: &'a BTreeSet<RelPath>, tools: &[Tool]) -> Result<Option<Self>, PlanError> {
         let globs = tools.iter().map(Globs::new).collect::<Result<Vec<_>, _>>()?;
+        let others = tools.iter().filter_map(Tool::workspace);
+        let of_others: BTreeSet<_> =
+            others.flat_map(|root| ROOT_INPUTS.map(|name| root.join(name))).collect();
         let decides_all = |path: &RelPath| {
             // Manifests of other packages can enable features of a package.
             path.file_name() == b"Cargo.toml"
                 || ROOT_INPUTS.iter().any(|input| path.as_bytes() == input.as_bytes())
+                || of_others.contains(path)
                 || path.is_outside() && ABOVE.contains(&path.file_name())
                 || is_own(path)
                 || globs.iter().any(|globs| globs.is_input(path))

@@ -109,7 +109,9 @@ fn line(
                             text.push(argument(tool, package.unwrap_or(&RelPath::default())));
                         }
                         Piece::Package => {
-                            text.push(unit.package(workspace).map_or("", |id| &workspace.package(id).name));
+                            text.push(
+                                unit.package(workspace).map_or("", |id| workspace.package(id).cargo_name()),
+                            );
                         }
                         Piece::Executable => text.push(executable),
                         Piece::Edition => {
@@ -132,7 +134,7 @@ pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option
     } else {
         for &package in build.packages {
             let package = workspace.package(package);
-            words.extend(["-p".to_owned(), format!("{}@{}", package.name, package.version)]);
+            words.extend(["-p".to_owned(), format!("{}@{}", package.cargo_name(), package.version)]);
         }
     }
     words.extend(features(workspace, build.selection, build.packages));
@@ -167,12 +169,14 @@ fn target(selection: &Selection) -> impl Iterator<Item = String> {
 /// Returns true if `feature` may be passed to cargo with `packages`. Cargo fails if none of them has it, but a run may be limited
 /// to packages without it. What no member has is left to cargo, which may know it.
 pub(super) fn may_have(workspace: &Workspace, packages: &[PackageId], feature: &str) -> bool {
+    let of = packages.first().and_then(|id| workspace.package(*id).workspace.as_ref());
+    let mut members = workspace.packages().filter(|(_, package)| package.workspace.as_ref() == of);
     let Some((owner, _)) = feature.split_once('/') else {
         let has = |id: PackageId| workspace.package(id).features.contains_key(feature);
-        return packages.iter().any(|id| has(*id)) || !workspace.packages().any(|(id, _)| has(id));
+        return packages.iter().any(|id| has(*id)) || !members.any(|(id, _)| has(id));
     };
     let owner = owner.trim_end_matches('?');
-    let Some((owner, _)) = workspace.packages().find(|(_, package)| package.name == owner) else {
+    let Some((owner, _)) = members.find(|(_, package)| package.cargo_name() == owner) else {
         return true;
     };
     packages.iter().any(|id| *id == owner || workspace.package(*id).dependencies.contains(&owner))
@@ -183,9 +187,9 @@ fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<
     let belongs = |owner: Option<PackageId>| match unit {
         Unit::Package(package) | Unit::Combination(package, _) => owner == Some(package),
         _ => {
-            let asked = plan.build_of(tool).asked;
-            let is_asked = |owner| asked.binary_search(&owner).is_ok();
-            asked.len() == workspace.packages.len() || owner.is_some_and(is_asked)
+            let build = plan.build_of(tool);
+            let is_asked = |owner| build.asked.binary_search(&owner).is_ok();
+            build.asks_all(workspace) || owner.is_some_and(is_asked)
         }
     };
     match unit {

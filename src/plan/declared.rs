@@ -7,7 +7,7 @@ use super::select::PlanError;
 use crate::model::path::RelPath;
 use crate::model::task::{Plan, Task, TaskIx, Unit};
 use crate::model::tool::{Arg, Per, Tool, ToolId};
-use crate::model::workspace::{Beyond, File, FileId, PackageId, ROOT_INPUTS, Workspace};
+use crate::model::workspace::{Beyond, File, FileId, PackageId, Workspace};
 
 /// Index of the declared inputs of every task of a plan.
 pub struct Declared<'a> {
@@ -75,7 +75,7 @@ impl<'a> Declared<'a> {
             shared.extend(inputs.map(|(id, _)| id));
         }
         if self.plan.graph.tool(id).per != Per::File {
-            shared.extend(ROOT_INPUTS.iter().filter_map(|path| self.workspace.find(&RelPath::new(path))));
+            shared.extend(self.workspace.root_inputs(self.plan.graph.tool(id).workspace()));
         }
         shared.into_iter().collect()
     }
@@ -108,8 +108,9 @@ impl<'a> Declared<'a> {
                 self.of_closure(self.plan.build_of(tool).packages)
             }
             Unit::Workspace => {
-                let asked = self.plan.build_of(tool).asked;
-                let is_all = asked.len() == self.workspace.packages.len() || tool.generator().is_some();
+                let build = self.plan.build_of(tool);
+                let asked = build.asked;
+                let is_all = build.asks_all(self.workspace) || tool.generator().is_some();
                 let lists = self
                     .owned
                     .iter()

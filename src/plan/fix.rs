@@ -12,7 +12,7 @@ pub fn fix_command(workspace: &Workspace, plan: &Plan, tool: &Tool) -> Option<Ve
     }
     let mut words = ["cargo", "genti", "fix"].map(str::to_owned).to_vec();
     let build = plan.build_of(tool);
-    if !build.is_whole(workspace) {
+    if !build.is_whole() {
         let packages = build.packages.iter().map(|id| workspace.package(*id).name.clone());
         words.extend(packages.flat_map(|name| ["-p".to_owned(), name]));
     }

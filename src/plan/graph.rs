@@ -17,26 +17,24 @@ use crate::model::finding::Place;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::powerset::Combination;
-use crate::model::task::{Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
+use crate::model::task::{Builds, Graph, Plan, Task, TaskId, TaskIx, Unit, needs_first};
 use crate::model::tool::{Per, Tool, ToolId};
-use crate::model::variant::{Build, VariantBuild};
-use crate::model::workspace::{File, FileId, PackageId, ROOT_INPUTS, Target, Workspace};
+use crate::model::variant::Build;
+use crate::model::workspace::{File, FileId, PackageId, Target, Workspace};
 use crate::normalize;
 
 /// The packages and files that a graph covers.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
-    /// The build of tools without a variant.
-    pub(super) default: Build<'a>,
-    /// The builds of the variants, by name.
-    pub(super) variants: &'a BTreeMap<String, VariantBuild>,
+    /// What cargo builds for each tool.
+    pub(super) builds: Builds<'a>,
     /// Changed files, if the run is limited to them.
     pub(super) changed: Option<&'a ChangedPaths<'a>>,
 }
 
 /// Builds the graph of `tools` (sorted by name) over `scope`.
 pub(super) fn build(workspace: &Workspace, tools: Vec<Tool>, scope: Scope<'_>) -> Result<Graph, PlanError> {
-    let selection = scope.default.selection;
+    let selection = scope.builds.default.selection;
     let needs = needs(&tools);
     let inputs = Inputs::new(workspace, scope, &tools)?;
     let mut units_of = tools
@@ -68,7 +66,7 @@ pub(super) fn build(workspace: &Workspace, tools: Vec<Tool>, scope: Scope<'_>) -
     let hash = || {
         let mut hash = Hasher::new("genti.graph.1");
         let mut ids: Vec<_> = tasks_of.iter().flatten().flatten().map(|task| task.id).collect();
-        if !scope.variants.is_empty() {
+        if !scope.builds.variants.is_empty() {
             // The order of the tools depends on the names of variants, which are only labels.
             ids.sort_unstable();
         }
@@ -77,7 +75,7 @@ pub(super) fn build(workspace: &Workspace, tools: Vec<Tool>, scope: Scope<'_>) -
     };
     let (compares, mut hash) = rayon::join(compares, hash);
     let mut sorted = compares.clone();
-    if !scope.variants.is_empty() {
+    if !scope.builds.variants.is_empty() {
         sorted.sort_unstable();
     }
     let report = TaskId(Digest::of("genti.report.1", &Ids(&sorted)));
@@ -95,7 +93,7 @@ pub(super) fn explain(workspace: &Workspace, plan: &Plan, task: TaskIx) -> Resul
     let Task { tool: id, unit, .. } = *plan.graph.task(task);
     let tool = plan.graph.tool(id);
     // Ignore changes, so that every unit is a candidate. This does not affect ids.
-    let scope = Scope { default: plan.default_build(), variants: &plan.variants, changed: None };
+    let scope = Scope { builds: plan.builds(), changed: None };
     let inputs = Inputs::new(workspace, scope, &plan.graph.tools)?;
     let globs = Globs::new(tool)?;
     let units = inputs.units(tool, &globs);
@@ -203,8 +201,8 @@ struct Inputs<'a> {
     /// For each package, the digest of its files and those of its path dependencies. Computed on first use,
     /// because it reads all files.
     closures: OnceLock<Vec<Digest>>,
-    /// Digest of the files that configure cargo for the whole workspace.
-    common: Digest,
+    /// Digest of the files that configure cargo for a whole workspace, by its root if it is not the one of the run.
+    common: BTreeMap<Option<&'a RelPath>, Digest>,
     /// Digest of the files that the `inputs` of a tool match, which all its variants share.
     further: Mutex<BTreeMap<Vec<String>, Digest>>,
     /// Combinations of features, by package for each variant that has some.
@@ -221,16 +219,17 @@ impl<'a> Inputs<'a> {
                 owned[owner.0 as usize].push(id);
             }
         }
-        let common = files_digest(
-            ROOT_INPUTS
-                .iter()
-                .filter_map(|path| workspace.find(&RelPath::new(path)).map(|id| workspace.file(id))),
-        );
+        let common = |of: Option<&'a RelPath>| {
+            let files = workspace.root_inputs(of).into_iter().map(|id| workspace.file(id));
+            (of, files_digest(files))
+        };
+        let others = workspace.others.iter().map(|other| Some(&other.root));
+        let common = [None].into_iter().chain(others).map(common).collect();
         let (mut combinations, mut ranges) = (Vec::new(), BTreeMap::new());
         let variants: BTreeMap<_, _> =
             tools.iter().filter_map(|tool| Some((tool.variant_name(), tool.powerset()?))).collect();
         for (variant, powerset) in variants {
-            let Some(build) = scope.variants.get(variant) else { continue };
+            let Some(build) = scope.builds.variants.get(variant) else { continue };
             for &id in &build.packages {
                 let package = workspace.package(id);
                 let own = powerset.combinations(&package.features, &build.selection.features);
@@ -260,7 +259,7 @@ impl<'a> Inputs<'a> {
 
     /// Returns what cargo builds for `tool`.
     fn build_of(&self, tool: &Tool) -> Build<'a> {
-        VariantBuild::of(tool.variant.as_deref(), self.scope.variants, self.scope.default)
+        self.scope.builds.of(tool)
     }
 
     /// Returns the digest of the files of `package` and of its path dependencies.
@@ -384,7 +383,7 @@ impl<'a> Inputs<'a> {
                     }
                     hasher.finish()
                 };
-                others([(Unit::Workspace, bytes, self.with_common(declared))])
+                others([(Unit::Workspace, bytes, self.with_common(build, declared))])
             }
             Per::Package => {
                 others(packages.iter().filter(|package| concerns(package)).flat_map(|&package| {
@@ -397,13 +396,13 @@ impl<'a> Inputs<'a> {
                         true => files_digest(files.into_iter()),
                         false => self.closure(package),
                     };
-                    let declared = self.with_common(declared);
+                    let declared = self.with_common(build, declared);
                     let units = self.units_of_package(tool, package).into_iter();
                     units.map(|unit| (unit, bytes, declared)).collect()
                 }))
             }
             Per::TargetRoot => others(self.target_roots(globs, packages)),
-            Per::TestTarget => others(self.test_targets(globs, packages, is_about)),
+            Per::TestTarget => others(self.test_targets(globs, build, is_about)),
         }
     }
 
@@ -412,12 +411,12 @@ impl<'a> Inputs<'a> {
     fn test_targets(
         &self,
         globs: &Globs,
-        packages: &[PackageId],
+        build: Build<'_>,
         is_about: impl Fn(&Target) -> bool,
     ) -> Vec<Weighed> {
         let mut units = Vec::new();
-        for &id in packages {
-            let declared = self.with_common(self.closure(id));
+        for &id in build.packages {
+            let declared = self.with_common(build, self.closure(id));
             for (at, target) in (0..).zip(&self.workspace.package(id).targets) {
                 if target.test && is_about(target) && globs.takes(&target.root) {
                     let root = self.workspace.find(&target.root).map(|id| self.workspace.file(id));
@@ -462,14 +461,13 @@ impl<'a> Inputs<'a> {
 
     fn is_selected(&self, file: FileId, build: Build<'_>) -> bool {
         let is_asked = |owner| build.asked.binary_search(&owner).is_ok();
-        build.asked.len() == self.workspace.packages.len()
-            || self.workspace.owners[file.0 as usize].is_some_and(is_asked)
+        build.asks_all(self.workspace) || self.workspace.owners[file.0 as usize].is_some_and(is_asked)
     }
 
-    fn with_common(&self, declared: Digest) -> Digest {
+    fn with_common(&self, build: Build<'_>, declared: Digest) -> Digest {
         let mut hasher = Hasher::new("genti.declared.1");
         hasher.field("files", &declared.0);
-        hasher.field("common", &self.common.0);
+        hasher.field("common", &self.common[&build.workspace].0);
         hasher.finish()
     }
 }
@@ -567,8 +565,14 @@ fn closure(workspace: &Workspace, own: &[Digest], package: PackageId) -> Digest 
     let mut hasher = Hasher::new("genti.closure.1");
     hasher.count("members", members.len());
     for member in members {
-        hasher.field("name", workspace.package(member).name.as_bytes());
+        let package = workspace.package(member);
+        hasher.field("name", package.name.as_bytes());
         hasher.field("files", &own[member.0 as usize].0);
+        // The package may inherit from this manifest.
+        let manifest = package.workspace.as_ref().and_then(|root| workspace.find(&root.join("Cargo.toml")));
+        if let Some(manifest) = manifest {
+            feed_file(&mut hasher, workspace.file(manifest));
+        }
     }
     hasher.count("outside", outside.len());
     for at in outside {

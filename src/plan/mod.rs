@@ -42,9 +42,9 @@ use config::{BaselineConfig, PolicyConfig};
 
 use crate::model::digest::Explanation;
 use crate::model::policy::{BlindSpots, Order, Policy, Selection};
-use crate::model::task::{Plan, TaskIx};
+use crate::model::task::{Builds, Plan, TaskIx};
 use crate::model::tool::Tool;
-use crate::model::variant::{Build, Variant, VariantBuild};
+use crate::model::variant::{Build, Variant, VariantBuild, members_in};
 use crate::model::workspace::{PackageId, Workspace};
 
 /// Returns the hashed fields of the id of `task`, with their values.
@@ -100,8 +100,14 @@ pub fn plan(
         None => asked.clone(),
     };
     let variants = variants(workspace, &tools, &asked, changed.as_ref());
-    let default = Build { selection: &selection, whole: None, asked: &asked, packages: &packages };
-    let scope = graph::Scope { default, variants: &variants, changed: changed.as_ref() };
+    let (whole, members): (Vec<_>, _) =
+        (workspace.packages().map(|(id, _)| id).collect(), workspace.member_count());
+    let all =
+        Build { workspace: None, selection: &selection, whole: &whole, asked: &asked, packages: &packages };
+    let own = |ids| members_in(ids, members);
+    let default = Build { whole: own(&whole), asked: own(&asked), packages: own(&packages), ..all };
+    let builds = Builds { default, all, variants: &variants };
+    let scope = graph::Scope { builds, changed: changed.as_ref() };
     let graph = graph::build(workspace, tools, scope)?;
     let risks = match policy.order {
         Order::RiskFirst => risk::assess(workspace, &graph, facts),
@@ -115,6 +121,8 @@ pub fn plan(
         graph,
         policy,
         selection,
+        all: whole,
+        members,
         asked,
         packages,
         variants,
@@ -138,6 +146,7 @@ fn differs_for(workspace: &Workspace, variant: &Variant, packages: &[PackageId])
         || variant.powerset.is_some()
         || variant.toolchain.is_some()
         || variant.lock.is_some()
+        || variant.workspace.is_some()
         || !variant.vars.is_empty();
     let has = |name: &String| command::may_have(workspace, packages, name);
     features.is_empty() || is_more || features.iter().any(has)
@@ -166,7 +175,8 @@ fn variants(
             packages.clear();
         }
         let selection = Selection { packages: Vec::new(), exclude: Vec::new(), ..variant.build.clone() };
-        (name.clone(), VariantBuild { selection, whole, asked, packages })
+        let workspace = variant.workspace.clone();
+        (name.clone(), VariantBuild { workspace, selection, whole, asked, packages })
     };
     variants.into_iter().map(build).collect()
 }

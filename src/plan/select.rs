@@ -6,7 +6,7 @@ use super::config;
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::tool::Tool;
-use crate::model::workspace::{PackageId, Workspace};
+use crate::model::workspace::{Package, PackageId, Workspace};
 
 /// The reason why no plan could be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,15 +114,22 @@ pub enum PlanError {
 /// Returns the packages that `selection` selects, sorted.
 pub(super) fn packages(workspace: &Workspace, selection: &Selection) -> Result<Vec<PackageId>, PlanError> {
     let names = || workspace.packages.iter().map(|package| package.name.as_str());
+    // The name alone is enough if it is that of one package.
+    let is_named = |package: &Package, name: &String| {
+        let cargo_name = package.cargo_name();
+        package.name == *name || cargo_name == name && !names().any(|known| known == name)
+    };
     for name in selection.packages.iter().chain(&selection.exclude) {
-        if !names().any(|known| known == name) {
+        if !workspace.packages.iter().any(|package| is_named(package, name)) {
             return Err(PlanError::UnknownPackage { name: name.clone(), hint: hint(name, names()) });
         }
     }
     let selected: Vec<_> = workspace
         .packages()
-        .filter(|(_, package)| selection.packages.is_empty() || selection.packages.contains(&package.name))
-        .filter(|(_, package)| !selection.exclude.contains(&package.name))
+        .filter(|(_, package)| {
+            selection.packages.is_empty() || selection.packages.iter().any(|name| is_named(package, name))
+        })
+        .filter(|(_, package)| !selection.exclude.iter().any(|name| is_named(package, name)))
         .map(|(id, _)| id)
         .collect();
     if selected.is_empty() && !workspace.packages.is_empty() {

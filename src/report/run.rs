@@ -108,6 +108,9 @@ fn variants(workspace: &Workspace, plan: &Plan) -> Vec<Value> {
         if let Some(lock) = definition.and_then(|of| of.lock.as_ref()) {
             object["lock"] = json!(lock.path.to_string());
         }
+        if let Some(root) = &build.workspace {
+            object["workspace"] = json!(root.to_string());
+        }
         if let Some(Powerset { depth, skip, .. }) = definition.and_then(|of| of.powerset.as_ref()) {
             object["powerset"] = json!({ "depth": depth, "skip": skip });
         }

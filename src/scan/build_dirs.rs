@@ -187,7 +187,8 @@ fn own_dir(tool: &Tool, layout: Layout) -> Option<PathBuf> {
         return Some(PathBuf::from(&variant.name));
     }
     let mut untracked = variant.vars.iter().filter(|(name, _)| !TRACKED.contains(&name.as_str())).peekable();
-    if untracked.peek().is_none() && variant.toolchain.is_none() && variant.lock.is_none() {
+    let is_shared = variant.toolchain.is_none() && variant.lock.is_none() && variant.workspace.is_none();
+    if untracked.peek().is_none() && is_shared {
         return None;
     }
     let mut values = Hasher::new("genti.build-dir.1");
@@ -196,6 +197,10 @@ fn own_dir(tool: &Tool, layout: Layout) -> Option<PathBuf> {
     }
     if let Some(lock) = &variant.lock {
         values.field("lock", lock.path.as_bytes());
+    }
+    if let Some(root) = &variant.workspace {
+        // The names of cargo's files depend on paths from the root of the workspace, which packages of two may share.
+        values.field("workspace", root.as_bytes());
     }
     for (name, value) in untracked {
         values.field("name", name.as_bytes());
@@ -377,6 +382,14 @@ mod tests {
         };
         assert!(of_toolchain("1.85").starts_with("/t/genti/build/variants/env."));
         assert_ne!(of_toolchain("1.85"), of_toolchain("nightly"));
+        let of_workspace = |root: &str| {
+            let mut tool = test(BUILD, &[]);
+            let workspace = Some(crate::model::path::RelPath::new(root));
+            tool.variant = Some(Variant { workspace, ..Variant::default() }.into());
+            dir(BuildDir::One, tool)
+        };
+        assert!(of_workspace("fuzz").starts_with("/t/genti/build/variants/env."));
+        assert_ne!(of_workspace("fuzz"), of_workspace("tools"));
         // Both lanes are arranged as usual.
         assert_eq!(dir(BuildDir::Lanes, test(CHECK, &[("A", "1")])), one);
         assert_eq!(dir(BuildDir::Lanes, test(BUILD, &[("A", "1")])), format!("{one}/build"));

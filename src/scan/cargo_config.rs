@@ -13,26 +13,25 @@ use super::program::{Programs, read_text};
 use crate::disk;
 use crate::model::notice::IgnoredLevels;
 use crate::model::path::RelPath;
-use crate::model::workspace::Workspace;
 
-/// Returns the target triple that cargo builds for without `--target`: the configured one, or else the host.
+/// Returns the target triple that cargo builds for without `--target` in the workspace at `root`: the configured one, or else the host.
 /// Returns `None` if several are configured or the configuration can't be read.
-pub fn default_target(workspace: &Workspace, programs: &Programs, env: &Env) -> Option<String> {
-    let targets = load(&workspace.root, programs, env).ok()?.build_target_for_config::<_, &str>([]).ok()?;
+pub fn default_target(root: &Path, programs: &Programs, env: &Env) -> Option<String> {
+    let targets = load(root, programs, env).ok()?.build_target_for_config::<_, &str>([]).ok()?;
     match targets.as_slice() {
         [target] => Some(target.triple().to_owned()),
         _ => None,
     }
 }
 
-/// Returns the flags that cargo passes to rustc for `target`, or `None` if the configuration can't be read.
+/// Returns the flags that cargo passes to rustc for `target` in the workspace at `root`, or `None` if the configuration can't be read.
 pub fn compiler_flags(
-    workspace: &Workspace,
+    root: &Path,
     programs: &Programs,
     env: &Env,
     target: Option<&str>,
 ) -> Option<Vec<String>> {
-    let config = load(&workspace.root, programs, env).ok()?;
+    let config = load(root, programs, env).ok()?;
     let flags = config.rustflags(target?).ok()?;
     Some(flags.map_or_else(Vec::new, |flags| flags.flags))
 }

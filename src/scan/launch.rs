@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cargo_config2::PathAndArgs;
 
@@ -58,10 +58,10 @@ pub(super) struct Launcher<'a> {
     flags: Mutex<BTreeMap<String, ReplacedFlags>>,
     /// Result of bringing each copy of the repository up to date, by its lock file.
     copied: Mutex<BTreeMap<RelPath, Result<(), String>>>,
-    /// Path of the wrapper that caps the lints of members, created on first use.
-    cap_lints: OnceLock<WrapperLink>,
-    /// Path of the wrapper that takes tokens for doc tests, created on first use.
-    doc_threads: OnceLock<WrapperLink>,
+    /// Path of the wrapper that caps the lints of members, by the root of the workspace, created on first use.
+    cap_lints: Mutex<BTreeMap<PathBuf, WrapperLink>>,
+    /// Path of the wrapper that takes tokens for doc tests, by the root of the workspace, created on first use.
+    doc_threads: Mutex<BTreeMap<PathBuf, WrapperLink>>,
     /// Names of withheld variables in the files that observed processes looked at.
     mentions: Mentions,
 }
@@ -95,8 +95,8 @@ impl<'a> Launcher<'a> {
             cargo: Mutex::default(),
             flags: Mutex::default(),
             copied: Mutex::default(),
-            cap_lints: OnceLock::new(),
-            doc_threads: OnceLock::new(),
+            cap_lints: Mutex::default(),
+            doc_threads: Mutex::default(),
             mentions: Mentions::default(),
         }
     }
@@ -184,15 +184,17 @@ impl<'a> Launcher<'a> {
         }
         if !tool.uses_executable() {
             vars.extend(
-                self.flags(tool, &root, &vars)?.into_iter().map(|(name, value)| (name.into(), value)),
+                self.flags(tool, &tool.workspace_root(&root), &vars)?
+                    .into_iter()
+                    .map(|(name, value)| (name.into(), value)),
             );
         }
         if tool.caps_lints() {
-            vars.extend(self.cap_lints()?.map(|wrapper| (cap_lints::VARIABLE.into(), wrapper.into())));
+            vars.extend(self.cap_lints(tool)?.map(|wrapper| (cap_lints::VARIABLE.into(), wrapper.into())));
         }
-        let rustdoc = if tool.runs_rustdoc() { self.doc_threads()? } else { None };
+        let rustdoc = if tool.runs_rustdoc() { self.doc_threads(tool)? } else { None };
         let threads = tool.threads.as_ref().map(|name| {
-            let most = self.most_threads(name, &vars).unwrap_or(*parallel).min(*parallel);
+            let most = self.most_threads(tool, name, &vars).unwrap_or(*parallel).min(*parallel);
             let threads = pool.take_free(if rustdoc.is_some() { 0 } else { most.saturating_sub(1) });
             let count = if rustdoc.is_some() { most } else { 1 + threads.len() };
             vars.insert(name.into(), count.to_string().into());
@@ -279,13 +281,11 @@ impl<'a> Launcher<'a> {
             // The wrapper of rustdoc is always there.
             return Ok(Vec::new());
         }
-        let Executor { workspace, plan, .. } = self.executor;
-        let target = plan.build_of(tool).selection.target.as_deref();
-        let CargoSettings { host, targets, runners, .. } = &*self.cargo_for(&workspace.root, target)?;
+        let CargoSettings { host, targets, runners, .. } = &*self.cargo_of(tool)?;
         if !runners.is_empty() {
             return Err("cargo's configuration has a `runner`".to_owned());
         }
-        let link = self.link(&test_runner::WRAPPER, None)?.ok_or("there is no wrapper for tests")?;
+        let link = self.link(&test_runner::WRAPPER, tool, None)?.ok_or("there is no wrapper for tests")?;
         if link.to_str().is_none_or(|link| link.contains(char::is_whitespace)) {
             // Cargo separates the arguments of a runner by spaces.
             return Err("the path of the target directory contains a space".to_owned());
@@ -344,7 +344,8 @@ impl<'a> Launcher<'a> {
         invocation: &mut Invocation,
     ) -> Result<(), String> {
         let Executor { workspace, programs, plan, .. } = self.executor;
-        let cargo = &*self.cargo_for(root, plan.build_of(tool).selection.target.as_deref())?;
+        let target = plan.build_of(tool).selection.target.as_deref();
+        let cargo = &*self.cargo_for(&tool.workspace_root(root), target)?;
         let Invocation { program, args, vars, .. } = invocation;
         match cargo.runner(&built.path).filter(|_| tool.runs_executable()) {
             Some(runner) => {
@@ -383,11 +384,11 @@ impl<'a> Launcher<'a> {
 
     /// Returns the maximum number of threads that the user sets in the variable `name`, in the environment or else
     /// in cargo's configuration.
-    fn most_threads(&self, name: &str, vars: &Vars) -> Option<usize> {
+    fn most_threads(&self, tool: &Tool, name: &str, vars: &Vars) -> Option<usize> {
         let configured = |cargo: Arc<CargoSettings>| {
             cargo.vars.iter().find(|(own, ..)| own == name).map(|(_, value, _)| value.clone())
         };
-        let asked = vars.get(OsStr::new(name)).cloned().or_else(|| configured(self.cargo().ok()?))?;
+        let asked = vars.get(OsStr::new(name)).cloned().or_else(|| configured(self.cargo_of(tool).ok()?))?;
         asked.to_str()?.parse().ok()
     }
 
@@ -414,40 +415,54 @@ impl<'a> Launcher<'a> {
         known.entry(tool.name.clone()).or_insert_with(flags).clone()
     }
 
-    /// Returns the wrapper that caps the lints of members, if available.
-    fn cap_lints(&self) -> WrapperLink {
+    /// Returns the wrapper that caps the lints of members in the workspace that `tool` builds, if available.
+    fn cap_lints(&self, tool: &Tool) -> WrapperLink {
         let make = || {
             // An empty variable disables the configured wrapper.
             let env = self.executor.env;
             let own = match env.is_set(cap_lints::VARIABLE) {
                 true => env.get(cap_lints::VARIABLE).map(PathBuf::from),
-                false => self.cargo()?.wrapper.clone(),
+                false => self.cargo_of(tool)?.wrapper.clone(),
             };
-            self.link(&cap_lints::WRAPPER, own)
+            self.link(&cap_lints::WRAPPER, tool, own)
         };
-        self.cap_lints.get_or_init(make).clone()
+        self.once(&self.cap_lints, tool, make)
     }
 
-    /// Returns the wrapper that takes tokens for the doc tests of each crate, if available.
-    fn doc_threads(&self) -> WrapperLink {
-        let make = || self.link(&doc_threads::WRAPPER, self.cargo()?.rustdoc.clone());
-        self.doc_threads.get_or_init(make).clone()
+    /// Returns the wrapper that takes tokens for the doc tests of each crate in the workspace that `tool` builds, if available.
+    fn doc_threads(&self, tool: &Tool) -> WrapperLink {
+        let make = || self.link(&doc_threads::WRAPPER, tool, self.cargo_of(tool)?.rustdoc.clone());
+        self.once(&self.doc_threads, tool, make)
+    }
+
+    /// Returns the link for the workspace that `tool` builds, which `make` creates on first use.
+    fn once(
+        &self,
+        known: &Mutex<BTreeMap<PathBuf, WrapperLink>>,
+        tool: &Tool,
+        make: impl FnOnce() -> WrapperLink,
+    ) -> WrapperLink {
+        let root = tool.workspace_root(&self.executor.workspace.root);
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(root).or_insert_with(make).clone()
     }
 
     /// Links this program as `wrapper` in front of the user's `own` program.
-    fn link(&self, wrapper: &Wrapper, own: Option<PathBuf>) -> WrapperLink {
+    fn link(&self, wrapper: &Wrapper, tool: &Tool, own: Option<PathBuf>) -> WrapperLink {
         let Executor { workspace, own_program, .. } = self.executor;
         let Some(program) = own_program else { return Ok(None) };
         let is_name = |path: &Path| path.components().count() == 1;
-        let next = own.map(|own| if is_name(&own) { own } else { workspace.root.join(own) });
+        let next =
+            own.map(|own| if is_name(&own) { own } else { tool.workspace_root(&workspace.root).join(own) });
         let linked = wrapper.link(&workspace.target_dir, program, next.as_deref());
         linked.map(Some).map_err(|error| format!("could not create the link `{}`: {error}", wrapper.name))
     }
 
-    /// Returns the configuration for the default build.
-    fn cargo(&self) -> ReadSettings {
+    /// Returns the configuration for the build of `tool` in the repository.
+    fn cargo_of(&self, tool: &Tool) -> ReadSettings {
         let Executor { workspace, plan, .. } = self.executor;
-        self.cargo_for(&workspace.root, plan.selection.target.as_deref())
+        let target = plan.build_of(tool).selection.target.as_deref();
+        self.cargo_for(&tool.workspace_root(&workspace.root), target)
     }
 
     /// Returns the configuration for a build of `target` in the workspace at `root`.

@@ -183,6 +183,7 @@ impl Base {
             }
             let asked = self.ask(&base, request, halt)?;
             base.packages = asked.packages;
+            base.others = asked.others;
             base.metadata = asked.metadata;
             base.build_dependencies = asked.build_dependencies;
         }
@@ -231,7 +232,8 @@ impl Base {
         }
         let manifest = root.join("Cargo.toml");
         let request = WorkspaceRequest { manifest_path: Some(manifest), ..request.clone() };
-        let Loaded { workspace, .. } = load(&request, |_, _| FileTable::default(), halt)
+        let others = |_: &Path| base.others.iter().map(|other| other.root.clone()).collect();
+        let Loaded { workspace, .. } = load(&request, others, |_, _| FileTable::default(), halt)
             .map_err(|error| error.to_string().replace(&root.display().to_string(), "."))?;
         if workspace.root != root {
             return Err("its manifests belong to another workspace".to_owned());

@@ -23,6 +23,38 @@ pub(super) struct Member {
     pub(super) by_version: Vec<String>,
 }
 
+/// The root of the run, with what cargo says about it.
+pub(super) struct Found {
+    pub(super) root: PathBuf,
+    pub(super) target_dir: PathBuf,
+    pub(super) build_dir: PathBuf,
+    /// `None` if there is no workspace in the root.
+    pub(super) metadata: Option<Metadata>,
+}
+
+/// Finds the requested workspace or, without any manifest, the nearest directory with a configuration.
+pub(super) fn find(request: &WorkspaceRequest) -> Result<Found, LoadError> {
+    let metadata = match metadata(request) {
+        Err(LoadError::NoManifest(cwd)) => {
+            let is_root = |dir: &&Path| request.configurations.iter().any(|name| dir.join(name).is_file());
+            let root = cwd.ancestors().find(is_root).map(Path::to_path_buf);
+            let root = root.ok_or(LoadError::NoManifest(cwd))?;
+            let target_dir = root.join("target");
+            return Ok(Found { root, build_dir: target_dir.clone(), target_dir, metadata: None });
+        }
+        metadata => metadata?,
+    };
+    let target_dir = metadata.target_directory.clone().into_std_path_buf();
+    // Older versions of cargo have no separate build directory.
+    let build_dir = metadata.build_directory.clone().map_or_else(|| target_dir.clone(), Into::into);
+    Ok(Found {
+        root: metadata.workspace_root.clone().into(),
+        target_dir,
+        build_dir,
+        metadata: Some(metadata),
+    })
+}
+
 /// Runs `cargo metadata`.
 pub(super) fn metadata(request: &WorkspaceRequest) -> Result<Metadata, LoadError> {
     let mut command = MetadataCommand::new();
@@ -96,6 +128,7 @@ fn member(package: &cargo_metadata::Package, root: &Path) -> Result<Member, Load
         by_version: by_version.into_iter().map(|dependency| dependency.name.clone()).collect(),
         package: Package {
             name: package.name.to_string(),
+            workspace: None,
             version: package.version.to_string(),
             vars: vars(package),
             cargo_id: package.id.repr.clone(),

@@ -14,6 +14,7 @@ mod history;
 mod index;
 mod links;
 mod open;
+mod others;
 mod outside;
 mod repository;
 mod seen;
@@ -65,6 +66,9 @@ pub struct WorkspaceRequest {
     pub frozen: bool,
     /// Order in which files and packages are visited before they are sorted.
     pub listing: Listing,
+    /// Files of which one makes a directory the root if there is no manifest in it or above. It then has no members, but may have
+    /// other workspaces.
+    pub configurations: &'static [&'static str],
 }
 
 /// Order in which directories return their entries and cargo its packages. No result may depend on it, and tests
@@ -198,12 +202,11 @@ pub struct Directories {
 ///
 /// If there is no such workspace.
 pub fn directories(request: &WorkspaceRequest) -> Result<Directories, LoadError> {
-    let metadata = cargo::metadata(request)?;
-    let target_dir = metadata.target_directory.into_std_path_buf();
-    Ok(Directories { root: metadata.workspace_root.into_std_path_buf(), target_dir })
+    let cargo::Found { root, target_dir, .. } = cargo::find(request)?;
+    Ok(Directories { root, target_dir })
 }
 
-/// Loads the requested workspace. `known` returns the files that were read before, given the root and the target
+/// Loads the requested workspace, and those in the directories that `others` returns, given the root. `known` returns the files that were read before, given the root and the target
 /// directory. It is called before any file is hashed.
 ///
 /// # Errors
@@ -211,23 +214,31 @@ pub fn directories(request: &WorkspaceRequest) -> Result<Directories, LoadError>
 /// If cargo rejects the workspace, a file can't be read, or `halt` is due.
 pub fn load(
     request: &WorkspaceRequest,
+    others: impl FnOnce(&Path) -> Vec<RelPath>,
     known: impl FnOnce(&Path, &Path) -> FileTable,
     halt: &dyn Halt,
 ) -> Result<Loaded, LoadError> {
     start_pool()?;
     let at = now();
-    let metadata = cargo::metadata(request)?;
-    let root = metadata.workspace_root.as_std_path();
-    let mut members = cargo::members(&metadata, root, request.listing)?;
-    outside::follow_patches(root, &mut members)?;
-    let outside = outside::discover(root, &members, request.listing)?;
+    let cargo::Found { root, target_dir, build_dir, metadata } = &cargo::find(request)?;
+    let others = others(root);
+    let mut members = match metadata {
+        Some(metadata) => cargo::members(metadata, root, request.listing)?,
+        None if others.is_empty() => return Err(LoadError::NoManifest(request.cwd.clone())),
+        None => Vec::new(),
+    };
+    if metadata.is_some() {
+        outside::follow_patches(root, &mut members)?;
+    }
+    let (others, of_others) = others::load(request, root, others)?;
+    members.extend(of_others);
+    let own = metadata.iter().map(|_| root.clone());
+    let roots: Vec<_> = own.chain(others::loaded(&others).map(|other| other.to_path(root))).collect();
+    let outside = outside::discover(root, &roots, &members, request.listing)?;
     outside::link(&mut members, &outside);
 
-    let target_dir = metadata.target_directory.as_std_path();
     let known = known(root, target_dir);
-    // Older versions of cargo have no separate build directory.
-    let build_dir = metadata.build_directory.as_ref().map_or(target_dir, |dir| dir.as_std_path());
-    let build_dirs = [target_dir, build_dir];
+    let build_dirs = [target_dir.as_path(), build_dir.as_path()];
     let outside = outside
         .iter()
         .map(|package| package.digest(root, &build_dirs, request.listing, halt))
@@ -243,20 +254,22 @@ pub fn load(
         }
     }
     let manifests = packages.iter().map(|package| package.dir.join("Cargo.toml"));
-    let always = ROOT_INPUTS.map(RelPath::new).into_iter().chain(manifests);
+    let of_others = others::loaded(&others).flat_map(|root| ROOT_INPUTS.map(|name| root.join(name)));
+    let always = ROOT_INPUTS.map(RelPath::new).into_iter().chain(of_others).chain(manifests);
     let files::Listed { files, stamps, as_known, beyond, left_out } =
         files::list(root, &starts, always, &build_dirs, &known, request.listing, halt)?;
 
     let mut workspace = Workspace {
-        root: root.to_path_buf(),
-        target_dir: target_dir.to_path_buf(),
-        build_dir: build_dir.to_path_buf(),
+        root: root.clone(),
+        target_dir: target_dir.clone(),
+        build_dir: build_dir.clone(),
         packages,
+        others,
         files,
         owners: Vec::new(),
         outside,
-        metadata: cargo::metadata_tables(&metadata),
-        build_dependencies: cargo::build_dependencies(&metadata),
+        metadata: metadata.as_ref().map(cargo::metadata_tables).unwrap_or_default(),
+        build_dependencies: metadata.as_ref().map(cargo::build_dependencies).unwrap_or_default(),
         beyond,
         seen: Seen { at, stamps, as_known, left_out },
     };
@@ -278,8 +291,8 @@ pub fn load(
 ///
 /// If there is no such workspace, or cargo rejects it.
 pub fn locate(request: &WorkspaceRequest) -> Result<(PathBuf, PathBuf), LoadError> {
-    let metadata = cargo::metadata(request)?;
-    Ok((metadata.workspace_root.into(), metadata.target_directory.into()))
+    let cargo::Found { root, target_dir, .. } = cargo::find(request)?;
+    Ok((root, target_dir))
 }
 
 /// Returns the path from the top of the repository to `root`. Empty if there is no repository.
@@ -303,12 +316,14 @@ fn start_pool() -> Result<(), LoadError> {
 
 /// Returns the innermost member around each file, with one lookup per directory above the file.
 fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
-    let by_dir: BTreeMap<&[u8], PackageId> =
-        workspace.packages().map(|(id, package)| (package.dir.as_bytes(), id)).collect();
+    // What another workspace has beside its packages belongs to none.
+    let others = workspace.others.iter().map(|other| (other.root.as_bytes(), None));
+    let packages = workspace.packages().map(|(id, package)| (package.dir.as_bytes(), Some(id)));
+    let by_dir: BTreeMap<&[u8], Option<PackageId>> = others.chain(packages).collect();
     let around = |dir: &[u8]| {
         let above = dir.iter().enumerate().rev().filter(|&(_, &byte)| byte == b'/').map(|(at, _)| &dir[..at]);
         let root = (!RelPath::new(dir).is_outside()).then_some(&[][..]);
-        [dir].into_iter().chain(above).chain(root).find_map(|dir| by_dir.get(dir).copied())
+        [dir].into_iter().chain(above).chain(root).find_map(|dir| by_dir.get(dir).copied()).flatten()
     };
     // Most files are in the same directory as the previous one.
     let mut last: Option<(&[u8], Option<PackageId>)> = None;

@@ -30,9 +30,18 @@ pub(super) struct Outside {
     patched: bool,
 }
 
-/// Returns all direct and indirect path dependencies of the members that are not members, sorted by name and path.
-pub(super) fn discover(root: &Path, members: &[Member], listing: Listing) -> Result<Vec<Outside>, LoadError> {
-    let patched: BTreeSet<_> = patches(root, &manifest(root)?).collect();
+/// Returns all direct and indirect path dependencies of the members that are not members, sorted by name and path. `roots` are the
+/// roots of the workspaces that members belong to.
+pub(super) fn discover(
+    root: &Path,
+    roots: &[PathBuf],
+    members: &[Member],
+    listing: Listing,
+) -> Result<Vec<Outside>, LoadError> {
+    let mut patched = BTreeSet::new();
+    for root in roots {
+        patched.extend(patches(root, &manifest(root)?));
+    }
     let mut seen: BTreeSet<_> = members.iter().map(|member| member.dir.clone()).collect();
     let mut next: Vec<_> =
         patched.iter().chain(members.iter().flat_map(|member| &member.needs)).cloned().collect();

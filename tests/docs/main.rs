@@ -162,7 +162,7 @@ fn documented_exit_codes_match_the_help() {
 fn every_configuration_example_is_valid() {
     let dir = tempfile::tempdir().unwrap();
     let config = dir.path().join("genti.toml");
-    // The examples name this package, its features, and the lock files of variants.
+    // The examples name this package, its features, and the lock files and other workspaces of variants.
     let manifest = dir.path().join("Cargo.toml");
     let package = "[package]\nname = 'net'\nversion = '0.1.0'\nedition = '2024'\nrust-version = '1.85'\n\n";
     let features = [
@@ -185,6 +185,12 @@ fn every_configuration_example_is_valid() {
     fs::create_dir(dir.path().join("ci")).unwrap();
     for lock in ["ci/minimal.lock", "ci/msrv.lock"] {
         fs::write(dir.path().join(lock), "").unwrap();
+    }
+    for other in ["fuzz", "rust"] {
+        fs::create_dir_all(dir.path().join(other).join("src")).unwrap();
+        fs::write(dir.path().join(other).join("src/lib.rs"), "").unwrap();
+        let package = format!("[workspace]\n[package]\nname = '{other}'\n");
+        fs::write(dir.path().join(other).join("Cargo.toml"), package).unwrap();
     }
     let mut count = 0;
     for page in pages() {

@@ -81,3 +81,4 @@ mod variants;
 mod verdicts;
 mod verify;
 mod whole;
+mod workspaces;

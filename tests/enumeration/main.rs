@@ -26,7 +26,7 @@ const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# anyth
 
 /// Loads a workspace without a cached file table.
 fn load(request: &WorkspaceRequest) -> Result<Loaded, LoadError> {
-    workspace::load(request, |_, _| FileTable::default(), &Never)
+    workspace::load(request, |_| Vec::new(), |_, _| FileTable::default(), &Never)
 }
 
 /// A temporary directory with a workspace, whose root is `ws` in most tests.
@@ -77,6 +77,7 @@ fn request(cwd: &Path) -> WorkspaceRequest {
         offline: true,
         frozen: false,
         listing: Listing::AsFound,
+        configurations: &[],
     }
 }
 
@@ -464,7 +465,9 @@ fn listing_and_hashing_stop_at_every_directory_and_file() {
         .write("beside/Cargo.toml", &PACKAGE.replace("\"p\"", "\"beside\""))
         .write("beside/src/lib.rs", "");
     tree = tree.write("ws/Cargo.toml", &manifest);
-    let load = |halt: &After| workspace::load(&request(&tree.path("ws")), |_, _| FileTable::default(), halt);
+    let load = |halt: &After| {
+        workspace::load(&request(&tree.path("ws")), |_| Vec::new(), |_, _| FileTable::default(), halt)
+    };
     let all = After { left: AtomicUsize::new(usize::MAX) };
     load(&all).unwrap();
     let asked = usize::MAX - all.left.into_inner();

@@ -93,8 +93,8 @@ impl DiagnosticReader<'_> {
         let named = || message.message.strip_prefix("package `")?.split('`').next();
         let is_of_member = matches!(origin, Origin::Member(_));
         let Some(name) = named().filter(|_| is_of_member && !has_place) else { return origin };
-        let mut packages = self.places.input.workspace.packages();
-        packages.find(|(_, member)| member.name == name).map_or(origin, |(id, _)| Origin::Member(id))
+        let mut packages = self.places.input.packages_of_workspace();
+        packages.find(|(_, member)| member.cargo_name() == name).map_or(origin, |(id, _)| Origin::Member(id))
     }
 
     /// Returns the place of a message without a span. Clippy's lints are about the package `about`, rustc's about one of its

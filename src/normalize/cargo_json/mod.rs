@@ -46,7 +46,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut others = OtherPackages::default();
     let mut programs = BuiltPrograms::default();
     let mut scripts = Scripts::default();
-    let mut traces = traces::TraceCollector::default();
+    let mut traces = traces::TraceCollector::new(input);
     let mut features: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     let is_build = input.tool.parse == Parse::CargoBuild;
     let is_for_scripts = input.tool.parse == Parse::BuildScripts;
@@ -209,7 +209,7 @@ pub(super) fn split_build(stdout: &[u8]) -> (&[u8], &[u8]) {
 pub(super) fn traces(input: &Input<'_>, stdout: &[u8]) -> Result<Traces, Unparsable> {
     let members: BTreeMap<&str, PackageId> =
         input.workspace.packages().map(|(id, package)| (package.cargo_id.as_str(), id)).collect();
-    let mut traces = traces::TraceCollector::default();
+    let mut traces = traces::TraceCollector::new(input);
     for (line, text) in (1..).zip(input.lines(stdout)) {
         let broken =
             |error: serde_json::Error| Unparsable(format!("invalid JSON from cargo in line {line}: {error}"));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::message::{CargoArtifact, CompilerMessage};
 use crate::model::task::Unit;
 use crate::model::tool::{Arg, Parse, Piece, Tool};
-use crate::model::workspace::{PackageId, Target, TargetKind, Workspace};
+use crate::model::workspace::{Package, PackageId, Target, TargetKind, Workspace};
 use crate::normalize::{Gap, Input};
 
 /// Progress of cargo with workspace members.
@@ -124,7 +124,8 @@ impl CargoReach {
         let failures = Failures::read(input, &stderr);
         let mut packages = asked_for(input);
         let members = input.workspace.packages();
-        packages.extend(members.filter(|(_, it)| failures.unreported.contains(&*it.name)).map(|(id, _)| id));
+        let is_unreported = |package: &Package| failures.unreported.contains(package.cargo_name());
+        packages.extend(members.filter(|(_, it)| is_unreported(it)).map(|(id, _)| id));
         let unread = self.unread(input.workspace, &failures);
         packages.extend(unread.keys());
         packages.sort();
@@ -152,12 +153,17 @@ impl CargoReach {
     /// Returns the packages for which cargo counts more errors than were parsed, each with a message.
     fn unread(&self, workspace: &Workspace, failures: &Failures<'_>) -> BTreeMap<PackageId, String> {
         let mut unread = BTreeMap::new();
+        // Cargo does not tell packages of several workspaces apart that have the same name.
+        let mut all: BTreeMap<(&str, TargetKind, &str), usize> = BTreeMap::new();
+        for ((id, kind, name), count) in &self.errors {
+            *all.entry((workspace.package(*id).cargo_name(), *kind, name)).or_default() += count;
+        }
         for (id, package) in workspace.packages() {
             for target in &package.targets {
                 let words = words_of(target.kind, &target.name);
-                let counted = failures.counted.get(&(&*package.name, words)).copied().unwrap_or_default();
-                let key = (id, target.kind, target.name.clone());
-                let read = self.errors.get(&key).copied().unwrap_or_default();
+                let name = package.cargo_name();
+                let counted = failures.counted.get(&(name, words)).copied().unwrap_or_default();
+                let read = all.get(&(name, target.kind, &target.name)).copied().unwrap_or_default();
                 if counted > read {
                     unread.insert(
                         id,
@@ -176,10 +182,10 @@ impl CargoReach {
         let package = input.workspace.package(id);
         let lints_only = |compilation: &Compilation| {
             self.denied.contains(&(id, compilation.kind, compilation.name.clone()))
-                && failures.is_reported(&package.name, compilation)
+                && failures.is_reported(package.cargo_name(), compilation)
         };
         !self.fatal.contains(&id)
-            && !failures.unreported.contains(&*package.name)
+            && !failures.unreported.contains(package.cargo_name())
             && self
                 .wanted
                 .compilations(&package.targets)
@@ -195,13 +201,14 @@ impl CargoReach {
     fn reason(&self, input: &Input<'_>, id: PackageId, failures: &Failures<'_>) -> String {
         let workspace = input.workspace;
         let name = |id: PackageId| &*workspace.package(id).name;
+        let of_cargo = |id: PackageId| workspace.package(id).cargo_name();
         if self.fatal.contains(&id) {
             return format!("`{}` does not compile", name(id));
         }
-        if let Some(error) = failures.build_scripts.get(name(id)) {
+        if let Some(error) = failures.build_scripts.get(of_cargo(id)) {
             return (*error).to_owned();
         }
-        if failures.unreported.contains(name(id)) {
+        if failures.unreported.contains(of_cargo(id)) {
             return format!("compiling `{}` did not finish", name(id));
         }
         // Errors of a dependency explain more than the package's own errors, which are listed as its findings.
@@ -214,7 +221,7 @@ impl CargoReach {
         let has_errors = |at: &PackageId| {
             self.fatal.contains(at)
                 || self.denied.iter().any(|(package, ..)| package == at)
-                || failures.build_scripts.contains_key(name(*at))
+                || failures.build_scripts.contains_key(of_cargo(*at))
         };
         if let Some(culprit) = seen.into_iter().find(has_errors).or_else(|| Some(id).filter(has_errors)) {
             return format!("not checked because `{}` has errors", name(culprit));
@@ -394,7 +401,7 @@ impl<'a> Failures<'a> {
 
     /// Returns the first failure, by name, of a package outside the workspace.
     fn outside(&self, workspace: &Workspace) -> Option<String> {
-        let members: BTreeSet<&str> = workspace.packages.iter().map(|package| &*package.name).collect();
+        let members: BTreeSet<&str> = workspace.packages.iter().map(Package::cargo_name).collect();
         let compile = self.packages.iter().map(|name| (*name, format!("`{name}` does not compile")));
         let scripts = self.build_scripts.iter().map(|(name, error)| (*name, (*error).to_owned()));
         compile.chain(scripts).filter(|(name, _)| !members.contains(name)).min().map(|(_, error)| error)

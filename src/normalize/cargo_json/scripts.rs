@@ -118,7 +118,7 @@ fn messages(places: &Places<'_>, label: &str) -> Vec<(PackageId, Vec<String>)> {
         let said = said.map(String::from_utf8_lossy).unwrap_or_default();
         let of = |id: &PackageId| {
             let package = input.workspace.package(*id);
-            let rest = said.strip_prefix(&*package.name)?.strip_prefix('@')?;
+            let rest = said.strip_prefix(package.cargo_name())?.strip_prefix('@')?;
             rest.strip_prefix(&*package.version)?.strip_prefix(": ")
         };
         let found =

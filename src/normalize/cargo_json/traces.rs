@@ -3,19 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::{BuiltUnit, RanScript, Traces};
+use super::super::{BuiltUnit, Input, RanScript, Traces};
 use super::message::{CargoArtifact, CargoBuildScript};
 use crate::model::workspace::{PackageId, TargetKind};
 
 /// Collects units and build scripts.
-#[derive(Default)]
 pub(super) struct TraceCollector {
     traces: Traces,
+    /// Absolute root of the workspace that cargo built.
+    root: PathBuf,
     /// Manifest and target name of each package's build script.
     scripts: BTreeMap<String, (PathBuf, String)>,
 }
 
 impl TraceCollector {
+    pub(super) fn new(input: &Input<'_>) -> Self {
+        let root = input.tool.workspace_root(&input.workspace.root);
+        Self { traces: Traces::default(), root, scripts: BTreeMap::new() }
+    }
+
     /// Adds an artifact. `package` is its package if that is a member.
     pub(super) fn add_artifact(&mut self, package: Option<PackageId>, artifact: &CargoArtifact<'_>) {
         let Some(first) = artifact.filenames.first().map(PathBuf::from) else { return };
@@ -35,13 +41,18 @@ impl TraceCollector {
             true => Vec::new(),
             false => artifact.filenames.iter().flat_map(|file| dep_infos(Path::new(file), kind)).collect(),
         };
+        let manifest = PathBuf::from(&*artifact.manifest_path);
+        let source = PathBuf::from(&*artifact.target.src_path);
+        // Cargo starts rustc in this directory.
+        let base = if source.starts_with(&self.root) { Some(self.root.as_path()) } else { manifest.parent() };
         self.traces.units.insert(BuiltUnit {
             package,
+            base: base.unwrap_or(&self.root).to_path_buf(),
             name: name_of(&artifact.package_id, &artifact.manifest_path),
-            manifest: artifact.manifest_path.clone().into(),
+            manifest: manifest.clone(),
             target: artifact.target.name.clone(),
             fingerprint,
-            source: artifact.target.src_path.clone().into(),
+            source,
             artifact: first,
             dep_infos,
             read_by_rustc: Vec::new(),

@@ -133,7 +133,8 @@ impl Warning {
 
     /// Returns whether it is unrelated to the workspace, or reported elsewhere.
     fn is_passing(&self, input: &Input<'_>) -> bool {
-        let is_members = |name: &str| input.workspace.packages.iter().any(|package| package.name == name);
+        let is_members =
+            |name: &str| input.workspace.packages.iter().any(|package| package.cargo_name() == name);
         PASSING.iter().any(|begin| self.text.starts_with(begin))
             // `a` (lib) generated 2 warnings
             || (self.text.starts_with('`') && self.text.contains(") generated "))
@@ -167,7 +168,7 @@ impl Warning {
         if self.script().is_some() {
             return None;
         }
-        let manifest = RelPath::new(MANIFEST);
+        let manifest = root_of(input).join(MANIFEST);
         let lines = || std::iter::once(&self.text).chain(&self.below);
         let named = lines().find_map(|line| places.mentioned(line));
         if let Some(path) = named {
@@ -188,7 +189,7 @@ impl Warning {
         let members = input.workspace.packages();
         let member =
             members.map(|(id, package)| (id, package.dir.join(MANIFEST))).find(|(_, own)| own == path);
-        let is_root = path.parent().is_some_and(|dir| dir.is_root());
+        let is_root = path.parent().is_some_and(|dir| dir == root_of(input));
         if member.as_ref().is_some_and(|(id, _)| !is_root && !reach::asked_for(input).contains(id)) {
             return None;
         }
@@ -204,6 +205,11 @@ impl Warning {
         let diagnostic = input.diagnostic(place, rule, Level::Warning, text);
         Some(Diagnostic { ns: NS.into(), related, package: member.map(|(id, _)| id), ..diagnostic })
     }
+}
+
+/// Returns the root of the workspace that the tool builds.
+fn root_of(input: &Input<'_>) -> RelPath {
+    input.tool.workspace().cloned().unwrap_or_default()
 }
 
 /// Sets the lines of manifest keys that findings are about, using `sources`.

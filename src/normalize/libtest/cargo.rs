@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::doc::DocTest;
 use super::report::LibtestReport;
-use crate::model::workspace::{Package, Target, TargetKind, Workspace};
+use crate::model::workspace::{Package, Target, TargetKind};
 use crate::normalize::{Input, is_crash};
 
 /// Failures reported by cargo on stderr.
@@ -98,7 +98,7 @@ impl<'a> CargoFailures<'a> {
         }
         let docs: Vec<_> = self.failures.iter().filter(|failure| failure.is_doc).collect();
         let is_dead = |failure: &&&Failure<'_>| {
-            let package = failure.package(input.workspace);
+            let package = failure.package(input);
             let is_missing = package.is_some_and(|package| {
                 !accounted.contains(&input.workspace.owner_of(&package.dir)) && !accounted.contains(&None)
             });
@@ -155,13 +155,13 @@ impl<'a> CargoFailures<'a> {
         {
             return Err(input.scrub.text(program.line));
         }
-        Ok(programs.into_iter().map(|program| program.name(input.workspace)).collect())
+        Ok(programs.into_iter().map(|program| program.name(input)).collect())
     }
 
     /// Returns the failed programs if none of them printed a report. Each has a custom harness.
     pub(super) fn without_reports(&self, input: &Input<'_>) -> Vec<String> {
         let own = self.failures.iter().filter(|it| !it.is_doc && it.death != Some(Death::Other));
-        own.map(|program| program.name(input.workspace)).collect()
+        own.map(|program| program.name(input)).collect()
     }
 
     /// Returns whether cargo does not mention any program.
@@ -200,18 +200,21 @@ impl<'a> Failure<'a> {
     }
 
     /// Returns the package of the program. Cargo names it unless only one was selected.
-    fn package<'w>(&self, workspace: &'w Workspace) -> Option<&'w Package> {
+    fn package<'w>(&self, input: &'w Input<'_>) -> Option<&'w Package> {
         let named = self.value("-p");
-        let mut packages = workspace.packages.iter();
-        match (named, workspace.packages.as_slice()) {
-            (Some(name), _) => packages.find(|package| package.name == name),
+        let packages: Vec<_> = input.packages_of_workspace().map(|(_, package)| package).collect();
+        match (named, packages.as_slice()) {
+            (Some(name), _) => packages.into_iter().find(|package| package.cargo_name() == name),
             (None, [only]) => Some(only),
             // If several packages match, cargo means the one in the current directory.
             (None, _) => {
-                let candidates: Vec<_> = packages.filter(|package| self.target(package).is_some()).collect();
+                let candidates: Vec<_> =
+                    packages.into_iter().filter(|package| self.target(package).is_some()).collect();
+                let is_here =
+                    |package: &&&Package| package.dir == package.workspace.clone().unwrap_or_default();
                 match candidates.as_slice() {
                     [only] => Some(only),
-                    candidates => candidates.iter().find(|package| package.dir.is_root()).copied(),
+                    candidates => candidates.iter().find(is_here).copied(),
                 }
             }
         }
@@ -228,8 +231,8 @@ impl<'a> Failure<'a> {
     }
 
     /// Returns the name of the program, the same as if it were run alone, or else the options that select it.
-    fn name(&self, workspace: &Workspace) -> String {
-        let package = self.package(workspace);
+    fn name(&self, input: &Input<'_>) -> String {
+        let package = self.package(input);
         let target = package.and_then(|package| Some((package, self.target(package)?)));
         target.map_or_else(|| self.args.to_owned(), |(package, target)| package.test_name(target))
     }

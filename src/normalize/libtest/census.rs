@@ -9,7 +9,6 @@ use regex::Regex;
 use super::doc::DocTest;
 use super::listing::Listed;
 use crate::model::census::{Census, Group, TestTimes, Tests};
-use crate::model::path::RelPath;
 use crate::model::workspace::{Package, TargetKind};
 use crate::normalize::Input;
 
@@ -128,7 +127,7 @@ fn by_path(input: &Input<'_>, reports: &[Reported<'_>], started: &[Started<'_>])
             _ if report.tests == ZERO => None,
             ([only], _) => Some(only.clone()),
             (_, Some(name)) => {
-                let owner = input.workspace.owner_of(&RelPath::new(name.path))?;
+                let owner = input.workspace.owner_of(&input.scrub.path(name.path.as_bytes())?)?;
                 Some(Group::Package(input.workspace.package(owner).name.clone()))
             }
             (_, None) => return None,
@@ -174,7 +173,10 @@ impl<'a> Started<'a> {
         match self {
             Self::Program { root, stem } => targets
                 .filter(|target| is_named(&target.name, stem))
-                .filter(|target| package.dir.join(root) == target.root || RelPath::new(root) == target.root)
+                .filter(|target| {
+                    let of_workspace = package.workspace.clone().unwrap_or_default().join(root);
+                    package.dir.join(root) == target.root || of_workspace == target.root
+                })
                 .map(|target| Group::Target(package.test_name(target)))
                 .collect(),
             Self::Documentation(name) => targets

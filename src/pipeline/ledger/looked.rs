@@ -10,7 +10,7 @@ use crate::model::task::Status;
 use crate::model::text::Text;
 use crate::model::tool::{Per, Tool, ToolId, Work};
 use crate::model::variant::Variant;
-use crate::model::workspace::{Package, PackageId};
+use crate::model::workspace::PackageId;
 use crate::pipeline::variants::is_per_variant;
 
 impl Reach for Ledger<'_> {
@@ -105,14 +105,10 @@ impl Ledger<'_> {
 
     /// Returns the package of `site`: that of the file or, for a test, that of its target.
     fn owner_of(&self, site: &Site) -> Option<PackageId> {
-        let subject = match site {
-            Site::Path(path) => return self.workspace.owner_of(path),
-            Site::Subject(subject) => subject,
-        };
-        let name = subject.split(' ').next()?;
-        let has_target =
-            |package: &Package| package.targets.iter().any(|target| package.test_name(target) == name);
-        self.workspace.packages().find(|(_, package)| has_target(package)).map(|(id, _)| id)
+        match site {
+            Site::Path(path) => self.workspace.owner_of(path),
+            Site::Subject(subject) => self.workspace.owner_of_test(subject),
+        }
     }
 
     /// Returns whether `tool` builds the package `owner` of `site`. Only the subjects of tests are known to name their package.

@@ -1,5 +1,5 @@
 //! Paths in the configuration: the key `dir` of a tool, which is the directory in which its processes start, and the lock files of
-//! variants.
+//! and workspaces of variants.
 
 use toml::Spanned;
 
@@ -32,6 +32,21 @@ pub(super) fn file(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<S
             None
         }
     }
+}
+
+/// Reads the root of another workspace, such as `fuzz`.
+pub(super) fn workspace(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Spanned<RelPath>> {
+    let text = reader.string(value)?;
+    let path = text.get_ref();
+    let parts = path.strip_suffix('/').unwrap_or(path);
+    let help = match refused(parts) {
+        _ if parts == "." => "remove it to build the workspace itself, or name a directory with another one",
+        _ if parts.ends_with(".toml") => "write the directory instead of the manifest",
+        Some(help) => help,
+        None => return Some(Spanned::new(value.span(), RelPath::new(parts))),
+    };
+    reader.report_with(value.span(), format!("invalid workspace `{path}`"), help);
+    None
 }
 
 /// Returns what to write in place of `path`, unless it is a path below the root.

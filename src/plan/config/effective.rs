@@ -230,7 +230,7 @@ fn of_variants(tool: &Tool, variants: &[String]) -> Option<Value> {
 }
 
 fn of_variant(variant: &Variant) -> Values {
-    let Variant { name: _, configured: _, build, toolchain, vars, on, lock, powerset } = variant;
+    let Variant { name: _, configured: _, build, toolchain, vars, on, lock, powerset, workspace } = variant;
     // The other fields are not keys.
     let Selection {
         packages,
@@ -253,6 +253,7 @@ fn of_variant(variant: &Variant) -> Values {
         ("cargo-profile", text(cargo_profile.as_ref())),
         ("toolchain", text(toolchain.as_ref())),
         ("lock", text(lock.as_ref().map(|lock| String::from_utf8_lossy(lock.path.as_bytes())))),
+        ("workspace", text(workspace.as_ref().map(|root| root.to_string()))),
         ("env", Some(Value::Object(vars))),
         ("on", texts(on).filter(|_| !on.is_empty())),
         ("each-feature", Some((*powerset == Some(Powerset::of_each())).into())),

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 
 use super::reader::ConfigReader;
+use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::powerset::Powerset;
 use crate::model::tool::Tool;
@@ -59,6 +60,8 @@ struct Effect<'a> {
     target: Option<&'a str>,
     vars: BTreeMap<&'a str, &'a str>,
     toolchain: Option<&'a str>,
+    /// Root of the workspace whose packages it checks.
+    workspace: Option<&'a RelPath>,
 }
 
 impl<'a> Effect<'a> {
@@ -71,6 +74,7 @@ impl<'a> Effect<'a> {
             target: target.as_deref().filter(|_| tool.uses_target()),
             vars: vars.map(|(name, value)| (name.as_str(), value.as_str())).collect(),
             toolchain: variant.toolchain.as_deref().filter(|_| tool.runs_toolchain()),
+            workspace: variant.workspace.as_ref(),
         }
     }
 }

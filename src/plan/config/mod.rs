@@ -32,6 +32,7 @@ mod suppress;
 mod tool;
 mod toolchain;
 mod variants;
+mod workspaces;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -595,7 +595,7 @@ fn a_variant_that_builds_the_same_as_another_is_a_mistake() {
     let workspace = testing::workspace(&[("a", &[]), ("b", &[])], &[]);
     let found = |tables: &str| {
         let text = format!("{tables}\n[tools.check]\nvariants = ['v', 'w']");
-        let problems = check_variants(&config(&text).variants, &workspace, &LockContext::default());
+        let problems = check_variants(&config(&text).variants, &[], &workspace, &LockContext::default());
         let texts = problems.err().into_iter().flat_map(|problems| problems.0);
         texts.map(|one| format!("{}: {}", one.span.unwrap().start, one.message)).collect::<Vec<_>>()
     };
@@ -618,7 +618,7 @@ fn a_powerset_needs_features_and_not_too_many() {
     let mut workspace = testing::workspace(&[("a", &[]), ("b", &[])], &[]);
     let found = |workspace: &Workspace, value: &str| {
         let text = format!("[variants.v]\n{value}\n[tools.check]\nvariants = ['v']");
-        let problems = check_variants(&config(&text).variants, workspace, &LockContext::default());
+        let problems = check_variants(&config(&text).variants, &[], workspace, &LockContext::default());
         let texts = problems.err().into_iter().flat_map(|problems| problems.0);
         texts.map(|one| format!("{}: {}", one.span.unwrap().start, one.message)).collect::<Vec<_>>()
     };
@@ -661,7 +661,7 @@ fn a_variant_with_the_required_rust_version_stands_for_one_of_each_version() {
             format!("{}: {} in {}", tool.name, run.join(" "), variant.build.packages.join(" "))
         };
         (
-            check_variants(&config.variants, workspace, &LockContext::default()).is_ok(),
+            check_variants(&config.variants, &[], workspace, &LockContext::default()).is_ok(),
             tools.map(of).collect::<Vec<_>>(),
         )
     };

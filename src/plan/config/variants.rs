@@ -10,13 +10,14 @@ use super::environment;
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
 use super::tool::{NAME_HELP, ToolEntry, is_name};
-use super::{Config, ConfigFile, LockContext, dir, effects, locks, toolchain};
+use super::{Config, ConfigFile, LockContext, dir, effects, locks, toolchain, workspaces};
 use crate::model::error::{Problem, Problems};
+use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::powerset::Powerset;
 use crate::model::tool::{Caching, Parse, Per, Tool};
 use crate::model::variant::{Variant, VariantLock};
-use crate::model::workspace::{PackageId, Workspace};
+use crate::model::workspace::{Package, PackageId, Workspace};
 
 /// Systems that `on` may name, as in `std::env::consts::OS`.
 const SYSTEMS: [&str; 11] = [
@@ -44,6 +45,7 @@ pub struct ConfiguredVariant {
     powerset: Option<PowersetPlaces>,
     toolchain: Option<std::ops::Range<usize>>,
     lock: Option<std::ops::Range<usize>>,
+    workspace: Option<std::ops::Range<usize>>,
     /// Name and text of the file.
     file: (Arc<str>, Arc<str>),
 }
@@ -106,6 +108,7 @@ pub(super) fn read(
         Some(vars.values)
     });
     let lock = keys.read("lock", dir::file);
+    let workspace = keys.read("workspace", dir::workspace);
     let systems = keys.read("on", ConfigReader::strings);
     let each = keys.read("each-feature", ConfigReader::boolean).unwrap_or(false);
     let mut powerset = keys.read("powerset", powerset);
@@ -130,6 +133,13 @@ pub(super) fn read(
     variant.toolchain = toolchain;
     let (lock, lock_place) = lock.map(|path| (path.get_ref().clone(), path.span())).unzip();
     variant.lock = lock.map(|path| VariantLock { path, digest: None });
+    let (root, workspace) = workspace.map(|path| (path.get_ref().clone(), path.span())).unzip();
+    variant.workspace = root;
+    if let (Some(value), true) = (table.get("lock"), workspace.is_some()) {
+        let message = "a variant with `workspace` can't have a `lock`";
+        let help = "remove one of them; another workspace has its own `Cargo.lock`";
+        reader.report_with(value.span(), message, help);
+    }
     let (set, powerset) = powerset.unzip();
     variant.powerset = set;
     variant.build.features = sorted(features.iter().map(|name| name.get_ref().clone()).collect());
@@ -156,6 +166,7 @@ pub(super) fn read(
         powerset,
         toolchain: place,
         lock: lock_place,
+        workspace,
         file,
     })
 }
@@ -234,6 +245,9 @@ pub(super) fn check_tool(
     if let Some(first) = first(|variant| variant.lock.is_some()) {
         locks::check_tool(reader, tool, first);
     }
+    if let Some(first) = first(|variant| variant.workspace.is_some()) {
+        workspaces::check_tool(reader, tool, first);
+    }
     let of_toolchain = first(|variant| variant.toolchain.is_some());
     if let Some(first) =
         of_toolchain.filter(|first| variant(first).is_some_and(|of| effects::has_some(tool, of)))
@@ -243,6 +257,11 @@ pub(super) fn check_tool(
 }
 
 impl Config {
+    /// Returns the roots of the other workspaces that variants build.
+    pub fn workspaces(&self) -> Vec<RelPath> {
+        self.variants.iter().filter_map(|one| one.variant.workspace.clone()).collect()
+    }
+
     /// Returns a tool for each pair of tool and variant, sorted by name. Tools that build what others run are created for each
     /// variant of those.
     pub fn planned(&self, workspace: &Workspace) -> Vec<Tool> {
@@ -272,7 +291,7 @@ fn with_toolchains(one: &ConfiguredVariant, workspace: &Workspace) -> Vec<Arc<Va
     let mut by_version: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for package in packages.iter().map(|id| workspace.package(*id)) {
         if let Some(version) = package.rust_version() {
-            by_version.entry(version).or_default().push(package.name.clone());
+            by_version.entry(version).or_default().push(package.cargo_name().to_owned());
         }
     }
     let is_one = by_version.len() == 1;
@@ -366,32 +385,47 @@ fn with_variant(tool: &Tool, variant: &Arc<Variant>) -> Tool {
         name: name_of(&tool.name, &variant.name),
         cache: if is_unknown { Caching::Never } else { tool.cache },
         per: if variant.powerset.is_some() { Per::Package } else { tool.per },
+        dir: variant.workspace.clone().or(tool.dir),
+        inputs: workspaces::inputs(&tool.inputs, variant),
         variant: Some(Arc::clone(variant)),
         vars,
         ..tool
     }
 }
 
-/// Checks that `workspace` has the packages and features that `variants` name, and that each of them is another build.
+/// Checks that `workspace` has the packages and features that `variants` name, that each of them is another build, and that `tools`
+/// have something to build.
 ///
 /// # Errors
 ///
 /// Every name that it does not have, a lock file that can't be used, and each variant that builds the same as another one, with its line.
 pub fn check_variants(
     variants: &[ConfiguredVariant],
+    tools: &[Tool],
     workspace: &Workspace,
     context: &LockContext,
 ) -> Result<(), Problems> {
     let mut problems = Vec::new();
+    let first = variants.iter().find_map(|one| Some((one, one.workspace.clone()?)));
+    if let Some((first, place)) = first
+        && let Some((message, help)) = workspaces::without_root(&first.variant, tools, workspace)
+    {
+        problems.push(first.problem(place, message, help));
+    }
     for one in variants {
         let mut report = |span, message, help| problems.push(one.problem(span, message, help));
-        let names = || workspace.packages.iter().map(|package| package.name.as_str());
+        if let Some((message, help)) = workspaces::problem(&one.variant, workspace) {
+            problems.push(one.problem(one.workspace.clone().unwrap_or_default(), message, help));
+            continue;
+        }
+        let own = || workspace.packages.iter().filter(|package| package.workspace == one.variant.workspace);
+        let names = || own().map(Package::cargo_name);
         for package in one.packages.iter().filter(|name| !names().any(|known| known == name.get_ref())) {
             let message = format!("no package named `{}` in this workspace", package.get_ref());
             report(package.span(), message, suggestion(package.get_ref(), names(), "packages"));
         }
         let selected: Vec<_> = packages_of(&one.variant, workspace);
-        if selected.is_empty() && !workspace.packages.is_empty() {
+        if selected.is_empty() && own().next().is_some() {
             let message = format!("the variant `{}` has no packages", one.variant.name);
             report(
                 one.name.clone(),
@@ -412,7 +446,8 @@ pub fn check_variants(
             let text = feature.get_ref();
             let (package, name) = text.split_once('/').unwrap_or(("", text));
             let package = package.trim_end_matches('?');
-            let is_meant = |of: &&PackageId| package.is_empty() || workspace.package(**of).name == package;
+            let is_meant =
+                |of: &&PackageId| package.is_empty() || workspace.package(**of).cargo_name() == package;
             if !package.is_empty() && !selected.iter().any(|of| is_meant(&of)) {
                 // A feature of a dependency, which only cargo knows.
                 continue;
@@ -483,7 +518,8 @@ fn same_builds(variants: &[ConfiguredVariant], workspace: &Workspace) -> Vec<Pro
         let build = Selection { packages: Vec::new(), exclude: Vec::new(), ..variant.build.clone() };
         let Variant { vars, powerset, toolchain, .. } = variant;
         let lock = variant.lock.as_ref().map(|lock| lock.path.clone());
-        (build, vars.clone(), packages_of(variant, workspace), powerset.clone(), toolchain.clone(), lock)
+        let packages = (variant.workspace.clone(), packages_of(variant, workspace));
+        (build, vars.clone(), packages, powerset.clone(), toolchain.clone(), lock)
     };
     let mut known = vec![(Variant::DEFAULT, resolved(&Variant::default()))];
     let mut problems = Vec::new();
@@ -506,10 +542,12 @@ fn same_builds(variants: &[ConfiguredVariant], workspace: &Workspace) -> Vec<Pro
 
 /// Returns the packages of `variant`, sorted.
 pub(in crate::plan) fn packages_of(variant: &Variant, workspace: &Workspace) -> Vec<PackageId> {
-    let is_own = |name: &String| {
-        let build = &variant.build;
-        (build.packages.is_empty() || build.packages.contains(name)) && !build.exclude.contains(name)
+    let is_own = |name: &str| {
+        let Selection { packages, exclude, .. } = &variant.build;
+        let has = |names: &[String]| names.iter().any(|own| own == name);
+        (packages.is_empty() || has(packages)) && !has(exclude)
     };
-    let own = workspace.packages().filter(|(_, package)| is_own(&package.name));
+    let own = workspace.packages().filter(|(_, package)| package.workspace == variant.workspace);
+    let own = own.filter(|(_, package)| is_own(package.cargo_name()));
     own.map(|(id, _)| id).collect()
 }

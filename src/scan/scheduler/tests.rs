@@ -27,6 +27,8 @@ pub(super) fn plan(tools: Vec<(Tool, Vec<ToolId>)>, batches: Vec<(u32, Vec<(Tool
         steps: steps.into_iter().map(step).collect(),
     };
     Plan {
+        all: Vec::new(),
+        members: 0,
         variants: std::collections::BTreeMap::new(),
         graph: testing::graph(tools, needs),
         policy: Policy::default(),

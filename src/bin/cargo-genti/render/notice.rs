@@ -34,9 +34,9 @@ fn is_warning(notice: &Notice) -> bool {
         | Notice::LastRunIgnored { .. }
         | Notice::LinkNotCached { .. }
         | Notice::LintLevelsIgnored(_)
-        | Notice::LockfileChanged
-        | Notice::LockfileCreated
-        | Notice::LockfileUpdated
+        | Notice::LockfileChanged(_)
+        | Notice::LockfileCreated(_)
+        | Notice::LockfileUpdated(_)
         | Notice::NewBuildDir
         | Notice::NotObserved { .. }
         | Notice::RemoteUnused { .. }
@@ -46,16 +46,16 @@ fn is_warning(notice: &Notice) -> bool {
 
 fn text(notice: &Notice) -> String {
     match notice {
-        Notice::LockfileCreated => {
-            "created Cargo.lock; commit it, because `check` does not create it".to_owned()
+        Notice::LockfileCreated(path) => {
+            format!("created {path}; commit it, because `check` does not create it")
         }
-        Notice::LockfileUpdated => {
-            "Cargo.lock was out of date, and cargo has updated it; commit it, since `check` does not update it"
-                .to_owned()
+        Notice::LockfileUpdated(path) => {
+            format!(
+                "{path} was out of date, and cargo has updated it; commit it, since `check` does not update it"
+            )
         }
-        Notice::LockfileChanged => {
-            "cargo updated Cargo.lock during the run, so the ids in the artifacts are outdated; run again"
-                .to_owned()
+        Notice::LockfileChanged(path) => {
+            format!("cargo updated {path} during the run, so the ids in the artifacts are outdated; run again")
         }
         Notice::NewBuildDir => {
             "building in target/genti/build so that genti and your editor don't block each other (dependencies are built a second time, once)"
@@ -135,6 +135,8 @@ fn ignored_levels(all: &[IgnoredLevels]) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
+    use genti::model::path::RelPath;
+
     use super::*;
 
     /// Returns one notice of each kind. The compiler checks in [`is_warning`] that no kind is forgotten there; a kind that is
@@ -142,9 +144,9 @@ mod tests {
     fn one_of_each() -> Vec<Notice> {
         let error = || "no space left on device".to_owned();
         vec![
-            Notice::LockfileCreated,
-            Notice::LockfileUpdated,
-            Notice::LockfileChanged,
+            Notice::LockfileCreated(RelPath::new("Cargo.lock")),
+            Notice::LockfileUpdated(RelPath::new("Cargo.lock")),
+            Notice::LockfileChanged(RelPath::new("Cargo.lock")),
             Notice::NewBuildDir,
             Notice::LintLevelsIgnored(vec![IgnoredLevels {
                 variable: "RUSTFLAGS".to_owned(),

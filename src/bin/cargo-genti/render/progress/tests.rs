@@ -43,6 +43,7 @@ fn project(files: &[&str]) -> (Workspace, Plan) {
         target_dir: "/w/target".into(),
         build_dir: "/w/target".into(),
         packages: Vec::new(),
+        others: Vec::new(),
         owners: vec![None; files.len()],
         files: files.iter().map(file).collect(),
         outside: Vec::new(),
