@@ -168,9 +168,12 @@ impl Scrub {
     }
 
     /// Scrubs a part of an output as far as possible without the rest. [`without_hashes`] completes the job for all
-    /// parts.
+    /// parts. Absolute paths become relative to the directory in which the tool starts, like those that it prints itself, so
+    /// that [`path`](Self::path) finds the file of both.
     pub(super) fn part(&self, bytes: &[u8]) -> String {
-        self.without_dirs("", &String::from_utf8_lossy(bytes)).into_owned()
+        let up = RelPath::between(&self.start, &self.root).filter(|up| !up.is_root());
+        let root = up.map(|up| up.to_string()).unwrap_or_default();
+        self.without_dirs(&root, &String::from_utf8_lossy(bytes)).into_owned()
     }
 
     fn without_dirs<'t>(&self, root: &str, text: &'t str) -> Cow<'t, str> {
@@ -515,6 +518,8 @@ mod tests {
         assert_eq!(path(b"/home/me/ws/src/lib.rs").as_deref(), Some("src/lib.rs"));
         assert_eq!(scrub.seen_from_top(b"me/ws/src/lib.rs"), Some(RelPath::new("src/lib.rs")));
         assert_eq!(scrub.text("in /home/me/ws/web/app/x"), "in web/app/x");
+        assert_eq!(scrub.part(b"at /home/me/ws/src/lib.rs"), "at ../../src/lib.rs");
+        assert_eq!(path(b"../../src/lib.rs").as_deref(), Some("src/lib.rs"));
         assert_eq!(scrub.foreign(b"../../../../../x"), "../../../x");
     }
 

@@ -574,3 +574,23 @@ fn the_lock_file_beside_all_packages_of_a_workspace_belongs_to_it_alone() {
     assert_eq!(run(&sandbox), ["clippy@fuzz".to_owned()].into());
     assert_eq!(run(&sandbox), BTreeSet::new());
 }
+
+#[test]
+fn a_panic_in_a_package_of_the_root_is_placed_there() {
+    let sandbox = gate();
+    let source = sandbox.root().join("common/src/lib.rs");
+    let two = "\n/// Panics.\npub fn two() {\n    panic!(\"two\")\n}\n";
+    sandbox.write("common/src/lib.rs", &(std::fs::read_to_string(source).unwrap() + two));
+    sandbox
+        .write("fuzz/app/tests/panics.rs", "//! Panics.\n\n#[test]\nfn panics() {\n    common::two();\n}\n");
+    sandbox.run(&["run", "--tool", "test@fuzz"], 1);
+    let report = sandbox.json("report.json");
+    let mut findings = report["findings"].as_array().unwrap().iter();
+    let panic = findings.find(|finding| finding["message"] == "two").unwrap();
+    let at = &panic["test"];
+    assert_eq!(
+        (&at["path"], &at["range"]["start"]["line"]),
+        (&"common/src/lib.rs".into(), &10.into()),
+        "{panic:#}"
+    );
+}
