@@ -81,6 +81,7 @@ fn every_field_of_a_schema_appears_in_a_file() {
         "toolchain",
         "variant",
         "variants",
+        "workspace",
     ];
     let against = ["against", "cause", "commit", "graph_hash", "kind", "more", "reference"];
     let new_lints = ["new_lints", "rules", "until"];
