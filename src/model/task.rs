@@ -14,7 +14,7 @@ use super::policy::{Policy, Selection};
 use super::powerset::Combination;
 use super::shard::ShardIndex;
 use super::tool::{Tool, ToolId};
-use super::variant::{Build, Variant, VariantBuild, members_in};
+use super::variant::{Build, Variant, VariantBuild};
 use super::workspace::{FileId, PackageId, Target, Workspace};
 
 /// The part of the workspace that one task covers.
@@ -265,7 +265,7 @@ impl Shard {
     }
 }
 
-/// What cargo builds for each tool.
+/// The builds of all tools.
 #[derive(Clone, Copy, Debug)]
 pub struct Builds<'a> {
     /// The build of tools without a variant.
@@ -277,6 +277,14 @@ pub struct Builds<'a> {
 }
 
 impl<'a> Builds<'a> {
+    /// Creates the builds of `variants` and, of the others, `all` with the packages of all workspaces. There are this many `members`.
+    pub fn new(all: Build<'a>, members: usize, variants: &'a BTreeMap<String, VariantBuild>) -> Self {
+        let own = |ids: &'a [PackageId]| &ids[..ids.partition_point(|id| (id.0 as usize) < members)];
+        let Build { whole, asked, packages, .. } = all;
+        let default = Build { whole: own(whole), asked: own(asked), packages: own(packages), ..all };
+        Self { default, all, variants }
+    }
+
     /// Returns what cargo builds for `tool`.
     pub fn of(&self, tool: &Tool) -> Build<'a> {
         let default = if tool.looks_at_files() { self.all } else { self.default };
@@ -339,11 +347,8 @@ impl Plan {
 
     /// Returns what cargo builds for each tool.
     pub fn builds(&self) -> Builds<'_> {
-        let own = |ids| members_in(ids, self.members);
         let Self { selection, all: whole, asked, packages, variants, .. } = self;
-        let all = Build { workspace: None, selection, whole, asked, packages };
-        let default = Build { whole: own(whole), asked: own(asked), packages: own(packages), ..all };
-        Builds { default, all, variants }
+        Builds::new(Build { workspace: None, selection, whole, asked, packages }, self.members, variants)
     }
 
     /// Returns what cargo builds for tools without a variant.

@@ -95,11 +95,6 @@ impl VariantBuild {
     }
 }
 
-/// Returns the members among the sorted `ids`, of which there are `members`.
-pub fn members_in(ids: &[PackageId], members: usize) -> &[PackageId] {
-    &ids[..ids.partition_point(|id| (id.0 as usize) < members)]
-}
-
 /// Build of a tool in a run: the default one or that of a variant.
 #[derive(Clone, Copy, Debug)]
 pub struct Build<'a> {
@@ -130,7 +125,7 @@ impl Build<'_> {
 
     /// Returns true if cargo builds every package of its workspace.
     pub fn is_of_all(&self, workspace: &Workspace) -> bool {
-        self.packages.len() == workspace.count_in(self.workspace)
+        self.packages.len() == workspace.packages_in(self.workspace).count()
     }
 
     /// Returns true if the variant has this package.

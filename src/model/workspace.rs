@@ -148,9 +148,9 @@ impl Workspace {
         &self.packages[id.0 as usize]
     }
 
-    /// Returns the number of packages in the workspace with this root, or of members without one.
-    pub fn count_in(&self, other: Option<&RelPath>) -> usize {
-        self.packages.iter().filter(|package| package.workspace.as_ref() == other).count()
+    /// Iterates over the packages of the workspace with this root, or over the members without one, with their ids.
+    pub fn packages_in(&self, other: Option<&RelPath>) -> impl Iterator<Item = (PackageId, &Package)> {
+        self.packages().filter(move |(_, package)| package.workspace.as_ref() == other)
     }
 
     /// Returns the number of members. They come first among the packages.
@@ -233,7 +233,7 @@ impl Workspace {
         };
         let in_others = |dir| Some(members.len() + at(others, dir)?);
         let is_other = |dir| self.others.iter().any(|other| other.root.as_bytes() == dir);
-        // From the path outwards. What another workspace has beside its packages belongs to none.
+        // From the path outwards. Files of another workspace that are in none of its packages have no owner.
         let found = dirs.into_iter().find_map(|dir| {
             let found = at(members, dir).or_else(|| in_others(dir));
             (found.is_some() || is_other(dir)).then_some(found)

@@ -217,7 +217,7 @@ impl Input<'_> {
 
     /// Iterates over the packages of the workspace that the tool builds, with their ids.
     fn packages_of_workspace(&self) -> impl Iterator<Item = (PackageId, &Package)> {
-        self.workspace.packages().filter(|(_, package)| package.workspace.as_ref() == self.tool.workspace())
+        self.workspace.packages_in(self.tool.workspace())
     }
 
     /// Returns a diagnostic for each test that left a process running, or for the unit if the tests are not known.

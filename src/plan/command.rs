@@ -170,7 +170,7 @@ fn target(selection: &Selection) -> impl Iterator<Item = String> {
 /// to packages without it. What no member has is left to cargo, which may know it.
 pub(super) fn may_have(workspace: &Workspace, packages: &[PackageId], feature: &str) -> bool {
     let of = packages.first().and_then(|id| workspace.package(*id).workspace.as_ref());
-    let mut members = workspace.packages().filter(|(_, package)| package.workspace.as_ref() == of);
+    let mut members = workspace.packages_in(of);
     let Some((owner, _)) = feature.split_once('/') else {
         let has = |id: PackageId| workspace.package(id).features.contains_key(feature);
         return packages.iter().any(|id| has(*id)) || !members.any(|(id, _)| has(id));
@@ -184,13 +184,11 @@ pub(super) fn may_have(workspace: &Workspace, packages: &[PackageId], feature: &
 
 /// Returns the files that `{files}` stands for in one unit.
 fn files_of(workspace: &Workspace, plan: &Plan, tool: &Tool, unit: Unit) -> Vec<RelPath> {
+    let build = plan.build_of(tool);
+    let is_all = build.asks_all(workspace);
     let belongs = |owner: Option<PackageId>| match unit {
         Unit::Package(package) | Unit::Combination(package, _) => owner == Some(package),
-        _ => {
-            let build = plan.build_of(tool);
-            let is_asked = |owner| build.asked.binary_search(&owner).is_ok();
-            build.asks_all(workspace) || owner.is_some_and(is_asked)
-        }
+        _ => is_all || owner.is_some_and(|owner| build.asked.binary_search(&owner).is_ok()),
     };
     match unit {
         Unit::File(_) | Unit::TargetRoot(..) => vec![unit.path(workspace).clone()],

@@ -332,6 +332,7 @@ impl<'a> Inputs<'a> {
         let Self { workspace, scope: Scope { changed, .. }, .. } = *self;
         let build = self.build_of(tool);
         let Build { asked, packages, .. } = build;
+        let asks_all = build.asks_all(workspace);
         let is_about = |target: &Target| tool.targets.is_none_or(|targets| targets.include(target));
         let concerns = |package: &PackageId| {
             tool.targets.is_none() || workspace.package(*package).targets.iter().any(is_about)
@@ -357,7 +358,9 @@ impl<'a> Inputs<'a> {
             Per::File => (0..workspace.files.len() as u32)
                 .into_par_iter()
                 .map(|at| (FileId(at), workspace.file(FileId(at))))
-                .filter(|(id, file)| file.is_unit() && globs.looks_at(file) && self.is_selected(*id, build))
+                .filter(|(id, file)| {
+                    file.is_unit() && globs.looks_at(file) && (asks_all || self.is_selected(*id, build))
+                })
                 .filter(|(_, file)| changed.is_none_or(|changed| changed.has(&file.path)))
                 .map(|(id, _)| Candidate::File(id))
                 .collect(),
@@ -366,7 +369,7 @@ impl<'a> Inputs<'a> {
                 let takes_all = tool.generator().is_some();
                 let files = || {
                     workspace.files().filter(|(id, file)| {
-                        globs.looks_at(file) && (takes_all || self.is_selected(*id, build))
+                        globs.looks_at(file) && (takes_all || asks_all || self.is_selected(*id, build))
                     })
                 };
                 // Files that a generator makes may be missing.
@@ -459,9 +462,10 @@ impl<'a> Inputs<'a> {
         files.filter(|file| globs.looks_at(file)).collect()
     }
 
+    /// Returns true if `file` belongs to a selected package.
     fn is_selected(&self, file: FileId, build: Build<'_>) -> bool {
         let is_asked = |owner| build.asked.binary_search(&owner).is_ok();
-        build.asks_all(self.workspace) || self.workspace.owners[file.0 as usize].is_some_and(is_asked)
+        self.workspace.owners[file.0 as usize].is_some_and(is_asked)
     }
 
     fn with_common(&self, build: Build<'_>, declared: Digest) -> Digest {

@@ -44,7 +44,7 @@ use crate::model::digest::Explanation;
 use crate::model::policy::{BlindSpots, Order, Policy, Selection};
 use crate::model::task::{Builds, Plan, TaskIx};
 use crate::model::tool::Tool;
-use crate::model::variant::{Build, Variant, VariantBuild, members_in};
+use crate::model::variant::{Build, Variant, VariantBuild};
 use crate::model::workspace::{PackageId, Workspace};
 
 /// Returns the hashed fields of the id of `task`, with their values.
@@ -100,13 +100,11 @@ pub fn plan(
         None => asked.clone(),
     };
     let variants = variants(workspace, &tools, &asked, changed.as_ref());
-    let (whole, members): (Vec<_>, _) =
-        (workspace.packages().map(|(id, _)| id).collect(), workspace.member_count());
+    let whole: Vec<_> = workspace.packages().map(|(id, _)| id).collect();
+    let members = workspace.member_count();
     let all =
         Build { workspace: None, selection: &selection, whole: &whole, asked: &asked, packages: &packages };
-    let own = |ids| members_in(ids, members);
-    let default = Build { whole: own(&whole), asked: own(&asked), packages: own(&packages), ..all };
-    let builds = Builds { default, all, variants: &variants };
+    let builds = Builds::new(all, members, &variants);
     let scope = graph::Scope { builds, changed: changed.as_ref() };
     let graph = graph::build(workspace, tools, scope)?;
     let risks = match policy.order {

@@ -17,7 +17,7 @@ use crate::model::policy::Selection;
 use crate::model::powerset::Powerset;
 use crate::model::tool::{Caching, Parse, Per, Tool};
 use crate::model::variant::{Variant, VariantLock};
-use crate::model::workspace::{Package, PackageId, Workspace};
+use crate::model::workspace::{PackageId, Workspace};
 
 /// Systems that `on` may name, as in `std::env::consts::OS`.
 const SYSTEMS: [&str; 11] = [
@@ -418,14 +418,14 @@ pub fn check_variants(
             problems.push(one.problem(one.workspace.clone().unwrap_or_default(), message, help));
             continue;
         }
-        let own = || workspace.packages.iter().filter(|package| package.workspace == one.variant.workspace);
-        let names = || own().map(Package::cargo_name);
-        for package in one.packages.iter().filter(|name| !names().any(|known| known == name.get_ref())) {
+        let own = workspace.packages_in(one.variant.workspace.as_ref());
+        let names: Vec<_> = own.map(|(_, package)| package.cargo_name()).collect();
+        for package in one.packages.iter().filter(|name| !names.contains(&name.get_ref().as_str())) {
             let message = format!("no package named `{}` in this workspace", package.get_ref());
-            report(package.span(), message, suggestion(package.get_ref(), names(), "packages"));
+            report(package.span(), message, suggestion(package.get_ref(), names.iter().copied(), "packages"));
         }
         let selected: Vec<_> = packages_of(&one.variant, workspace);
-        if selected.is_empty() && own().next().is_some() {
+        if selected.is_empty() && !names.is_empty() {
             let message = format!("the variant `{}` has no packages", one.variant.name);
             report(
                 one.name.clone(),
@@ -547,7 +547,7 @@ pub(in crate::plan) fn packages_of(variant: &Variant, workspace: &Workspace) -> 
         let has = |names: &[String]| names.iter().any(|own| own == name);
         (packages.is_empty() || has(packages)) && !has(exclude)
     };
-    let own = workspace.packages().filter(|(_, package)| package.workspace == variant.workspace);
+    let own = workspace.packages_in(variant.workspace.as_ref());
     let own = own.filter(|(_, package)| is_own(package.cargo_name()));
     own.map(|(id, _)| id).collect()
 }
