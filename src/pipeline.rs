@@ -83,7 +83,7 @@ use crate::workspace::{GitError, Listing, LoadError};
 use crate::{scan, store, workspace};
 use jiff::civil::Date;
 
-pub use self::around::{Located, around, base, forget_changed, locate};
+pub use self::around::{around, base, forget_changed, locate};
 pub use self::as_of::Later;
 pub use self::bisect::{Answer, CommitState, Next, NotSearched, Search, Sought, States, Suspect, worktree};
 pub use self::checkout::checkout;
@@ -351,26 +351,26 @@ pub fn load(
     let known = |_: &Path, _: &Path| last_run.files.clone();
     let without_lock = match request.lockfile {
         Lockfile::Ignore => Vec::new(),
-        _ => lockfile::missing(&loaded.workspace),
+        _ => lockfile::missing(&loaded),
     };
     if !without_lock.is_empty() {
         for path in &without_lock {
-            lockfile::make(request, &programs, (&loaded.workspace.root, path), events)?;
+            lockfile::make(request, &programs, (&loaded.root, path), events)?;
         }
         loaded = workspace::load(&of_workspace, others, known, limit)?;
     }
-    let mut lockfile = lockfile::settle(request, &programs, &loaded.workspace, last_run.lockfile, env)?;
+    let mut lockfile = lockfile::settle(request, &programs, &loaded, last_run.lockfile, env)?;
     if !lockfile.updated.is_empty() {
         for path in &lockfile.updated {
             events(Event::Notice(&Notice::LockfileUpdated(path.clone())));
         }
         loaded = workspace::load(&of_workspace, others, known, limit)?;
-        lockfile.digest = Some(lockfile::inputs(&programs, &loaded.workspace, env));
+        lockfile.digest = Some(lockfile::inputs(&programs, &loaded, env));
     }
     if let Some(notice) = unknown {
         events(Event::Notice(&notice));
     }
-    let mut workspace = loaded.workspace;
+    let mut workspace = loaded;
     toolchains_of_others(&mut workspace);
     let programs = programs.within(&workspace.root);
     let config = config.unwrap_or_else(|| read_config(request, &workspace.root))?;

@@ -2,7 +2,7 @@
 //! workspace in its repository.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::Error;
 use crate::compare::identity::identify;
@@ -16,23 +16,14 @@ use crate::report::Around;
 use crate::report::finished::{Finding, Finished};
 use crate::report::fixes::Tree;
 use crate::scan::{Env, Programs};
-use crate::workspace::{self, LoadError};
-
-/// Location of a workspace, as reported by cargo.
-#[derive(Clone, Debug)]
-pub struct Located {
-    /// Root directory.
-    pub root: PathBuf,
-    /// Target directory, which contains the artifacts.
-    pub target_dir: PathBuf,
-}
+use crate::workspace::{self, Directories, LoadError};
 
 /// Asks cargo for the workspace of `manifest_path` or, without it, of `cwd`. Reads no configuration.
 ///
 /// # Errors
 ///
 /// If there is no workspace, or cargo is not installed.
-pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Located, Error> {
+pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Directories, Error> {
     let manifest = manifest_path.map(|path| cwd.join(path));
     let start = manifest.as_deref().and_then(Path::parent).unwrap_or(cwd);
     workspace::refuse_special(start, manifest.as_deref())?;
@@ -47,8 +38,7 @@ pub fn locate(cwd: &Path, manifest_path: Option<&Path>, env: &Env) -> Result<Loc
         listing: workspace::Listing::default(),
         configurations: &LOCATIONS,
     };
-    let (root, target_dir) = workspace::locate(&request)?;
-    Ok(Located { root, target_dir })
+    Ok(workspace::directories(&request)?)
 }
 
 /// Reads the sources that the findings of `run` refer to, in the workspace at `root`.

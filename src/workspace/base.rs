@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::git::{Blob, Differing, GitError, branch_point, differing, git, prefix, relative_to};
-use super::{Loaded, WorkspaceRequest, content, load, owners};
+use super::{WorkspaceRequest, content, load, owners};
 use crate::model::halt::Halt;
 use crate::model::path::RelPath;
 use crate::model::stamp::FileTable;
@@ -233,7 +233,7 @@ impl Base {
         let manifest = root.join("Cargo.toml");
         let request = WorkspaceRequest { manifest_path: Some(manifest), ..request.clone() };
         let others = |_: &Path| base.others.iter().map(|other| other.root.clone()).collect();
-        let Loaded { workspace, .. } = load(&request, others, |_, _| FileTable::default(), halt)
+        let workspace = load(&request, others, |_, _| FileTable::default(), halt)
             .map_err(|error| error.to_string().replace(&root.display().to_string(), "."))?;
         if workspace.root != root {
             return Err("its manifests belong to another workspace".to_owned());

@@ -110,15 +110,6 @@ impl std::fmt::Display for Listing {
     }
 }
 
-/// A workspace as loaded from disk.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    /// The members and files.
-    pub workspace: Workspace,
-    /// True if the root has a `Cargo.lock`.
-    pub lockfile: bool,
-}
-
 /// Error while loading a workspace.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -189,25 +180,26 @@ pub fn refuse_special(start: &Path, manifest: Option<&Path>) -> Result<(), LoadE
 }
 
 /// Directories of a workspace.
+#[derive(Clone, Debug)]
 pub struct Directories {
     /// Its root.
     pub root: PathBuf,
-    /// Its target directory.
+    /// Its target directory, which contains the artifacts.
     pub target_dir: PathBuf,
 }
 
-/// Returns the directories of the requested workspace.
+/// Returns the directories of the requested workspace without reading its files.
 ///
 /// # Errors
 ///
-/// If there is no such workspace.
+/// If there is no such workspace, or cargo rejects it.
 pub fn directories(request: &WorkspaceRequest) -> Result<Directories, LoadError> {
     let cargo::Found { root, target_dir, .. } = cargo::find(request)?;
     Ok(Directories { root, target_dir })
 }
 
-/// Loads the requested workspace, and those in the directories that `others` returns, given the root. `known` returns the files that were read before, given the root and the target
-/// directory. It is called before any file is hashed.
+/// Loads the requested workspace, and those in the directories that `others` returns, given the root. `known` returns the files that
+/// were read before, given the root and the target directory. It is called before any file is hashed.
 ///
 /// # Errors
 ///
@@ -217,7 +209,7 @@ pub fn load(
     others: impl FnOnce(&Path) -> Vec<RelPath>,
     known: impl FnOnce(&Path, &Path) -> FileTable,
     halt: &dyn Halt,
-) -> Result<Loaded, LoadError> {
+) -> Result<Workspace, LoadError> {
     start_pool()?;
     let at = now();
     let cargo::Found { root, target_dir, build_dir, metadata } = &cargo::find(request)?;
@@ -281,18 +273,7 @@ pub fn load(
             disk::refuse_special(&path).map_err(unreadable(&path))?;
         }
     }
-    let lockfile = workspace.find(&RelPath::new("Cargo.lock")).is_some();
-    Ok(Loaded { workspace, lockfile })
-}
-
-/// Returns the root and the target directory of the requested workspace without reading its files.
-///
-/// # Errors
-///
-/// If there is no such workspace, or cargo rejects it.
-pub fn locate(request: &WorkspaceRequest) -> Result<(PathBuf, PathBuf), LoadError> {
-    let cargo::Found { root, target_dir, .. } = cargo::find(request)?;
-    Ok((root, target_dir))
+    Ok(workspace)
 }
 
 /// Returns the path from the top of the repository to `root`. Empty if there is no repository.
@@ -316,7 +297,7 @@ fn start_pool() -> Result<(), LoadError> {
 
 /// Returns the innermost member around each file, with one lookup per directory above the file.
 fn owners(workspace: &Workspace) -> Vec<Option<PackageId>> {
-    // What another workspace has beside its packages belongs to none.
+    // Files of another workspace that are in none of its packages have no owner.
     let others = workspace.others.iter().map(|other| (other.root.as_bytes(), None));
     let packages = workspace.packages().map(|(id, package)| (package.dir.as_bytes(), Some(id)));
     let by_dir: BTreeMap<&[u8], Option<PackageId>> = others.chain(packages).collect();

@@ -1,6 +1,6 @@
 //! Loads the other workspaces of the repository that variants build.
 //!
-//! One that can't be loaded is no error here: the configuration names it, and reports that with the line.
+//! It is not an error here if one can't be loaded: the configuration names it, and reports that with the line.
 #![expect(clippy::disallowed_methods, reason = "part of the shell: looks for directories and manifests")]
 
 use std::collections::BTreeSet;
@@ -34,7 +34,7 @@ pub(super) fn load(
 
 /// Returns the roots of the workspaces that were loaded.
 pub(super) fn loaded(others: &[OtherWorkspace]) -> impl Iterator<Item = &RelPath> {
-    others.iter().filter(|other| other.problem.is_none()).map(|other| &other.root)
+    others.iter().filter(|other| other.is_loaded()).map(|other| &other.root)
 }
 
 /// Returns the members of the workspace in `dir`, below the `root` of the run.

@@ -19,13 +19,13 @@ use genti::model::halt::{Halt, Never};
 use genti::model::stamp::FileTable;
 use genti::model::workspace::Workspace;
 use genti::path::RelPath;
-use genti::workspace::{self, Listing, LoadError, Loaded, WorkspaceRequest};
+use genti::workspace::{self, Listing, LoadError, WorkspaceRequest};
 
 const PACKAGE: &str = "[package]\nname = \"p\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n# anything";
 
 /// Loads a workspace without a cached file table.
-fn load(request: &WorkspaceRequest) -> Result<Loaded, LoadError> {
+fn load(request: &WorkspaceRequest) -> Result<Workspace, LoadError> {
     workspace::load(request, |_| Vec::new(), |_, _| FileTable::default(), &Never)
 }
 
@@ -59,12 +59,12 @@ impl Tree {
         self.write(format!("{dir}/Cargo.toml"), &manifest).write(format!("{dir}/src/lib.rs"), "")
     }
 
-    fn try_load(&self) -> Result<Loaded, LoadError> {
+    fn try_load(&self) -> Result<Workspace, LoadError> {
         load(&request(&self.path("ws")))
     }
 
     fn load(&self) -> Workspace {
-        self.try_load().unwrap().workspace
+        self.try_load().unwrap()
     }
 }
 
@@ -407,11 +407,11 @@ fn the_files_depend_neither_on_the_location_nor_on_the_current_directory() {
     assert_eq!(here, there);
 
     let tree = Tree::package().write("ws/sub/x", "x");
-    let from_below = load(&request(&tree.path("ws/sub"))).unwrap().workspace;
+    let from_below = load(&request(&tree.path("ws/sub"))).unwrap();
     let by_manifest =
         WorkspaceRequest { manifest_path: Some("ws/Cargo.toml".into()), ..request(&tree.path("")) };
     assert_eq!(listed(&from_below), listed(&tree.load()));
-    assert_eq!(listed(&load(&by_manifest).unwrap().workspace), listed(&tree.load()));
+    assert_eq!(listed(&load(&by_manifest).unwrap()), listed(&tree.load()));
 }
 
 #[test]
@@ -430,7 +430,7 @@ fn nothing_depends_on_the_order_in_which_files_and_packages_are_listed() {
         .write("ws/a.txt", "")
         .write("ws/a/z.txt", "");
     let of = |listing| {
-        let mut found = load(&WorkspaceRequest { listing, ..request(&tree.path("ws")) }).unwrap().workspace;
+        let mut found = load(&WorkspaceRequest { listing, ..request(&tree.path("ws")) }).unwrap();
         // Ignore the times of reading.
         found.seen.at = 0;
         found

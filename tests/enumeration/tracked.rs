@@ -72,7 +72,7 @@ fn tracked_files_are_listed_in_subdirectories_and_worktrees() {
     git(&tree, &["commit", "-qm", "all"]);
     git(&tree, &["worktree", "add", "-q", "../tree", "HEAD"]);
     for root in ["ws/sub", "tree/sub"] {
-        let workspace = crate::load(&crate::request(&tree.path(root))).unwrap().workspace;
+        let workspace = crate::load(&crate::request(&tree.path(root))).unwrap();
         assert_eq!(listed(&workspace), ["Cargo.toml", "a.gen", "src/lib.rs"], "{root}");
     }
 }

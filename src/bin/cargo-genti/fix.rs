@@ -8,11 +8,11 @@ use genti::model::finding::{Entry, State};
 use genti::model::outcome::{Outcome, Strict};
 use genti::model::tool::{Parse, Tool, ToolId};
 use genti::path::RelPath;
-use genti::pipeline::{self, Fixes, Limit, Located, Lockfile, Project, Request, Session};
+use genti::pipeline::{self, Fixes, Limit, Lockfile, Project, Request, Session};
 use genti::report::text::counted;
 use genti::scan::{Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, NotReplaced};
-use genti::workspace::{self, Uncommitted};
+use genti::workspace::{self, Directories, Uncommitted};
 
 use crate::args::FixArgs;
 use crate::baseline::report_incomplete;
@@ -78,7 +78,7 @@ fn unable(shell: &mut Shell, error: impl std::fmt::Display) -> CliError {
 /// Refuses to change files whose former content could not be restored with git, in the same way as cargo does.
 fn refuse_changes(args: &FixArgs, request: &Request, start: &Startup, shell: &mut Shell) -> CliResult {
     let located = pipeline::locate(&request.cwd, request.manifest_path.as_deref(), &start.env);
-    let Located { root, target_dir } = located.map_err(|error| fail(shell, error))?;
+    let Directories { root, target_dir } = located.map_err(|error| fail(shell, error))?;
     let root = root.as_path();
     if args.allow_no_vcs || args.allow_dirty && args.allow_staged && has_version_control(root) {
         return Ok(());

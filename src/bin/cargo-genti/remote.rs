@@ -11,8 +11,8 @@ use crate::render::Shell;
 
 /// Opens the remote store of `project`, if the run uses one. `has_cache` is false if the run has no result cache.
 ///
-/// At most `jobs` processes run on workers at once. Configurations are shared by people whose build of genti or whose machine can't use the store, so that is only an error if the
-/// store is required.
+/// At most `jobs` processes run on workers at once. Configurations are shared by people whose build of genti or whose machine can't
+/// use the store, so that is only an error if the store is required.
 pub(crate) fn open(
     project: &Project,
     (asked, jobs): (RemoteUse, usize),

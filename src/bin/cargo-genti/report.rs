@@ -5,11 +5,12 @@ use std::path::Path;
 
 use genti::model::halt::Never;
 use genti::model::outcome::Verdict;
-use genti::pipeline::{self, Located};
+use genti::pipeline;
 use genti::report::finished::Finished;
 use genti::report::{Around, Format, Rendered, TextKind};
 use genti::scan::Env;
 use genti::store;
+use genti::workspace::Directories;
 
 use crate::args::ReportArgs;
 use crate::exit::{CliError, CliResult};
@@ -153,7 +154,7 @@ fn open(path: &Path, shell: &mut Shell) -> CliResult {
 
 /// Collects data about the workspace for a report. Includes the sources if they are shown, except files that changed since
 /// the run.
-fn around(located: &Located, run: &Finished, shows_sources: bool, shell: &mut Shell) -> Around {
+fn around(located: &Directories, run: &Finished, shows_sources: bool, shell: &mut Shell) -> Around {
     if !shows_sources {
         return Around { base: pipeline::base(&located.root), ..Around::default() };
     }
