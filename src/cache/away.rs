@@ -21,7 +21,7 @@ pub(crate) const CHECKED: Share = Share::percent(2);
 #[derive(Default)]
 pub(super) struct AwayState {
     /// Results of workers that this machine has to come to as well.
-    expected: BTreeMap<StepId, Vec<Found>>,
+    expected: BTreeMap<StepId, Vec<KeptResult>>,
     /// Tasks with a result of a worker that counts.
     pub(super) tasks: BTreeSet<TaskIx>,
     /// Tools for which a worker and this machine came to different results.
@@ -39,12 +39,24 @@ impl AwayState {
     }
 }
 
-/// Result of one process of a step.
-#[derive(PartialEq, Eq)]
-struct Found {
+/// Result of one process of a step: its tasks, its exit code, and what it found.
+type Found<'r> = (&'r [TaskIx], Option<i32>, &'r Parsed);
+
+/// A result that is kept until the step has run here.
+struct KeptResult {
     tasks: Vec<TaskIx>,
     raw_exit: Option<i32>,
     parsed: Parsed,
+}
+
+impl KeptResult {
+    fn new((tasks, raw_exit, parsed): Found<'_>) -> Self {
+        Self { tasks: tasks.to_vec(), raw_exit, parsed: parsed.clone() }
+    }
+
+    fn found(&self) -> Found<'_> {
+        (&self.tasks, self.raw_exit, &self.parsed)
+    }
 }
 
 impl ResultCache<'_> {
@@ -53,16 +65,17 @@ impl ResultCache<'_> {
     pub(crate) fn runs_here(&self, run: &StepRun<Normalized>) -> bool {
         let tool = self.context.plan.step(run.step).tool;
         let Some(found) = found(run) else { return true };
-        let has_verdict = |found: &Found| found.parsed.gaps.is_empty() && !found.parsed.is_leaky;
+        let has_verdict = |(_, _, parsed): &Found<'_>| parsed.gaps.is_empty() && !parsed.is_leaky;
         if found.is_empty() || !found.iter().all(has_verdict) || self.lock().away.doubted.contains(&tool) {
             return true;
         }
-        let tasks = || found.iter().flat_map(|found| found.tasks.iter().copied());
-        if !tasks().all(|task| self.is_checked_here(task) == Some(false)) {
-            self.lock().away.expected.insert(run.step, found);
-            return true;
+        let mut tasks = found.iter().flat_map(|(tasks, ..)| tasks.iter());
+        let is_checked = !tasks.all(|task| self.is_checked_here(*task) == Some(false));
+        if is_checked {
+            let kept = found.into_iter().map(KeptResult::new).collect();
+            self.lock().away.expected.insert(run.step, kept);
         }
-        false
+        is_checked
     }
 
     /// Returns true if the result of a worker for `task` is checked on this machine today. `None` if the task has no key.
@@ -89,7 +102,7 @@ impl ResultCache<'_> {
         let Some(expected) = state.away.expected.remove(&run.step) else { return };
         // A step that was stopped here says nothing.
         let has_differed = match found(run) {
-            Some(found) => found != expected,
+            Some(found) => !found.into_iter().eq(expected.iter().map(KeptResult::found)),
             None => !run.pieces.iter().any(|piece| matches!(piece.ended, Ended::Stopped(_))),
         };
         if has_differed {
@@ -104,11 +117,9 @@ impl ResultCache<'_> {
 }
 
 /// Returns the results of all processes of a step; `None` if one of them has none.
-fn found(run: &StepRun<Normalized>) -> Option<Vec<Found>> {
+fn found(run: &StepRun<Normalized>) -> Option<Vec<Found<'_>>> {
     let each = run.pieces.iter().map(|piece| match &piece.ended {
-        Ended::Judged(Ok(parsed)) => {
-            Some(Found { tasks: piece.tasks.clone(), raw_exit: piece.raw_exit, parsed: parsed.clone() })
-        }
+        Ended::Judged(Ok(parsed)) => Some((&*piece.tasks, piece.raw_exit, parsed)),
         _ => None,
     });
     each.collect()

@@ -43,6 +43,7 @@ use crate::model::tool::{Arg, Environment, Parse, Per, Tool, ToolId};
 use crate::model::workspace::{FileId, WhyLeftOut};
 use crate::normalize::Traces;
 use crate::scan::{Env, FinishedProcess, Invocation, Runner, Watcher, Workers};
+use crate::workspace;
 
 /// Highest exit code that is surely one. Shells and workers use higher ones for signals and for programs that did not start.
 const MOST_CODE: i32 = 125;
@@ -57,7 +58,7 @@ type Here = String;
 struct RemoteWorkers<'a> {
     cache: &'a ResultCache<'a>,
     pool: &'a WorkerPool,
-    /// What each tool needs besides the inputs of its tasks, or why it is not sent.
+    /// For each tool, its needs besides the inputs of its tasks, or the reason why it is not sent.
     tools: Vec<Result<SentTool, Here>>,
     /// Files that identify the system, with their digests.
     system: Vec<(String, api::Digest)>,
@@ -462,33 +463,32 @@ impl RemoteWorkers<'_> {
 
     /// Returns the digest of a file outside of the workspace, which is read once.
     fn digest_of(&self, path: &Path) -> Result<api::Digest, Here> {
-        let known = self.digests.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let digest = protocol::digest(&disk::read(path).map_err(changed)?);
-        self.digests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(path.to_path_buf(), digest.clone());
-        Ok(digest)
+        self.digest_once(path, |_| Ok(()))
     }
 
     /// Returns the digest of a file of the workspace, if its content is the one for which the run was planned.
     fn digest_of_file(&self, path: &Path, planned: &Digest) -> Result<api::Digest, Here> {
-        let known = self.digests.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned();
-        if let Some(known) = known {
-            return Ok(known);
+        self.digest_once(path, |content| match Digest::of_bytes(content) == *planned {
+            true => Ok(()),
+            false => Err("a file changed during the run".to_owned()),
+        })
+    }
+
+    /// Returns the digest of the file at `path`, which is read and checked once.
+    fn digest_once(
+        &self,
+        path: &Path,
+        check: impl FnOnce(&[u8]) -> Result<(), Here>,
+    ) -> Result<api::Digest, Here> {
+        let known = || self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(digest) = known().get(path) {
+            return Ok(digest.clone());
         }
+        // Other files are read meanwhile.
         let content = disk::read(path).map_err(changed)?;
-        if Digest::of_bytes(&content) != *planned {
-            return Err("a file changed during the run".to_owned());
-        }
+        check(&content)?;
         let digest = protocol::digest(&content);
-        self.digests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(path.to_path_buf(), digest.clone());
+        known().insert(path.to_path_buf(), digest.clone());
         Ok(digest)
     }
 
@@ -514,15 +514,8 @@ fn text_of(path: &RelPath) -> Result<String, Here> {
     Ok(text.to_owned())
 }
 
-#[cfg(unix)]
 fn is_executable(path: &Path) -> Result<bool, Here> {
-    use std::os::unix::fs::PermissionsExt as _;
-    Ok(path.metadata().map_err(changed)?.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &Path) -> Result<bool, Here> {
-    Ok(false)
+    Ok(workspace::permission_bits(&path.metadata().map_err(changed)?) & 0o111 != 0)
 }
 
 fn find(text: &[u8], what: &[u8]) -> Option<usize> {

@@ -200,7 +200,7 @@ impl WorkerPool {
         let executed = self.execute_once(digest, &action.command.output_paths, action.limit, stop);
         if executed.is_err() {
             // It may have dropped content since.
-            let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut stored = lock(&self.stored);
             stored.retain(|hash| !contents.iter().any(|(digest, _)| digest.hash == *hash));
         }
         let result = executed?;
@@ -231,7 +231,7 @@ impl WorkerPool {
     /// Stores the content that the server does not have.
     fn store(&self, contents: &[(&api::Digest, Content)], stop: &Stop) -> Result<(), NoResult> {
         let unknown: Vec<api::Digest> = {
-            let stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+            let stored = lock(&self.stored);
             let is_unknown = |digest: &api::Digest| digest.size_bytes > 0 && !stored.contains(&digest.hash);
             contents.iter().map(|(digest, _)| (*digest).clone()).filter(is_unknown).collect()
         };
@@ -257,7 +257,7 @@ impl WorkerPool {
         if !batch.is_empty() {
             self.send(batch, stop)?;
         }
-        let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stored = lock(&self.stored);
         stored.extend(unknown.into_iter().map(|digest| digest.hash));
         Ok(())
     }
@@ -380,20 +380,14 @@ impl WorkerPool {
             };
             let executed: Result<api::ExecuteResponse, Status> =
                 timeout(limit, executing).await.map_err(|_| LATE)?;
-            executed.map_err(|status| match status.code() {
-                Code::Cancelled | Code::DeadlineExceeded => LATE,
-                Code::FailedPrecondition => "it has lost a file of the command",
-                code => protocol::remedy(code).1,
-            })
+            executed.map_err(|status| reason(status.code()))
         })?;
         let response = answer.map_err(failed)?;
         let code = response.status.as_ref().map_or(0, |status| status.code);
         match Code::from(code) {
             Code::Ok if response.cached_result => Err(failed("it answered with an old result")),
             Code::Ok => response.result.ok_or_else(|| failed(DAMAGED)),
-            Code::Cancelled | Code::DeadlineExceeded => Err(failed(LATE)),
-            Code::FailedPrecondition => Err(failed("it has lost a file of the command")),
-            code => Err(failed(protocol::remedy(code).1)),
+            code => Err(failed(reason(code))),
         }
     }
 
@@ -489,8 +483,17 @@ fn failed(why: impl Into<String>) -> NoResult {
     NoResult::Failed(why.into())
 }
 
-fn lock(breaker: &Mutex<Breaker>) -> MutexGuard<'_, Breaker> {
-    breaker.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the reason why an execution with this error has no result.
+fn reason(code: Code) -> &'static str {
+    match code {
+        Code::Cancelled | Code::DeadlineExceeded => LATE,
+        Code::FailedPrecondition => "it has lost a file of the command",
+        code => protocol::remedy(code).1,
+    }
 }
 
 const LATE: &str = "it did not answer in time";
