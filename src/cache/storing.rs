@@ -73,7 +73,7 @@ impl<'a> Owners<'a> {
         if let [Unit::TargetRoot(..), ..] = units {
             for (at, read) in read.iter().enumerate() {
                 for path in read.files() {
-                    // A tool may report where a path with `..` behind a link really leads.
+                    // A tool may report the file that a link really leads to.
                     for path in [Some(path.clone()), inputs.real(path)].into_iter().flatten() {
                         let roots = roots.entry(path).or_default();
                         if roots.last() != Some(&at) {

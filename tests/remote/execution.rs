@@ -261,7 +261,7 @@ fn fmt_finds_the_same_in_modules_wherever_they_are() {
     assert!(output.contains("m/src/deep/deeper.rs") && output.contains("shared/place.rs"), "{output}");
     let state = fake.state();
     assert!(!state.workers.commands.is_empty());
-    // The file is not in the package, so it is no declared input of the task.
+    // The file is not in the package, so it is not a declared input of the task.
     let is_sent = |data: &Vec<u8>| String::from_utf8_lossy(data).contains("  w/shared/place.rs\n");
     assert!(state.blobs.values().any(is_sent));
 }

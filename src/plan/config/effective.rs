@@ -4,6 +4,7 @@
 //! apart completely, so a new field fails to compile until it has a key here.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -191,7 +192,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("env", env),
         ("inherit-env", Some(inherits.into())),
         ("toolchain", text(tool.toolchain())),
-        ("timeout", timeout.map(|limit| humantime::format_duration(limit).to_string().into())),
+        ("timeout", timeout.map(duration)),
         ("needs", texts(needs)),
         ("variants", of_variants(tool, variants)),
         ("on-demand", Some((*on_demand).into())),
@@ -269,12 +270,7 @@ fn of_service(service: &Service) -> Values {
         Ready::Log(pattern) => table([("log", text(Some(pattern)))]),
     };
     let (_, env) = of_environment(&Environment::Only(env.clone()), vars);
-    vec![
-        ("start", texts(start)),
-        ("ready", Some(ready)),
-        ("timeout", Some(humantime::format_duration(*timeout).to_string().into())),
-        ("env", env),
-    ]
+    vec![("start", texts(start)), ("ready", Some(ready)), ("timeout", Some(duration(*timeout))), ("env", env)]
 }
 
 fn of_remote(remote: &RemoteConfig) -> Values {
@@ -290,9 +286,10 @@ fn of_remote(remote: &RemoteConfig) -> Values {
         salt,
         execution,
     } = remote;
-    let platform = execution.as_ref().map(|execution| &execution.platform).filter(|all| !all.is_empty());
+    let execution = execution.as_ref();
+    let platform = execution.map(|execution| &execution.platform).filter(|all| !all.is_empty());
     let platform =
-        platform.map(|all| table_of(all.iter().map(|(name, of)| (name.clone(), of.as_str().into()))));
+        platform.map(|all| all.iter().map(|(name, of)| (name.clone(), of.as_str())).collect::<Value>());
     let variable = |name: &String| table([("env", text(Some(name)))]);
     let headers = headers.iter().map(|(name, of)| (name.clone(), variable(of))).collect();
     vec![
@@ -304,22 +301,17 @@ fn of_remote(remote: &RemoteConfig) -> Values {
         ("ca", text(ca.as_ref())),
         ("client-cert", text(identity.as_ref().map(|identity| &identity.cert))),
         ("client-key", text(identity.as_ref().map(|identity| &identity.key))),
-        ("timeout", Some(humantime::format_duration(*timeout).to_string().into())),
+        ("timeout", Some(duration(*timeout))),
         ("salt", text(Some(salt))),
         ("execute", Some(execution.is_some().into())),
-        (
-            "execute-timeout",
-            execution
-                .as_ref()
-                .map(|execution| humantime::format_duration(execution.timeout).to_string().into()),
-        ),
+        ("execute-timeout", execution.map(|execution| duration(execution.timeout))),
         ("platform", platform),
-        ("programs", execution.as_ref().map(|execution| execution.programs.as_str().into())),
+        ("programs", execution.map(|execution| execution.programs.as_str().into())),
     ]
 }
 
-fn table_of(values: impl Iterator<Item = (String, Value)>) -> Value {
-    Value::Object(values.collect())
+fn duration(time: Duration) -> Value {
+    humantime::format_duration(time).to_string().into()
 }
 
 fn of_powerset(powerset: &Powerset) -> Value {
@@ -375,7 +367,7 @@ fn of_cache(cache: Caching) -> Option<Value> {
 
 fn of_max_age(cache: Caching) -> Option<Value> {
     let Caching::Sandboxed { max_age } = cache else { return None };
-    Some(humantime::format_duration(max_age).to_string().into())
+    Some(duration(max_age))
 }
 
 fn of_parse(parse: &Parse) -> Option<Value> {

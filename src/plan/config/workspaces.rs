@@ -53,8 +53,8 @@ pub(super) fn problem(variant: &Variant, workspace: &Workspace) -> Option<(Strin
     (!is_solved).then(|| words(root, problem))
 }
 
-/// Returns the mistake if the root of the repository is no workspace, and some of `tools` would build it, and what to do. `variant` is
-/// the first one with a workspace.
+/// Returns a message and help if the root of the repository has no workspace, but some of `tools` would build it. `variant` is the
+/// first one with a workspace.
 pub(super) fn without_root(
     variant: &Variant,
     tools: &[Tool],
