@@ -103,6 +103,10 @@ fn load_with<'v>(
     if let Some(rustc) = programs.find("rustc") {
         options = options.rustc(PathAndArgs::new(rustc));
     }
+    // Otherwise `cargo -vV` is asked at each loading, which also finds out about the operating system with over 20 processes.
+    if let Some(host) = programs.host() {
+        options = options.host_triple(host);
+    }
     Config::load_with_options(root, options)
 }
 

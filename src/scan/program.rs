@@ -23,6 +23,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 pub use self::identity::Identifier;
 pub use self::installed::{NoToolchain, Toolchain};
@@ -41,6 +42,8 @@ pub struct Programs {
     path: Vec<PathBuf>,
     /// Home directory of cargo, where rustup places its proxies.
     home: Option<PathBuf>,
+    /// The host's target triple, once it has been asked for.
+    host: OnceLock<Option<String>>,
 }
 
 /// A program or toolchain that is not installed.
@@ -111,7 +114,7 @@ impl Programs {
             .ok_or_else(|| Missing::program("cargo", None))?;
         let home = env.get("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(Path::new(env.get("HOME")?).join(".cargo")));
-        Ok(Self { root: dir.to_path_buf(), cargo, toolchain, path, home })
+        Ok(Self { root: dir.to_path_buf(), cargo, toolchain, path, home, host: OnceLock::new() })
     }
 
     /// Restricts the search path, once cargo has reported the root of the workspace.
@@ -151,6 +154,21 @@ impl Programs {
     /// Returns the root directory of the toolchain, if known.
     pub fn sysroot(&self) -> Option<&Path> {
         self.toolchain.as_deref().and_then(Path::parent)
+    }
+
+    /// Returns the target triple for which rustc builds by default, if rustc is found. It is asked once.
+    pub(super) fn host(&self) -> Option<&str> {
+        let ask = || {
+            let output = Command::new(self.find("rustc")?)
+                .arg("-vV")
+                .env(NO_INSTALL.0, NO_INSTALL.1)
+                .current_dir(&self.root)
+                .output()
+                .ok()?;
+            let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+            text.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
+        };
+        self.host.get_or_init(ask).as_deref()
     }
 
     /// Returns the program that `tool` runs, or `{executable}` if another tool builds it.

@@ -257,3 +257,18 @@ fn a_tool_whose_package_is_upgraded_while_it_runs_has_no_verdict() {
     let text = sandbox.run(&["run"], 3);
     assert!(text.contains("the program of t changed during the run"), "{text}");
 }
+
+#[test]
+fn cargo_is_never_asked_for_its_host() {
+    // With `-vV`, cargo looks for the name of the operating system, which costs over 20 processes where `lsb_release` is installed.
+    let sandbox = Sandbox::library();
+    let (cargo, calls) = (sandbox.beside().join("cargo"), sandbox.beside().join("calls"));
+    let script = format!("#!/bin/sh\necho \"$*\" >> {}\nexec {} \"$@\"\n", calls.display(), env!("CARGO"));
+    program(&cargo, &script);
+    for what in ["cold", "warm"] {
+        let mut command = sandbox.command(&["run"]);
+        sandbox.expect(&command.env("CARGO", &cargo).output().unwrap(), 0);
+        let calls = fs::read_to_string(&calls).unwrap();
+        assert!(calls.contains("metadata") && !calls.contains("-vV"), "{what}: {calls}");
+    }
+}
