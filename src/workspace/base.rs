@@ -1,7 +1,8 @@
 //! The base: the commit with which a run is compared. Reads what differs from git, and lays it over the workspace.
 //!
 //! Nothing is checked out, and no file of the user is touched. If a manifest or the root file of a target differs, cargo is asked
-//! about a skeleton in a temporary directory: the manifests of the base, and empty files in place of its sources.
+//! about a skeleton in a temporary directory: the manifests of the base, and empty files in place of the roots of its
+//! targets.
 #![expect(
     clippy::disallowed_methods,
     reason = "part of the shell: asks git, writes to a temporary directory"
@@ -218,17 +219,20 @@ impl Base {
         (0..self.depth).for_each(|at| root.push(format!("above-{at}")));
         root.push("root");
         std::fs::create_dir_all(&root).map_err(failed)?;
-        for file in &base.files {
-            let content = self.content(&file.path).flatten().map(<[u8]>::to_vec);
-            let is_manifest =
-                file.path.file_name() == b"Cargo.toml" || file.path == RelPath::new("Cargo.lock");
-            let content = match (is_manifest, content) {
-                (false, _) if file.path.file_name().ends_with(b".rs") => Vec::new(),
-                (false, _) => continue,
-                (true, Some(content)) => content,
-                (true, None) => crate::disk::read(&file.path.to_path(&base.root)).map_err(failed)?,
+        let mut manifests = Vec::new();
+        for file in base.files.iter().filter(|file| is_manifest(&file.path)) {
+            let content = match self.content(&file.path).flatten() {
+                Some(content) => content.to_vec(),
+                None => crate::disk::read(&file.path.to_path(&base.root)).map_err(failed)?,
             };
             write(&file.path.to_path(&root), &content).map_err(failed)?;
+            manifests.push(content);
+        }
+        let named: BTreeSet<_> = manifests.iter().flat_map(|content| named_sources(content)).collect();
+        for path in base.files.iter().map(|file| &file.path) {
+            if may_be_discovered(path) || named.contains(path.file_name()) {
+                write(&path.to_path(&root), b"").map_err(failed)?;
+            }
         }
         let manifest = root.join("Cargo.toml");
         let request = WorkspaceRequest { manifest_path: Some(manifest), ..request.clone() };
@@ -248,6 +252,17 @@ fn may_be_discovered(path: &RelPath) -> bool {
     let is_in_directory_of_targets = matches!(dir.file_name(), b"bin" | b"tests" | b"examples" | b"benches")
         && path.file_name().ends_with(b".rs");
     is_in_directory_of_targets || matches!(path.file_name(), b"lib.rs" | b"main.rs" | b"build.rs")
+}
+
+fn is_manifest(path: &RelPath) -> bool {
+    path.file_name() == b"Cargo.toml" || *path == RelPath::new("Cargo.lock")
+}
+
+/// Returns the names of the source files that a manifest with this `content` may name as roots of targets.
+fn named_sources(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let strings = content.split(|byte| matches!(byte, b'"' | b'\'' | b'\n'));
+    let names = strings.filter_map(|text| text.rsplit(|byte| matches!(byte, b'/' | b'\\')).next());
+    names.filter(|name| name.ends_with(b".rs"))
 }
 
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
@@ -319,6 +334,12 @@ mod tests {
         for path in ["src/a.rs", "tests/common/mod.rs", "examples/data.txt", "a/lib.txt"] {
             assert!(!may_be_discovered(&RelPath::new(path)), "{path}");
         }
+    }
+
+    #[test]
+    fn sources_that_a_manifest_names_are_found() {
+        let manifest = b"[lib]\npath = \"lib/a.rs\"\n[[bin]]\npath = 'c.rs'\n[package]\nname = 'd'\n";
+        assert_eq!(named_sources(manifest).collect::<Vec<_>>(), [&b"a.rs"[..], b"c.rs"]);
     }
 
     #[test]
