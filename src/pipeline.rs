@@ -138,6 +138,8 @@ pub struct Request {
     pub balance: Option<Durations>,
     /// True if lock files of variants need not exist, because one is about to be written.
     pub writes_lock: bool,
+    /// True if an invalid `genti.lock` is ignored, because it is about to be replaced.
+    pub replaces_lock: bool,
 }
 
 /// A workspace with its configuration and plan.
@@ -375,7 +377,11 @@ pub fn load(
     let programs = programs.within(&workspace.root);
     let config = config.unwrap_or_else(|| read_config(request, &workspace.root))?;
     let lock_name = config.lock_name();
-    let lock = read_lock(&workspace.root, &lock_name)?;
+    configuration::of_members(request, &workspace)?;
+    let lock = match read_lock(&workspace.root, &lock_name) {
+        Err(Error::Config(_)) if request.replaces_lock => None,
+        lock => lock?,
+    };
     let effective = request.policy.over(&config.policy);
     let policy = effective.policy();
     let facts = facts(request, &workspace, &policy)?;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{ratchet, variants};
+use crate::model::conflict::is_conflict_marker;
 use crate::model::error::{Problem, Problems};
 use crate::model::finding::{Entry, Finding, Site, State};
 use crate::model::outcome::{Compared, Gone};
@@ -375,11 +376,6 @@ fn is_header(line: &str) -> bool {
 /// Returns whether `text` contains merge conflict markers.
 pub fn is_conflicted(text: &str) -> bool {
     text.lines().any(is_conflict_marker)
-}
-
-/// Returns whether git writes such a line as a conflict marker, including `merge.conflictStyle = diff3`.
-fn is_conflict_marker(line: &str) -> bool {
-    ["<<<<<<<", "|||||||", "=======", ">>>>>>>"].iter().any(|marker| line.starts_with(marker))
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ pub mod cfg;
 #[cfg(feature = "engine")]
 pub mod commit;
 #[cfg(feature = "engine")]
+pub(crate) mod conflict;
+#[cfg(feature = "engine")]
 pub mod digest;
 #[cfg(feature = "engine")]
 pub mod error;

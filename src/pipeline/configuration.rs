@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, Request, find};
+use crate::model::error::{Problem, Problems};
+use crate::model::workspace::Workspace;
 use crate::plan::config::{self, Config, ConfigFile, Lock, PolicyConfig};
 use crate::scan::Env;
 use crate::{disk, workspace};
@@ -41,9 +43,34 @@ pub(super) fn read_lock(root: &Path, name: &str) -> Result<Option<Lock>, Error> 
     Ok(Some(config::lock(&file)?))
 }
 
+/// Returns true if the configuration is searched for, and not given.
+fn searches(request: &Request) -> bool {
+    request.config.is_none() && request.config_file.is_none()
+}
+
 /// Reads the configuration of the workspace at `root`.
 pub(super) fn read_config(request: &Request, root: &Path) -> Result<Config, Error> {
+    if searches(request) {
+        let misplaced =
+            config::MISPLACED.into_iter().filter(|name| root.join(name).symlink_metadata().is_ok());
+        no_misplaced(misplaced.map(str::to_owned))?;
+    }
     read_config_with(request, root, &read)
+}
+
+/// Returns an error if a member has a configuration of its own, because nothing reads it unless the command line names it.
+pub(super) fn of_members(request: &Request, workspace: &Workspace) -> Result<(), Error> {
+    if !searches(request) {
+        return Ok(());
+    }
+    let members = workspace.packages_in(None).map(|(_, package)| &package.dir).filter(|dir| !dir.is_root());
+    let files = members.flat_map(|dir| config::LOCATIONS.map(|name| dir.join(name)));
+    no_misplaced(files.filter(|path| workspace.find(path).is_some()).map(|path| path.to_string()))
+}
+
+fn no_misplaced(names: impl Iterator<Item = String>) -> Result<(), Error> {
+    let problems: Vec<_> = names.map(|name| config::misplaced(&name)).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
 }
 
 /// Reads the configuration of the workspace at `root`, with `read` for its files.
@@ -76,9 +103,29 @@ pub(super) fn read_config_with(request: &Request, root: &Path, read: &ReadText<'
 
 /// Reads the file at `path`. `None` if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<String>, Error> {
-    match disk::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    match disk::read(path) {
+        Ok(bytes) => text(path, bytes).map(Some),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::ConfigFile { path: path.to_path_buf(), error }),
     }
+}
+
+/// Returns `bytes`, the content of the file at `path`, as text.
+fn text(path: &Path, bytes: Vec<u8>) -> Result<String, Error> {
+    let error = match String::from_utf8(bytes) {
+        Ok(text) => return Ok(text),
+        Err(error) => error,
+    };
+    let is_utf_16 = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| error.as_bytes().starts_with(mark));
+    let message = if is_utf_16 { "not UTF-8, but UTF-16" } else { "not valid UTF-8" };
+    // Up to this offset, the lossy text is identical.
+    let at = error.utf8_error().valid_up_to();
+    let problem = Problem {
+        file: path.display().to_string().into(),
+        text: String::from_utf8_lossy(error.as_bytes()).into(),
+        span: Some(at..at + char::REPLACEMENT_CHARACTER.len_utf8()),
+        message: message.to_owned(),
+        help: Some("save the file as UTF-8".to_owned()),
+    };
+    Err(Problems(vec![problem]).into())
 }

@@ -14,7 +14,8 @@ pub(crate) fn main(args: &LockArgs, env: &Env, shell: &mut Shell) -> CliResult {
     if let (Some(variant), Some(resolve)) = (&args.variant, args.resolve) {
         return of_variant(args, variant, resolve, env, shell);
     }
-    let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
+    let mut request = resolve::workspace(&args.workspace, Lockfile::Ignore);
+    request.replaces_lock = true;
     let project =
         pipeline::load(&request, env, &Limit::none(), &mut |_| {}).map_err(|error| fail(shell, error))?;
     let stop = signals::stop(shell)?;
@@ -34,10 +35,10 @@ pub(crate) fn ask(project: &Project, env: &Env, stop: &Stop, shell: &mut Shell) 
         let tool = project.plan.graph.tools.iter().find(|tool| tool.version_name() == name);
         if matches!(error, NoVersion::Missing(_)) && tool.is_some_and(|tool| tool.is_only_detected()) {
             // Keep an existing entry: someone who has the tool may have locked its version.
-            lock.tools.extend(old.tools.get(&name).map(|locked| (name.clone(), locked.clone())));
-            shell.note(visible_line(&format!(
-                "could not determine the version of {name}: {error}; an existing entry is kept"
-            )));
+            let entry = old.tools.get(&name);
+            lock.tools.extend(entry.map(|locked| (name.clone(), locked.clone())));
+            let kept = if entry.is_some() { "its entry is kept" } else { "it gets no entry" };
+            shell.note(visible_line(&format!("could not determine the version of {name}: {error}; {kept}")));
         } else {
             shell.error(visible_line(&format!("{name}: {error}")));
             is_whole = false;

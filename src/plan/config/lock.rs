@@ -73,6 +73,7 @@ impl Lock {
 /// If the file has mistakes: all of them, with their lines.
 pub fn lock(file: &ConfigFile) -> Result<Lock, Problems> {
     let (mut reader, document) = ConfigReader::new(file);
+    reader.set_conflict_help("regenerate it with `cargo genti lock`");
     let mut keys = reader.keys(&document);
     let format = keys.read("format", |reader, value| {
         let format = reader.integer(value, 1..=u64::MAX)?;
@@ -158,7 +159,10 @@ mod tests {
                 "genti.lock:2:1: missing key `version` {help}\ngenti.lock:3:11: expected a string, found integer"
             ),
         );
-        assert!(read("<<<<<<< ours\nformat = 1\n").unwrap_err().starts_with("genti.lock:1:"));
+        check(
+            "format = 1\n<<<<<<< ours\nformat = 1\n=======\nformat = 2\n>>>>>>> theirs\n",
+            &format!("genti.lock:2:1: contains merge conflict markers {help}"),
+        );
     }
 
     #[test]

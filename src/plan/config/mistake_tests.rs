@@ -462,6 +462,15 @@ fn a_syntax_error_does_not_hide_other_mistakes() {
 }
 
 #[test]
+fn a_merge_conflict_hides_its_consequences() {
+    check(
+        "[policy]\n<<<<<<< ours\nsed = 1\n||||||| base\n=======\nseed = 2\nseed = 3\n>>>>>>> theirs\n[tols]\n",
+        &["2:1: contains merge conflict markers (resolve the conflict)"],
+    );
+    check("[tools.x]\nrun = ['x', '''\n=======\n''']\n", &[]);
+}
+
+#[test]
 fn the_manifest_may_contain_the_configuration() {
     let check = |text: &str, expected: Result<Option<u64>, &str>| {
         let result = load(&[file("Cargo.toml", text)], None);

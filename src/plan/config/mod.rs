@@ -67,6 +67,20 @@ pub use self::variants::{ConfiguredVariant, check_variants};
 /// Paths of configuration files, relative to the workspace root. The third location is `Cargo.toml`.
 pub const LOCATIONS: [&str; 2] = [".config/genti.toml", "genti.toml"];
 
+/// Paths relative to the workspace root where other tools have their configuration, and where genti does not look.
+pub const MISPLACED: [&str; 3] = [".genti.toml", ".config/genti/genti.toml", ".config/genti/config.toml"];
+
+/// Returns the mistake of a configuration file that nothing reads, by its path.
+pub fn misplaced(name: &str) -> Problem {
+    Problem {
+        file: name.into(),
+        text: "".into(),
+        span: None,
+        message: "not a place where genti looks for its configuration".to_owned(),
+        help: Some("one file configures all packages: move it to `.config/genti.toml` of the workspace root, or delete it".to_owned()),
+    }
+}
+
 /// Returns each named tool's file in `src/tools/`: its name and its text.
 macro_rules! built_in {
     ($($name:literal),*) => {

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::ConfigFile;
 use super::suggest::{closest, suggestion};
+use crate::model::conflict::is_conflict_marker;
 use crate::model::error::Problem;
 
 /// A TOML value with its byte range.
@@ -22,6 +23,10 @@ pub(super) struct ConfigReader<'f> {
     /// Lines with TOML syntax errors. Other mistakes on these lines are not reported.
     bad_lines: Vec<usize>,
     problems: Vec<Problem>,
+    /// The first merge conflict marker. All other mistakes may be consequences of it.
+    conflict: Option<Range<usize>>,
+    /// What to do about a merge conflict.
+    conflict_help: &'static str,
 }
 
 impl<'f> ConfigReader<'f> {
@@ -29,11 +34,16 @@ impl<'f> ConfigReader<'f> {
     /// ones are mostly consequences of the first.
     pub(super) fn new(file: &'f ConfigFile) -> (Self, DeTable<'f>) {
         let (document, errors) = DeTable::parse_recoverable(&file.text);
-        let mut reader = Self { file, bad_lines: Vec::new(), problems: Vec::new() };
+        let conflict_help = "resolve the conflict";
+        let mut reader =
+            Self { file, bad_lines: Vec::new(), problems: Vec::new(), conflict: None, conflict_help };
         for error in errors {
             let span = error.span().unwrap_or_default();
             let line = reader.line(span.start);
             if !reader.bad_lines.contains(&line) {
+                if reader.conflict.is_none() {
+                    reader.conflict = reader.conflict_marker(span.start);
+                }
                 reader.keep(Some(span), error.message(), None);
                 reader.bad_lines.push(line);
             }
@@ -46,8 +56,17 @@ impl<'f> ConfigReader<'f> {
         self.bad_lines.is_empty()
     }
 
-    /// Returns all mistakes, in the order of lines.
+    /// Changes what is suggested if the file contains a merge conflict.
+    pub(super) fn set_conflict_help(&mut self, help: &'static str) {
+        self.conflict_help = help;
+    }
+
+    /// Returns all mistakes, in the order of lines. A merge conflict hides all others.
     pub(super) fn finish(mut self) -> Vec<Problem> {
+        if let Some(span) = self.conflict.take() {
+            self.problems.clear();
+            self.keep(Some(span), "contains merge conflict markers", Some(self.conflict_help.to_owned()));
+        }
         self.problems.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
         self.problems
     }
@@ -233,6 +252,14 @@ impl<'f> ConfigReader<'f> {
     fn keep(&mut self, span: Option<Range<usize>>, message: impl Into<String>, help: Option<String>) {
         let (file, text) = (self.file.name.clone(), self.file.text.clone());
         self.problems.push(Problem { file, text, span, message: message.into(), help });
+    }
+
+    /// Returns the place of the line with the byte at `at` if it is a merge conflict marker.
+    fn conflict_marker(&self, at: usize) -> Option<Range<usize>> {
+        let text = &*self.file.text;
+        let start = text.get(..at)?.rfind('\n').map_or(0, |before| before + 1);
+        let line = text[start..].lines().next().unwrap_or_default();
+        is_conflict_marker(line).then_some(start..start + line.len())
     }
 
     /// Returns the line (from 0) of the byte at `at`.
