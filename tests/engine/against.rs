@@ -62,7 +62,7 @@ fn only_what_the_change_caused_fails() {
         "{text}"
     );
     let text = sandbox.run(&["explain", "0123456789abcdef"], 2);
-    assert!(text.contains("no finding with the id"), "{text}");
+    assert!(text.contains("no tool, task, finding or test called `0123456789abcdef`"), "{text}");
     let text = sandbox.run(&["run", "--against", "main", "--message-format", "short"], 1);
     assert!(text.contains("new (new; cause: change)") && text.contains("three (new; cause: base)"), "{text}");
 }

@@ -295,7 +295,7 @@ fn mistakes_are_explained() {
     repository.commits(2);
     let id = repository.id("one");
     let text = repository.bisect(&["0123456789abcdef"], 2);
-    assert!(text.contains("no finding with the id `0123456789abcdef`"), "{text}");
+    assert!(text.contains("has no finding `0123456789abcdef`"), "{text}");
     assert!(text.contains("target/genti/artifacts/report.json"), "{text}");
     let text = repository.bisect(&[&id, "--good", "HEAD~1"], 2);
     assert!(text.contains("--good: `HEAD~1` (") && text.contains("has the finding as well"), "{text}");

@@ -40,6 +40,7 @@ mod lockfile;
 mod locks;
 mod manifests;
 mod messages;
+mod names;
 mod new_lints;
 mod numbers;
 mod observed;

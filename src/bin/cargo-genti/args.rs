@@ -464,8 +464,8 @@ pub(crate) struct InitArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// Explain only this tool or task: `tool` or `tool:unit`. The id of a finding shows its cause, and the inputs that
-    /// differ from the base, if the run was compared with one
+    /// Explain only this tool, task (`tool:unit`) or test. A finding (its id, the beginning of the id, or its place such as
+    /// `src/lib.rs:9`) shows its cause, and the inputs that differ from the base, if the run was compared with one
     #[arg(value_name = "TASK")]
     pub(crate) task: Option<String>,
     #[command(flatten)]

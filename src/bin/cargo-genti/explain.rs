@@ -4,8 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use genti::cache;
-use genti::cache::explain::{Changed, TaskReason, ToolReasons};
+use genti::cache::explain::{Changed, RunReasons, TaskReason, ToolReasons};
 use genti::pipeline::{self, Lockfile};
+use genti::plan::config::closest;
+use genti::report::finished::{Finding, Finished, Tasks, TestsOfGroup};
 use genti::report::{excused, short};
 use genti::scan::Env;
 use genti::store;
@@ -13,7 +15,7 @@ use genti::store;
 use crate::args::ExplainArgs;
 use crate::exit::{CliError, CliResult};
 use crate::render::{Shell, visible_line};
-use crate::{fail, resolve};
+use crate::{fail, lookup, resolve};
 
 /// Maximum number of listed tasks per tool, unless all are requested.
 const SHOWN: usize = 20;
@@ -21,63 +23,106 @@ const SHOWN: usize = 20;
 pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     let target_dir = pipeline::target_dir(&request, env).map_err(|error| fail(shell, error))?;
-    if let Some(id) = args.task.as_deref().filter(|text| is_finding_id(text)) {
-        return explain_finding(id, &target_dir, shell);
-    }
-    let causes = cache::load_reasons(&target_dir).map_err(|error| {
-        shell.error(error);
-        CliError::Usage
-    })?;
-    let Some(causes) = causes else {
-        shell.error("there is no finished run to explain; run `cargo genti run` first");
-        return Err(CliError::Usage);
-    };
-    let (tool, unit) = match args.task.as_deref().map(|task| task.split_once(':').unwrap_or((task, ""))) {
-        Some((tool, unit)) => (Some(tool), Some(unit).filter(|unit| !unit.is_empty())),
-        None => (None, None),
-    };
-    let mut tools: Vec<_> = causes.tools.iter().collect();
-    if let Some(tool) = tool {
-        tools.retain(|causes| causes.tool == tool);
-        if tools.is_empty() {
-            let names: Vec<_> = causes.tools.iter().map(|causes| causes.tool.as_str()).collect();
-            shell.error(format_args!(
-                "no tool named `{tool}` was part of the last run (tools: {})",
-                names.join(", ")
-            ));
-            return Err(CliError::Usage);
-        }
-    }
+    let reasons = cache::load_reasons(&target_dir).map_err(|error| usage(shell, &error))?;
     let mut out = String::new();
-    let store = causes.store.as_deref().unwrap_or_default();
-    for of_tool in tools {
-        match unit {
-            Some(unit) => explain_unit(of_tool, unit, store, &mut out),
-            None => explain_tool(of_tool, args.output.verbose || tool.is_some(), store, &mut out),
+    match (args.task.as_deref(), &reasons) {
+        (Some(name), _) => explain_named(name, reasons.as_ref(), &target_dir, &mut out, shell)?,
+        (None, Some(RunReasons { tools, store })) => {
+            let store = store.as_deref().unwrap_or_default();
+            tools.iter().for_each(|tool| explain_tool(tool, args.output.verbose, store, &mut out));
+        }
+        (None, None) => {
+            return Err(usage(shell, &"there is no finished run to explain; run `cargo genti run` first"));
         }
     }
     shell.out(&out)
 }
 
-/// Returns true if `text` has the form of the id of a finding.
-fn is_finding_id(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+/// Explains the tool, the task, the findings or the test that `name` means.
+fn explain_named(
+    name: &str,
+    reasons: Option<&RunReasons>,
+    target_dir: &Path,
+    out: &mut String,
+    shell: &mut Shell,
+) -> CliResult {
+    let tools = reasons.map_or(&[][..], |reasons| &reasons.tools);
+    let store = reasons.and_then(|reasons| reasons.store.as_deref()).unwrap_or_default();
+    let (tool, unit) = name.split_once(':').unwrap_or((name, ""));
+    if let Some(reasons) = tools.iter().find(|reasons| reasons.tool == tool) {
+        if unit.is_empty() {
+            explain_tool(reasons, true, store, out);
+            return Ok(());
+        }
+        // Without readable artifacts, whether the task was part of the run is unknown.
+        let tasks = last_run(target_dir).ok().map(|(_, tasks)| tasks);
+        if let Some(unknown) = tasks.and_then(|tasks| unknown_unit(&tasks, tool, unit)) {
+            return Err(usage(shell, &unknown));
+        }
+        explain_unit(reasons, unit, store, out);
+        return Ok(());
+    }
+    let (run, tasks) = last_run(target_dir).map_err(|error| usage(shell, &error))?;
+    let findings = lookup::find(&run.report.findings, name);
+    if !findings.is_empty() {
+        explain_findings(&run, &findings, out, shell);
+        return Ok(());
+    }
+    let task = tasks.all().find(|task| task.tests.iter().any(|tests| ran(tests, name)));
+    let of_task = task.and_then(|task| Some((task, tools.iter().find(|reasons| reasons.tool == task.tool)?)));
+    let Some((task, reasons)) = of_task else {
+        let names: Vec<_> = tools.iter().map(|reasons| &*reasons.tool).collect();
+        let close = closest(tool, names.iter().copied());
+        let help = close.map_or_else(
+            || format!("tools: {}", names.join(", ")),
+            |close| format!("did you mean `{close}`?"),
+        );
+        return Err(usage(
+            shell,
+            &format_args!(
+                "the last run has no tool, task, finding or test called `{}` ({help})",
+                visible_line(name)
+            ),
+        ));
+    };
+    explain_unit(reasons, &task.unit, store, out);
+    Ok(())
 }
 
-/// Shows the cause of the findings with this id in the last run, and the inputs that differ from the base.
-fn explain_finding(id: &str, target_dir: &Path, shell: &mut Shell) -> CliResult {
-    let usage = |shell: &mut Shell, error: &dyn std::fmt::Display| {
-        shell.error(error);
-        CliError::Usage
-    };
-    let artifacts = store::load_artifacts(&target_dir.join("genti/artifacts"));
-    let artifacts = artifacts.map_err(|error| usage(shell, &error))?;
-    let (run, _) = artifacts.read().map_err(|error| usage(shell, &error))?;
-    let findings: Vec<_> = run.report.findings.iter().filter(|finding| finding.id == *id).collect();
-    if findings.is_empty() {
-        return Err(usage(shell, &format_args!("the last run has no finding with the id {id}")));
+fn usage(shell: &mut Shell, error: &dyn std::fmt::Display) -> CliError {
+    shell.error(error);
+    CliError::Usage
+}
+
+/// Reads the artifacts of the last run.
+fn last_run(target_dir: &Path) -> Result<(Finished, Tasks), String> {
+    let artifacts =
+        store::load_artifacts(&target_dir.join("genti/artifacts")).map_err(|error| error.to_string())?;
+    artifacts.read().map_err(|error| error.to_string())
+}
+
+/// Returns true if a test called `name` was one of `tests`.
+fn ran(tests: &TestsOfGroup, name: &str) -> bool {
+    [&tests.passed, &tests.failed, &tests.ignored].into_iter().flatten().any(|test| **test == *name)
+}
+
+/// Describes the mistake if `unit` is none of the tasks of `tool`.
+fn unknown_unit(tasks: &Tasks, tool: &str, unit: &str) -> Option<String> {
+    let units: Vec<_> = tasks.of(tool).map(|task| &*task.unit).collect();
+    if units.contains(&unit) {
+        return None;
     }
-    let mut out = String::new();
+    let help = match (closest(unit, units.iter().copied()), &units[..]) {
+        (Some(close), _) => format!(" (did you mean `{tool}:{close}`?)"),
+        (None, []) => String::new(),
+        (None, [only]) => format!(" (there is `{tool}:{only}`)"),
+        (None, [first, ..]) => format!(" (there are {}, such as `{tool}:{first}`)", units.len()),
+    };
+    Some(visible_line(&format!("the last run has no task `{tool}:{unit}`{help}")))
+}
+
+/// Shows the causes of findings, and the inputs that differ from the base.
+fn explain_findings(run: &Finished, findings: &[&Finding], out: &mut String, shell: &mut Shell) {
     let has_causes = findings.iter().any(|finding| finding.cause.is_some());
     for finding in findings {
         let _ = writeln!(out, "{} ({})", short::line(finding), short::state(finding));
@@ -96,7 +141,6 @@ fn explain_finding(id: &str, target_dir: &Path, shell: &mut Shell) -> CliResult 
     if run.report.against.is_none() && !has_causes {
         shell.note("causes are only known in a run that is compared with a base, with `--against`");
     }
-    shell.out(&out)
 }
 
 fn explain_tool(causes: &ToolReasons, all: bool, store: &str, out: &mut String) {
@@ -138,7 +182,7 @@ fn explain_unit(causes: &ToolReasons, unit: &str, store: &str, out: &mut String)
         }
         None => {
             let unit = visible_line(unit);
-            let _ = writeln!(out, "{tool}: {unit} was cached, or was not part of the last run");
+            let _ = writeln!(out, "{tool}: {unit} was cached, or did not run");
         }
     }
 }

@@ -21,6 +21,7 @@ mod fix;
 mod format;
 mod init;
 mod lock;
+mod lookup;
 mod man;
 mod merge;
 mod plan;

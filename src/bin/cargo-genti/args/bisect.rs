@@ -6,7 +6,7 @@ use super::{OutputArgs, PolicyArgs, WorkspaceArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct BisectArgs {
-    /// Id of a finding of the last run, as in report.json
+    /// A finding of the last run: its id in report.json, the beginning of the id, its place such as `src/lib.rs:9`, or the test
     #[arg(value_name = "FINDING")]
     pub(crate) id: String,
     /// A commit without the finding, such as a tag. It is checked. Without one, the search goes back until a commit lacks the

@@ -25,7 +25,7 @@ use crate::exit::{CliError, CliResult};
 use crate::render::{BUSY, Shell, visible_line};
 use crate::runs::Runs;
 use crate::session::{self, Reserved, Startup};
-use crate::{fail, resolve};
+use crate::{fail, lookup, resolve};
 
 pub(crate) fn main(args: &BisectArgs, mut start: Startup, shell: &mut Shell) -> CliResult {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Require);
@@ -67,7 +67,7 @@ pub(crate) fn main(args: &BisectArgs, mut start: Startup, shell: &mut Shell) -> 
         place: &place,
     };
     let Some(seen) = bisect.find_here(0, &dir, shell)? else {
-        let id = &args.id;
+        let id = &finding.id;
         shell.error(format_args!(
             "the last run has the finding {id}, but the working tree does not have it any more; run `cargo genti run` again"
         ));
@@ -88,18 +88,28 @@ fn last_run(current: &Project, shell: &mut Shell) -> CliResult<Finished> {
     Ok(artifacts.read().map_err(|error| usage(shell, error))?.0)
 }
 
-/// Returns the finding of `run` with this id.
-fn find<'r>(run: &'r Finished, id: &str, shell: &mut Shell) -> CliResult<&'r Finding> {
-    run.report.findings.iter().find(|finding| finding.id == *id).ok_or_else(|| {
-        usage(
+/// Returns the finding of `run` that `name` means.
+fn find<'r>(run: &'r Finished, name: &str, shell: &mut Shell) -> CliResult<&'r Finding> {
+    let findings = lookup::find(&run.report.findings, name);
+    let name = visible_line(name);
+    match &findings[..] {
+        // Equal code in one place has findings with equal ids.
+        [first, others @ ..] if others.iter().all(|other| other.id == first.id) => Ok(first),
+        [] => Err(usage(
             shell,
             format_args!(
-                "the last run has no finding with the id `{}`; run `cargo genti run`, and take the id from \
-                 target/genti/artifacts/report.json",
-                visible_line(id)
+                "the last run has no finding `{name}`; run `cargo genti run`, and pass {}",
+                lookup::NAMES
             ),
-        )
-    })
+        )),
+        several => {
+            let ids: Vec<_> = several.iter().map(|finding| &*finding.id).collect();
+            Err(usage(
+                shell,
+                format_args!("`{name}` is ambiguous; pass one of these ids: {}", ids.join(", ")),
+            ))
+        }
+    }
 }
 
 /// Returns the position in the history of the commit that the user calls `name`.
