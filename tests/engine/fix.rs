@@ -63,16 +63,21 @@ fn paths_rules_and_tools_limit_the_fixes() {
     );
     assert_eq!((sandbox.text("a.txt"), sandbox.text("b.txt")), ("old\n".to_owned(), "new\n".to_owned()));
     let dirty = "--allow-dirty";
-    sandbox.run(&["fix", dirty, "--rule", "other"], 1);
+    let text = sandbox.run(&["fix", dirty, "--rule", "other"], 1);
+    assert!(text.contains("note: no finding has the rule `other`\n"), "{text}");
+    let text = sandbox.run(&["fix", dirty, "--rule", "swop"], 1);
+    assert!(text.contains("warning: no finding has the rule `swop`; did you mean `swap`?"), "{text}");
     assert_eq!(sandbox.text("a.txt"), "old\n");
     for (args, reason) in [
         (["fix", dirty, "nowhere"], "no such file or directory: `nowhere`"),
+        (["fix", dirty, "/bin"], "outside the workspace: `/bin`"),
         (["fix", dirty, "--tool=codegen"], "no selected tool proposes fixes"),
     ] {
         let text = sandbox.run(&args, 2);
         assert!(text.contains(reason), "{text}");
     }
-    sandbox.run(&["fix", dirty, "--tool", "swap", "--rule", "swap"], 0);
+    let text = sandbox.run(&["fix", dirty, "--tool", "swap", "--rule", "swap", ".."], 0);
+    assert!(!text.contains("no finding has the rule"), "{text}");
     assert_eq!(sandbox.text("a.txt"), "new\n");
 }
 

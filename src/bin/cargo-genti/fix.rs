@@ -6,9 +6,11 @@ use std::path::Path;
 use genti::fix::{self, Checked, Filter, Fixed, Left, MOST_PASSES, Proposals, Version, Workbench};
 use genti::model::finding::{Entry, State};
 use genti::model::outcome::{Outcome, Strict};
+use genti::model::text::Text;
 use genti::model::tool::{Parse, Tool, ToolId};
 use genti::path::RelPath;
 use genti::pipeline::{self, Fixes, Limit, Lockfile, Project, Request, Session};
+use genti::plan::config::closest;
 use genti::report::text::counted;
 use genti::scan::{Pool, Stop, StopReason};
 use genti::store::{self, ArtifactDir, NotReplaced};
@@ -60,12 +62,16 @@ pub(crate) fn main(args: &FixArgs, mut start: Startup, shell: &mut Shell) -> Cli
         filter: &filter,
         no_cache,
         last: None,
+        rules: BTreeSet::new(),
         failed_to_write: false,
         shell,
     };
     let mut fixed = Fixed::default();
     let end = fix::run(&mut bench, &mut fixed);
-    let Bench { project, last, failed_to_write, shell, .. } = bench;
+    let Bench { project, last, rules, failed_to_write, shell, .. } = bench;
+    if end.is_ok() {
+        unmatched_rules(&filter, &rules, shell);
+    }
     report(end, &project, &fixed, last, failed_to_write, &filter, shell)
 }
 
@@ -144,17 +150,18 @@ fn paths(args: &FixArgs, root: &Path, shell: &mut Shell) -> CliResult<Vec<RelPat
     let mut paths = Vec::new();
     for given in &args.paths {
         let found = cwd.join(given).canonicalize().ok();
-        let found = found.and_then(|path| RelPath::between(&root, &path));
-        match found {
-            Some(path) => paths.push(path),
-            None => {
-                shell.error(format_args!(
-                    "no such file or directory: `{}`",
-                    visible_line(&given.display().to_string())
-                ));
-                return Err(CliError::Usage);
-            }
-        }
+        let path = match &found {
+            None => Err("no such file or directory"),
+            // A directory around the workspace contains all of it.
+            Some(around) if root.starts_with(around) => RelPath::between(&root, &root).ok_or("not a path"),
+            Some(inside) if inside.starts_with(&root) => RelPath::between(&root, inside).ok_or("not a path"),
+            Some(_) => Err("outside the workspace"),
+        };
+        let path = path.map_err(|why| {
+            shell.error(format_args!("{why}: `{}`", visible_line(&given.display().to_string())));
+            CliError::Usage
+        })?;
+        paths.push(path);
     }
     Ok(paths)
 }
@@ -220,6 +227,8 @@ struct Bench<'a> {
     filter: &'a Filter,
     no_cache: bool,
     last: Option<LastRun>,
+    /// Rules of all findings, also of those that are fixed by now.
+    rules: BTreeSet<Text>,
     failed_to_write: bool,
     shell: &'a mut Shell,
 }
@@ -263,6 +272,7 @@ impl Bench<'_> {
         self.go_on()?;
         let fixes = pipeline::fixes(&self.project, &outcome, self.filter)
             .map_err(|error| unable(self.shell, error))?;
+        self.rules.extend(outcome.findings.iter().map(|compared| compared.finding.diagnostic.rule.clone()));
         self.last = Some(LastRun { outcome, proposals: fixes.proposals.clone() });
         Ok(fixes)
     }
@@ -353,15 +363,17 @@ fn report(
     if fixed.remaining > 0 {
         let count = fixed.remaining;
         shell.note(format_args!(
-            "{} after {MOST_PASSES} passes; run again to apply them",
-            counted(count, "more fix", "more fixes")
+            "{} after {MOST_PASSES} passes; run again to apply {}",
+            counted(count, "more fix", "more fixes"),
+            plural(count, "it", "them")
         ));
     }
     if proposals.is_unsafe > 0 {
         let count = proposals.is_unsafe;
         shell.note(format_args!(
-            "{} may change the meaning of the code; to apply them, pass --unsafe-fixes",
-            counted(count, "more fix", "more fixes")
+            "{} may change the meaning of the code; to apply {}, pass --unsafe-fixes",
+            counted(count, "more fix", "more fixes"),
+            plural(count, "it", "them")
         ));
     }
     if proposals.is_disputed > 0 {
@@ -375,8 +387,9 @@ fn report(
     if proposals.in_several_files > 0 {
         let count = proposals.in_several_files;
         shell.note(format_args!(
-            "{} not applied, because they change several files",
-            counted(count, "fix was", "fixes were")
+            "{} not applied, because {} several files",
+            counted(count, "fix was", "fixes were"),
+            plural(count, "it changes", "they change")
         ));
     }
     let new = outcome.findings.iter().filter(|compared| compared.state == State::New).count();
@@ -390,6 +403,21 @@ fn report(
         shell.note("remove fixed findings from the baseline with `cargo genti baseline update`");
     }
     exit::combine([exit::of_run(outcome.end), exit::failed_if(failed_to_write, CliError::NotWritten)])
+}
+
+/// Names the rules in the filter that no finding has, with the rule that is probably meant.
+fn unmatched_rules(filter: &Filter, rules: &BTreeSet<Text>, shell: &mut Shell) {
+    let rules: Vec<_> = rules.iter().map(|rule| &**rule).collect();
+    for given in filter.rules.iter().filter(|given| !rules.contains(&&***given)) {
+        let shown = visible_line(given);
+        let full = rules.iter().copied().find(|rule| rule.rsplit("::").next() == Some(given));
+        match full.or_else(|| closest(given, rules.iter().copied())) {
+            Some(rule) => {
+                shell.warning(format_args!("no finding has the rule `{shown}`; did you mean `{rule}`?"));
+            }
+            None => shell.note(format_args!("no finding has the rule `{shown}`")),
+        }
+    }
 }
 
 /// Reports an early end, and which files have changed.
