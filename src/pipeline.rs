@@ -388,6 +388,7 @@ pub fn load(
     let copies = lock_copies::of(&workspace, env);
     let locks = LockContext { beyond: lock_copies::beyond(&workspace), may_be_missing: request.writes_lock };
     plan::config::check_variants(&config.variants, &config.tools, &workspace, &locks)?;
+    plan::check_features(&workspace, &request.selection)?;
     let tools = config.planned(&workspace);
     let mut plan = plan::plan(&workspace, tools.clone(), request.selection.clone(), policy, &facts)?;
     let drift = plan::drift(&workspace, &plan, &request.policy, &config.policy, &config.baseline);

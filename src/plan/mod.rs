@@ -32,7 +32,7 @@ pub use fix::fix_command;
 pub use globs::OutputGlobs;
 pub use partition::{Durations, Partition, partition_digest};
 pub use risk::Facts;
-pub use select::PlanError;
+pub use select::{PlanError, check_features};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

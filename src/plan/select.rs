@@ -19,6 +19,14 @@ pub enum PlanError {
         /// A similar name, or all names.
         hint: String,
     },
+    /// `--features` names a feature that no member has.
+    #[error("no package of this workspace has the feature `{name}` ({hint})")]
+    UnknownFeature {
+        /// The name on the command line.
+        name: String,
+        /// A similar name, or all names.
+        hint: String,
+    },
     /// Everything was excluded.
     /// `--exclude` removes every selected package.
     #[error("no packages left: `--exclude` removes all selected packages")]
@@ -137,6 +145,31 @@ pub(super) fn packages(workspace: &Workspace, selection: &Selection) -> Result<V
     } else {
         Ok(selected)
     }
+}
+
+/// Checks that the members have the features that `selection` names, because every tool of cargo would fail otherwise.
+///
+/// # Errors
+///
+/// If one is unknown. Features of dependencies are left to cargo.
+pub fn check_features(workspace: &Workspace, selection: &Selection) -> Result<(), PlanError> {
+    for name in &selection.features {
+        let (owner, feature) = name.split_once('/').unwrap_or(("", name));
+        let owner = owner.trim_end_matches('?');
+        let members = workspace.packages_in(None).map(|(_, package)| package);
+        let owners: Vec<_> =
+            members.filter(|package| owner.is_empty() || package.cargo_name() == owner).collect();
+        let known: BTreeSet<_> =
+            owners.iter().flat_map(|package| package.features.keys()).map(String::as_str).collect();
+        if !owners.is_empty() && !known.contains(feature) {
+            let hint = match known.is_empty() {
+                true => "there are no features".to_owned(),
+                false => hint(feature, known.into_iter()),
+            };
+            return Err(PlanError::UnknownFeature { name: name.clone(), hint });
+        }
+    }
+    Ok(())
 }
 
 /// The selected tools.
@@ -315,5 +348,25 @@ mod tests {
         check(&table, named("bold"), &[("bold", true)]);
         check(&table, skipped.clone(), &[("bold", true)]);
         check(&unused, skipped, &[("bold", true)]);
+    }
+
+    #[test]
+    fn features_that_no_member_has_are_unknown_and_those_of_dependencies_are_not() {
+        let mut workspace = testing::workspace(&[("a", &[]), ("b", &[])], &[]);
+        let check = |workspace: &Workspace, name: &str| {
+            let selection = Selection { features: vec![name.to_owned()], ..Selection::default() };
+            check_features(workspace, &selection).map_err(|error| error.to_string())
+        };
+        let unknown = |name: &str, hint: &str| {
+            Err(format!("no package of this workspace has the feature `{name}` ({hint})"))
+        };
+        assert_eq!(check(&workspace, "full"), unknown("full", "there are no features"));
+        workspace.packages[1].features = [("full".to_owned(), Vec::new())].into();
+        for name in ["full", "b/full", "serde/derive", "serde?/derive"] {
+            assert_eq!(check(&workspace, name), Ok(()), "{name}");
+        }
+        assert_eq!(check(&workspace, "ful"), unknown("ful", "did you mean `full`?"));
+        assert_eq!(check(&workspace, "b/x"), unknown("b/x", "there is `full`"));
+        assert_eq!(check(&workspace, "a/full"), unknown("a/full", "there are no features"));
     }
 }

@@ -125,6 +125,8 @@ fn a_refused_baseline_names_every_reason_and_the_fix() {
 #[test]
 fn a_baseline_is_created_from_the_default_build_and_may_be_partial() {
     let sandbox = two_tools("src/lib.rs:1: bad\n", "");
+    let manifest = sandbox.text("Cargo.toml");
+    sandbox.write("Cargo.toml", &format!("{manifest}\n[features]\nx = []\n"));
     for args in [["-F", "x"], ["--target", "x"], ["--cargo-profile", "release"]] {
         let text = sandbox.run(&["baseline", "init", args[0], args[1]], 2);
         assert!(text.contains("default build"), "{text}");
