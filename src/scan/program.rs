@@ -40,6 +40,8 @@ pub struct Programs {
     cargo: PathBuf,
     toolchain: Option<PathBuf>,
     path: Vec<PathBuf>,
+    /// Entries of PATH that are not searched, because they are relative or inside the workspace.
+    not_searched: Vec<PathBuf>,
     /// Home directory of cargo, where rustup places its proxies.
     home: Option<PathBuf>,
     /// The host's target triple, once it has been asked for.
@@ -48,26 +50,31 @@ pub struct Programs {
 
 /// A program or toolchain that is not installed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{kind}`{program}` is not installed{}", install.as_ref().map(|how| format!("; install it with `{how}`")).unwrap_or_default())]
+#[error("{kind}`{program}` {why}{}", install.as_ref().map(|how| format!("; install it with `{how}`")).unwrap_or_default())]
 pub struct Missing {
     /// Prefix of the name: empty or `toolchain `.
     pub kind: &'static str,
     /// Name of the program or toolchain.
     pub program: String,
+    /// What is wrong with it, after its name.
+    pub why: &'static str,
     /// Command that installs it.
     pub install: Option<String>,
 }
 
+/// What is wrong with most programs that can't be started.
+const NOT_INSTALLED: &str = "is not installed";
+
 impl Missing {
     /// Creates an error for the program `name`.
     fn program(name: &str, install: Option<&String>) -> Self {
-        Self { kind: "", program: name.to_owned(), install: install.cloned() }
+        Self { kind: "", program: name.to_owned(), why: NOT_INSTALLED, install: install.cloned() }
     }
 
     /// Creates an error for the toolchain `name`.
     fn toolchain(name: &str) -> Self {
         let install = Some(format!("rustup toolchain install {name}"));
-        Self { kind: "toolchain ", program: name.to_owned(), install }
+        Self { kind: "toolchain ", program: name.to_owned(), why: NOT_INSTALLED, install }
     }
 }
 
@@ -98,7 +105,8 @@ impl Programs {
     /// If cargo is not found.
     pub fn new(env: &Env, dir: &Path) -> Result<Self, Missing> {
         let path = env.get("PATH").map(std::env::split_paths).into_iter().flatten();
-        let path: Vec<_> = path.filter(|entry| entry.is_absolute() && !is_within(entry, dir)).collect();
+        let is_searched = |entry: &PathBuf| entry.is_absolute() && !is_within(entry, dir);
+        let (path, not_searched): (Vec<_>, _) = path.partition(is_searched);
         let cargo = env.get("CARGO").map(PathBuf::from).filter(|cargo| cargo.is_absolute());
         let toolchain = cargo
             .as_deref()
@@ -114,12 +122,21 @@ impl Programs {
             .ok_or_else(|| Missing::program("cargo", None))?;
         let home = env.get("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(Path::new(env.get("HOME")?).join(".cargo")));
-        Ok(Self { root: dir.to_path_buf(), cargo, toolchain, path, home, host: OnceLock::new() })
+        Ok(Self {
+            root: dir.to_path_buf(),
+            cargo,
+            toolchain,
+            path,
+            not_searched,
+            home,
+            host: OnceLock::new(),
+        })
     }
 
     /// Restricts the search path, once cargo has reported the root of the workspace.
     pub fn within(mut self, root: &Path) -> Self {
-        self.path.retain(|entry| !is_within(entry, root));
+        let inside = self.path.extract_if(.., |entry| is_within(entry, root));
+        self.not_searched.extend(inside);
         self.root = root.to_path_buf();
         self
     }
@@ -210,7 +227,28 @@ impl Programs {
         let name = words.clone().next().unwrap_or_default();
         match Tool::toolchain_of(words) {
             Some(_) => self.proxy(name).ok_or_else(|| Missing::program("rustup", None)),
-            None => self.find_from(dir, name).ok_or_else(|| Missing::program(name, install)),
+            None => self.find_from(dir, name).ok_or_else(|| self.missing(dir, name, install)),
+        }
+    }
+
+    /// Describes why the program `name` can't be started in `dir`.
+    fn missing(&self, dir: &Path, name: &str, install: Option<&String>) -> Missing {
+        let missing = Missing::program(name, install);
+        let of_path = |path: &Path| match std::fs::metadata(path) {
+            Err(_) => "does not exist",
+            Ok(meta) if meta.is_dir() => "is a directory, and not a program",
+            Ok(_) => "is not executable",
+        };
+        let is_not_searched =
+            || self.not_searched.iter().any(|entry| is_program(&dir.join(entry).join(exe(name))));
+        match is_path(name) {
+            true => Missing { why: of_path(&dir.join(name)), ..missing },
+            false if is_not_searched() => Missing {
+                why: "is only in a directory of PATH that is relative or in the workspace, where genti does not search",
+                install: None,
+                ..missing
+            },
+            false => missing,
         }
     }
 
@@ -231,7 +269,7 @@ impl Programs {
         if name == "cargo" {
             return Some(self.cargo.clone());
         }
-        if name.contains('/') || name.contains(std::path::MAIN_SEPARATOR) {
+        if is_path(name) {
             return Some(dir.join(name)).filter(|path| is_program(path));
         }
         let own = self.toolchain.as_ref().filter(|_| Tool::RUST.contains(&name));
@@ -293,6 +331,11 @@ fn search(path: &[PathBuf], name: &str) -> Option<PathBuf> {
         return None;
     }
     path.iter().map(|dir| dir.join(exe(name))).find(|path| is_program(path))
+}
+
+/// Returns true if a program called `name` is not searched on PATH.
+fn is_path(name: &str) -> bool {
+    name.contains('/') || name.contains(std::path::MAIN_SEPARATOR)
 }
 
 fn exe(name: &str) -> String {

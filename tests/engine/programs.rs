@@ -272,3 +272,25 @@ fn cargo_is_never_asked_for_its_host() {
         assert!(calls.contains("metadata") && !calls.contains("-vV"), "{what}: {calls}");
     }
 }
+
+#[test]
+fn a_program_that_cannot_be_started_is_reported_with_what_is_wrong_with_it() {
+    let sandbox = Sandbox::with_tools("[tools.t]\nrun = ['PROGRAM']\ninstall = 'get t'\n");
+    program(&sandbox.root().join("bin/tool"), "#!/bin/sh\n");
+    sandbox.write("plain.sh", "exit 0\n");
+    let path = format!("{}:bin:{}", sandbox.root().join("bin").display(), std::env::var("PATH").unwrap());
+    for (program, reason) in [
+        ("./plain.sh", "`./plain.sh` is not executable"),
+        ("./bin", "`./bin` is a directory, and not a program"),
+        ("./absent.sh", "`./absent.sh` does not exist; install it with `get t`"),
+        ("no-such-tool", "`no-such-tool` is not installed; install it with `get t`"),
+        ("tool", "`tool` is only in a directory of PATH that is relative or in the workspace"),
+    ] {
+        let config = sandbox.text("genti.toml");
+        sandbox.write("genti.toml", &config.replace("PROGRAM", program));
+        let output = sandbox.command(&["run"]).env("PATH", &path).output().unwrap();
+        let text = sandbox.expect(&output, 3);
+        assert!(text.contains(reason), "{text}");
+        sandbox.write("genti.toml", &config);
+    }
+}

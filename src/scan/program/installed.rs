@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Missing, NO_INSTALL, Programs, exe, is_program, read_missing, words_of};
+use super::{Missing, NO_INSTALL, NOT_INSTALLED, Programs, exe, is_program, read_missing, words_of};
 use crate::model::tool::Tool;
 use crate::scan::environment::Env;
 
@@ -95,6 +95,7 @@ impl Programs {
             return Err(Missing {
                 kind: "component ",
                 program: (*component).to_owned(),
+                why: NOT_INSTALLED,
                 install: Some(format!("rustup component add --toolchain {name} {component}")),
             }
             .into());
