@@ -124,7 +124,9 @@ fn a_hook_of_somebody_else_is_not_overwritten() {
         assert!(!sandbox.root().join(SCRIPT).exists());
     };
     sandbox.write(HOOK, "#!/bin/sh\n");
-    refused("hook `.git/hooks/pre-commit` already exists");
+    refused(
+        "hook `.git/hooks/pre-commit` already exists; move it away, try again, and then call it from the new hook",
+    );
     assert_eq!(std::fs::read_to_string(sandbox.root().join(HOOK)).unwrap(), "#!/bin/sh\n");
     let shared: PathBuf = sandbox.beside().join("shared");
     check(&git(&sandbox, sandbox.root(), &["config", "core.hooksPath", shared.to_str().unwrap()]), true);
@@ -165,4 +167,15 @@ fn pre_commit_gets_an_entry_for_a_script_that_does_the_same() {
         "{said}"
     );
     assert_eq!(std::fs::read_to_string(sandbox.root().join(CONFIG)).unwrap(), "repos: []\n");
+    // The entry is still missing, so the advice is repeated.
+    let said = sandbox.run(&["init", "--pre-commit"], 0);
+    assert!(said.contains(&format!("Kept {SCRIPT}")) && said.contains("add this below `repos`"), "{said}");
+}
+
+#[test]
+fn a_hook_that_init_wrote_is_not_taken_for_that_of_someone_else() {
+    let sandbox = repository();
+    sandbox.run(&["init", "--pre-commit"], 0);
+    let said = sandbox.run(&["init", "--pre-commit"], 2);
+    assert!(said.contains("`.git/hooks/pre-commit` has the hook already"), "{said}");
 }

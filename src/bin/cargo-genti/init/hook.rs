@@ -18,6 +18,11 @@ pub(super) fn render(found: &Surroundings) -> String {
     script.replace("PLACE", &quoted(&found.dir))
 }
 
+/// Returns true if `text` is that of a hook that `init` wrote.
+pub(super) fn is_own(text: &str) -> bool {
+    text.contains("Written by `cargo genti init --pre-commit`")
+}
+
 /// Returns true if the configuration of pre-commit in `text` has the hook.
 pub(super) fn is_in(text: &str) -> bool {
     text.lines().any(|line| line.trim().trim_start_matches("- ").trim() == ID)

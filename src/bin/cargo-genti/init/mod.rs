@@ -62,9 +62,7 @@ pub(crate) fn main(args: &InitArgs, env: &Env, shell: &mut Shell) -> CliResult {
         Some(name) => shell.aside(GOOD, "Kept", visible_line(name)),
     }
     files.extend(workflow.map(|place| NewFile::new(&repository, place, github::render(&found))));
-    if let Some(hook) = &hook {
-        files.push(hook.file(&root, &found));
-    }
+    files.extend(hook.as_ref().and_then(|hook| hook.file(&root, &found)));
     for file in &files {
         file.write(&root, shell)?;
     }
@@ -123,18 +121,18 @@ impl NewFile {
 enum Hook {
     /// A file that git runs.
     Git { owner: PathBuf, path: PathBuf },
-    /// An entry in the configuration of pre-commit, with its current text.
-    Entry { top: PathBuf, text: String },
+    /// An entry in the configuration of pre-commit, with its current text. The script may exist already.
+    Entry { top: PathBuf, text: String, has_script: bool },
 }
 
 impl Hook {
     /// Decides where the hook belongs. Returns an error if someone else's hook is there.
     fn find(root: &Path, repository: &Path) -> Result<Self, String> {
         if let Ok(text) = disk::read_to_string(&repository.join(hook::PRE_COMMIT)) {
-            let script = root.join(hook::SCRIPT);
-            return match std::fs::symlink_metadata(&script).is_ok() || hook::is_in(&text) {
+            let has_script = std::fs::symlink_metadata(root.join(hook::SCRIPT)).is_ok();
+            return match hook::is_in(&text) {
                 true => Err(format!("`{}` has the hook already", hook::PRE_COMMIT)),
-                false => Ok(Self::Entry { top: repository.to_path_buf(), text }),
+                false => Ok(Self::Entry { top: repository.to_path_buf(), text, has_script }),
             };
         }
         let workspace::Hooks { dir, owner } = workspace::hooks(root)
@@ -148,24 +146,33 @@ impl Hook {
                 dir.display()
             ));
         };
-        match std::fs::symlink_metadata(&path).is_ok() {
-            true => Err(format!("hook `{shown}` already exists; move it away and try again")),
-            false => Ok(Self::Git { owner, path }),
+        if std::fs::symlink_metadata(&path).is_err() {
+            return Ok(Self::Git { owner, path });
         }
+        Err(match disk::read_to_string(&path).is_ok_and(|text| hook::is_own(&text)) {
+            true => format!("`{shown}` has the hook already; to write it again, remove it first"),
+            false => format!(
+                "hook `{shown}` already exists; move it away, try again, and then call it from the new hook"
+            ),
+        })
     }
 
     /// Returns the file to create.
-    fn file(&self, root: &Path, found: &Surroundings) -> NewFile {
+    fn file(&self, root: &Path, found: &Surroundings) -> Option<NewFile> {
         let (top, path) = match self {
             Self::Git { owner, path } => (owner.as_path(), path.clone()),
+            Self::Entry { has_script: true, .. } => return None,
             Self::Entry { .. } => (root, root.join(hook::SCRIPT)),
         };
-        NewFile { is_program: true, ..NewFile::new(top, path, hook::render(found)) }
+        Some(NewFile { is_program: true, ..NewFile::new(top, path, hook::render(found)) })
     }
 
     /// Adds the entry to the configuration of pre-commit, or says how to.
     fn add_entry(&self, found: &Surroundings, shell: &mut Shell) -> CliResult {
-        let Self::Entry { top, text } = self else { return Ok(()) };
+        let Self::Entry { top, text, has_script } = self else { return Ok(()) };
+        if *has_script {
+            shell.aside(GOOD, "Kept", hook::SCRIPT);
+        }
         let Some(new) = hook::with_entry(text, found) else {
             let entry = hook::entry(found, "  ");
             shell.note(format_args!(

@@ -174,7 +174,8 @@ fn ci(repository: &Path) -> Vec<(String, Vec<String>)> {
 
 /// Returns the cargo commands of checks in a script or workflow, without duplicates.
 fn calls(text: &str) -> Vec<String> {
-    let call = r"cargo (?:\+[\w.-]+ )?(?:audit|clippy|deny|doc|fmt|machete|nextest|test)\b[^;&|#<>]*";
+    let call =
+        r"cargo (?:\+[\w.-]+ )?(?:audit|check|clippy|deny|doc|fmt|hack|machete|nextest|test)\b[^;&|#<>]*";
     let Ok(call) = Regex::new(call) else { return Vec::new() };
     let mut calls: Vec<String> = Vec::new();
     for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
@@ -200,6 +201,7 @@ mod tests {
 jobs:
   - run: cargo fmt --all -- --check
   - run: |
+      cargo hack check --each-feature
       cargo build && cargo clippy --all-targets -- -D warnings | tee log
       cargo +nightly doc --no-deps # for docs.rs
       # cargo test --never
@@ -211,6 +213,7 @@ jobs:
 ";
         let expected = [
             "cargo fmt --all -- --check",
+            "cargo hack check --each-feature",
             "cargo clippy --all-targets -- -D warnings",
             "cargo +nightly doc --no-deps",
             "cargo test",
