@@ -11,13 +11,22 @@ const PLACEHOLDERS: [&str; 10] =
 
 /// Reads `run`: a program, followed by arguments with placeholders.
 pub(super) fn run(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<Spanned<Arg>>> {
+    if value.get_ref().as_str().is_some_and(|text| text.trim().is_empty()) {
+        reader.report_with(
+            value.span(),
+            "expected a program, found an empty string",
+            "write `[\"program\", …]`",
+        );
+        return None;
+    }
     let words = reader.strings(value)?;
     let args: Vec<Spanned<Arg>> =
         words.iter().map(|word| Spanned::new(word.span(), argument(reader, word))).collect();
     let Some(program) = args.first() else {
         // If the array has elements that are not strings, they have been reported.
         if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
-            reader.report(value.span(), "expected a program, found an empty array");
+            let help = "write `[\"program\", …]`";
+            reader.report_with(value.span(), "expected a program, found an empty array", help);
         }
         return None;
     };

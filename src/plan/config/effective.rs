@@ -182,7 +182,7 @@ fn of_tool(tool: &Tool, is_enabled: bool) -> Values {
         ("dir", text(dir.as_ref().map(|dir| String::from_utf8_lossy(dir.as_bytes())))),
         ("per", is_other(text(Some(per.as_str())))),
         ("targets", targets.map(|targets| targets.as_str().into())),
-        ("files", is_other(texts(files))),
+        ("files", is_other(texts(files)).filter(|_| !files.is_empty())),
         ("exclude", is_other(texts(exclude))),
         ("may-be-empty", Some((*may_be_empty).into())),
         ("inputs", texts(generator.map_or(inputs, |generator| &generator.inputs))),

@@ -20,6 +20,15 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<V
     Some(patterns.into_iter().map(Spanned::into_inner).collect())
 }
 
+/// Reads the globs of the files to check. An empty array would mean every file, which is not what it looks like.
+pub(super) fn read_files(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Vec<String>> {
+    if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+        reader.report_with(value.span(), "expected at least one glob", "remove it to check every file");
+        return None;
+    }
+    read(reader, value)
+}
+
 /// Compiles `pattern`, or reports the mistake.
 pub(super) fn check(reader: &mut ConfigReader<'_>, pattern: &Spanned<String>) -> Option<Glob> {
     let text = pattern.get_ref();

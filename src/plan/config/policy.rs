@@ -157,9 +157,17 @@ pub fn duration(text: &str) -> Result<Duration, PolicyError> {
     match humantime::parse_duration(text) {
         Ok(duration) if !duration.is_zero() && duration <= LONGEST => Ok(duration),
         Ok(_) => Err(PolicyError(format!("duration `{text}` is out of range, expected 1ns to 366 days"))),
-        Err(error) => Err(PolicyError(format!(
-            "invalid duration `{text}`, expected one such as `90s` or `20m`: {error}"
-        ))),
+        Err(error) => {
+            let why = match &error {
+                humantime::DurationError::UnknownUnit { unit, .. } if unit.is_empty() => {
+                    ": the unit is missing".to_owned()
+                }
+                humantime::DurationError::UnknownUnit { unit, .. } => format!(": unknown unit `{unit}`"),
+                humantime::DurationError::NumberOverflow => ": the number is too large".to_owned(),
+                _ => String::new(),
+            };
+            Err(PolicyError(format!("invalid duration `{text}`, expected one such as `90s` or `20m`{why}")))
+        }
     }
 }
 

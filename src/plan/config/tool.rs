@@ -108,7 +108,7 @@ pub(super) fn read(
     let targets =
         keys.read("targets", |reader, value| reader.named(value, &Targets::ALL, "targets", "targets"));
     tool.targets = targets.or(tool.targets);
-    keys.set(&mut tool.files, "files", glob::read);
+    keys.set(&mut tool.files, "files", glob::read_files);
     keys.set(&mut tool.exclude, "exclude", glob::read);
     keys.set(&mut tool.inputs, "inputs", glob::read);
     keys.set(&mut tool.searches, "searches", |reader, value| {

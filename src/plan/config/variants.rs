@@ -197,7 +197,9 @@ pub(super) fn check(
 ) {
     for (name, one) in variants {
         let is_used = |entry: &ToolEntry| entry.tool.variants.iter().any(|own| own == name);
-        if !tools.values().any(is_used) {
+        // A tool can't name the others.
+        let can_be_used = *name != Variant::DEFAULT && is_name(name);
+        if can_be_used && !tools.values().any(is_used) {
             let message = format!("no tool runs the variant `{name}`");
             let help =
                 format!("write `variants = [\"default\", \"{name}\"]` under [tools.test], for example");
