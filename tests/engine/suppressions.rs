@@ -46,7 +46,7 @@ fn check_date(args: &[&str], vars: &[(&str, &str)], code: i32, as_of: &str) {
     let text = sandbox.expect(&output, code);
     let report = sandbox.json("report.json");
     assert_eq!(report["as_of"], as_of);
-    let said = "suppression expired on 2027-01-31, so 3 findings count again: later";
+    let said = "suppression for words expired on 2027-01-31, so 3 findings count again (reason: later)";
     assert_eq!(text.contains(said), code != 0, "{text}");
     assert_eq!(report["suppressions"][0]["effect"], if code == 0 { "active" } else { "expired" });
 }
@@ -92,7 +92,9 @@ fn an_unused_suppression_is_reported_if_everything_was_checked() {
     let sandbox = Sandbox::with_words("[[suppress]]\nrule = 'wrods'\nreason = 'x'\n");
     let line = std::fs::read_to_string(sandbox.root().join("genti.toml")).unwrap();
     let line = line.lines().position(|line| line == "[[suppress]]").unwrap() + 1;
-    let said = format!("warning: genti.toml:{line}: suppression matches nothing");
+    let said = format!(
+        "warning: genti.toml:{line}: suppression for wrods matches nothing; remove or correct it (reason: x)"
+    );
     let text = sandbox.run(&["run"], 1);
     assert!(text.contains(&said), "{text}");
     assert_eq!(sandbox.json("report.json")["suppressions"][0]["effect"], "unused");

@@ -112,10 +112,15 @@ fn is_of_golden(finding: &Finding) -> bool {
 /// Warns about suppressions that have expired or match nothing.
 fn suppressions(view: &View<'_>, page: &mut Page) {
     for suppression in &view.run.report.suppressions {
-        let Suppression { reason, owner, expires, effect, matched, .. } = suppression;
+        let Suppression { reason, owner, expires, effect, matched, rule, tool, .. } = suppression;
         let reason = match owner {
             None => visible_line(reason),
-            Some(owner) => format!("{} ({})", visible_line(reason), visible_line(owner)),
+            Some(owner) => format!("{}; owner: {}", visible_line(reason), visible_line(owner)),
+        };
+        let what = match (rule, tool) {
+            (Some(rule), _) => visible_line(rule),
+            (None, Some(tool)) => visible_line(tool),
+            (None, None) => "all tools".to_owned(),
         };
         let place = place(suppression);
         let expired =
@@ -123,14 +128,14 @@ fn suppressions(view: &View<'_>, page: &mut Page) {
         match (effect, matched) {
             (Effect::Active, _) => {}
             (Effect::Expired, 0) => page.warning(format_args!(
-                "{place}: suppression {expired} and matches nothing; remove it: {reason}"
+                "{place}: suppression for {what} {expired} and matches nothing; remove it (reason: {reason})"
             )),
             (Effect::Expired, matched) => page.warning(format_args!(
-                "{place}: suppression {expired}, so {matched} {} again: {reason}",
+                "{place}: suppression for {what} {expired}, so {matched} {} again (reason: {reason})",
                 plural(*matched, "finding counts", "findings count")
             )),
             (Effect::Unused, _) => page.warning(format_args!(
-                "{place}: suppression matches nothing; remove or correct it: {reason}"
+                "{place}: suppression for {what} matches nothing; remove or correct it (reason: {reason})"
             )),
         }
     }
