@@ -11,7 +11,7 @@ use crate::model::task::{Plan, Status, StepId, TaskIx};
 use crate::model::tool::ToolId;
 use crate::model::workspace::Workspace;
 use crate::normalize::{Normalized, Parsed, Unparsable};
-use crate::scan::{Ended, StepPiece, StepRun, StopReason};
+use crate::scan::{Ended, StepPiece, StepRun, StopReason, signal_name};
 
 /// Results of executing a plan, or a shard of it.
 pub(super) struct Ran {
@@ -212,7 +212,7 @@ pub(super) const FAILED_FAST: &str = "not run because a required tool failed (--
 pub(super) fn why(stopped: Option<StopReason>) -> String {
     match stopped {
         Some(StopReason::MaxDuration) => "the run reached --max-duration".to_owned(),
-        Some(StopReason::Signal(signal)) => format!("the run was stopped by signal {signal}"),
+        Some(StopReason::Signal(signal)) => format!("the run was interrupted by {}", signal_name(signal)),
         Some(StopReason::Bug) => "internal error in genti".to_owned(),
         None => "not started".to_owned(),
     }

@@ -77,7 +77,7 @@ pub use sandbox::{HELPER, Kernel, NoWall, Observed, Place, Sight, Wall};
 pub use setup::Executor;
 pub use spool::{Sieve, Spool, Truncated};
 pub use stop::{Stop, StopReason};
-pub use sys::stand_guard;
+pub use sys::{signal_name, stand_guard};
 pub use version::{NoVersion, rules, version};
 pub use wrapped::run_as_wrapper;
 pub use wrapped_tests::{Printed, RecalledTests, WrappedId, WrappedTestCache, WrappedTests};

@@ -107,7 +107,7 @@ fn an_interrupt_at_the_keyboard_leaves_no_line() {
     let kill = Command::new("kill").args(["-s", "INT", &terminal.child.id().to_string()]).status();
     assert!(kill.unwrap().success());
     let (screen, code) = terminal.end();
-    assert!(screen.contains("error: stopped by signal 2"), "{screen}");
+    assert!(screen.contains("error: interrupted by SIGINT"), "{screen}");
     for word in ["Running", "Waiting", "Checking"] {
         assert!(!screen.contains(word), "{screen}");
     }

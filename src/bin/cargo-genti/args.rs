@@ -41,7 +41,7 @@ Exit codes:
   4      the artifacts, a report, the baseline, golden files, fixed files or stdout could not be written
   5      drift: what `check` runs or judges differs from the configuration
   101    a bug in genti
-  128+n  stopped by signal n";
+  128+n  interrupted by signal n";
 
 /// JSON Schema of the configuration.
 pub(crate) const CONFIG_SCHEMA: &str = include_str!("../../../docs/schemas/config.schema.json");

@@ -12,7 +12,7 @@ use genti::path::RelPath;
 use genti::pipeline::{self, Fixes, Limit, Lockfile, Project, Request, Session};
 use genti::plan::config::closest;
 use genti::report::text::counted;
-use genti::scan::{Pool, Stop, StopReason};
+use genti::scan::{Pool, Stop, StopReason, signal_name};
 use genti::store::{self, ArtifactDir, NotReplaced};
 use genti::workspace::{self, Directories, Uncommitted};
 
@@ -423,7 +423,7 @@ fn unmatched_rules(filter: &Filter, rules: &BTreeSet<Text>, shell: &mut Shell) {
 /// Reports an early end, and which files have changed.
 fn early(error: CliError, fixed: &Fixed, shell: &mut Shell) {
     match error {
-        CliError::Interrupted(signal) => shell.error(format_args!("stopped by signal {signal}")),
+        CliError::Interrupted(signal) => shell.error(format_args!("interrupted by {}", signal_name(signal))),
         _ if fixed.unchecked.is_empty() => return,
         _ => shell.error("stopped before the changed files were checked"),
     }

@@ -33,6 +33,7 @@ mod guard;
 
 #[cfg(unix)]
 pub use guard::stand_guard;
+pub use imp::signal_name;
 #[cfg(windows)]
 pub use imp::stand_guard;
 
@@ -40,9 +41,7 @@ pub use imp::stand_guard;
 pub(super) use guard::{Guard, Ledger};
 #[cfg(unix)]
 pub(super) use imp::end_by;
-pub(super) use imp::{
-    Group, GroupId, Pipe, Waker, has_ended, is_named_pipe, make_inheritable, signal_name, wait,
-};
+pub(super) use imp::{Group, GroupId, Pipe, Waker, has_ended, is_named_pipe, make_inheritable, wait};
 #[cfg(windows)]
 pub(super) use imp::{Guard, Ledger, Orphans, ancestors, kill_named, name_of_process, own_name};
 #[cfg(unix)]

@@ -224,7 +224,7 @@ pub(in crate::scan) fn end_by(number: i32) {
 }
 
 /// Returns the name of a signal, or its number if the name is unknown.
-pub(in crate::scan) fn signal_name(number: i32) -> String {
+pub fn signal_name(number: i32) -> String {
     let names = [
         (Signal::HUP, "SIGHUP"),
         (Signal::INT, "SIGINT"),
@@ -235,7 +235,9 @@ pub(in crate::scan) fn signal_name(number: i32) -> String {
         (Signal::BUS, "SIGBUS"),
         (Signal::FPE, "SIGFPE"),
         (Signal::KILL, "SIGKILL"),
+        (Signal::USR1, "SIGUSR1"),
         (Signal::SEGV, "SIGSEGV"),
+        (Signal::USR2, "SIGUSR2"),
         (Signal::PIPE, "SIGPIPE"),
         (Signal::ALARM, "SIGALRM"),
         (Signal::TERM, "SIGTERM"),

@@ -320,7 +320,7 @@ impl Ledger {
 pub fn stand_guard() {}
 
 /// Processes don't end by signals on this system.
-pub(in crate::scan) fn signal_name(number: i32) -> String {
+pub fn signal_name(number: i32) -> String {
     format!("signal {number}")
 }
 

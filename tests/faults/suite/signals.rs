@@ -34,7 +34,7 @@ fn stopped(script: &str, signals: &[&str], code: i32) -> Duration {
     }
     let run = finish(run);
     let took = since.elapsed();
-    run.expect(code, &["stopped by"]);
+    run.expect(code, &["interrupted by SIG"]);
     assert_eq!(world.statuses("t"), ["not-run"; 3], "{run}");
     world.check(&run);
     took

@@ -10,6 +10,7 @@ use genti::model::outcome::Verdict;
 use genti::report::finished::{Finding, Gone};
 use genti::report::text::{counted, number};
 use genti::report::{Cause, causes, excused, short};
+use genti::scan::signal_name;
 
 use super::super::text::time;
 use super::super::visible_line;
@@ -30,7 +31,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         }
         "interrupted" => {
             let signal = view.run.run.end.exit.saturating_sub(128);
-            return page.error(format_args!("stopped by signal {signal}"));
+            return page.error(format_args!("interrupted by {}", signal_name(signal.into())));
         }
         "passed" => {}
         _ => return,
