@@ -30,7 +30,7 @@ fn update_drops_fixed_findings_follows_moved_ones_and_accepts_nothing() {
     std::fs::rename(sandbox.root().join("b/c.txt"), sandbox.root().join("b/d.txt")).unwrap();
     sandbox.run(&["check"], 1);
     let text = sandbox.run(&["baseline", "update"], 0);
-    assert!(text.contains("removed 1 fixed entry, updated 1 moved; 2 are left"), "{text}");
+    assert!(text.contains("removed 1 fixed entry, updated 1 moved entry; 2 are left"), "{text}");
     assert_eq!(messages(&sandbox), ["two", "three"]);
     assert!(entries(&sandbox)[1].contains("b/d.txt"), "{:?}", entries(&sandbox));
     // The new finding is still new.

@@ -353,6 +353,11 @@ fn an_artifact_is_not_overwritten_by_a_report() {
     let text = sandbox.run(&["run", "--report", &format!("sarif={path}")], 2);
     assert!(text.contains("--report: `target/genti/artifacts/report.json` is an artifact"), "{text}");
     assert_eq!(sandbox.artifact("report.json"), before);
+    let before = sandbox.text("Cargo.toml");
+    let text = sandbox.run(&["run", "--report", "json=Cargo.toml"], 2);
+    assert!(text.contains("--report: `Cargo.toml` is a source file; use another name"), "{text}");
+    sandbox.run(&["report", "--format", "json", "--output", "./Cargo.toml"], 2);
+    assert_eq!(sandbox.text("Cargo.toml"), before);
 }
 
 #[test]

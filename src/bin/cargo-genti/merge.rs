@@ -84,7 +84,11 @@ fn read(args: &MergeArgs, shell: &mut Shell) -> CliResult<Vec<ShardFile>> {
             CliError::Incomplete
         })?;
         if found.is_empty() {
-            shell.warning(format_args!("no {} in {}", store::SHARD, render::place(dir)));
+            let place = render::place(dir);
+            match dir.is_dir() {
+                true => shell.warning(format_args!("no {} in {place}", store::SHARD)),
+                false => shell.warning(format_args!("no such directory: {place}")),
+            }
         }
         let file =
             |(path, bytes): (std::path::PathBuf, _)| ShardFile { name: path.display().to_string(), bytes };

@@ -1,6 +1,7 @@
 //! `cargo genti report`: shows a finished run. Runs nothing except `cargo metadata`.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use genti::model::halt::Never;
@@ -146,7 +147,10 @@ fn open(path: &Path, shell: &mut Shell) -> CliResult {
             Ok(())
         }
         Err(error) => {
-            shell.error(format_args!("could not open {} in an application: {error}", render::place(path)));
+            // The text of the error has the debug format of an exit status.
+            let why = if error.kind() == ErrorKind::NotFound { "none was found" } else { "it failed" };
+            shell.error(format_args!("could not open {} in an application: {why}", render::place(path)));
+            shell.note("the report is written; open the file yourself");
             Err(CliError::Usage)
         }
     }

@@ -138,17 +138,21 @@ pub(crate) fn render<'a>(
     }
 }
 
-/// Checks that a report at `path` would not overwrite an artifact.
+/// Checks that a report at `path` would not overwrite an artifact, or a file that cargo reads.
 pub(crate) fn may_be_written(path: &Path) -> Result<(), String> {
     let dir = path.parent().and_then(|dir| Path::new(".").join(dir).canonicalize().ok());
     let is_in_artifacts = dir.is_some_and(|dir| dir.ends_with("genti/artifacts"));
     let is_artifact = ["run.json", "report.json", "tasks.jsonl", TEST_OUTPUT]
         .iter()
         .any(|name| path.file_name() == Some(OsStr::new(name)));
-    match is_in_artifacts && is_artifact {
-        true => Err(format!("`{}` is an artifact; use another name for the report", path.display())),
-        false => Ok(()),
-    }
+    let is_source =
+        path.extension().is_some_and(|end| ["lock", "rs", "toml"].iter().any(|known| end == *known));
+    let what = match (is_in_artifacts && is_artifact, is_source && path.exists()) {
+        (true, _) => "an artifact",
+        (false, true) => "a source file",
+        (false, false) => return Ok(()),
+    };
+    Err(format!("`{}` is {what}; use another name for the report", path.display()))
 }
 
 /// Parses `FORMAT=PATH`.

@@ -36,7 +36,13 @@ pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> CliResult {
         }
     }
     let result = shell.out(&out);
-    shell.note(format_args!("{less} only in {}, {more} only in {}", args.old.display(), args.new.display()));
+    match less + more {
+        0 => shell.note("no differences"),
+        _ => {
+            let [old, new] = [&args.old, &args.new].map(|dir| render::place(dir));
+            shell.note(format_args!("{less} only in {old}, {more} only in {new}"));
+        }
+    }
     result
 }
 

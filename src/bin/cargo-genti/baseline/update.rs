@@ -4,7 +4,7 @@ use genti::compare::baseline::shrunk;
 use genti::compare::ratchet::tightened;
 use genti::model::finding::State;
 use genti::model::ratchet::{Number, NumberState};
-use genti::report::text::{counted, number};
+use genti::report::text::counted;
 
 use crate::args::RunArgs;
 use crate::exit::CliResult;
@@ -40,16 +40,17 @@ pub(super) fn main(args: &RunArgs, start: Startup, shell: &mut Shell) -> CliResu
     if dropped == 0 && moved == 0 && suppressed == 0 {
         shell.note("nothing was fixed or moved; the baseline is unchanged");
     } else {
-        let beside = match suppressed {
-            0 => String::new(),
-            _ => format!(" and {} suppressed", number(suppressed as u64)),
-        };
-        shell.note(format_args!(
-            "removed {}{beside}, updated {} moved; {} left",
-            counted(dropped, "fixed entry", "fixed entries"),
-            number(moved as u64),
-            counted(after, "is", "are")
-        ));
+        let changes = [
+            (dropped, format!("removed {}", counted(dropped, "fixed entry", "fixed entries"))),
+            (
+                suppressed,
+                format!("removed {}", counted(suppressed, "suppressed entry", "suppressed entries")),
+            ),
+            (moved, format!("updated {}", counted(moved, "moved entry", "moved entries"))),
+        ];
+        let changes: Vec<_> =
+            changes.into_iter().filter(|(count, _)| *count > 0).map(|(_, text)| text).collect();
+        shell.note(format_args!("{}; {} left", changes.join(", "), counted(after, "is", "are")));
     }
     if unknown > 0 {
         shell.note(format_args!("kept {} that this run did not check", counted(unknown, "entry", "entries")));

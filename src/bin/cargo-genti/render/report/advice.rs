@@ -52,15 +52,23 @@ fn absent(view: &View<'_>, page: &mut Page) {
     let missing = of(Verdict::Missing);
     if !missing.is_empty() {
         page.note(format_args!(
-            "not installed: {missing}; install the missing tools, or set `required = false` under `[tools.NAME]`"
+            "not installed: {missing}; install the missing tools, or set `required = false` under `{}`",
+            table_of(&missing)
         ));
     }
     let empty = of(Verdict::Empty);
     if !empty.is_empty() {
         page.note(format_args!(
-            "nothing to check: {empty}; correct `files`, or set `may-be-empty = true` under `[tools.NAME]`"
+            "nothing to check: {empty}; correct `files`, or set `may-be-empty = true` under `{}`",
+            table_of(&empty)
         ));
     }
+}
+
+/// Returns the table of the configuration for the tools in the list `names`.
+fn table_of(names: &str) -> String {
+    let is_one = !names.contains([',', '@']);
+    format!("[tools.{}]", if is_one { names } else { "NAME" })
 }
 
 /// Summarizes new findings that a changed style edition causes, with the command that fixes all of them.
