@@ -73,7 +73,7 @@ fn of_difference(input: &Input<'_>, difference: &GeneratedDifference) -> Vec<Dia
     };
     let text =
         |content: &Option<Vec<u8>>| content.as_ref().and_then(|bytes| String::from_utf8(bytes.clone()).ok());
-    let change = |action, old: &str, new: &str| Changed::new(path, action, old, new, tool);
+    let change = |action, old: &str, new: &str| Changed::new(path, action, old, new);
     match (before, after) {
         (None, Some(Regular { content, is_executable })) => {
             let action = if *is_executable { FileAction::CreateExecutable } else { FileAction::Create };
@@ -97,7 +97,7 @@ fn of_difference(input: &Input<'_>, difference: &GeneratedDifference) -> Vec<Dia
                     (None, ..) => " (it is too large to show)",
                     (Some(_), ..) => "",
                 };
-                found.push(at("outdated", format!("`{tool}` generates another content{what}"), changed));
+                found.push(at("outdated", format!("`{tool}` generates different content{what}"), changed));
             }
             if was != is {
                 let action = if *is { FileAction::SetExecutable } else { FileAction::ClearExecutable };
@@ -134,8 +134,8 @@ struct Changed {
 }
 
 impl Changed {
-    /// Returns the change of the file at `path` from `old` to `new`, which `tool` proposes.
-    fn new(path: &RelPath, action: FileAction, old: &str, new: &str, tool: &str) -> Self {
+    /// Returns the change of the file at `path` from `old` to `new`.
+    fn new(path: &RelPath, action: FileAction, old: &str, new: &str) -> Self {
         let [old_lines, new_lines] = [old, new].map(|text| text.split_inclusive('\n').collect::<Vec<_>>());
         let is_open = |lines: &[&str], end: usize| {
             end == lines.len() && lines.last().is_some_and(|line| !line.ends_with('\n'))
@@ -172,12 +172,9 @@ impl Changed {
             FileAction::Create | FileAction::CreateExecutable => "create it",
             FileAction::Delete => "delete it",
             FileAction::SetExecutable | FileAction::ClearExecutable => "change its mode",
-            FileAction::Edit => "take over the new content",
+            FileAction::Edit => "replace it with the generated content",
         };
-        let fix = edits.map(|edits| Fix {
-            action: Some(action),
-            ..Fix::new(format!("{message}, as `{tool}` does"), edits)
-        });
+        let fix = edits.map(|edits| Fix { action: Some(action), ..Fix::new(message.to_owned(), edits) });
         Self { fix, diff: bounded(diff) }
     }
 }
@@ -264,7 +261,7 @@ mod tests {
         assert_shown(
             &found,
             str![[r#"
-error proto outdated gen/0: `proto` generates another content (fatal)
+error proto outdated gen/0: `proto` generates different content (fatal)
   @@ -1,8 +1,9 @@
  a
 -b
@@ -277,29 +274,29 @@ error proto outdated gen/0: `proto` generates another content (fatal)
  h
 +i
 \ No newline at end of file
-  fix: take over the new content, as `proto` does
+  fix: replace it with the generated content
     gen/0 2:1-3:1 "B\n"
     gen/0 9:1-9:1 "i"
 error proto missing gen/1: `proto` generates this file, but it is not checked in (fatal)
   +new
-  fix: create it, as `proto` does
+  fix: create it
     gen/1 1:1-1:1 "new\n"
 error proto additional gen/2: `proto` does not generate this file (fatal)
   -old
 -last
-  fix: delete it, as `proto` does
+  fix: delete it
     gen/2 1:1-2:5 ""
 error proto mode gen/3: `proto` makes this file executable (fatal)
-  fix: change its mode, as `proto` does
+  fix: change its mode
     gen/3 1:1-1:1 ""
-error proto outdated gen/3: `proto` generates another content (fatal)
+error proto outdated gen/3: `proto` generates different content (fatal)
   @@ -1 +1 @@
 -x
 +y
-  fix: take over the new content, as `proto` does
+  fix: replace it with the generated content
     gen/3 1:1-2:1 "y\n"
 error proto missing gen/4: `proto` generates this file, but it is not checked in (fatal)
-  fix: create it, as `proto` does
+  fix: create it
     gen/4 1:1-1:1 ""
 
 "#]],
@@ -337,8 +334,8 @@ error proto missing gen/4: `proto` generates this file, but it is not checked in
         assert_shown(
             &found,
             str![[r#"
-error proto outdated gen/0: `proto` generates another content (it is not text) (fatal)
-error proto outdated gen/1: `proto` generates another content (it is too large to show) (fatal)
+error proto outdated gen/0: `proto` generates different content (it is not text) (fatal)
+error proto outdated gen/1: `proto` generates different content (it is too large to show) (fatal)
 error proto missing gen/2: `proto` generates this file, but it is not checked in (fatal)
 error proto link gen/3: `proto` links this to `b` instead of `a` (fatal)
 error proto link gen/4: `proto` creates this link to `b`, but it is not checked in (fatal)
@@ -376,7 +373,7 @@ gap: changed files that `outputs` does not match: `src/0`, `src/1`, `src/2`, `sr
     proptest::proptest! {
         #[test]
         fn the_fix_makes_the_generated_text(old in "[ab\r\n]{0,12}", new in "[ab\r\n]{0,12}") {
-            let changed = Changed::new(&RelPath::new("a"), FileAction::Edit, &old, &new, "t");
+            let changed = Changed::new(&RelPath::new("a"), FileAction::Edit, &old, &new);
             let mut text = old.clone();
             for (_, range, with) in changed.fix.unwrap().edits.into_iter().rev() {
                 let offset = |at: crate::model::finding::Position| {

@@ -256,7 +256,7 @@ fn configuration_outside_of_the_repository_is_named_unless_the_repository_has_it
         let mut command = sandbox.command(&["run"]);
         command.env("HOME", &home).env_remove("CARGO_HOME").env_remove("XDG_CONFIG_HOME");
         let text = sandbox.expect(&command.output().unwrap(), 0);
-        text.lines().find(|line| line.contains("outside of the repository")).map(str::to_owned)
+        text.lines().find(|line| line.contains("outside the repository")).map(str::to_owned)
     };
     // Git and cargo have files in most home directories.
     for file in [".cargo/config.toml", ".gitconfig", ".config/git/ignore"] {
@@ -267,8 +267,8 @@ fn configuration_outside_of_the_repository_is_named_unless_the_repository_has_it
     fs::create_dir_all(home.join(".config/rustfmt")).unwrap();
     fs::write(home.join(".config/rustfmt/rustfmt.toml"), "").unwrap();
     fs::write(sandbox.beside().join(".rustfmt.toml"), "").unwrap();
-    let expected = "note: `fmt` reads `../.rustfmt.toml` and `fmt` reads `$XDG_CONFIG_HOME/rustfmt/rustfmt.toml`: \
-                    outside of the repository, so other machines may come to another verdict";
+    let expected = "note: `fmt` reads `../.rustfmt.toml` and `fmt` reads `$XDG_CONFIG_HOME/rustfmt/rustfmt.toml` \
+                    (outside the repository, so the verdict may differ on other machines)";
     assert_eq!(note(&sandbox).as_deref(), Some(expected));
     sandbox.write("rustfmt.toml", "");
     assert_eq!(note(&sandbox), None);

@@ -65,12 +65,12 @@ fn text(notice: &Notice) -> String {
         Notice::ForeignConfiguration { files } => {
             let files: Vec<_> = files.iter().map(|(tool, file)| format!("`{tool}` reads `{file}`")).collect();
             visible_line(&format!(
-                "{}: outside of the repository, so other machines may come to another verdict",
+                "{} (outside the repository, so the verdict may differ on other machines)",
                 files.join(" and ")
             ))
         }
         Notice::JobserverIgnored { error } => {
-            format!("cannot use the jobserver from the environment ({error}); using our own job tokens")
+            format!("cannot use the jobserver from the environment ({error}); using a jobserver of our own")
         }
         Notice::LastRunIgnored { path, error } => format!("ignored `{}`: {error}", path.display()),
         Notice::CacheIgnored { path, error } => {
@@ -82,7 +82,7 @@ fn text(notice: &Notice) -> String {
         ),
         Notice::RemoteUnused { error } => visible_line(&format!("not using the remote store: {error}")),
         Notice::WorkersFailed { url, error } => visible_line(&format!(
-            "the workers of {url} failed: {error} (what they have not brought to an end runs on this machine)"
+            "the workers of {url} failed: {error} (unfinished steps run on this machine)"
         )),
         Notice::RemoteFailed { url, error } => visible_line(&format!(
             "the remote store {url} failed: {error} (verdicts are unaffected; results that were not shared are computed again)"
