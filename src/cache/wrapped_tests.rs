@@ -1,7 +1,7 @@
 //! Results of tests that cargo or cargo-nextest starts (`[tools.doctest] cache = "sandboxed"`).
 //!
-//! Both build first, so the unit here is one process that they start: a rustdoc for the doc tests of a crate, or a test program
-//! for one test. Its key is what it is started with: arguments, variables and directory. All files that it looks at are observed
+//! Both build first, so the unit here is one process that they start: a rustdoc for the doc tests of a crate, or a test program,
+//! for one test if cargo-nextest starts it. Its key is what it is started with: arguments, variables and directory. All files that it looks at are observed
 //! inputs, including its program and the libraries of the build by their content. A hit is what it printed when all of its tests
 //! passed, and the output of the tool is read as if that had just been printed.
 
@@ -93,8 +93,8 @@ impl WrappedTestCache for ResultCache<'_> {
     }
 
     fn ran_outside(&self, id: WrappedId, tests: &WrappedTests, why: Option<&str>, has_passed: bool) {
-        let run = self.lock().wrapped_tests.get(id.0).and_then(|run| run.key);
-        let marks = run.map(|key| self.marks(&key, tests));
+        let run = self.lock().wrapped_tests.get(id.0).and_then(|run| Some((run.task, run.key?)));
+        let marks = run.map(|(task, key)| self.marks(task, &key, tests));
         let mut state = self.lock();
         let RunState { wrapped_tests, results, second_looks, .. } = &mut *state;
         let (Some(run), Some(results)) = (wrapped_tests.get_mut(id.0), results) else { return };
@@ -142,7 +142,7 @@ impl ResultCache<'_> {
     ) -> Result<Printed, WrappedMiss> {
         let outside = |why: String| WrappedMiss { why, ..WrappedMiss::default() };
         let observed = |why: String| WrappedMiss { why, is_observed: true, is_checked: false };
-        let marks = self.marks(key, tests);
+        let marks = self.marks(task, key, tests);
         let state = self.lock();
         let Some(results) = &state.results else { return Err(outside(MissReason::Off.describe())) };
         if results.get(&marks.distrusted).is_some() {
@@ -202,12 +202,14 @@ impl ResultCache<'_> {
 
     /// Returns the marks of the tests with this `key`. They hold until what the tests consist of changes: the test program, or
     /// the package with the doc tests.
-    fn marks(&self, key: &Digest, tests: &WrappedTests) -> Marks {
-        let variable = |name: &str| tests.vars.get(OsStr::new(name));
-        let own = match variable("NEXTEST_BINARY_ID") {
-            Some(_) => self.inputs.outside.digest_now(Path::new(&tests.program)).ok().flatten(),
-            None => variable("CARGO_MANIFEST_DIR")
+    fn marks(&self, task: TaskIx, key: &Digest, tests: &WrappedTests) -> Marks {
+        let graph = &self.context.plan.graph;
+        let own = match graph.tool(graph.task(task).tool).runs_rustdoc() {
+            true => tests
+                .vars
+                .get(OsStr::new("CARGO_MANIFEST_DIR"))
                 .and_then(|dir| Some(self.inputs.content_of(&Path::new(dir).canonicalize().ok()?)?.digest)),
+            false => self.inputs.outside.digest_now(Path::new(&tests.program)).ok().flatten(),
         };
         let mut hasher = Hasher::new("genti.marks.1");
         hasher.field("key", &key.0);
@@ -257,11 +259,18 @@ impl ResultCache<'_> {
     }
 }
 
-/// Returns the name of `tests` for the user: the package of doc tests, or the test that cargo-nextest runs.
+/// Returns the name of `tests` for the user: the package of doc tests, the test that cargo-nextest runs, or the test program.
 fn name_of(tests: &WrappedTests) -> String {
     let variable = |name: &str| Some(tests.vars.get(OsStr::new(name))?.to_string_lossy());
-    match (variable("NEXTEST_BINARY_ID"), variable("NEXTEST_TEST_NAME")) {
-        (Some(binary), Some(test)) => format!("{binary} {test}"),
-        _ => variable("CARGO_PKG_NAME").unwrap_or_else(|| tests.dir.to_string_lossy()).into_owned(),
+    if let (Some(binary), Some(test)) = (variable("NEXTEST_BINARY_ID"), variable("NEXTEST_TEST_NAME")) {
+        return format!("{binary} {test}");
+    }
+    let package = variable("CARGO_PKG_NAME").unwrap_or_else(|| tests.dir.to_string_lossy());
+    // Cargo adds a hash to the names of test programs.
+    let program =
+        Path::new(&tests.program).file_stem().and_then(OsStr::to_str).and_then(|name| name.rsplit_once('-'));
+    match program {
+        Some((name, hash)) if hash.len() == 16 => format!("{package} {name}"),
+        _ => package.into_owned(),
     }
 }

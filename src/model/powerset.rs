@@ -57,7 +57,9 @@ impl Powerset {
         table: &BTreeMap<String, Vec<String>>,
         always: &[String],
     ) -> Result<Vec<Combination>, TooMany> {
-        let enabled: Vec<_> = table.keys().map(|name| enabled(table, name)).collect();
+        let index: BTreeMap<&str, usize> = table.keys().map(String::as_str).zip(0..).collect();
+        let bits = |name| Bits::of(table.len(), enabled(table, [name]).into_iter().map(|name| index[name]));
+        let enabled: Vec<_> = table.keys().map(bits).collect();
         let names: Vec<_> = table.keys().collect();
         let is_used = |at: &usize| self.skip.binary_search(names[*at]).is_err();
         let used: Vec<_> = (0..names.len()).filter(is_used).collect();
@@ -105,18 +107,20 @@ impl Powerset {
     }
 }
 
-/// Returns the features that are on if `name` is.
-fn enabled(table: &BTreeMap<String, Vec<String>>, name: &str) -> Bits {
-    let index: BTreeMap<&str, usize> = table.keys().map(String::as_str).zip(0..).collect();
+/// Returns the features in `table` that are on if those with these `names` are.
+fn enabled<'t>(
+    table: &'t BTreeMap<String, Vec<String>>,
+    names: impl IntoIterator<Item = &'t String>,
+) -> BTreeSet<&'t str> {
     let mut on = BTreeSet::new();
-    let mut queue: Vec<&str> = vec![name];
+    let mut queue: Vec<_> = names.into_iter().collect();
     while let Some(name) = queue.pop() {
-        let Some(&at) = index.get(name) else { continue };
-        if on.insert(at) {
-            queue.extend(table[name].iter().map(String::as_str));
+        let Some((name, enables)) = table.get_key_value(name) else { continue };
+        if on.insert(name.as_str()) {
+            queue.extend(enables);
         }
     }
-    Bits::of(table.len(), on)
+    on
 }
 
 /// A set of features, by their index in the table.
@@ -136,6 +140,14 @@ impl Bits {
 }
 
 impl Combination {
+    /// Returns the features in `table` that are on in it.
+    pub fn enabled<'t>(&'t self, table: &'t BTreeMap<String, Vec<String>>) -> BTreeSet<&'t str> {
+        match self {
+            Self::All => enabled(table, table.keys()),
+            Self::Only(features) => enabled(table, features),
+        }
+    }
+
     /// Returns the arguments with which cargo builds it.
     pub fn flags(&self) -> Vec<String> {
         match self {
@@ -213,6 +225,18 @@ mod tests {
         // The name of the default features is a feature as well.
         check(&[("a", &[]), ("default", &["a"])], &Powerset::default(), &["", "a", "default"]);
         check(&[("a", &["x/y", "z?/y"])], &Powerset::of_each(), &["", "a"]);
+    }
+
+    #[test]
+    fn a_combination_enables_what_its_features_enable() {
+        let table = table(&[("a", &["b"]), ("b", &["dep:x", "x/y"]), ("c", &["c"])]);
+        let check = |one: Combination, expected: &[&str]| {
+            assert_eq!(one.enabled(&table).into_iter().collect::<Vec<_>>(), expected);
+        };
+        check(Combination::Only(vec!["a".to_owned()]), &["a", "b"]);
+        check(Combination::Only(vec!["c".to_owned(), "gone".to_owned()]), &["c"]);
+        check(Combination::Only(Vec::new()), &[]);
+        check(Combination::All, &["a", "b", "c"]);
     }
 
     #[test]

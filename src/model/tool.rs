@@ -497,22 +497,6 @@ impl Tool {
         self.variant.as_ref()?.powerset.as_ref()
     }
 
-    /// Returns true if it can run once per package and combination of features: it builds the selection in one process or is told
-    /// the features of a package. Programs of tests that another tool builds are named by their target alone.
-    pub fn takes_powersets(&self) -> bool {
-        let builds = match self.parse.work() {
-            Work::Lint | Work::Unknown => true,
-            Work::Test => !self.uses_executable(),
-            Work::Build | Work::RunScripts | Work::Format | Work::Read => false,
-        };
-        let takes_combinations = match self.per {
-            Per::Workspace => self.uses_selection(),
-            Per::Package => self.uses_features(),
-            Per::TargetRoot | Per::TestTarget | Per::File => false,
-        };
-        builds && takes_combinations && self.targets.is_none()
-    }
-
     /// Returns the lock file of its variant, if that has its own.
     pub fn lock(&self) -> Option<&VariantLock> {
         self.variant.as_ref()?.lock.as_ref()
@@ -659,13 +643,27 @@ impl Tool {
 
     /// Returns true if it is `cargo nextest`, which starts each test through the `runner` of cargo's configuration.
     pub fn runs_nextest(&self) -> bool {
-        let words: Vec<_> = self.run.iter().map_while(Arg::literal).take(2).collect();
-        words == ["cargo", "nextest"] && self.parse == Parse::Nextest
+        self.runs_subcommand("nextest") && self.parse == Parse::Nextest
+    }
+
+    /// Returns true if it is the `cargo test` of a combination of features, which starts each test program through the `runner` of
+    /// cargo's configuration.
+    pub fn runs_cargo_test(&self) -> bool {
+        self.powerset().is_some()
+            && self.runs_subcommand("test")
+            && self.parse == Parse::Libtest
+            && self.targets == Some(Targets::Test)
+    }
+
+    /// Returns true if its command line starts with `cargo` and the subcommand `name`, whatever the toolchain.
+    fn runs_subcommand(&self, name: &str) -> bool {
+        let words = self.run.iter().map_while(Arg::literal).filter(|word| !word.starts_with('+'));
+        words.take(2).eq(["cargo", name])
     }
 
     /// Returns true if the tests that it starts can be wrapped, so that they are observed one by one and not the tool itself.
     pub fn starts_tests(&self) -> bool {
-        self.runs_rustdoc() || self.runs_nextest()
+        self.runs_rustdoc() || self.runs_nextest() || self.runs_cargo_test()
     }
 
     /// Returns true if it can run only the tests with certain names: its command line ends in the arguments of a test
@@ -691,7 +689,7 @@ impl Tool {
     /// golden files stand for output that is always the same. rustdoc and compilers come to the same result again.
     pub fn takes_reruns(&self) -> bool {
         let may_differ = match self.parse.work() {
-            Work::Test => self.targets.is_none() && !self.takes_retries(),
+            Work::Test => (self.targets.is_none() || self.runs_cargo_test()) && !self.takes_retries(),
             Work::Read | Work::Unknown => true,
             Work::Lint | Work::Build | Work::RunScripts | Work::Format => false,
         };

@@ -99,7 +99,7 @@ struct Seen {
     not_formatted: BTreeSet<PackageId>,
 }
 
-/// Features enabled on the command lines of tools that don't report what they compiled.
+/// Features enabled by tools that don't report what they compiled.
 #[derive(Default)]
 struct Asked {
     all: bool,
@@ -107,6 +107,27 @@ struct Asked {
 }
 
 impl Asked {
+    /// Adds the features of what cargo builds for `tool`.
+    fn add_build(&mut self, ledger: &Ledger<'_>, id: ToolId, tool: &Tool) {
+        let Ledger { plan, workspace, .. } = ledger;
+        if tool.powerset().is_none() {
+            if tool.uses_selection() {
+                let selection = plan.build_of(tool).selection;
+                self.all |= selection.all_features;
+                let bare = |name: &String| name.rsplit('/').next().map(str::to_owned);
+                self.features.extend(selection.features.iter().filter_map(bare));
+            }
+            return;
+        }
+        for task in &plan.graph.tasks[ledger.tasks_of(id)] {
+            let package = task.unit.package(workspace).map(|package| workspace.package(package));
+            let enabled = plan.graph.combination(task.unit).zip(package);
+            let enabled = enabled.map(|(combination, package)| combination.enabled(&package.features));
+            self.features.extend(enabled.into_iter().flatten().map(str::to_owned));
+        }
+    }
+
+    /// Adds the features on the command line of `tool`.
     fn add(&mut self, tool: &Tool) {
         let mut words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
         if words.next().is_none_or(|program| program.rsplit('/').next() != Some("cargo")) {
@@ -152,6 +173,7 @@ impl Seen {
                 Work::RunScripts | Work::Test | Work::Unknown => {
                     if ledger.is_done(id) {
                         seen.asked.add(tool);
+                        seen.asked.add_build(ledger, id, tool);
                     }
                     continue;
                 }

@@ -13,6 +13,7 @@ mod cancel;
 mod census;
 mod checkout;
 mod codegen;
+mod combinations;
 mod config_files;
 mod contract;
 mod counts;

@@ -892,12 +892,49 @@ fn mistakes_in_powersets_are_found() {
             "7:16: `all-features` has no effect, because the variant builds combinations of features (remove it, or define another variant)",
         ],
     );
-    let help = "use it for `check`, `clippy` or `doc`, or for a tool of your own with `\"{selection}\"` in `run` that runs per \
-                workspace, or with `\"{features}\"` that runs per package, such as `cargo test`";
+}
+
+#[test]
+fn tools_that_can_not_run_combinations_of_features_say_why() {
+    let of = |tool: &str| format!("{tool}\nvariants = ['v']\n[variants.v]\neach-feature = true\n");
+    for tool in ["check", "clippy", "doc", "doctest", "nextest", "test"] {
+        check(&of(&format!("[tools.{tool}]")), &[]);
+    }
+    check(&of("[tools.nextest]\nargs = ['--lib']\nretries = 2\ncache = 'sandboxed'"), &[]);
+    let own =
+        "[tools.own]\nparse = 'libtest'\nneeds = ['test-build']\nper = 'test-target'\nrun = ['{executable}'";
+    check(&of(&format!("{own}, '{{args}}']")), &[]);
+    let why = |place: &str, name: &str, why: &str, help: &str| {
+        format!("{place}: `{name}` can't run the combinations of `v`, because {why} ({help})")
+    };
+    let remove = "remove it from `variants`";
     check(
-        "[tools.test]\nvariants = ['default', 'v']\n[variants.v]\neach-feature = true\n",
-        &[&format!("2:24: `test` can't run the combinations of `v` ({help})")],
+        &of("[tools.test-build]"),
+        &[&why(
+            "2:13",
+            "test-build",
+            "it builds for other tools",
+            "list the variant for the tools that need it instead",
+        )],
     );
+    let scripts = "it runs the build scripts of all packages in one build";
+    check(&of("[tools.codegen]"), &[&why("2:13", "codegen", scripts, remove)]);
+    let other =
+        "cargo has to run the tests of a combination, and this tool runs their programs in another way";
+    let help =
+        "write `run = [\"{executable}\", \"{args}\"]`, or `run = [\"cargo\", \"test\", \"{selection}\", …]`";
+    check(&of(&format!("{own}, '--bench']")), &[&why("6:13", "own", other, help)]);
+    let some = "cargo runs all test targets of a package then, and `files` and `exclude` select some";
+    let help = "remove those, or use a tool of your own with `\"cargo\", \"test\", \"{selection}\", \"--test\"` in `run`";
+    check(&of("[tools.test]\nexclude = ['tests/slow.rs']"), &[&why("3:13", "test", some, help)]);
+    let alone =
+        "cargo builds and runs the tests of a combination in one process, and `sandbox` is for tests alone";
+    let help = "use a tool of your own without `sandbox`";
+    check(&of("[tools.test]\nsandbox = {}"), &[&why("3:13", "test", alone, help)]);
+    let help = "write `\"{selection}\"` in `run` of a tool that runs per workspace, or `\"{features}\"` if it runs per package";
+    let file = "[tools.own]\nrun = ['own', '{file}']\nper = 'file'\nparse = 'lines'";
+    let text = format!("{}env = {{ A = 'b' }}\n", of(file));
+    check(&text, &[&why("5:13", "own", "it does not depend on the features of one package", help)]);
 }
 
 #[test]

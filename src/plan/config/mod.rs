@@ -9,6 +9,7 @@
 
 mod baseline;
 mod cache;
+mod combinations;
 mod command;
 mod dir;
 mod effective;

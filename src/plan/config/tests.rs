@@ -642,6 +642,42 @@ fn a_powerset_needs_features_and_not_too_many() {
 }
 
 #[test]
+fn tools_of_tests_build_each_combination_of_features_themselves() {
+    let text = "
+        [variants.each]
+        toolchain = 'nightly'
+        each-feature = true
+        [tools.test]
+        variants = ['default', 'each']
+        args = ['--skip', 'slow']
+        cache = 'sandboxed'
+        [tools.doctest]
+        variants = ['each']
+        [tools.links]
+        run = ['links']
+        needs = ['test']";
+    let text =
+        format!("{text}\n[tools.mine]\nrun = ['cargo', 'nextest', 'run', '{{selection}}', '{{args}}']\n");
+    let text =
+        format!("{text}parse = 'nextest'\ninherit-env = true\ncache = 'sandboxed'\nvariants = ['each']\n");
+    let tools = config(&text).planned(&testing::workspace(&[("a", &[])], &[]));
+    let of_tests: Vec<_> =
+        tools.iter().map(|tool| &*tool.name).filter(|name| name.contains("test")).collect();
+    assert_eq!(of_tests, ["doctest@each", "test", "test-build", "test@each"]);
+    let named = |name: &str| tools.iter().find(|tool| tool.name == name).unwrap();
+    let test = named("test@each");
+    let words: Vec<_> = test.run.iter().filter_map(Arg::literal).collect();
+    assert_eq!(words, ["cargo", "+nightly", "test", "--tests", "--no-fail-fast"]);
+    assert_eq!(test.args, ["--", "--skip", "slow"]);
+    assert_eq!((test.per, &test.needs), (Per::Package, &Vec::new()));
+    assert!(test.starts_tests() && test.takes_test_names() && test.takes_reruns());
+    assert!(named("doctest@each").needs.is_empty() && !named("doctest@each").takes_reruns());
+    // The names of toolchains are no subcommands.
+    assert!(named("mine@each").starts_tests());
+    assert_eq!(named("links").needs, ["test"]);
+}
+
+#[test]
 fn a_variant_with_the_required_rust_version_stands_for_one_of_each_version() {
     let mut workspace = testing::workspace(&[("a", &[]), ("b", &[]), ("c", &[]), ("d", &[])], &[]);
     let text = "

@@ -10,12 +10,12 @@ use super::environment;
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
 use super::tool::{NAME_HELP, ToolEntry, is_name};
-use super::{Config, ConfigFile, LockContext, dir, effects, locks, toolchain, workspaces};
+use super::{Config, ConfigFile, LockContext, combinations, dir, effects, locks, toolchain, workspaces};
 use crate::model::error::{Problem, Problems};
 use crate::model::path::RelPath;
 use crate::model::policy::Selection;
 use crate::model::powerset::Powerset;
-use crate::model::tool::{Caching, Parse, Per, Tool};
+use crate::model::tool::{Caching, Parse, Tool};
 use crate::model::variant::{Variant, VariantLock};
 use crate::model::workspace::{PackageId, Workspace};
 
@@ -236,13 +236,11 @@ pub(super) fn check_tool(
     let first = |has: fn(&Variant) -> bool| {
         given.iter().find(|name| variants.get(name.get_ref()).is_some_and(|one| has(&one.variant)))
     };
-    if let (Some(first), false) = (first(|variant| variant.powerset.is_some()), tool.takes_powersets()) {
-        let message = format!("`{}` can't run the combinations of `{}`", tool.name, first.get_ref());
-        let help = "use it for `check`, `clippy` or `doc`, or for a tool of your own with `\"{selection}\"` in `run` that runs per \
-                    workspace, or with `\"{features}\"` that runs per package, such as `cargo test`";
-        reader.report_with(first.span(), message, help);
-    }
     let variant = |name: &Spanned<String>| variants.get(name.get_ref()).map(|one| &*one.variant);
+    let is_changed_by = |name: &Spanned<String>| variant(name).is_some_and(|of| effects::has_some(tool, of));
+    if let Some(first) = first(|variant| variant.powerset.is_some()).filter(|first| is_changed_by(first)) {
+        combinations::check_tool(reader, tool, first);
+    }
     effects::check(reader, tool, given.iter().filter_map(|name| Some((name, variant(name)?))));
     if let Some(first) = first(|variant| variant.lock.is_some()) {
         locks::check_tool(reader, tool, first);
@@ -251,9 +249,7 @@ pub(super) fn check_tool(
         workspaces::check_tool(reader, tool, first);
     }
     let of_toolchain = first(|variant| variant.toolchain.is_some());
-    if let Some(first) =
-        of_toolchain.filter(|first| variant(first).is_some_and(|of| effects::has_some(tool, of)))
-    {
+    if let Some(first) = of_toolchain.filter(|first| is_changed_by(first)) {
         toolchain::check(reader, tool, first);
     }
 }
@@ -325,10 +321,13 @@ fn expand(all: &[Tool], variants: &BTreeMap<String, &Arc<Variant>>) -> Vec<Tool>
         .iter()
         .flat_map(|(name, variants)| variants.iter().map(|variant| (name.clone(), variant.clone())))
         .collect();
+    let is_builder = |need: &String| tools.get(need.as_str()).is_some_and(|tool| builds_for_others(tool));
+    // Each combination of features is built by the process that needs it.
+    let builds_itself =
+        |variant: &String| variants.get(variant).is_some_and(|variant| variant.powerset.is_some());
     while let Some((name, variant)) = queue.pop() {
         let needs = tools.get(name.as_str()).into_iter().flat_map(|tool| &tool.needs);
-        for need in needs.filter(|need| tools.get(need.as_str()).is_some_and(|tool| builds_for_others(tool)))
-        {
+        for need in needs.filter(|need| is_builder(need) && !builds_itself(&variant)) {
             if wanted.entry(need.clone()).or_default().insert(variant.clone()) {
                 queue.push((need.clone(), variant.clone()));
             }
@@ -341,7 +340,8 @@ fn expand(all: &[Tool], variants: &BTreeMap<String, &Arc<Variant>>) -> Vec<Tool>
         let names: Vec<_> = of_tool.iter().filter(|_| has_several).cloned().collect();
         planned.extend(of_tool.iter().map(|variant| {
             let names = names.clone();
-            let needs = tool.needs.iter().flat_map(|need| needed(need, variant, &wanted));
+            let needs = tool.needs.iter().filter(|need| !(is_builder(need) && builds_itself(variant)));
+            let needs = needs.flat_map(|need| needed(need, variant, &wanted));
             let needs = sorted(needs.collect());
             match variants.get(variant) {
                 Some(of) => Tool { needs, variants: names, ..with_variant(tool, of) },
@@ -377,16 +377,19 @@ fn builds_for_others(tool: &Tool) -> bool {
 fn with_variant(tool: &Tool, variant: &Arc<Variant>) -> Tool {
     let vars =
         tool.vars.iter().chain(&variant.vars).map(|(name, value)| (name.clone(), value.clone())).collect();
-    let tool = match &variant.toolchain {
-        Some(name) => toolchain::with(tool.clone(), name),
+    let tool = match &variant.powerset {
+        Some(_) => combinations::with(tool.clone()),
         None => tool.clone(),
+    };
+    let tool = match &variant.toolchain {
+        Some(name) => toolchain::with(tool, name),
+        None => tool,
     };
     // What an observed process reads in a copy of the repository is not known by the names of the repository.
     let is_unknown = variant.lock.is_some() && tool.is_observed();
     Tool {
         name: name_of(&tool.name, &variant.name),
         cache: if is_unknown { Caching::Never } else { tool.cache },
-        per: if variant.powerset.is_some() { Per::Package } else { tool.per },
         dir: variant.workspace.clone().or(tool.dir),
         inputs: workspaces::inputs(&tool.inputs, variant),
         variant: Some(Arc::clone(variant)),

@@ -231,6 +231,8 @@ impl<'a, R> Attempt<'a, R> {
             // If it is not clear which of several units is the cause, each of them runs alone first.
             if tool.reruns() && has_failed && reruns < tool.retries && (is_clear || tasks.len() < 2) {
                 reruns += 1;
+                // A test that passes now may be flaky, so its result is not cached.
+                self.is_observed &= !tool.starts_tests();
                 argvs.push_front(argv);
             } else {
                 self.fails |= reruns > 0 && tool.flaky == Flaky::Fail;
