@@ -33,6 +33,7 @@ mod numbers;
 mod results;
 mod shard;
 mod tested;
+mod unbuilt;
 mod unseen;
 mod untested;
 mod variant_lock;

@@ -29,6 +29,10 @@ named! {
         LeftOut = "left-out",
         /// A target whose tests, unit tests or doc tests are not run.
         UntestedTarget = "untested-target",
+        /// A target that no tool compiled.
+        UncompiledTarget = "uncompiled-target",
+        /// A target that no tool documented, although one documents its package.
+        UndocumentedTarget = "undocumented-target",
         /// A feature of a member that no tool enabled.
         UnusedFeature = "unused-feature",
         /// A member that is not selected, or that no tool compiled.

@@ -655,6 +655,11 @@ impl Tool {
             && self.targets == Some(Targets::Test)
     }
 
+    /// Returns true if it is `cargo doc` or the like.
+    pub fn documents(&self) -> bool {
+        ["d", "doc", "rustdoc"].iter().any(|name| self.runs_subcommand(name))
+    }
+
     /// Returns true if its command line starts with `cargo` and the subcommand `name`, whatever the toolchain.
     fn runs_subcommand(&self, name: &str) -> bool {
         let words = self.run.iter().map_while(Arg::literal).filter(|word| !word.starts_with('+'));

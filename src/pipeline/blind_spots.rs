@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ledger::Ledger;
-use super::tested;
+use super::{tested, unbuilt};
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Census;
 use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place};
@@ -64,6 +64,17 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
         all.extend(seen.packages(workspace, plan));
         all.extend(seen.features(workspace, plan));
         all.extend(seen.files(workspace, &selected, &others));
+        let decided: BTreeSet<_> =
+            plan.packages.iter().copied().filter(|id| !seen.not_compiled.contains(id)).collect();
+        all.extend(unbuilt::not_documented(ledger, workspace, &decided, &seen.census));
+        let is_asked = seen.asked.all || !seen.asked.features.is_empty();
+        let targets = unbuilt::not_compiled(ledger, seen.decided(workspace, plan), &seen.census, is_asked);
+        let untested: BTreeSet<_> = all
+            .iter()
+            .filter(|spot| spot.kind == BlindSpotKind::UntestedTarget)
+            .map(|spot| spot.path.clone())
+            .collect();
+        all.extend(targets.into_iter().filter(|spot| !untested.contains(&spot.path)));
     }
     all.into_iter().collect()
 }

@@ -33,7 +33,9 @@ fn noun(kind: BlindSpotKind) -> usize {
     match kind {
         BlindSpotKind::UnseenFile | BlindSpotKind::UnformattedFile => 0,
         BlindSpotKind::LeftOut => 1,
-        BlindSpotKind::UntestedTarget => 2,
+        BlindSpotKind::UntestedTarget
+        | BlindSpotKind::UncompiledTarget
+        | BlindSpotKind::UndocumentedTarget => 2,
         BlindSpotKind::UnusedFeature => 3,
         BlindSpotKind::UnseenPackage => 4,
         BlindSpotKind::OtherWorkspace => 5,
@@ -47,6 +49,8 @@ pub fn heading(kind: BlindSpotKind) -> &'static str {
         BlindSpotKind::UnformattedFile => "Source files that were compiled, but not formatted",
         BlindSpotKind::LeftOut => "Other paths that no tool checked",
         BlindSpotKind::UntestedTarget => "Targets whose tests no tool ran or counted",
+        BlindSpotKind::UncompiledTarget => "Targets that no tool compiled",
+        BlindSpotKind::UndocumentedTarget => "Targets that no tool documented",
         BlindSpotKind::UnusedFeature => "Features that no tool enabled",
         BlindSpotKind::UnseenPackage => "Packages that no tool checked",
         BlindSpotKind::OtherWorkspace => "Other packages and workspaces in the repository",

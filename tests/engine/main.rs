@@ -73,6 +73,7 @@ mod test_output;
 mod test_tools;
 mod toolchains;
 mod traps;
+mod unbuilt;
 mod unseen;
 mod untested;
 mod upgrade;
