@@ -347,7 +347,7 @@ impl<'a> Ledger<'a> {
         }
         for at in 0..self.plan.graph.tools.len() {
             if let Some(why) = self.lacks_work(at) {
-                self.incomplete[at].insert((".".to_owned(), why.to_owned()));
+                self.incomplete[at].insert((".".to_owned(), why));
             }
         }
         let incomplete = std::mem::take(&mut self.incomplete);
@@ -379,15 +379,18 @@ impl<'a> Ledger<'a> {
     }
 
     /// Returns a reason if the tool at this index must not be empty, but has nothing to check in the whole workspace.
-    fn lacks_work(&self, at: usize) -> Option<&'static str> {
+    fn lacks_work(&self, at: usize) -> Option<String> {
         let tool = &self.plan.graph.tools[at];
         let is_empty = self.tasks_of(ToolId(at as u32)).is_empty()
             && !tool.may_be_empty
             && !tool.on_demand
             && self.plan.is_full(self.workspace);
-        is_empty.then_some(match tool.files.is_empty() {
-            true => "nothing to check in the workspace",
-            false => "`files` matches no file in the workspace",
+        is_empty.then(|| match (&tool.variant, tool.files.is_empty()) {
+            (_, false) => "`files` matches no file in the workspace".to_owned(),
+            (Some(variant), _) => {
+                format!("nothing to check in the packages of the variant `{}`", variant.name)
+            }
+            (None, _) => "nothing to check in the workspace".to_owned(),
         })
     }
 

@@ -11,7 +11,7 @@ use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Group;
 use crate::model::task::Unit;
 use crate::model::tool::{Arg, Parse, Per, Targets, Tool, ToolId, Work};
-use crate::model::workspace::{Target, TargetKind};
+use crate::model::workspace::{PackageId, Target, TargetKind};
 use crate::workspace::LoadError;
 
 /// Returns the targets with tests that are in none of `looked`, and the libraries whose doc tests no tool runs.
@@ -94,19 +94,21 @@ fn reason(target: &Target) -> String {
 
 /// Returns the libraries whose doc tests no tool runs, although their manifest does not disable them.
 fn documentation(ledger: &Ledger<'_>) -> Vec<BlindSpot> {
-    let tools = || ledger.plan.graph.tools();
-    let mut of_documentation = tools().filter(|(_, tool)| tool.parse == Parse::Libtest);
-    let is_tested = of_documentation.any(|(id, tool)| {
+    let plan = ledger.plan;
+    let may_run = |(id, tool): &(ToolId, &Tool)| {
         let has_some = |group: &Group| matches!(group, Group::Package(_) | Group::Unknown);
         tool.targets == Some(Targets::Doctest)
             || tool.per != Per::TestTarget
-                && ledger.complete_census(id).is_none_or(|census| census.tests.keys().any(has_some))
-    });
-    if is_tested {
-        return Vec::new();
-    }
-    let packages = ledger.workspace.packages.iter();
-    let libraries = packages.flat_map(|package| package.targets.iter().map(move |target| (package, target)));
+                && ledger.complete_census(*id).is_none_or(|census| census.tests.keys().any(has_some))
+    };
+    let tools = plan.graph.tools().filter(|(_, tool)| tool.parse == Parse::Libtest).filter(may_run);
+    let tools: Vec<_> = tools.map(|(_, tool)| tool).collect();
+    // One that does not build the selection may run those of any package.
+    let is_tested =
+        |id: PackageId| tools.iter().any(|tool| !tool.takes_variants() || plan.build_of(tool).has(id));
+    let packages = ledger.workspace.packages().filter(|(id, _)| !is_tested(*id));
+    let libraries =
+        packages.flat_map(|(_, package)| package.targets.iter().map(move |target| (package, target)));
     let spot = |(package, target): (&crate::model::workspace::Package, &Target)| BlindSpot {
         kind: BlindSpotKind::UntestedTarget,
         path: target.root.clone(),

@@ -128,3 +128,41 @@ fn targets_that_no_tool_compiles_are_blind_spots() {
     sandbox.run(&["run"], 0);
     assert_eq!(found(&sandbox), set(&[off, shows]));
 }
+
+/// A workspace with the libraries `a` and `b`, which have doc tests, and a program without one.
+fn several(config: &str) -> Sandbox {
+    let sandbox = package("", config);
+    std::fs::remove_dir_all(sandbox.root().join("src")).unwrap();
+    sandbox.write("Cargo.toml", "[workspace]\nresolver = '3'\nmembers = ['a', 'b', 'tool']\n");
+    for name in ["a", "b", "tool"] {
+        let manifest = format!("[package]\nname = '{name}'\nversion = '0.1.0'\nedition = '2024'\n");
+        sandbox.write(&format!("{name}/Cargo.toml"), &manifest);
+        let text = format!("//! A library.\n//!\n//! ```\n//! assert!(true, \"{name}\");\n//! ```\n");
+        match name {
+            "tool" => sandbox.write("tool/src/main.rs", "//! A program.\nfn main() {}\n"),
+            _ => sandbox.write(&format!("{name}/src/lib.rs"), &text),
+        };
+    }
+    sandbox
+}
+
+#[test]
+fn doc_tests_of_a_package_that_no_variant_builds_are_a_blind_spot() {
+    let config = "[variants.one]\npackages = ['a']\n[tools.clippy]\n[tools.doctest]\nvariants = ['one']\n";
+    let sandbox = several(config);
+    sandbox.run(&["run"], 0);
+    let found: Vec<_> = spots(&sandbox).into_iter().filter(|spot| spot.starts_with("untested")).collect();
+    assert_eq!(found, ["untested-target: `b`: no tool runs its doc tests"]);
+}
+
+#[test]
+fn a_tool_with_nothing_to_do_in_one_of_its_variants_is_not_green() {
+    let config = "[variants.programs]\npackages = ['tool']\n[tools.clippy]\n[tools.doctest]\nvariants = ['default', 'programs']\n";
+    let sandbox = several(config);
+    let text = sandbox.run(&["run"], 0);
+    assert!(text.contains("doctest@programs"), "{text}");
+    let text = sandbox.run(&["check"], 3);
+    assert!(text.contains("nothing to check in the packages of the variant `programs`"), "{text}");
+    sandbox.edit("genti.toml", "'programs']", "'programs']\nmay-be-empty = true");
+    sandbox.run(&["check"], 0);
+}

@@ -58,10 +58,11 @@ impl fmt::Display for Origin {
 }
 
 /// Keys that another key of a tool changes along with its own value.
-const IMPLIED: [(&str, &[&str]); 4] = [
+const IMPLIED: [(&str, &[&str]); 5] = [
     ("toolchain", &["run", "version", "rules"]),
     ("compare", &["parse", "namespaces"]),
     ("files", &["may-be-empty"]),
+    ("variants", &["may-be-empty"]),
     ("ratchet", &["namespaces"]),
 ];
 

@@ -146,8 +146,8 @@ pub(super) fn read(
     keys.set(&mut entry.enabled, "enabled", ConfigReader::boolean);
     keys.set(&mut tool.on_demand, "on-demand", ConfigReader::boolean);
     keys.set(&mut tool.required, "required", ConfigReader::boolean);
-    // A tool with explicit `files` is expected to match some.
-    tool.may_be_empty &= !table.contains_key("files");
+    // A tool with explicit `files` is expected to match some, and one with `variants` to have something to do in each of them.
+    tool.may_be_empty &= !table.contains_key("files") && !table.contains_key("variants");
     keys.set(&mut tool.may_be_empty, "may-be-empty", ConfigReader::boolean);
     if let Some(needs) = keys.read("needs", ConfigReader::strings) {
         tool.needs = sorted(needs.iter().map(|need| need.get_ref().clone()).collect());

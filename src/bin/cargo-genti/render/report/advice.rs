@@ -59,7 +59,7 @@ fn absent(view: &View<'_>, page: &mut Page) {
     let empty = of(Verdict::Empty);
     if !empty.is_empty() {
         page.note(format_args!(
-            "nothing to check: {empty}; correct `files`, or set `may-be-empty = true` under `{}`",
+            "nothing to check: {empty}; correct `files` or `variants`, or set `may-be-empty = true` under `{}`",
             table_of(&empty)
         ));
     }
