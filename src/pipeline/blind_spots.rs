@@ -67,6 +67,10 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
         let decided: BTreeSet<_> =
             plan.packages.iter().copied().filter(|id| !seen.not_compiled.contains(id)).collect();
         all.extend(unbuilt::not_documented(ledger, workspace, &decided, &seen.census));
+        let compiled = seen.compiled();
+        let own: BTreeSet<_> =
+            decided.iter().copied().filter(|id| compiled.contains(&workspace.package(*id).name)).collect();
+        all.extend(unbuilt::empty_in_variants(ledger, workspace, &own));
         let is_asked = seen.asked.all || !seen.asked.features.is_empty();
         let targets = unbuilt::not_compiled(ledger, seen.decided(workspace, plan), &seen.census, is_asked);
         let untested: BTreeSet<_> = all
@@ -204,9 +208,14 @@ impl Seen {
         decided.map(|id| workspace.package(*id))
     }
 
+    /// Returns the names of the packages that a tool compiled.
+    fn compiled(&self) -> BTreeSet<&String> {
+        self.census.targets.iter().map(|target| &target.package).collect()
+    }
+
     /// Returns the selected members that no tool compiled.
     fn packages(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
-        let compiled: BTreeSet<_> = self.census.targets.iter().map(|target| &target.package).collect();
+        let compiled = self.compiled();
         let packages = self.decided(workspace, plan);
         let unseen = packages.filter(|package| self.compiles && !compiled.contains(&package.name));
         unseen.map(|package| of_package(package, "is not compiled by any tool")).collect()

@@ -8,6 +8,9 @@ use crate::model::census::{Census, CompiledTarget};
 use crate::model::tool::{Arg, Tool, Work};
 use crate::model::workspace::{Package, PackageId, Target, TargetKind, Workspace};
 
+/// Reason why a target may be left out.
+const REQUIRED: &str = " (it has `required-features`)";
+
 /// Returns the targets of `packages` that no tool compiled. `is_asked` is true if a tool that does not report what it compiles was
 /// asked for features. Packages without any compiled target are left out.
 pub(super) fn not_compiled<'a>(
@@ -30,13 +33,53 @@ pub(super) fn not_compiled<'a>(
         let unseen =
             unseen.filter(move |target| if target.needs_features { !is_asked } else { !may_be_compiled });
         unseen.map(move |target| {
-            let why = if target.needs_features { " (it has `required-features`)" } else { "" };
+            let why = if target.needs_features { REQUIRED } else { "" };
             spot(BlindSpotKind::UncompiledTarget, package, target, &format!("no tool compiled it{why}"))
         })
     };
     let is_decided =
         |package: &&Package| compiled.contains(&package.name) && !census.undecided.contains(&package.name);
     packages.filter(is_decided).flat_map(of).collect()
+}
+
+/// Returns the packages of variants of which no tool compiled anything in that variant, because it switches off what their targets
+/// require. `decided` are the packages with a result of all tools.
+pub(super) fn empty_in_variants(
+    ledger: &Ledger<'_>,
+    workspace: &Workspace,
+    decided: &BTreeSet<PackageId>,
+) -> Vec<BlindSpot> {
+    let plan = ledger.plan;
+    let mut spots = Vec::new();
+    for (name, build) in &plan.variants {
+        let tools = || {
+            let own = plan.graph.tools().filter(|(_, tool)| tool.variant_name() == name);
+            own.filter(|(id, tool)| !ledger.tasks_of(*id).is_empty() && !ledger.is_elsewhere(tool))
+        };
+        let compiling = tools().filter(|(_, tool)| {
+            matches!(tool.parse.work(), Work::Lint | Work::Build)
+                && tool.uses_selection()
+                && !tool.documents()
+        });
+        let censuses: Vec<_> = compiling.map(|(id, _)| ledger.known_census(id)).collect();
+        if censuses.is_empty() || censuses.contains(&None) || tools().any(|(_, tool)| may_compile(tool)) {
+            continue;
+        }
+        let is_known = |package: &Package| {
+            censuses.iter().flatten().any(|census| {
+                census.undecided.contains(&package.name)
+                    || census.targets.iter().any(|target| target.package == package.name)
+            })
+        };
+        let packages =
+            build.packages.iter().filter(|id| decided.contains(id)).map(|id| workspace.package(*id));
+        spots.extend(packages.filter(|package| !is_known(package)).map(|package| BlindSpot {
+            kind: BlindSpotKind::UnseenPackage,
+            path: package.dir.join("Cargo.toml"),
+            reason: format!("no target of `{}` is compiled in the variant `{name}`", package.name),
+        }));
+    }
+    spots
 }
 
 /// Returns true if `tool` may compile targets without reporting which: it calls cargo, and builds more than test targets.
@@ -50,7 +93,7 @@ fn may_compile(tool: &Tool) -> bool {
 }
 
 /// Returns the libraries of the packages that tools must document and did not, and if a package has none, the programs whose
-/// documentation is off. `decided` are the packages with a result of all tools.
+/// documentation is off or needs features. `decided` are the packages with a result of all tools.
 pub(super) fn not_documented(
     ledger: &Ledger<'_>,
     workspace: &Workspace,
@@ -68,13 +111,17 @@ pub(super) fn not_documented(
         let library = package.targets.iter().find(|target| target.kind == TargetKind::Lib);
         let is_due = move |target: &&Target| match library {
             Some(library) => target.root == library.root && target.kind == TargetKind::Lib,
-            None => target.kind == TargetKind::Bin && !target.doc,
+            None => target.kind == TargetKind::Bin && (!target.doc || target.needs_features),
         };
         package.targets.iter().filter(is_due).map(move |target| (package, target))
     });
     let unseen = targets.filter(|(package, target)| !documented.contains(&(&*package.name, &target.root)));
     let spots = unseen.map(|(package, target)| {
-        let why = if target.doc { "" } else { " (`doc = false`)" };
+        let why = match (target.doc, target.needs_features) {
+            (false, _) => " (`doc = false`)",
+            (true, true) => REQUIRED,
+            (true, false) => "",
+        };
         spot(BlindSpotKind::UndocumentedTarget, package, target, &format!("no tool documented it{why}"))
     });
     spots.collect()

@@ -166,3 +166,29 @@ fn a_tool_with_nothing_to_do_in_one_of_its_variants_is_not_green() {
     sandbox.edit("genti.toml", "'programs']", "'programs']\nmay-be-empty = true");
     sandbox.run(&["check"], 0);
 }
+
+#[test]
+fn a_variant_that_switches_off_every_target_of_a_package_is_a_blind_spot() {
+    let manifest = "\n[features]\ndefault = ['gate']\ngate = []\n\n\
+                    [[bin]]\nname = 'clean'\npath = 'src/main.rs'\nrequired-features = ['gate']\n";
+    let off = "no target of `clean` is compiled in the variant `bare`";
+    for tools in [
+        "[tools.clippy]\nvariants = ['default', 'bare']\n[tools.doc]\nvariants = ['default', 'bare']\n",
+        "[tools.clippy]\n[tools.test]\nvariants = ['default', 'bare']\n",
+    ] {
+        let sandbox = package(manifest, &format!("[variants.bare]\nno-default-features = true\n{tools}"));
+        std::fs::remove_file(sandbox.root().join("src/lib.rs")).unwrap();
+        let text = sandbox.run(&["run"], 0);
+        assert_eq!(spots(&sandbox), set(&[&format!("unseen-package: {off}")]), "{text}");
+        // Where something is compiled, it is not one.
+        sandbox.write("src/bin/other.rs", "//! Other.\nfn main() {}\n");
+        sandbox.run(&["run"], 0);
+        assert_eq!(spots(&sandbox), set(&[]));
+    }
+    // Each combination of features counts.
+    let sandbox =
+        package(manifest, "[variants.each]\neach-feature = true\n[tools.clippy]\nvariants = ['each']\n");
+    std::fs::remove_file(sandbox.root().join("src/lib.rs")).unwrap();
+    sandbox.run(&["run"], 0);
+    assert_eq!(spots(&sandbox), set(&[]));
+}
