@@ -112,6 +112,8 @@ struct Seen {
     not_compiled: BTreeSet<PackageId>,
     /// Packages for which a tool that formats has no result.
     not_formatted: BTreeSet<PackageId>,
+    /// Packages that only tools have compiled which don't say what that was.
+    unreported: BTreeSet<PackageId>,
 }
 
 /// Features enabled by tools that don't report what they compiled.
@@ -176,6 +178,7 @@ impl Seen {
             asked: Asked::default(),
             not_compiled: BTreeSet::new(),
             not_formatted: BTreeSet::new(),
+            unreported: BTreeSet::new(),
         };
         for (id, tool) in graph.tools().filter(|(id, tool)| !is_uncertain(ledger, *id, tool)) {
             if ledger.has_no_task(id) {
@@ -186,9 +189,15 @@ impl Seen {
                 Work::Format => (false, true),
                 Work::Read => continue,
                 Work::RunScripts | Work::Test | Work::Unknown => {
+                    if ledger.is_elsewhere(tool) {
+                        continue;
+                    }
                     if ledger.is_done(id) {
                         seen.asked.add(tool);
                         seen.asked.add_build(ledger, id, tool);
+                    }
+                    if tool.uses_selection() && unbuilt::may_compile(tool) {
+                        seen.unreported.extend(ledger.plan.build_of(tool).packages);
                     }
                     continue;
                 }
@@ -199,6 +208,8 @@ impl Seen {
             seen.compiles |= compiles;
             seen.formats |= formats;
         }
+        let compiled: BTreeSet<_> = seen.compiled().into_iter().cloned().collect();
+        seen.unreported.retain(|id| !compiled.contains(&ledger.workspace.package(*id).name));
         (seen.compiles || seen.formats).then_some(seen)
     }
 
@@ -216,7 +227,11 @@ impl Seen {
     /// Returns the selected members that no tool compiled.
     fn packages(&self, workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
         let compiled = self.compiled();
-        let packages = self.decided(workspace, plan);
+        let reported = plan
+            .packages
+            .iter()
+            .filter(|id| !self.not_compiled.contains(id) && !self.unreported.contains(id));
+        let packages = reported.map(|id| workspace.package(*id));
         let unseen = packages.filter(|package| self.compiles && !compiled.contains(&package.name));
         unseen.map(|package| of_package(package, "is not compiled by any tool")).collect()
     }
@@ -251,6 +266,7 @@ impl Seen {
                 true => !self.not_formatted.contains(&owner),
                 false => !self.not_compiled.contains(&owner),
             };
+            let is_known = |owner| is_known(owner) && !self.unreported.contains(&owner);
             owner.is_some_and(is_known)
         };
         let sources = workspace.files.iter().filter(|file| {

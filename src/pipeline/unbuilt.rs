@@ -62,7 +62,9 @@ pub(super) fn empty_in_variants(
                 && !tool.documents()
         });
         let censuses: Vec<_> = compiling.map(|(id, _)| ledger.known_census(id)).collect();
-        if censuses.is_empty() || censuses.contains(&None) || tools().any(|(_, tool)| may_compile(tool)) {
+        // What cargo-nextest runs is built before.
+        let is_unreported = tools().any(|(_, tool)| may_compile(tool) && !tool.runs_nextest());
+        if censuses.is_empty() || censuses.contains(&None) || is_unreported {
             continue;
         }
         let is_known = |package: &Package| {
@@ -82,14 +84,11 @@ pub(super) fn empty_in_variants(
     spots
 }
 
-/// Returns true if `tool` may compile targets without reporting which: it calls cargo, and builds more than test targets.
-fn may_compile(tool: &Tool) -> bool {
+/// Returns true if `tool` may compile targets without reporting which: it calls cargo, and not only for doc tests.
+pub(super) fn may_compile(tool: &Tool) -> bool {
     let program = tool.run.first().and_then(Arg::literal).unwrap_or_default();
     let is_unreported = matches!(tool.parse.work(), Work::Test | Work::Unknown);
-    is_unreported
-        && program.rsplit('/').next() == Some("cargo")
-        && !tool.runs_rustdoc()
-        && !tool.runs_cargo_test()
+    is_unreported && program.rsplit('/').next() == Some("cargo") && !tool.runs_rustdoc()
 }
 
 /// Returns the libraries of the packages that tools must document and did not, and if a package has none, the programs whose

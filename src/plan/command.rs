@@ -67,7 +67,11 @@ fn line(
             }
             Arg::Selection => {
                 // Cargo builds tests under the `test` profile unless another one is passed.
-                let profile = (tool.parse == Parse::CargoBuild).then_some("test");
+                let profile = Profile {
+                    // cargo-nextest has profiles of its own.
+                    flag: if tool.parse == Parse::Nextest { "--cargo-profile" } else { "--profile" },
+                    default: (tool.parse == Parse::CargoBuild).then_some("test"),
+                };
                 let build = plan.build_of(tool);
                 let words = match (unit, plan.graph.combination(unit)) {
                     (Unit::Combination(package, _), Some(combination)) => {
@@ -126,8 +130,16 @@ fn line(
     argv
 }
 
-/// Returns the cargo arguments for the selection, with `profile` if the selection has none.
-pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option<&str>) -> Vec<String> {
+/// How a command line names the profile of cargo.
+#[derive(Clone, Copy)]
+pub(super) struct Profile {
+    pub(super) flag: &'static str,
+    /// Profile if the selection has none.
+    pub(super) default: Option<&'static str>,
+}
+
+/// Returns the cargo arguments for the selection.
+pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Profile) -> Vec<String> {
     let mut words = Vec::new();
     if build.is_of_all(workspace) {
         words.push("--workspace".to_owned());
@@ -139,8 +151,8 @@ pub(super) fn selection(workspace: &Workspace, build: Build<'_>, profile: Option
     }
     words.extend(features(workspace, build.selection, build.packages));
     words.extend(target(build.selection));
-    if let Some(profile) = build.selection.cargo_profile.as_deref().or(profile) {
-        words.extend(["--profile".to_owned(), profile.to_owned()]);
+    if let Some(name) = build.selection.cargo_profile.as_deref().or(profile.default) {
+        words.extend([profile.flag.to_owned(), name.to_owned()]);
     }
     words
 }

@@ -386,14 +386,22 @@ fn a_file_name_is_never_read_as_an_option() {
 #[test]
 fn the_selection_becomes_cargo_flags() {
     let workspace = workspace();
-    let words = |selection: Selection| {
-        let plan = plan(&workspace, tools(), selection, Policy::default(), &Facts::default()).unwrap();
+    let words_of = |parse: Parse, selection: Selection| {
+        let mut plan = plan(&workspace, tools(), selection, Policy::default(), &Facts::default()).unwrap();
+        plan.graph.tools.iter_mut().for_each(|tool| tool.parse = parse.clone());
         let tool = plan.graph.tools.iter().find(|tool| tool.name == "whole").unwrap();
         let line = expand(&workspace, &plan, tool, &[Unit::Workspace], &["--locked".to_owned()], "".as_ref())
             .swap_remove(0);
         line.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
     };
+    let words = |selection| words_of(Parse::Lines, selection);
     assert_eq!(words(Selection::default()), "cargo whole --workspace --locked");
+    let release = || Selection { cargo_profile: Some("release".to_owned()), ..Selection::default() };
+    let build = "cargo whole --workspace";
+    assert_eq!(words_of(Parse::CargoBuild, Selection::default()), format!("{build} --profile test --locked"));
+    assert_eq!(words_of(Parse::CargoBuild, release()), format!("{build} --profile release --locked"));
+    // cargo-nextest has profiles of its own.
+    assert_eq!(words_of(Parse::Nextest, release()), format!("{build} --cargo-profile release --locked"));
     let narrow = Selection {
         packages: vec!["b".to_owned()],
         features: vec!["x".to_owned()],

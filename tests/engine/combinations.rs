@@ -207,6 +207,76 @@ fn doc_tests_run_in_each_combination() {
     assert_eq!(census(&sandbox, "doctest@each")["run"], 3);
 }
 
+/// Moves the package into another workspace of the repository, and builds it there in the variant `each` with everything that a
+/// variant may set.
+fn in_another_workspace(tool: &str, keys: &str) -> Sandbox {
+    let sandbox = combined(tool, keys);
+    let root = sandbox.root().to_path_buf();
+    std::fs::create_dir_all(root.join("fuzz/app")).unwrap();
+    for name in ["src", "tests"] {
+        std::fs::rename(root.join(name), root.join("fuzz/app").join(name)).unwrap();
+    }
+    let manifest = sandbox.text("Cargo.toml").replace("[workspace]", "");
+    sandbox.write("fuzz/app/Cargo.toml", &manifest);
+    let workspace = "[workspace]\nresolver = '3'\nmembers = ['app', 'other']\n";
+    sandbox
+        .write("fuzz/Cargo.toml", &format!("{workspace}[profile.quick]\ninherits = 'dev'\ndebug = false\n"));
+    let package = |name: &str| format!("[package]\nname = '{name}'\nversion = '0.1.0'\nedition = '2024'\n");
+    sandbox.write("fuzz/other/Cargo.toml", &package("other"));
+    sandbox.write("fuzz/other/src/lib.rs", "compile_error!(\"is left out\");\n");
+    sandbox.write("Cargo.toml", &format!("{}[workspace]\nexclude = ['fuzz']\n", package("root")));
+    sandbox.write("src/lib.rs", "//! Has no test.\n");
+    let text = "\n#[test]\nfn is_built_as_configured() {\n    assert!(cfg!(special) && std::env::var_os(\"MODE\").is_some());\n    \
+                assert!(std::env::current_exe().unwrap().to_str().unwrap().contains(concat!(env!(\"TRIPLE\"), \"/quick/\")));\n}\n";
+    let library = sandbox.text("fuzz/app/src/lib.rs");
+    sandbox.write("fuzz/app/src/lib.rs", &format!("#![allow(unexpected_cfgs)]\n{library}{text}"));
+    let rustc = std::process::Command::new("rustc").arg("-vV").output().unwrap();
+    let rustc = String::from_utf8(rustc.stdout).unwrap();
+    let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let variant = format!(
+        "[variants.each]\nworkspace = 'fuzz'\nexclude = ['other']\ntarget = '{host}'\ncargo-profile = 'quick'\non = ['{}']\n\
+         env = {{ MODE = 'x', TRIPLE = '{host}', RUSTFLAGS = '--cfg special' }}",
+        std::env::consts::OS
+    );
+    sandbox.edit("genti.toml", "[variants.each]", &variant);
+    sandbox
+}
+
+#[test]
+fn combinations_in_another_workspace_are_built_with_everything_that_the_variant_sets() {
+    for (tool, keys) in [("test", ""), ("nextest", "enabled = true")] {
+        if tool == "nextest" && !has_nextest() {
+            continue;
+        }
+        let sandbox = in_another_workspace(tool, keys);
+        sandbox.edit("genti.toml", "[tools.clippy]\nenabled = false", "");
+        let text = sandbox.run(&["run"], 1);
+        let found = [(NONE, "clean"), ("--features a", "clean"), ("--features b", "findings")];
+        let found = found.map(|(features, status)| (format!("fuzz/app {features}"), status.to_owned()));
+        let mut statuses: BTreeMap<_, _> = tasks(&sandbox);
+        statuses.remove(".");
+        assert_eq!(statuses, found.into_iter().collect(), "{tool}: {text}");
+        assert_eq!(subjects(&sandbox, "new"), names(&["fuzz/clean::it fails_with_b"]));
+        assert_eq!(census(&sandbox, &format!("{tool}@each"))["run"], 9, "{text}");
+        // Only the package that the variant leaves out is not compiled.
+        let report = sandbox.json("report.json");
+        let packages: Vec<_> = report["blind_spots"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|spot| spot["kind"] != "untested-target")
+            .map(|spot| spot["path"].as_str().unwrap())
+            .collect();
+        assert_eq!(packages, ["fuzz/other/src/lib.rs", "fuzz/other/Cargo.toml"]);
+        // On another system, none of it counts.
+        sandbox.edit("genti.toml", &format!("on = ['{}']", std::env::consts::OS), "on = ['haiku']");
+        let text = sandbox.run(&["run"], 0);
+        assert!(text.contains("skipped"), "{text}");
+        let spots = sandbox.json("report.json")["blind_spots"].to_string();
+        assert!(spots.contains("`fuzz/clean` is not compiled by any tool"), "{spots}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_test_programs_of_each_combination_are_cached_one_by_one() {
