@@ -28,16 +28,18 @@ pub(super) struct AllFiles {
 
 /// Collects the inputs that a process discovered.
 pub(super) struct InputCollector<'a> {
-    inputs: &'a KeyInputs<'a>,
+    pub(super) inputs: &'a KeyInputs<'a>,
     /// The packages whose files are declared inputs.
     closure: BTreeSet<PackageId>,
-    build_dirs: &'a [PathBuf],
+    pub(super) build_dirs: &'a [PathBuf],
     files: BTreeSet<RelPath>,
     /// Paths of `files` that were given with a `..`, as given: a directory before the `..` may become a link.
     with_dots: BTreeSet<RelPath>,
     /// Files and directories for which build scripts ask to be run again.
-    watched: BTreeSet<RelPath>,
-    variables: BTreeSet<String>,
+    pub(super) watched: BTreeSet<RelPath>,
+    pub(super) variables: BTreeSet<String>,
+    /// Files and directories that the sources of build scripts name and that the scripts don't state. A script may also write them.
+    pub(super) named: BTreeSet<RelPath>,
     /// `OUT_DIR` of each build script of the package whose sources are followed.
     out_dirs: Vec<PathBuf>,
     /// True if a source includes a file whose path can't be determined.
@@ -46,7 +48,7 @@ pub(super) struct InputCollector<'a> {
 
 /// Result of following sources from file to file.
 #[derive(Clone, Copy, Default)]
-struct Followed {
+pub(super) struct Followed {
     /// True if a source includes a file whose path can't be determined.
     includes_unknown: bool,
     /// True if a source includes a generated file and `OUT_DIR` is unknown.
@@ -248,22 +250,6 @@ impl KeyInputs<'_> {
         Ok(is_local.then(|| Digest::of("genti.read.1", &HashedInputs(&inputs))))
     }
 
-    /// Like [`digest_of_unit`](Self::digest_of_unit), for a build script; `None` if it states no files, in which case cargo runs
-    /// it again when any file of its package changes.
-    pub(super) fn digest_of_script(
-        &self,
-        script: &RanScript,
-        build_dirs: &[PathBuf],
-        all_files: &AllFiles,
-    ) -> Result<Option<Digest>, Undiscoverable> {
-        let mut collector = self.collector(BTreeSet::new(), build_dirs);
-        collector.add_script(script)?;
-        collector.variables.clear();
-        let is_stated = !collector.watched.is_empty();
-        let inputs = collector.finish(all_files)?;
-        Ok(is_stated.then(|| Digest::of("genti.read.1", &HashedInputs(&inputs))))
-    }
-
     /// Returns the files that the sources of `package` name: its modules, and the files that these include.
     pub(super) fn named_by_sources(&self, package: PackageId, build_dirs: &[PathBuf]) -> BTreeSet<RelPath> {
         let mut collector = self.collector(BTreeSet::new(), build_dirs);
@@ -272,7 +258,7 @@ impl KeyInputs<'_> {
         collector.files
     }
 
-    fn collector<'a>(
+    pub(super) fn collector<'a>(
         &'a self,
         closure: BTreeSet<PackageId>,
         build_dirs: &'a [PathBuf],
@@ -285,6 +271,7 @@ impl KeyInputs<'_> {
             with_dots: BTreeSet::new(),
             watched: BTreeSet::new(),
             variables: BTreeSet::new(),
+            named: BTreeSet::new(),
             out_dirs: Vec::new(),
             may_read_any: false,
         }
@@ -305,7 +292,7 @@ impl KeyInputs<'_> {
         self.relative(&path.to_path(&self.workspace.root).canonicalize().ok()?).ok()
     }
 
-    fn relative(&self, path: &Path) -> Result<RelPath, Undiscoverable> {
+    pub(super) fn relative(&self, path: &Path) -> Result<RelPath, Undiscoverable> {
         // Some tools resolve links before they print a path.
         let real = Some(&self.real_root).filter(|real| path.starts_with(real));
         RelPath::between(real.unwrap_or(&self.workspace.root), path).ok_or(Undiscoverable)
@@ -440,21 +427,6 @@ impl InputCollector<'_> {
         self.files.extend(modules.files.into_iter().filter(|path| !path.to_path(root).exists()));
     }
 
-    /// Adds the files and variables for which a build script asks to be run again.
-    fn add_script(&mut self, script: &RanScript) -> Result<(), Undiscoverable> {
-        let stated = reads::build_script(&read(&script.output, self.inputs.copies).ok_or(Undiscoverable)?);
-        self.variables.extend(stated.variables);
-        let Some(manifest) = script.manifest.as_deref().filter(|path| !self.inputs.is_immutable(path)) else {
-            // A downloaded package can't change, but files that it reads elsewhere can.
-            let absolute = stated.files.iter().map(Path::new).filter(|path| path.is_absolute());
-            return absolute
-                .filter(|path| !self.inputs.is_immutable(path))
-                .try_for_each(|path| self.watch(path));
-        };
-        let dir = manifest.parent().unwrap_or(manifest);
-        stated.files.iter().try_for_each(|file| self.watch(&dir.join(file)))
-    }
-
     /// Adds `read`, with relative paths resolved against `base`.
     fn add(&mut self, read: Reads, base: &Path) -> Result<(), Undiscoverable> {
         self.variables.extend(read.variables);
@@ -483,7 +455,7 @@ impl InputCollector<'_> {
         Ok(())
     }
 
-    fn watch(&mut self, path: &Path) -> Result<(), Undiscoverable> {
+    pub(super) fn watch(&mut self, path: &Path) -> Result<(), Undiscoverable> {
         let path = self.inputs.relative(path)?;
         let path = self.without_dots(path);
         self.watched.insert(path);
@@ -491,7 +463,7 @@ impl InputCollector<'_> {
     }
 
     /// Returns [`KeyInputs::plain`] of `path`, and remembers the original if it differs.
-    fn without_dots(&mut self, path: RelPath) -> RelPath {
+    pub(super) fn without_dots(&mut self, path: RelPath) -> RelPath {
         let plain = self.inputs.plain(&path);
         if plain != path {
             self.with_dots.insert(path);
@@ -505,6 +477,7 @@ impl InputCollector<'_> {
         self.with_dots.extend(other.with_dots.iter().cloned());
         self.watched.extend(other.watched.iter().cloned());
         self.variables.extend(other.variables.iter().cloned());
+        self.named.extend(other.named.iter().cloned());
         self.may_read_any |= other.may_read_any;
     }
 
@@ -528,7 +501,7 @@ impl InputCollector<'_> {
 
     /// Adds `roots`, sources of the package in `dir`, and the modules below them. Unless `only_modules`, also adds the files and
     /// variables that these sources name.
-    fn follow(
+    pub(super) fn follow(
         &mut self,
         roots: impl IntoIterator<Item = RelPath>,
         dir: &RelPath,
@@ -584,7 +557,7 @@ impl InputCollector<'_> {
         followed
     }
 
-    fn finish(self, all_files: &AllFiles) -> Result<Vec<Discovered>, Undiscoverable> {
+    pub(super) fn finish(self, all_files: &AllFiles) -> Result<Vec<Discovered>, Undiscoverable> {
         let inputs = self.inputs;
         let mut discovered = Vec::new();
         let mut ignores = workspace::Ignores::new(inputs.workspace);
@@ -601,6 +574,16 @@ impl InputCollector<'_> {
             } else {
                 // Cargo runs the build script every time.
                 return Err(Undiscoverable);
+            }
+        }
+        let is_other = |path: &&RelPath| !self.files.contains(*path) && !self.watched.contains(*path);
+        for path in self.named.iter().filter(is_other) {
+            match path.to_path(&inputs.workspace.root) {
+                dir if dir.is_dir() => {
+                    let digest = inputs.digest_below(&dir, self.build_dirs)?;
+                    discovered.push(Discovered::Directory(path.clone(), digest));
+                }
+                _ => discovered.extend(self.discover(path, &mut ignores)?),
             }
         }
         // Last, because a change is better described by a plain path.
@@ -650,7 +633,7 @@ impl InputCollector<'_> {
 }
 
 /// Discovered inputs as they are hashed.
-struct HashedInputs<'a>(&'a [Discovered]);
+pub(super) struct HashedInputs<'a>(pub(super) &'a [Discovered]);
 
 impl ContentHash for HashedInputs<'_> {
     fn feed(&self, sink: &mut dyn Sink) {

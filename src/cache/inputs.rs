@@ -81,8 +81,10 @@ pub(super) struct OtherInputs {
     pub(super) files: Vec<FileId>,
     /// Files outside the workspace, including absent ones.
     pub(super) outside: Vec<PathBuf>,
-    /// Files that the command line names. The tool may write them.
+    /// Files that the command line or a script names. The tool may write them.
     pub(super) arguments: Vec<PathBuf>,
+    /// The same for files of the workspace.
+    pub(super) named: Vec<FileId>,
 }
 
 /// The reason why no key can be computed for a tool.
@@ -184,7 +186,10 @@ impl KeyInputs<'_> {
             // The digest of a link covers its path, not the content of its target.
             let digest = match within.filter(|file| !self.workspace.file(*file).is_link) {
                 Some(file) => {
-                    others.files.push(file);
+                    match arguments.contains(&path) {
+                        true => others.named.push(file),
+                        false => others.files.push(file),
+                    }
                     Some(self.workspace.file(file).digest)
                 }
                 None => {
@@ -207,6 +212,8 @@ impl KeyInputs<'_> {
             return Ok((parts, others));
         }
         self.add_unlisted(id, &mut parts, &mut others)?;
+        self.add_named_dirs(id, &mut parts, &mut others)?;
+        self.add_modules(id, &mut parts, &mut others);
         if tool.per != Per::File {
             for package in &self.workspace.outside {
                 for (link, beyond) in &package.beyond {

@@ -26,6 +26,7 @@
 #![expect(clippy::disallowed_methods, reason = "the cache reads and writes files")]
 
 mod away;
+mod build_scripts;
 mod builds;
 mod dep_info;
 mod discovered;
@@ -36,6 +37,7 @@ pub mod key;
 mod log;
 mod lookup;
 mod misses;
+mod named_paths;
 mod observed;
 mod outside_files;
 mod presumed;

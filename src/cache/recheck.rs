@@ -1,7 +1,7 @@
 //! Checks inputs again after a process has ended. A result may be stored only if its inputs did not change meanwhile.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -111,13 +111,14 @@ impl<'a, 'b> Recheck<'a, 'b> {
             files.extend(&key.others.files);
         }
         let changed = self.all_changed(files);
-        let is_written = |path: &PathBuf| !inputs.outside.is_unchanged(path, &self.halt);
-        let has_written = || keys[at].as_ref().is_ok_and(|key| key.others.arguments.iter().any(is_written));
-        match self.first(changed.iter()) {
-            Some(path) => InputChange::Input(path),
-            None if has_written() => InputChange::Presumed,
-            None => InputChange::None,
+        if let Some(path) = self.first(changed.iter()) {
+            return InputChange::Input(path);
         }
+        let Ok(key) = &keys[at] else { return InputChange::None };
+        let mut arguments = key.others.arguments.iter();
+        let has_written = arguments.any(|path| !inputs.outside.is_unchanged(path, &self.halt))
+            || !self.all_changed(key.others.named.clone()).is_empty();
+        if has_written { InputChange::Presumed } else { InputChange::None }
     }
 
     /// Returns the changed files among `files`.

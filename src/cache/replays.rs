@@ -38,6 +38,8 @@ pub(super) struct RealBuilds {
     removed: BTreeSet<String>,
     /// Digests by package, shared by all of its units.
     files: BTreeMap<PackageId, PackageFiles>,
+    /// Digests over the files of compilers that each tool uses, in addition to those of the toolchain.
+    compilers: BTreeMap<ToolId, CompilerFiles>,
     /// Digests over the configuration that a tool finds for a package.
     searched: BTreeMap<(ToolId, PackageId), Digest>,
     /// True if a unit was replayed in the user's own build directory, from which genti removes nothing.
@@ -57,6 +59,15 @@ struct PackageFiles {
     all: Digest,
     /// Files that no source of the package names.
     unnamed: Digest,
+}
+
+/// Files that change what a compiler does, without belonging to the toolchain: wrappers, and files that flags name.
+#[derive(Clone, Copy)]
+struct CompilerFiles {
+    /// `None` if there are none.
+    digest: Option<Digest>,
+    /// True if they may affect downloaded packages too.
+    reach_all: bool,
 }
 
 /// State of the output of a unit relative to its current inputs.
@@ -81,9 +92,10 @@ impl ResultCache<'_> {
         let has_docs = parsed.traces.units.iter().any(|unit| unit.is_doc);
         let may_include_anything =
             has_docs && parsed.traces.units.iter().any(|unit| self.inputs.exports_include(unit));
+        let reach_all = self.compiler_files(&mut state, id).reach_all;
         let local = |manifest: &Path| !self.inputs.is_immutable(manifest);
         for mut unit in std::mem::take(&mut parsed.traces.units) {
-            if local(&unit.manifest) {
+            if reach_all || local(&unit.manifest) {
                 unit.may_include_anything = unit.is_doc && may_include_anything;
                 let freshness = self.freshness_of_unit(&mut state, id, &mut unit, &parsed.traces.scripts);
                 if freshness == Freshness::Current || freshness == Freshness::MaybeStale && !has_macros {
@@ -172,6 +184,9 @@ impl ResultCache<'_> {
                 hasher.field("package", &presumed.0);
             }
             hasher.field("toolchain", &self.toolchain(id).0);
+            if let Some(digest) = self.compiler_files(state, id).digest {
+                hasher.field("compiler", &digest.0);
+            }
             // Lints are configured for members only.
             if let Some(package) = unit.package {
                 let searched = || self.searched(id, package);
@@ -192,7 +207,13 @@ impl ResultCache<'_> {
         let read = self.inputs.digest_of_script(script, &self.build_dirs, &self.all_files);
         // A script that declares no inputs runs again after a change of any file in its package.
         let all = script.package.map(|package| self.files(state, package).all);
-        let read = read.map(|read| read.or(all).unwrap_or_else(|| self.outside(&script.name)));
+        let read = read.map(|(read, is_stated)| match is_stated {
+            true => read,
+            false => {
+                let all = all.unwrap_or_else(|| self.outside(&script.name));
+                Digest::of_bytes(&[read.0, all.0].concat())
+            }
+        });
         let written = self.inputs.outside.stamp(&script.output);
         let is_old = written.is_some_and(|stamp| stamp.modified < self.context.workspace.seen.at);
         self.compare(state, &script.output, Digest([0; 32]), read, is_old)
@@ -267,7 +288,8 @@ impl ResultCache<'_> {
             !path.starts_with(&workspace.root) || path.parent().is_some_and(|parent| dir.starts_with(parent))
         });
         let fixed = self.inputs.searched_from_fixed_places(id);
-        self.digest_of(around.chain(places).chain(fixed).collect())
+        let arguments = self.inputs.arguments(id, plan.graph.tool(id));
+        self.digest_of(around.chain(places).chain(fixed).chain(arguments).collect())
     }
 
     /// Returns a digest over the toolchain that the tool runs.
@@ -276,6 +298,26 @@ impl ResultCache<'_> {
         let files = self.inputs.identities[id.0 as usize].files.iter().map(|(_, path)| path);
         let own = files.filter(|path| sysroot.is_some_and(|sysroot| path.starts_with(sysroot)));
         self.digest_of(own.cloned().collect())
+    }
+
+    /// Returns the files that change what the compilers of tool `id` do, without belonging to the toolchain. Cargo does not look at
+    /// their content.
+    fn compiler_files(&self, state: &mut RunState, id: ToolId) -> CompilerFiles {
+        if let Some(known) = state.builds.compilers.get(&id) {
+            return *known;
+        }
+        let sysroot = self.context.programs.sysroot();
+        let files = self.inputs.identities[id.0 as usize].files.iter().map(|(_, path)| path);
+        let wrappers = files.filter(|path| !sysroot.is_some_and(|sysroot| path.starts_with(sysroot)));
+        let mut all: BTreeSet<_> = wrappers.cloned().collect();
+        let has_script = all.iter().any(|path| path.starts_with(&self.context.workspace.root));
+        let named = self.inputs.flag_files();
+        let reach_all = has_script || !named.is_empty();
+        all.extend(named);
+        let digest = (!all.is_empty()).then(|| self.digest_of(all));
+        let found = CompilerFiles { digest, reach_all };
+        state.builds.compilers.insert(id, found);
+        found
     }
 
     /// Returns a digest over the existing files among `paths`.

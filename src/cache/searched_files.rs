@@ -53,7 +53,7 @@ impl KeyInputs<'_> {
                 .as_deref()
                 .filter(|target| target.ends_with(".json"));
             let targets = target.map(|target| tool.workspace_root(&self.workspace.root).join(target));
-            for path in targets.into_iter().chain(config.target_files()) {
+            for path in targets.into_iter().chain(config.target_files()).chain(self.flag_files()) {
                 found.add_place(path);
             }
         }
@@ -97,25 +97,6 @@ impl KeyInputs<'_> {
 
     fn uses_cargo(&self, id: ToolId) -> bool {
         self.plan.graph.tool(id).inherits() || self.identities[id.0 as usize].runs_cargo
-    }
-
-    /// Returns the existing files that the command line of tool `id` names, also after `=` or `@`, without files of the
-    /// workspace.
-    pub(super) fn arguments(&self, id: ToolId, tool: &Tool) -> Vec<PathBuf> {
-        let root = &self.workspace.root;
-        let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
-        let names = words.flat_map(|word| {
-            let value = word.split_once('=').map(|(_, value)| value);
-            [Some(word), value, word.strip_prefix('@')].into_iter().flatten()
-        });
-        let is_path = |name: &&str| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']);
-        let start = tool.start_dir(root);
-        let paths = names.filter(is_path).map(|name| disk::without_dots(&start.join(name)));
-        let named = self.declared.named(id);
-        let within = |path: &Path| self.workspace.find(&RelPath::between(root, path)?);
-        paths
-            .filter(|path| within(path).is_none_or(|file| !named.contains(&file)) && path.is_file())
-            .collect()
     }
 
     /// Returns every directory that contains a file or package of the workspace, and all directories above it, with links both

@@ -257,14 +257,15 @@ impl ResultCache<'_> {
         unit
     }
 
-    /// Returns a digest over all clippy configuration that any package may find. It rarely changes, so when it does, everything
-    /// is built again.
+    /// Returns a digest over all clippy configuration that any package may find, and over the files that flags of compilers name.
+    /// They rarely change, so when they do, everything is built again.
     fn clippy(&self) -> Digest {
         let around = self.inputs.dirs().iter().map(PathBuf::as_path);
         let named = self.inputs.env.get("CLIPPY_CONF_DIR").map(Path::new);
         let named = named.map(|dir| self.context.workspace.root.join(dir));
         let dirs = around.chain(named.iter().flat_map(|dir| dir.ancestors()));
-        self.digest_of(dirs.flat_map(|dir| CLIPPY.map(|name| dir.join(name))).collect())
+        let files = dirs.flat_map(|dir| CLIPPY.map(|name| dir.join(name)));
+        self.digest_of(files.chain(self.inputs.flag_files()).collect())
     }
 }
 

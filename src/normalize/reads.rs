@@ -3,7 +3,10 @@
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
+pub use self::script::named_by_script;
 use crate::model::path::RelPath;
+
+mod script;
 
 /// Files and environment variables that were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -236,6 +236,17 @@ impl CargoConfig {
         programs.collect()
     }
 
+    /// Returns the flags of compilers for any target or profile.
+    pub fn compiler_flags(&self) -> Vec<String> {
+        let tables = self.parsed.iter().flat_map(|ParsedFile { table, .. }| {
+            let nested =
+                ["host", "profile", "target"].into_iter().filter_map(|key| table.get(key)?.as_table());
+            table.get("build").into_iter().chain(nested.flat_map(Table::values))
+        });
+        let lists = tables.flat_map(|table| ["rustflags", "rustdocflags"].map(|key| table.get(key)));
+        lists.flatten().flat_map(flags).collect()
+    }
+
     /// Returns the values of the variable `name` in `[env]`.
     pub fn variable(&self, name: &str) -> Vec<PathBuf> {
         let values = self.parsed.iter().filter_map(|ParsedFile { base, table, .. }| {

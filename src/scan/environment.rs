@@ -164,7 +164,7 @@ impl Env {
     }
 
     /// Returns all variables.
-    pub(super) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+    pub(crate) fn vars(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.vars.iter()
     }
 

@@ -69,7 +69,8 @@ pub use pool::{Inherited, Pool};
 pub use process::LocalRunner;
 pub use program::{
     Identifier, Missing, NamedChannel, NoToolchain, ProgramIdentity, Programs, Toolchain,
-    has_same_toolchain_file, is_exact_toolchain, pinned_toolchain, read_missing, read_text, runs_toolchain,
+    has_same_toolchain_file, is_exact_toolchain, paths_in, pinned_toolchain, read_missing, read_text,
+    runs_toolchain,
 };
 pub use recursion::{Recursion, is_above, own_name};
 pub use runner::{DeclaredFiles, Ending, FinishedProcess, Invocation, Runner, Workers};

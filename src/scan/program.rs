@@ -92,6 +92,13 @@ pub fn runs_toolchain(tool: &Tool, subcommands: &[&str]) -> bool {
     }
 }
 
+/// Returns the parts of `word` that may be the path of a file: all of it, and what follows `=` or `@`.
+pub fn paths_in(word: &str) -> impl Iterator<Item = &str> {
+    let value = word.split_once('=').map(|(_, value)| value);
+    let names = [Some(word), value, word.strip_prefix('@')].into_iter().flatten();
+    names.filter(|name| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']))
+}
+
 /// Returns the literal words at the start of the command line of `tool`.
 pub(super) fn words_of(tool: &Tool) -> impl Iterator<Item = &str> + Clone {
     tool.run.iter().map_while(Arg::literal)

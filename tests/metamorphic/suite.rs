@@ -41,7 +41,7 @@ pub(super) fn main() -> ExitCode {
         trials.push(trial(Pair::of_seed(seed), &table, Shown::All));
         return run(&args, trials, &table);
     }
-    trials.extend(cases::CASES.iter().map(|case| {
+    trials.extend(cases::CASES.iter().chain(cases::named::CASES).map(|case| {
         Trial::test(case.name, || {
             (case.run)();
             Ok(())

@@ -210,6 +210,9 @@ pub(super) const LAUNCHERS: [&str; 75] = [
     "yarn",
 ];
 
+/// Programs that read the history or the index of the repository, which are not inputs of any task.
+const VERSION_CONTROL: [&str; 9] = ["cvs", "fossil", "gh", "git", "glab", "hg", "jj", "sl", "svn"];
+
 /// Maximum depth of programs that start each other.
 const MAX_DEPTH: u32 = 24;
 
@@ -234,6 +237,19 @@ impl InterpreterKind {
             "perl" | "ruby" | "php" | "lua" | "luajit" | "tclsh" | "Rscript" | "julia" | "pwsh" | "fish"
             | "raku" | "guile" | "java" | "osascript" | "elixir" | "escript" => Some(Self::Other),
             _ => None,
+        }
+    }
+
+    /// Returns the extensions of modules in its language.
+    pub(super) fn modules(self) -> &'static [&'static str] {
+        match self {
+            Self::Shell => &[],
+            Self::Python => &["py", "pyi"],
+            Self::Node => &["cjs", "cts", "js", "json", "jsx", "mjs", "mts", "ts", "tsx"],
+            Self::Other => &[
+                "R", "ex", "exs", "fish", "jl", "lua", "php", "pl", "pm", "ps1", "psm1", "raku", "rakumod",
+                "rb", "scm", "tcl",
+            ],
         }
     }
 }
@@ -346,6 +362,10 @@ impl Tracer<'_> {
         // A script in the workspace may have any name.
         if let Some(name) = launcher.filter(|_| !self.is_in_workspace(&real) || is_installed(&real)) {
             return self.unknown(format!("`{name}` chooses at run time what to run"));
+        }
+        let repository = names.iter().find(|name| VERSION_CONTROL.contains(&name.as_str()));
+        if let Some(name) = repository.filter(|_| !self.is_in_workspace(&real)) {
+            return self.unknown(format!("`{name}` reads the history or the index of the repository"));
         }
         if let Some(wrapped_command) = wrapped_command(&names[0], args) {
             return match wrapped_command {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::identity::{InterpreterKind, LAUNCHERS, wrapped_command};
-use super::read_text;
 use super::shell;
 use super::tracer::{Tracer, file_name};
 use super::words::Word;
+use super::{paths_in, read_text};
+use crate::disk;
 
 /// Builtin commands of shells that run no other program.
 const BUILTINS: [&str; 50] = [
@@ -112,6 +113,7 @@ impl Tracer<'_> {
             .unwrap_or(InterpreterKind::Other);
         if kind == InterpreterKind::Other {
             self.program(&interpreter, &[]);
+            self.add_script_files(kind, &Main::File(path.to_path_buf(), Vec::new()));
             return self.check_place(path, real);
         }
         let own = words[1..].iter().cloned().chain([Word::Text(path.to_string_lossy().into_owned())]);
@@ -137,6 +139,9 @@ impl Tracer<'_> {
             InterpreterKind::Other => {
                 self.refuse_variables(&["PERL5LIB", "PERL5OPT", "RUBYLIB", "RUBYOPT", "LUA_PATH"])
             }
+        }
+        if kind != InterpreterKind::Shell {
+            self.add_script_files(kind, &main);
         }
         match (kind, main) {
             (_, Main::None) => {}
@@ -258,6 +263,12 @@ impl Tracer<'_> {
                 ));
             }
         }
+        if script.is_none_or(|script| self.is_in_workspace(&real(script))) {
+            for word in &self.expand(&found.words, script, args, &found.variables) {
+                let dir = self.dir.clone();
+                word.text().into_iter().for_each(|text| self.mention(text, &dir));
+            }
+        }
         let is_looked_up = |words: &[Word]| {
             let name = words[0].text().unwrap_or_default();
             !name.contains('/') && !BUILTINS.contains(&name) && !found.functions.contains(name)
@@ -265,6 +276,41 @@ impl Tracer<'_> {
         if found.variables.contains_key("PATH") && found.commands.iter().any(|(_, words)| is_looked_up(words))
         {
             self.unknown(format!("{place} changes PATH"));
+        }
+    }
+
+    /// Adds the files that a word or string of a script may name, as seen from `dir`.
+    fn mention(&mut self, text: &str, dir: &Path) {
+        let root = &self.programs.root;
+        for name in paths_in(text) {
+            let path = disk::without_dots(&dir.join(name));
+            let is_dir = || path.starts_with(root) && path.is_dir();
+            if path.is_file() || is_dir() {
+                self.found.named.insert(path);
+            }
+        }
+    }
+
+    /// Adds what a script of the workspace, in a language other than that of shells, may load or read: the modules of its language,
+    /// and the files that its text names.
+    fn add_script_files(&mut self, kind: InterpreterKind, main: &Main) {
+        let (text, dir) = match main {
+            Main::Text(text, _) => (Some(text.clone()), None),
+            Main::File(file, _) if self.is_in_workspace(&real(file)) => (read_text(file), file.parent()),
+            Main::Module(name) => {
+                let first = name.split('.').next().unwrap_or_default();
+                let place = self.dir.join(first);
+                if !place.is_dir() && !place.with_extension("py").is_file() {
+                    return;
+                }
+                (None, None)
+            }
+            _ => return,
+        };
+        self.found.modules.extend(kind.modules());
+        let dirs: Vec<_> = dir.into_iter().map(Path::to_path_buf).chain([self.dir.clone()]).collect();
+        for name in text.iter().flat_map(|text| quoted(text)) {
+            dirs.iter().for_each(|dir| self.mention(name, dir));
         }
     }
 
@@ -342,6 +388,19 @@ impl Tracer<'_> {
         };
         words.iter().flat_map(expand).collect()
     }
+}
+
+/// Returns `path` with links resolved, or unchanged if that is impossible.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// Returns the strings in quotes on one line of `text`.
+fn quoted(text: &str) -> BTreeSet<&str> {
+    let of = |quote: char| text.lines().flat_map(move |line| line.split(quote).skip(1).step_by(2));
+    // A quote of the other kind may be an apostrophe, or shift the pairs.
+    let shifted = |quote: char| text.lines().flat_map(move |line| line.split(quote).skip(2).step_by(2));
+    of('"').chain(of('\'')).chain(shifted('"')).chain(shifted('\'')).collect()
 }
 
 /// Returns the Python interpreter that a script of pip or uv starts through `sh`, which they use if the path is

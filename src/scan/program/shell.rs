@@ -16,6 +16,8 @@ pub(super) struct Commands {
     pub(super) functions: BTreeSet<String>,
     /// Variables that are assigned, with the value if it is a constant.
     pub(super) variables: BTreeMap<String, Option<String>>,
+    /// All words that may name files, except files into which output goes.
+    pub(super) words: Vec<Word>,
 }
 
 /// Parses the commands in `text`.
@@ -313,14 +315,20 @@ impl<'a> ShellParser<'a> {
             return;
         }
         let is_heredoc = self.rest.starts_with("<<") && !self.rest.starts_with("<<<");
-        while self.peek().is_some_and(|c| "<>&|-".contains(c)) {
+        let mut is_output = false;
+        while let Some(next) = self.peek().filter(|c| "<>&|-".contains(*c)) {
+            is_output |= next == '>';
             self.next();
         }
+        let before = self.found.words.len();
         self.skip_blanks();
         if self.peek().is_some_and(|c| !"\n;&|()<>".contains(c)) {
             let (target, _) = self.word();
             if is_heredoc {
                 self.heredocs.push(target.text().unwrap_or_default().to_owned());
+            }
+            if is_output {
+                self.found.words.truncate(before);
             }
         }
     }
@@ -365,7 +373,9 @@ impl<'a> ShellParser<'a> {
         {
             self.own_dirs.insert(name.to_owned());
         }
-        (word.finish(), is_plain)
+        let word = word.finish();
+        self.found.words.push(word.clone());
+        (word, is_plain)
     }
 
     /// Parses a string in double quotes.
@@ -493,10 +503,11 @@ impl<'a> ShellParser<'a> {
 
     /// Adds the commands of the nested code `text`.
     fn nested(&mut self, text: &str) {
-        let Commands { commands, functions, variables } = commands(text);
+        let Commands { commands, functions, variables, words } = commands(text);
         let line = self.line;
         self.found.commands.extend(commands.into_iter().map(|(_, words)| (line, words)));
         self.found.functions.extend(functions);
+        self.found.words.extend(words);
         variables.iter().for_each(|(name, value)| self.found.assign(name, value.as_deref()));
     }
 }

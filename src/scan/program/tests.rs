@@ -149,6 +149,44 @@ fn a_program_without_a_fixed_name_is_unknown() {
 }
 
 #[test]
+fn a_program_that_reads_the_repository_is_unknown() {
+    let place = Place::new();
+    place.program("bin/git", "ELF");
+    place.unknown(&["git", "log"], "`git` reads the history");
+    place.unknown(&["sh", "-c", "x=$(git rev-parse HEAD)"], "`git` reads the history");
+    place.program("ws/git", "#!DIRbin/sh\n");
+    place.check_known(&["./git"], &["bin/sh", "ws/git"]);
+}
+
+#[test]
+fn files_that_a_script_names_are_found() {
+    let place = Place::new();
+    let check = |run: &[&str], expected: &[&str]| {
+        let ProgramIdentity { named, .. } = place.identity(run);
+        let root = place.path("ws");
+        let named: Vec<_> =
+            named.iter().map(|path| path.strip_prefix(&root).unwrap().display().to_string()).collect();
+        assert_eq!(named, expected, "{run:?}");
+    };
+    place.program("bin/python3", "ELF");
+    for name in ["a.txt", "b.txt", "c.txt", "docs/d.md", "lib/e.txt"] {
+        place.write(&format!("ws/{name}"), "x");
+    }
+    check(&["sh", "-c", "cat a.txt <b.txt >c.txt; test -e gone.txt"], &["a.txt", "b.txt"]);
+    check(
+        &["sh", "-c", "x=a.txt; for f in b.txt docs; do y --conf=c.txt @lib/e.txt; done"],
+        &["a.txt", "b.txt", "c.txt", "docs", "lib/e.txt"],
+    );
+    place.program("ws/lib/check.sh", "#!DIRbin/sh\n[[ -f \"$(dirname \"$0\")/e.txt\" ]] # docs\n");
+    check(&["lib/check.sh"], &["lib/e.txt"]);
+    place.program("ws/lib/check.py", "#!DIRbin/python3\nopen('a.txt'); open(\"e.txt\") # it's docs\n");
+    check(&["lib/check.py"], &["a.txt", "lib/e.txt"]);
+    assert_eq!(place.identity(&["lib/check.py"]).modules, ["py", "pyi"].into());
+    assert_eq!(place.identity(&["python3", "-m", "docs.x"]).modules, ["py", "pyi"].into());
+    assert!(place.identity(&["python3", "-m", "elsewhere"]).modules.is_empty());
+}
+
+#[test]
 fn a_script_from_elsewhere_without_a_package_is_unknown() {
     let place = Place::new();
     place.program("bin/perl", "ELF");

@@ -16,6 +16,10 @@ pub struct ProgramIdentity {
     pub has_foreign_script: bool,
     /// True if cargo is included, so its configuration matters too.
     pub runs_cargo: bool,
+    /// Existing files, and directories of the workspace, that the text of a script names. The script may also write them.
+    pub named: BTreeSet<PathBuf>,
+    /// Extensions of the files that a script of the workspace may load as modules.
+    pub modules: BTreeSet<&'static str>,
     /// Reason why the files are not complete.
     pub unknown: Option<String>,
 }

@@ -28,6 +28,8 @@ macro_rules! cases {
     };
 }
 
+pub(crate) mod named;
+
 pub(crate) const CASES: &[Case] = cases![
     a_linked_readme_is_an_input_of_doc,
     a_cargo_configuration_next_to_a_link_target_is_an_input,

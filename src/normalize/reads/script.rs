@@ -1,0 +1,47 @@
+//! Files and variables that the source of a build script names. The script may read them without stating it.
+
+use super::{Reads, SourceToken, tokens, unquoted};
+
+/// Returns the strings in `source` that could be paths, as written, and the variables that it reads by name.
+pub fn named_by_script(source: &str) -> Reads {
+    let tokens = tokens(source);
+    let mut reads = Reads::default();
+    for (at, token) in tokens.iter().enumerate() {
+        let SourceToken::Text(text) = token else { continue };
+        let text = unquoted(text);
+        match tokens[..at] {
+            [.., SourceToken::Other("var" | "var_os"), SourceToken::Other("(")] => reads.variables.push(text),
+            _ if may_be_path(&text) => reads.files.push(text),
+            _ => {}
+        }
+    }
+    reads
+}
+
+/// Returns whether `text` may be the path of a file or directory whose content stays the same while nobody changes it.
+fn may_be_path(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() < 512
+        && !["/dev/", "/proc/", "/sys/"].iter().any(|dir| text.starts_with(dir))
+        && !text.contains(|c: char| c.is_control() || matches!(c, '{' | '}' | '"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_script_names_paths_and_variables() {
+        let source = r#"fn main() {
+            println!("cargo::rustc-env=A={}", std::env::var("MODE").unwrap());
+            let _ = std::env::var_os("OTHER");
+            let _ = std::fs::read_dir("proto").unwrap();
+            let _ = std::fs::read("/proc/version").unwrap();
+            // "in a comment"
+            let _ = std::process::Command::new("./gen.sh").arg("").output();
+        }"#;
+        let reads = named_by_script(source);
+        assert_eq!(reads.variables, ["MODE", "OTHER"]);
+        assert_eq!(reads.files, ["proto", "./gen.sh"]);
+    }
+}
