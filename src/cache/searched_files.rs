@@ -29,7 +29,8 @@ impl KeyInputs<'_> {
     pub(super) fn searched(&self, id: ToolId) -> Vec<(String, PathBuf)> {
         let tool = self.plan.graph.tool(id);
         let mut found = SearchedFiles::new(self, id);
-        found.skips_declared = true;
+        // The key of a sandboxed test does not include the id of its task, and cargo's configuration may set its variables.
+        found.skips_declared = !(tool.is_observed() && tool.uses_executable());
         let uses_cargo = self.uses_cargo(id);
         for search in &tool.searches {
             found.search(search, uses_cargo);

@@ -49,3 +49,15 @@ fn a_variable_that_the_tool_names_is_passed() {
     check_with(&sandbox, &[("GITHUB_SHA", "2")], 0, &["lib", "names"]);
     check_with(&sandbox, &[("GITHUB_SHA", "bad")], 1, &["lib", "names"]);
 }
+
+#[test]
+fn a_variable_that_the_configuration_of_cargo_sets_counts() {
+    let programs = [("names", "assert_ne!(std::env::var(\"HOW\").as_deref(), Ok(\"bad\"));")];
+    let Some(sandbox) = with_programs(&programs) else { return };
+    sandbox.write(".cargo/config.toml", "[env]\nHOW = 'good'\n");
+    sandbox.commit_all();
+    check_with(&sandbox, &[], 0, &["lib", "names"]);
+    check_with(&sandbox, &[], 0, &[]);
+    sandbox.write(".cargo/config.toml", "[env]\nHOW = 'bad'\n");
+    check_with(&sandbox, &[], 1, &["lib", "names"]);
+}
