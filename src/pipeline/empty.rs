@@ -10,7 +10,7 @@ use super::untested;
 use crate::model::blind_spot::BlindSpot;
 use crate::model::census::Tests;
 use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place, Related};
-use crate::model::tool::{Tool, ToolId};
+use crate::model::tool::{Arg, Parse, Tool, ToolId, Work};
 use crate::model::workspace::TargetKind;
 use crate::normalize::sources::Cfg;
 use crate::workspace::LoadError;
@@ -32,6 +32,8 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
     if !plan.is_full(ledger.workspace) {
         return Ok(Vec::new());
     }
+    require_a_target(ledger);
+    require_doc_tests(ledger);
     // A variant for other systems had nothing to do here.
     let tests = plan.graph.tools().filter(|(_, tool)| runs_tests(tool) && !ledger.is_elsewhere(tool));
     let looked = |(id, tool)| {
@@ -43,8 +45,14 @@ pub(super) fn judge(ledger: &mut Ledger<'_>, sources: &Sources<'_>) -> Result<Ve
     blind.extend(untested::find(ledger, &looked, sources)?);
     for of in &looked {
         let (empty, full): (Vec<_>, Vec<_>) = of.targets.iter().partition(|one| one.runs() == Some(0));
-        let uncounted = full.iter().filter(|one| one.runs().is_none());
-        blind.extend(uncounted.map(|one| one.blind(NO_COUNT)));
+        let uncounted: Vec<_> = full.into_iter().filter(|one| one.runs().is_none()).collect();
+        for (one, found) in uncounted.iter().zip(Found::of(&uncounted, sources)?) {
+            match found {
+                // The usual harness always reports a number, so it did not run.
+                Found::Tests(_) if of.is_of_all() => ledger.enter_own(of.id, one.unit, unreported(one)),
+                _ => drop(blind.insert(one.blind(NO_COUNT))),
+            }
+        }
         let found = Found::of(&empty, sources)?;
         let own = || empty.iter().zip(&found);
         let has_tests = own().any(|(_, found)| matches!(found, Found::Tests(_)));
@@ -83,6 +91,33 @@ fn require_a_task(ledger: &mut Ledger<'_>) {
     let due: Vec<_> = plan.graph.tools().filter(|(id, _)| !ledger.tasks_of(*id).is_empty()).collect();
     if due.iter().all(|(_, tool)| ledger.is_elsewhere(tool)) {
         due.iter().for_each(|(id, _)| ledger.note_all(*id, NOTHING_HERE));
+    }
+}
+
+/// A tool that compiles must have compiled something.
+fn require_a_target(ledger: &mut Ledger<'_>) {
+    let plan = ledger.plan;
+    // All targets of a package may be without documentation.
+    let documents = |tool: &Tool| tool.run.iter().filter_map(Arg::literal).any(|word| word == "doc");
+    let compiles = |tool: &Tool| tool.parse == Parse::RustcJson && tool.uses_selection() && !documents(tool);
+    for (id, tool) in plan.graph.tools().filter(|(_, tool)| compiles(tool)) {
+        let census = ledger.complete_census(id).filter(|_| !ledger.is_elsewhere(tool));
+        if census.is_some_and(|census| census.targets.is_empty()) {
+            ledger.note_all(id, &format!("cargo compiled no target{}", hint(tool)));
+        }
+    }
+}
+
+/// A filter must not leave out all doc tests. A package without doc tests is normal.
+fn require_doc_tests(ledger: &mut Ledger<'_>) {
+    let plan = ledger.plan;
+    let of_documentation = |tool: &Tool| tool.parse.work() == Work::Test && !runs_tests(tool);
+    for (id, tool) in plan.graph.tools().filter(|(_, tool)| of_documentation(tool)) {
+        let Some(census) = ledger.complete_census(id).filter(|census| !has_run(census)) else { continue };
+        if census.tests.values().flatten().any(|tests| tests.filtered_out.is_some_and(|count| count > 0)) {
+            let hint = if tool.args.is_empty() { "; check RUSTDOCFLAGS".to_owned() } else { hint(tool) };
+            ledger.note_all(id, &format!("no doc test ran, because a filter leaves them out{hint}"));
+        }
     }
 }
 
@@ -128,13 +163,26 @@ fn finding(one: &Looked<'_>, cfg: Option<&Cfg>) -> Diagnostic {
             }
         }
     };
+    let message = format!("no test of `{}` ran, although its sources have tests", one.name);
+    diagnostic(one, message, reason)
+}
+
+/// Returns the finding that a target passed without a report of the usual harness.
+fn unreported(one: &Looked<'_>) -> Diagnostic {
+    let message =
+        format!("`{}` passed without a report of its tests, although its sources have tests", one.name);
+    let reason = "check `args` and the `runner` in cargo's configuration; a target with another test harness needs `harness = false`";
+    diagnostic(one, message, reason.to_owned())
+}
+
+fn diagnostic(one: &Looked<'_>, message: String, reason: String) -> Diagnostic {
     Diagnostic {
         test: None,
         place: Place::File { path: one.target.root.clone(), range: None },
         ns: OWN_NAMESPACE.into(),
         rule: EMPTY.into(),
         level: Level::Warning,
-        message: format!("no test of `{}` ran, although its sources have tests", one.name).into(),
+        message: message.into(),
         fatal: false,
         package: None,
         related: vec![Related { message: reason, place: None }],

@@ -62,6 +62,55 @@ fn a_filter_that_matches_nothing_leaves_the_tests_without_a_verdict() {
 }
 
 #[test]
+fn a_target_with_tests_must_report_them() {
+    let sandbox = Sandbox::library();
+    let own = "[[test]]\nname = \"own\"\nharness = false\n\n[workspace]";
+    sandbox.edit("Cargo.toml", "[workspace]", own);
+    sandbox.write("tests/own.rs", "//! Own.\n\nfn main() {}\n");
+    sandbox.write("genti.toml", "[tools.test]\nargs = [\"--help\"]\n");
+    let shown = sandbox.run(&["run"], 1);
+    assert_eq!(own_findings(&sandbox), ["empty-test-target src/lib.rs"]);
+    assert!(shown.contains("passed without a report of its tests"), "{shown}");
+    let spot =
+        "untested-target tests/own.rs: `clean::own`: its test harness does not report how many tests ran";
+    assert!(blind_spots(&sandbox).contains(&spot.to_owned()), "{:?}", blind_spots(&sandbox));
+}
+
+#[test]
+fn a_filter_must_not_leave_out_all_doc_tests() {
+    let sandbox = Sandbox::library();
+    let doc = "/// ```\n/// panic!();\n/// ```\npub fn documented() {}\n";
+    sandbox.write("src/lib.rs", &format!("//! L.\n\n{doc}\n#[test]\nfn works() {{}}\n"));
+    sandbox.write("genti.toml", "[tools.doctest]\nargs = [\"--\", \"no_such_test\"]\n");
+    sandbox.run(&["run"], 3);
+    let reason = "no doc test ran, because a filter leaves them out";
+    assert_eq!(incomplete(&sandbox, "doctest"), [format!(".: {reason}; check `args` under [tools.doctest]")]);
+    // Flags of rustdoc do the same.
+    sandbox.write("genti.toml", "");
+    let flags = "[\"--test-args\", \"--skip\", \"--test-args\", \"documented\"]";
+    sandbox.write(".cargo/config.toml", &format!("[build]\nrustdocflags = {flags}\n"));
+    sandbox.run(&["run"], 3);
+    assert_eq!(incomplete(&sandbox, "doctest"), [format!(".: {reason}; check RUSTDOCFLAGS")]);
+    // Doc tests that are only ignored are normal.
+    sandbox.write(".cargo/config.toml", "");
+    sandbox.edit("src/lib.rs", "/// ```\n/// panic", "/// ```ignore\n/// panic");
+    sandbox.run(&["run"], 0);
+}
+
+#[test]
+fn a_lint_tool_that_compiles_no_target_has_no_verdict() {
+    let sandbox = Sandbox::library();
+    sandbox.write("genti.toml", "[tools.clippy]\nargs = [\"--bins\"]\n");
+    sandbox.run(&["run"], 3);
+    let reason = "cargo compiled no target; check `args` under [tools.clippy]";
+    assert_eq!(incomplete(&sandbox, "clippy"), [format!(".: {reason}")]);
+    // A library without documentation is normal.
+    sandbox.write("genti.toml", "");
+    sandbox.edit("Cargo.toml", "[workspace]", "[lib]\ndoc = false\n\n[workspace]");
+    sandbox.run(&["run"], 0);
+}
+
+#[test]
 fn only_a_whole_run_must_run_a_test() {
     let sandbox = Sandbox::library();
     sandbox.write("genti.toml", "[tools.test]\nargs = [\"no_such_test\"]\n");
