@@ -99,14 +99,13 @@ impl SarifReader<'_> {
     /// Converts a result to a diagnostic. Returns `None` for results that passed, are suppressed, or are gone.
     fn diagnostic(&self, result: &SarifResult) -> Option<Diagnostic> {
         let rule = self.run.rule(result);
-        let kind = result.kind.as_deref().unwrap_or("fail");
         let default = rule.and_then(|rule| rule.default_configuration.as_ref()?.level.as_deref());
-        let level = match result.level.as_deref().or(default) {
-            _ if matches!(kind, "pass" | "notApplicable") => return None,
-            None if kind == "informational" => Level::Note,
-            Some("none") => return None,
-            Some("error") => Level::Error,
-            Some("note") => Level::Note,
+        // The level of results of all kinds but `fail` has to be `none`.
+        let level = match (result.kind.as_deref(), result.level.as_deref().or(default)) {
+            (Some("pass" | "notApplicable"), _) | (None, Some("none")) => return None,
+            (Some("fail" | "informational"), Some("none")) | (Some("informational"), None) => Level::Note,
+            (_, Some("error")) => Level::Error,
+            (_, Some("note")) => Level::Note,
             _ => Level::Warning,
         };
         if result.is_suppressed() || result.baseline_state.as_deref() == Some("absent") {

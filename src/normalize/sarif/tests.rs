@@ -80,6 +80,24 @@ warning lint R2 lint: m
 }
 
 #[test]
+fn results_without_a_level_that_are_complaints_are_kept() {
+    let result =
+        |kind: &str| format!(r#"{{"ruleId":"R2","message":{{"text":"m"}},"level":"none","kind":"{kind}"}}"#);
+    let note = str![[r#"
+note lint R2 lint: m
+
+"#]];
+    check(&result("fail"), "", note.clone());
+    check(&result("informational"), "", note);
+    let warning = str![[r#"
+warning lint R2 lint: m
+
+"#]];
+    check(&result("open"), "", warning.clone());
+    check(&result("review"), "", warning);
+}
+
+#[test]
 fn uris_are_resolved_through_their_bases() {
     let bases = r#","originalUriBaseIds":{"ROOT":{"uri":"file:///w/ws/"},"SRC":{"uri":"src/","uriBaseId":"ROOT"},"LOOP":{"uri":"l/","uriBaseId":"LOOP"}},"artifacts":[{"location":{"uri":"from/index.c"}}]"#;
     let place = |uri: &str| {
