@@ -107,8 +107,14 @@ impl InputCollector<'_> {
             let Some(text) = read_text(&source.to_path(&self.inputs.workspace.root)) else { continue };
             let Reads { files, variables } = reads::named_by_script(&text);
             self.variables.extend(variables);
-            for place in files.iter().map(|file| dir.join(file)) {
-                if place.is_file() && !is_own(&place) || place.is_dir() && self.may_be_read(&place, dir) {
+            for file in &files {
+                let place = dir.join(file);
+                let counts = match place.metadata() {
+                    Ok(found) if found.is_dir() => self.may_be_read(&place, dir),
+                    Ok(found) => found.is_file() && !is_own(&place),
+                    Err(_) => reads::may_appear(file),
+                };
+                if counts {
                     let path = self.inputs.relative(&place)?;
                     let path = self.without_dots(path);
                     self.named.insert(path);

@@ -333,7 +333,10 @@ impl KeyInputs<'_> {
     pub(super) fn digest(&self, path: &RelPath) -> Result<Option<Digest>, UnreadableFile> {
         match self.workspace.find(path).map(|id| self.workspace.file(id)).filter(|file| !file.is_link) {
             Some(file) => Ok(Some(file.digest)),
-            None => self.outside.digest(&path.to_path(&self.workspace.root)),
+            None => {
+                let place = path.to_path(&self.workspace.root);
+                Ok(self.outside.digest(&place)?.or_else(|| directory_at(&place)))
+            }
         }
     }
 
@@ -624,12 +627,17 @@ impl InputCollector<'_> {
             let digest = outside.digest_now(&place)?;
             return Ok(digest.map(|digest| Discovered::Generated(path.clone(), digest)));
         }
-        let digest = outside.settled_digest(&place)?;
+        let digest = outside.settled_digest(&place)?.or_else(|| directory_at(&place));
         // If git would list the file, its appearance would change an id.
         let is_listed =
             digest.is_none() && is_declared(workspace.owner_of(path)) && !ignores.would_ignore(path);
         Ok((!is_listed).then(|| Discovered::File(path.clone(), digest)))
     }
+}
+
+/// Returns a digest that stands for any directory if there is one at `path`: it is neither a file nor nothing.
+fn directory_at(path: &Path) -> Option<Digest> {
+    path.is_dir().then(|| Digest::of_bytes(b"directory"))
 }
 
 /// Discovered inputs as they are hashed.

@@ -3,7 +3,7 @@
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
-pub use self::script::named_by_script;
+pub use self::script::{may_appear, named_by_script};
 use crate::model::path::RelPath;
 
 mod script;

@@ -26,6 +26,13 @@ fn may_be_path(text: &str) -> bool {
         && !text.contains(|c: char| c.is_control() || matches!(c, '{' | '}' | '"'))
 }
 
+/// Returns whether `text`, which names nothing that exists, may be the path of a file that the script looks for.
+pub fn may_appear(text: &str) -> bool {
+    !text.contains(|c: char| {
+        c.is_whitespace() || matches!(c, ':' | '=' | '*' | '?' | '<' | '>' | '|' | ',' | ';')
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +50,15 @@ mod tests {
         let reads = named_by_script(source);
         assert_eq!(reads.variables, ["MODE", "OTHER"]);
         assert_eq!(reads.files, ["proto", "./gen.sh"]);
+    }
+
+    #[test]
+    fn texts_that_are_no_paths_are_not_expected_to_appear() {
+        for text in ["Makefile", "../config.toml", ".env", "c++"] {
+            assert!(may_appear(text), "{text}");
+        }
+        for text in ["no such file", "cargo::rustc-cfg", "-DA=b", "*.proto"] {
+            assert!(!may_appear(text), "{text}");
+        }
     }
 }

@@ -15,6 +15,9 @@ pub(crate) const CASES: &[Case] = cases![
     an_ignored_directory_of_configuration_is_an_input_of_fmt,
     a_file_that_a_build_script_reads_without_stating_it_is_an_input,
     a_directory_that_a_build_script_lists_without_stating_it_is_an_input,
+    a_file_that_a_build_script_looks_for_in_vain_is_an_input,
+    an_ignored_file_that_a_build_script_looks_for_in_vain_is_an_input,
+    a_directory_that_a_build_script_looks_for_in_vain_is_an_input,
     a_variable_that_a_build_script_reads_without_stating_it_is_an_input,
     a_configured_variable_that_a_build_script_reads_is_an_input,
     an_ignored_file_read_by_a_build_script_that_states_nothing_is_an_input,
@@ -116,6 +119,26 @@ fn a_file_that_a_build_script_reads_without_stating_it_is_an_input() {
 fn a_directory_that_a_build_script_lists_without_stating_it_is_an_input() {
     let mut world = with_script(ITSELF, "std::fs::read_dir(\"data\").unwrap().count()");
     check(&mut world, |world| world.write("repo/ws/a/data/y.txt", "2\n"), 3);
+}
+
+/// What a build script tells about `path`: 1 if there is nothing, and 2 otherwise.
+fn looked_for(path: &str) -> String {
+    format!("1 + u8::from(std::path::Path::new(\"{path}\").exists())")
+}
+
+fn a_file_that_a_build_script_looks_for_in_vain_is_an_input() {
+    let mut world = with_script(ITSELF, &looked_for("../../late.txt"));
+    check(&mut world, |world| world.write("repo/late.txt", ""), 3);
+}
+
+fn an_ignored_file_that_a_build_script_looks_for_in_vain_is_an_input() {
+    let mut world = with_script(ITSELF, &looked_for("made/late.txt"));
+    check(&mut world, |world| world.write("repo/ws/a/made/late.txt", ""), 3);
+}
+
+fn a_directory_that_a_build_script_looks_for_in_vain_is_an_input() {
+    let mut world = with_script(ITSELF, &looked_for("../../late"));
+    check(&mut world, |world| world.write("repo/late/x.txt", ""), 3);
 }
 
 const VARIABLE: &str = "std::env::var(\"MADE_HOW\").unwrap()";
