@@ -273,6 +273,10 @@ impl Subject<'_> {
             Change::Add => world.remove(real),
             Change::Retarget(at) => self.lead(world, *at, &self.spot.links[*at].target),
             Change::LinkToFile => {
+                // A path through `..` does not lead into the directory that replaced the link.
+                if self.spot.via != self.first_path() {
+                    world.remove(&self.spot.via);
+                }
                 world.remove(self.first_path());
                 world.link(&self.spot.links[0].path, &self.spot.links[0].target);
             }

@@ -169,7 +169,8 @@ impl Pair {
     }
 
     fn add_others(&mut self, dice: &mut Dice) {
-        let count = if self.part.hides_others() { 0 } else { [0, 0, 0, 1, 1, 2][dice.below(6)] };
+        let is_alone = self.part.hides_others() || self.leads_modules_astray(self.part, &self.spot);
+        let count = if is_alone { 0 } else { [0, 0, 0, 1, 1, 2][dice.below(6)] };
         let fitting = |part: &&&'static Part| {
             part.goes_with_others() && part.tools.contains(&self.tool) && part.name != self.part.name
         };
@@ -178,9 +179,18 @@ impl Pair {
         for n in 1..=count {
             let Some(part) = dice.pick(&fitting).copied() else { return };
             if self.others.iter().all(|(other, _)| other.name != part.name) {
-                self.others.push((part, spot(part, n, dice)));
+                let spot = spot(part, n, dice);
+                if !self.leads_modules_astray(part, &spot) {
+                    self.others.push((part, spot));
+                }
             }
         }
+    }
+
+    /// Returns true if the root of the library is a link. Rustfmt then looks for modules beside the file behind it, and the compiler
+    /// beside the link.
+    fn leads_modules_astray(&self, part: &Part, spot: &Spot) -> bool {
+        self.tool == Tool::Fmt && part.name == "the root of the library" && !spot.links.is_empty()
     }
 
     /// Describes the pair.
@@ -345,7 +355,8 @@ impl Pair {
         self.compare(&warm, &fresh, before, outcome, when);
         let may_run = self.change.matters() || matches!(self.route, Route::NoCache | Route::Forgotten);
         if !may_run && !warm.ran.is_empty() && before.code != 3 {
-            outcome.needless.push(format!("{when}: {}", listed(&warm)));
+            let reasons = Vec::from_iter(warm.reasons.iter().map(String::as_str)).join("; ");
+            outcome.needless.push(format!("{when}: {}, because: {reasons}", listed(&warm)));
         }
         fresh
     }

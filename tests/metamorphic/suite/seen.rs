@@ -7,7 +7,7 @@ use std::process::Output;
 use serde_json::Value;
 
 /// Exit code and artifacts of a run.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) code: i32,
     /// `report.json`, or null if the run wrote none.
@@ -18,6 +18,8 @@ pub(crate) struct Seen {
     pub(crate) ran: BTreeSet<String>,
     /// Output of the run.
     pub(crate) text: String,
+    /// Why tasks ran: the changed inputs and other reasons that `cargo genti explain` shows.
+    pub(crate) reasons: BTreeSet<String>,
 }
 
 /// Difference between a warm and a fresh run.
@@ -36,8 +38,7 @@ impl Seen {
         let text =
             format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let code = output.status.code().unwrap_or(-1);
-        let mut seen =
-            Self { code, report: Value::Null, statuses: BTreeSet::new(), ran: BTreeSet::new(), text };
+        let mut seen = Self { code, text, ..Self::default() };
         // After any other exit code, the artifacts are from an earlier run.
         if matches!(code, 0 | 1 | 3) {
             let read =
@@ -50,6 +51,7 @@ impl Seen {
                 }
             }
             read("tasks.jsonl").lines().for_each(|line| seen.add(&serde_json::from_str(line).unwrap()));
+            seen.add_reasons(&serde_json::from_str(&read("../explain.json")).unwrap());
         }
         seen
     }
@@ -64,6 +66,19 @@ impl Seen {
         let runs_each_time = ["test-build", "test", "doctest", "codegen"].contains(&text("tool"));
         if line["timing"]["cache"] == "miss" && !runs_each_time {
             self.ran.insert(name);
+        }
+    }
+
+    fn add_reasons(&mut self, explained: &Value) {
+        let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        for tool in list(&explained["tools"]) {
+            let tasks = list(&tool["ran"]);
+            let changed = tasks.iter().flat_map(|task| list(&task["changed"])).chain(list(&tool["changed"]));
+            let reasons = changed
+                .map(|change| text(&change["what"]))
+                .chain(tasks.iter().map(|task| text(&task["why"])));
+            self.reasons.extend(reasons.filter(|reason| !reason.is_empty()));
         }
     }
 
