@@ -60,7 +60,7 @@ pub enum Activity {
 /// New findings that are known before the end of the run.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The tool that has finished.
+    /// The tool that reported them. It has finished.
     pub tool: ToolId,
     /// The findings, in their final order. No finding is in two of these lists.
     pub findings: Vec<Compared>,

@@ -16,7 +16,7 @@ use crate::compare::matching;
 use crate::compare::reach::Reach;
 use crate::compare::suppressions::Suppressions;
 use crate::model::event::Found;
-use crate::model::finding::{Diagnostic, DiagnosticKey, Entry};
+use crate::model::finding::{Diagnostic, DiagnosticKey, Entry, Finding};
 use crate::model::halt::Halt;
 use crate::model::outcome::Compared;
 use crate::model::path::RelPath;
@@ -169,13 +169,25 @@ impl<'a> Early<'a> {
         };
         let findings = identify(said, &sources, halt).map(mark).and_then(compare).unwrap_or_default();
         let is_news = |compared: &Compared| state.shown.insert(compared.finding.diagnostic.key());
-        let findings: Vec<_> = findings.into_iter().filter(is_news).collect();
-        if !findings.is_empty() {
+        let mut by_tool: BTreeMap<ToolId, Vec<Compared>> = BTreeMap::new();
+        for compared in findings.into_iter().filter(is_news) {
+            by_tool.entry(self.reporter(&compared.finding, tool)).or_default().push(compared);
+        }
+        for (tool, findings) in by_tool {
             let of_tool = |(name, _): &(Text, TestOutput)| *name == plan.graph.tool(tool).name;
             let (test_outputs, rest) = std::mem::take(&mut state.test_outputs).into_iter().partition(of_tool);
             state.test_outputs = rest;
-            state.found.push(Found { tool, findings, sources, test_outputs });
+            state.found.push(Found { tool, findings, sources: sources.clone(), test_outputs });
         }
+    }
+
+    /// Returns the tool that reported `finding`: the `last` one that has finished, or else the first one. A finding may have waited for
+    /// tools that did not report it.
+    fn reporter(&self, finding: &Finding, last: ToolId) -> ToolId {
+        let graph = &self.context.plan.graph;
+        let reported = |id: ToolId| finding.tools.iter().any(|name| *name == graph.tool(id).name);
+        let mut all = std::iter::once(last).chain(graph.tools().map(|(id, _)| id));
+        all.find(|id| reported(*id)).unwrap_or(last)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

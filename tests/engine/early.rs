@@ -118,6 +118,7 @@ fn a_finding_that_a_later_tool_may_get_suppressed_is_not_shown() {
     // The other tool did not report it, so nothing suppresses it.
     let text = sandbox.expect(&run.finish(), 1);
     assert!(text.contains(": both\n") && text.contains("error: 2 new findings"), "{text}");
+    assert_eq!(text.matches("Found 1 new finding (quick)").count(), 2, "{text}");
 }
 
 #[test]
