@@ -38,8 +38,8 @@ pub(super) struct RealBuilds {
     removed: BTreeSet<String>,
     /// Digests by package, shared by all of its units.
     files: BTreeMap<PackageId, PackageFiles>,
-    /// Digests over the files of compilers that each tool uses, in addition to those of the toolchain.
-    compilers: BTreeMap<ToolId, CompilerFiles>,
+    /// Digests over the files of compilers that each tool uses, in addition to those of the toolchain. True stands for rustdoc.
+    compilers: BTreeMap<(ToolId, bool), CompilerFiles>,
     /// Digests over the configuration that a tool finds for a package.
     searched: BTreeMap<(ToolId, PackageId), Digest>,
     /// True if a unit was replayed in the user's own build directory, from which genti removes nothing.
@@ -60,6 +60,16 @@ struct PackageFiles {
     /// Files that no source of the package names.
     unnamed: Digest,
 }
+
+/// Variables with a program that replaces or wraps rustc.
+const OWN_RUSTC: [&str; 6] = [
+    "CARGO_BUILD_RUSTC",
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
+    "RUSTC",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
+];
 
 /// Files that change what a compiler does, without belonging to the toolchain: wrappers, and files that flags name.
 #[derive(Clone, Copy)]
@@ -92,7 +102,7 @@ impl ResultCache<'_> {
         let has_docs = parsed.traces.units.iter().any(|unit| unit.is_doc);
         let may_include_anything =
             has_docs && parsed.traces.units.iter().any(|unit| self.inputs.exports_include(unit));
-        let reach_all = self.compiler_files(&mut state, id).reach_all;
+        let reach_all = self.compiler_files(&mut state, id, has_docs).reach_all;
         let local = |manifest: &Path| !self.inputs.is_immutable(manifest);
         for mut unit in std::mem::take(&mut parsed.traces.units) {
             if reach_all || local(&unit.manifest) {
@@ -184,7 +194,7 @@ impl ResultCache<'_> {
                 hasher.field("package", &presumed.0);
             }
             hasher.field("toolchain", &self.toolchain(id).0);
-            if let Some(digest) = self.compiler_files(state, id).digest {
+            if let Some(digest) = self.compiler_files(state, id, unit.is_doc).digest {
                 hasher.field("compiler", &digest.0);
             }
             // Lints are configured for members only.
@@ -300,15 +310,20 @@ impl ResultCache<'_> {
         self.digest_of(own.cloned().collect())
     }
 
-    /// Returns the files that change what the compilers of tool `id` do, without belonging to the toolchain. Cargo does not look at
-    /// their content.
-    fn compiler_files(&self, state: &mut RunState, id: ToolId) -> CompilerFiles {
-        if let Some(known) = state.builds.compilers.get(&id) {
+    /// Returns the files that change what rustc does for tool `id`, and rustdoc if `with_rustdoc`, without belonging to the toolchain.
+    /// Cargo does not look at their content.
+    fn compiler_files(&self, state: &mut RunState, id: ToolId, with_rustdoc: bool) -> CompilerFiles {
+        if let Some(known) = state.builds.compilers.get(&(id, with_rustdoc)) {
             return *known;
         }
+        let tool = self.context.plan.graph.tool(id);
+        let is_set = |name: &&str| self.inputs.env.get(name).is_some() || tool.vars.contains_key(*name);
+        let has_own = with_rustdoc || self.inputs.config.has_own_rustc() || OWN_RUSTC.iter().any(is_set);
         let sysroot = self.context.programs.sysroot();
-        let files = self.inputs.identities[id.0 as usize].files.iter().map(|(_, path)| path);
-        let wrappers = files.filter(|path| !sysroot.is_some_and(|sysroot| path.starts_with(sysroot)));
+        let files = self.inputs.identities[id.0 as usize].files.iter().filter(|_| has_own);
+        let wrappers = files
+            .map(|(_, path)| path)
+            .filter(|path| !sysroot.is_some_and(|sysroot| path.starts_with(sysroot)));
         let mut all: BTreeSet<_> = wrappers.cloned().collect();
         let has_script = all.iter().any(|path| path.starts_with(&self.context.workspace.root));
         let named = self.inputs.flag_files();
@@ -316,7 +331,7 @@ impl ResultCache<'_> {
         all.extend(named);
         let digest = (!all.is_empty()).then(|| self.digest_of(all));
         let found = CompilerFiles { digest, reach_all };
-        state.builds.compilers.insert(id, found);
+        state.builds.compilers.insert((id, with_rustdoc), found);
         found
     }
 

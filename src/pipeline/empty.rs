@@ -11,6 +11,7 @@ use crate::model::blind_spot::BlindSpot;
 use crate::model::census::Tests;
 use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place, Related};
 use crate::model::tool::{Arg, Parse, Tool, ToolId, Work};
+use crate::model::variant::Variant;
 use crate::model::workspace::TargetKind;
 use crate::normalize::sources::Cfg;
 use crate::workspace::LoadError;
@@ -103,7 +104,11 @@ fn require_a_target(ledger: &mut Ledger<'_>) {
     for (id, tool) in plan.graph.tools().filter(|(_, tool)| compiles(tool)) {
         let census = ledger.complete_census(id).filter(|_| !ledger.is_elsewhere(tool));
         if census.is_some_and(|census| census.targets.is_empty()) {
-            ledger.note_all(id, &format!("cargo compiled no target{}", hint(tool)));
+            let hint = match tool.variant_name() {
+                Variant::DEFAULT => hint(tool),
+                variant => format!("; check [variants.{variant}]"),
+            };
+            ledger.note_all(id, &format!("cargo compiled no target{hint}"));
         }
     }
 }

@@ -225,9 +225,17 @@ impl CargoConfig {
 
     /// Returns the configured programs that replace or wrap the compiler.
     pub(super) fn programs(&self) -> Vec<String> {
+        self.programs_at(&["rustc", "rustc-wrapper", "rustc-workspace-wrapper", "rustdoc"])
+    }
+
+    /// Returns true if a configured program replaces or wraps rustc.
+    pub fn has_own_rustc(&self) -> bool {
+        !self.programs_at(&["rustc", "rustc-wrapper", "rustc-workspace-wrapper"]).is_empty()
+    }
+
+    fn programs_at(&self, keys: &[&str]) -> Vec<String> {
         let programs = self.parsed.iter().flat_map(|ParsedFile { base, table, .. }| {
-            let keys = ["rustc", "rustc-wrapper", "rustc-workspace-wrapper", "rustdoc"];
-            let named = keys.into_iter().filter_map(|key| table.get("build")?.get(key)?.as_str());
+            let named = keys.iter().filter_map(|key| table.get("build")?.get(*key)?.as_str());
             named.map(|named| match named.contains(['/', std::path::MAIN_SEPARATOR]) {
                 true => base.join(named).to_string_lossy().into_owned(),
                 false => named.to_owned(),

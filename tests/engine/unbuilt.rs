@@ -172,14 +172,19 @@ fn a_variant_that_switches_off_every_target_of_a_package_is_a_blind_spot() {
     let manifest = "\n[features]\ndefault = ['gate']\ngate = []\n\n\
                     [[bin]]\nname = 'clean'\npath = 'src/main.rs'\nrequired-features = ['gate']\n";
     let off = "no target of `clean` is compiled in the variant `bare`";
-    for tools in [
-        "[tools.clippy]\nvariants = ['default', 'bare']\n[tools.doc]\nvariants = ['default', 'bare']\n",
-        "[tools.clippy]\n[tools.test]\nvariants = ['default', 'bare']\n",
+    for (tools, code) in [
+        ("[tools.clippy]\nvariants = ['default', 'bare']\n[tools.doc]\nvariants = ['default', 'bare']\n", 3),
+        ("[tools.clippy]\n[tools.test]\nvariants = ['default', 'bare']\n", 0),
     ] {
         let sandbox = package(manifest, &format!("[variants.bare]\nno-default-features = true\n{tools}"));
         std::fs::remove_file(sandbox.root().join("src/lib.rs")).unwrap();
-        let text = sandbox.run(&["run"], 0);
-        assert_eq!(spots(&sandbox), set(&[&format!("unseen-package: {off}")]), "{text}");
+        let text = sandbox.run(&["run"], code);
+        let is_incomplete = text.contains("clippy@bare: cargo compiled no target; check [variants.bare]\n");
+        assert_eq!(is_incomplete, code == 3, "{text}");
+        let spot = format!("unseen-package: {off}");
+        // What is incomplete needs no blind spot.
+        let expected = if is_incomplete { set(&[]) } else { set(&[&spot]) };
+        assert_eq!(spots(&sandbox), expected, "{text}");
         // Where something is compiled, it is not one.
         sandbox.write("src/bin/other.rs", "//! Other.\nfn main() {}\n");
         sandbox.run(&["run"], 0);

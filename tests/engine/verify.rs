@@ -122,7 +122,8 @@ fn a_flaky_test_is_named() {
 /// Creates a tool over three files that prints, for each of them, the content of a file next to the workspace.
 /// This file is not declared as an input.
 fn with_hidden_input(text: &str) -> Sandbox {
-    let script = "for f; do sed \"s|^|$f:1: |\" ../hidden; done";
+    // A pattern is no name, so the file is not an input.
+    let script = "for f; do sed \"s|^|$f:1: |\" ../hidde[n]; done";
     let sandbox = texts(&tool("own", script, "per = 'file'\n"));
     sandbox.write("../hidden", text);
     sandbox.run(&["run"], i32::from(!text.is_empty()));
@@ -162,7 +163,7 @@ fn a_cached_result_that_a_new_run_does_not_confirm_is_named_with_the_finding() {
 #[test]
 fn a_cached_verdict_that_a_new_run_does_not_confirm_is_named() {
     let sandbox =
-        Sandbox::with_tools("[tools.own]\nrun = ['sh', '-c', 'test ! -e ../hidden || kill -SEGV $$']\n");
+        Sandbox::with_tools("[tools.own]\nrun = ['sh', '-c', 'test ! -e ../hidde[n] || kill -SEGV $$']\n");
     sandbox.run(&["run"], 0);
     sandbox.write("../hidden", "");
     let text = sandbox.run(&["verify"], 3);
