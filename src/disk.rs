@@ -100,6 +100,11 @@ pub fn refuse_special(path: &Path) -> io::Result<()> {
     std::fs::metadata(path).map_or(Ok(()), |meta| check(&meta))
 }
 
+/// Returns `path` with all links resolved, or unchanged if that is impossible.
+pub fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
 /// Returns `path` without `.`, and without each `..` that follows a directory name. A `..` after a symbolic link
 /// stays, because the system resolves it relative to the target of the link.
 pub fn without_dots(path: &Path) -> PathBuf {

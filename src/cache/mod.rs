@@ -76,6 +76,7 @@ use self::sandboxed::{RunningTest, TestRun};
 use self::shared::{Asked, Sharing};
 use self::storing::{Pending, WhyNotStored};
 use self::wrapped_tests::{PassedTests, WrappedRun};
+use crate::disk;
 use crate::model::digest::Digest;
 use crate::model::notice::IgnoredLevels;
 use crate::model::task::{Plan, TaskIx};
@@ -249,7 +250,7 @@ impl<'a> ResultCache<'a> {
         }
         let inputs = KeyInputs {
             workspace,
-            real_root: workspace.root.canonicalize().unwrap_or_else(|_| workspace.root.clone()),
+            real_root: disk::real(&workspace.root),
             plan,
             env,
             programs,

@@ -19,6 +19,7 @@ use std::sync::PoisonError;
 
 use super::inputs::{Content, KeyInputs};
 use super::record::Discovered;
+use crate::disk;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::path::RelPath;
 use crate::model::task::Program;
@@ -49,7 +50,7 @@ impl KeyInputs<'_> {
         let root = &self.real_root;
         let repository = self.repository();
         let own = [&self.workspace.target_dir, &self.workspace.build_dir];
-        let built: Vec<_> = build_dirs.iter().chain(own).map(|dir| real(dir)).collect();
+        let built: Vec<_> = build_dirs.iter().chain(own).map(|dir| disk::real(dir)).collect();
         let (mut inputs, mut packages) = (Vec::new(), BTreeSet::new());
         for (place, sight) in &observed.places {
             let is_built = built.iter().any(|dir| place.starts_with(dir));
@@ -228,8 +229,8 @@ impl KeyInputs<'_> {
         let packages: BTreeSet<_> =
             self.workspace.packages.iter().map(|package| package.dir.to_path(root)).collect();
         let left_out = [
-            real(&self.workspace.target_dir),
-            real(&self.workspace.build_dir),
+            disk::real(&self.workspace.target_dir),
+            disk::real(&self.workspace.build_dir),
             self.repository().join(".git"),
         ];
         let mut hasher = Hasher::new("genti.content.1");
@@ -265,11 +266,6 @@ impl KeyInputs<'_> {
     }
 }
 
-/// Returns where `path` really leads, or `path` itself if that is unknown.
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
-}
-
 /// Files that a build gave to a process.
 #[derive(Default)]
 pub(super) struct Given {
@@ -291,9 +287,9 @@ impl Given {
         let paths =
             program.vars.iter().filter(|(name, _)| name == "OUT_DIR" || name.starts_with("CARGO_BIN_EXE_"));
         Self {
-            program: real(&program.path),
-            paths: paths.map(|(_, value)| real(Path::new(value))).collect(),
-            libraries: program.lib_dirs.iter().map(|dir| real(dir)).collect(),
+            program: disk::real(&program.path),
+            paths: paths.map(|(_, value)| disk::real(Path::new(value))).collect(),
+            libraries: program.lib_dirs.iter().map(|dir| disk::real(dir)).collect(),
             ..Self::default()
         }
     }
@@ -303,8 +299,8 @@ impl Given {
         let mut given = Self { since: Some(since), ..Self::default() };
         for pair in tests.args.windows(2).filter(|pair| pair[0] == "-L") {
             match pair[1].to_str().map(|dir| dir.split_once('=').unwrap_or(("all", dir))) {
-                Some(("dependency", dir)) => given.searched.push(real(Path::new(dir))),
-                Some((_, dir)) => given.listed.push(real(Path::new(dir))),
+                Some(("dependency", dir)) => given.searched.push(disk::real(Path::new(dir))),
+                Some((_, dir)) => given.listed.push(disk::real(Path::new(dir))),
                 None => {}
             }
         }

@@ -20,7 +20,7 @@ use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::tool::{SearchStart, ToolId};
 use crate::model::workspace::PackageId;
 use crate::normalize::{BuiltUnit, Gap, Parsed, RanScript};
-use crate::scan::{Stop, UnitFingerprint};
+use crate::scan::{RUSTC_VARIABLES, Stop, UnitFingerprint};
 
 /// Builds that are known to be real and not replays.
 #[derive(Default)]
@@ -60,16 +60,6 @@ struct PackageFiles {
     /// Files that no source of the package names.
     unnamed: Digest,
 }
-
-/// Variables with a program that replaces or wraps rustc.
-const OWN_RUSTC: [&str; 6] = [
-    "CARGO_BUILD_RUSTC",
-    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
-    "CARGO_BUILD_RUSTC_WRAPPER",
-    "RUSTC",
-    "RUSTC_WORKSPACE_WRAPPER",
-    "RUSTC_WRAPPER",
-];
 
 /// Files that change what a compiler does, without belonging to the toolchain: wrappers, and files that flags name.
 #[derive(Clone, Copy)]
@@ -318,7 +308,8 @@ impl ResultCache<'_> {
         }
         let tool = self.context.plan.graph.tool(id);
         let is_set = |name: &&str| self.inputs.env.get(name).is_some() || tool.vars.contains_key(*name);
-        let has_own = with_rustdoc || self.inputs.config.has_own_rustc() || OWN_RUSTC.iter().any(is_set);
+        let has_own =
+            with_rustdoc || self.inputs.config.has_own_rustc() || RUSTC_VARIABLES.iter().any(is_set);
         let sysroot = self.context.programs.sysroot();
         let files = self.inputs.identities[id.0 as usize].files.iter().filter(|_| has_own);
         let wrappers = files

@@ -657,7 +657,14 @@ impl Tool {
 
     /// Returns true if it is `cargo doc` or the like.
     pub fn documents(&self) -> bool {
-        ["d", "doc", "rustdoc"].iter().any(|name| self.runs_subcommand(name))
+        self.subcommand().is_some_and(|name| ["d", "doc", "rustdoc"].contains(&name))
+    }
+
+    /// Returns the subcommand of cargo in its command line, which may follow a toolchain and flags.
+    pub fn subcommand(&self) -> Option<&str> {
+        let mut words = self.run.iter().map_while(Arg::literal);
+        words.next().filter(|program| *program == "cargo")?;
+        words.find(|word| !word.starts_with(['-', '+']))
     }
 
     /// Returns true if its command line starts with `cargo` and the subcommand `name`, whatever the toolchain.

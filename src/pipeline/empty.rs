@@ -10,7 +10,7 @@ use super::untested;
 use crate::model::blind_spot::BlindSpot;
 use crate::model::census::Tests;
 use crate::model::finding::{Diagnostic, Level, OWN_NAMESPACE, Place, Related};
-use crate::model::tool::{Arg, Parse, Tool, ToolId, Work};
+use crate::model::tool::{Parse, Tool, ToolId, Work};
 use crate::model::variant::Variant;
 use crate::model::workspace::TargetKind;
 use crate::normalize::sources::Cfg;
@@ -99,8 +99,7 @@ fn require_a_task(ledger: &mut Ledger<'_>) {
 fn require_a_target(ledger: &mut Ledger<'_>) {
     let plan = ledger.plan;
     // All targets of a package may be without documentation.
-    let documents = |tool: &Tool| tool.run.iter().filter_map(Arg::literal).any(|word| word == "doc");
-    let compiles = |tool: &Tool| tool.parse == Parse::RustcJson && tool.uses_selection() && !documents(tool);
+    let compiles = |tool: &Tool| tool.parse == Parse::RustcJson && tool.uses_selection() && !tool.documents();
     for (id, tool) in plan.graph.tools().filter(|(_, tool)| compiles(tool)) {
         let census = ledger.complete_census(id).filter(|_| !ledger.is_elsewhere(tool));
         if census.is_some_and(|census| census.targets.is_empty()) {

@@ -110,6 +110,9 @@ fn load_with<'v>(
     Config::load_with_options(root, options)
 }
 
+/// Keys of `[build]` with a program that replaces or wraps rustc.
+const RUSTC: [&str; 3] = ["rustc", "rustc-wrapper", "rustc-workspace-wrapper"];
+
 /// The configuration files of cargo and their content.
 #[derive(Debug, Default)]
 pub struct CargoConfig {
@@ -225,17 +228,18 @@ impl CargoConfig {
 
     /// Returns the configured programs that replace or wrap the compiler.
     pub(super) fn programs(&self) -> Vec<String> {
-        self.programs_at(&["rustc", "rustc-wrapper", "rustc-workspace-wrapper", "rustdoc"])
+        self.programs_at(RUSTC.iter().chain(&["rustdoc"]))
     }
 
     /// Returns true if a configured program replaces or wraps rustc.
     pub fn has_own_rustc(&self) -> bool {
-        !self.programs_at(&["rustc", "rustc-wrapper", "rustc-workspace-wrapper"]).is_empty()
+        !self.programs_at(&RUSTC).is_empty()
     }
 
-    fn programs_at(&self, keys: &[&str]) -> Vec<String> {
+    /// Returns the programs at these `keys` of `[build]`.
+    fn programs_at<'k>(&self, keys: impl IntoIterator<Item = &'k &'k str> + Clone) -> Vec<String> {
         let programs = self.parsed.iter().flat_map(|ParsedFile { base, table, .. }| {
-            let named = keys.iter().filter_map(|key| table.get("build")?.get(*key)?.as_str());
+            let named = keys.clone().into_iter().filter_map(|key| table.get("build")?.get(*key)?.as_str());
             named.map(|named| match named.contains(['/', std::path::MAIN_SEPARATOR]) {
                 true => base.join(named).to_string_lossy().into_owned(),
                 false => named.to_owned(),

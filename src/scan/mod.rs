@@ -68,7 +68,7 @@ pub(crate) use pool::descriptors;
 pub use pool::{Inherited, Pool};
 pub use process::LocalRunner;
 pub use program::{
-    Identifier, Missing, NamedChannel, NoToolchain, ProgramIdentity, Programs, Toolchain,
+    Identifier, Missing, NamedChannel, NoToolchain, ProgramIdentity, Programs, RUSTC_VARIABLES, Toolchain,
     has_same_toolchain_file, is_exact_toolchain, paths_in, pinned_toolchain, read_missing, read_text,
     runs_toolchain,
 };

@@ -27,10 +27,12 @@ use std::sync::OnceLock;
 
 pub use self::identity::Identifier;
 pub use self::installed::{NoToolchain, Toolchain};
+pub use self::rustup::RUSTC_VARIABLES;
 pub use self::toolchain_file::{NamedChannel, has_same_toolchain_file, is_exact_toolchain, pinned_toolchain};
 pub use self::tracer::ProgramIdentity;
 
 use super::environment::Env;
+use crate::disk;
 use crate::model::tool::{Arg, Tool};
 
 /// Locations in which programs are searched.
@@ -56,13 +58,13 @@ pub struct Missing {
     pub kind: &'static str,
     /// Name of the program or toolchain.
     pub program: String,
-    /// What is wrong with it, after its name.
+    /// The problem, in words that follow the name.
     pub why: &'static str,
     /// Command that installs it.
     pub install: Option<String>,
 }
 
-/// What is wrong with most programs that can't be started.
+/// The problem of most programs that can't be started.
 const NOT_INSTALLED: &str = "is not installed";
 
 impl Missing {
@@ -83,11 +85,8 @@ pub(super) const NO_INSTALL: (&str, &str) = ("RUSTUP_AUTO_INSTALL", "0");
 
 /// Returns whether `tool` runs a program of the toolchain. Cargo only counts with one of the given subcommands.
 pub fn runs_toolchain(tool: &Tool, subcommands: &[&str]) -> bool {
-    let mut words = words_of(tool);
-    match words.next() {
-        Some("cargo") => {
-            words.find(|word| !word.starts_with(['-', '+'])).is_some_and(|word| subcommands.contains(&word))
-        }
+    match words_of(tool).next() {
+        Some("cargo") => tool.subcommand().is_some_and(|name| subcommands.contains(&name)),
         program => program.is_some_and(|program| Tool::RUST.contains(&program)),
     }
 }
@@ -352,9 +351,8 @@ fn exe(name: &str) -> String {
 /// Returns whether `entry` is `dir` or inside of it, after resolving links. Nothing counts as inside of the root of the
 /// file system.
 fn is_within(entry: &Path, dir: &Path) -> bool {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let dir = real(dir);
-    dir.parent().is_some() && real(entry).starts_with(dir)
+    let dir = disk::real(dir);
+    dir.parent().is_some() && disk::real(entry).starts_with(dir)
 }
 
 /// Returns whether the directory `bin` contains rustup's proxies.

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use super::environment::{Env, RUNNING};
 use super::sys;
+use crate::disk;
 use crate::model::digest::Digest;
 
 /// Error for a run that is nested in a run of the same workspace.
@@ -61,7 +62,7 @@ pub fn is_above(name: &str) -> bool {
 
 /// Returns the name of a directory. Different paths to the same directory have the same name.
 fn name_of(dir: &Path) -> String {
-    let place = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
+    let place = disk::real(dir);
     Digest::of_bytes(place.as_os_str().as_encoded_bytes()).short(16).to_string()
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::atomic::{self, Content, Failed};
+use crate::disk;
 use crate::model::halt::{Halt, Halted, Never};
 use crate::report::UntilHalted;
 
@@ -42,7 +43,7 @@ pub fn write_report_until(
     let write = |out: &mut dyn Write| write(&mut UntilHalted::new(halt, out));
     let failed = |error| NotReported { path: path.to_path_buf(), error };
     // A link is kept, and its target is replaced.
-    let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let place = disk::real(path);
     match std::fs::metadata(&place) {
         Ok(meta) if meta.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
         Ok(meta) if !meta.is_file() => {

@@ -91,7 +91,7 @@ impl Base {
         let built = workspace.built_dirs();
         let listed = self.files.keys().filter(|path| !built.iter().any(|dir| path.is_within(dir)));
         let mut found: BTreeSet<_> = listed.cloned().collect();
-        let real_root = root.canonicalize().unwrap_or_else(|_| root.clone());
+        let real_root = crate::disk::real(root);
         for file in files {
             let differs = match file.is_link || file.is_behind_link {
                 true => match file.path.to_path(root).canonicalize() {

@@ -15,6 +15,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::walk::{self, ListedFile};
 use super::{Listing, LoadError, content, place, repository};
+use crate::disk;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::halt::Halt;
 use crate::model::path::RelPath;
@@ -194,7 +195,7 @@ fn break_of_chain(at: &Path) -> Option<PathBuf> {
     let mut at = at.to_path_buf();
     for _ in 0..MAX_HOPS {
         let dir = at.parent()?;
-        let real = dir.canonicalize().unwrap_or_else(|_| dir.to_path_buf());
+        let real = disk::real(dir);
         at = RelPath::without_dots(&real.join(at.file_name()?));
         match std::fs::read_link(&at) {
             Ok(text) => at = RelPath::without_dots(&real.join(text)),

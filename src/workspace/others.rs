@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::cargo::{self, Member};
 use super::{LoadError, WorkspaceRequest, outside, refuse_special};
+use crate::disk;
 use crate::model::path::RelPath;
 use crate::model::workspace::{OtherWorkspace, WorkspaceProblem};
 
@@ -66,7 +67,7 @@ fn members(
         Err(error) => return Err(error),
     };
     let found = metadata.workspace_root.as_std_path();
-    let found_real = found.canonicalize().unwrap_or_else(|_| found.to_path_buf());
+    let found_real = disk::real(found);
     if found_real != real {
         let around = RelPath::between(&real_root, &found_real).filter(|path| !path.is_outside());
         return Ok(Err(around.map_or(WorkspaceProblem::PartOfOutside, WorkspaceProblem::PartOf)));

@@ -70,7 +70,7 @@ impl<'a> Identifier<'a> {
             programs: self.programs,
             config: own_config.as_ref().unwrap_or(&self.config),
             dir: tool.start_dir(root),
-            real_root: root.canonicalize().unwrap_or_else(|_| root.clone()),
+            real_root: disk::real(root),
             vars,
             path,
             found: ProgramIdentity::default(),
@@ -288,7 +288,7 @@ impl Tracer<'_> {
 
     /// Returns the directory in which the tool runs, with links resolved.
     pub(super) fn real_dir(&self) -> PathBuf {
-        self.dir.canonicalize().unwrap_or_else(|_| self.dir.clone())
+        disk::real(&self.dir)
     }
 
     /// Finds the program `name` as the tool itself would.
@@ -346,7 +346,7 @@ impl Tracer<'_> {
         if self.is_of_toolchain(program) {
             return self.own_toolchain_program(program, args);
         }
-        let real = program.canonicalize().unwrap_or_else(|_| program.to_path_buf());
+        let real = disk::real(program);
         if rustup::is_proxy(program, &real) {
             return self.proxy(program, args);
         }

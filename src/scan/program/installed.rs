@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::{Missing, NO_INSTALL, NOT_INSTALLED, Programs, exe, is_program, read_missing, words_of};
+use crate::disk;
 use crate::model::tool::Tool;
 use crate::scan::environment::Env;
 
@@ -107,8 +108,7 @@ impl Programs {
 impl Toolchain {
     /// Returns true if this is the toolchain in the directory `sysroot`.
     pub fn is_at(&self, sysroot: &Path) -> bool {
-        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-        real(&self.sysroot) == real(sysroot)
+        disk::real(&self.sysroot) == disk::real(sysroot)
     }
 
     /// Returns the path of its cargo.

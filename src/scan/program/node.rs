@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::tracer::{Tracer, file_name};
+use crate::disk;
 
 /// Files in `node_modules` in which package managers record the installed packages.
 const RECORDS: [&str; 5] =
@@ -33,7 +34,7 @@ impl Tracer<'_> {
     /// Adds the script at `path` and the packages it may load.
     pub(super) fn node_file(&mut self, path: &Path) {
         self.refuse_variables(&["NODE_PATH", "NODE_OPTIONS"]);
-        let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let real = disk::real(path);
         self.add(self.name_of(path), path);
         let is_modules = |dir: &&Path| dir.file_name().is_some_and(|name| name == "node_modules");
         // The outermost directory of the package manager. Links inside of it belong to the package manager.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::tracer::{Tracer, file_name};
 use super::{exe, is_program, read_text};
+use crate::disk;
 
 /// Metadata files of a package that count.
 const METADATA: [&str; 6] =
@@ -142,7 +143,7 @@ impl Tracer<'_> {
 
     /// Adds the script at `path`, which the interpreter at `program` runs.
     pub(super) fn python_file(&mut self, program: &Path, path: &Path) {
-        let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let real = disk::real(path);
         self.add(self.name_of(path), path);
         let sites = self.pythons.get(program).cloned().unwrap_or_default();
         let name = file_name(&real);

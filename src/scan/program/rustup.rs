@@ -70,18 +70,18 @@ const BUILD_SUBCOMMANDS: [&str; 32] = [
 /// Subcommands that run programs they have built.
 const RUN_SUBCOMMANDS: [&str; 5] = ["bench", "r", "run", "t", "test"];
 
-/// Variables that name programs for cargo.
-const PROGRAM_VARIABLES: [&str; 9] = [
+/// Variables with a program that replaces or wraps rustc.
+pub const RUSTC_VARIABLES: [&str; 6] = [
     "CARGO_BUILD_RUSTC",
     "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
     "CARGO_BUILD_RUSTC_WRAPPER",
-    "CARGO_BUILD_RUSTDOC",
     "RUSTC",
     "RUSTC_WORKSPACE_WRAPPER",
     "RUSTC_WRAPPER",
-    "RUSTDOC",
-    "RUSTFMT",
 ];
+
+/// Variables that name other programs for cargo.
+const OTHER_VARIABLES: [&str; 3] = ["CARGO_BUILD_RUSTDOC", "RUSTDOC", "RUSTFMT"];
 
 impl Tracer<'_> {
     /// Returns whether `program` belongs to the toolchain of this run.
@@ -241,8 +241,9 @@ impl Tracer<'_> {
         if std::mem::replace(&mut self.is_cargo_known, true) {
             return;
         }
-        let vars = PROGRAM_VARIABLES
+        let vars = RUSTC_VARIABLES
             .iter()
+            .chain(&OTHER_VARIABLES)
             .filter_map(|name| self.var(name).and_then(|value| value.to_str().map(str::to_owned)));
         let mut programs: Vec<_> = vars.collect();
         programs.extend(self.config.programs());

@@ -162,7 +162,7 @@ impl Tracer<'_> {
             }
             (InterpreterKind::Node, Main::File(file, _)) => self.node_file(&file),
             (InterpreterKind::Other, Main::File(file, _)) => {
-                let real = file.canonicalize().unwrap_or_else(|_| file.clone());
+                let real = disk::real(&file);
                 self.add(self.name_of(&file), &file);
                 self.check_place(&file, &real);
             }
@@ -222,7 +222,7 @@ impl Tracer<'_> {
 
     /// Follows the shell script at `path`.
     fn shell_file(&mut self, path: &Path, args: &[Word]) {
-        let real = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        let real = disk::real(path);
         if !self.scripts.insert(real.clone()) {
             return;
         }
@@ -263,7 +263,7 @@ impl Tracer<'_> {
                 ));
             }
         }
-        if script.is_none_or(|script| self.is_in_workspace(&real(script))) {
+        if script.is_none_or(|script| self.is_in_workspace(&disk::real(script))) {
             for word in &self.expand(&found.words, script, args, &found.variables) {
                 let dir = self.dir.clone();
                 word.text().into_iter().for_each(|text| self.mention(text, &dir));
@@ -296,7 +296,9 @@ impl Tracer<'_> {
     fn add_script_files(&mut self, kind: InterpreterKind, main: &Main) {
         let (text, dir) = match main {
             Main::Text(text, _) => (Some(text.clone()), None),
-            Main::File(file, _) if self.is_in_workspace(&real(file)) => (read_text(file), file.parent()),
+            Main::File(file, _) if self.is_in_workspace(&disk::real(file)) => {
+                (read_text(file), file.parent())
+            }
             Main::Module(name) => {
                 let first = name.split('.').next().unwrap_or_default();
                 let place = self.dir.join(first);
@@ -388,11 +390,6 @@ impl Tracer<'_> {
         };
         words.iter().flat_map(expand).collect()
     }
-}
-
-/// Returns `path` with links resolved, or unchanged if that is impossible.
-fn real(path: &Path) -> PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// Returns the strings in quotes on one line of `text`.

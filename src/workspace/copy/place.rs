@@ -35,7 +35,7 @@ impl CopyPlace {
         let base = std::env::temp_dir();
         let failed = |source| CopyError::Io { path: base.clone(), source };
         let base = base.canonicalize().map_err(failed)?;
-        if base.starts_with(from.canonicalize().unwrap_or_else(|_| from.to_path_buf())) {
+        if base.starts_with(disk::real(from)) {
             return Err(CopyError::Inside(base));
         }
         sweep(&base);
