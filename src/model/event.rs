@@ -1,5 +1,6 @@
 //! Events that the core emits while it works. Only the binary renders them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::notice::Notice;
@@ -65,7 +66,7 @@ pub struct Found {
     /// The findings, in their final order. No finding is in two of these lists.
     pub findings: Vec<Compared>,
     /// The sources that they refer to.
-    pub sources: Sources,
+    pub sources: Arc<Sources>,
     /// Output of failed tests, each with its tool.
     pub test_outputs: Vec<(Text, TestOutput)>,
 }

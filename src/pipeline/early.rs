@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::results::merge_passes;
 use super::{ReadSources, numbers, variants};
@@ -148,7 +148,7 @@ impl<'a> Early<'a> {
         }
         // Errors are ignored here: the file is read again at the end, and then the run fails.
         let sources = read(&mut said.iter().filter_map(|(_, one)| one.shown_at().path()));
-        let sources = Sources(sources.unwrap_or_default());
+        let sources = Arc::new(Sources(sources.unwrap_or_default()));
         let is_complete = |ns: &str| {
             let mut of_ns = plan.graph.tools().filter(|(_, tool)| may_report(tool, ns)).peekable();
             of_ns.peek().is_some()
@@ -177,7 +177,7 @@ impl<'a> Early<'a> {
             let of_tool = |(name, _): &(Text, TestOutput)| *name == plan.graph.tool(tool).name;
             let (test_outputs, rest) = std::mem::take(&mut state.test_outputs).into_iter().partition(of_tool);
             state.test_outputs = rest;
-            state.found.push(Found { tool, findings, sources: sources.clone(), test_outputs });
+            state.found.push(Found { tool, findings, sources: Arc::clone(&sources), test_outputs });
         }
     }
 
