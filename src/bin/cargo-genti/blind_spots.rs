@@ -10,14 +10,10 @@ use genti::store;
 
 use crate::args::BlindSpotsArgs;
 use crate::exit::{CliError, CliResult};
-use crate::fail;
 use crate::render::{Shell, visible_line};
+use crate::{fail, usage};
 
 pub(crate) fn main(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> CliResult {
-    let usage = |shell: &mut Shell, error: &dyn std::fmt::Display| {
-        shell.error(error);
-        CliError::Usage
-    };
     let dir = match &args.artifacts {
         Some(dir) => dir.clone(),
         None => {
@@ -26,9 +22,9 @@ pub(crate) fn main(args: &BlindSpotsArgs, env: &Env, shell: &mut Shell) -> CliRe
             located.map_err(|error| fail(shell, error))?.target_dir.join("genti/artifacts")
         }
     };
-    let artifacts = store::load_artifacts(&dir).map_err(|error| usage(shell, &error))?;
+    let artifacts = store::load_artifacts(&dir).map_err(|error| usage(shell, error))?;
     let (run, _) =
-        artifacts.read().map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
+        artifacts.read().map_err(|error| usage(shell, format_args!("{}: {error}", dir.display())))?;
     let Some(spots) = run.report.blind_spots else {
         shell.error(
             "the last run did not look for blind spots, because it was partial (--tool, --skip-tool, --since or --shard), or \

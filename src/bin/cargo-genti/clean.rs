@@ -9,13 +9,15 @@ use genti::store;
 use crate::args::CleanArgs;
 use crate::exit::{CliError, CliResult};
 use crate::render::Shell;
-use crate::{fail, render, resolve};
+use crate::{fail, render, resolve, usage};
 
 pub(crate) fn main(args: &CleanArgs, env: &Env, shell: &mut Shell) -> CliResult {
-    let older_than = args.older_than.as_deref().map(config::duration).transpose().map_err(|error| {
-        shell.error(format_args!("--older-than: {error}"));
-        CliError::Usage
-    })?;
+    let older_than = args
+        .older_than
+        .as_deref()
+        .map(config::duration)
+        .transpose()
+        .map_err(|error| usage(shell, format_args!("--older-than: {error}")))?;
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     let target_dir = pipeline::target_dir(&request, env).map_err(|error| fail(shell, error))?;
     let cache_dir = resolve::cache_dir(&target_dir, env);

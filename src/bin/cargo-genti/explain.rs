@@ -13,9 +13,9 @@ use genti::scan::Env;
 use genti::store;
 
 use crate::args::ExplainArgs;
-use crate::exit::{CliError, CliResult};
+use crate::exit::CliResult;
 use crate::render::{Shell, visible_line};
-use crate::{fail, lookup, resolve};
+use crate::{fail, lookup, resolve, usage};
 
 /// Maximum number of listed tasks per tool, unless all are requested.
 const SHOWN: usize = 20;
@@ -23,7 +23,7 @@ const SHOWN: usize = 20;
 pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let request = resolve::workspace(&args.workspace, Lockfile::Ignore);
     let target_dir = pipeline::target_dir(&request, env).map_err(|error| fail(shell, error))?;
-    let reasons = cache::load_reasons(&target_dir).map_err(|error| usage(shell, &error))?;
+    let reasons = cache::load_reasons(&target_dir).map_err(|error| usage(shell, error))?;
     let mut out = String::new();
     match (args.task.as_deref(), &reasons) {
         (Some(name), _) => explain_named(name, reasons.as_ref(), &target_dir, &mut out, shell)?,
@@ -32,7 +32,7 @@ pub(crate) fn main(args: &ExplainArgs, env: &Env, shell: &mut Shell) -> CliResul
             tools.iter().for_each(|tool| explain_tool(tool, args.output.verbose, store, &mut out));
         }
         (None, None) => {
-            return Err(usage(shell, &"there is no finished run to explain; run `cargo genti run` first"));
+            return Err(usage(shell, "there is no finished run to explain; run `cargo genti run` first"));
         }
     }
     shell.out(&out)
@@ -57,12 +57,12 @@ fn explain_named(
         // Without readable artifacts, whether the task was part of the run is unknown.
         let tasks = last_run(target_dir).ok().map(|(_, tasks)| tasks);
         if let Some(unknown) = tasks.and_then(|tasks| unknown_unit(&tasks, tool, unit)) {
-            return Err(usage(shell, &unknown));
+            return Err(usage(shell, unknown));
         }
         explain_unit(reasons, unit, store, out);
         return Ok(());
     }
-    let (run, tasks) = last_run(target_dir).map_err(|error| usage(shell, &error))?;
+    let (run, tasks) = last_run(target_dir).map_err(|error| usage(shell, error))?;
     let findings = lookup::find(&run.report.findings, name);
     if !findings.is_empty() {
         explain_findings(&run, &findings, out, shell);
@@ -79,7 +79,7 @@ fn explain_named(
         );
         return Err(usage(
             shell,
-            &format_args!(
+            format_args!(
                 "the last run has no tool, task, finding or test called `{}` ({help})",
                 visible_line(name)
             ),
@@ -87,11 +87,6 @@ fn explain_named(
     };
     explain_unit(reasons, &task.unit, store, out);
     Ok(())
-}
-
-fn usage(shell: &mut Shell, error: &dyn std::fmt::Display) -> CliError {
-    shell.error(error);
-    CliError::Usage
 }
 
 /// Reads the artifacts of the last run.

@@ -18,6 +18,7 @@ use crate::render::{Shell, visible_line};
 use crate::reports::Reports;
 use crate::session::{Gate, load_baseline, prepare_gate};
 use crate::show::FinishedRun;
+use crate::usage;
 
 pub(crate) fn check(
     dir: &Path,
@@ -34,10 +35,7 @@ pub(crate) fn check(
     }
     let baseline = load_baseline(&mut project, &request, env, &Limit::none(), shell)?;
     let root = &project.workspace.root;
-    let artifacts = store::load_artifacts(dir).map_err(|error| {
-        shell.error(error);
-        CliError::Usage
-    })?;
+    let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, error))?;
     let found = Digest::of_bytes(&artifacts.report);
     if let Some(expected) = digest.filter(|expected| *expected != found.to_string()) {
         let file = dir.join("report.json").display().to_string();

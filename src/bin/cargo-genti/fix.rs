@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use genti::disk;
 use genti::fix::{self, Checked, Filter, Fixed, Left, MOST_PASSES, Proposals, Version, Workbench};
 use genti::model::finding::{Entry, State};
 use genti::model::outcome::{Outcome, Strict};
@@ -19,10 +20,9 @@ use genti::workspace::{self, Directories, Uncommitted};
 use crate::args::FixArgs;
 use crate::baseline::report_incomplete;
 use crate::exit::{self, CliError, CliResult};
-use crate::fail;
 use crate::render::{Bar, GOOD, Shell, plural, visible_line};
-use crate::resolve;
 use crate::session::{self, Reserved, Startup};
+use crate::{fail, resolve, usage};
 
 /// Maximum number of listed files of one kind. Further files are only counted.
 const MOST: usize = 20;
@@ -98,10 +98,7 @@ fn refuse_changes(args: &FixArgs, request: &Request, start: &Startup, shell: &mu
     if workspace::repository(root).is_none() {
         return Ok(());
     }
-    let uncommitted = workspace::uncommitted(root, &[&target_dir]).map_err(|error| {
-        shell.error(error);
-        CliError::Usage
-    })?;
+    let uncommitted = workspace::uncommitted(root, &[&target_dir]).map_err(|error| usage(shell, error))?;
     let Uncommitted { mut dirty, mut staged } = uncommitted;
     if args.allow_dirty {
         dirty.clear();
@@ -146,20 +143,20 @@ fn list(paths: impl Iterator<Item = String>, shell: &mut Shell) {
 /// Returns the paths on the command line, relative to the workspace root.
 fn paths(args: &FixArgs, root: &Path, shell: &mut Shell) -> CliResult<Vec<RelPath>> {
     let cwd = std::env::current_dir().unwrap_or_default();
-    let root = root.canonicalize().unwrap_or_else(|_| root.to_path_buf());
+    let root = disk::real(root);
     let mut paths = Vec::new();
     for given in &args.paths {
         let found = cwd.join(given).canonicalize().ok();
         let path = match &found {
             None => Err("no such file or directory"),
             // A directory around the workspace contains all of it.
-            Some(around) if root.starts_with(around) => RelPath::between(&root, &root).ok_or("not a path"),
-            Some(inside) if inside.starts_with(&root) => RelPath::between(&root, inside).ok_or("not a path"),
-            Some(_) => Err("outside the workspace"),
+            Some(around) if root.starts_with(around) => Ok(RelPath::default()),
+            Some(path) => {
+                RelPath::between(&root, path).filter(|path| !path.is_outside()).ok_or("outside the workspace")
+            }
         };
         let path = path.map_err(|why| {
-            shell.error(format_args!("{why}: `{}`", visible_line(&given.display().to_string())));
-            CliError::Usage
+            usage(shell, format_args!("{why}: `{}`", visible_line(&given.display().to_string())))
         })?;
         paths.push(path);
     }

@@ -6,7 +6,7 @@ use genti::report::finished::Finding;
 /// Minimum length of the beginning of an id.
 const SHORTEST: usize = 4;
 
-/// What a finding can be called, for messages.
+/// The ways to name a finding, for messages.
 pub(crate) const NAMES: &str = "its place such as `src/lib.rs:9`, its id in target/genti/artifacts/report.json (or the beginning of it), \
                                 or the test";
 

@@ -110,6 +110,12 @@ fn main() -> ExitCode {
     exit::code(shell.end_stream(result))
 }
 
+/// Reports a mistake of the user.
+fn usage(shell: &mut Shell, error: impl std::fmt::Display) -> CliError {
+    shell.error(error);
+    CliError::Usage
+}
+
 /// Reports why a run is not possible.
 fn fail(shell: &mut Shell, error: Error) -> CliError {
     match &error {

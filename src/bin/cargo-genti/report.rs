@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use genti::disk;
 use genti::model::halt::Never;
 use genti::model::outcome::Verdict;
 use genti::pipeline;
@@ -17,7 +18,7 @@ use crate::args::ReportArgs;
 use crate::exit::{CliError, CliResult};
 use crate::format::ReportFormat;
 use crate::render::{self, Canvas, GOOD, Shell, Target, View, plural};
-use crate::{fail, reports};
+use crate::{fail, reports, usage};
 
 pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult {
     let default = if args.open { ReportFormat::Of(Format::Html) } else { ReportFormat::Human };
@@ -31,14 +32,10 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
     };
     let of_workspace = located.as_ref().map(|located| located.target_dir.join("genti/artifacts"));
     let dir = args.artifacts.as_deref().or(of_workspace.as_deref()).unwrap_or(Path::new("."));
-    let usage = |shell: &mut Shell, error: &dyn std::fmt::Display| {
-        shell.error(error);
-        CliError::Usage
-    };
-    let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, &error))?;
+    let artifacts = store::load_artifacts(dir).map_err(|error| usage(shell, error))?;
     // All artifacts are read for any format, to detect files of different runs.
     let (run, tasks) =
-        artifacts.read().map_err(|error| usage(shell, &format_args!("{}: {error}", dir.display())))?;
+        artifacts.read().map_err(|error| usage(shell, format_args!("{}: {error}", dir.display())))?;
     let around = located
         .as_ref()
         .map(|located| around(located, &run, format.shows_sources(), shell))
@@ -56,7 +53,7 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
     if let Some(path) = output.as_deref().filter(|_| !is_there)
         && let Err(error) = reports::may_be_written(path)
     {
-        return Err(usage(shell, &error));
+        return Err(usage(shell, error));
     }
     let view = View {
         run: &run,
@@ -93,7 +90,7 @@ pub(crate) fn main(args: &ReportArgs, env: &Env, shell: &mut Shell) -> CliResult
         ReportFormat::Of(Format::Json) => Ok(Rendered::of_bytes(artifacts.report)),
         _ => reports::render(format, &read_tasks, &view, &around),
     };
-    let rendered = rendered.map_err(|error| usage(shell, &error))?;
+    let rendered = rendered.map_err(|error| usage(shell, error))?;
     let mut notes = Vec::new();
     let result = match &output {
         Some(_) if is_there => Ok(()),
@@ -140,7 +137,7 @@ fn stale_fails(run: &Finished) -> bool {
 /// Opens the file at `path` in the default application.
 fn open(path: &Path, shell: &mut Shell) -> CliResult {
     // A path that starts with a dash would be read as an option.
-    let place = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let place = disk::real(path);
     match open::that_detached(&place) {
         Ok(()) => {
             shell.status(GOOD, "Opened", render::place(path));

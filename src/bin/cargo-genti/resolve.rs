@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::args::{PolicyArgs, SelectionArgs, ShardArgs, WorkspaceArgs};
 use crate::exit::{CliError, CliResult};
 use crate::render::{Shell, visible_line};
+use crate::usage;
 
 /// A mistake in a flag or an environment variable.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +54,8 @@ pub(crate) fn shard(args: &ShardArgs, request: &mut Request, shell: &mut Shell) 
     let read = read.and_then(|bytes| {
         pipeline::durations(&bytes).map_err(|error| format!("{}: {error}", path.display()))
     });
-    let durations = read.map_err(|error| {
-        shell.error(format_args!("--balance: {}", visible_line(&error)));
-        CliError::Usage
-    })?;
+    let durations =
+        read.map_err(|error| usage(shell, format_args!("--balance: {}", visible_line(&error))))?;
     if durations.tasks.is_empty() {
         shell.note(format_args!("`{}` has no durations, so --balance has no effect", path.display()));
     }

@@ -21,7 +21,7 @@ use crate::args::{CommonArgs, GateArgs, RunArgs};
 use crate::bless::Bless;
 use crate::exit::{CliError, CliResult};
 use crate::render::{self, Bar, Shell, visible_line};
-use crate::{fail, remote, resolve, signals};
+use crate::{fail, remote, resolve, signals, usage};
 
 /// State of the process at its start.
 pub(crate) struct Startup {
@@ -305,10 +305,7 @@ pub(crate) fn enter(project: &Project, env: &mut Env, shell: &mut Shell) -> CliR
     // No code under test may read or use the credentials of the remote store, and no key depends on them.
     let secrets = project.remote.iter().flat_map(|remote| remote.headers.values());
     env.hide(secrets.map(String::as_str));
-    env.enter(root, target_dir).map_err(|error| {
-        shell.error(error);
-        CliError::Usage
-    })
+    env.enter(root, target_dir).map_err(|error| usage(shell, error))
 }
 
 /// Resources that several runs of one command share.

@@ -14,8 +14,8 @@ use genti::report::finished::{Finding, FinishedReport};
 use super::acceptable;
 use crate::args::DiffArgs;
 use crate::exit::{CliError, CliResult};
-use crate::fail;
 use crate::render::{self, Shell, visible_line};
+use crate::{fail, usage};
 
 pub(super) fn main(args: &DiffArgs, shell: &mut Shell) -> CliResult {
     let (old, new) = (read(&args.old, shell)?, read(&args.new, shell)?);
@@ -55,8 +55,7 @@ fn read(dir: &Path, shell: &mut Shell) -> CliResult<PrintedLines> {
     match disk::read(&report) {
         Ok(bytes) => {
             let report = FinishedReport::read(&bytes).map_err(|error| {
-                shell.error(format_args!("{} is not a valid report: {error}", report.display()));
-                CliError::Usage
+                usage(shell, format_args!("{} is not a valid report: {error}", report.display()))
             })?;
             for Finding { id, place, rule, scope, message, .. } in acceptable(report) {
                 let site = place.name();

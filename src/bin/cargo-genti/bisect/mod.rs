@@ -25,7 +25,7 @@ use crate::exit::{CliError, CliResult};
 use crate::render::{BUSY, Shell, visible_line};
 use crate::runs::Runs;
 use crate::session::{self, Reserved, Startup};
-use crate::{fail, lookup, resolve};
+use crate::{fail, lookup, resolve, usage};
 
 pub(crate) fn main(args: &BisectArgs, mut start: Startup, shell: &mut Shell) -> CliResult {
     let mut request = resolve::workspace(&args.workspace, Lockfile::Require);
@@ -35,8 +35,7 @@ pub(crate) fn main(args: &BisectArgs, mut start: Startup, shell: &mut Shell) -> 
     let run = last_run(&current, shell)?;
     let finding = find(&run, &args.id, shell)?;
     let suspect = Suspect::of(&run, finding, &current.workspace).map_err(|error| {
-        shell.error(format_args!("can't search for the commit that brought {}: {error}", args.id));
-        CliError::Usage
+        usage(shell, format_args!("can't search for the commit that brought {}: {error}", args.id))
     })?;
     let history = workspace::first_parents(&current.workspace.root).map_err(|error| usage(shell, error))?;
     let good = args.good.as_deref().map(|name| position(&current, &history, name, shell)).transpose()?;
@@ -132,12 +131,6 @@ fn position(current: &Project, history: &History, name: &str, shell: &mut Shell)
 
 /// Hint for a clone without the whole history.
 const SHALLOW: &str = "; this clone is shallow, and `git fetch --unshallow` fetches the rest";
-
-/// Reports a mistake of the user.
-fn usage(shell: &mut Shell, error: impl std::fmt::Display) -> CliError {
-    shell.error(error);
-    CliError::Usage
-}
 
 /// Reports that something could not be written.
 fn not_written(shell: &mut Shell, error: impl std::fmt::Display) -> CliError {
