@@ -567,26 +567,17 @@ impl InputCollector<'_> {
         for path in &self.files {
             discovered.extend(self.discover(path, &mut ignores)?);
         }
-        for path in self.watched.iter().filter(|path| !self.files.contains(*path)) {
+        let named = self.named.iter().filter(|path| !self.watched.contains(*path));
+        for path in self.watched.iter().chain(named).filter(|path| !self.files.contains(*path)) {
             let place = path.to_path(&inputs.workspace.root);
             if place.is_dir() {
-                discovered
-                    .push(Discovered::Directory(path.clone(), inputs.digest_below(&place, self.build_dirs)?));
-            } else if place.exists() {
-                discovered.extend(self.discover(path, &mut ignores)?);
-            } else {
+                let digest = inputs.digest_below(&place, self.build_dirs)?;
+                discovered.push(Discovered::Directory(path.clone(), digest));
+            } else if self.watched.contains(path) && !place.exists() {
                 // Cargo runs the build script every time.
                 return Err(Undiscoverable);
-            }
-        }
-        let is_other = |path: &&RelPath| !self.files.contains(*path) && !self.watched.contains(*path);
-        for path in self.named.iter().filter(is_other) {
-            match path.to_path(&inputs.workspace.root) {
-                dir if dir.is_dir() => {
-                    let digest = inputs.digest_below(&dir, self.build_dirs)?;
-                    discovered.push(Discovered::Directory(path.clone(), digest));
-                }
-                _ => discovered.extend(self.discover(path, &mut ignores)?),
+            } else {
+                discovered.extend(self.discover(path, &mut ignores)?);
             }
         }
         // Last, because a change is better described by a plain path.

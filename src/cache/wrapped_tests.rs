@@ -1,9 +1,9 @@
 //! Results of tests that cargo or cargo-nextest starts (`[tools.doctest] cache = "sandboxed"`).
 //!
 //! Both build first, so the unit here is one process that they start: a rustdoc for the doc tests of a crate, or a test program,
-//! for one test if cargo-nextest starts it. Its key is what it is started with: arguments, variables and directory. All files that it looks at are observed
-//! inputs, including its program and the libraries of the build by their content. A hit is what it printed when all of its tests
-//! passed, and the output of the tool is read as if that had just been printed.
+//! for one test if cargo-nextest starts it. Its key is what it is started with: arguments, variables and directory. All files that
+//! it looks at are observed inputs, including its program and the libraries of the build by their content. A hit is what it printed
+//! when all of its tests passed, and the output of the tool is read as if that had just been printed.
 
 use std::ffi::OsStr;
 use std::io::Write as _;

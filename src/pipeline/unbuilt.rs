@@ -62,7 +62,7 @@ pub(super) fn empty_in_variants(
                 && !tool.documents()
         });
         let censuses: Vec<_> = compiling.map(|(id, _)| ledger.known_census(id)).collect();
-        // What cargo-nextest runs is built before.
+        // Another tool has built the tests that cargo-nextest runs.
         let is_unreported = tools().any(|(_, tool)| may_compile(tool) && !tool.runs_nextest());
         if censuses.is_empty() || censuses.contains(&None) || is_unreported {
             continue;

@@ -197,7 +197,7 @@ fn with_attempts(attempts: &[&str], keys: &str) -> Sandbox {
         false => format!("{}) {line} ;;\n", number + 1),
     };
     let cases: String = attempts.iter().enumerate().map(case).collect();
-    // A pattern is no name, so the file is not an input.
+    // The file is not an input, because the script only has a pattern for it.
     let count = "echo x >> ../runs\ncase $(($(cat ../run[s] | wc -l))) in\n";
     sandbox.write("check.sh", &format!("{count}{cases}esac\n"));
     sandbox

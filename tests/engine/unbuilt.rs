@@ -182,7 +182,7 @@ fn a_variant_that_switches_off_every_target_of_a_package_is_a_blind_spot() {
         let is_incomplete = text.contains("clippy@bare: cargo compiled no target; check [variants.bare]\n");
         assert_eq!(is_incomplete, code == 3, "{text}");
         let spot = format!("unseen-package: {off}");
-        // What is incomplete needs no blind spot.
+        // An incomplete tool is reported as such, without a blind spot.
         let expected = if is_incomplete { set(&[]) } else { set(&[&spot]) };
         assert_eq!(spots(&sandbox), expected, "{text}");
         // Where something is compiled, it is not one.

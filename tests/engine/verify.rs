@@ -122,7 +122,7 @@ fn a_flaky_test_is_named() {
 /// Creates a tool over three files that prints, for each of them, the content of a file next to the workspace.
 /// This file is not declared as an input.
 fn with_hidden_input(text: &str) -> Sandbox {
-    // A pattern is no name, so the file is not an input.
+    // The file is not an input, because the script only has a pattern for it.
     let script = "for f; do sed \"s|^|$f:1: |\" ../hidde[n]; done";
     let sandbox = texts(&tool("own", script, "per = 'file'\n"));
     sandbox.write("../hidden", text);

@@ -25,7 +25,7 @@ pub(super) struct ConfigReader<'f> {
     problems: Vec<Problem>,
     /// The first merge conflict marker. All other mistakes may be consequences of it.
     conflict: Option<Range<usize>>,
-    /// What to do about a merge conflict.
+    /// Advice for a merge conflict.
     conflict_help: &'static str,
 }
 

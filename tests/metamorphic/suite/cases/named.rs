@@ -121,7 +121,7 @@ fn a_directory_that_a_build_script_lists_without_stating_it_is_an_input() {
     check(&mut world, |world| world.write("repo/ws/a/data/y.txt", "2\n"), 3);
 }
 
-/// What a build script tells about `path`: 1 if there is nothing, and 2 otherwise.
+/// Returns an expression for a build script: 1 if there is nothing at `path`, and 2 otherwise.
 fn looked_for(path: &str) -> String {
     format!("1 + u8::from(std::path::Path::new(\"{path}\").exists())")
 }
