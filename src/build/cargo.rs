@@ -1,11 +1,11 @@
 //! Messages to cargo, as lines on standard output.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
 use super::Error;
+use super::environment::Environment;
 
 /// Maximum number of errors to show. The rest is counted.
 const SHOWN: usize = 50;
@@ -43,7 +43,7 @@ pub(super) enum ErrorText {
 }
 
 /// Returns the output that shows `errors`.
-pub(super) fn errors(errors: &[Error], env: &BTreeMap<OsString, OsString>) -> ErrorText {
+pub(super) fn errors(errors: &[Error], env: &Environment) -> ErrorText {
     let mut lines = Vec::new();
     for error in errors.iter().take(SHOWN) {
         // Cargo labels each line, so continuation lines are indented.
@@ -62,12 +62,12 @@ pub(super) fn errors(errors: &[Error], env: &BTreeMap<OsString, OsString>) -> Er
 
 /// Returns whether `cargo::error` is supported. It needs cargo 1.84. A package with a `rust-version` before 1.77 cannot
 /// use it, because cargo rejects the two colons then.
-fn knows_errors(env: &BTreeMap<OsString, OsString>) -> bool {
-    let stated = env.get(OsStr::new("CARGO_PKG_RUST_VERSION")).and_then(|version| version.to_str());
+fn knows_errors(env: &Environment) -> bool {
+    let stated = env.get("CARGO_PKG_RUST_VERSION").and_then(|version| version.to_str());
     if stated.and_then(version).is_some_and(|stated| stated < (1, 77)) {
         return false;
     }
-    let Some(cargo) = env.get(OsStr::new("CARGO")) else { return false };
+    let Some(cargo) = env.get("CARGO") else { return false };
     #[expect(clippy::disallowed_methods, reason = "only cargo knows its version")]
     let output = Command::new(cargo).arg("--version").stdin(Stdio::null()).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn an_error_is_plain_text_unless_cargo_is_known_to_support_it() {
         let two_lines = [Error::new("first\nsecond")];
-        let ErrorText::Plain(text) = errors(&two_lines, &BTreeMap::new()) else { panic!("not plain") };
+        let ErrorText::Plain(text) = errors(&two_lines, &Environment::default()) else { panic!("not plain") };
         assert_eq!(text, "error: first\nerror:   second\n");
     }
 }

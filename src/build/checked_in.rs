@@ -1,12 +1,13 @@
 //! Checked-in generated files. They are compared with the generated output, and updated only if the user names the
 //! package.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
 use super::Error;
+use super::environment::Environment;
 use crate::model::path::RelPath;
 
 /// Environment variable with the names of the packages to update, separated by commas.
@@ -14,8 +15,8 @@ pub(super) const ACCEPT: &str = "GENTI_BUILD_ACCEPT";
 
 /// Returns whether `GENTI_BUILD_ACCEPT` names the current package. It takes a name and not just `1`, because otherwise
 /// a dependency that also checks files would be updated too.
-pub(super) fn is_accepted(env: &BTreeMap<OsString, OsString>) -> bool {
-    let text = |name: &str| env.get(OsStr::new(name)).and_then(|value| value.to_str()).unwrap_or_default();
+pub(super) fn is_accepted(env: &Environment) -> bool {
+    let text = |name: &str| env.get(name).and_then(|value| value.to_str()).unwrap_or_default();
     let package = text("CARGO_PKG_NAME");
     !package.is_empty() && text(ACCEPT).split(',').any(|name| name.trim() == package)
 }

@@ -1,14 +1,15 @@
 //! Detects conflicts between units that would make the result depend on their order. Checked after all units finished,
 //! so the errors are always the same.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::instructions::variable_in;
 use super::look_up::{GeneratorCall, PlanContext};
 use super::record::{Claims, UnitRecord};
-use super::{Plan, walk};
+use super::{Plan, value_of, walk};
+use crate::model::path::RelPath;
 
 /// Returns an error for each conflict between outputs.
 pub(super) fn find(claims: &Claims, units: &[GeneratorCall<'_>]) -> Vec<Error> {
@@ -24,13 +25,15 @@ pub(super) fn find(claims: &Claims, units: &[GeneratorCall<'_>]) -> Vec<Error> {
         )));
     }
     // Directories count too: `A/x` and `a/y` may be in one directory or in two.
-    let mut spellings = BTreeMap::new();
+    let mut spellings: Vec<(Vec<u8>, RelPath)> = Vec::new();
     for path in claims.keys() {
         let mut at = Some(path.clone());
         while let Some(part) = at.filter(|part| !part.is_root()) {
             let folded = part.as_bytes().to_ascii_lowercase();
-            let other = spellings.entry(folded).or_insert_with(|| part.clone());
-            if *other != part {
+            let other = value_of(&mut spellings, folded);
+            if other.is_root() {
+                *other = part.clone();
+            } else if *other != part {
                 let why = "are the same file on some systems";
                 errors.push(Error::new(format!("the outputs `{other}` and `{part}` {why}")));
             }
@@ -49,26 +52,31 @@ pub(super) fn find(claims: &Claims, units: &[GeneratorCall<'_>]) -> Vec<Error> {
 pub(super) fn read_and_written(
     plan: &Plan<'_>,
     records: &[UnitRecord],
+    claims: &Claims,
     earlier: &[usize],
     include: Option<&UnitRecord>,
     place: &PlanContext,
 ) -> Vec<Error> {
-    let mut written: BTreeMap<PathBuf, usize> = BTreeMap::new();
-    let checked_in = plan.checked_in.as_ref().map(|dir| place.root.join(dir));
-    let dirs = [(Some(place.out.clone()), false), (checked_in, true)];
-    for (dir, is_checked_in) in dirs {
-        let Some(dir) = dir.and_then(|dir| walk::canonical(&dir)) else { continue };
-        for (at, record) in records.iter().chain(include).enumerate() {
-            let at = if is_checked_in { usize::MAX } else { at };
-            written.extend(record.outputs.iter().map(|made| (made.path.to_path(&dir), at)));
-        }
-    }
+    let out = walk::canonical(&place.out);
+    let checked_in = plan.checked_in.as_ref().and_then(|dir| walk::canonical(&place.root.join(dir)));
+    let below = |dir: &Option<PathBuf>, path: &Path| RelPath::between(dir.as_deref()?, path);
+    let is_included = |output: &RelPath| {
+        include.is_some_and(|record| record.outputs.iter().any(|made| made.path == *output))
+    };
+    // Outputs of earlier units may be read, but only in `OUT_DIR`.
+    let is_written = |path: &Path, earlier: usize| {
+        let is_late = |output: RelPath| {
+            let by_unit = claims.get(&output).is_some_and(|units| units.iter().any(|&unit| unit >= earlier));
+            by_unit || is_included(&output)
+        };
+        let is_output = |output: RelPath| claims.contains_key(&output) || is_included(&output);
+        below(&out, path).is_some_and(is_late) || below(&checked_in, path).is_some_and(is_output)
+    };
     let mut wrong = BTreeSet::new();
     for (record, &earlier) in records.iter().zip(earlier) {
         let discovered = record.discovered.iter().map(|seen| &seen.path);
         for path in record.inputs.iter().map(|(path, _)| path).chain(discovered) {
-            let writer = walk::canonical(&place.root.join(path)).and_then(|path| written.get(&path).copied());
-            if writer.is_some_and(|writer| writer >= earlier) {
+            if walk::canonical(&place.root.join(path)).is_some_and(|path| is_written(&path, earlier)) {
                 wrong.insert(path.clone());
             }
         }

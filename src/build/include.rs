@@ -1,16 +1,16 @@
 //! Generates `mod.rs`, which declares a module for each generated `.rs` file.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::Error;
+use super::{Error, value_of};
 use crate::model::path::RelPath;
 
 /// Module tree node: a file, a directory, or both.
 #[derive(Default)]
 struct ModuleNode {
     file: Option<String>,
-    below: BTreeMap<String, ModuleNode>,
+    /// Sorted by name.
+    below: Vec<(String, ModuleNode)>,
 }
 
 /// Returns the text of the file `include` for these outputs. Directories become modules that contain those of their
@@ -25,9 +25,9 @@ pub(super) fn text<'a>(
         let Some((dirs, file)) = split(path) else { continue };
         let mut module = &mut root;
         for dir in &dirs {
-            module = module.below.entry(name(dir, &shown)?).or_default();
+            module = value_of(&mut module.below, name(dir, &shown)?);
         }
-        let leaf = module.below.entry(name(&file, &shown)?).or_default();
+        let leaf = value_of(&mut module.below, name(&file, &shown)?);
         if let Some(other) = leaf.file.replace(file) {
             let message =
                 format!("`{include}` would have two modules with the same name: `{shown}` and `{other}`");

@@ -1,17 +1,18 @@
 //! Determines everything needed before units run: the directories, the inputs, the units, and the shared dependencies.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::environment::Environment;
 use super::error::{Error, Errors};
 use super::fingerprint::{Fingerprint, Fingerprinter};
 use super::manifest::SCHEMA;
 use super::pattern::Pattern;
 use super::record::look;
 use super::walk::{MatchedFile, Wanted};
-use super::{Kind, Plan, Sources, batch, checked_in, walk};
+use super::{Kind, Plan, Sources, batch, checked_in, value_of, walk};
 use crate::model::path::RelPath;
 
 /// Directories and environment of a plan.
@@ -20,7 +21,7 @@ pub(super) struct PlanContext {
     pub(super) root: PathBuf,
     /// `OUT_DIR`.
     pub(super) out: PathBuf,
-    pub(super) env: BTreeMap<OsString, OsString>,
+    pub(super) env: Environment,
     /// Fingerprint of the running program. If it cannot be read, nothing counts as unchanged.
     pub(super) program: Option<Fingerprint>,
     /// Set if standard output belongs to cargo, and generators must not print instructions to it.
@@ -31,8 +32,8 @@ impl PlanContext {
     /// Reads the environment that cargo sets for a build script.
     #[expect(clippy::disallowed_methods, reason = "build scripts get their input from the environment")]
     pub(super) fn from_env() -> Result<Self, Error> {
-        let env = super::environment();
-        let path = |name: &str| env.get(OsStr::new(name)).map(PathBuf::from);
+        let env = Environment::of_process();
+        let path = |name: &str| env.get(name).map(PathBuf::from);
         let out = path("OUT_DIR")
             .ok_or_else(|| Error::new("OUT_DIR is not set; a plan must run in a build script"))?;
         let root = match path("CARGO_MANIFEST_DIR") {
@@ -92,7 +93,7 @@ impl GeneratorCall<'_> {
 pub(super) struct LookupResult {
     /// Inputs of each generator in the package directory.
     pub(super) files: Vec<Vec<InputFile>>,
-    pub(super) tools: BTreeMap<String, PathBuf>,
+    pub(super) tools: Vec<(String, PathBuf)>,
     pub(super) shared: Vec<String>,
     /// Files and directories that cargo should watch.
     pub(super) watched: BTreeSet<String>,
@@ -109,12 +110,12 @@ pub(super) fn look_up(plan: &Plan<'_>, place: &PlanContext) -> Result<LookupResu
     let mut errors = Vec::new();
     let mut watched = BTreeSet::new();
     let mut env = plan.env.clone();
-    let mut tools = BTreeMap::new();
+    let mut tools = Vec::new();
     let mut missing = None;
     for tool in &plan.tools {
         env.extend(tool.env.clone());
         match tool.locate(&place.root, &place.env) {
-            Ok(path) => drop(tools.insert(tool.name.clone(), path)),
+            Ok(path) => *value_of(&mut tools, tool.name.clone()) = path,
             Err(error) if tool.is_optional && !checked_in::is_accepted(&place.env) => {
                 missing.get_or_insert((tool.name.clone(), error));
             }
@@ -156,7 +157,7 @@ pub(super) fn look_up(plan: &Plan<'_>, place: &PlanContext) -> Result<LookupResu
             None
         }
     };
-    for path in tools.values().filter_map(|path| path.to_str()) {
+    for path in tools.iter().filter_map(|(_, path)| path.to_str()) {
         // Cargo checks its modification time. A path that cargo cannot watch still counts for the conditions.
         if walk::check_name(path).is_ok() {
             watched.insert(path.to_owned());
@@ -247,7 +248,7 @@ fn conditions(
     plan: &Plan<'_>,
     place: &PlanContext,
     env: &BTreeSet<String>,
-    tools: &BTreeMap<String, PathBuf>,
+    tools: &[(String, PathBuf)],
     shared: &[String],
 ) -> Result<Option<Fingerprint>, Error> {
     let Some(program) = place.program else { return Ok(None) };
@@ -270,7 +271,7 @@ fn conditions(
     hash.field(b"keys");
     plan.keys.iter().for_each(|key| hash.field(key));
     hash.field(b"env");
-    for (name, value) in &place.env {
+    for (name, value) in place.env.iter() {
         if is_set_by_cargo(name) || name.to_str().is_some_and(|name| env.contains(name)) {
             hash.field(name.as_encoded_bytes());
             hash.field(value.as_encoded_bytes());
@@ -278,7 +279,7 @@ fn conditions(
     }
     // An unset variable differs from an empty one.
     hash.field(b"\0unset");
-    for name in env.iter().filter(|name| !place.env.contains_key(OsStr::new(name))) {
+    for name in env.iter().filter(|name| place.env.get(name).is_none()) {
         hash.field(name.as_bytes());
     }
     Ok(Some(hash.finish()))

@@ -68,6 +68,7 @@ mod cargo;
 mod checked_in;
 mod clashes;
 mod depfile;
+mod environment;
 mod error;
 mod fingerprint;
 mod include;
@@ -89,8 +90,7 @@ mod unit;
 mod walk;
 mod workers;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -101,6 +101,7 @@ pub use input::Input;
 pub use output::Output;
 pub use tool::Tool;
 
+use environment::Environment;
 use look_up::PlanContext;
 use walk::Wanted;
 use workers::Announced;
@@ -492,7 +493,7 @@ impl Errors {
     /// Reports the errors to cargo, which shows them as errors of the build, and returns the exit code for `main`.
     /// Before cargo 1.84 they are printed to standard error.
     pub fn report(&self) -> ExitCode {
-        let env = environment();
+        let env = Environment::of_process();
         // If this fails too, only the exit code reports the failure.
         let _ = match cargo::errors(&self.0, &env) {
             cargo::ErrorText::Cargo(text) => print(&text),
@@ -514,12 +515,14 @@ pub struct Summary {
     pub removed: usize,
 }
 
-/// Returns the environment of the script.
-#[expect(clippy::disallowed_methods, reason = "build scripts get their input from the environment")]
-fn environment() -> BTreeMap<OsString, OsString> {
-    let mut env = BTreeMap::new();
-    env.extend(std::env::vars_os());
-    env
+/// Returns the value of `key` in `sorted`, and inserts one if there is none. For few keys, because later ones are moved. A map
+/// takes ten times as long to compile for each type.
+fn value_of<K: Ord, V: Default>(sorted: &mut Vec<(K, V)>, key: K) -> &mut V {
+    let at = sorted.binary_search_by(|(other, _)| other.cmp(&key)).unwrap_or_else(|at| {
+        sorted.insert(at, (key, V::default()));
+        at
+    });
+    &mut sorted[at].1
 }
 
 /// Collects `items` one by one. `collect` sorts them first, and that code takes long to compile for each type.

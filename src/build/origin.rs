@@ -7,7 +7,6 @@
 
 #![expect(clippy::disallowed_methods, reason = "build scripts look for their workspace")]
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -51,7 +50,7 @@ fn workspace(place: &PlanContext) -> Option<PathBuf> {
 
 /// Returns whether `workspace` has the package as a member. `None` if cargo can't say.
 fn is_member(place: &PlanContext, workspace: &Path) -> Option<bool> {
-    let mut metadata = Command::new(place.env.get(OsStr::new("CARGO"))?);
+    let mut metadata = Command::new(place.env.get("CARGO")?);
     metadata.args(["metadata", "--no-deps", "--offline", "--format-version=1"]);
     let output = metadata.current_dir(workspace).stdin(Stdio::null()).output().ok()?;
     if !output.status.success() {

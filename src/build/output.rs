@@ -18,7 +18,7 @@ const SHOWN: usize = 50;
 pub struct Output<'a> {
     pub(super) root: &'a Path,
     pub(super) out: &'a Path,
-    pub(super) tools: &'a BTreeMap<String, PathBuf>,
+    pub(super) tools: &'a [(String, PathBuf)],
     pub(super) scratch: PathBuf,
     pub(super) files: BTreeMap<RelPath, OutputContent>,
     pub(super) discovered: BTreeSet<String>,
@@ -115,7 +115,8 @@ impl Output<'_> {
     pub fn command(&self, name: &str) -> Result<Command, Error> {
         let unknown =
             || Error::new(format!("the plan has no tool `{name}`; add `.tool(Tool::find({name:?}))`"));
-        let mut command = Command::new(self.tools.get(name).ok_or_else(unknown)?);
+        let (_, program) = self.tools.iter().find(|(tool, _)| tool == name).ok_or_else(unknown)?;
+        let mut command = Command::new(program);
         command.current_dir(self.root).stdin(Stdio::null());
         Ok(command)
     }

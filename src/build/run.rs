@@ -13,7 +13,6 @@
 //! errors to show, and the units to blame for conflicting outputs.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -91,7 +90,14 @@ pub(super) fn run(plan: &Plan<'_>, place: &PlanContext, slots: &Slots) -> Result
             Err(error) => errors.push(error),
         }
     }
-    errors.extend(clashes::read_and_written(plan, &work.records, &work.earlier, include.as_ref(), place));
+    errors.extend(clashes::read_and_written(
+        plan,
+        &work.records,
+        &work.claims,
+        &work.earlier,
+        include.as_ref(),
+        place,
+    ));
     errors.extend(clashes::set_twice(&work.records, &work.units));
     if plan.checked_in.is_some() {
         errors.extend(instructions_of_checked_in(&work));
@@ -111,7 +117,7 @@ pub(super) fn run(plan: &Plan<'_>, place: &PlanContext, slots: &Slots) -> Result
         missing_tool: None,
         checked_in: plan.checked_in.as_deref(),
         env: &plan.env,
-        tools: found.tools.keys().map(String::as_str).collect(),
+        tools: found.tools.iter().map(|(name, _)| name.as_str()).collect(),
         shared: found.shared.iter().map(String::as_str).collect(),
         units: described,
     };
@@ -124,8 +130,7 @@ pub(super) fn run(plan: &Plan<'_>, place: &PlanContext, slots: &Slots) -> Result
         if is_accepted {
             accepted = checked_in::accept(&place.root, &place.out, dir, &outputs)?;
         }
-        let package =
-            place.env.get(OsStr::new("CARGO_PKG_NAME")).and_then(|name| name.to_str()).unwrap_or("NAME");
+        let package = place.env.get("CARGO_PKG_NAME").and_then(|name| name.to_str()).unwrap_or("NAME");
         let errors = checked_in::verify(&place.root, &place.out, dir, &outputs, package);
         if !errors.is_empty() {
             return Err(Errors(errors));

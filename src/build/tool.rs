@@ -1,10 +1,10 @@
 //! Programs that generators call, located once before anything runs.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::Error;
+use super::environment::Environment;
 
 /// Program that generators call.
 ///
@@ -52,11 +52,10 @@ impl Tool {
     }
 
     /// Locates the program. Relative paths start at `root`.
-    pub(super) fn locate(&self, root: &Path, env: &BTreeMap<OsString, OsString>) -> Result<PathBuf, Error> {
-        let named =
-            self.env.as_ref().and_then(|name| env.get(OsStr::new(name))).filter(|value| !value.is_empty());
+    pub(super) fn locate(&self, root: &Path, env: &Environment) -> Result<PathBuf, Error> {
+        let named = self.env.as_ref().and_then(|name| env.get(name)).filter(|value| !value.is_empty());
         let wanted = named.map_or_else(|| Path::new(&self.name), Path::new);
-        let search = env.get(OsStr::new("PATH")).map(OsString::as_os_str).unwrap_or_default();
+        let search = env.get("PATH").unwrap_or_default();
         if let Some(found) = find(wanted, root, search) {
             return Ok(found);
         }

@@ -5,16 +5,16 @@ use super::*;
 #[test]
 fn checked_in_files_are_compared_and_updated_only_for_a_named_package() {
     let mut package = Package::new(&[("in/a.x", "a\n"), ("in/b.x", "b\n"), ("gen/a.out", "a\r\n")]);
-    package.place.env.insert("CARGO_PKG_NAME".into(), "mine".into());
+    package.set_env(&[("CARGO_PKG_NAME", "mine")]);
     let plan = || copy("in/*.x").checked_in("gen");
     assert_eq!(
         package.error(&plan()),
         "gen/b.out: this generated file is missing\n\
          to update `gen`, run GENTI_BUILD_ACCEPT=mine cargo build -p mine"
     );
-    package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "other".into());
+    package.set_env(&[("CARGO_PKG_NAME", "mine"), ("GENTI_BUILD_ACCEPT", "other")]);
     assert!(package.error(&plan()).contains("missing"));
-    package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "mine".into());
+    package.set_env(&[("CARGO_PKG_NAME", "mine"), ("GENTI_BUILD_ACCEPT", "mine")]);
     assert!(
         package
             .lines(&plan())
@@ -22,7 +22,7 @@ fn checked_in_files_are_compared_and_updated_only_for_a_named_package() {
             .lines
             .contains("cargo:warning=genti: 1 generated files were written to gen")
     );
-    package.place.env.remove(std::ffi::OsStr::new("GENTI_BUILD_ACCEPT"));
+    package.set_env(&[("CARGO_PKG_NAME", "mine")]);
     let done = package.lines(&plan()).unwrap();
     assert!(
         done.lines.contains("cargo:rerun-if-changed=gen\ncargo:rerun-if-changed=gen/a.out\n"),
@@ -45,7 +45,7 @@ fn checked_in_files_are_compared_and_updated_only_for_a_named_package() {
 #[test]
 fn without_an_optional_tool_the_checked_in_files_are_used_as_they_are() {
     let mut package = Package::new(&[("in/a.x", "a"), ("gen/a.out", "by hand")]);
-    package.place.env.insert("CARGO_PKG_NAME".into(), "mine".into());
+    package.set_env(&[("CARGO_PKG_NAME", "mine")]);
     let with = |tool: Tool| copy("in/*.x").checked_in("gen").tool(tool);
     let missing = || Tool::find("no-such-tool");
     assert!(package.error(&with(missing())).contains("`no-such-tool` was not found"));
@@ -60,9 +60,9 @@ fn without_an_optional_tool_the_checked_in_files_are_used_as_they_are() {
     let manifest = fs::read_to_string(package.place.out.join(".genti/manifest.json")).unwrap();
     assert!(manifest.contains("\"missing_tool\":\"no-such-tool\""), "{manifest}");
     // Updating the files requires the tool.
-    package.place.env.insert("GENTI_BUILD_ACCEPT".into(), "mine".into());
+    package.set_env(&[("CARGO_PKG_NAME", "mine"), ("GENTI_BUILD_ACCEPT", "mine")]);
     assert!(package.error(&with(missing().optional())).contains("`no-such-tool` was not found"));
-    package.place.env.clear();
+    package.set_env(&[]);
     package.remove("gen/a.out");
     fs::remove_dir(package.place.root.join("gen")).unwrap();
     assert!(

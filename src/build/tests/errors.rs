@@ -144,7 +144,7 @@ fn a_panic_in_a_generator_is_an_error_of_its_input() {
 #[cfg(unix)]
 fn output_of_a_failed_program_is_shown_up_to_a_limit() {
     let mut package = Package::new(&[("in/a.x", ""), ("in/b.x", "")]);
-    package.place.env.insert("SH".into(), "/bin/sh".into());
+    package.set_env(&[("SH", "/bin/sh")]);
     let plan = plan().inputs("in/*.x").tool(Tool::find("sh").env("SH")).each(|input, out| {
         let script = if input.stem() == "a" { "seq 1 60 >&2; exit 3" } else { "exit 4" };
         out.run(out.command("sh")?.args(["-c", script])).map(drop)

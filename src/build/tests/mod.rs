@@ -34,7 +34,7 @@ impl Package {
         let program = Some(Fingerprint::of(b"program"));
         let package = Self {
             _dir: dir,
-            place: PlanContext { root, out, env: BTreeMap::new(), program, captures_stdout: false },
+            place: PlanContext { root, out, env: Environment::default(), program, captures_stdout: false },
         };
         files.iter().for_each(|(path, text)| package.write(path, text));
         package
@@ -44,6 +44,11 @@ impl Package {
         let path = self.place.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
+    }
+
+    /// Replaces the environment.
+    fn set_env(&mut self, vars: &[(&str, &str)]) {
+        self.place.env = vars.iter().map(|(name, value)| (name.into(), value.into())).collect();
     }
 
     fn remove(&self, path: &str) {
@@ -156,7 +161,7 @@ fn everything_is_generated_again_if_a_shared_dependency_changes() {
         use std::os::unix::fs::PermissionsExt;
         fs::set_permissions(package.place.root.join("tool"), fs::Permissions::from_mode(0o755)).unwrap();
     }
-    package.place.env.insert("TOOL".into(), "./tool".into());
+    package.set_env(&[("TOOL", "./tool")]);
     let with_key = |key: &str| {
         copy("in/*.x").depends_on("shared/*").env("VAR").tool(Tool::find("t").env("TOOL")).key(key)
     };
@@ -168,9 +173,9 @@ fn everything_is_generated_again_if_a_shared_dependency_changes() {
     check(&package, "the first time", &plan);
     package.place.program = Some(Fingerprint::of(b"another"));
     check(&package, "another program", &plan);
-    package.place.env.insert("VAR".into(), "".into());
+    package.set_env(&[("TOOL", "./tool"), ("VAR", "")]);
     check(&package, "an empty variable", &plan);
-    package.place.env.insert("CARGO_CFG_TARGET_OS".into(), "x".into());
+    package.set_env(&[("TOOL", "./tool"), ("VAR", ""), ("CARGO_CFG_TARGET_OS", "x")]);
     check(&package, "another target", &plan);
     package.write("shared/t", "2");
     check(&package, "a shared file", &plan);
@@ -179,7 +184,7 @@ fn everything_is_generated_again_if_a_shared_dependency_changes() {
     package.write("tool", "2");
     check(&package, "another tool", &plan);
     check(&package, "another key", &with_key("2"));
-    package.place.env.insert("UNRELATED".into(), "x".into());
+    package.set_env(&[("TOOL", "./tool"), ("VAR", ""), ("CARGO_CFG_TARGET_OS", "x"), ("UNRELATED", "x")]);
     assert_eq!(package.run(&with_key("2")), counts(0, 2, 0));
     package.place.program = None;
     assert_eq!(package.run(&with_key("2")), counts(2, 0, 0), "an unreadable program");
