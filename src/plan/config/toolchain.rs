@@ -9,6 +9,11 @@ use crate::model::variant::Variant;
 
 /// Reads the name of a toolchain, such as `nightly` or `1.85`.
 pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Spanned<String>> {
+    if let Some(number) = reader.number_text(value) {
+        let help = format!("write `\"{number}\"`");
+        reader.wrong_type_with(value, "a string", Some(help));
+        return None;
+    }
     let name = reader.string(value)?;
     let text = name.get_ref();
     let help = match text.strip_prefix('+') {
