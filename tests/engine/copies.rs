@@ -52,6 +52,8 @@ fn cargo_checks_the_sources_of_the_copy() {
     assert_eq!(findings.len(), 1, "{findings:?}");
     assert!(findings[0].starts_with("new unused_variables src/lib.rs:"), "{findings:?}");
     assert!(!sandbox.text("src/lib.rs").contains("more"));
+    let report = sandbox.json("report.json");
+    assert!(report["findings"][0]["fix"].is_null(), "the line is another one in the copy: {report}");
 }
 
 #[test]
