@@ -7,7 +7,7 @@ use super::named::named;
 use super::path::RelPath;
 
 /// A generator that runs in a copy of the repository. Its output is compared with the checked-in files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Generator {
     /// Globs of the files that it generates.
     pub outputs: Vec<String>,

@@ -132,6 +132,7 @@ pub(crate) fn tool(name: &str, parse: Parse, run: &[&str]) -> Tool {
         timeout: None,
         sandbox: None,
         hermetic: false,
+        copy: false,
         services: Vec::new(),
         variant: None,
         variants: Vec::new(),

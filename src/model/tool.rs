@@ -111,6 +111,8 @@ pub struct Tool {
     /// True if the configuration states that its result depends only on its program, its command line and its declared inputs, so
     /// a worker may run it.
     pub hermetic: bool,
+    /// True if it runs in a copy of the repository, which it may change.
+    pub copy: bool,
     /// Services that run while it runs, sorted by name.
     pub services: Vec<Arc<Service>>,
     /// Names of the variants that it runs in, as configured; empty for the default build alone.
@@ -752,6 +754,11 @@ impl Tool {
         }
     }
 
+    /// Returns true if its processes run in a copy of the repository that is made for each of them.
+    pub fn runs_in_copy(&self) -> bool {
+        self.copy || self.generator().is_some()
+    }
+
     /// Returns true if its command line depends on the selected packages and features.
     pub fn uses_selection(&self) -> bool {
         self.run.contains(&Arg::Selection)
@@ -860,6 +867,9 @@ impl ContentHash for Tool {
                 }
             }
             Environment::Only(names) => sink.texts("env", names),
+        }
+        if self.copy {
+            sink.field("copy", b"");
         }
         if let Some(digest) = self.lock().and_then(|lock| lock.digest) {
             sink.field("lock", &digest.0);

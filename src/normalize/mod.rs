@@ -147,6 +147,10 @@ fn parse_all(input: &Input<'_>) -> Result<Parsed, Unparsable> {
     if parsed.is_leaky && input.tool.leaky == Leaky::Fail {
         parsed.diagnostics.extend(input.leaks(&parsed.leaks));
     }
+    if input.tool.copy {
+        // The file may have other lines in the copy.
+        parsed.diagnostics.iter_mut().for_each(|diagnostic| diagnostic.fix = None);
+    }
     parsed.diagnostics.sort();
     parsed.diagnostics.dedup();
     share_texts(&mut parsed.diagnostics);

@@ -1,4 +1,4 @@
-//! Copies the repository for generators, and compares what they made with the checked-in files.
+//! Copies the repository for tools that change it, and compares what generators made with the checked-in files.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,9 +29,9 @@ pub(super) struct WorkspaceCopies<'a> {
 impl Copies for WorkspaceCopies<'_> {
     fn make(&self, tool: &Tool) -> Result<Box<dyn Copied + '_>, String> {
         let Self { workspace, halt } = *self;
-        let generator = tool.generator().ok_or("the tool is no generator")?;
-        let outputs = OutputGlobs::new(generator).map_err(|error| error.to_string())?;
-        let also = self.ignored_inputs(generator)?;
+        let generator = tool.generator().cloned().unwrap_or_default();
+        let outputs = OutputGlobs::new(&generator).map_err(|error| error.to_string())?;
+        let also = self.ignored_inputs(&generator)?;
         let request = CopyRequest {
             also: &also,
             root: &workspace.root,
@@ -45,7 +45,7 @@ impl Copies for WorkspaceCopies<'_> {
             let outputs = copy.paths().filter(|path| outputs.include(path));
             copy.remove(outputs).map_err(|error| error.to_string())?;
         }
-        Ok(Box::new(GeneratorCopy { copy, outputs, generator: generator.clone(), halt }))
+        Ok(Box::new(GeneratorCopy { copy, outputs, generator, halt }))
     }
 }
 
@@ -74,7 +74,7 @@ impl WorkspaceCopies<'_> {
     }
 }
 
-/// A copy in which a generator runs.
+/// A copy in which a generator runs, or a tool that generates nothing.
 struct GeneratorCopy<'a> {
     copy: RepositoryCopy,
     outputs: OutputGlobs,

@@ -1,7 +1,7 @@
 //! The reasons why required tools have no result, which decide exit code 3: a compile error with its place, or else what is said
 //! about the process. Shared by all reports that name them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finished::{Finding, Finished, Incomplete, Tool, ToolReport};
 use crate::model::finding::State;
@@ -11,25 +11,31 @@ use crate::model::task::NOT_BUILT;
 use crate::model::tool::Parse;
 
 /// A reason why a required tool has no result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause<'a> {
     /// An error that stopped the tool.
     Error(&'a Finding),
-    /// A unit of this tool without a result, which no finding explains.
-    Gap(&'a str, &'a Incomplete),
+    /// A unit of these tools without a result, which no finding explains.
+    Gap(Vec<&'a str>, &'a Incomplete),
 }
 
 /// Returns the reasons why required tools of `run` have no result: errors first, in their order, then the others by tool, one per
-/// reason. A tool is left out if it only lacks code that another tool could not build.
+/// reason. A reason that is the same for several tools, such as a missing toolchain, is listed once. A tool is left out if it only lacks code that another tool could not build.
 pub fn causes(run: &Finished) -> Vec<Cause<'_>> {
     let required = || run.tools().filter(|(tool, _)| tool.required && is_open(run, &tool.name));
     let errors =
         run.report.findings.iter().filter(|finding| required().any(|(tool, _)| stops(finding, tool)));
     let mut causes: Vec<_> = errors.map(Cause::Error).collect();
+    let mut known: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (tool, report) in required() {
         let mut seen = BTreeSet::new();
-        let gaps = unexplained(run, tool, report).into_iter().filter(|gap| seen.insert(&gap.reason));
-        causes.extend(gaps.map(|gap| Cause::Gap(&tool.name, gap)));
+        for gap in unexplained(run, tool, report).into_iter().filter(|gap| seen.insert(&gap.reason)) {
+            let at = *known.entry((&gap.unit, &gap.reason)).or_insert(causes.len());
+            match causes.get_mut(at) {
+                Some(Cause::Gap(tools, _)) => tools.push(&tool.name),
+                _ => causes.push(Cause::Gap(vec![&tool.name], gap)),
+            }
+        }
     }
     causes
 }

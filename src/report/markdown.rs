@@ -83,7 +83,7 @@ fn causes(run: &Finished, out: &mut String) {
     for cause in causes.iter().take(MOST_CAUSES) {
         out.push_str(&match cause {
             Cause::Error(finding) => self::finding(finding, None),
-            Cause::Gap(tool, gap) => format!("- {}\n", of_gap(tool, &[&gap.unit], &gap.reason)),
+            Cause::Gap(tools, gap) => format!("- {}\n", of_gap(tools, &[&gap.unit], &gap.reason)),
         });
     }
     more(causes.len(), MOST_CAUSES, out);
@@ -153,18 +153,19 @@ fn gaps(run: &Finished, out: &mut String) {
     }
     out.push_str("### Incomplete\n\n");
     for ((tool, reason), units) in reasons.iter().take(MOST) {
-        out.push_str(&format!("- {}\n", of_gap(tool, units, reason)));
+        out.push_str(&format!("- {}\n", of_gap(&[tool], units, reason)));
     }
     more(reasons.len(), MOST, out);
 }
 
-fn of_gap(tool: &str, units: &[&str], reason: &str) -> String {
+fn of_gap(tools: &[&str], units: &[&str], reason: &str) -> String {
     let of = match units {
         ["."] => String::new(),
         [unit] => format!(" on {}", code(unit)),
         units => format!(" on {} units ({}, …)", number(units.len() as u64), code(units[0])),
     };
-    format!("{}{of}: {}", code(tool), code(reason))
+    let tools: Vec<_> = tools.iter().map(|tool| code(tool)).collect();
+    format!("{}{of}: {}", tools.join(", "), code(reason))
 }
 
 /// Messages of tools that are not findings.

@@ -175,10 +175,10 @@ const VARIANTS: &str = "variants";
 const TRACKED: [&str; 4] =
     ["CARGO_ENCODED_RUSTDOCFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTDOCFLAGS", "RUSTFLAGS"];
 
-/// Returns the path of the directory for `tool`, a generator or of a variant, below the one of all variants, if it can't share
+/// Returns the path of the directory for `tool`, which runs in a copy of the repository or in a variant, below the one of all variants, if it can't share
 /// those of the lanes.
 fn own_dir(tool: &Tool, layout: Layout) -> Option<PathBuf> {
-    if tool.generator().is_some() {
+    if tool.runs_in_copy() {
         // What cargo builds in a copy of the repository is of no use to other tools. No variant has a dot in its name.
         return Some(PathBuf::from(format!("copy.{}", tool.name)));
     }
@@ -289,7 +289,7 @@ const BUILD_NO_PROGRAMS: [&str; 22] = [
 /// Returns whether a step of `tool` may build programs in its directory.
 fn may_build_programs(tool: &Tool, layout: Layout) -> bool {
     // A tool without the variables of the directory builds in the user's own.
-    if tool.generator().is_some() || !tool.inherits() && layout != Layout::Shared {
+    if tool.runs_in_copy() || !tool.inherits() && layout != Layout::Shared {
         return false;
     }
     if runs_toolchain(tool, &BUILD_NO_PROGRAMS) {

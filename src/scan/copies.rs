@@ -44,13 +44,13 @@ pub struct InCopy {
 }
 
 impl InCopy {
-    /// Returns what became of `copy`, in which a process has run. Compares the copy only if it `has_succeeded`.
+    /// Returns what became of `copy`, in which a process has run. Compares the copy only if it `has_generated` files.
     ///
     /// # Errors
     ///
     /// If the copy can't be compared, with the reason.
-    pub(super) fn of(copy: &dyn Copied, has_succeeded: bool) -> Result<Box<Self>, String> {
-        let generated = has_succeeded.then(|| copy.compare().map(Arc::new)).transpose()?;
+    pub(super) fn of(copy: &dyn Copied, has_generated: bool) -> Result<Box<Self>, String> {
+        let generated = has_generated.then(|| copy.compare().map(Arc::new)).transpose()?;
         Ok(Box::new(Self { tops: copy.tops().map(Path::to_path_buf), generated }))
     }
 

@@ -16,6 +16,7 @@ mod codegen;
 mod combinations;
 mod config_files;
 mod contract;
+mod copies;
 mod counts;
 mod detected;
 mod determinism;

@@ -358,6 +358,10 @@ fn mistakes_about_variants_are_found_before_anything_runs() {
     let config =
         |from: &'static str, to: &'static str| move |sandbox: &Sandbox| sandbox.edit("genti.toml", from, to);
     check(
+        &config("features = [\"full\"]\n[variants.bare]", "features = [\"full,x\"]\n[variants.bare]"),
+        &["no package of the variant `full` has the feature `full,x`", "write \"full\", \"x\""],
+    );
+    check(
         &config("features = [\"full\"]\n[variants.bare]", "features = [\"ful\"]\n[variants.bare]"),
         &[
             "no package of the variant `full` has the feature `ful`",

@@ -120,6 +120,16 @@ impl RustcMessage<'_> {
         self.is_error() && self.code.as_ref().is_none_or(numbered)
     }
 
+    /// Returns the target whose standard library is missing, if that is the error, and whether rustup can install it.
+    pub(super) fn missing_target(&self) -> Option<(&str, bool)> {
+        let is_missing = self.code.as_ref().is_some_and(|code| code.code == "E0463");
+        let mut notes = self.children.iter().filter(|_| is_missing).map(|child| &*child.message);
+        let target = notes
+            .find_map(|note| note.strip_prefix("the `")?.strip_suffix("` target may not be installed"))?;
+        let has_help = self.children.iter().any(|child| child.message.contains("`rustup target add "));
+        Some((target, has_help))
+    }
+
     /// Returns how often cargo may count it. rustc reports future-incompatibility errors to cargo a second time.
     pub(super) fn count(&self) -> usize {
         let is_of_the_future =

@@ -25,7 +25,7 @@ use std::path::PathBuf;
 
 use super::{Gap, Input, Parsed, Traces, Unparsable, Unsettled, is_crash};
 use crate::model::finding::Level;
-use crate::model::tool::Parse;
+use crate::model::tool::{Parse, Tool};
 use crate::model::workspace::{PackageId, TargetKind};
 use diagnostic::Origin;
 use message::{CargoArtifact, CargoBuildScript, CargoFinished, CargoMessage, CompilerMessage};
@@ -50,6 +50,7 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let mut features: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     let is_build = input.tool.parse == Parse::CargoBuild;
     let is_for_scripts = input.tool.parse == Parse::BuildScripts;
+    let mut missing_target = None;
     let mut finished = None;
     let mut messages = 0_usize;
     for (line, bytes) in (1..).zip(input.lines(&input.output.stdout)) {
@@ -67,6 +68,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         match &*envelope.reason {
             "compiler-message" => {
                 let message: CompilerMessage<'_> = serde_json::from_str(text).map_err(broken)?;
+                if let Some((target, has_help)) = message.message.missing_target() {
+                    missing_target.get_or_insert_with(|| why_no_target(input.tool, target, has_help));
+                }
                 if let Some(&package) = members.get(&*message.package_id) {
                     reach.add_message(package, &message);
                     if message.message.is_error() {
@@ -138,6 +142,8 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
             return Err(Unparsable(reason.to_owned()));
         }
         Some(true) if code == 0 => Vec::new(),
+        // Nothing for this target compiles, so all other errors are consequences.
+        Some(false) if missing_target.is_some() => missing_target.iter().cloned().map(Gap::all).collect(),
         Some(false) if code != 0 && is_elsewhere => vec![others.gap(input)],
         Some(false) if code != 0 => reach.gaps(input),
         Some(true) => vec![Gap::all(complaint().unwrap_or_else(|| format!("cargo exited with {code}")))],
@@ -153,6 +159,9 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
     let programs = if is_build { programs.finish(input.workspace, code != 0) } else { Vec::new() };
     let traces = traces.finish();
     let mut diagnostics = merge::merge(occurrences, input.tool);
+    if missing_target.is_some() {
+        diagnostics.retain(|one| !one.fatal);
+    }
     let made_in = places.made_in(&diagnostics);
     if is_for_scripts {
         let (warnings, notices) = scripts::warnings(&places);
@@ -176,6 +185,18 @@ pub(super) fn parse(input: &Input<'_>, code: i32) -> Result<Parsed, Unparsable> 
         }
     }
     Ok(parsed)
+}
+
+/// Returns the reason why `tool` has no result if the standard library of `target` is not installed. `has_help` is true if rustup
+/// can install it.
+fn why_no_target(tool: &Tool, target: &str, has_help: bool) -> String {
+    let toolchain = tool.toolchain().map_or(String::new(), |name| format!("--toolchain {name} "));
+    match has_help {
+        true => format!(
+            "target `{target}` is not installed; install it with `rustup target add {toolchain}{target}`"
+        ),
+        false => format!("the standard library of the target `{target}` is not installed"),
+    }
 }
 
 /// Returns the `OUT_DIR`s of members' build scripts. Read in advance, because messages about their files may come

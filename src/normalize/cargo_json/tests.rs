@@ -7,7 +7,7 @@ use crate::model::tool::Parse;
 use crate::model::workspace::TargetKind::{Bin, BuildScript, Example, Lib, Test};
 use crate::model::workspace::{PackageId, Workspace};
 use crate::normalize::testing::{assert_shown, run, tool, workspace};
-use crate::normalize::{Parsed, Traces, Unparsable};
+use crate::normalize::{Gap, Parsed, Traces, Unparsable};
 
 const CLIPPY: &str = include_str!("../testdata/clippy.jsonl");
 const CLIPPY_STDERR: &str = include_str!("../testdata/clippy.stderr");
@@ -52,6 +52,34 @@ fn lint(line: u32, rest: &str) -> String {
         span("a/src/lib.rs", line, "true", "null")
     );
     message("a", &fields)
+}
+
+#[test]
+fn a_target_without_its_standard_library_is_no_finding() {
+    let check = |name: &str, help: &str, expected: &str| {
+        let error = message(
+            name,
+            &format!(
+                r#""message":"can't find crate for `core`","code":{{"code":"E0463"}},"level":"error","spans":[{}],"children":[{{"message":"the `x86_64-unknown-none` target may not be installed","level":"note"}}{help}]"#,
+                span(&format!("{name}/src/lib.rs"), 1, "true", "null")
+            ),
+        );
+        let other = message("a", r#""message":"unknown macro","level":"error","spans":[]"#);
+        let stdout = [error, other, r#"{"reason":"build-finished","success":false}"#.to_owned()].join("\n");
+        let parsed = clippy(
+            &stdout,
+            &format!("error: could not compile `{name}` (lib) due to 1 previous error\n"),
+            101,
+        );
+        let parsed = parsed.expect("readable");
+        assert_eq!(parsed.diagnostics, [], "the code is not at fault");
+        assert_eq!(parsed.gaps, [Gap::all(expected.to_owned())]);
+    };
+    let help = r#",{"message":"consider downloading the target with `rustup target add x86_64-unknown-none`","level":"help"}"#;
+    let install = "target `x86_64-unknown-none` is not installed; install it with `rustup target add x86_64-unknown-none`";
+    check("a", help, install);
+    check("bytes", help, install);
+    check("a", "", "the standard library of the target `x86_64-unknown-none` is not installed");
 }
 
 fn span(file: &str, line: u32, primary: &str, expansion: &str) -> String {

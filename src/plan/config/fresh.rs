@@ -4,7 +4,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::reader::{ConfigReader, Value};
-use super::{command, glob};
+use super::{command, copy, glob};
 use crate::model::generator::Generator;
 use crate::model::tool::{Arg, Caching, Network, Parse, Per, Sandbox, Tool};
 
@@ -16,7 +16,7 @@ pub(super) struct Fresh {
 }
 
 /// Keys of a tool that have no effect together with `fresh`.
-const UNUSED: [&str; 12] = [
+const UNUSED: [&str; 13] = [
     "run",
     "args",
     "second-pass",
@@ -27,6 +27,7 @@ const UNUSED: [&str; 12] = [
     "parse",
     "compare",
     "ratchet",
+    "copy",
     "retries",
     "flaky",
 ];
@@ -83,12 +84,7 @@ pub(super) fn set(
         reader.report_with(value.1.span(), message, help);
     }
     let sandbox = tool.sandbox.get_or_insert_with(Sandbox::default);
-    if let Some(value) = table.get("sandbox")
-        && sandbox.write.iter().any(|path| !path.starts_with(['/', '~']))
-    {
-        let help = "remove it; the generator may change everything in its copy of the repository";
-        reader.report_with(value.span(), "`write` names a place in the repository", help);
-    }
+    copy::check_sandbox(reader, sandbox, table);
     let Fresh { run: _, mut generator } = fresh;
     // Who else decides about the result is not known.
     if generator.has_git || sandbox.network == Network::All {

@@ -46,7 +46,7 @@ fn unfit(tool: &Tool) -> Option<&'static str> {
     if tool.run.first().and_then(Arg::literal).is_some_and(|name| Tool::RUST.contains(&name)) {
         return Some("programs of a toolchain read its files and the configuration of cargo");
     }
-    if tool.generator().is_some() {
+    if tool.runs_in_copy() {
         return Some("it changes files of the repository");
     }
     if tool.is_observed() {

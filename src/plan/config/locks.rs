@@ -27,6 +27,8 @@ pub(super) fn check_tool(reader: &mut ConfigReader<'_>, tool: &Tool, of: &Spanne
             "only `\"{selection}\"` makes cargo use its lock file",
             "put it into `run`, or use a variant without `lock`",
         )
+    } else if tool.copy {
+        ("both need a copy of the repository of their own", "remove `copy`, or use a variant without `lock`")
     } else if tool.sandbox.is_some() {
         (
             "it runs in a copy of the repository, which a sandbox hides",

@@ -1020,7 +1020,7 @@ fn a_generator_has_a_command_line_and_outputs() {
         good,
         "sandbox = { write = ['a'], network = true }\ncache = true",
         &[
-            "3:11: `write` names a place in the repository (remove it; the generator may change everything in its copy of the \
+            "3:11: `write` names a place in the repository (remove it; the tool may change everything in its copy of the \
              repository)",
             "4:9: results of a generator that uses git or the network can't be cached (remove it, or `git` and `network`)",
         ],
@@ -1081,4 +1081,18 @@ fn a_service_has_a_command_line_and_one_sign() {
              be compared)",
         ],
     );
+}
+
+#[test]
+fn what_a_newcomer_writes_in_a_variant_has_a_suggestion() {
+    let used = "[tools.check]\nvariants = ['v']\n[variants.v]\n";
+    for (line, expected) in [
+        ("toolchain = 1.80", "4:13: expected a string, found float (write `\"1.80\"`)"),
+        ("profile = 'release'", "4:1: unknown key `profile` (did you mean `cargo-profile`?)"),
+        ("rust-version = '1.80'", "4:1: unknown key `rust-version` (did you mean `toolchain`?)"),
+        ("rustflags = '--cfg loom'", "4:1: unknown key `rustflags` (did you mean `env`?)"),
+        ("os = ['linux']", "4:1: unknown key `os` (did you mean `on`?)"),
+    ] {
+        check(&format!("{used}{line}\n"), &[expected]);
+    }
 }

@@ -11,6 +11,7 @@ mod baseline;
 mod cache;
 mod combinations;
 mod command;
+mod copy;
 mod dir;
 mod effective;
 mod effects;

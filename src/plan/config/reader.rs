@@ -123,6 +123,12 @@ impl<'f> ConfigReader<'f> {
         Some(Spanned::new(value.span(), text.to_owned()))
     }
 
+    /// Returns a number as it is written in the file, with all its zeros. `None` if `value` is none.
+    pub(super) fn number_text(&self, value: &Value<'_>) -> Option<&'f str> {
+        let is_number = matches!(value.get_ref(), DeValue::Integer(_) | DeValue::Float(_));
+        self.file.text.get(value.span()).filter(|_| is_number)
+    }
+
     /// Reads a string that is not blank.
     pub(super) fn text(&mut self, value: &Value<'_>) -> Option<String> {
         let text = self.string(value)?.into_inner();

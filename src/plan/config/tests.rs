@@ -326,6 +326,7 @@ fn a_tool_is_read() {
             vars: BTreeMap::from([("B".to_owned(), "1 2".to_owned())]),
             timeout: Some(Duration::from_secs(90)),
             hermetic: false,
+            copy: false,
             services: Vec::new(),
             sandbox: Some(Sandbox {
                 write: texts(&["out", "~/.naga"]),

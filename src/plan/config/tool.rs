@@ -8,7 +8,7 @@ use toml::de::DeString;
 use super::cache::{self, Cache};
 use super::reader::{ConfigReader, Value, sorted};
 use super::suggest::suggestion;
-use super::{command, dir, environment, fresh, glob, hermetic, parse, policy, sandbox, toolchain};
+use super::{command, copy, dir, environment, fresh, glob, hermetic, parse, policy, sandbox, toolchain};
 use std::num::NonZeroU32;
 
 use crate::model::census::CensusNumber;
@@ -115,6 +115,7 @@ pub(super) fn read(
         Some(reader.texts(value)?.iter().map(|text| Search::parse(text)).collect())
     });
     keys.set(&mut tool.ratchet, "ratchet", ratchet);
+    keys.set(&mut tool.copy, "copy", ConfigReader::boolean);
     let cache = keys.read("cache", cache::read);
     let max_age = keys.read("max-age", policy::time_limit);
     let parse = keys.read("parse", parse::read);
@@ -127,7 +128,7 @@ pub(super) fn read(
     // Other tools need the files that these tools build, and the cache does not restore files.
     let may_cache = !tool.parse.work().is_for_others();
     tool.cache = match cache {
-        _ if !may_cache => Caching::Never,
+        _ if !may_cache || tool.copy => Caching::Never,
         Some(Cache::Never) => Caching::Never,
         Some(Cache::Always) => Caching::Always,
         Some(Cache::Sandboxed) => Caching::Sandboxed { max_age: max_age.unwrap_or(Caching::MAX_AGE) },
@@ -220,6 +221,7 @@ pub(super) fn read(
         }
         cache::check(reader, tool, table);
         hermetic::check(reader, tool, table, base.is_some());
+        copy::check(reader, tool, table, base.is_some());
         if let Some(value) = table.get("dir").filter(|_| tool.dir.is_some()) {
             dir::check(reader, tool, value);
         }
@@ -326,6 +328,7 @@ fn blank(name: &str) -> Tool {
         timeout: None,
         sandbox: None,
         hermetic: false,
+        copy: false,
         services: Vec::new(),
         variant: None,
         variants: Vec::new(),

@@ -9,6 +9,11 @@ use crate::model::variant::Variant;
 
 /// Reads the name of a toolchain, such as `nightly` or `1.85`.
 pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<Spanned<String>> {
+    if let Some(number) = reader.number_text(value) {
+        let help = format!("write `\"{number}\"`");
+        reader.wrong_type_with(value, "a string", Some(help));
+        return None;
+    }
     let name = reader.string(value)?;
     let text = name.get_ref();
     let help = match text.strip_prefix('+') {
@@ -83,8 +88,20 @@ pub(super) fn set(reader: &mut ConfigReader<'_>, tool: &mut Tool, toolchain: &Sp
 pub(super) fn with(mut tool: Tool, name: &str) -> Tool {
     if tool.runs_toolchain() && tool.toolchain().is_none() {
         request(&mut tool, name);
+        if minor(name).is_some_and(|minor| minor < KEEPS_GOING) {
+            tool.run.retain(|arg| arg.literal() != Some("--keep-going"));
+        }
     }
     tool
+}
+
+/// Minor version of the first cargo whose `build`, `check` and `doc` have `--keep-going`.
+const KEEPS_GOING: u32 = 74;
+
+/// Returns the minor version in the name of a toolchain, such as `1.70` or `1.70.0-x86_64-unknown-linux-gnu`.
+fn minor(name: &str) -> Option<u32> {
+    let rest = name.strip_prefix("1.")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// Reports that `tool` can't run in a variant with a toolchain, whose name is `of`.
@@ -117,6 +134,36 @@ fn request(tool: &mut Tool, name: &str) {
     for command in [&mut tool.version, &mut tool.rules] {
         if command.first().is_some_and(|program| Tool::RUST.contains(&program.as_str())) {
             command.insert(1, word.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with;
+    use crate::plan::config::command;
+    use crate::plan::config::load;
+    use crate::plan::config::tests::file;
+
+    /// Checks the command line of `cargo check` with the toolchain called `name`.
+    fn check(name: &str, expected: &str) {
+        let config = load(&[file("genti.toml", "[tools.check]\n")], None).unwrap();
+        let tool = config.tools.iter().find(|tool| tool.name == "check").unwrap();
+        let words: Vec<_> = with(tool.clone(), name).run.iter().map(command::text).collect();
+        assert_eq!(words.join(" "), expected);
+    }
+
+    #[test]
+    fn cargo_before_1_74_gets_no_flag_that_it_does_not_know() {
+        let old = |name: &str| format!("cargo +{name} check {{selection}} --message-format=json {{args}}");
+        let new = |name: &str| {
+            format!("cargo +{name} check {{selection}} --keep-going --message-format=json {{args}}")
+        };
+        for name in ["1.56", "1.71.0", "1.73.0-x86_64-unknown-linux-gnu"] {
+            check(name, &old(name));
+        }
+        for name in ["1.74", "1.100.0", "nightly", "nightly-2025-10-12", "my-1.70"] {
+            check(name, &new(name));
         }
     }
 }

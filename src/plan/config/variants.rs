@@ -34,6 +34,19 @@ const SYSTEMS: [&str; 11] = [
     "windows",
 ];
 
+/// Other names for keys of a variant, as in CI workflows and other tools.
+const SYNONYMS: [(&str, &str); 9] = [
+    ("channel", "toolchain"),
+    ("depth", "powerset"),
+    ("lockfile", "lock"),
+    ("os", "on"),
+    ("profile", "cargo-profile"),
+    ("rust", "toolchain"),
+    ("rust-version", "toolchain"),
+    ("rustflags", "env"),
+    ("skip", "powerset"),
+];
+
 /// A variant with the places of what the workspace must have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfiguredVariant {
@@ -112,7 +125,7 @@ pub(super) fn read(
     let systems = keys.read("on", ConfigReader::strings);
     let each = keys.read("each-feature", ConfigReader::boolean).unwrap_or(false);
     let mut powerset = keys.read("powerset", powerset);
-    keys.finish();
+    keys.finish_with(&SYNONYMS);
     if let (true, Some(value)) = (each, table.get("each-feature")) {
         if powerset.is_some() {
             let help = "remove it; a powerset contains each feature";
@@ -466,8 +479,13 @@ pub fn check_variants(
                 let known: BTreeSet<_> = features().collect();
                 let message =
                     format!("no package of the variant `{}` has the feature `{text}`", one.variant.name);
+                let words: Vec<_> = text.split([',', ' ']).filter(|word| !word.is_empty()).collect();
                 let help = match known.is_empty() {
                     true => "none of them has features; remove it".to_owned(),
+                    false if words.len() > 1 => {
+                        let words: Vec<_> = words.iter().map(|word| format!("\"{word}\"")).collect();
+                        format!("write {}", words.join(", "))
+                    }
                     false => suggestion(name, known, "features"),
                 };
                 report(feature.span(), message, help);

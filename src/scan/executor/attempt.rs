@@ -333,9 +333,9 @@ impl<'a, R> Attempt<'a, R> {
                 false => self.runner.run(&invocation, &mut watcher),
             };
             if let (Some(copy), Ok(finished)) = (&copy, &mut finished) {
-                finished.in_copy = Some(
-                    InCopy::of(&**copy, finished.has_succeeded()).map_err(|why| self.unless_stopped(why))?,
-                );
+                let has_generated = tool.generator().is_some() && finished.has_succeeded();
+                finished.in_copy =
+                    Some(InCopy::of(&**copy, has_generated).map_err(|why| self.unless_stopped(why))?);
             }
             self.unfinished = watcher.describe_unfinished();
             drop(threads);
@@ -408,7 +408,9 @@ impl<'a, R> Attempt<'a, R> {
 
     /// Copies the repository, if `tool` runs in a copy.
     fn copy(&self, tool: &Tool) -> Result<Option<Box<dyn Copied + 'a>>, Ended<R>> {
-        let Some(_) = tool.generator() else { return Ok(None) };
+        if !tool.runs_in_copy() {
+            return Ok(None);
+        }
         let copies =
             self.executor.copies.ok_or_else(|| Ended::Crashed("can't copy the repository".into()))?;
         let failed = |why| self.unless_stopped(format!("could not copy the repository: {why}"));

@@ -40,7 +40,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
         let heads: String = counts.chain(cells).collect();
         page.push(format_args!("{DIM}{:>12} {:names$}{heads}{DIM:#}\n", "", "tool"));
     }
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut shown) = (BTreeSet::new(), BTreeSet::new());
     for group in &groups {
         let worst = group.worst();
         let mut line = format!("{:names$}", group.name);
@@ -69,7 +69,7 @@ pub(super) fn show(view: &View<'_>, page: &mut Page) {
                 true => row.report.incomplete.iter().collect(),
                 false => unexplained(view.run, row.tool, row.report),
             };
-            gaps(&open, &with, page);
+            gaps(&open, &with, (!view.verbose).then_some(&mut shown), page);
             notices(row.report, &mut seen, page);
             leaks(row.report, &with, page);
             if !open.is_empty() || row.report.incomplete.is_empty() {
@@ -267,10 +267,16 @@ fn took(tasks: &Tasks, tool: &str) -> Option<String> {
     Some(format!("{:.1}s", Duration::from_micros(end - start).as_secs_f64()))
 }
 
-/// Lists what has no result, after the name of the variant. Units with the same reason share a line.
-fn gaps(open: &[&Incomplete], with: &str, page: &mut Page) {
+/// Lists what has no result, after the name of the variant. Units with the same reason share a line. A reason for everything that
+/// is `shown` for another tool, such as a missing toolchain, is not repeated.
+fn gaps<'a>(open: &[&'a Incomplete], with: &str, shown: Option<&mut BTreeSet<&'a str>>, page: &mut Page) {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut shown = shown;
     for gap in open {
+        let is_repeated = |shown: &mut &mut BTreeSet<&'a str>| gap.unit == "." && !shown.insert(&gap.reason);
+        if shown.as_mut().is_some_and(is_repeated) {
+            continue;
+        }
         reasons.entry(&gap.reason).or_default().push(&gap.unit);
     }
     for (reason, units) in reasons.iter().take(MOST) {

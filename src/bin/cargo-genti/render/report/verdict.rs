@@ -238,9 +238,11 @@ pub(crate) fn cause(cause: &Cause<'_>) -> String {
             let tools: Vec<_> = finding.tools.iter().map(|tool| visible_line(tool)).collect();
             format!("{} ({})", short::line(finding), tools.join(", "))
         }
-        Cause::Gap(tool, gap) if gap.unit == "." => format!("{tool}: {}", visible_line(&gap.reason)),
-        Cause::Gap(tool, gap) => {
-            format!("{tool}: {}: {}", visible_line(&gap.unit), visible_line(&gap.reason))
+        Cause::Gap(tools, gap) if gap.unit == "." => {
+            format!("{}: {}", tools.join(", "), visible_line(&gap.reason))
+        }
+        Cause::Gap(tools, gap) => {
+            format!("{}: {}: {}", tools.join(", "), visible_line(&gap.unit), visible_line(&gap.reason))
         }
     }
 }
