@@ -138,6 +138,56 @@ fn the_value_of_another_entry_is_a_miss() {
     assert_eq!(ran, 5);
 }
 
+/// Length of what precedes the content of a value: a word and the key.
+const BEFORE_CONTENT: usize = "genti-remote-1\n".len() + 32;
+
+/// Only a writer can make such a value: the digests are right, and the key is.
+#[test]
+fn a_value_with_more_than_its_content_is_a_miss() {
+    for kind in ["names", "result"] {
+        let fake = filled();
+        fake.state().edit(kind, |value| {
+            // No bytes are a result without findings.
+            if value.len() > BEFORE_CONTENT {
+                value.extend(b"another field");
+            } else {
+                value.push(0);
+            }
+        });
+        let (output, ran) = check(&fake.url());
+        assert_eq!((warnings(&output), ran), (0, 5), "{kind}: {output}");
+    }
+}
+
+/// Reading any of these would take longer than the run may wait for the server.
+#[test]
+fn names_of_inputs_that_no_run_has_found_cost_no_verdict() {
+    let huge = tempfile::tempdir().unwrap();
+    std::fs::File::create(huge.path().join("file")).unwrap().set_len(1 << 42).unwrap();
+    let path = huge.path().to_str().unwrap();
+    let up = "../".repeat(20);
+    let names = [
+        (0, format!("{up}{path}/file")),
+        (2, format!("{up}{path}")),
+        (2, up.trim_end_matches('/').to_owned()),
+        (0, format!("{up}proc/kmsg")),
+        (0, format!("{up}dev/zero")),
+        (0, format!("{up}proc/kcore")),
+    ];
+    for (variant, name) in names {
+        let fake = filled();
+        fake.state().edit("names", |value| {
+            value.truncate(BEFORE_CONTENT);
+            // One list with one input: its kind, its path, and no digest, which is one byte for a file.
+            value.extend([1, 1, variant, u8::try_from(name.len()).unwrap()]);
+            value.extend(name.as_bytes());
+            value.extend(std::iter::repeat_n(0, if variant == 0 { 1 } else { 32 }));
+        });
+        let (output, ran) = check(&fake.url());
+        assert_eq!((warnings(&output), ran), (0, 5), "{name}: {output}");
+    }
+}
+
 #[test]
 fn lost_content_is_a_miss_without_a_warning() {
     let (output, ran, _) = check_fault(Fault::Lost);
