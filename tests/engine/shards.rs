@@ -198,6 +198,74 @@ fn cargos_tools_merge_to_the_same_bytes() {
     mixed[at("clippy")] = keep(&sandbox, "other-mode");
     let text = merge(&sandbox, &mixed, &[], 5);
     assert!(text.contains("the variable MODE is `"), "{text}");
+    assert!(text.contains("note: run all shards and the merge on the same commit"), "{text}");
+}
+
+/// A package with two features and a workspace beside it. Something is wrong in each variant.
+fn with_variants() -> Sandbox {
+    let sandbox = Sandbox::of("clean", "w");
+    for dir in ["examples", "src", "tests"] {
+        std::fs::remove_dir_all(sandbox.root().join(dir)).unwrap();
+    }
+    std::fs::remove_file(sandbox.root().join("build.rs")).unwrap();
+    let manifest = sandbox.text("Cargo.toml").replace("[workspace]", "[workspace]\nexclude = [\"fuzz\"]");
+    sandbox.write("Cargo.toml", &format!("{manifest}\n[features]\na = []\nb = []\n"));
+    sandbox.write(
+        "src/lib.rs",
+        "//! A library.\n\n/// Is one.\npub fn one() -> u8 {\n    return 1;\n}\n\n/// Needs both.\n\
+         #[cfg(all(feature = \"a\", feature = \"b\"))]\npub fn both() {\n    let unused = 1;\n}\n\n#[test]\nfn it() {}\n\n\
+         #[cfg(feature = \"b\")]\n#[test]\nfn with_b() {\n    panic!(\"b\");\n}\n",
+    );
+    sandbox.write(
+        "fuzz/Cargo.toml",
+        "[workspace]\n\n[package]\nname = \"fuzz\"\nversion = \"0.1.0\"\nedition = \"2021\"\n",
+    );
+    sandbox.write("fuzz/Cargo.lock", "version = 4\n\n[[package]]\nname = \"fuzz\"\nversion = \"0.1.0\"\n");
+    sandbox.write("fuzz/src/lib.rs", "//! Another.\n\n#[test]\nfn it() {\n    panic!(\"fuzz\");\n}\n");
+    sandbox.write(
+        "genti.toml",
+        "[variants.each]\npowerset = { depth = 2 }\n[variants.fuzz]\nworkspace = \"fuzz\"\n\
+         [tools.clippy]\nvariants = [\"default\", \"each\", \"fuzz\"]\n\
+         [tools.test]\nvariants = [\"default\", \"each\", \"fuzz\"]\n[tools.fmt]\nvariants = [\"default\", \"fuzz\"]\n\
+         [tools.doc]\nenabled = false\n[tools.doctest]\nenabled = false\n",
+    );
+    sandbox
+}
+
+#[test]
+fn combinations_of_features_and_other_workspaces_merge_to_the_same_bytes() {
+    let sandbox = with_variants();
+    sandbox.run(&["run"], 1);
+    let expected = artifacts(&sandbox);
+    for found in ["needless_return", "unused_variables", "with_b", "fuzz/src/lib.rs"] {
+        assert!(expected[1].contains(found), "{found}: {}", expected[1]);
+    }
+    let count = |tool: &str| expected[2].matches(&format!("\"tool\":\"{tool}\"")).count();
+    assert_eq!((count("test@each"), count("clippy@each")), (4, 4));
+    let text = sandbox.run(&["plan", "--format", "github-matrix", "--shards", "4"], 0);
+    let matrix: Value = serde_json::from_str(&text).unwrap();
+    let lines = matrix["include"].as_array().unwrap();
+    let dirs = all(&sandbox, 4, &["run", "--no-cache"]);
+    assert_eq!(lines.len(), dirs.len());
+    for (line, dir) in lines.iter().zip(&dirs) {
+        let lines = record(dir);
+        let steps = lines.iter().filter(|line| line["kind"] == "step");
+        let tools: BTreeSet<_> = steps.clone().map(|step| step["tool"].as_str().unwrap()).collect();
+        let tools: Vec<_> = tools.into_iter().collect();
+        assert_eq!(
+            (line["steps"].as_u64(), &line["tools"]),
+            (Some(steps.count() as u64), &json!(tools.join(", ")))
+        );
+    }
+    merge(&sandbox, &dirs, &[], 1);
+    same(&sandbox, &expected, "variants");
+    let cached = all(&sandbox, 4, &["run"]);
+    merge(&sandbox, &cached, &[], 1);
+    same(&sandbox, &expected, "cached results of variants");
+    // A selection of variants is one of another plan.
+    let some = shard(&sandbox, (1, 4), &["run", "--variant", "each"], 1);
+    let text = merge(&sandbox, &[&[some], &dirs[1..]].concat(), &[], 5);
+    assert!(text.contains("selection.variants is `[\"each\"]`"), "{text}");
 }
 
 fn record(dir: &Path) -> Vec<Value> {
@@ -353,6 +421,26 @@ fn a_missing_shard_is_incomplete_and_a_new_one_outranks_a_failed_one() {
     assert!(text.contains("stopped"), "{text}");
     merge(&sandbox, &[&[bad], &dirs[..]].concat(), &[], code);
     same(&sandbox, &expected, "re-run");
+}
+
+#[test]
+fn a_killed_shard_leaves_no_record() {
+    let sandbox = sandbox();
+    let kills = "\n[tools.kills]\nrun = [\"sh\", \"-c\", \"! test -f ../kill || kill -9 $PPID\"]\nfiles = [\"numbers\"]\n";
+    sandbox.write("genti.toml", &(sandbox.text("genti.toml") + kills));
+    let dirs = all(&sandbox, 1, &["run"]);
+    let record = sandbox.root().join("target/genti/artifacts/shard.jsonl");
+    assert!(record.exists());
+    std::fs::write(sandbox.beside().join("kill"), "").unwrap();
+    let output = sandbox.command(&["run", "--no-cache", "--shard", "1/1"]).output().unwrap();
+    assert_eq!(output.status.code(), None, "{output:?}");
+    assert!(!record.exists());
+    let text = merge(&sandbox, &["target/genti/artifacts".into()], &[], 3);
+    assert!(text.contains("no shard.jsonl in target/genti/artifacts"), "{text}");
+    // A merge that fails leaves the records that it has read.
+    std::fs::copy(dirs[0].join("shard.jsonl"), &record).unwrap();
+    merge(&sandbox, &["target/genti/artifacts".into()], &["--tool", "words"], 5);
+    assert!(record.exists());
 }
 
 #[test]
