@@ -84,6 +84,32 @@ fn a_silent_listener_costs_no_verdict() {
     assert_eq!((warnings(&output), ran), (1, 5), "{output}");
 }
 
+/// The beginning of an answer, byte by byte, without end.
+#[test]
+fn a_server_whose_headers_never_end_costs_no_verdict() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("grpc://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // Settings, the headers of a first answer, and continuations of these.
+            let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+            let headers = [0, 0, 1, 1, 0, 0, 0, 0, 1, 0x88];
+            let more = [0, 0, 1, 9, 0, 0, 0, 0, 1, 0x88];
+            std::thread::spawn(move || {
+                for byte in settings.into_iter().chain(headers).chain(more.into_iter().cycle()) {
+                    if stream.write_all(&[byte]).is_err() {
+                        break;
+                    }
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+            });
+        }
+    });
+    let (output, ran) = check_with(&table_with(&url, "2s"));
+    assert_eq!((warnings(&output), ran), (1, 5), "{output}");
+}
+
 #[test]
 fn a_server_of_another_protocol_costs_no_verdict() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
