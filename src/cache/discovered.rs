@@ -342,9 +342,7 @@ impl KeyInputs<'_> {
 
     /// Returns a digest over all files below `dir`, except cargo's build and target directories.
     pub(super) fn digest_below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Result<Digest, Undiscoverable> {
-        const MOST: usize = 10_000;
-        let left_out = [build_dirs, &[self.workspace.target_dir.clone(), self.workspace.build_dir.clone()]];
-        let files = workspace::everything_below(dir, &left_out.concat(), MOST).ok_or(Undiscoverable)?;
+        let files = self.all_below(dir, build_dirs).ok_or(Undiscoverable)?;
         let mut hasher = Hasher::new("genti.below.1");
         for (path, place) in files {
             hasher.field("path", path.as_bytes());
@@ -352,6 +350,13 @@ impl KeyInputs<'_> {
             hasher.field("content", digest.as_ref().map_or(&[], |digest| &digest.0[..]));
         }
         Ok(hasher.finish())
+    }
+
+    /// Returns these files with their places; `None` if there are too many.
+    pub(super) fn all_below(&self, dir: &Path, build_dirs: &[PathBuf]) -> Option<Vec<(RelPath, PathBuf)>> {
+        const MOST: usize = 10_000;
+        let left_out = [build_dirs, &[self.workspace.target_dir.clone(), self.workspace.build_dir.clone()]];
+        workspace::everything_below(dir, &left_out.concat(), MOST)
     }
 
     pub(super) fn variable(&self, name: &str) -> Option<Digest> {

@@ -46,6 +46,9 @@ pub struct TaskReason {
     pub why: String,
     /// Inputs of the task that changed.
     pub changed: Vec<Changed>,
+    /// True if a worker of the remote store's server ran it.
+    #[serde(default)]
+    pub is_away: bool,
 }
 
 /// A change, with the first digits of the digests before and after.

@@ -132,7 +132,7 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
                 tasks.extend(ran.into_iter().map(|tests| TaskReason {
                     unit: tests.name,
                     why: with_storing(tests.run.why, tests.run.not_stored),
-                    changed: Vec::new(),
+                    ..TaskReason::default()
                 }));
                 continue;
             }
@@ -154,7 +154,8 @@ pub(super) fn reasons(cache: &ResultCache<'_>, lookups: &[Lookup]) -> RunReasons
             };
             let why = with_storing(why, test.and_then(|test| test.not_stored));
             let unit = plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
-            tasks.push(TaskReason { unit, why, changed: own });
+            let is_away = cache.lock().away.tasks.contains(&TaskIx(at as u32));
+            tasks.push(TaskReason { unit, why, changed: own, is_away });
         }
         let name = |at: usize| plan.graph.name_of(cache.context.workspace, plan.graph.tasks[at].unit);
         let state = cache.lock();

@@ -119,7 +119,8 @@ impl StoredResult {
         if Self::is_clean(bytes) {
             return Some(vec![Self::default()]);
         }
-        postcard::from_bytes(bytes).ok()
+        // Nothing may follow, such as a field of another version.
+        postcard::take_from_bytes(bytes).ok().filter(|(_, rest)| rest.is_empty()).map(|(all, _)| all)
     }
 
     /// Restores the result; `None` if it refers to a package that no longer exists, or contradicts itself.

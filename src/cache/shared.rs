@@ -28,6 +28,7 @@ use super::remote::key::{RemoteKey, StaticKey};
 use super::remote::{Answers, RemoteStore};
 use super::{Lookup, Next, ResultCache, ResultLog, RunState};
 use crate::model::digest::{Digest, Hasher, Sink};
+use crate::model::path::RelPath;
 use crate::model::task::TaskIx;
 use crate::model::tool::{Parse, Per, Tool, ToolId};
 use crate::normalize::Parsed;
@@ -97,6 +98,22 @@ impl KeyInputs<'_> {
             hasher.field("system", &found?.0);
         }
         Some(hasher.finish())
+    }
+
+    /// Returns the number of bytes that have to be read to know the state of `input`.
+    fn cost(&self, input: &Discovered, build_dirs: &[PathBuf]) -> u64 {
+        let size = |place: &Path| place.metadata().map_or(0, |meta| meta.len());
+        let place = |path: &RelPath| path.to_path(&self.workspace.root);
+        match input {
+            Discovered::File(path, _) if self.workspace.find(path).is_none() => size(&place(path)),
+            Discovered::Directory(path, _) => {
+                let files = self.all_below(&place(path), build_dirs);
+                files.map_or(u64::MAX, |files| {
+                    files.iter().map(|(_, place)| size(place)).fold(0, u64::saturating_add)
+                })
+            }
+            _ => 0,
+        }
     }
 
     /// Returns `input` as it is now; `None` if it can't be read.
@@ -243,10 +260,10 @@ impl ResultCache<'_> {
                 value.and_then(|value| NameLists::decode(entry::decode(&wanted.key.names(), &value)?));
             names.insert(wanted.key, lists.unwrap_or_default());
         });
+        let mut present = Present { cache: self, remote, known: BTreeMap::new(), left: MOST_READ };
         for wanted in &wanted {
             for list in names.get(&wanted.key).into_iter().flat_map(|lists| &lists.0) {
-                let current = |input| self.inputs.current(input, &self.build_dirs, &self.all_files);
-                if let Some(inputs) = list.iter().map(current).collect::<Option<Vec<_>>>() {
+                if let Some(inputs) = list.iter().map(|input| present.of(input)).collect::<Option<Vec<_>>>() {
                     candidates.push((*wanted, wanted.key.result(&inputs)));
                 }
             }
@@ -320,6 +337,36 @@ impl ResultCache<'_> {
         if shared != *key {
             state.put(shared, record);
         }
+    }
+}
+
+/// Looks at inputs that the remote store names. It may name anything, so reading is limited in size and in time.
+struct Present<'a> {
+    cache: &'a ResultCache<'a>,
+    remote: &'a RemoteStore,
+    /// The inputs that it has looked at, as they are now.
+    known: BTreeMap<Discovered, Option<Discovered>>,
+    /// Number of bytes that may still be read.
+    left: u64,
+}
+
+/// Maximum number of bytes that are read to look at all inputs that the remote store names.
+const MOST_READ: u64 = 256 << 20;
+
+impl Present<'_> {
+    /// Returns `input` as it is now; `None` if that is unknown.
+    fn of(&mut self, input: &Discovered) -> Option<Discovered> {
+        if let Some(known) = self.known.get(input) {
+            return known.clone();
+        }
+        let ResultCache { inputs, build_dirs, all_files, .. } = self.cache;
+        let current = self.remote.spend(|| {
+            self.left = self.left.checked_sub(inputs.cost(input, build_dirs))?;
+            inputs.current(input, build_dirs, all_files)
+        });
+        let current = current.flatten();
+        self.known.insert(input.clone(), current.clone());
+        current
     }
 }
 

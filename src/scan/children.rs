@@ -119,9 +119,13 @@ impl Children {
         live.share_tokens();
     }
 
-    /// Stops the guard. Must be called when no child is alive.
+    /// Stops the guard, unless a child is alive, such as a credential helper that does not answer. The guard ends that child when
+    /// this process is gone.
     pub(super) fn dismiss_guard(&self) {
-        self.live().guard = None;
+        let mut live = self.live();
+        if live.starting.is_empty() && live.groups().next().is_none() {
+            live.guard = None;
+        }
     }
 
     /// Returns the current time without pauses.

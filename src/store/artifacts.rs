@@ -142,6 +142,15 @@ impl ArtifactDir {
         write(&self.artifacts, &files)
     }
 
+    /// Removes the record of an earlier run of a shard, so that it can't pass for one of a run that is killed.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be removed.
+    pub fn forget_shard(&self) -> Result<(), StoreError> {
+        self.remove(SHARD)
+    }
+
     /// Removes the file `name` of an earlier run.
     fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.artifacts.join(name);

@@ -182,6 +182,51 @@ fn a_helper_that_fails_leaves_the_store_unused_with_one_warning() {
     assert_eq!(fake.take_calls(), Calls::default());
 }
 
+/// The run does not wait for it longer than for a server, and leaves no process behind.
+#[test]
+fn a_helper_that_hangs_does_not_outlive_the_run() {
+    let fake = Fake::start();
+    let helper = "credential-helper = [\"./helper.sh\"]\n";
+    let sandbox = checkout(&table(&fake, helper).replace("9min", "2s"));
+    sandbox.write("helper.sh", "#!/bin/sh\necho $$ > pid\nexec sleep 1000000\n");
+    executable(&sandbox, "helper.sh");
+    let output = run(&sandbox, &[], &[], 1);
+    assert_eq!((warnings(&output), ran(&sandbox)), (1, 5), "{output}");
+    assert_eq!(fake.take_calls(), Calls::default());
+    let pid = sandbox.text("pid");
+    let lives = || {
+        let mut command = std::process::Command::new("ps");
+        let output = command.args(["-o", "stat=", "-p", pid.trim()]).output().unwrap();
+        // A zombie has ended.
+        !matches!(output.stdout.trim_ascii(), b"" | [b'Z', ..])
+    };
+    while lives() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_helper_that_prints_something_else_leaves_the_store_unused() {
+    let fake = Fake::start();
+    let printed = [
+        "s3cret",
+        "{\"headers\": {\"authorization\": \"s3cret\"}}",
+        "{\"headers\": {\"authorization\": [\"s3cret\\n.\"]}}",
+        "{\"headers\": {\"s3cret s3cret\": [\"x\"]}}",
+        "{\"headers\": {\"authorization\": [\"s3cret\"]}} {}",
+    ];
+    for text in printed {
+        let sandbox = checkout(&table(&fake, "credential-helper = [\"./helper.sh\"]\n"));
+        sandbox.write("helper.sh", &format!("#!/bin/sh\ncat << 'END'\n{text}\nEND\n"));
+        executable(&sandbox, "helper.sh");
+        let output = run(&sandbox, &[], &[], 1);
+        assert_eq!((warnings(&output), ran(&sandbox)), (1, 5), "{output}");
+        assert!(output.contains("the credential helper printed something unexpected"), "{output}");
+        assert!(!output.contains("s3cret"), "{output}");
+        assert_eq!(fake.take_calls(), Calls::default());
+    }
+}
+
 #[test]
 fn nothing_that_is_sent_contains_a_path_of_the_machine() {
     let fake = Fake::start();

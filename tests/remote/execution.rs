@@ -188,9 +188,15 @@ fn results_of_workers_are_cached() {
     run(&sandbox, &[], &[], 1);
     run(&sandbox, &[], &[], 1);
     assert_eq!(fake.state().workers.commands.len(), STEPS);
+    assert!(!sandbox.run(&["explain"], 0).contains("workers"));
     sandbox.write("0.txt", "other\n");
     run(&sandbox, &[], &[], 1);
     assert_eq!(fake.state().workers.commands.len(), STEPS + 1);
+    let (tool, task) = (sandbox.run(&["explain", "own"], 0), sandbox.run(&["explain", "own:0.txt"], 0));
+    assert!(tool.contains(&format!("  1 task ran on workers of {}\n", fake.url())), "{tool}");
+    assert!(task.contains(&format!("    ran on a worker of {}\n", fake.url())), "{task}");
+    run(&sandbox, &["--remote-jobs", "0", "--no-cache"], &[], 1);
+    assert!(!sandbox.run(&["explain"], 0).contains("workers"));
 }
 
 /// No content and no message has the value of a variable of this machine.

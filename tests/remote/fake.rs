@@ -13,6 +13,7 @@ use bazel_remote_apis::build::bazel::remote::execution::v2::{
 use bazel_remote_apis::google::bytestream::byte_stream_server as bytes;
 use bazel_remote_apis::google::rpc::Status as BlobStatus;
 use prost::Message as _;
+use sha2::{Digest as _, Sha256};
 use tonic::codegen::tokio_stream::Stream;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Server, ServerTlsConfig};
@@ -73,6 +74,20 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Passes the value of each entry of this kind to `edit`, and stores what it makes of it with the right digests.
+    pub(crate) fn edit(&mut self, kind: &str, edit: impl Fn(&mut Vec<u8>)) {
+        let mut actions: Vec<_> = self.results.keys().cloned().collect();
+        actions.retain(|action| self.kind(action) == kind);
+        for action in actions {
+            let file = &mut self.results.get_mut(&action).unwrap().output_files[0];
+            let mut value = self.blobs[&file.digest.as_ref().unwrap().hash].clone();
+            edit(&mut value);
+            let hash: String = Sha256::digest(&value).iter().map(|byte| format!("{byte:02x}")).collect();
+            file.digest = Some(api::Digest { hash: hash.clone(), size_bytes: value.len() as i64 });
+            self.blobs.insert(hash, value);
+        }
+    }
+
     /// Returns the kind of the entry of `action`, which its command names.
     fn kind(&self, action: &str) -> String {
         let action = api::Action::decode(&self.blobs[action][..]).unwrap();

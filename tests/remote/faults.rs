@@ -84,6 +84,32 @@ fn a_silent_listener_costs_no_verdict() {
     assert_eq!((warnings(&output), ran), (1, 5), "{output}");
 }
 
+/// The beginning of an answer, byte by byte, without end.
+#[test]
+fn a_server_whose_headers_never_end_costs_no_verdict() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("grpc://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            // Settings, the headers of a first answer, and continuations of these.
+            let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+            let headers = [0, 0, 1, 1, 0, 0, 0, 0, 1, 0x88];
+            let more = [0, 0, 1, 9, 0, 0, 0, 0, 1, 0x88];
+            std::thread::spawn(move || {
+                for byte in settings.into_iter().chain(headers).chain(more.into_iter().cycle()) {
+                    if stream.write_all(&[byte]).is_err() {
+                        break;
+                    }
+                    std::thread::sleep(std::time::Duration::from_millis(5));
+                }
+            });
+        }
+    });
+    let (output, ran) = check_with(&table_with(&url, "2s"));
+    assert_eq!((warnings(&output), ran), (1, 5), "{output}");
+}
+
 #[test]
 fn a_server_of_another_protocol_costs_no_verdict() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -136,6 +162,56 @@ fn truncated_content_is_a_miss() {
 fn the_value_of_another_entry_is_a_miss() {
     let (_, ran, _) = check_fault(Fault::OtherEntry);
     assert_eq!(ran, 5);
+}
+
+/// Length of what precedes the content of a value: a word and the key.
+const BEFORE_CONTENT: usize = "genti-remote-1\n".len() + 32;
+
+/// Only a writer can make such a value: the digests are right, and the key is.
+#[test]
+fn a_value_with_more_than_its_content_is_a_miss() {
+    for kind in ["names", "result"] {
+        let fake = filled();
+        fake.state().edit(kind, |value| {
+            // No bytes are a result without findings.
+            if value.len() > BEFORE_CONTENT {
+                value.extend(b"another field");
+            } else {
+                value.push(0);
+            }
+        });
+        let (output, ran) = check(&fake.url());
+        assert_eq!((warnings(&output), ran), (0, 5), "{kind}: {output}");
+    }
+}
+
+/// Reading any of these would take longer than the run may wait for the server.
+#[test]
+fn names_of_inputs_that_no_run_has_found_cost_no_verdict() {
+    let huge = tempfile::tempdir().unwrap();
+    std::fs::File::create(huge.path().join("file")).unwrap().set_len(1 << 42).unwrap();
+    let path = huge.path().to_str().unwrap();
+    let up = "../".repeat(20);
+    let names = [
+        (0, format!("{up}{path}/file")),
+        (2, format!("{up}{path}")),
+        (2, up.trim_end_matches('/').to_owned()),
+        (0, format!("{up}proc/kmsg")),
+        (0, format!("{up}dev/zero")),
+        (0, format!("{up}proc/kcore")),
+    ];
+    for (variant, name) in names {
+        let fake = filled();
+        fake.state().edit("names", |value| {
+            value.truncate(BEFORE_CONTENT);
+            // One list with one input: its kind, its path, and no digest, which is one byte for a file.
+            value.extend([1, 1, variant, u8::try_from(name.len()).unwrap()]);
+            value.extend(name.as_bytes());
+            value.extend(std::iter::repeat_n(0, if variant == 0 { 1 } else { 32 }));
+        });
+        let (output, ran) = check(&fake.url());
+        assert_eq!((warnings(&output), ran), (0, 5), "{name}: {output}");
+    }
 }
 
 #[test]

@@ -21,6 +21,19 @@ fn certificate(dir: &Path, name: &str, more: &[&str]) {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// Makes a certificate for `name`, signed by `ca`, that is no longer valid.
+fn expired_certificate(dir: &Path, name: &str) {
+    certificate(dir, name, &[]);
+    let (key, cert) = (format!("{name}.key"), format!("{name}.pem"));
+    let subject = format!("/CN={name}");
+    let request = ["req", "-new", "-key", &key, "-out", "request", "-subj", &subject];
+    let sign = ["x509", "-req", "-in", "request", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "-1"];
+    for args in [&request[..], &[&sign[..], &["-set_serial", "1", "-out", &cert]].concat()] {
+        let output = Command::new("openssl").args(args).current_dir(dir).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
 #[test]
 fn a_client_identifies_itself_with_a_certificate() {
     let dir = tempfile::tempdir().unwrap();
@@ -29,6 +42,7 @@ fn a_client_identifies_itself_with_a_certificate() {
     certificate(dir.path(), "ca", &[]);
     certificate(dir.path(), "server", &[&signed[..], &["subjectAltName=IP:127.0.0.1"]].concat());
     certificate(dir.path(), "client", &[&signed[..], &["subjectAltName=DNS:client"]].concat());
+    expired_certificate(dir.path(), "expired");
     let read = |name: &str| fs::read(dir.path().join(name)).unwrap();
     let tls = ServerTlsConfig::new()
         .identity(Identity::from_pem(read("server.pem"), read("server.key")))
@@ -39,7 +53,7 @@ fn a_client_identifies_itself_with_a_certificate() {
         |keys: &str| format!("[remote]\nurl = \"{url}\"\nwrite = \"always\"\ntimeout = \"9min\"\n{keys}");
     let with = |keys: &str| -> Sandbox {
         let sandbox = checkout(&table(keys));
-        for name in ["ca.pem", "client.pem", "client.key"] {
+        for name in ["ca.pem", "client.pem", "client.key", "expired.pem", "expired.key"] {
             sandbox.write(name, &String::from_utf8(read(name)).unwrap());
         }
         sandbox
@@ -52,7 +66,10 @@ fn a_client_identifies_itself_with_a_certificate() {
     let output = run(&second, &[], &[], 1);
     assert_eq!((warnings(&output), ran(&second)), (0, 0), "{output}");
     assert_same(&first, &second);
-    for keys in ["ca = \"ca.pem\"\n", "", "client-cert = \"client.pem\"\nclient-key = \"client.key\"\n"] {
+    let expired = ALL.replace("client.", "expired.");
+    for keys in
+        ["ca = \"ca.pem\"\n", &expired, "", "client-cert = \"client.pem\"\nclient-key = \"client.key\"\n"]
+    {
         let other = with(keys);
         let output = run(&other, &[], &[], 1);
         assert_eq!((warnings(&output), ran(&other)), (1, 5), "{keys}: {output}");

@@ -152,6 +152,12 @@ fn explain_tool(causes: &ToolReasons, all: bool, store: &str, out: &mut String) 
             let _ = writeln!(out, "  {number} of the cached results from {}", visible_line(store));
         }
     }
+    match ran.iter().filter(|task| task.is_away).count() {
+        0 => {}
+        number => {
+            let _ = writeln!(out, "  {} ran on workers of {}", tasks(number), visible_line(store));
+        }
+    }
     changed.iter().for_each(|changed| write_change(changed, "  ", out));
     let shown = if all { ran.len() } else { SHOWN };
     ran.iter().take(shown).for_each(|task| explain_task(task, out));
@@ -170,6 +176,9 @@ fn explain_unit(causes: &ToolReasons, unit: &str, store: &str, out: &mut String)
             let _ = writeln!(out, "{tool}:");
             changed.iter().for_each(|changed| write_change(changed, "  ", out));
             explain_task(task, out);
+            if task.is_away {
+                let _ = writeln!(out, "    ran on a worker of {}", visible_line(store));
+            }
         }
         None if downloaded.iter().any(|one| one == unit) => {
             let (unit, store) = (visible_line(unit), visible_line(store));
@@ -183,7 +192,7 @@ fn explain_unit(causes: &ToolReasons, unit: &str, store: &str, out: &mut String)
 }
 
 fn explain_task(task: &TaskReason, out: &mut String) {
-    let TaskReason { unit, why, changed } = task;
+    let TaskReason { unit, why, changed, .. } = task;
     let unit = visible_line(unit);
     match (why.is_empty(), changed.is_empty()) {
         (true, true) => {

@@ -119,6 +119,9 @@ fn explain(project: &Project, args: &MergeArgs, error: &NotMerged, shell: &mut S
                 ));
             }
             shell.error("drift: the shards are not all from this checkout with these flags");
+            shell.note(
+                "run all shards and the merge on the same commit, with the same flags and the same toolchain",
+            );
         }
         NotMerged::Conflict(conflicts) => {
             for Conflict { tool, files: [one, other] } in conflicts {
@@ -126,6 +129,7 @@ fn explain(project: &Project, args: &MergeArgs, error: &NotMerged, shell: &mut S
                     format!("{one} and {other} have different results of {tool} for the same files");
                 shell.error(visible_line(&message));
             }
+            shell.note("pass only the result that you trust, and run `cargo genti verify` to see whether the tool is deterministic");
         }
         error => shell.error(visible_line(&error.to_string())),
     }

@@ -242,7 +242,10 @@ pub(crate) fn execute(
         }
     }
     let mut bar = Bar::new(project, shell);
-    let dir = open(project, stop, &mut bar, shell)?;
+    let mut dir = open(project, stop, &mut bar, shell)?;
+    if project.plan.shard.is_some() {
+        dir = dir.and_then(|dir| dir.forget_shard().map(|()| dir));
+    }
     let outputs = dir.as_ref().ok().map(ArtifactDir::outputs);
     let results = open_results(&project.workspace.target_dir, &env, no_cache || dir.is_err(), shell);
     let remote =

@@ -47,7 +47,10 @@ impl NameLists {
 
     /// Decodes lists; `None` if they are damaged.
     pub(in crate::cache) fn decode(content: &[u8]) -> Option<Self> {
-        let mut lists: Self = postcard::from_bytes(content).ok()?;
+        let (mut lists, rest) = postcard::take_from_bytes::<Self>(content).ok()?;
+        if !rest.is_empty() {
+            return None;
+        }
         lists.0.truncate(MOST_LISTS);
         lists.0.iter_mut().flatten().for_each(|input| *input = without_state(input));
         Some(lists)
@@ -120,5 +123,6 @@ mod tests {
         for len in 0..encoded.len() {
             assert_eq!(NameLists::decode(&encoded[..len]), None, "{len}");
         }
+        assert_eq!(NameLists::decode(&[&encoded[..], b"more"].concat()), None);
     }
 }

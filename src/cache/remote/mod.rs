@@ -203,6 +203,20 @@ impl RemoteStore {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner).push(ended);
     }
 
+    /// Does `work`, which counts as waiting. `None`, without doing it, if no time is left.
+    pub(super) fn spend<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let left = || self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if *left() <= self.kept {
+            self.note("looking at the inputs that it named took too long");
+            return None;
+        }
+        let began = Instant::now();
+        let done = work();
+        let mut left = left();
+        *left = left.saturating_sub(began.elapsed());
+        Some(done)
+    }
+
     /// Passes the values that arrive in time to `each`.
     pub(super) fn wait(&self, answers: &Answers, stop: &Stop, mut each: impl FnMut(usize, Option<Vec<u8>>)) {
         let is_whole = self.receive(answers, stop, self.kept, &mut |(at, value)| each(at, value));

@@ -166,14 +166,27 @@ fn machines_with_other_versions_or_targets_do_not_belong_together() {
         let workspace = workspace(&[], &["a.txt"]);
         plan::plan(&workspace, tools, Selection::default(), Policy::default(), &Facts::default()).unwrap()
     };
-    let first = shard(&plan, "a", "here", [found("x"), crashed()]);
-    let mut other = shard(&plan, "b", "here", [crashed(), found("z")]);
-    other.header.builds.get_mut("default").unwrap().target = Some("arm".to_owned());
-    let shards = [first, other];
-    let results = choose(&plan, &shards, "here").unwrap();
-    let (_, differences) = machines(&plan, &shards, &results, "here");
-    assert_eq!(differences[0].what, "the target or the compiler flags of the variant `default`");
-    assert_eq!((differences[0].found.as_str(), differences[0].expected.as_str()), ("arm", "here"));
+    let difference = |edit: &dyn Fn(&mut BuiltFor, &mut BuiltFor)| {
+        let mut first = shard(&plan, "a", "here", [found("x"), crashed()]);
+        let mut other = shard(&plan, "b", "here", [crashed(), found("z")]);
+        let builds = |shard: &mut ReadShard| shard.header.builds["default"].clone();
+        let (mut one, mut two) = (builds(&mut first), builds(&mut other));
+        edit(&mut one, &mut two);
+        first.header.builds.insert("default".to_owned(), one);
+        other.header.builds.insert("default".to_owned(), two);
+        let shards = [first, other];
+        let results = choose(&plan, &shards, "here").unwrap();
+        let (_, differences) = machines(&plan, &shards, &results, "here");
+        let ShardDifference { what, found, expected, .. } = differences.into_iter().next().unwrap();
+        format!("{what}: {found} / {expected}")
+    };
+    let target = difference(&|_, other| other.target = Some("arm".to_owned()));
+    assert_eq!(target, "the target of the variant `default`: arm / here");
+    let conditions = difference(&|first, other| {
+        let set = |all: &[&str]| Some(all.iter().map(|one| (*one).to_owned()).collect());
+        (first.cfgs, other.cfgs) = (set(&["unix", "fast"]), set(&["unix", "slow", "x"]));
+    });
+    assert_eq!(conditions, "the conditions that compiler flags set of the variant `default`: slow, x / fast");
 }
 
 #[test]

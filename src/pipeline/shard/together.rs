@@ -302,15 +302,31 @@ pub(super) fn machines(
             let Some(build) = builds(at) else { continue };
             let (other, expected) = *built.entry(name).or_insert((at, build));
             if expected != build {
-                let text = |build: &BuiltFor| build.target.clone().unwrap_or_else(|| "unknown".to_owned());
-                let what = format!("the target or the compiler flags of the variant `{name}`");
-                differences.push(differs(&shards[at], &what, text(build), text(expected), &shards[other]));
+                let (what, found, expected) = difference_of_builds(build, expected);
+                let what = format!("{what} of the variant `{name}`");
+                differences.push(differs(&shards[at], &what, found, expected, &shards[other]));
             }
         }
         machines.builds.push(builds(first).cloned().unwrap_or_default());
     }
     differences.dedup();
     (machines, differences)
+}
+
+/// Returns the property in which two builds differ, and its values.
+fn difference_of_builds(one: &BuiltFor, other: &BuiltFor) -> (&'static str, String, String) {
+    let unknown = || "unknown".to_owned();
+    if one.target != other.target {
+        let target = |build: &BuiltFor| build.target.clone().unwrap_or_else(unknown);
+        return ("the target", target(one), target(other));
+    }
+    // There are many, and most are the same.
+    let only = |own: &BuiltFor, beside: &BuiltFor| {
+        let beside = beside.cfgs.clone().unwrap_or_default();
+        let only = |cfgs: &BTreeSet<String>| cfgs.difference(&beside).cloned().collect::<Vec<_>>().join(", ");
+        own.cfgs.as_ref().map_or_else(unknown, only)
+    };
+    ("the conditions that compiler flags set", only(one, other), only(other, one))
 }
 
 /// Returns the inputs beyond the listed files that several shards read with different content.

@@ -23,6 +23,8 @@ pub(super) struct ConfigReader<'f> {
     /// Lines with TOML syntax errors. Other mistakes on these lines are not reported.
     bad_lines: Vec<usize>,
     problems: Vec<Problem>,
+    /// Values that may be secrets, which no mistake shows.
+    secrets: Vec<Range<usize>>,
     /// The first merge conflict marker. All other mistakes may be consequences of it.
     conflict: Option<Range<usize>>,
     /// Advice for a merge conflict.
@@ -35,8 +37,8 @@ impl<'f> ConfigReader<'f> {
     pub(super) fn new(file: &'f ConfigFile) -> (Self, DeTable<'f>) {
         let (document, errors) = DeTable::parse_recoverable(&file.text);
         let conflict_help = "resolve the conflict";
-        let mut reader =
-            Self { file, bad_lines: Vec::new(), problems: Vec::new(), conflict: None, conflict_help };
+        let (bad_lines, problems, secrets) = (Vec::new(), Vec::new(), Vec::new());
+        let mut reader = Self { file, bad_lines, problems, secrets, conflict: None, conflict_help };
         for error in errors {
             let span = error.span().unwrap_or_default();
             let line = reader.line(span.start);
@@ -67,8 +69,27 @@ impl<'f> ConfigReader<'f> {
             self.problems.clear();
             self.keep(Some(span), "contains merge conflict markers", Some(self.conflict_help.to_owned()));
         }
+        if !self.secrets.is_empty() {
+            let text: Arc<str> = self.without_secrets().into();
+            self.problems.iter_mut().for_each(|problem| problem.text = text.clone());
+        }
         self.problems.sort_by_key(|problem| problem.span.as_ref().map(|span| span.start));
         self.problems
+    }
+
+    /// Keeps the value at `span` out of the quoted lines of all mistakes, since it may be a secret.
+    pub(super) fn hide(&mut self, span: Range<usize>) {
+        self.secrets.push(span);
+    }
+
+    /// Returns the text of the file with an asterisk for each byte of a secret, so that all places stay the same.
+    fn without_secrets(&self) -> String {
+        let is_secret = |at: usize| self.secrets.iter().any(|span| span.contains(&at));
+        let shown = |(at, char): (usize, char)| match is_secret(at) && !"\"'\n".contains(char) {
+            true => "*".repeat(char.len_utf8()),
+            false => char.to_string(),
+        };
+        self.file.text.char_indices().map(shown).collect()
     }
 
     /// Reports a mistake at `span`, unless the line has a syntax error.

@@ -12,7 +12,7 @@ use crate::model::remote::{
 pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<RemoteConfig> {
     let table = reader.table(value)?;
     let mut keys = reader.keys(table);
-    let url = keys.read("url", ConfigReader::parsed::<RemoteUrl>);
+    let url = keys.read("url", url);
     let instance = keys.read("instance", instance).unwrap_or_default();
     let write = keys.read("write", |reader, value| reader.named(value, &RemoteWrite::ALL, "value", "values"));
     let headers = keys.read("headers", headers).unwrap_or_default();
@@ -73,6 +73,15 @@ pub(super) fn read(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<R
     })
 }
 
+/// Reads the address. A mistake doesn't show one that may have a password.
+fn url(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<RemoteUrl> {
+    let url = reader.parsed(value);
+    if url.is_none() && value.get_ref().as_str().is_some_and(|text| text.contains(['@', '?', '#'])) {
+        reader.hide(value.span());
+    }
+    url
+}
+
 fn instance(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<String> {
     let text = reader.text(value)?;
     if text.starts_with('/') || text.ends_with('/') || text.chars().any(char::is_control) {
@@ -126,6 +135,7 @@ fn headers(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<BTreeMap<
 fn variable(reader: &mut ConfigReader<'_>, value: &Value<'_>) -> Option<String> {
     const HELP: &str = "write `{ env = \"NAME\" }`, where NAME is the variable that has the value";
     if value.get_ref().as_str().is_some() {
+        reader.hide(value.span());
         reader.report_with(
             value.span(),
             "the value of a header is a secret, so it can't be written here",
@@ -154,6 +164,21 @@ mod tests {
         let text = format!("[remote]\nurl = 'grpc://host:1'\n{keys}");
         let loaded = load(&[file("genti.toml", &text)], None).map_err(|problems| problems.to_string())?;
         Ok(loaded.remote.unwrap().execution)
+    }
+
+    #[test]
+    fn no_mistake_shows_a_secret_that_was_written_here() {
+        let mistakes = |text: &str| {
+            let problems = load(&[file("genti.toml", text)], None).unwrap_err().0;
+            problems.iter().map(|problem| format!("{problem}: {}\n", problem.text)).collect::<String>()
+        };
+        for url in ["grpcs://me:hünter2@host", "https://hünter2@host", "grpc://host?key=hünter2"] {
+            let text = mistakes(&format!("[remote]\nurl = '{url}' # place\ntimeout = 'x'\n"));
+            assert!(text.contains("*' # place") && !text.contains("nter2"), "{text}");
+        }
+        let text = mistakes("[remote]\nurl = 'x://h'\nheaders = { x-key = 'hunter2', X = { env = 'A' } }\n");
+        assert!(text.contains("`X` can't be the name of a header") && !text.contains("hunter2"), "{text}");
+        assert!(text.contains("url = 'x://h'"), "{text}");
     }
 
     #[test]
