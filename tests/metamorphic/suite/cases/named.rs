@@ -218,14 +218,14 @@ fn a_file_that_a_script_of_a_build_script_reads_is_an_input() {
 fn a_header_that_a_file_of_a_build_script_includes_is_an_input() {
     let states = format!("{ITSELF}\n    println!(\"cargo::rerun-if-changed=c/x.c\");");
     // It stands for a compiler, which looks for the header beside the file.
-    let name = "std::fs::read_to_string(\"c/x.c\").unwrap().split('\\'').nth(1).unwrap().to_owned()";
+    let name = "std::fs::read_to_string(\"c/x.c\").unwrap().split('\\'').nth(1).unwrap()";
     let mut world = with_script(
         &states,
         &format!("std::fs::read_to_string(std::path::Path::new(\"c\").join({name})).unwrap()"),
     );
-    world.write("repo/ws/a/c/x.c", "#include 'x.h'\n");
-    world.write("repo/ws/a/c/x.h", "1\n");
-    check(&mut world, |world| world.write("repo/ws/a/c/x.h", "2\n"), 3);
+    world.write("repo/ws/a/c/x.c", "#include '../inc/x.h'\n");
+    world.write("repo/ws/a/inc/x.h", "1\n");
+    check(&mut world, |world| world.write("repo/ws/a/inc/x.h", "2\n"), 3);
 }
 
 fn a_commit_that_a_build_script_asks_git_for_is_an_input() {
