@@ -9,6 +9,7 @@ use super::dep_info::{DepInfo, dep_info_of, read};
 use super::inputs::KeyInputs;
 use super::outside_files::UnreadableFile;
 use super::record::Discovered;
+use super::source_names::SourceNames;
 use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
@@ -38,8 +39,12 @@ pub(super) struct InputCollector<'a> {
     /// Files and directories for which build scripts ask to be run again.
     pub(super) watched: BTreeSet<RelPath>,
     pub(super) variables: BTreeSet<String>,
-    /// Files and directories that the sources of build scripts name and that the scripts don't state. A script may also write them.
+    /// Files and directories that the sources of build scripts and procedural macros name. A script may also write them.
     pub(super) named: BTreeSet<RelPath>,
+    /// Directories that such sources name, and of which only the list of files counts.
+    pub(super) named_lists: BTreeSet<PathBuf>,
+    /// Variables that such sources name.
+    pub(super) named_variables: BTreeSet<String>,
     /// `OUT_DIR` of each build script of the package whose sources are followed.
     out_dirs: Vec<PathBuf>,
     /// True if a source includes a file whose path can't be determined.
@@ -131,6 +136,7 @@ impl KeyInputs<'_> {
         // All variables that such a tool can see are part of its key.
         if matches!(tool.environment, Environment::Only(_) | Environment::Inherit(Counted::All)) {
             read.variables.clear();
+            read.named_variables.clear();
         }
         read.finish(all_files)
     }
@@ -232,7 +238,10 @@ impl KeyInputs<'_> {
             // Cargo itself tracks the variables that rustc reads.
             collector.variables.clear();
         }
-        Ok(Digest::of("genti.read.1", &HashedInputs(&collector.finish(all_files)?)))
+        let mut hasher = Hasher::new("genti.read.2");
+        collector.feed_named(&mut hasher)?;
+        hasher.field("read", &Digest::of("genti.read.1", &HashedInputs(&collector.finish(all_files)?)).0);
+        Ok(hasher.finish())
     }
 
     /// Like [`digest_of_unit`](Self::digest_of_unit), for the unit of `dep_info`; `None` if that unit can't change.
@@ -272,6 +281,8 @@ impl KeyInputs<'_> {
             watched: BTreeSet::new(),
             variables: BTreeSet::new(),
             named: BTreeSet::new(),
+            named_lists: BTreeSet::new(),
+            named_variables: BTreeSet::new(),
             out_dirs: Vec::new(),
             may_read_any: false,
         }
@@ -407,8 +418,29 @@ impl InputCollector<'_> {
             [&unit.manifest, &manifest, &lock].into_iter().try_for_each(|path| self.add_file(path))?;
         }
         self.add(read, &unit.base)?;
-        self.add_absent_modules(source, &package);
+        self.add_absent_modules(source.clone(), &package);
+        if unit.is_macro {
+            self.add_named_by_macro(unit, source, &package)?;
+        }
         Ok(())
+    }
+
+    /// Adds what the sources of the procedural macro `unit`, the root `source` of the package in `dir`, name. It runs for the packages
+    /// that use it.
+    fn add_named_by_macro(
+        &mut self,
+        unit: &BuiltUnit,
+        source: RelPath,
+        dir: &RelPath,
+    ) -> Result<(), Undiscoverable> {
+        let workspace = self.inputs.workspace;
+        let mut names = SourceNames::new(self.inputs, self.build_dirs, vec![unit.base.clone()], None);
+        names.add_home(dir.to_path(&workspace.root));
+        let users = workspace.packages().map(|(_, package)| package);
+        let users = users.filter(|user| unit.package.is_some_and(|own| user.dependencies.contains(&own)));
+        users.for_each(|user| names.add_home(user.dir.to_path(&workspace.root)));
+        names.read_sources([source], dir);
+        self.add_names(names)
     }
 
     /// Adds the files in `dep_info`. Returns whether its unit can change.
@@ -486,6 +518,7 @@ impl InputCollector<'_> {
         self.watched.extend(other.watched.iter().cloned());
         self.variables.extend(other.variables.iter().cloned());
         self.named.extend(other.named.iter().cloned());
+        self.named_variables.extend(other.named_variables.iter().cloned());
         self.may_read_any |= other.may_read_any;
     }
 
@@ -590,7 +623,8 @@ impl InputCollector<'_> {
             discovered.extend(self.discover(path, &mut ignores)?);
         }
         // Variables that cargo sets follow from other inputs, and those that it reads are part of the key.
-        for name in self.variables.into_iter().filter(|name| !is_cargos_variable(name)) {
+        let variables = self.variables.iter().chain(&self.named_variables).collect::<BTreeSet<_>>();
+        for name in variables.into_iter().filter(|name| !is_cargos_variable(name)).cloned() {
             let value = inputs.variable(&name);
             discovered.push(Discovered::Variable(name, value));
         }

@@ -50,6 +50,7 @@ mod sandboxed;
 mod searched_files;
 mod second_look;
 mod shared;
+mod source_names;
 mod state;
 mod storing;
 mod surroundings;

@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 
 use super::inputs::{KeyInputs, OtherInputs, Uncacheable};
 use super::key::{PartKind, Parts};
+use super::source_names::native_libraries;
 use crate::disk;
 use crate::model::digest::{Hasher, Sink};
 use crate::model::path::RelPath;
 use crate::model::tool::{Arg, Tool, ToolId};
 use crate::model::workspace::{File, FileId};
-use crate::scan::{paths_in, read_text};
+use crate::normalize::reads;
+use crate::scan::{add_named_through, paths_in, read_text};
 use crate::workspace;
 
 impl KeyInputs<'_> {
@@ -36,8 +38,11 @@ impl KeyInputs<'_> {
     fn named(&self, id: ToolId, tool: &Tool) -> impl Iterator<Item = PathBuf> {
         let words = tool.run.iter().filter_map(Arg::literal).chain(tool.args.iter().map(String::as_str));
         let start = tool.start_dir(&self.workspace.root);
-        let paths: Vec<_> =
-            words.flat_map(paths_in).map(|name| disk::without_dots(&start.join(name))).collect();
+        let paths = words.flat_map(paths_in).map(|name| disk::without_dots(&start.join(name)));
+        let mut paths: BTreeSet<_> = paths.collect();
+        for path in paths.clone() {
+            add_named_through(&path, &start, &self.workspace.root, &mut paths);
+        }
         paths.into_iter().chain(self.identities[id.0 as usize].named.iter().cloned())
     }
 
@@ -135,15 +140,16 @@ impl KeyInputs<'_> {
                 words.extend(value.split(['\u{1f}', ' ', '\t', '\n']).map(str::to_owned));
             }
         }
+        let outputs = [&self.workspace.target_dir, &self.workspace.build_dir];
         let mut found = BTreeSet::new();
         while let Some(word) = words.pop() {
-            let last = word.rsplit('=').next().unwrap_or_default();
-            let names = paths_in(&word).chain([last.strip_prefix("-T").unwrap_or(last)]);
-            for path in names.filter(|name| !name.is_empty()).map(|name| disk::without_dots(&root.join(name)))
-            {
+            for path in reads::flag_paths(&word).map(|name| disk::without_dots(&root.join(name))) {
                 if path.is_file() && found.insert(path.clone()) && word.starts_with('@') {
                     let text = read_text(&path).unwrap_or_default();
                     words.extend(text.lines().map(str::to_owned));
+                } else if path.is_dir() && !outputs.iter().any(|output| path.starts_with(output)) {
+                    // The linker searches it for libraries.
+                    found.extend(native_libraries(&path, &BTreeSet::new()));
                 }
             }
         }

@@ -308,8 +308,10 @@ impl ResultCache<'_> {
         }
         let tool = self.context.plan.graph.tool(id);
         let is_set = |name: &&str| self.inputs.env.get(name).is_some() || tool.vars.contains_key(*name);
-        let has_own =
-            with_rustdoc || self.inputs.config.has_own_rustc() || RUSTC_VARIABLES.iter().any(is_set);
+        let has_own = with_rustdoc
+            || self.inputs.config.has_own_rustc()
+            || RUSTC_VARIABLES.iter().any(is_set)
+            || self.inputs.env.names("CARGO_TARGET_").any(|name| name.ends_with("_LINKER"));
         let sysroot = self.context.programs.sysroot();
         let files = self.inputs.identities[id.0 as usize].files.iter().filter(|_| has_own);
         let wrappers = files

@@ -3,9 +3,11 @@
 
 use ra_ap_rustc_lexer::{FrontmatterAllowed, LiteralKind, TokenKind, strip_shebang, tokenize};
 
+pub use self::native::{NativeFiles, flag_paths, native_files};
 pub use self::script::{may_appear, named_by_script};
 use crate::model::path::RelPath;
 
+mod native;
 mod script;
 
 /// Files and environment variables that were read.

@@ -384,7 +384,24 @@ fn left_out(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
     });
     let links = links_in_place_of_files(workspace, plan).into_iter().map(|id| &workspace.file(id).path);
     let links = links.filter(|path| !is_listed_elsewhere(workspace, path));
-    paths.chain(links.map(|path| spot(path, "a link whose target is not a file of this workspace"))).collect()
+    let links = links.map(|path| spot(path, "a link whose target is not a file of this workspace"));
+    paths.chain(links).chain(moved(workspace, plan)).collect()
+}
+
+/// Returns the paths that begin a glob in `files` of a tool and don't exist: they may have been moved.
+fn moved(workspace: &Workspace, plan: &Plan) -> Vec<BlindSpot> {
+    let tools = plan.graph.tools.iter().filter(|tool| !tool.may_be_empty);
+    let globs = tools.flat_map(|tool| tool.files.iter().map(move |glob| (tool, glob)));
+    let missing = globs.filter_map(|(tool, glob)| {
+        let is_plain = |part: &&str| !part.contains(['*', '?', '[', '{', '\\', '!']);
+        let path = glob.split('/').take_while(is_plain).collect::<Vec<_>>().join("/");
+        let path = RelPath::new(path);
+        let is_there = path.as_bytes().is_empty() || path.to_path(&workspace.root).symlink_metadata().is_ok();
+        let reason =
+            || format!("`{glob}` in `files` of {} matches nothing, and there is no `{path}`", tool.base());
+        (!is_there).then(|| BlindSpot { kind: BlindSpotKind::LeftOut, path: path.clone(), reason: reason() })
+    });
+    missing.collect()
 }
 
 /// Returns true if the target of the link at `path` is a listed file of the workspace.

@@ -133,6 +133,14 @@ struct ParsedFile {
     table: Table,
 }
 
+/// Returns the program `named` by a file of the configuration: a path relative to `base`, or a name to search for.
+fn program_at(base: &Path, named: &str) -> String {
+    match named.contains(['/', std::path::MAIN_SEPARATOR]) {
+        true => base.join(named).to_string_lossy().into_owned(),
+        false => named.to_owned(),
+    }
+}
+
 impl CargoConfig {
     /// Reads the configuration that cargo would use when started in `root`.
     pub fn read(root: &Path, env: &Env) -> Self {
@@ -226,24 +234,33 @@ impl CargoConfig {
         })
     }
 
-    /// Returns the configured programs that replace or wrap the compiler.
+    /// Returns the configured programs that replace or wrap the compiler, and linkers.
     pub(super) fn programs(&self) -> Vec<String> {
-        self.programs_at(RUSTC.iter().chain(&["rustdoc"]))
+        [self.programs_at(RUSTC.iter().chain(&["rustdoc"])), self.linkers()].concat()
     }
 
-    /// Returns true if a configured program replaces or wraps rustc.
+    /// Returns true if a configured program replaces or wraps rustc or its linker.
     pub fn has_own_rustc(&self) -> bool {
-        !self.programs_at(&RUSTC).is_empty()
+        !self.programs_at(&RUSTC).is_empty() || !self.linkers().is_empty()
+    }
+
+    /// Returns the linkers of all targets.
+    fn linkers(&self) -> Vec<String> {
+        let linkers = self.parsed.iter().flat_map(|ParsedFile { base, table, .. }| {
+            let groups = ["host", "target"].into_iter().filter_map(|key| table.get(key)?.as_table());
+            let tables = groups.flat_map(|group| {
+                std::iter::once(group.get("linker")).chain(group.values().map(|one| one.get("linker")))
+            });
+            tables.flatten().filter_map(Value::as_str).map(|named| program_at(base, named))
+        });
+        linkers.collect()
     }
 
     /// Returns the programs at these `keys` of `[build]`.
     fn programs_at<'k>(&self, keys: impl IntoIterator<Item = &'k &'k str> + Clone) -> Vec<String> {
         let programs = self.parsed.iter().flat_map(|ParsedFile { base, table, .. }| {
             let named = keys.clone().into_iter().filter_map(|key| table.get("build")?.get(*key)?.as_str());
-            named.map(|named| match named.contains(['/', std::path::MAIN_SEPARATOR]) {
-                true => base.join(named).to_string_lossy().into_owned(),
-                false => named.to_owned(),
-            })
+            named.map(|named| program_at(base, named))
         });
         programs.collect()
     }

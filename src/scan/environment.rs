@@ -361,6 +361,18 @@ pub fn is_cargos_variable(name: &str) -> bool {
     is_read && !has(&FETCH) && name != "RUST_LOG" && name != RECURSION
 }
 
+/// Returns whether cargo sets the variable for the build scripts and compilers that it starts, whatever its own environment says, or
+/// builds everything again if it changes.
+pub fn is_set_by_cargo(name: &str) -> bool {
+    const SET: [&str; 5] = ["CARGO_CFG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PKG_", "DEP_"];
+    let own =
+        ["CARGO", "CARGO_CRATE_NAME", "CARGO_MAKEFLAGS", "CARGO_PRIMARY_PACKAGE", "OUT_DIR", "RUSTFLAGS"];
+    SET.iter().any(|prefix| name.starts_with(prefix))
+        || own.contains(&name)
+        || DIRS.contains(&name)
+        || name == RECURSION
+}
+
 /// Variable in which rustup counts nested calls of its proxies.
 const RECURSION: &str = "RUST_RECURSION_COUNT";
 

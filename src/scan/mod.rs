@@ -54,7 +54,7 @@ pub use build_dirs::BuildDirs;
 pub use cargo_config::{CargoConfig, compiler_flags, default_target};
 pub use copies::{Copied, Copies, InCopy};
 pub use doing::Watcher;
-pub use environment::{Env, GIT_VARIABLES, ignored_levels, is_cargos_variable};
+pub use environment::{Env, GIT_VARIABLES, ignored_levels, is_cargos_variable, is_set_by_cargo};
 pub use executor::{
     Admit, Client, Ended, Judge, Judged, Recall, Recalled, Record, Runs, RunsHere, Sift, StepPiece, StepRun,
     UnmetNeed,
@@ -69,8 +69,8 @@ pub use pool::{Inherited, Pool};
 pub use process::LocalRunner;
 pub use program::{
     Identifier, Missing, NamedChannel, NoToolchain, ProgramIdentity, Programs, RUSTC_VARIABLES, Toolchain,
-    has_same_toolchain_file, is_exact_toolchain, paths_in, pinned_toolchain, read_missing, read_text,
-    runs_toolchain,
+    add_named_through, has_same_toolchain_file, is_exact_toolchain, naming_text, paths_in, pinned_toolchain,
+    read_missing, read_text, runs_toolchain, words_in_text,
 };
 pub use recursion::{Recursion, is_above, own_name};
 pub use runner::{DeclaredFiles, Ending, FinishedProcess, Invocation, Runner, Workers};

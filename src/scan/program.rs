@@ -20,6 +20,7 @@ mod tracer;
 mod words;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -96,6 +97,46 @@ pub fn paths_in(word: &str) -> impl Iterator<Item = &str> {
     let value = word.split_once('=').map(|(_, value)| value);
     let names = [Some(word), value, word.strip_prefix('@')].into_iter().flatten();
     names.filter(|name| !name.is_empty() && name.len() < 4096 && !name.contains(['\n', '\0']))
+}
+
+/// Returns the words of `text`, a script or another file that something reads, that could be paths.
+pub fn words_in_text(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| {
+        c.is_whitespace()
+            || matches!(c, '"' | '\'' | '`' | '(' | ')' | '<' | '>' | '=' | ',' | ';' | '[' | ']' | '{' | '}')
+    });
+    let words = words.map(|word| word.trim_start_matches('@'));
+    words.filter(|word| word.contains(char::is_alphanumeric) && word.len() < 512)
+}
+
+/// Returns the text of the file at `path` if what it names counts: it is small, and neither prose nor a source or manifest of Rust.
+pub fn naming_text(path: &Path) -> Option<String> {
+    const LARGEST: u64 = 1 << 18;
+    let name = path.file_name()?.to_str()?;
+    let is_other = [".rs", ".md", ".lock", "Cargo.toml"].iter().any(|end| name.ends_with(end));
+    let is_small = || path.metadata().is_ok_and(|meta| meta.is_file() && meta.len() <= LARGEST);
+    (!is_other && is_small()).then(|| read_text(path)).flatten()
+}
+
+/// Adds the files below `root` to `found` that the file at `path` names, and those that these name, as seen from `dir` or from the
+/// directory of the file. Scripts are left out, because the programs that they run are followed instead.
+pub fn add_named_through(path: &Path, dir: &Path, root: &Path, found: &mut BTreeSet<PathBuf>) {
+    const MOST: usize = 1_000;
+    let mut queue = vec![path.to_path_buf()];
+    while let Some(path) = queue.pop().filter(|path| path.starts_with(root)) {
+        let is_script =
+            |text: &String| text.starts_with("#!") || path.extension().is_some_and(|end| end == "sh");
+        let Some(text) = naming_text(&path).filter(|text| !is_script(text)) else { continue };
+        for base in path.parent().into_iter().chain([dir]) {
+            let others = words_in_text(&text).map(|word| disk::without_dots(&base.join(word)));
+            let others = others.filter(|other| other.starts_with(root) && other.is_file());
+            for other in others {
+                if found.len() < MOST && found.insert(other.clone()) {
+                    queue.push(other);
+                }
+            }
+        }
+    }
 }
 
 /// Returns the literal words at the start of the command line of `tool`.

@@ -357,6 +357,24 @@ fn entries_that_are_not_files_are_blind_spots() {
     assert_eq!(files, 2, "a.md and committed/b.md");
 }
 
+#[test]
+fn a_directory_that_a_tool_names_and_that_was_moved_is_a_blind_spot() {
+    let sandbox = Sandbox::library();
+    let config = "[tools.words]\nrun = [\"true\", \"{files}\"]\nfiles = [\"docs/*.md\", \"guide/**/*.md\", \"**/*.rst\"]\n";
+    sandbox.write("genti.toml", config);
+    sandbox.write("docs/a.md", "");
+    sandbox.write("guide/b.md", "");
+    sandbox.run(&["run"], 0);
+    assert_eq!(blind_spots(&sandbox), [""; 0]);
+    std::fs::rename(sandbox.root().join("guide"), sandbox.root().join("book")).unwrap();
+    sandbox.run(&["run"], 0);
+    let reason = "`guide/**/*.md` in `files` of words matches nothing, and there is no `guide`";
+    assert_eq!(blind_spots(&sandbox), [format!("left-out guide: {reason}")]);
+    sandbox.write("genti.toml", &format!("{config}may-be-empty = true\n"));
+    sandbox.run(&["run"], 0);
+    assert_eq!(blind_spots(&sandbox), [""; 0]);
+}
+
 /// Creates a workspace with numbers and with a blind spot of each kind, except those specific to a platform.
 fn with_blind_spots() -> Sandbox {
     let sandbox = Sandbox::of("members", "w");

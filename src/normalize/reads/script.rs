@@ -2,20 +2,43 @@
 
 use super::{Reads, SourceToken, tokens, unquoted};
 
-/// Returns the strings in `source` that could be paths, as written, and the variables that it reads by name.
+/// Returns the strings in `source` that could be paths, as written, and the variables that it names. A string with placeholders
+/// stands for the directory before the first one, and for what follows the last one.
 pub fn named_by_script(source: &str) -> Reads {
     let tokens = tokens(source);
     let mut reads = Reads::default();
     for (at, token) in tokens.iter().enumerate() {
         let SourceToken::Text(text) = token else { continue };
         let text = unquoted(text);
-        match tokens[..at] {
-            [.., SourceToken::Other("var" | "var_os"), SourceToken::Other("(")] => reads.variables.push(text),
-            _ if may_be_path(&text) => reads.files.push(text),
-            _ => {}
+        if matches!(tokens[..at], [.., SourceToken::Other("var" | "var_os"), SourceToken::Other("(")]) {
+            reads.variables.push(text);
+            continue;
         }
+        if is_like_variable(&text) {
+            reads.variables.push(text.clone());
+        }
+        let (dir, rest) = around_placeholders(&text);
+        reads.files.extend(dir.into_iter().chain(rest).filter(|text| may_be_path(text)).map(str::to_owned));
     }
     reads
+}
+
+/// Returns whether `text` has the form of the names of most variables.
+fn is_like_variable(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+/// Returns the directory before the first placeholder of a formatted `text`, and the text after the last one. Without
+/// placeholders, the text is one piece.
+fn around_placeholders(text: &str) -> (Option<&str>, Option<&str>) {
+    match (text.find('{'), text.rfind('}')) {
+        (Some(start), Some(end)) if start < end => {
+            let dir = text[..start].rfind('/').map(|at| &text[..at]);
+            (dir, text[end + 1..].strip_prefix('/'))
+        }
+        _ => (None, Some(text)),
+    }
 }
 
 /// Returns whether `text` may be the path of a file or directory whose content stays the same while nobody changes it.
@@ -46,10 +69,15 @@ mod tests {
             let _ = std::fs::read("/proc/version").unwrap();
             // "in a comment"
             let _ = std::process::Command::new("./gen.sh").arg("").output();
+            const NAME: &str = "THIRD";
+            let _ = std::fs::read(format!("{dir}/../conf/{mode}.txt"));
+            let _ = std::fs::read(format!("{dir}/../conf.txt"));
+            let _ = std::fs::read(format!("data/{mode}.txt"));
         }"#;
         let reads = named_by_script(source);
-        assert_eq!(reads.variables, ["MODE", "OTHER"]);
-        assert_eq!(reads.files, ["proto", "./gen.sh"]);
+        assert_eq!(reads.variables, ["MODE", "OTHER", "THIRD"]);
+        let files = ["proto", "./gen.sh", "THIRD", "../conf.txt", "data"];
+        assert_eq!(reads.files, files);
     }
 
     #[test]

@@ -246,6 +246,12 @@ impl Tracer<'_> {
             .chain(&OTHER_VARIABLES)
             .filter_map(|name| self.var(name).and_then(|value| value.to_str().map(str::to_owned)));
         let mut programs: Vec<_> = vars.collect();
+        let is_linker = |name: &&std::ffi::OsString| {
+            let name = name.to_string_lossy();
+            name.starts_with("CARGO_TARGET_") && name.ends_with("_LINKER")
+        };
+        let linkers = self.vars.iter().filter(|(name, _)| is_linker(name));
+        programs.extend(linkers.filter_map(|(_, value)| value.to_str().map(str::to_owned)));
         programs.extend(self.config.programs());
         // The `rustc` on PATH, for which rustup may choose a different toolchain.
         programs.push("rustc".to_owned());

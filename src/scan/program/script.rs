@@ -7,7 +7,7 @@ use super::identity::{InterpreterKind, LAUNCHERS, wrapped_command};
 use super::shell;
 use super::tracer::{Tracer, file_name};
 use super::words::Word;
-use super::{paths_in, read_text};
+use super::{add_named_through, paths_in, read_text};
 use crate::disk;
 
 /// Builtin commands of shells that run no other program.
@@ -266,7 +266,14 @@ impl Tracer<'_> {
         if script.is_none_or(|script| self.is_in_workspace(&disk::real(script))) {
             for word in &self.expand(&found.words, script, args, &found.variables) {
                 let dir = self.dir.clone();
-                word.text().into_iter().for_each(|text| self.mention(text, &dir));
+                match word {
+                    Word::Text(text) => self.mention(text, &dir),
+                    Word::Open(start) => {
+                        let parent = start.rsplit_once('/').map(|(parent, _)| parent);
+                        parent.into_iter().for_each(|parent| self.mention(parent, &dir));
+                    }
+                    _ => {}
+                }
             }
         }
         let is_looked_up = |words: &[Word]| {
@@ -279,13 +286,20 @@ impl Tracer<'_> {
         }
     }
 
-    /// Adds the files that a word or string of a script may name, as seen from `dir`.
+    /// Adds the files that a word or string of a script may name, as seen from `dir`. A pattern names the directory in which it
+    /// begins.
     fn mention(&mut self, text: &str, dir: &Path) {
         let root = &self.programs.root;
         for name in paths_in(text) {
+            let name = match name.find(['*', '?', '[', '{']) {
+                Some(at) => name[..at].rsplit_once('/').map_or("", |(parent, _)| parent),
+                None => name,
+            };
             let path = disk::without_dots(&dir.join(name));
-            let is_dir = || path.starts_with(root) && path.is_dir();
-            if path.is_file() || is_dir() {
+            let is_dir = || !name.is_empty() && path.starts_with(root) && path.is_dir();
+            if path.is_file() && self.found.named.insert(path.clone()) {
+                add_named_through(&path, &self.dir, root, &mut self.found.named);
+            } else if is_dir() {
                 self.found.named.insert(path);
             }
         }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::{Word, WordBuilder, is_name};
+use super::words_in_text;
 
 /// Commands and definitions of a shell script.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -123,6 +124,8 @@ impl<'a> ShellParser<'a> {
                 if line.trim_start_matches('\t') == delimiter {
                     break;
                 }
+                // It may be a script for the command.
+                self.found.words.extend(words_in_text(line).map(|word| Word::Text(word.to_owned())));
             }
         }
     }

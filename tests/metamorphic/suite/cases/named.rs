@@ -21,12 +21,30 @@ pub(crate) const CASES: &[Case] = cases![
     a_variable_that_a_build_script_reads_without_stating_it_is_an_input,
     a_configured_variable_that_a_build_script_reads_is_an_input,
     an_ignored_file_read_by_a_build_script_that_states_nothing_is_an_input,
+    a_path_that_a_build_script_puts_together_is_an_input,
+    a_directory_beside_the_package_of_a_build_script_is_an_input,
+    a_variable_of_cargo_that_a_build_script_reads_is_an_input,
+    a_variable_whose_name_is_a_constant_of_a_build_script_is_an_input,
+    a_file_that_a_script_of_a_build_script_reads_is_an_input,
+    a_header_that_a_file_of_a_build_script_includes_is_an_input,
+    a_commit_that_a_build_script_asks_git_for_is_an_input,
+    a_file_that_a_dependency_of_a_build_script_reads_is_an_input,
+    a_variable_that_a_procedural_macro_reads_is_an_input,
+    a_file_beside_the_package_that_a_procedural_macro_reads_is_an_input,
+    a_file_that_a_build_script_passes_to_the_linker_is_an_input,
+    a_library_that_a_build_script_links_is_an_input,
+    a_file_that_nested_flags_pass_to_the_linker_is_an_input,
+    a_changed_linker_links_again,
+    an_edit_of_a_file_that_no_build_script_names_runs_none,
     a_package_that_the_configuration_patches_in_is_an_input,
     a_vendored_package_is_an_input,
     a_build_script_that_writes_what_it_names_runs_once,
     a_module_of_a_python_script_is_an_input,
     a_file_that_a_shell_command_reads_is_an_input,
     a_file_that_a_script_of_the_workspace_reads_is_an_input,
+    a_file_that_a_named_file_lists_is_an_input,
+    a_pattern_in_a_shell_command_is_an_input,
+    a_file_that_a_here_document_names_is_an_input,
     a_directory_on_the_command_line_is_an_input,
     a_tool_that_asks_git_is_not_cached,
 ];
@@ -161,6 +179,188 @@ fn an_ignored_file_read_by_a_build_script_that_states_nothing_is_an_input() {
 }
 
 /// A workspace whose member `a` depends on version 0.1 of a package that only the configuration locates.
+fn a_path_that_a_build_script_puts_together_is_an_input() {
+    let path = "std::path::Path::new(\"..\").join(\"conf\").join(\"one\").with_extension(\"txt\")";
+    let mut world = with_script(ITSELF, &format!("std::fs::read_to_string({path}).unwrap()"));
+    world.write("repo/ws/conf/one.txt", "1\n");
+    check(&mut world, |world| world.write("repo/ws/conf/one.txt", "2\n"), 3);
+}
+
+fn a_directory_beside_the_package_of_a_build_script_is_an_input() {
+    let root = "std::path::Path::new(env!(\"CARGO_MANIFEST_DIR\")).parent().unwrap()";
+    let mut world =
+        with_script(ITSELF, &format!("std::fs::read_dir({root}.join(\"schemas\")).unwrap().count()"));
+    world.write("repo/ws/schemas/x.txt", "");
+    check(&mut world, |world| world.write("repo/ws/schemas/y.txt", ""), 3);
+}
+
+fn a_variable_of_cargo_that_a_build_script_reads_is_an_input() {
+    let mut world = with_script(ITSELF, "1 + u8::from(std::env::var_os(\"RUSTC_BOOTSTRAP\").is_some())");
+    check(&mut world, |world| world.set("RUSTC_BOOTSTRAP", Some("1")), 3);
+}
+
+fn a_variable_whose_name_is_a_constant_of_a_build_script_is_an_input() {
+    let mut world = with_script(
+        &format!("{ITSELF}\n    const MODE: &str = \"METAMORPHIC_MODE\";"),
+        "1 + u8::from(std::env::var_os(MODE).is_some())",
+    );
+    check(&mut world, |world| world.set("METAMORPHIC_MODE", Some("1")), 3);
+}
+
+fn a_file_that_a_script_of_a_build_script_reads_is_an_input() {
+    let said = "String::from_utf8(std::process::Command::new(\"../gen/gen.sh\").output().unwrap().stdout)";
+    let mut world = with_script(ITSELF, &format!("{said}.unwrap()"));
+    world.program("repo/ws/gen/gen.sh", "#!/bin/sh\n. ../gen/lib.inc\n");
+    world.write("repo/ws/gen/lib.inc", "echo 1\n");
+    check(&mut world, |world| world.write("repo/ws/gen/lib.inc", "echo 2\n"), 3);
+}
+
+fn a_header_that_a_file_of_a_build_script_includes_is_an_input() {
+    let states = format!("{ITSELF}\n    println!(\"cargo::rerun-if-changed=c/x.c\");");
+    // It stands for a compiler, which looks for the header beside the file.
+    let name = "std::fs::read_to_string(\"c/x.c\").unwrap().split('\\'').nth(1).unwrap()";
+    let mut world = with_script(
+        &states,
+        &format!("std::fs::read_to_string(std::path::Path::new(\"c\").join({name})).unwrap()"),
+    );
+    world.write("repo/ws/a/c/x.c", "#include '../inc/x.h'\n");
+    world.write("repo/ws/a/inc/x.h", "1\n");
+    check(&mut world, |world| world.write("repo/ws/a/inc/x.h", "2\n"), 3);
+}
+
+fn a_commit_that_a_build_script_asks_git_for_is_an_input() {
+    let said = "std::process::Command::new(\"git\").args([\"log\", \"-1\", \"--format=%s\"]).output().unwrap().stdout";
+    let mut world = with_script(ITSELF, &format!("String::from_utf8({said}).unwrap()"));
+    world.git(&["commit", "-q", "--allow-empty", "-m", "1"]);
+    check(&mut world, |world| world.git(&["commit", "-q", "--allow-empty", "-m", "2"]), 3);
+}
+
+fn a_file_that_a_dependency_of_a_build_script_reads_is_an_input() {
+    let mut world = workspace(Tool::Clippy, |draft| {
+        draft.package("h", "repo/ws/h", "");
+        draft.file(
+            "repo/ws/h/src/lib.rs",
+            "//! H.\n\n/// Reads.\npub fn read() -> String {\n    std::fs::read_to_string(\"../conf/mode.txt\").unwrap()\n}\n",
+        );
+        draft.depend("build-dependencies", "h", "../h");
+        draft.build.push(ITSELF.to_owned());
+        draft.build.push("println!(\"cargo::rustc-env=MADE={}\", h::read());".to_owned());
+        draft.lib("const _: () = assert!(env!(\"MADE\").as_bytes()[0] == b'1');");
+        draft.file("repo/ws/conf/mode.txt", "1\n");
+    });
+    check(&mut world, |world| world.write("repo/ws/conf/mode.txt", "2\n"), 3);
+}
+
+/// A member that only compiles while the expression in its procedural macro is true.
+fn with_macro(expression: &str) -> World {
+    workspace(Tool::Clippy, |draft| {
+        draft.package("m", "repo/ws/m", "[lib]\nproc-macro = true\n");
+        draft.file(
+            "repo/ws/m/src/lib.rs",
+            format!("//! M.\n\nuse proc_macro::TokenStream;\n\n/// Makes.\n#[proc_macro]\npub fn make(_: TokenStream) -> TokenStream {{\n    let is_good = {expression};\n    if is_good {{ TokenStream::new() }} else {{ \"compile_error!();\".parse().unwrap() }}\n}}\n"),
+        );
+        draft.depend("dependencies", "m", "../m");
+        draft.lib("m::make!();");
+        draft.file("repo/ws/conf/mode.txt", "1\n");
+    })
+}
+
+fn a_variable_that_a_procedural_macro_reads_is_an_input() {
+    let mut world = with_macro("std::env::var_os(\"METAMORPHIC_MODE\").is_none()");
+    check(&mut world, |world| world.set("METAMORPHIC_MODE", Some("1")), 3);
+}
+
+fn a_file_beside_the_package_that_a_procedural_macro_reads_is_an_input() {
+    let path = "format!(\"{}/../conf/mode.txt\", std::env::var(\"CARGO_MANIFEST_DIR\").unwrap())";
+    let mut world = with_macro(&format!("std::fs::read_to_string({path}).unwrap() == \"1\\n\""));
+    check(&mut world, |world| world.write("repo/ws/conf/mode.txt", "2\n"), 3);
+}
+
+/// Like [`check`], for errors whose text differs from build to build.
+#[track_caller]
+fn check_code(world: &mut World, change: impl FnOnce(&mut World), code: i32) {
+    assert_eq!(world.warm().code, 0, "before the change");
+    change(world);
+    assert_eq!(world.warm().code, code, "with the cache");
+    assert_eq!(world.fresh().code, code, "a fresh run");
+}
+
+/// A member with a test, whose build script prints `printed`.
+fn linked(printed: &str, item: &str) -> World {
+    workspace(Tool::Test, |draft| {
+        draft.build.push(ITSELF.to_owned());
+        draft
+            .build
+            .push(format!("println!(\"cargo::{printed}\", std::env::var(\"CARGO_MANIFEST_DIR\").unwrap());"));
+        draft.lib(item);
+        draft.file("repo/ws/a/list.txt", "{ f; };\n");
+    })
+}
+
+fn a_file_that_a_build_script_passes_to_the_linker_is_an_input() {
+    if cfg!(not(target_os = "linux")) {
+        return;
+    }
+    let mut world = linked("rustc-link-arg=-Wl,--dynamic-list={}/list.txt", "#[test]\nfn t() {}");
+    check_code(&mut world, |world| world.write("repo/ws/a/list.txt", "no list {\n"), 3);
+}
+
+/// Writes a library with a function that returns `value` to the directory `native` of the member.
+fn write_library(world: &World, value: u8) {
+    world.write("out/f.rs", &format!("#[unsafe(no_mangle)] pub extern \"C\" fn f() -> u8 {{ {value} }}"));
+    world.make_dir("repo/ws/a/native");
+    let (source, library) = (world.path("out/f.rs"), world.path("repo/ws/a/native/libf.a"));
+    let mut command = std::process::Command::new("rustc");
+    command.args(["--crate-type=staticlib", "-Cpanic=abort", "-o"]).arg(library).arg(source);
+    assert!(command.status().unwrap().success());
+}
+
+fn a_library_that_a_build_script_links_is_an_input() {
+    let item = "#[link(name = \"f\", kind = \"dylib\")]\nunsafe extern \"C\" {\n    safe fn f() -> u8;\n}\n#[test]\nfn t() {\n    assert_eq!(f(), 1);\n}";
+    let mut world = linked("rustc-link-search=native={}/native", item);
+    write_library(&world, 1);
+    check(&mut world, |world| write_library(world, 2), 3);
+}
+
+fn a_file_that_nested_flags_pass_to_the_linker_is_an_input() {
+    if cfg!(not(target_os = "linux")) {
+        return;
+    }
+    let mut world = linked("metadata=key={}", "#[test]\nfn t() {}");
+    let flags = "[build]\nrustflags = [\"-Clink-args=-Wl,--dynamic-list,list.txt\"]\n";
+    world.write("repo/ws/.cargo/config.toml", flags);
+    world.write("repo/ws/list.txt", "{ f; };\n");
+    check_code(&mut world, |world| world.write("repo/ws/list.txt", "no list {\n"), 3);
+}
+
+fn a_changed_linker_links_again() {
+    if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
+        return;
+    }
+    let mut world = linked("metadata=key={}", "#[test]\nfn t() {}");
+    world.program("repo/ws/tools/cc", "#!/bin/sh\nexec cc \"$@\"\n");
+    let config = "[target.x86_64-unknown-linux-gnu]\nlinker = \"./tools/cc\"\n";
+    world.write("repo/ws/.cargo/config.toml", config);
+    check_code(&mut world, |world| world.program("repo/ws/tools/cc", "#!/bin/sh\nexit 1\n"), 3);
+}
+
+fn an_edit_of_a_file_that_no_build_script_names_runs_none() {
+    let world = with_script(ITSELF, "std::fs::read_to_string(\"data/x.txt\").unwrap()");
+    world.write("repo/ws/conf/one.txt", "1\n");
+    world.write("repo/ws/a/src/more.txt", "1\n");
+    assert_eq!(world.warm().code, 0);
+    let output = || {
+        let build = world.path("repo/ws/target/genti/build/debug/build");
+        let dirs = std::fs::read_dir(build).unwrap().map(|entry| entry.unwrap().path().join("output"));
+        dirs.filter_map(|path| path.metadata().ok()?.modified().ok()).max().unwrap()
+    };
+    let ran = output();
+    world.write("repo/ws/conf/one.txt", "2\n");
+    world.write("repo/ws/a/src/more.txt", "2\n");
+    assert_eq!(world.warm().code, 0);
+    assert_eq!(output(), ran);
+}
+
 fn with_configured_package(dir: &str, config: &str) -> World {
     workspace(Tool::Clippy, |draft| {
         draft.package("far", dir, "");
@@ -238,6 +438,27 @@ fn a_file_that_a_script_of_the_workspace_reads_is_an_input() {
         let mut world = own("[\"./check\"]", &[("check", script), ("words.txt", "fine\n")]);
         check(&mut world, |world| world.write("repo/ws/words.txt", "evil\n"), 1);
     }
+}
+
+fn a_file_that_a_named_file_lists_is_an_input() {
+    let program = "BEGIN { getline line < \"words.txt\"; exit line ~ /evil/ }\n";
+    let mut world =
+        own("[\"awk\", \"-f\", \"check.awk\"]", &[("check.awk", program), ("words.txt", "fine\n")]);
+    check(&mut world, |world| world.write("repo/ws/words.txt", "evil\n"), 1);
+}
+
+fn a_pattern_in_a_shell_command_is_an_input() {
+    for pattern in ["docs/*", "docs/$name.txt"] {
+        let run = format!("[\"sh\", \"-c\", \"name=$(echo b); ! cat {pattern} | grep -q evil\"]");
+        let mut world = own(&run, &[("docs/a.txt", "fine\n"), ("docs/b.txt", "fine\n")]);
+        check(&mut world, |world| world.write("repo/ws/docs/b.txt", "evil\n"), 1);
+    }
+}
+
+fn a_file_that_a_here_document_names_is_an_input() {
+    let run = "[\"sh\", \"-c\", \"! sh <<E | grep -q evil\\ncat words.txt\\nE\"]";
+    let mut world = own(run, &[("words.txt", "fine\n")]);
+    check(&mut world, |world| world.write("repo/ws/words.txt", "evil\n"), 1);
 }
 
 fn a_directory_on_the_command_line_is_an_input() {
