@@ -90,7 +90,7 @@ impl InputCollector<'_> {
         names.read_sources([source], &package);
         for (sources, of) in inputs.built_into(script) {
             names.add_home(of.to_path(&inputs.workspace.root));
-            names.read_sources(sources, &of);
+            names.read_library(sources, &of);
         }
         names.read_texts(stated.files.iter().map(|file| dir.join(file)));
         names.add_native(&reads::native_files(printed));

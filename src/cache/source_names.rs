@@ -19,6 +19,9 @@ use crate::workspace;
 /// of files that are searched for names of others.
 const MOST: usize = 1_000;
 
+/// Largest number of source files of a library whose strings count.
+const MOST_MODULES: usize = 100;
+
 /// Largest number of directories in which strings are looked for because another string names them.
 const MOST_BASES: usize = 64;
 
@@ -68,8 +71,21 @@ impl<'a> SourceNames<'a> {
 
     /// Reads `roots`, sources of the package in `dir`, and their modules.
     pub(super) fn read_sources(&mut self, roots: impl IntoIterator<Item = RelPath>, dir: &RelPath) {
+        self.read_at_most(usize::MAX, roots, dir);
+    }
+
+    /// Reads `roots`, libraries of the package in `dir`, and their modules. A large library is hardly written for one build script:
+    /// most of its strings don't name files of this repository.
+    pub(super) fn read_library(&mut self, roots: impl IntoIterator<Item = RelPath>, dir: &RelPath) {
+        self.read_at_most(MOST_MODULES, roots, dir);
+    }
+
+    fn read_at_most(&mut self, most: usize, roots: impl IntoIterator<Item = RelPath>, dir: &RelPath) {
         let mut modules = self.inputs.collector(BTreeSet::new(), self.build_dirs);
         modules.follow(roots, dir, true);
+        if modules.files().len() > most {
+            return;
+        }
         for source in modules.files() {
             let Some(text) = read_text(&source.to_path(&self.inputs.workspace.root)) else { continue };
             let named = reads::named_by_script(&text);
