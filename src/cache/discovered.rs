@@ -9,7 +9,6 @@ use super::dep_info::{DepInfo, dep_info_of, read};
 use super::inputs::KeyInputs;
 use super::outside_files::UnreadableFile;
 use super::record::Discovered;
-use super::source_names::SourceNames;
 use crate::disk;
 use crate::model::digest::{ContentHash, Digest, Hasher, Sink};
 use crate::model::path::RelPath;
@@ -423,24 +422,6 @@ impl InputCollector<'_> {
             self.add_named_by_macro(unit, source, &package)?;
         }
         Ok(())
-    }
-
-    /// Adds what the sources of the procedural macro `unit`, the root `source` of the package in `dir`, name. It runs for the packages
-    /// that use it.
-    fn add_named_by_macro(
-        &mut self,
-        unit: &BuiltUnit,
-        source: RelPath,
-        dir: &RelPath,
-    ) -> Result<(), Undiscoverable> {
-        let workspace = self.inputs.workspace;
-        let mut names = SourceNames::new(self.inputs, self.build_dirs, vec![unit.base.clone()], None);
-        names.add_home(dir.to_path(&workspace.root));
-        let users = workspace.packages().map(|(_, package)| package);
-        let users = users.filter(|user| unit.package.is_some_and(|own| user.dependencies.contains(&own)));
-        users.for_each(|user| names.add_home(user.dir.to_path(&workspace.root)));
-        names.read_sources([source], dir);
-        self.add_names(names)
     }
 
     /// Adds the files in `dep_info`. Returns whether its unit can change.

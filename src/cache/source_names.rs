@@ -11,6 +11,7 @@ use super::inputs::KeyInputs;
 use crate::disk;
 use crate::model::digest::{Digest, Hasher, Sink};
 use crate::model::path::RelPath;
+use crate::normalize::BuiltUnit;
 use crate::normalize::reads::{self, NativeFiles};
 use crate::scan::{is_set_by_cargo, naming_text, read_text, words_in_text};
 use crate::workspace;
@@ -237,6 +238,24 @@ impl<'a> SourceNames<'a> {
 }
 
 impl InputCollector<'_> {
+    /// Adds what the sources of the procedural macro `unit`, the root `source` of the package in `dir`, name. It runs for the packages
+    /// that use it.
+    pub(super) fn add_named_by_macro(
+        &mut self,
+        unit: &BuiltUnit,
+        source: RelPath,
+        dir: &RelPath,
+    ) -> Result<(), Undiscoverable> {
+        let workspace = self.inputs.workspace;
+        let mut names = SourceNames::new(self.inputs, self.build_dirs, vec![unit.base.clone()], None);
+        names.add_home(dir.to_path(&workspace.root));
+        let users = workspace.packages().map(|(_, package)| package);
+        let users = users.filter(|user| unit.package.is_some_and(|own| user.dependencies.contains(&own)));
+        users.for_each(|user| names.add_home(user.dir.to_path(&workspace.root)));
+        names.read_sources([source], dir);
+        self.add_names(names)
+    }
+
     /// Adds everything that `names` finds.
     pub(super) fn add_names(&mut self, mut names: SourceNames<'_>) -> Result<(), Undiscoverable> {
         names.resolve();
