@@ -26,7 +26,7 @@ const MOST_MODULES: usize = 100;
 /// Largest number of directories in which strings are looked for because another string names them.
 const MOST_BASES: usize = 64;
 
-/// What code may read, according to its strings.
+/// Files, directories and variables that code may read, according to its strings.
 pub(super) struct SourceNames<'a> {
     inputs: &'a KeyInputs<'a>,
     build_dirs: &'a [PathBuf],

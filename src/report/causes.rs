@@ -20,7 +20,8 @@ pub enum Cause<'a> {
 }
 
 /// Returns the reasons why required tools of `run` have no result: errors first, in their order, then the others by tool, one per
-/// reason. A reason that is the same for several tools, such as a missing toolchain, is listed once. A tool is left out if it only lacks code that another tool could not build.
+/// reason. A reason that is the same for several tools, such as a missing toolchain, is listed once. A tool is left
+/// out if it only lacks code that another tool could not build.
 pub fn causes(run: &Finished) -> Vec<Cause<'_>> {
     let required = || run.tools().filter(|(tool, _)| tool.required && is_open(run, &tool.name));
     let errors =

@@ -269,12 +269,10 @@ fn took(tasks: &Tasks, tool: &str) -> Option<String> {
 
 /// Lists what has no result, after the name of the variant. Units with the same reason share a line. A reason for everything that
 /// is `shown` for another tool, such as a missing toolchain, is not repeated.
-fn gaps<'a>(open: &[&'a Incomplete], with: &str, shown: Option<&mut BTreeSet<&'a str>>, page: &mut Page) {
+fn gaps<'a>(open: &[&'a Incomplete], with: &str, mut shown: Option<&mut BTreeSet<&'a str>>, page: &mut Page) {
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let mut shown = shown;
     for gap in open {
-        let is_repeated = |shown: &mut &mut BTreeSet<&'a str>| gap.unit == "." && !shown.insert(&gap.reason);
-        if shown.as_mut().is_some_and(is_repeated) {
+        if gap.unit == "." && shown.as_mut().is_some_and(|shown| !shown.insert(&gap.reason)) {
             continue;
         }
         reasons.entry(&gap.reason).or_default().push(&gap.unit);
