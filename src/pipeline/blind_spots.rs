@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ledger::Ledger;
+use super::unseen::Look;
 use super::{tested, unbuilt};
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::Census;
@@ -49,7 +50,12 @@ pub(super) fn are_looked_for(plan: &Plan) -> bool {
 }
 
 /// Returns the blind spots of the run, including `of_tests`, sorted.
-pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Around<'_>) -> Vec<BlindSpot> {
+pub(super) fn find(
+    ledger: &Ledger<'_>,
+    look: &Look<'_>,
+    of_tests: Vec<BlindSpot>,
+    around: &Around<'_>,
+) -> Vec<BlindSpot> {
     let (workspace, plan) = (ledger.workspace, ledger.plan);
     let mut all: BTreeSet<_> = of_tests.into_iter().collect();
     all.extend(targets(workspace, plan, around));
@@ -72,6 +78,7 @@ pub(super) fn find(ledger: &Ledger<'_>, of_tests: Vec<BlindSpot>, around: &Aroun
             decided.iter().copied().filter(|id| compiled.contains(&workspace.package(*id).name)).collect();
         all.extend(unbuilt::empty_in_variants(ledger, workspace, &own));
         let is_asked = seen.asked.all || !seen.asked.features.is_empty();
+        all.extend(unbuilt::emptied(look, seen.decided(workspace, plan)));
         let targets = unbuilt::not_compiled(ledger, seen.decided(workspace, plan), &seen.census, is_asked);
         let untested: BTreeSet<_> = all
             .iter()

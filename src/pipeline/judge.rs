@@ -331,7 +331,9 @@ pub(super) fn outcome(
     let of_tests = empty::judge(&mut ledger, &tested::Sources { read, target })?;
     if blind_spots::are_looked_for(plan) {
         let manifests = read(&mut blind_spots::manifests(workspace, plan).iter())?;
-        let spots = blind_spots::find(&ledger, of_tests, &blind_spots::Around { manifests, beyond });
+        let look = Look::new(&ledger, read, case.unseen);
+        let spots = blind_spots::find(&ledger, &look, of_tests, &blind_spots::Around { manifests, beyond });
+        look.finish()?;
         if plan.policy.blind_spots == BlindSpots::Deny && plan.is_full(workspace) {
             ledger.diagnostics.extend(blind_spots::findings(&spots));
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ledger::Ledger;
+use super::unseen::Look;
 use crate::model::blind_spot::{BlindSpot, BlindSpotKind};
 use crate::model::census::{Census, CompiledTarget};
 use crate::model::tool::{Arg, Tool, Work};
@@ -40,6 +41,24 @@ pub(super) fn not_compiled<'a>(
     let is_decided =
         |package: &&Package| compiled.contains(&package.name) && !census.undecided.contains(&package.name);
     packages.filter(is_decided).flat_map(of).collect()
+}
+
+/// Returns the targets of `packages` that are compiled without any of their code, because a condition of the whole file is off.
+pub(super) fn emptied<'a>(look: &Look<'_>, packages: impl Iterator<Item = &'a Package>) -> Vec<BlindSpot> {
+    let of = |package: &'a Package| {
+        // An integration test without its tests is one that ran no test.
+        let is_other = |kind| !matches!(kind, TargetKind::BuildScript | TargetKind::Test);
+        package.targets.iter().filter(move |target| is_other(target.kind)).filter_map(move |target| {
+            let why = look.is_empty_because(&package.name, &target.root)?;
+            Some(spot(
+                BlindSpotKind::UncompiledTarget,
+                package,
+                target,
+                &format!("compiled without its code: {why}"),
+            ))
+        })
+    };
+    packages.flat_map(of).collect()
 }
 
 /// Returns the packages of variants of which no tool compiled anything in that variant, because it switches off what their targets

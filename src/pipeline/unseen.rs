@@ -25,7 +25,7 @@ use crate::model::task::Plan;
 use crate::model::text::Text;
 use crate::model::tool::{Tool, Work};
 use crate::model::workspace::Workspace;
-use crate::normalize::sources::{Platform, follow};
+use crate::normalize::sources::{Platform, follow, scan};
 use crate::scan::{self, Env, Programs};
 use crate::workspace::LoadError;
 
@@ -193,6 +193,18 @@ impl<'a> Look<'a> {
         let with_code = covering.iter().copied().filter(|built| self.truth(build, *built, &cfg) != Truth::No);
         let with_code: Vec<_> = with_code.collect();
         !with_code.is_empty() && are_enough(&with_code)
+    }
+
+    /// Returns why no compilation of the target of `package` at `root` contains any of its code; `None` if one may contain it.
+    pub(super) fn is_empty_because(&self, package: &str, root: &RelPath) -> Option<String> {
+        let Unseen::Found(build) = self.unseen else { return None };
+        let is_own = |unit: &CompiledUnit| !unit.is_doc && unit.package == package && unit.root == *root;
+        let units: Vec<_> = self.ledger.units().filter(|built| is_own(built.unit)).collect();
+        let cfgs = scan(&String::from_utf8_lossy(&self.text(root)?)).file;
+        if units.is_empty() || cfgs.is_empty() {
+            return None;
+        }
+        self.off(build, &units, cfgs)
     }
 
     /// Returns the number of occurrences of the code of `entry` in the file at `path`.
@@ -397,15 +409,20 @@ impl Ledger<'_> {
 
     /// Returns the compilations for tests of the target with this root.
     fn test_units(&self, package: &str, root: &RelPath) -> Vec<Built<'_>> {
+        let is_own = |built: &Built<'_>| {
+            built.unit.is_test && built.unit.package == package && built.unit.root == *root
+        };
+        self.units().filter(is_own).collect()
+    }
+
+    /// Returns the compilations of all tools.
+    fn units(&self) -> impl Iterator<Item = Built<'_>> {
         let tools = self.plan.graph.tools.iter().zip(&self.census);
         let all = tools.filter_map(|(tool, looked)| match looked {
             Looked::At(census) => Some(census.units.iter().map(move |unit| Built { tool, unit })),
             Looked::Stated(_) => None,
         });
-        let is_own = |built: &Built<'_>| {
-            built.unit.is_test && built.unit.package == package && built.unit.root == *root
-        };
-        all.flatten().filter(is_own).collect()
+        all.flatten()
     }
 
     /// Returns whether the coverage of any compilation of the package `name` is unknown.

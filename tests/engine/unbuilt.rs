@@ -129,6 +129,34 @@ fn targets_that_no_tool_compiles_are_blind_spots() {
     assert_eq!(found(&sandbox), set(&[off, shows]));
 }
 
+#[test]
+fn a_target_whose_whole_file_is_switched_off_is_a_blind_spot() {
+    let known = "\n[lints.rust]\nunexpected_cfgs = { level = 'allow', check-cfg = ['cfg(model)'] }\n";
+    let sandbox = package(known, CLIPPY);
+    sandbox.write("src/lib.rs", "//! A library.\n#![cfg(all(model, not(windows)))]\n");
+    sandbox.run(&["run"], 0);
+    let off = "uncompiled-target: `clean`: compiled without its code: \
+               `cfg(all(model, not(windows)))` is off in every target that was built";
+    let found = |sandbox: &Sandbox| {
+        spots(sandbox).into_iter().filter(|spot| spot.starts_with("uncompiled")).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&sandbox), [off]);
+    sandbox.run(&["run"], 0);
+    assert_eq!(found(&sandbox), [off], "also if the result is cached");
+    // Tests are a build of their own.
+    sandbox.edit("src/lib.rs", "all(model, not(windows))", "any(model, test)");
+    sandbox.run(&["run"], 0);
+    assert_eq!(found(&sandbox), [""; 0]);
+    // A variant that sets the condition.
+    sandbox.edit("src/lib.rs", "any(model, test)", "all(model, not(windows))");
+    let config = sandbox.text("genti.toml");
+    let variant = "[variants.model]\nenv = { RUSTFLAGS = '--cfg model' }\n";
+    let tool = "[tools.clippy]\nvariants = ['default', 'model']\n";
+    sandbox.write("genti.toml", &format!("{variant}{}", config.replace(CLIPPY, tool)));
+    sandbox.run(&["run"], 0);
+    assert_eq!(found(&sandbox), [""; 0]);
+}
+
 /// A workspace with the libraries `a` and `b`, which have doc tests, and a program without one.
 fn several(config: &str) -> Sandbox {
     let sandbox = package("", config);
