@@ -11,7 +11,7 @@ use super::world::{World, finish, start};
 /// Kills runs at random times, in two workspaces in parallel.
 #[expect(clippy::print_stdout, reason = "the seed is needed to reproduce a failure")]
 pub(crate) fn at_any_moment() -> Tried {
-    let kills = if is_full() { 10_000 } else { 200 };
+    let kills = if is_full() { 10_000 } else { 100 };
     let seed = match std::env::var("FAULTS_SEED") {
         Ok(seed) => seed.parse().expect("FAULTS_SEED is a number"),
         Err(_) => std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64,

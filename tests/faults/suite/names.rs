@@ -138,7 +138,7 @@ pub(crate) fn steer_no_terminal() -> Tried {
 }
 
 pub(crate) fn are_very_many() -> Tried {
-    let count = if is_full() { 200_000 } else { 20_000 };
+    let count = if is_full() { 200_000 } else { 5_000 };
     // The policy allows one process for all files.
     let config = "[tools.t]\nrun = [\"sh\", \"-c\", \"echo $# $* >> ../seen\", \"sh\", \"{files}\"]\nper = \"file\"\nfiles = [\"many/**\"]\nparse = \"lines\"\n\
                   [policy]\nbatch = \"by-tool\"\n";
