@@ -12,7 +12,7 @@ use super::manifest::SCHEMA;
 use super::pattern::Pattern;
 use super::record::look;
 use super::walk::{MatchedFile, Wanted};
-use super::{Kind, Plan, Sources, batch, checked_in, value_of, walk};
+use super::{Kind, Plan, Sources, batch, checked_in, set_of, value_of, walk};
 use crate::model::path::RelPath;
 
 /// Directories and environment of a plan.
@@ -109,11 +109,11 @@ pub(super) struct LookupResult {
 pub(super) fn look_up(plan: &Plan<'_>, place: &PlanContext) -> Result<LookupResult, Errors> {
     let mut errors = Vec::new();
     let mut watched = BTreeSet::new();
-    let mut env = plan.env.clone();
+    let mut env = set_of(plan.env.iter().cloned());
     let mut tools = Vec::new();
     let mut missing = None;
     for tool in &plan.tools {
-        env.extend(tool.env.clone());
+        env.extend(tool.env.iter().cloned());
         match tool.locate(&place.root, &place.env) {
             Ok(path) => *value_of(&mut tools, tool.name.clone()) = path,
             Err(error) if tool.is_optional && !checked_in::is_accepted(&place.env) => {
@@ -131,10 +131,10 @@ pub(super) fn look_up(plan: &Plan<'_>, place: &PlanContext) -> Result<LookupResu
         patterns,
         excluded,
     ) {
-        Ok(mut found) => {
-            watched.append(&mut found.dirs);
-            watched.extend(found.files.values().map(|file| file.path.clone()));
-            found.files.into_values().collect::<Vec<_>>()
+        Ok(found) => {
+            watched.extend(found.dirs);
+            watched.extend(found.files.iter().map(|file| file.path.clone()));
+            found.files
         }
         Err(error) => {
             errors.push(error);

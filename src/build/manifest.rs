@@ -47,8 +47,8 @@ pub(super) fn through_outputs<'a>(records: &'a [UnitRecord], claims: &Claims) ->
     for record in records {
         let mut unit = ManifestUnit::of(record);
         for &writer in record.from.iter().filter_map(|made| claims.get(&made.path)).flatten() {
-            unit.inputs.append(&mut units[writer].inputs.clone());
-            unit.discovered.append(&mut units[writer].discovered.clone());
+            unit.inputs.extend(units[writer].inputs.iter().cloned());
+            unit.discovered.extend(units[writer].discovered.iter().cloned());
         }
         units.push(unit);
     }

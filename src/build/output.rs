@@ -1,6 +1,6 @@
 //! Output of a generator, kept aside until the generator has finished.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,7 +20,8 @@ pub struct Output<'a> {
     pub(super) out: &'a Path,
     pub(super) tools: &'a [(String, PathBuf)],
     pub(super) scratch: PathBuf,
-    pub(super) files: BTreeMap<RelPath, OutputContent>,
+    /// Sorted by path.
+    pub(super) files: Vec<(RelPath, OutputContent)>,
     pub(super) discovered: BTreeSet<String>,
     /// Lines for cargo.
     pub(super) lines: Vec<String>,
@@ -214,10 +215,12 @@ impl Output<'_> {
     }
 
     fn add(&mut self, path: RelPath, content: OutputContent) -> Result<(), Error> {
-        let shown = path.to_string();
-        match self.files.insert(path, content) {
-            Some(_) => Err(Error::new(format!("the output `{shown}` is written twice"))),
-            None => Ok(()),
+        match self.files.binary_search_by(|(other, _)| other.cmp(&path)) {
+            Ok(_) => Err(Error::new(format!("the output `{path}` is written twice"))),
+            Err(at) => {
+                self.files.insert(at, (path, content));
+                Ok(())
+            }
         }
     }
 }

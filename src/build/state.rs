@@ -148,12 +148,13 @@ impl StateDir {
         records: &BTreeSet<String>,
     ) -> io::Result<usize> {
         let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
-        let stale: Vec<RelPath> = owned.names.difference(outputs).cloned().collect();
+        let stale: Vec<RelPath> =
+            owned.names.iter().filter(|name| !outputs.contains(*name)).cloned().collect();
         let mut removed = 0;
         for path in &stale {
             removed += usize::from(remove(&self.out, path)?);
         }
-        owned.names.clone_from(outputs);
+        owned.names = set_of(outputs.iter().cloned());
         let mut bytes = Vec::new();
         for path in outputs {
             bytes.extend_from_slice(path.as_bytes());
@@ -186,7 +187,9 @@ impl StateDir {
         }
         let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
         if owned.names.insert(path.clone()) {
-            owned.file.write_all(&[path.as_bytes(), &[0]].concat())?;
+            let mut name = path.as_bytes().to_vec();
+            name.push(0);
+            owned.file.write_all(&name)?;
         }
         Ok(())
     }

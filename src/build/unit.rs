@@ -1,6 +1,6 @@
 //! Runs one unit: one call of a generator.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -42,7 +42,7 @@ pub(super) fn run_unit(at: usize, unit: &GeneratorCall<'_>, stage: &Stage<'_>) -
         out: &place.out,
         tools: &found.tools,
         scratch: state.temporary(),
-        files: BTreeMap::new(),
+        files: Vec::new(),
         discovered: BTreeSet::new(),
         lines: Vec::new(),
     };
@@ -54,7 +54,7 @@ pub(super) fn run_unit(at: usize, unit: &GeneratorCall<'_>, stage: &Stage<'_>) -
     let mut is_mine = true;
     {
         let mut claims = claims.lock().unwrap_or_else(PoisonError::into_inner);
-        for path in output.files.keys() {
+        for (path, _) in &output.files {
             is_mine &= claim(&mut claims, path, at);
         }
     }

@@ -1,17 +1,16 @@
 //! Finds the files that a pattern matches, and the directories to watch for new matches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::pattern::{Pattern, PatternPart, matches};
-use crate::model::path::RelPath;
 
 /// Matches of the patterns of one generator.
 #[derive(Debug, Default)]
 pub(super) struct PatternMatches {
     /// Files, in path order.
-    pub(super) files: BTreeMap<RelPath, MatchedFile>,
+    pub(super) files: Vec<MatchedFile>,
     /// Directories whose entries affect the matches.
     pub(super) dirs: BTreeSet<String>,
 }
@@ -43,6 +42,7 @@ pub(super) fn find(
     excluded: &[String],
 ) -> Result<PatternMatches, Error> {
     let mut found = PatternMatches::default();
+    let mut seen = BTreeSet::new();
     let excluded = excluded.iter().map(|text| Pattern::parse(text)).collect::<Result<Vec<_>, _>>()?;
     for (at, Wanted { text, is_optional }) in patterns.iter().enumerate() {
         let pattern = Pattern::parse(text)?;
@@ -70,19 +70,23 @@ pub(super) fn find(
         if *is_optional && has_wildcard && !is_dir(&root.join(&pattern.base)) {
             found.dirs.insert(watch_for_missing(root, out, pattern.base.trim_end_matches('/')));
         }
-        found.dirs.append(&mut walk.dirs);
-        walk.files.retain(|file| !excluded.iter().any(|pattern| pattern.is_match(file)));
+        found.dirs.extend(walk.dirs);
         for file in walk.files {
+            if excluded.iter().any(|pattern| pattern.is_match(&file)) {
+                continue;
+            }
             check_name(&file)?;
-            let key = RelPath::new(&file);
-            if let Some(other) = found.files.get(&key) {
-                let other = &patterns[other.pattern].text;
+            if !seen.insert(file.clone()) {
+                let other =
+                    found.files.iter().find(|other| other.path == file).map_or(at, |other| other.pattern);
+                let other = &patterns[other].text;
                 let message = format!("this file is read twice: both `{other}` and `{text}` match it");
                 return Err(Error::new(message).in_file(file));
             }
-            found.files.insert(key, MatchedFile { path: file, base: pattern.base.len(), pattern: at });
+            found.files.push(MatchedFile { path: file, base: pattern.base.len(), pattern: at });
         }
     }
+    found.files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(found)
 }
 
