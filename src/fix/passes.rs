@@ -51,14 +51,16 @@ pub trait Workbench {
     -> Result<(), String>;
 }
 
-/// Fixes of a file that were not applied.
+/// Fixes of a file that were not applied, or that could not be undone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Left {
     /// Path of the file.
     pub path: RelPath,
     /// Rules of the findings.
     pub rules: BTreeSet<Text>,
-    /// Reason why they were not applied.
+    /// True if they are still in the file although they should not be.
+    pub is_written: bool,
+    /// Reason why they were not applied, or not undone.
     pub why: String,
 }
 
@@ -70,7 +72,7 @@ impl Left {
         why: impl Into<String>,
     ) -> Self {
         let rules = proposals.into_iter().map(|one| one.rule.clone()).collect();
-        Self { path: path.clone(), rules, why: why.into() }
+        Self { path: path.clone(), rules, is_written: false, why: why.into() }
     }
 }
 
@@ -81,7 +83,7 @@ pub struct Fixed {
     pub passes: usize,
     /// Changed files, with the number of applied fixes by rule. The tools have run since the last change.
     pub files: BTreeMap<RelPath, BTreeMap<Text, usize>>,
-    /// Fixes that were not applied.
+    /// Fixes that were not applied, or that could not be undone.
     pub left: BTreeSet<Left>,
     /// Files that were changed, but whose check did not finish.
     pub unchecked: BTreeSet<RelPath>,
@@ -242,8 +244,12 @@ impl<'a, W: Workbench> Passes<'a, W> {
 
     /// Records that a change is not possible, so that it is not tried again.
     fn leave(&mut self, change: &Change, why: String) {
+        self.leave_as(Left::new(&change.path, &change.done, why), change);
+    }
+
+    fn leave_as(&mut self, left: Left, change: &Change) {
         self.blocked.extend(change.done.iter().map(|one| (change.path.clone(), one.rule.clone())));
-        self.fixed.left.insert(Left::new(&change.path, &change.done, why));
+        self.fixed.left.insert(left);
     }
 
     /// Restores the former versions. A file that somebody has edited since stays as it is.
@@ -257,7 +263,10 @@ impl<'a, W: Workbench> Passes<'a, W> {
                     self.fixed.untouched.insert(change.path.clone());
                     restored.push(change);
                 }
-                Err(why) => self.leave(&change, format!("could not be undone: {why}")),
+                Err(why) => {
+                    let left = Left { is_written: true, ..Left::new(&change.path, &change.done, why) };
+                    self.leave_as(left, &change);
+                }
             }
         }
         restored
@@ -411,7 +420,12 @@ mod tests {
             assert_eq!((end, memory.texts().concat()), (Ok(()), "33333233".to_owned()));
             assert_eq!((fixed.passes, fixed.count(), fixed.remaining), (1, 7, 0));
             let why = "no result from clippy for f afterwards: does not compile";
-            let left = Left { path: RelPath::new("f"), rules: ["first".into()].into(), why: why.to_owned() };
+            let left = Left {
+                path: RelPath::new("f"),
+                rules: ["first".into()].into(),
+                is_written: false,
+                why: why.to_owned(),
+            };
             assert_eq!(fixed.left, [left].into());
             assert_eq!(memory.checks, checks);
             assert!(fixed.unchecked.is_empty() && fixed.untouched.is_empty());
@@ -438,7 +452,7 @@ mod tests {
         let (fixed, end) = memory.fix();
         assert_eq!((end, memory.texts().concat()), (Ok(()), "mine1".to_owned()));
         assert_eq!((fixed.count(), fixed.left.len()), (0, 2));
-        assert!(fixed.left.iter().any(|left| left.why == "could not be undone: it has changed"));
+        assert!(fixed.left.iter().any(|left| left.is_written && left.why == "it has changed"));
 
         // Before the files are written.
         let mut memory = Memory::new(&[("a", "1"), ("b", "1")], &[('1', '2')]);

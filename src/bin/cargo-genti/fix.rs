@@ -332,10 +332,14 @@ fn report(
         let path = visible_line(&path.to_string());
         shell.aside(GOOD, "Fixed", format_args!("{path} ({})", fixes(count)));
     }
-    for Left { path, rules, why } in &fixed.left {
+    for Left { path, rules, is_written, why } in &fixed.left {
         let rules: Vec<_> = rules.iter().map(|rule| format!("`{rule}`")).collect();
-        shell
-            .warning(visible_line(&format!("{path}: fixes of {} were not applied: {why}", rules.join(", "))));
+        let end = if *is_written {
+            "stay in the file, because they could not be undone"
+        } else {
+            "were not applied"
+        };
+        shell.warning(visible_line(&format!("{path}: fixes of {} {end}: {why}", rules.join(", "))));
     }
     if let Err(error) = end {
         early(error, fixed, shell);
@@ -345,7 +349,11 @@ fn report(
     report_incomplete(shell, project, &outcome);
     let files = fixed.files.len();
     match fixed.count() {
-        0 => shell.status(GOOD, "Finished", "no fixes to apply"),
+        0 if fixed.left.is_empty() => shell.status(GOOD, "Finished", "no fixes to apply"),
+        0 if fixed.left.iter().any(|left| left.is_written) => {
+            shell.status(GOOD, "Finished", "only fixes that could not be undone were applied");
+        }
+        0 => shell.status(GOOD, "Finished", "no fixes were applied"),
         count => shell.status(
             GOOD,
             "Finished",
