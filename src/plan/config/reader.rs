@@ -50,6 +50,9 @@ impl<'f> ConfigReader<'f> {
                 reader.bad_lines.push(line);
             }
         }
+        if !reader.is_whole() {
+            reader.hide_remote();
+        }
         (reader, document.into_inner())
     }
 
@@ -82,10 +85,25 @@ impl<'f> ConfigReader<'f> {
         self.secrets.push(span);
     }
 
+    /// Hides all values of `[remote]`. In a file with syntax errors, a secret can't be told from another value.
+    fn hide_remote(&mut self) {
+        let (file, mut start, mut is_remote) = (self.file, 0, false);
+        for line in file.text.split_inclusive('\n') {
+            let text = line.trim_start();
+            if text.starts_with('[') {
+                is_remote = text.contains("remote");
+            }
+            if let Some(at) = line.find(['=', ':']).filter(|_| is_remote || text.starts_with("remote")) {
+                self.hide(start + at + 1..start + line.len());
+            }
+            start += line.len();
+        }
+    }
+
     /// Returns the text of the file with an asterisk for each byte of a secret, so that all places stay the same.
     fn without_secrets(&self) -> String {
         let is_secret = |at: usize| self.secrets.iter().any(|span| span.contains(&at));
-        let shown = |(at, char): (usize, char)| match is_secret(at) && !"\"'\n".contains(char) {
+        let shown = |(at, char): (usize, char)| match is_secret(at) && !"\"' \r\n".contains(char) {
             true => "*".repeat(char.len_utf8()),
             false => char.to_string(),
         };

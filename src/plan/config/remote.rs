@@ -179,6 +179,19 @@ mod tests {
         let text = mistakes("[remote]\nurl = 'x://h'\nheaders = { x-key = 'hunter2', X = { env = 'A' } }\n");
         assert!(text.contains("`X` can't be the name of a header") && !text.contains("hunter2"), "{text}");
         assert!(text.contains("url = 'x://h'"), "{text}");
+        // A line that can't be read, with other tables around it.
+        for line in [
+            "url = \"grpcs://me:hunter2@host\n",
+            "headers.x-key: 'hunter2'\n",
+            "headers = { x = 'hunter2 }\n",
+        ] {
+            let text =
+                mistakes(&format!("[policy]\norder = 'topo'\n[remote]\n{line}[tools.fmt]\nenabled = 'no'\n"));
+            assert!(text.contains("order = 'topo'") && !text.contains("hunter2"), "{text}");
+            assert!(text.contains("***") && text.contains("enabled = 'no'"), "{text}");
+        }
+        let text = mistakes("remote.headers = { x = 'hunter2'\n");
+        assert!(text.contains("remote.headers = ") && !text.contains("hunter2"), "{text}");
     }
 
     #[test]
