@@ -47,15 +47,14 @@ fn mutate(dice: &mut Dice, input: &[u8], others: &[Vec<u8>]) -> Vec<u8> {
     let mut files = split(input);
     let at = dice.below(files.len());
     let file = std::mem::take(&mut files[at]).into_bytes();
-    let theirs: Vec<_> = others
-        .iter()
-        .filter_map(|other| split(other).get(at).map(|text| text.clone().into_bytes()))
-        .collect();
+    let theirs = || -> Vec<_> {
+        others.iter().filter_map(|other| split(other).into_iter().nth(at).map(String::into_bytes)).collect()
+    };
     let changed = match dice.one_in(4) {
         true => text::mutate(
             dice,
             &file,
-            &theirs,
+            &theirs(),
             &["\"schema\": 1", "\"schema\": 2", "null", "\"new\"", "\"status\""],
         ),
         false => mutate_line(dice, &file),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
+use crate::model::testing::is_full;
 
 /// Number of inputs per round.
 const ROUND: u64 = 2_000;
@@ -68,7 +69,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 fn hold(target: Target) {
-    let is_full = std::env::var("GENTI_TEST").is_ok_and(|test| test == "full");
+    let is_full = is_full();
     let seed = number("FUZZ_SEED");
     // With a seed, only one round is repeated.
     let rounds = number("FUZZ_ROUNDS").or((!is_full || seed.is_some()).then_some(1));

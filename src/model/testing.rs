@@ -10,6 +10,12 @@ use crate::model::tool::{
 };
 use crate::model::workspace::{File, Package, Seen, Target, TargetKind, Workspace};
 
+/// Returns whether `GENTI_TEST=full` asks for long samples.
+#[expect(clippy::disallowed_methods, reason = "the length of a test is not an input of the pure layers")]
+pub(crate) fn is_full() -> bool {
+    std::env::var("GENTI_TEST").is_ok_and(|test| test == "full")
+}
+
 /// Creates a workspace at `/w/ws` with packages (directories, and kinds and roots of their targets) and
 /// files, both sorted.
 pub(crate) fn workspace(packages: &[(&str, &[(TargetKind, &str)])], files: &[&str]) -> Workspace {

@@ -158,9 +158,9 @@ fn other_flags_stay_and_an_empty_variable_does_not_hide_the_configuration() {
 
 #[test]
 fn a_denied_lint_does_not_prevent_tests_from_being_built() {
-    let codegen = "[tools.codegen]\n";
+    let tools = format!("[tools.codegen]\n{}", disabled(&["doc"]));
     for how in ["[lints]", "attribute", "rustflags"] {
-        let sandbox = with_warnings(codegen);
+        let sandbox = with_warnings(&tools);
         match how {
             "[lints]" => {
                 let manifest = std::fs::read_to_string(sandbox.root().join("Cargo.toml")).unwrap();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::sandboxed_tests::{failed, ran, with_programs};
-use crate::support::{Sandbox, scrub};
+use crate::support::{Sandbox, is_full, scrub};
 
 /// The test programs, by name, all built once. Each looks at something else.
 const PROGRAMS: [(&str, &str); 14] = [
@@ -189,10 +189,7 @@ impl World {
 #[test]
 fn no_sequence_of_changes_makes_a_cached_result_stale() {
     let Some(mut world) = World::new() else { return };
-    let count = match std::env::var("GENTI_TEST") {
-        Ok(mode) if mode == "full" => 2_000,
-        _ => 60,
-    };
+    let count = if is_full() { 2_000 } else { 60 };
     let (mut hits, mut failures) = (0, 0);
     // A fixed sequence of numbers that look random.
     let mut number: u64 = 7;

@@ -231,6 +231,9 @@ pub(crate) fn scrub(command: &mut Command) {
             "NO_COLOR",
             "CLICOLOR_FORCE",
             "FORCE_HYPERLINK",
+            // A failing test would take several times as long.
+            "RUST_BACKTRACE",
+            "RUST_LIB_BACKTRACE",
         ];
         let pool = ["CARGO_MAKEFLAGS", "MAKEFLAGS", "MFLAGS"];
         prefixes.iter().any(|prefix| name.starts_with(prefix))
@@ -242,6 +245,23 @@ pub(crate) fn scrub(command: &mut Command) {
     }
     // Builds of small workspaces are a third faster without these.
     command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_INCREMENTAL", "0");
+}
+
+/// Returns whether `GENTI_TEST=full` asks for the long tests, and for long samples of the others.
+pub(crate) fn is_full() -> bool {
+    std::env::var("GENTI_TEST").is_ok_and(|test| test == "full")
+}
+
+/// Returns whether the calling test, which takes long, is left out. Prints that, even though the test passes.
+#[track_caller]
+pub(crate) fn is_left_out() -> bool {
+    let (here, is_left_out) = (std::panic::Location::caller(), !is_full());
+    if is_left_out {
+        // The test harness shows what a passing test prints with `eprintln!` to nobody.
+        let text = format_args!("left out, set GENTI_TEST=full: {}:{}\n", here.file(), here.line());
+        let _ = std::io::Write::write_fmt(&mut std::io::stderr(), text);
+    }
+    is_left_out
 }
 
 /// Returns the configuration that disables these tools.

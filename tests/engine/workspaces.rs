@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, is_left_out};
 
 const MANIFEST: &str = r#"[workspace]
 members = ["common"]
@@ -261,6 +261,9 @@ fn what_configures_another_workspace_is_part_of_its_cached_results() {
 
 #[test]
 fn parallelism_does_not_change_the_artifacts_of_two_workspaces() {
+    if is_left_out() {
+        return;
+    }
     let sandbox = gate();
     sandbox.run(&["run"], 1);
     let artifacts = |parallel: &str| {

@@ -36,7 +36,7 @@ pub(super) fn main() -> ExitCode {
     let table = Arc::new(Mutex::new(Table::default()));
     let mut trials = Vec::new();
     let variable = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().unwrap());
-    let is_full = std::env::var("GENTI_TEST").as_deref() == Ok("full");
+    let is_full = support::is_full();
     if let Some(seed) = variable("GENTI_SEED").filter(|_| !is_full) {
         trials.push(trial(Pair::of_seed(seed), &table, Shown::All));
         return run(&args, trials, &table);

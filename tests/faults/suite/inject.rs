@@ -230,8 +230,3 @@ impl Drop for Cgroup {
         }
     }
 }
-
-/// Returns whether to run the long versions of tests.
-pub(crate) fn is_full() -> bool {
-    std::env::var("GENTI_TEST").as_deref() == Ok("full")
-}

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::inject::{Tampered, is_full};
+use super::inject::Tampered;
+use super::support::is_full;
 use super::support::process::kill;
 use super::table::Tried;
 use super::world::{World, finish, start};

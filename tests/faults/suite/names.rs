@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use super::inject::is_full;
 use super::support::Sandbox;
+use super::support::is_full;
 use super::table::Tried;
 use super::world::run;
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::inject::is_full;
+use super::support::is_full;
 use super::table::Tried;
 use super::world::World;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::world::{Batches, Rng, Tools, World, turns};
-use super::{SEEDS, StepTimes, on_seed, simulate};
+use super::{StepTimes, on_seed, seeds, simulate};
+use crate::model::testing::is_full;
 use crate::model::tool::ToolId;
 use crate::scan::scheduler::tests::tool;
 
@@ -102,7 +103,7 @@ fn shares_programs(world: &World) -> bool {
 #[test]
 fn no_run_exceeds_the_bound_of_list_scheduling() {
     let mut spreads = vec![<[Spread; 2]>::default(); 17];
-    for seed in 0..SEEDS {
+    for seed in 0..seeds() {
         let world = World::calm(seed);
         let times = on_seed(seed, || simulate(&world));
         if !times.is_empty() {
@@ -127,7 +128,7 @@ fn no_run_exceeds_the_bound_of_list_scheduling() {
         )
     };
     print(
-        "10,000 random plans: makespan",
+        &format!("{} random plans: makespan", seeds()),
         "slots relative to the bound (mean, max) and to the lower bound (mean, max, up to 1.1)",
         spreads.iter().enumerate().skip(2).map(row),
     );
@@ -175,7 +176,7 @@ fn longest_first_wait(world: &World, times: &[StepTimes]) -> f64 {
 
 #[test]
 fn taking_turns_lets_no_tool_wait_for_all_of_another_and_keeps_the_run_short() {
-    let seeds = if cfg!(debug_assertions) { 10 } else { 200 };
+    let seeds = if is_full() { 200 } else { 4 };
     let mut rows = Vec::new();
     for slots in 2..=16 {
         let mut spreads = <[[Spread; 2]; 2]>::default();
