@@ -92,7 +92,7 @@ fn a_test_that_nextest_tries_again_or_ends_is_not_cached() {
     sandbox.write(
         ".config/nextest.toml",
         "[profile.default]\nretries = 1\n\n[[profile.default.overrides]]\nfilter = 'binary(slow)'\nretries = 0\n\
-         slow-timeout = { period = '5s', terminate-after = 1 }\n",
+         slow-timeout = { period = '10s', terminate-after = 1 }\n",
     );
     check(&sandbox, "first run", &[], 0, &["flaky", "slow"]);
     check(&sandbox, "a flaky test", &[], 0, &["flaky"]);
