@@ -1,11 +1,12 @@
 //! Results of the tasks of a plan, before they are judged: of processes that ran here, from the cache, or of several shards.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Discarded, Lookup};
+use crate::model::digest::Digest;
 use crate::model::outcome::Timing;
 use crate::model::task::{Plan, Status, StepId, TaskIx};
 use crate::model::tool::ToolId;
@@ -32,6 +33,8 @@ pub(super) struct BuiltFor {
     pub(super) target: Option<String>,
     /// Conditions enabled by compiler flags, if known.
     pub(super) cfgs: Option<BTreeSet<String>>,
+    /// Variables that change cargo's profiles, with digests of their values.
+    pub(super) profiles: BTreeMap<String, Digest>,
 }
 
 /// Files with the output of the processes of a tool, and the reason why some of it could not be stored.

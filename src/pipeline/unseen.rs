@@ -18,6 +18,7 @@ use crate::compare::reach::Reach;
 use crate::compare::standing::Standing;
 use crate::model::census::{Census, CompiledUnit};
 use crate::model::cfg::{Cfg, Truth};
+use crate::model::digest::Digest;
 use crate::model::finding::{Entry, Fix, Place, Site};
 use crate::model::generated::split_out_dir;
 use crate::model::path::RelPath;
@@ -51,7 +52,11 @@ pub(super) struct Build<'a> {
 impl Build<'_> {
     /// Returns the properties of the builds of `tool` in `plan`.
     pub(super) fn of(&self, plan: &Plan, tool: &Tool) -> BuiltFor {
-        BuiltFor { target: self.target(plan, tool), cfgs: self.cfgs(plan, tool) }
+        let env = self.env_of(tool);
+        let digest =
+            |name: &str| Some((name.to_owned(), Digest::of_bytes(env.get(name)?.as_encoded_bytes())));
+        let profiles = env.names("CARGO_PROFILE_").filter_map(digest).collect();
+        BuiltFor { target: self.target(plan, tool), cfgs: self.cfgs(plan, tool), profiles }
     }
 
     fn recorded(&self, plan: &Plan, tool: &Tool) -> Option<&BuiltFor> {

@@ -23,7 +23,7 @@ fn planned() -> Plan {
 }
 
 fn header(plan: &Plan, system: &str) -> Header {
-    let built = BuiltFor { target: Some(system.to_owned()), cfgs: None };
+    let built = BuiltFor { target: Some(system.to_owned()), ..BuiltFor::default() };
     let tool =
         |tool: &Tool| ToolLine { name: tool.name.clone(), version: Some("1.0".to_owned()), newer: None };
     let steps: Vec<_> = plan.steps().collect();
@@ -182,6 +182,12 @@ fn machines_with_other_versions_or_targets_do_not_belong_together() {
     };
     let target = difference(&|_, other| other.target = Some("arm".to_owned()));
     assert_eq!(target, "the target of the variant `default`: arm / here");
+    let profiles = difference(&|_, other| {
+        other.profiles.insert("CARGO_PROFILE_DEV_OPT_LEVEL".to_owned(), Digest::of_bytes(b"3"));
+    });
+    let expected =
+        "the variables for cargo's profiles of the variant `default`: CARGO_PROFILE_DEV_OPT_LEVEL / none";
+    assert_eq!(profiles, expected);
     let conditions = difference(&|first, other| {
         let set = |all: &[&str]| Some(all.iter().map(|one| (*one).to_owned()).collect());
         (first.cfgs, other.cfgs) = (set(&["unix", "fast"]), set(&["unix", "slow", "x"]));

@@ -320,6 +320,14 @@ fn difference_of_builds(one: &BuiltFor, other: &BuiltFor) -> (&'static str, Stri
         let target = |build: &BuiltFor| build.target.clone().unwrap_or_else(unknown);
         return ("the target", target(one), target(other));
     }
+    if one.profiles != other.profiles {
+        let only = |own: &BuiltFor, beside: &BuiltFor| {
+            let own = own.profiles.iter().filter(|(name, value)| beside.profiles.get(*name) != Some(value));
+            let names: Vec<_> = own.map(|(name, _)| name.as_str()).collect();
+            if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+        };
+        return ("the variables for cargo's profiles", only(one, other), only(other, one));
+    }
     // There are many, and most are the same.
     let only = |own: &BuiltFor, beside: &BuiltFor| {
         let beside = beside.cfgs.clone().unwrap_or_default();
