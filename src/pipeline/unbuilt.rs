@@ -45,20 +45,17 @@ pub(super) fn not_compiled<'a>(
 
 /// Returns the targets of `packages` that are compiled without any of their code, because a condition of the whole file is off.
 pub(super) fn emptied<'a>(look: &Look<'_>, packages: impl Iterator<Item = &'a Package>) -> Vec<BlindSpot> {
-    let of = |package: &'a Package| {
-        // An integration test without its tests is one that ran no test.
-        let is_other = |kind| !matches!(kind, TargetKind::BuildScript | TargetKind::Test);
-        package.targets.iter().filter(move |target| is_other(target.kind)).filter_map(move |target| {
-            let why = look.is_empty_because(&package.name, &target.root)?;
-            Some(spot(
-                BlindSpotKind::UncompiledTarget,
-                package,
-                target,
-                &format!("compiled without its code: {why}"),
-            ))
-        })
-    };
-    packages.flat_map(of).collect()
+    // An integration test without its tests is one that ran no test.
+    let is_other = |target: &&Target| !matches!(target.kind, TargetKind::BuildScript | TargetKind::Test);
+    let targets: Vec<_> = packages
+        .flat_map(|package| package.targets.iter().filter(is_other).map(move |target| (package, target)))
+        .collect();
+    let roots: Vec<_> = targets.iter().map(|(package, target)| (&*package.name, &target.root)).collect();
+    let spots = targets.iter().zip(look.why_empty(&roots)).filter_map(|((package, target), why)| {
+        let reason = format!("compiled without its code: {}", why?);
+        Some(spot(BlindSpotKind::UncompiledTarget, package, target, &reason))
+    });
+    spots.collect()
 }
 
 /// Returns the packages of variants of which no tool compiled anything in that variant, because it switches off what their targets

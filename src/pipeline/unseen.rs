@@ -200,16 +200,20 @@ impl<'a> Look<'a> {
         !with_code.is_empty() && are_enough(&with_code)
     }
 
-    /// Returns why no compilation of the target of `package` at `root` contains any of its code; `None` if one may contain it.
-    pub(super) fn is_empty_because(&self, package: &str, root: &RelPath) -> Option<String> {
-        let Unseen::Found(build) = self.unseen else { return None };
-        let is_own = |unit: &CompiledUnit| !unit.is_doc && unit.package == package && unit.root == *root;
-        let units: Vec<_> = self.ledger.units().filter(|built| is_own(built.unit)).collect();
-        let cfgs = scan(&String::from_utf8_lossy(&self.text(root)?)).file;
-        if units.is_empty() || cfgs.is_empty() {
-            return None;
+    /// Returns, for each target, given by its package and root, why no compilation of it contains any of its code; `None` if one
+    /// may contain it.
+    pub(super) fn why_empty(&self, targets: &[(&str, &RelPath)]) -> Vec<Option<String>> {
+        let Unseen::Found(build) = self.unseen else { return vec![None; targets.len()] };
+        let mut units: BTreeMap<(&str, &RelPath), Vec<Built<'a>>> = BTreeMap::new();
+        for built in self.ledger.units().filter(|built| !built.unit.is_doc) {
+            units.entry((&built.unit.package, &built.unit.root)).or_default().push(built);
         }
-        self.off(build, &units, cfgs)
+        let why = |target: &(&str, &RelPath)| {
+            let units = units.get(target)?;
+            let cfgs = scan(&String::from_utf8_lossy(&self.text(target.1)?)).file;
+            if cfgs.is_empty() { None } else { self.off(build, units, cfgs) }
+        };
+        targets.iter().map(why).collect()
     }
 
     /// Returns the number of occurrences of the code of `entry` in the file at `path`.

@@ -6,10 +6,10 @@ use std::io::Read;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support::Sandbox;
 use crate::support::process::Running;
 #[cfg(target_os = "linux")]
 use crate::support::process::wait_until;
-use crate::support::{Sandbox, is_left_out};
 
 /// Creates a tool with so many findings that reading them takes a while.
 fn with_many_findings(count: u32) -> Sandbox {
@@ -57,9 +57,6 @@ fn a_time_limit_reached_while_output_is_read_leaves_it_without_a_verdict() {
 
 #[test]
 fn signals_while_findings_are_compared_end_the_run() {
-    if is_left_out() {
-        return;
-    }
     let sandbox = with_many_findings(MANY);
     let mut run = sandbox.start(&["run", "--message-format", "json"]);
     wait_for(&mut run, "\"comparing\"");

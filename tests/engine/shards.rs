@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use genti::model::digest::Digest;
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, is_left_out};
+use crate::support::Sandbox;
 
 /// Tools of many kinds over few files: one prepares something for two others, one states a number, one runs tests, one fails
 /// and another needs it, and one is not installed.
@@ -237,9 +237,6 @@ fn with_variants() -> Sandbox {
 
 #[test]
 fn combinations_of_features_and_other_workspaces_merge_to_the_same_bytes() {
-    if is_left_out() {
-        return;
-    }
     let sandbox = with_variants();
     sandbox.run(&["run"], 1);
     let expected = artifacts(&sandbox);
